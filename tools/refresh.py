@@ -1,0 +1,70 @@
+"""Renew what is derived from the templates: `uv run python -m tools.refresh` after a change of their files.
+
+It writes the list of shared files in copier.yml, the checksums of modelkit, and the file lists of the tests.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "prototype_template"))
+
+from modelkit.vendored import CHECKSUMS, digest, tool_files
+from tests.support import REPO, clone_template, contents, render, tracked_and_new
+
+# What a factory does not take from the prototype: its sample comes in another state, notebooks not at all.
+NOT_SHARED = ("models/", "datasets/", "notebooks/")
+FILE_LISTS = REPO / "tests" / "template" / "file_lists"
+
+
+def shared_files() -> list[str]:
+    """The plain files of prototype_template/ that the factory includes one by one."""
+    names = [
+        path.relative_to("prototype_template").as_posix()
+        for path in tracked_and_new(REPO)
+        if path.parts[0] == "prototype_template"
+    ]
+    return sorted(name for name in names if not name.endswith(".jinja") and not name.startswith(NOT_SHARED))
+
+
+def write_shared_files() -> None:
+    questions = REPO / "copier.yml"
+    text = questions.read_text(encoding="utf-8")
+    listed = "".join(f"    - {name}\n" for name in shared_files())
+    pattern = r"(?<=^shared_files:\n  type: yaml\n  when: false\n  default: \|\n)(    .*\n)+"
+    replaced, count = re.subn(pattern, lambda _: listed, text, flags=re.MULTILINE)
+    assert count == 1, "copier.yml has no shared_files question of the known shape"
+    questions.write_text(replaced, encoding="utf-8", newline="\n")
+
+
+def checksums() -> str:
+    """What modelkit/checksums.txt has to say of modelkit's files."""
+    tool = REPO / "prototype_template" / "modelkit"
+    listed = [f"{digest(path)}  {path.relative_to(tool).as_posix()}\n" for path in tool_files(tool)]
+    return "".join(listed)
+
+
+def write_checksums() -> None:
+    target = REPO / "prototype_template" / "modelkit" / CHECKSUMS
+    target.write_text(checksums(), encoding="utf-8", newline="\n")
+
+
+def write_file_lists() -> None:
+    FILE_LISTS.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        template = clone_template(Path(folder) / "template")
+        for kind in ("prototype", "factory"):
+            for sample in (True, False):
+                name = kind if sample else f"{kind}_no_sample"
+                project = render(template, Path(folder) / name / "demo", template=kind, sample=sample)
+                lines = "\n".join(sorted(contents(project))) + "\n"
+                (FILE_LISTS / f"{name}.txt").write_text(lines, encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    write_checksums()
+    write_shared_files()
+    write_file_lists()
