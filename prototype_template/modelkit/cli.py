@@ -1,0 +1,236 @@
+"""The command line. Every command imports what it needs when it is called, so that a start stays fast."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from modelkit.dataset.commands import dataset_app
+from modelkit.problems import UserError
+
+app = typer.Typer(
+    name="modelkit",
+    help="Make, check and run model folders on this machine, from the files that Azure ML runs.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+app.add_typer(dataset_app)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from modelkit import __version__
+
+        typer.echo(f"modelkit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _modelkit(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and leave.")
+    ] = False,
+) -> None:
+    """Make, check and run model folders on this machine, from the files that Azure ML runs."""
+
+
+@app.command()
+def new(model: Annotated[str, typer.Argument(help="The model's name: small letters, digits and _.")]) -> None:
+    """Make a model folder with a working baseline: prep, train, evaluate and predict."""
+    from modelkit.new import new_model
+    from modelkit.repo import root_here
+
+    folder = new_model(root_here(), model)
+    typer.echo(
+        f"Made {folder}. Next: modelkit run {folder.as_posix()}, then put your data and code in its place."
+    )
+
+
+@app.command()
+def sync(
+    models: Annotated[
+        list[Path] | None, typer.Argument(help="Model folders; all of the repo if none.")
+    ] = None,
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 if out of step.")] = False,
+) -> None:
+    """Write the components and step_io.py of models from the signatures of their steps."""
+    from modelkit.repo import chosen_models
+    from modelkit.sync import check_sync
+    from modelkit.sync import sync as write_all
+
+    folders = chosen_models(models or [])
+    if check:
+        problems = [problem for folder in folders for problem in check_sync(folder)]
+        for problem in problems:
+            typer.echo(problem)
+        raise typer.Exit(1 if problems else 0)
+    for change in write_all(folders):
+        typer.echo(f"{'deleted' if change.text is None else 'wrote'} {change.path}")
+
+
+@app.command()
+def check(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[PATH]...", help="Model folders, YAML files, scripts; the whole repo if none."
+        ),
+    ] = None,
+    form: Annotated[
+        str, typer.Option("--format", metavar="text|json|github|sarif", help="How to print what is found.")
+    ] = "text",
+) -> None:
+    """Find what is wrong with pipelines, components and scripts before Azure ML does.
+
+    Exit codes: 0 nothing wrong (there may be warnings), 1 errors, 2 a mistake on the command line.
+    """
+    from modelkit.checking import check as find
+    from modelkit.reporting import FORMATS, render
+
+    if form not in FORMATS:
+        raise UserError(f"There is no format {form}.", f"Choose one of {', '.join(FORMATS)}.")
+    problems = find(paths or [])
+    text = render(problems, form)
+    if text:
+        typer.echo(text)
+    raise typer.Exit(any(problem.severity == "error" for problem in problems))
+
+
+@app.command()
+def models(as_json: Annotated[bool, typer.Option("--json", help="As one JSON list.")] = False) -> None:
+    """List the models of this repo by name."""
+    import json
+
+    from modelkit.repo import model_folders, root_here
+
+    names = [folder.name for folder in model_folders(root_here())]
+    typer.echo(json.dumps(names) if as_json else "\n".join(names))
+
+
+@app.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
+def guard(
+    arguments: Annotated[list[str] | None, typer.Argument(metavar="[FILES]... | --all")] = None,
+) -> None:
+    """Find secrets, unclean notebooks, large files and conflict markers (see guard --help)."""
+    from modelkit.guard.__main__ import main as run_guard
+
+    raise typer.Exit(run_guard(arguments or []))
+
+
+@app.command()
+def setup() -> None:
+    """Make this folder a git repo if it is none, and install the hooks that guard its commits."""
+    from modelkit.guard.setup import set_up
+
+    for done in set_up(Path.cwd()):
+        typer.echo(done)
+
+
+@app.command()
+def run(
+    pipeline: Annotated[Path, typer.Argument(help="A model folder, or a pipeline's YAML file.")],
+    sets: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="PATH=VALUE", help="Set a value for this run; see the examples. Repeatable."
+        ),
+    ] = None,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input",
+            metavar="NAME=VALUE",
+            help="Give an input of the pipeline: a path or a value. Repeatable.",
+        ),
+    ] = None,
+    steps: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--step", metavar="NAME", help="Run this step, and of the others only what it needs. Repeatable."
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="How many steps may run at once.")
+    ] = None,
+    no_reuse: Annotated[
+        bool, typer.Option("--no-reuse", help="Run steps even when nothing has changed.")
+    ] = False,
+    isolated: Annotated[
+        bool,
+        typer.Option("--isolated", help="Run each step with the requirements it declares, installed by uv."),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the steps and commands, and run nothing.")
+    ] = False,
+    keep: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="Afterwards delete all but the newest N runs of this pipeline."
+        ),
+    ] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Without a terminal: leave the steps' logs out.")
+    ] = False,
+) -> None:
+    """Run a pipeline on this machine as Azure ML would.
+
+    \b
+    modelkit run models/iris                                   the whole pipeline
+    modelkit run models/iris --set jobs.train.inputs.max_depth=3
+    modelkit run models/iris --input raw=data/small.csv        other data
+    modelkit run models/iris --step train --no-reuse           one step and what it needs, all anew
+
+    Exit codes: 0 done, 1 a step failed, 2 a mistake in the pipeline or on the command line, 130 Ctrl-C.
+    """
+    from modelkit.run.launch import Options
+    from modelkit.run.launch import run as launch
+
+    options = Options(
+        sets=tuple(sets or ()),
+        inputs=tuple(inputs or ()),
+        steps=tuple(steps or ()),
+        jobs=jobs,
+        dry_run=dry_run,
+        reuse=not no_reuse,
+        isolated=isolated,
+        keep=keep,
+        quiet=quiet,
+    )
+    raise typer.Exit(launch(pipeline, options))
+
+
+@app.command()
+def graph(
+    pipeline: Annotated[Path, typer.Argument(help="A model folder, or a pipeline's YAML file.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Write a picture: a file ending in .svg, .png, .mmd or .md."),
+    ] = None,
+) -> None:
+    """Draw a pipeline with the states and durations of its last run; Mermaid, if no file is named."""
+    from modelkit.run.graph import graph_command
+
+    typer.echo(graph_command(pipeline, output))
+
+
+def main() -> None:
+    """Entry point of the console script: a user's mistake is told in plain words, without a traceback."""
+    try:
+        app()
+    except UserError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader has left (`modelkit … | head`). Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
