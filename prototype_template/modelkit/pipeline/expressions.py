@@ -1,0 +1,74 @@
+"""Expressions: ``${{parent.inputs.x}}`` in pipelines, ``${{inputs.x}}`` and ``$[[…]]`` in commands."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+OPEN, CLOSE = "${" + "{", "}" + "}"
+SERVER_NAMES = frozenset({"default_datastore", "output_name", "name", "root_run_id", "experiment_name"})
+"""What only the server fills in, in paths of outputs above all."""
+_EXPRESSION = re.compile(r"\$\{\{\s*(\S+?)\s*\}\}")
+_OPTIONAL = re.compile(r"\$\[\[(.*?)\]\]", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """One ``${{ body }}`` and where it stands in the text."""
+
+    body: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What an expression of a pipeline points at; ``job`` is set for the two ``job_`` kinds."""
+
+    kind: Literal["parent_input", "parent_output", "job_input", "job_output"]
+    name: str
+    job: str | None = None
+
+
+def expressions(text: str) -> list[Expression]:
+    """All expressions in ``text``, from left to right."""
+    return [Expression(found[1], found.start(), found.end()) for found in _EXPRESSION.finditer(text)]
+
+
+def is_whole(text: str, found: list[Expression]) -> bool:
+    """Whether ``text`` is one expression and nothing else."""
+    return len(found) == 1 and found[0].start == 0 and found[0].end == len(text)
+
+
+def unclosed(text: str) -> int | None:
+    """Where the first ``${{`` stands that is no expression: never closed, empty, or with blanks."""
+    starts = {expression.start for expression in expressions(text)}
+    at = text.find(OPEN)
+    while at >= 0:
+        if at not in starts:
+            return at
+        at = text.find(OPEN, at + 1)
+    return None
+
+
+def target(body: str) -> Target | None:
+    """What ``parent.…`` in a pipeline points at, or None for anything else."""
+    parts = body.split(".")
+    if len(parts) < 3 or parts[0] != "parent" or not all(parts):
+        return None
+    if parts[1] == "inputs":
+        return Target("parent_input", ".".join(parts[2:]))
+    if parts[1] == "outputs":
+        return Target("parent_output", ".".join(parts[2:]))
+    if parts[1] == "jobs" and len(parts) >= 5:
+        if parts[3] == "inputs":
+            return Target("job_input", ".".join(parts[4:]), parts[2])
+        if parts[3] == "outputs":
+            return Target("job_output", ".".join(parts[4:]), parts[2])
+    return None
+
+
+def optional_spans(command: str) -> list[tuple[int, int]]:
+    """Start and end of every ``$[[ … ]]`` in a command."""
+    return [found.span() for found in _OPTIONAL.finditer(command)]
