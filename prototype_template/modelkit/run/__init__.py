@@ -1,0 +1,1 @@
+"""Run a pipeline on this machine with Azure ML's semantics."""

@@ -1,0 +1,40 @@
+"""Locks on files, which the system releases when their holder dies, however it dies."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def try_lock(file: Path) -> int | None:
+    """Lock ``file``, made if missing: the descriptor that holds the lock, or None if another process does."""
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Wait for the lock of ``file`` and hold it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    while (descriptor := try_lock(file)) is None:
+        time.sleep(0.05)
+    try:
+        yield
+    finally:
+        os.close(descriptor)

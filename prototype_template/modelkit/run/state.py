@@ -1,0 +1,81 @@
+"""What the runner knows of each step while a run goes on, and what the displays show."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+StateName = Literal[
+    "waiting", "running", "completed", "reused", "failed", "timed out", "cancelled", "skipped"
+]
+GOOD: tuple[StateName, ...] = ("completed", "reused")
+
+
+@dataclass(slots=True)
+class StepState:
+    """One step of a run. Times in seconds since 1970, durations in seconds."""
+
+    name: str
+    log: Path
+    state: StateName = "waiting"
+    reason: str = ""
+    """Why it was not reused, or why it failed or was skipped."""
+    command: str = ""
+    exit_code: int | None = None
+    started: float | None = None
+    ended: float | None = None
+    reused_from: str | None = None
+    saved: float = 0.0
+    """What the reused run of the step had taken."""
+    tracked: str | None = None
+    warnings: list[str] = field(default_factory=list)
+    inputs: dict[str, dict[str, object]] = field(default_factory=dict)
+    outputs: dict[str, dict[str, object]] = field(default_factory=dict)
+
+    @property
+    def seconds(self) -> float:
+        """How long it has run so far."""
+        if self.started is None:
+            return 0.0
+        return (self.ended or time.time()) - self.started
+
+
+@dataclass(slots=True)
+class RunState:
+    """A whole run."""
+
+    id: str
+    title: str
+    folder: Path
+    jobs: int
+    steps: Mapping[str, StepState]
+    state: str = "running"
+    started: float = field(default_factory=time.time)
+    ended: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """How long it has taken so far."""
+        return (self.ended or time.time()) - self.started
+
+
+class Display(Protocol):
+    """Shows a run. Called by several threads; every call returns soon."""
+
+    def begin(self, run: RunState) -> None:
+        """The run starts."""
+
+    def step_begins(self, step: StepState) -> None:
+        """A step has a process, and its log grows."""
+
+    def step_ended(self, step: StepState) -> None:
+        """A step has reached its last state; its log is complete."""
+
+    def note(self, text: str) -> None:
+        """Something the user should know."""
+
+    def end(self, run: RunState) -> None:
+        """The run is over: everything shown, then the summary."""
