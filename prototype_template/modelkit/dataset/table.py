@@ -1,0 +1,85 @@
+"""What a table is, whatever file it comes from: a view in the engine, with typed columns.
+
+Kinds are the types of the Table Schema standard (datapackage.org), so that schema.yml, messages and reports
+use one set of words.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+Kind = Literal[
+    "integer", "number", "string", "boolean", "date", "time", "datetime", "duration", "object", "array", "any"
+]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+Format = Literal["CSV", "Parquet", "JSON Lines", "files"]
+
+_INTEGERS = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DECIMAL\(\d+,\s*0\)")
+_KINDS: dict[str, Kind] = {
+    "FLOAT": "number",
+    "DOUBLE": "number",
+    "VARCHAR": "string",
+    "UUID": "string",
+    "BOOLEAN": "boolean",
+    "DATE": "date",
+    "INTERVAL": "duration",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column. ``type`` is DuckDB's, ``kind`` what people call it."""
+
+    name: str
+    type: str
+    kind: Kind
+
+    @property
+    def is_numeric(self) -> bool:
+        return self.kind in ("integer", "number")
+
+    @property
+    def is_time(self) -> bool:
+        return self.kind in ("date", "datetime")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One version's rows: ``view`` names them in the engine, ``texts`` the unread values of a CSV file."""
+
+    label: str
+    """``diabetes:1``."""
+    source: Path
+    format: Format
+    files: tuple[Path, ...]
+    view: str
+    columns: tuple[Column, ...]
+    rows: int
+    texts: str = ""
+
+    def column(self, wanted: str) -> Column | None:
+        """The column of that name."""
+        return next((column for column in self.columns if column.name == wanted), None)
+
+
+def kind_of(sql_type: str) -> Kind:
+    """The kind of one of DuckDB's types."""
+    upper = sql_type.upper()
+    if upper.endswith("]"):
+        return "array"
+    if upper.startswith(("STRUCT", "MAP", "UNION")):
+        return "object"
+    if _INTEGERS.fullmatch(upper):
+        return "integer"
+    if upper.startswith("DECIMAL"):
+        return "number"
+    if upper.startswith("ENUM"):
+        return "string"
+    if upper.startswith("TIMESTAMP"):
+        return "datetime"
+    if upper.startswith("TIME"):
+        return "time"
+    return _KINDS.get(upper, "any")
