@@ -1,0 +1,277 @@
+"""Generated workflows, run by act on this machine; docs/explanation/act-tests.md says what that proves.
+
+act leaves with 0 when a job was skipped for an unknown label or a condition, so its exit code proves nothing:
+every job and every step of the workflow file must have reported its own success.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import shutil
+import string
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.support import commit_all, git, tool
+
+STAND_INS = Path(__file__).parent / "actions"
+PROGRAMS = Path(__file__).parent / "bin"
+# What a machine needs to reach its package index; none of it is there on GitHub, where none is needed.
+PASSED_ON = re.compile(
+    r"^(UV_|PIP_|SSL_|(https?|no|all)_proxy$|REQUESTS_CA_BUNDLE$|CURL_CA_BUNDLE$)", re.IGNORECASE
+)
+NOT_PASSED_ON = {"UV_PROJECT_ENVIRONMENT", "UV_RUN_RECURSION_DEPTH", "UV_FROZEN", "UV_NO_SYNC"}
+ACTS_OWN = re.compile(r"^ *(⭐|❌|exit status|exitcode).*$", re.MULTILINE)
+USES = re.compile(r"uses:\s*([\w.-]+/[\w.-]+)(?:/[\w./-]+)?@([0-9a-f]{40})\b")
+
+
+@dataclass
+class Step:
+    """One step of a job. ``result`` is success or failure; None if it did not end."""
+
+    name: str
+    result: str | None = None
+    log: str = ""
+
+
+@dataclass
+class Job:
+    """One job, one cell of its matrix. ``steps`` are keyed by their id or else their number in the file."""
+
+    id: str
+    name: str
+    matrix: dict[str, Any]
+    result: str | None = None
+    steps: dict[str, Step] = field(default_factory=dict)
+
+    def failed_steps(self) -> list[str]:
+        return [step.name for step in self.steps.values() if step.result == "failure"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one call of act did."""
+
+    workflow: dict[str, Any]
+    jobs: list[Job]
+    output: str
+    summaries: dict[str, str]
+    artifacts: Path
+    gh_log: Path
+
+    def job(self, job_id: str, **matrix: Any) -> Job:
+        """The only job of that id (and matrix cell, if one is given)."""
+        found = [j for j in self.jobs if j.id == job_id and (not matrix or j.matrix == matrix)]
+        assert len(found) == 1, f"{len(found)} jobs {job_id} {matrix or ''} ran\n{self.output}"
+        return found[0]
+
+    def lost_words(self) -> bool:
+        """Whether a step failed of which act tells nothing but that."""
+        failed = [step for job in self.jobs for step in job.steps.values() if step.result == "failure"]
+        return any(not ACTS_OWN.sub("", step.log).strip() for step in failed)
+
+    def assert_green(
+        self, expected: Mapping[str, Sequence[Mapping[str, Any]]], skipped: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        """These jobs ran, in these matrix cells, and no others; every step of the file ran and succeeded.
+
+        ``skipped`` names the (job, step) pairs whose ``if:`` rightly kept them from running.
+        """
+        ran = {
+            job_id: [j.matrix for j in self.jobs if j.id == job_id] for job_id in {j.id for j in self.jobs}
+        }
+        wanted = {job_id: [dict(cell) for cell in cells or [{}]] for job_id, cells in expected.items()}
+        assert ran == wanted, f"other jobs ran than expected: {ran}\n{self.output}"
+        for job in self.jobs:
+            assert job.result == "success", f"{job.name}: {job.result}, {job.failed_steps()}\n{self.output}"
+            for key, name in steps_of(self.workflow, job.id):
+                result = (job.steps[key].result if key in job.steps else None) or "did not run"
+                wanted_result = "did not run" if (job.id, name) in skipped else "success"
+                assert result == wanted_result, f"{job.name}, step {name}: {result}\n{self.output}"
+
+    def assert_red(self, job_id: str, step_name: str, *messages: str) -> None:
+        """This job failed, in this step and none before, which said each of ``messages``."""
+        job = self.job(job_id)
+        assert job.result == "failure", f"{job.name}: {job.result}\n{self.output}"
+        assert job.failed_steps() == [step_name], f"{job.name}: {job.failed_steps()} failed\n{self.output}"
+        step = next(s for s in job.steps.values() if s.name == step_name)
+        for message in messages:
+            assert message in step.log, f"{job.name} did not say {message!r}\n{step.log}"
+
+
+def steps_of(workflow: Mapping[str, Any], job_id: str) -> Iterator[tuple[str, str]]:
+    """The key and the name that act reports for every step in the file."""
+    for number, step in enumerate(workflow["jobs"][job_id]["steps"]):
+        yield step.get("id", str(number)), step.get("name", step.get("uses"))
+
+
+class Act:
+    """act, with stand-ins for the actions and a home of its own; one per test session."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.home = folder / "home"
+        self.bin = folder / "bin"
+        self.uv_bin = folder / "uv"
+        for made in (self.home, self.bin, self.uv_bin):
+            made.mkdir(parents=True)
+        # `python` is on a GitHub runner's path; this project's own environment is not.
+        python = Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}"
+        for name in ("python", "python3", python.name):
+            (self.bin / name).symlink_to(python)
+        # git drops the executable bit where a file system has none.
+        shutil.copy(PROGRAMS / "gh", self.bin / "gh")
+        (self.bin / "gh").chmod(0o755)
+        for name in ("uv", "uvx"):
+            (self.uv_bin / name).symlink_to(tool(name))
+        self.uv_cache = subprocess.check_output([tool("uv"), "cache", "dir"], text=True).strip()
+        self.runs = 0
+
+    def run(
+        self,
+        project: Path,
+        job: str | None = None,
+        workflow: str = "ci.yml",
+        event: str = "pull_request",
+        ref: str = "refs/heads/main",
+        arguments: Sequence[str] = (),
+        inputs: Mapping[str, str] | None = None,
+    ) -> Run:
+        """Commit what lies in ``project``, and run the workflow on it (or one job, with those it needs).
+
+        act 0.2.89 now and then loses what a step printed just before it failed; then it is asked again.
+        """
+        if git(project, "status", "--porcelain"):
+            commit_all(project, "What the test changed")
+        for _ in range(3):
+            done = self._run(project, job, workflow, event, ref, arguments, inputs)
+            if not done.lost_words():
+                break
+        return done
+
+    def _run(
+        self,
+        project: Path,
+        job: str | None,
+        workflow: str,
+        event: str,
+        ref: str,
+        arguments: Sequence[str],
+        inputs: Mapping[str, str] | None,
+    ) -> Run:
+        self.runs += 1
+        here = self.folder / str(self.runs)
+        here.mkdir()
+        file = project / ".github" / "workflows" / workflow
+        payload = here / "event.json"
+        payload.write_text(
+            json.dumps({**event_payload(project, ref), "inputs": dict(inputs or {})}), encoding="utf-8"
+        )
+        command = [tool("act"), event, "-W", file, "-e", payload, "-P", "ubuntu-latest=-self-hosted"]
+        command += ["--no-cache-server", "--no-skip-checkout", "--json", "--env-file", os.devnull]
+        command += ["--defaultbranch", "main", *self.local_repositories(file)]
+        for name, value in self.environment(project, here).items():
+            command += ["--env", f"{name}={value}"]
+        command += ["--job", job] if job else []
+        path = os.pathsep.join([str(self.bin), "/usr/local/bin", "/usr/bin", "/bin"])
+        done = subprocess.run(
+            [*map(str, command), *arguments],
+            cwd=project,
+            env={"PATH": path, "HOME": str(self.home), "GIT_PAGER": "cat", "NO_COLOR": "1"},
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            check=False,
+        )
+        parsed = yaml.safe_load(file.read_text(encoding="utf-8"))
+        jobs, summaries, readable = read_log(done.stdout.splitlines())
+        return Run(parsed, jobs, f"{readable}\n{done.stderr}", summaries, here / "artifacts", here / "gh.log")
+
+    def environment(self, project: Path, here: Path) -> dict[str, str]:
+        """The variables of every step: what this machine needs, and where the stand-ins find their things."""
+        passed = {k: v for k, v in os.environ.items() if PASSED_ON.match(k) and k not in NOT_PASSED_ON}
+        own_config = Path.home() / ".config" / "uv" / "uv.toml"
+        if own_config.is_file():
+            passed.setdefault("UV_CONFIG_FILE", str(own_config))
+        return {
+            **passed,
+            "UV_CACHE_DIR": self.uv_cache,
+            "ACT_ORIGIN": str(project),
+            "ACT_UV_BIN": str(self.uv_bin),
+            "ACT_ARTIFACTS": str(here / "artifacts"),
+            "ACT_GH_LOG": str(here / "gh.log"),
+            "NO_COLOR": "1",
+            "GIT_PAGER": "cat",
+        }
+
+    def local_repositories(self, workflow: Path) -> list[str]:
+        """act's flags that put a stand-in, as a git repo, in the place of every action that is used."""
+        flags = []
+        for name, sha in sorted(set(USES.findall(workflow.read_text(encoding="utf-8")))):
+            source = STAND_INS / name
+            assert source.is_dir(), f"{workflow.name} uses {name}: write a stand-in, {source}/action.yml"
+            repo = self.folder / "actions" / name
+            if not repo.exists():
+                shutil.copytree(source, repo)
+                git(repo, "init", "--quiet")
+                commit_all(repo, "Stand-in")
+            flags += ["--local-repository", f"{name}@{sha}={repo}"]
+        return flags
+
+
+def event_payload(project: Path, ref: str) -> dict[str, Any]:
+    """What GitHub would send for a pull request from a branch of the same repo, and for a push to ``ref``."""
+    repository = {"full_name": "my-org/demo", "default_branch": "main", "fork": False}
+    sha = git(project, "rev-parse", "HEAD").strip()
+    branch = {"sha": sha, "repo": repository}
+    return {
+        "ref": ref,
+        "repository": repository,
+        "pull_request": {
+            "number": 1,
+            "head": {"ref": "topic", **branch},
+            "base": {"ref": "main", **branch},
+        },
+    }
+
+
+def read_log(lines: Sequence[str]) -> tuple[list[Job], dict[str, str], str]:
+    """The jobs, their summaries and a readable log, from act's JSON lines."""
+    jobs: dict[str, Job] = {}
+    summaries: dict[str, str] = {}
+    readable = []
+    for line in lines:
+        entry = json.loads(line)
+        message = entry.get("msg", "").rstrip("\n")
+        readable.append(f"[{entry.get('job', 'act')}] {message}")
+        if "jobID" not in entry:
+            continue
+        matrix = entry.get("matrix") or {}
+        key = f"{entry['jobID']} {sorted(matrix.items())}"
+        job = jobs.setdefault(key, Job(entry["jobID"], entry["job"].strip(), matrix))
+        job.result = entry.get("jobResult", job.result)
+        # A composite action's own steps have longer ids, and belong to the step that uses it.
+        ids = entry.get("stepID") or []
+        if not ids or entry.get("stage") != "Main":
+            continue
+        step = job.steps.setdefault(ids[0], Step(entry["step"]))
+        if len(ids) == 1 and "stepResult" in entry:
+            step.result = entry["stepResult"]
+        if entry.get("command") == "summary":
+            summaries[job.name] = summaries.get(job.name, "") + entry.get("content", "")
+        step.log += message + "\n"
+    return list(jobs.values()), summaries, "\n".join(readable)
+
+
+def made_up_token() -> str:
+    """A GitHub token as far as its looks go, put together here so that no file of ours holds one."""
+    return "gh" + "p_" + "".join(random.Random(7).choices(string.ascii_letters + string.digits, k=36))

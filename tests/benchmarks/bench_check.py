@@ -1,0 +1,31 @@
+"""How long `modelkit check` takes as a process: one pipeline, and 200 models with all their scripts."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.benchmarks.make_models import TEMPLATE, make_models
+from tests.benchmarks.timing import median, seconds
+
+MODELS = 200
+_START = f"import sys; sys.path.insert(0, {str(TEMPLATE)!r}); from modelkit.__main__ import main; main()"
+_AZURE = "import sys; from azure.ai.ml import load_job; load_job(sys.argv[1])._validate()"
+
+
+def main() -> None:
+    """Print ``name: value (target)`` lines; medians of five runs after one that is not counted."""
+    with tempfile.TemporaryDirectory(prefix="bench-check-") as name:
+        repo = Path(name, "repo")
+        make_models(repo, MODELS)
+        pipeline = Path("models", "model_000", "pipeline.yml")
+        one = median(lambda: seconds([sys.executable, "-c", _START, "check", pipeline], repo))
+        beside = median(lambda: seconds([sys.executable, "-W", "ignore", "-c", _AZURE, pipeline], repo))
+        everything = median(lambda: seconds([sys.executable, "-c", _START, "check"], repo))
+    print(f"check: one pipeline: {one:.2f} s (target 0.25); azure-ai-ml beside: {beside:.2f} s")
+    print(f"check: {MODELS} models, {MODELS * 4} steps: {everything:.2f} s (target 2.0)")
+
+
+if __name__ == "__main__":
+    main()

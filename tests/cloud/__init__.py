@@ -1,0 +1,1 @@
+"""What modelkit does in Azure, by the real clients against tests/azure_loopback."""

@@ -1,0 +1,57 @@
+"""Fixtures for every area. A render costs half a second, so it is made once and copied for each test."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import REPO, clone_template, render
+
+# Each of their tests renders, starts many programs, or talks to a server: too much for a quick loop.
+SLOW = (
+    "act/test_repo_settings.py", "act/test_workflow_files.py", "cloud/", "dataset/test_derive.py",
+    "dataset/test_diff.py", "dataset/test_report.py", "dataset/test_split.py", "run/test_faults.py",
+    "run/test_options.py", "run/test_reuse.py", "template/test_render.py", "template/test_update.py",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the areas above as slow."""
+    for item in items:
+        if item.path.relative_to(REPO / "tests").as_posix().startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(scope="session")
+def template_repo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clean clone of the template, with what is not committed yet as its last commit."""
+    return clone_template(tmp_path_factory.mktemp("template") / "repo")
+
+
+@pytest.fixture(scope="session")
+def rendered(template_repo: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """``rendered(template="factory", sample=False)``: a committed repo, to read only."""
+    made: dict[str, Path] = {}
+
+    def get(**given: Any) -> Path:
+        answers = {"template": "prototype", "project_name": "demo", **given}
+        key = repr(sorted(answers.items()))
+        if key not in made:
+            made[key] = render(template_repo, tmp_path_factory.mktemp("render") / "demo", **answers)
+        return made[key]
+
+    return get
+
+
+@pytest.fixture
+def project(rendered: Callable[..., Path], tmp_path: Path) -> Callable[..., Path]:
+    """``project(template="factory")``: a copy that a test may change."""
+
+    def get(**answers: Any) -> Path:
+        return Path(shutil.copytree(rendered(**answers), tmp_path / "demo", symlinks=True))
+
+    return get

@@ -1,0 +1,143 @@
+"""Versions in pipelines: check refuses what moves or is missing, run what was tampered with."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from modelkit.dataset import digest, make
+from modelkit.dataset.seen import FileState
+from tests.dataset.conftest import TABLE, Repo
+
+PIPELINE = """\
+$schema: https://azuremlschemas.azureedge.net/latest/pipelineJob.schema.json
+type: pipeline
+inputs:
+  raw:
+    type: uri_file
+    path: azureml:numbers:1
+settings:
+  default_compute: azureml:serverless
+jobs:
+  copy:
+    type: command
+    command: cat "${{inputs.raw}}" > "${{outputs.copied}}"
+    environment: azureml:any:1
+    inputs:
+      raw: ${{parent.inputs.raw}}
+    outputs:
+      copied:
+        type: uri_file
+"""
+
+
+@pytest.fixture
+def model(repo: Repo) -> Repo:
+    repo.good("add numbers raw/numbers.csv")
+    repo.write("models/m/pipeline.yml", PIPELINE)
+    repo.write("models/m/environment/conda.yml", "dependencies: [python=3.11]\n")
+    repo.modelkit("sync")
+    return repo
+
+
+def point(repo: Repo, path: str) -> None:
+    repo.write("models/m/pipeline.yml", PIPELINE.replace("azureml:numbers:1", path))
+
+
+def records(repo: Repo) -> list[dict[str, dict[str, dict[str, str]]]]:
+    return [json.loads(file.read_text(encoding="utf-8")) for file in repo.path.glob(".runs/m/*/run.json")]
+
+
+def test_a_version_that_is_there(model: Repo) -> None:
+    said = model.modelkit("check models/m")
+    assert said.code == 0, said
+
+
+@pytest.mark.parametrize(
+    "path", ["azureml:numbers@latest", "azureml:numbers:2", "azureml:number:1", "azureml:numbers:latest"]
+)
+def test_what_check_refuses(model: Repo, path: str) -> None:
+    point(model, path)
+    for command in ("check models/m", "run models/m"):
+        said = model.modelkit(command)
+        assert said.code in (1, 2), said
+        assert "models/m/pipeline.yml:6" in said.text
+    assert not records(model)
+
+
+def test_a_run_names_its_data(model: Repo) -> None:
+    said = model.modelkit("run models/m")
+    assert said.code == 0, said
+    (record,) = records(model)
+    about = record["inputs"]["raw"]
+    assert (about["dataset"], about["dataset_digest"]) == ("numbers:1", about["digest"])
+    assert "run models/m/pipeline.yml" in model.good("lineage numbers:1")
+
+
+@pytest.mark.parametrize("option", ["", " --dry-run", " --step copy", " --no-reuse"])
+def test_one_byte(model: Repo, option: str) -> None:
+    model.write("datasets/numbers/1/numbers.csv", TABLE.replace("one", "onE"))
+    said = model.modelkit(f"run models/m{option}")
+    assert said.code == 2, said
+    assert "datasets/numbers/1/numbers.csv: MD203" in said.text
+    assert not records(model)
+
+
+def test_another_version_for_once(model: Repo) -> None:
+    model.write("raw/numbers.csv", TABLE + "4,four\n")
+    model.good("add numbers raw/numbers.csv")
+    said = model.modelkit("run models/m --input raw=azureml:numbers:2")
+    assert said.code == 0, said
+    assert [record["inputs"]["raw"]["dataset"] for record in records(model)] == ["numbers:2"]
+    model.write("datasets/numbers/2/numbers.csv", TABLE)
+    assert model.modelkit("run models/m --input raw=azureml:numbers:2").code == 2
+
+
+def test_data_in_the_cloud(model: Repo) -> None:
+    """The local copy is used if it is there and right; else the run says how to get it."""
+    model.good("add far raw/numbers.csv --at azureml://datastores/lake/paths/x.csv")
+    point(model, "azureml:far:1")
+    assert model.modelkit("run models/m").code == 0
+    copy = model / "data/far/1/x.csv"
+    copy.write_bytes(copy.read_bytes().replace(b"one", b"onE"))
+    said = model.modelkit("run models/m")
+    assert (said.code, "data/far/1/x.csv: MD203" in said.text) == (2, True), said
+    copy.unlink()
+    said = model.modelkit("run models/m")
+    assert (said.code, "modelkit dataset fetch far:1" in said.text) == (2, True), said
+
+
+def test_large_data_is_not_read_for_each_run(model: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(make, "SMALL", 1)
+    model.good("add large raw/numbers.csv --stage prod")
+    point(model, "azureml:large:1")
+    time.sleep(2.1)
+    assert model.modelkit("run models/m --dry-run").code == 0
+    read: list[str] = []
+    hashed = digest._hash
+
+    def counted(file: str, state: FileState) -> str:
+        read.append(file)
+        return hashed(file, state)
+
+    monkeypatch.setattr(digest, "_hash", counted)
+    assert model.modelkit("run models/m --dry-run").code == 0
+    assert not read
+
+
+def test_check_tells_that_dev_and_prod_disagree(model: Repo) -> None:
+    """By their schemas alone, without the data."""
+    model.write("raw/prod.csv", TABLE.replace("name", "title"))
+    model.good("add numbers raw/prod.csv --stage prod")
+    for version in ("1", "2"):
+        model.good(f"schema infer numbers:{version} --file schema_{version}.yml")
+        file = model / f"datasets/numbers/{version}.yml"
+        text = file.read_text(encoding="utf-8")
+        if "schema:" not in text.partition("tags:")[2]:
+            file.write_text(f"{text}  schema: schema_{version}.yml\n", encoding="utf-8")
+    said = model.modelkit("check")
+    assert said.code == 1, said
+    assert "MD50" in said.text
+    assert "title" in said.text

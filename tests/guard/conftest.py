@@ -1,0 +1,52 @@
+"""A repo to guard, and the guard as its user starts it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+TEMPLATE = Path(__file__).parents[2] / "prototype_template"
+Guard = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def environment() -> dict[str, str]:
+    """The environment without git's own variables, in which `python -m modelkit.guard` works anywhere."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    people = [f"GIT_{who}_{what}" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")]
+    return {**kept, **dict.fromkeys(people, "test@example.org"), "PYTHONPATH": str(TEMPLATE)}
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    """An empty git repo with a pyproject.toml."""
+    root = tmp_path / "repo"
+    root.mkdir()
+    (root / "pyproject.toml").write_text('[project]\nname = "x"\n', encoding="utf-8")
+    subprocess.run(
+        ["git", "init", "--quiet", "--initial-branch=main", str(root)], env=environment(), check=True
+    )
+    return root
+
+
+@pytest.fixture
+def guard(repo: Path) -> Guard:
+    """`modelkit guard ...` in the repo, or in a folder of it."""
+
+    def run(*arguments: str, folder: Path = repo) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "modelkit.guard", *arguments]
+        return subprocess.run(
+            command,
+            cwd=folder,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            check=False,
+        )
+
+    return run

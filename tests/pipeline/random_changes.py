@@ -1,0 +1,59 @@
+"""Changes made to a pipeline by chance, the same ones for the same seed: a node deleted, renamed, or set."""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+VALUES: tuple[Any, ...] = (
+    None, "", "nonsense", 5, -1, 2.5, True, [], [1], {}, {"nonsense": 1}, "azureml:nonsense", "./nonsense",
+    "${" + "{parent.inputs.nonsense}}", "${" + "{parent.jobs.nonsense.outputs.x}}", "pipeline", "command",
+    "uri_folder",
+    "integer", {"type": "uri_file"}, {"path": "./data"}, {"type": "string", "default": 1},
+)  # fmt: skip
+
+
+def changes(folder: Path, seed: int, count: int) -> Iterator[tuple[str, Path, str]]:
+    """``count`` changes to the YAML files of ``folder``: what was done, to which file, and its new text."""
+    chance = random.Random(seed)
+    files = [folder / "pipeline.yml", *sorted((folder / "components").glob("*.yml"))]
+    weights = [6, *[2] * (len(files) - 1)]
+    for _ in range(count):
+        file = chance.choices(files, weights)[0]
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        said = _change(content, chance)
+        yield f"{file.name}: {said}", file.relative_to(folder), yaml.safe_dump(content, sort_keys=False)
+
+
+def _change(content: dict[str, Any], chance: random.Random) -> str:
+    places = list(_places(content, ""))
+    parent, key, path = chance.choice(places)
+    kind = chance.choice(("delete", "rename", "value", "value", "value", "add"))
+    if kind == "delete":
+        del parent[key]
+        return f"delete {path}"
+    if kind == "rename":
+        new = chance.choice((f"{key}x", str(key)[:-1] or "x", "nonsense", str(key).upper(), f"{key}-1"))
+        items = [(new if name == key else name, value) for name, value in parent.items()]
+        parent.clear()
+        parent.update(items)
+        return f"rename {path} to {new}"
+    value = copy.deepcopy(chance.choice(VALUES))
+    if kind == "add" and isinstance(parent[key], dict):
+        parent[key]["nonsense"] = value
+        return f"add {path}.nonsense = {value!r}"
+    parent[key] = value
+    return f"{path} = {value!r}"
+
+
+def _places(node: dict[str, Any], path: str) -> Iterator[tuple[dict[str, Any], str, str]]:
+    for key, value in node.items():
+        where = f"{path}.{key}".lstrip(".")
+        yield node, key, where
+        if isinstance(value, dict):
+            yield from _places(value, where)

@@ -1,0 +1,43 @@
+"""The public examples that Azure ML runs: no error on any of them.
+
+They are not part of this repo. Name a checkout of Azure/azureml-examples by AZUREML_EXAMPLES to run this.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from modelkit.pipeline.checker import check_pipeline
+from modelkit.pipeline.kind import kind_of
+from modelkit.pipeline.nodes import MapNode, read_yaml
+from tests.pipeline.azure import azure_errors
+
+EXAMPLES = os.environ.get("AZUREML_EXAMPLES")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not EXAMPLES, reason="AZUREML_EXAMPLES names no checkout")]
+
+
+def _pipelines() -> list[Path]:
+    found = []
+    for file in sorted(Path(EXAMPLES or "nowhere").glob("cli/jobs/**/*.y*ml")):
+        node, _ = read_yaml(file)
+        if isinstance(node, MapNode) and kind_of(node) == "pipeline":
+            found.append(file)
+    return found
+
+
+@pytest.mark.parametrize("file", _pipelines() if EXAMPLES else [], ids=str)
+def test_no_false_alarm(file: Path) -> None:
+    refused = azure_errors(file)
+    errors = [str(problem) for problem in check_pipeline(file) if problem.severity == "error"]
+    if refused:
+        # The example is broken or needs what only a workspace has; then azure-ai-ml says so as well.
+        assert errors, refused
+    else:
+        assert errors == []
+
+
+def test_there_are_examples() -> None:
+    assert _pipelines()

@@ -1,0 +1,86 @@
+"""`--isolated`: steps see what they declare, and nothing else of the repo."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from modelkit.pipeline.model import Environment
+from modelkit.problems import Position
+from modelkit.run.isolated import requirements_of
+from tests.run.project import Project
+
+PIPELINE = """type: pipeline
+jobs:
+  show:
+    type: command
+    code: ./src
+    command: python main.py
+    environment: {image: "ubuntu:24.04", conda_file: ./conda.yml}
+"""
+MAIN = """
+import importlib.util
+
+import tiny_example
+
+print(tiny_example.WORD, importlib.util.find_spec("yaml") is None)
+"""
+
+
+def wheel(folder: Path, word: str) -> Path:
+    """A package that needs no network: one module that holds ``word``."""
+    file = folder / "tiny_example-1.0-py3-none-any.whl"
+    info = "tiny_example-1.0.dist-info"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("tiny_example.py", f"WORD = {word!r}\n")
+        archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: tiny-example\nVersion: 1.0\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/RECORD", "")
+    return file
+
+
+@pytest.mark.slow
+def test_a_step_with_its_own_packages(project: Project) -> None:
+    model = project.model("m", {"pipeline.yml": PIPELINE, "src/main.py": MAIN})
+    package = wheel(model, "declared")
+    conda = f"dependencies: [pip, numpy=2, {{pip: ['./{package.name}']}}]\n"
+    project.model("m", {"conda.yml": conda})
+    own = project.run("models/m")
+    assert own.exit == 1
+    assert "No module named 'tiny_example'" in own.out
+    isolated = project.run("models/m", "--isolated")
+    assert isolated.exit == 0, isolated.out + isolated.err
+    assert isolated.log("show") == "declared True\n"
+    assert "uv cannot install the conda packages numpy=2" in isolated.out
+    again = project.run("models/m", "--isolated")
+    assert again.states == {"show": "reused"}
+    assert "Installing" not in again.out
+
+
+@pytest.mark.slow
+def test_requirements_that_cannot_be_installed(project: Project) -> None:
+    project.model("m", {"pipeline.yml": PIPELINE, "src/main.py": MAIN})
+    project.model("m", {"conda.yml": "dependencies: [pip, {pip: ['./missing-1.0-py3-none-any.whl']}]\n"})
+    result = project.run("models/m", "--isolated")
+    assert result.exit == 2
+    assert "models/m/pipeline.yml:7:" in result.err
+    assert "MK520" in result.err
+    assert result.folder is None
+
+
+def test_requirements(tmp_path: Path) -> None:
+    at = Position(tmp_path / "x.yml")
+    (tmp_path / "conda.yml").write_text("dependencies:\n- python=3.12\n- pip=24\n- scipy\n- pip: [a>=1, b]\n")
+    found = requirements_of(Environment(at, conda_file=tmp_path / "conda.yml"))
+    assert found
+    assert (found.lines, found.python, found.left_out) == (("a>=1", "b"), "3.12", ("scipy",))
+    inline = requirements_of(Environment(at, conda={"dependencies": [{"pip": ["c"]}]}))
+    assert inline
+    assert (inline.lines, inline.python) == (("c",), None)
+    (tmp_path / "requirements.txt").write_text("d\n")
+    built = requirements_of(Environment(at, build_context=tmp_path))
+    assert built
+    assert built.lines == ("d",)
+    assert requirements_of(Environment(at, image="ubuntu")) is None

@@ -1,0 +1,53 @@
+"""The sample and a new model, by the commands that a data scientist types."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+
+def modelkit(repo: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The rendered repo's own tool, with the libraries of this environment."""
+    command = [sys.executable, "-c", "from modelkit.cli import main; main()", *arguments]
+    return subprocess.run(command, cwd=repo, capture_output=True, text=True, encoding="utf-8", check=False)
+
+
+def test_the_sample_runs_and_is_measured(project: Callable[..., Path]) -> None:
+    repo = project()
+
+    result = modelkit(repo, "run", "models/diabetes")
+
+    assert result.returncode == 0, result.stdout + result.stderr
+    [metrics] = (repo / ".runs" / "diabetes").glob("*/outputs/metrics")
+    assert json.loads(metrics.read_text(encoding="utf-8"))["r2"] > 0.45
+    assert modelkit(repo, "check").returncode == 0
+
+
+def test_a_new_model_runs_at_once_where_there_is_no_sample(project: Callable[..., Path]) -> None:
+    repo = project(sample=False)
+    assert modelkit(repo, "check").returncode == 0
+    assert modelkit(repo, "new", "rents").returncode == 0
+
+    result = modelkit(repo, "run", "models/rents")
+
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert modelkit(repo, "check").returncode == 0
+
+
+def test_a_missing_data_file_is_told_before_anything_runs(project: Callable[..., Path]) -> None:
+    repo = project()
+    (repo / "datasets" / "diabetes" / "1" / "diabetes.csv").unlink()
+
+    result = modelkit(repo, "run", "models/diabetes")
+
+    assert result.returncode == 2
+    assert "diabetes.csv" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not list((repo / ".runs").rglob("metrics*"))

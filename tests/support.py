@@ -1,0 +1,107 @@
+"""What several test areas need: the template as a clean git repo, renders of it, and programs run in them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sysconfig
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import copier
+
+REPO = Path(__file__).resolve().parent.parent
+IDENTITY = {
+    "GIT_AUTHOR_NAME": "Test",
+    "GIT_AUTHOR_EMAIL": "test@example.invalid",
+    "GIT_COMMITTER_NAME": "Test",
+    "GIT_COMMITTER_EMAIL": "test@example.invalid",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_NOSYSTEM": "1",
+}
+
+
+def call(
+    command: Sequence[str | Path], cwd: Path, env: Mapping[str, str] | None = None, check: bool = True
+) -> subprocess.CompletedProcess[str]:
+    """Run a program with the caller's environment and a git identity; on failure show all that it said."""
+    dropped = ("VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE")  # with the second, each start compiles all anew
+    environment = {key: value for key, value in os.environ.items() if key not in dropped}
+    result = subprocess.run(
+        [str(part) for part in command],
+        cwd=cwd,
+        env={**environment, **IDENTITY, **(env or {})},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+    if check and result.returncode:
+        raise AssertionError(f"{command} exited with {result.returncode}\n{result.stdout}\n{result.stderr}")
+    return result
+
+
+def git(cwd: Path, *arguments: str) -> str:
+    return call(["git", *arguments], cwd).stdout
+
+
+def commit_all(repo: Path, message: str) -> None:
+    git(repo, "add", "--all")
+    git(repo, "commit", "--quiet", "--no-verify", "--allow-empty", "--message", message)
+
+
+def tracked_and_new(repo: Path) -> list[Path]:
+    """The files of a working tree that git tracks or would track, relative to it."""
+    listed = git(repo, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
+    return sorted({Path(name) for name in listed if name and (repo / name).is_file()})
+
+
+def clone_template(destination: Path) -> Path:
+    """A clean clone, packed as a server sends it; what is not committed yet becomes one more commit."""
+    git(destination.parent, "clone", "--quiet", "--no-local", str(REPO), str(destination))
+    if git(REPO, "status", "--porcelain").strip():
+        for old in tracked_and_new(destination):
+            (destination / old).unlink()
+        for path in tracked_and_new(REPO):
+            (destination / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(REPO / path, destination / path)
+        commit_all(destination, "chore: the working tree")
+    return destination
+
+
+def render(template_repo: Path, destination: Path, ref: str = "HEAD", **answers: Any) -> Path:
+    """A repo rendered at ``ref``, as `copier copy --defaults` makes it, committed to git."""
+    copier.run_copy(str(template_repo), destination, data=answers, defaults=True, vcs_ref=ref, quiet=True)
+    git(destination, "init", "--quiet", "--initial-branch", "main")
+    commit_all(destination, "Start")
+    return destination
+
+
+def update(project: Path, ref: str = "HEAD", **answers: Any) -> None:
+    """What `copier update --defaults` does, here without a terminal."""
+    environment = dict(os.environ)
+    os.environ.update(IDENTITY)
+    try:
+        copier.run_update(project, data=answers, defaults=True, overwrite=True, vcs_ref=ref, quiet=True)
+    finally:
+        os.environ.clear()
+        os.environ.update(environment)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file below a repo, but for git's own and what the tools leave behind."""
+    skipped = {".git", ".venv", "__pycache__"}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not skipped & set(path.relative_to(folder).parts)
+    }
+
+
+def tool(name: str) -> str:
+    """The path of a program of the development environment, whether or not that is activated."""
+    found = shutil.which(name, path=sysconfig.get_path("scripts")) or shutil.which(name)
+    assert found, f"{name} is not installed: run `uv sync`"
+    return found

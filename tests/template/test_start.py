@@ -1,0 +1,160 @@
+"""The first command of the README, as a newcomer calls it on a machine with Python, git and pip alone."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import string
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support import IDENTITY, REPO, call, git, tool
+
+# What a machine needs to reach its package index; a plain machine has none of it.
+NETWORK = re.compile(r"^(PIP_|UV_INDEX|UV_DEFAULT_INDEX|SSL_CERT|https?_proxy|no_proxy)", re.IGNORECASE)
+
+
+@pytest.fixture
+def bare(tmp_path: Path, template_repo: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """``bare("new", "x")`` runs start.py of a clean clone: empty HOME, the system's PATH."""
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "--quiet", str(template_repo), str(clone))
+    home = tmp_path / "home"
+    home.mkdir()
+
+    def run(*arguments: str | Path, path: str = os.defpath) -> subprocess.CompletedProcess[str]:
+        # Not the tests' own environment: that one holds the tools already.
+        python = Path(sys._base_executable)  # type: ignore[attr-defined]
+        environment = {key: value for key, value in os.environ.items() if NETWORK.match(key)}
+        cache = os.environ.get("UV_CACHE_DIR") or uv_cache()
+        environment |= {**IDENTITY, "PATH": path, "HOME": str(home), "UV_CACHE_DIR": cache}
+        command = [str(python), "start.py", *map(str, arguments)]
+        return subprocess.run(
+            command, cwd=clone, env=environment, capture_output=True, text=True, encoding="utf-8",
+            stdin=subprocess.DEVNULL, check=False,
+        )  # fmt: skip
+
+    return run
+
+
+def uv_cache() -> str:
+    """The cache of this machine: what is tested is the command, not the network."""
+    return call([tool("uv"), "cache", "dir"], REPO).stdout.strip()
+
+
+Bare = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.mark.slow
+def test_the_first_command_makes_a_repo_and_trains_the_sample(bare: Bare, tmp_path: Path) -> None:
+    result = bare("new", tmp_path / "my-models")
+    assert result.returncode == 0, result.stdout + result.stderr
+    project = tmp_path / "my-models"
+    assert (project / ".git" / "hooks" / "pre-commit").is_file()
+    assert list((project / ".runs").rglob("run.json"))
+    assert "git add --all" in result.stdout
+    assert "Traceback" not in result.stdout + result.stderr
+    commit_with_hooks(project, tmp_path)
+
+
+def commit_with_hooks(project: Path, tmp_path: Path) -> None:
+    """A commit from a shell that knows nothing of uv or .venv: the hooks must still find their tools."""
+    environment = {"PATH": os.defpath, "HOME": str(tmp_path / "home"), **IDENTITY}
+
+    def commit(message: str) -> subprocess.CompletedProcess[str]:
+        for command in (["git", "add", "--all"], ["git", "commit", "-m", message]):
+            result = subprocess.run(
+                command, cwd=project, env=environment, capture_output=True, text=True, check=False
+            )
+        return result
+
+    first = commit("Start")
+    assert first.returncode == 0, first.stdout + first.stderr
+    letters = random.Random(4).choices(string.ascii_letters + string.digits, k=36)
+    token = "ghp_" + "".join(letters)
+    (project / "models" / "leak.py").write_text(f'key = "{token}"\n', encoding="utf-8")
+    second = commit("Leak")
+    assert second.returncode != 0, "a secret was committed"
+    assert "leak.py:1: secret: GitHub token" in second.stdout + second.stderr
+
+
+@pytest.mark.slow
+def test_without_the_sample_there_is_nothing_to_train_and_all_is_well(bare: Bare, tmp_path: Path) -> None:
+    result = bare("new", tmp_path / "empty", "-d", "sample=false", "-d", "project_name=empty")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "modelkit new my_model" in result.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-d", "project_name=Bad Name"], "small letters, digits and single hyphens"),
+        (["-d", "template=prototpye"], "'prototpye' is not in"),
+        (["-d", "projectname=x"], "Did you mean project_name?"),
+        (["-d", "nonsense"], "is not KEY=VALUE"),
+    ],
+)
+def test_wrong_answers_make_nothing(bare: Bare, tmp_path: Path, arguments: list[str], message: str) -> None:
+    result = bare("new", tmp_path / "out", *arguments)
+    assert result.returncode == 2, result.stderr
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_is_not_empty_is_left_alone(bare: Bare, tmp_path: Path) -> None:
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / "mine.txt").write_text("mine", encoding="utf-8")
+    result = bare("new", full)
+    assert result.returncode == 2
+    assert "is not an empty folder" in result.stderr
+    assert [path.name for path in full.iterdir()] == ["mine.txt"]
+
+
+def test_no_repo_inside_the_template(bare: Bare) -> None:
+    result = bare("new", "inside")
+    assert result.returncode == 2
+    assert "lies inside the template" in result.stderr
+
+
+def test_without_git_the_remedy_is_told(bare: Bare, tmp_path: Path) -> None:
+    nothing = tmp_path / "nothing"
+    nothing.mkdir()
+    result = bare("new", tmp_path / "out", path=str(nothing))
+    assert result.returncode == 2
+    assert "git was not found. Install it" in result.stderr
+
+
+def test_start_py_can_be_read_by_a_python_that_is_too_old() -> None:
+    """An old Python must get as far as the message: no syntax that came after Python 3.0."""
+    import ast
+
+    source = (REPO / "start.py").read_text(encoding="utf-8")
+    tree = ast.parse(source, feature_version=(3, 0))
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr | ast.AnnAssign)]
+
+
+def test_a_python_that_is_too_old_gets_the_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = (REPO / "start.py").read_text(encoding="utf-8").replace("(3, 11)", "(4, 0)")
+    result = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert re.match(r"start\.py: this is Python 3\.\d+\. Python 3\.11 or newer is needed", result.stderr)
+
+
+def test_the_date_of_the_resolution_is_the_same_everywhere() -> None:
+    files = ("pyproject.toml", "prototype_template/pyproject.toml.jinja", "tools/start.py")
+    dates = {
+        file: re.findall(
+            r'(?:exclude-newer|EXCLUDE_NEWER) = "(.*)"', (REPO / file).read_text(encoding="utf-8")
+        )
+        for file in files
+    }
+    assert all(len(found) == 1 for found in dates.values()), dates
+    assert len({found[0] for found in dates.values()}) == 1, dates
