@@ -1,0 +1,1 @@
+"""`factory affected`: which models a change touches, decided from git."""

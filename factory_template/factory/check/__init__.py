@@ -1,0 +1,1 @@
+"""`factory check`: everything that can be known of the model folders without training anything."""

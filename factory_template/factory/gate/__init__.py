@@ -1,0 +1,1 @@
+"""`factory gate`: what a candidate must reach, measured on the frozen holdout. All of it fails closed."""

@@ -1,0 +1,1 @@
+"""The registry of models: versions with their lineage, and the aliases that say which one is used."""

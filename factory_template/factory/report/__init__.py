@@ -1,0 +1,1 @@
+"""`factory report`: one page for the people who decide."""

@@ -1,0 +1,1 @@
+"""`factory selftest`: plants bad candidates, and is red unless every one is rejected for the right reason."""

@@ -1,0 +1,50 @@
+"""The commands of this area; each imports what it needs when it is called."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add them to ``app``."""
+    app.command()(train)
+
+
+def train(
+    model: Annotated[str, typer.Argument(help="The model's name.")],
+    *,
+    data: Annotated[
+        Literal["dev", "prod"], typer.Option("--data", help="Which versions of data.yml to train on.")
+    ] = "dev",
+    target: Annotated[
+        Literal["local", "azureml"], typer.Option("--target", help="This machine, or Azure ML.")
+    ] = "local",
+    no_reuse: Annotated[
+        bool, typer.Option("--no-reuse", help="Run steps even when nothing has changed.")
+    ] = False,
+    create_compute: Annotated[
+        bool, typer.Option("--create-compute", help="Azure ML: create the compute of factory.yml if need be.")
+    ] = False,
+) -> None:
+    """Train a candidate: run the model's pipeline on its dev or prod data.
+
+    \b
+    factory train diabetes                       on the dev data, on this machine
+    factory train diabetes --data prod           on all data
+    factory train diabetes --data prod --target azureml
+
+    Exit codes: 0 done, 1 a step failed, 2 a mistake in the model folder or on the command line, 130 Ctrl-C.
+    """
+    from factory.model import find_model
+    from modelkit.repo import root_here
+
+    folder = find_model(root_here(), model)
+    if target == "azureml":
+        from factory.azure.train import train_on_azure
+
+        raise typer.Exit(train_on_azure(folder, data, create_compute=create_compute))
+    from factory.train.local import train_here
+
+    raise typer.Exit(train_here(folder, data, reuse=not no_reuse))
