@@ -9,6 +9,7 @@ from typing import Literal, cast
 from factory.documents import Document
 
 FILE = "factory.yml"
+COMPUTE = "serverless"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,7 @@ class Settings:
     """The team's settings; the defaults need no account."""
 
     registry: Literal["local", "azureml"] = "local"
-    compute: str = "serverless"
+    compute: str = COMPUTE
     """A compute of the workspace, by name. It is created only if somebody asks for that."""
     shared_registry: str | None = None
     """An Azure ML registry that champions are shared to."""
@@ -31,9 +32,9 @@ def load_settings(root: Path) -> Settings:
     top = document.top()
     registry = top.text("registry", "local", choices=("local", "azureml"))
     azure = top.mapping("azureml")
-    compute, shared = Settings.compute, None
+    compute, shared = COMPUTE, None
     if azure:
-        compute = azure.text("compute", Settings.compute)
+        compute = azure.text("compute", COMPUTE)
         shared = azure.text("shared_registry", "") or None
         azure.close()
     top.close()
