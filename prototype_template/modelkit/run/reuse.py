@@ -20,6 +20,7 @@ from typing import Any
 
 from modelkit.run.digests import files_below
 from modelkit.run.folders import write_json
+from modelkit.run.locks import locked
 
 _VERSION = 1
 States = dict[str, list[int]]
@@ -110,8 +111,16 @@ class ReuseStore:
             _link(self._runs / entry.run / kept.place, places[name])
 
     def keep(self, step: str, fingerprint: Fingerprint, entry: Entry) -> None:
-        """Enter the outputs of a step that has just succeeded or been reused. Raises OSError."""
-        write_json(self._folder / "entries" / f"{fingerprint.key}.json", asdict(entry))
+        """Enter the outputs of a step that has just succeeded or been reused. Raises OSError.
+
+        Of two runs at the same time the newer one stays entered, whichever is done first: retention deletes
+        the older one, and what it leaves would be forgotten with it.
+        """
+        file = self._folder / "entries" / f"{fingerprint.key}.json"
+        with locked(self._folder / ".lock"):
+            known = self.find(fingerprint)
+            if known is None or known.run <= entry.run or self.trouble(known):
+                write_json(file, asdict(entry))
         write_json(self._folder / "last" / f"{step}.json", asdict(fingerprint))
 
     def keep_environment(self, digest: str, contents: Mapping[str, str]) -> None:
