@@ -1,0 +1,1 @@
+print("A .gitignore beside me names me, and .amlignore wins over it.")
