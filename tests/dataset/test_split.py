@@ -48,6 +48,13 @@ def test_every_row_is_on_one_side_in_its_old_order(repo: Repo) -> None:
     assert find(repo.path, "all_train:1").parent == "all:1"
 
 
+def test_both_sides_are_for_what_was_asked(repo: Repo) -> None:
+    repo.write("raw/all.csv", table(range(300)))
+    repo.good("add all raw/all.csv")
+    repo.good("split all:1 --stage prod")
+    assert {find(repo.path, f"all_{side}:1").stage for side in ("train", "holdout")} == {"prod"}
+
+
 def test_the_order_of_rows_changes_nothing(repo: Repo) -> None:
     header, *rows = table(range(300)).splitlines()
     repo.write("raw/one.csv", "\n".join([header, *rows]) + "\n")

@@ -215,6 +215,10 @@ def split(
     ] = None,
     train: Annotated[str, typer.Option(help="What to call the training data, if not NAME_train.")] = "",
     holdout: Annotated[str, typer.Option(help="What to call the holdout, if not NAME_holdout.")] = "",
+    stage: Annotated[
+        Literal["dev", "prod"] | None,
+        typer.Option("--stage", help="What both are for; by default what NAME:VERSION is for."),
+    ] = None,
     renew: Annotated[bool, typer.Option("--renew", help="Freeze a new holdout in place of the old.")] = False,
 ) -> None:
     """Divide a version into training data and a holdout, which stays frozen for later versions."""
@@ -222,7 +226,9 @@ def split(
     from modelkit.dataset.split import split as divide
     from modelkit.repo import root_here
 
-    typer.echo(divide(root_here(), Wish(reference, share, key or (), train, holdout, renew)).text())
+    typer.echo(
+        divide(root_here(), Wish(reference, share, key or (), train, holdout, renew, stage or "")).text()
+    )
 
 
 @dataset_app.command()

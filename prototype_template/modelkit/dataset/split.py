@@ -35,6 +35,8 @@ class Wish:
     train: str = ""
     holdout: str = ""
     renew: bool = False
+    stage: str = ""
+    """What both sides are for; by default what the source is for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +85,12 @@ def split(root: Path, wish: Wish) -> Split:
         _check(counts, frozen)
         about = _about(rule)
         if frozen is None:
-            draft = _draft(holdout_name, holdout, source.version, {**about, "side": "holdout"})
+            draft = _draft(holdout_name, holdout, source.version, {**about, "side": "holdout"}, wish.stage)
             made_holdout = make_version(root, draft)
         else:
             made_holdout = Made(frozen, is_new=False)
         about |= {"side": "train", "holdout": made_holdout.version.id}
-        made_train = make_version(root, _draft(train_name, train, source.version, about))
+        made_train = make_version(root, _draft(train_name, train, source.version, about, wish.stage))
     return Split(made_train, made_holdout, counts, frozen is not None, source.version)
 
 
@@ -151,11 +153,11 @@ def _check(counts: Counts, frozen: DatasetVersion | None) -> None:
         raise UserError(what, "Choose another --share, or a --key with more values.")
 
 
-def _draft(name: str, made: Path, source: DatasetVersion, about: dict[str, Any]) -> Draft:
+def _draft(name: str, made: Path, source: DatasetVersion, about: dict[str, Any], stage: str) -> Draft:
     return Draft(
         name=name,
         source=made,
-        stage=source.stage,
+        stage=stage or source.stage,
         parents=(source.id,),
         derivation={"split": about},
         move=True,
