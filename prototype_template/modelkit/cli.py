@@ -221,6 +221,63 @@ def graph(
     typer.echo(graph_command(pipeline, output))
 
 
+@app.command()
+def freeze(
+    model: Annotated[Path, typer.Argument(help="A model folder, such as models/iris.")],
+    *,
+    run_id: Annotated[
+        str | None, typer.Option("--run", metavar="ID", help="A run; by default the newest that finished.")
+    ] = None,
+    rows: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="How many golden cases.")] = 20,
+    dataset: Annotated[
+        str,
+        typer.Option(metavar="NAME:VERSION", help="Where the rows come from; else what the run read."),
+    ] = "",
+    absolute: Annotated[
+        float | None,
+        typer.Option(min=0, metavar="X", help="What an answer may differ, trained on the same data."),
+    ] = None,
+    retrained: Annotated[
+        float | None, typer.Option(min=0, metavar="X", help="The same, trained on other data.")
+    ] = None,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Ask no model: take cases.jsonl as it was edited.")
+    ] = False,
+) -> None:
+    """Write inference tests: what a run's model answers to rows of a dataset, and what it must refuse."""
+    from modelkit.inference.freeze import Order
+    from modelkit.inference.freeze import accept as take
+    from modelkit.inference.freeze import freeze as ask
+
+    order = Order(run_id, rows, dataset, absolute, retrained)
+    if accept and order != Order():
+        raise UserError("--accept asks no model.", "Leave the other options out.")
+    typer.echo("\n".join(take(model) if accept else ask(model, order)))
+
+
+@app.command()
+def test(
+    model: Annotated[Path, typer.Argument(help="A model folder, such as models/iris.")],
+    *,
+    run_id: Annotated[
+        str | None, typer.Option("--run", metavar="ID", help="A run; by default the newest that finished.")
+    ] = None,
+    runtime: Annotated[str, typer.Option(metavar="python", help="What runs the model.")] = "python",
+    form: Annotated[str, typer.Option("--format", metavar="text|json", help="How to print.")] = "text",
+) -> None:
+    """Run a model's inference tests on the model of a run, and write the verdict beside the run.
+
+    Exit codes: 0 all passed, 1 a case failed or the tests cannot be trusted, 2 there is nothing to test.
+    """
+    from modelkit.inference.verdict import as_json, run_tests, told
+
+    if form not in {"text", "json"}:
+        raise UserError(f"There is no format {form}.", "Choose text or json.")
+    verdict = run_tests(model, run_id, runtime)
+    typer.echo(as_json(verdict) if form == "json" else told(verdict, model))
+    raise typer.Exit(0 if verdict.passed else 1)
+
+
 def main() -> None:
     """Entry point of the console script: a user's mistake is told in plain words, without a traceback."""
     try:

@@ -1,0 +1,200 @@
+"""Tensors of the Open Inference Protocol V2 (KServe), as JSON and in Python.
+
+A request holds one tensor for each column of the model's signature, of shape [n] or [n, 1] for n rows. An
+answer holds one tensor for each output. Source: https://kserve.github.io/website/docs/concepts/architecture/
+data-plane/v2-protocol, whose datatypes these are; data in row-major order, nested or flat.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Family = Literal["boolean", "integer", "number", "text"]
+Value = bool | int | float | str
+_BITS = (8, 16, 32, 64)
+FAMILIES: dict[str, Family] = {
+    "BOOL": "boolean",
+    **{f"INT{bits}": "integer" for bits in _BITS},
+    **{f"UINT{bits}": "integer" for bits in _BITS},
+    "FP32": "number",
+    "FP64": "number",
+    "BYTES": "text",
+}
+"""Every datatype that is supported, with the family of its values. FP16 is missing."""
+_NUMPY = {
+    "BOOL": "bool",
+    "FP32": "float32",
+    "FP64": "float64",
+    "BYTES": "object",
+    **{f"INT{bits}": f"int{bits}" for bits in _BITS},
+    **{f"UINT{bits}": f"uint{bits}" for bits in _BITS},
+}
+_DATATYPES = {name: datatype for datatype, name in _NUMPY.items() if datatype != "BYTES"}
+_SURROGATE = re.compile("[\ud800-\udfff]")
+"""Half of a character: JSON can escape it, UTF-8 cannot write it."""
+_MOST_FP32 = 3.4028234663852886e38
+
+
+class TensorError(Exception):
+    """What is wrong with a tensor, as one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A tensor; ``data`` is flat, in row-major order."""
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+    data: tuple[Value, ...]
+
+    @property
+    def family(self) -> Family:
+        """The kind of its values: FP32 and FP64 are one family, all integers another."""
+        return FAMILIES[self.datatype]
+
+    def json(self) -> dict[str, Any]:
+        """As the protocol writes it, with flat data."""
+        return {
+            "name": self.name,
+            "shape": list(self.shape),
+            "datatype": self.datatype,
+            "data": list(self.data),
+        }
+
+    def index(self, position: int) -> str:
+        """Where the value at a flat ``position`` stands: ``[2, 0]``."""
+        found: list[int] = []
+        for length in reversed(self.shape):
+            position, rest = divmod(position, length)
+            found.append(rest)
+        return f"[{', '.join(map(str, reversed(found)))}]"
+
+
+def read_tensor(value: Mapping[str, Any]) -> Tensor:
+    """The tensor that JSON describes. Its keys were checked before: name, shape, datatype, data.
+
+    Raises TensorError for a value that the datatype cannot hold, and for data that is no such shape.
+    """
+    name, datatype, shape, data = (value[key] for key in ("name", "datatype", "shape", "data"))
+    if not isinstance(name, str) or not name:
+        raise TensorError(f"a tensor's name is {_shown(name)}; it should be a text")
+    if datatype not in FAMILIES:
+        raise TensorError(f"the datatype of {name} is {_shown(datatype)}; there are {', '.join(FAMILIES)}")
+    if not isinstance(shape, list) or not all(type(length) is int and length >= 0 for length in shape):
+        raise TensorError(f"the shape of {name} is {_shown(shape)}; it should be a list of lengths")
+    if not isinstance(data, list):
+        raise TensorError(f"the data of {name} is {_shown(data)}; it should be a list")
+    flat = _flat(name, data, shape) if any(isinstance(item, list) for item in data) else data
+    if len(flat) != math.prod(shape):
+        raise TensorError(
+            f"{name} has the shape {shape}, which is {math.prod(shape)} values, and data of {len(flat)}"
+        )
+    return Tensor(name, datatype, tuple(shape), tuple(_value(name, datatype, item) for item in flat))
+
+
+def frame_of(tensors: Sequence[Tensor]) -> Any:
+    """The table (pandas.DataFrame) that a request means: a column for each tensor, in its datatype.
+
+    Raises TensorError if a tensor is no column, two have one name, or they differ in the number of rows.
+    """
+    import numpy as np
+    import pandas as pd
+
+    columns: dict[str, Any] = {}
+    rows: dict[int, str] = {}
+    for tensor in tensors:
+        if len(tensor.shape) not in {1, 2} or tensor.shape[1:] not in {(), (1,)}:
+            raise TensorError(
+                f"{tensor.name} has the shape {list(tensor.shape)}; a column is [rows] or [rows, 1]"
+            )
+        if tensor.name in columns:
+            raise TensorError(f"there are two tensors {tensor.name}")
+        rows.setdefault(tensor.shape[0], tensor.name)
+        columns[tensor.name] = np.array(tensor.data, dtype=_NUMPY[tensor.datatype])
+    if len(rows) > 1:
+        said = " and ".join(f"{name} has {count} rows" for count, name in rows.items())
+        raise TensorError(f"the tensors differ in length: {said}")
+    return pd.DataFrame(columns)
+
+
+def answer_tensors(answer: Any, name: str = "prediction") -> list[Tensor]:
+    """What a model answered as tensors: each column of a table, each entry of a dict, or one named ``name``.
+
+    Raises TensorError for an answer that is no array of numbers, texts or booleans.
+    """
+    import numpy as np
+    import pandas as pd
+
+    if isinstance(answer, pd.DataFrame):
+        named = [(str(column), answer[column].to_numpy()) for column in answer.columns]
+    elif isinstance(answer, Mapping):
+        named = [(str(key), np.asarray(value)) for key, value in answer.items()]
+    else:
+        named = [(name, np.asarray(answer))]
+    if not named:
+        raise TensorError("the answer holds nothing")
+    return [_from_array(*item) for item in named]
+
+
+def _from_array(name: str, array: Any) -> Tensor:
+    if array.dtype.kind in "OUST":
+        flat = array.ravel().tolist()
+        if all(isinstance(value, str) for value in flat):
+            return Tensor(name, "BYTES", array.shape, tuple(flat))
+        kinds = {type(value) for value in flat}
+        if kinds <= {bool} or kinds <= {int} or kinds <= {int, float}:
+            import numpy as np
+
+            return _from_array(name, np.array(flat).reshape(array.shape))
+        raise TensorError(f"the output {name} holds {', '.join(sorted(kind.__name__ for kind in kinds))}")
+    if array.dtype.name == "float16":
+        array = array.astype("float32")
+    datatype = _DATATYPES.get(array.dtype.name)
+    if datatype is None:
+        raise TensorError(
+            f"the output {name} is of type {array.dtype.name}, which the protocol does not have"
+        )
+    return Tensor(name, datatype, tuple(array.shape), tuple(array.ravel().tolist()))
+
+
+def _flat(name: str, data: Sequence[Any], shape: Sequence[int]) -> list[Any]:
+    """The values of nested lists. Raises TensorError if their lengths are not those of ``shape``."""
+    level = [data]
+    for length in shape:
+        if not all(isinstance(part, list) and len(part) == length for part in level):
+            raise TensorError(f"the nested data of {name} does not have the shape {list(shape)}")
+        level = [item for part in level for item in part]
+    return level
+
+
+def _value(name: str, datatype: str, item: Any) -> Value:
+    family = FAMILIES[datatype]
+    if family == "text" and isinstance(item, str) and not _SURROGATE.search(item):
+        return item
+    if family == "boolean" and isinstance(item, bool):
+        return item
+    if family == "integer" and type(item) is int:
+        bits = int(datatype.lstrip("UINT"))
+        low, high = (0, 2**bits - 1) if datatype[0] == "U" else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+        if low <= item <= high:
+            return item
+    if family == "number" and type(item) in {int, float}:
+        try:
+            number = float(item)
+        except OverflowError:
+            number = math.inf
+        if math.isfinite(number) and (datatype == "FP64" or abs(number) <= _MOST_FP32):
+            return number
+    raise TensorError(f"{name} holds {_shown(item)}, which is no {datatype}")
+
+
+def _shown(value: object) -> str:
+    import json
+
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 60 else f"{text[:57]}…"
