@@ -1,6 +1,7 @@
 """Renew what is derived from the templates: `uv run python -m tools.refresh` after a change of their files.
 
-It writes the list of shared files in copier.yml, the checksums of modelkit, and the file lists of the tests.
+It writes the list of shared files in copier.yml, the checksums of the vendored tools, and the file
+lists of the tests.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "prototype_templ
 from modelkit.vendored import CHECKSUMS, digest, tool_files
 from tests.support import REPO, clone_template, contents, render, tracked_and_new
 
-# What a factory does not take from the prototype: its sample comes in another state, notebooks not at all.
-NOT_SHARED = ("models/", "datasets/", "notebooks/")
+# What a factory does not take from the prototype: its sample comes in another state, notebooks not at all,
+# and its checks are stricter.
+NOT_SHARED = ("models/", "datasets/", "notebooks/", ".github/workflows/ci.yml", "mypy.ini")
 FILE_LISTS = REPO / "tests" / "template" / "file_lists"
 
 
@@ -40,16 +42,19 @@ def write_shared_files() -> None:
     questions.write_text(replaced, encoding="utf-8", newline="\n")
 
 
-def checksums() -> str:
-    """What modelkit/checksums.txt has to say of modelkit's files."""
-    tool = REPO / "prototype_template" / "modelkit"
+TOOLS = (REPO / "prototype_template" / "modelkit", REPO / "factory_template" / "factory")
+"""The vendored tools: `modelkit check` and `factory check` say when a team has edited them."""
+
+
+def checksums(tool: Path) -> str:
+    """What the checksums.txt of a vendored tool has to say of its files."""
     listed = [f"{digest(path)}  {path.relative_to(tool).as_posix()}\n" for path in tool_files(tool)]
     return "".join(listed)
 
 
 def write_checksums() -> None:
-    target = REPO / "prototype_template" / "modelkit" / CHECKSUMS
-    target.write_text(checksums(), encoding="utf-8", newline="\n")
+    for tool in TOOLS:
+        (tool / CHECKSUMS).write_text(checksums(tool), encoding="utf-8", newline="\n")
 
 
 def write_file_lists() -> None:

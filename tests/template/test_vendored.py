@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from modelkit.vendored import CHECKSUMS, edited_files
-from tests.support import REPO
-from tools.refresh import checksums
+from tools.refresh import TOOLS, checksums
 
 
-def test_the_checksums_are_of_today() -> None:
-    listed = (REPO / "prototype_template" / "modelkit" / CHECKSUMS).read_text(encoding="utf-8")
-    assert listed == checksums(), "run `uv run python -m tools.refresh`"
+@pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
+def test_the_checksums_are_of_today(tool: Path) -> None:
+    listed = (tool / CHECKSUMS).read_text(encoding="utf-8")
+    assert listed == checksums(tool), "run `uv run python -m tools.refresh`"
 
 
 def test_a_fresh_repo_has_no_edits(rendered: Callable[..., Path]) -> None:

@@ -23,7 +23,7 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Some forty made-up patients."""
     file = tmp_path_factory.mktemp("raw") / "patients.csv"
     rows = [
-        [30 + n, 1 + n % 2, 20 + n % 15, 80 + n % 20, 150 + n, 100 + n % 50, 40 + n % 30, 4, 4.5, 90, 60 + 5 * n]
+        [30 + n, 1 + n % 2, 20 + n % 15, 80 + n % 20, 150 + n, 100 + n % 50, 40 + n % 30, 4, 4.5, 90, 5 * n]
         for n in range(40)
     ]
     with file.open("w", encoding="utf-8", newline="") as out:

@@ -1,0 +1,193 @@
+"""The rules on one model folder.
+
+Codes: MF401 a part that a model must have is missing, MF402 data.yml and pipeline.yml disagree,
+MF403 a dataset version that does not exist or is for something else, MF404 the holdout is trained on,
+MF405 the model card is not written, MF406 the model did not come by promotion (a warning), MF407 a waiver has
+expired. The files' own mistakes keep the codes of their readers (MF1xx, MI1xx).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from factory.model import STAGES, ModelFolder, Stage, load_data
+from modelkit.dataset.store import find
+from modelkit.dataset.version import DatasetVersion
+from modelkit.pipeline.model import DataAsset, PipelineJob
+from modelkit.problems import Position, Problem, UserError
+
+PARTS = ("What it is for", "Data", "How it works", "How good it is", "Limits", "Ethics", "Owner")
+"""The headings of a model card, as `modelkit new` writes them."""
+_NEEDED = {
+    "pipeline.yml": "an Azure ML pipeline: `modelkit new` makes one to start from.",
+    "data.yml": "which dataset versions are for pull requests and which for production (docs/factory.md).",
+    "gates.yml": "what a candidate must reach (docs/factory.md).",
+    "inference_tests/suite.yml": "questions and answers: `modelkit freeze` writes it with cases.jsonl.",
+    "MODEL_CARD.md": "what the model is for, how good it is and where it fails.",
+    "tests": "unit tests of the steps, in files named test_*.py.",
+}
+
+
+def check_model(model: ModelFolder) -> Iterator[Problem]:
+    """Every problem of one model folder."""
+    yield from _missing(model)
+    yield from _card(model)
+    yield from _gates(model)
+    yield from _inference(model)
+    yield from _data(model)
+    if not (model.path / "provenance.yml").is_file():
+        what = "There is no provenance.yml: this model did not come from a prototype by promotion."
+        fix = "`factory why` will not know where it came from."
+        yield Problem(Position(model.path), "MF406", what, fix, severity="warning")
+
+
+def _missing(model: ModelFolder) -> Iterator[Problem]:
+    for name, what in _NEEDED.items():
+        path = model.path / name
+        there = any(path.rglob("test_*.py")) if name == "tests" else path.is_file()
+        if not there:
+            yield Problem(Position(model.path), "MF401", f"{name} is missing.", f"It holds {what}")
+
+
+def _card(model: ModelFolder) -> Iterator[Problem]:
+    """Every part has its text, and it is not the one of the scaffold."""
+    file = model.path / "MODEL_CARD.md"
+    if not file.is_file():
+        return
+    from modelkit import new
+
+    scaffold = _sections(Path(new.__file__).parent / "scaffold" / "MODEL_CARD.md")
+    found = _sections(file)
+    for part in PARTS:
+        line, text = found.get(part, (0, ""))
+        if part not in found:
+            yield Problem(Position(file), "MF405", f'The part "## {part}" is missing.', "Write it.")
+        elif not text:
+            yield Problem(Position(file, line), "MF405", f'"{part}" is empty.', "Write it.")
+        elif text == scaffold.get(part, (0, ""))[1]:
+            what = f'"{part}" is still the text that `modelkit new` writes.'
+            yield Problem(Position(file, line), "MF405", what, "Say it of this model.")
+
+
+def _sections(file: Path) -> dict[str, tuple[int, str]]:
+    """Heading to its line and text, of the headings of the second level."""
+    found: dict[str, tuple[int, str]] = {}
+    name = ""
+    for number, line in enumerate(file.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+        if line.startswith("## "):
+            name = line.removeprefix("## ").strip()
+            found[name] = (number, "")
+        elif name:
+            place, text = found[name]
+            found[name] = (place, f"{text}\n{line}".strip())
+    return found
+
+
+def _gates(model: ModelFolder) -> Iterator[Problem]:
+    from datetime import date
+
+    from factory.gate.schema import load_gates
+    from factory.gate.waivers import load_waivers
+
+    file = model.path / "gates.yml"
+    if not file.is_file():
+        return
+    try:
+        gates = load_gates(file)
+    except UserError as error:
+        yield from error.problems
+        return
+    try:
+        holdout = find(model.root, gates.holdout)
+    except UserError as error:
+        yield Problem(Position(file), "MF403", str(error), "")
+        return
+    for version in _trained_on(model):
+        if holdout.name == version.name or holdout.id in version.parents:
+            what = f"The holdout {holdout.id} is what {version.id} is made of: the model would know it."
+            yield Problem(Position(file), "MF404", what, "`modelkit dataset split` makes a frozen one.")
+    waivers = model.path / "waivers.yml"
+    if not waivers.is_file():
+        return
+    try:
+        for waiver in load_waivers(waivers, gates):
+            if waiver.expires < date.today():
+                what = f"The waiver of {waiver.gate} ({waiver.owner}) expired on {waiver.expires}."
+                yield Problem(
+                    waiver.at, "MF407", what, "Mend the model, or agree on a new date with its owner."
+                )
+    except UserError as error:
+        yield from error.problems
+
+
+def _inference(model: ModelFolder) -> Iterator[Problem]:
+    if (model.path / "inference_tests" / "suite.yml").is_file():
+        from modelkit.inference.suite import load_suite
+
+        _, problems = load_suite(model.path, model.root)
+        yield from problems
+
+
+def _data(model: ModelFolder) -> Iterator[Problem]:
+    """data.yml names every data input of the pipeline, with versions that exist and are for the stage."""
+    file = model.path / "data.yml"
+    if not file.is_file():
+        return
+    try:
+        data = load_data(file)
+    except UserError as error:
+        yield from error.problems
+        return
+    job = _pipeline(model)
+    if job is None:
+        return  # `modelkit check` says what is wrong with it
+    assets = {name: given for name, given in job.values.items() if isinstance(given, DataAsset)}
+    for name in sorted(assets.keys() - data.keys()):
+        what = f"The input {name} of the pipeline is missing."
+        yield Problem(Position(file), "MF402", what, "Say which versions are for dev and for prod.")
+    for name in sorted(data.keys() - assets.keys()):
+        what = f"{name} is no input of pipeline.yml that names a dataset version."
+        yield Problem(Position(file), "MF402", what, f"Its inputs are {', '.join(sorted(assets)) or 'none'}.")
+    for name in sorted(data.keys() & assets.keys()):
+        given = assets[name]
+        if data[name]["dev"] != f"azureml:{given.name}:{given.version}":
+            what = (
+                f"{name} is {data[name]['dev']} for dev, and pipeline.yml names {given.name}:{given.version}."
+            )
+            yield Problem(Position(file), "MF402", what, "Both must name the same version.")
+        for stage in STAGES:
+            yield from _stage(model, file, data[name][stage], stage)
+
+
+def _stage(model: ModelFolder, file: Path, reference: str, stage: Stage) -> Iterator[Problem]:
+    try:
+        version = find(model.root, reference)
+    except UserError as error:
+        yield Problem(Position(file), "MF403", str(error), "")
+        return
+    if version.stage != stage:
+        what = f"{version.id} is a version for {version.stage}, and stands here for {stage}."
+        fix = f"Make one with `modelkit dataset add {version.name} PATH --stage {stage}`."
+        yield Problem(Position(file), "MF403", what, fix)
+
+
+def _trained_on(model: ModelFolder) -> Iterator[DatasetVersion]:
+    try:
+        data = load_data(model.path / "data.yml")
+        for versions in data.values():
+            for reference in versions.values():
+                yield find(model.root, reference)
+    except UserError:
+        return  # told by `_data`
+
+
+def _pipeline(model: ModelFolder) -> PipelineJob | None:
+    from modelkit.pipeline.loader import Loader
+    from modelkit.pipeline.workspace import Workspace
+
+    file = model.path / "pipeline.yml"
+    if not file.is_file():
+        return None
+    loaded = Loader(Workspace(file.parent)).pipeline(file)
+    return None if loaded.errors else loaded.job
