@@ -1,8 +1,8 @@
 """What every registry of models can do; the commands and the gates use nothing else of it.
 
-A version holds two models: ``prod``, which is deployed, and ``dev``, its twin from the same commit, trained on
-the dev data, which later dev candidates are compared with. Aliases say which version is used: ``candidate`` is
-the newest that was registered, ``champion`` the one that people approved.
+A version holds two models: ``prod``, which is deployed, and ``dev``, its twin from the same commit, trained
+on the dev data, which later dev candidates are compared with. Aliases say which version is used:
+``candidate`` is the newest that was registered, ``champion`` the one that people approved.
 """
 
 from __future__ import annotations
@@ -15,6 +15,14 @@ from typing import Any, Protocol
 
 CANDIDATE = "candidate"
 CHAMPION = "champion"
+
+
+class Refused(Exception):
+    """The candidate may not be registered, or the version not be approved. Exit code 1."""
+
+    def __init__(self, about: str, reasons: list[str]) -> None:
+        self.reasons = reasons
+        super().__init__("\n".join([about, *(f"- {reason}" for reason in reasons)]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +60,21 @@ class Registry(Protocol):
         """The version with an alias."""
 
     def model_path(self, version: Version, stage: str) -> Path | None:
-        """The local folder of its MLflow model ("prod" | "dev"), fetched if it is remote; None without one."""
+        """The local folder of its MLflow model ("prod" | "dev"), fetched if remote; None without one."""
 
     def add(self, model: str, lineage: Mapping[str, Any], folder: Path) -> Version:
         """Register the staged content in ``folder``, which is used up.
 
-        The folder holds model/, lineage.json and verdict.json, and as there are: dev/model/, dev/verdict.json,
-        onnx, inference.json, report.html, report.md. A version with the same ``lineage["id"]`` is returned as
-        it is instead.
+        The folder holds model/, lineage.json and verdict.json, and as there are: dev/model/,
+        dev/verdict.json, onnx, inference.json, report.html, report.md. A version with the same
+        ``lineage["id"]`` is returned as it is instead.
         """
 
-    def set_alias(self, version: Version, alias: str) -> None:
-        """Give a version an alias, which moves at once from the version that had it."""
+    def set_alias(self, version: Version, alias: str, *, forward: bool = False) -> None:
+        """Give a version an alias, which moves at once from the version that had it.
+
+        With ``forward`` it never moves to a lower number: then it stays where it is.
+        """
 
     def set_tags(self, version: Version, tags: Mapping[str, str]) -> None:
         """Write tags of a version; others stay."""

@@ -1,0 +1,176 @@
+"""A factory repo with runs as `factory train` and `factory gate` leave them, without any training."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from modelkit.dataset.version import DatasetVersion, write_version
+from modelkit.run.digests import digest_of
+from tests.support import IDENTITY, REPO, call, commit_all, git
+
+PACKAGES = (REPO / "factory_template", REPO / "prototype_template")
+_START = "from factory.__main__ import main; main()"
+DIGESTS = {name: "sha256:" + letter * 64 for name, letter in zip(("all", "prod", "dev", "holdout"), "abcd")}
+
+
+def make_repo(folder: Path) -> Path:
+    """A committed repo with the model diabetes: diabetes_train:1 and :2, and the holdout, from diabetes:1."""
+    model = folder / "models" / "diabetes"
+    (model / "inference_tests").mkdir(parents=True)
+    (model / "pipeline.yml").write_text("type: pipeline\n", encoding="utf-8")
+    (model / "provenance.yml").write_text(
+        "repo: acme/prototypes\ntag: diabetes-v2\ncommit: 0123456789abcdef0123\n", encoding="utf-8"
+    )
+    (model / "inference_tests" / "suite.yml").write_text(
+        f"model: diabetes\ndataset: azureml:diabetes_train:2\ndigest: {DIGESTS['dev']}\n", encoding="utf-8"
+    )
+    (folder / "pyproject.toml").write_text("", encoding="utf-8")
+    (folder / ".gitignore").write_text(".runs/\n.registry/\n", encoding="utf-8")
+    for name, number, digest, parents, stage in (
+        ("diabetes", 1, "all", (), "prod"),
+        ("diabetes_train", 1, "prod", ("diabetes:1",), "prod"),
+        ("diabetes_train", 2, "dev", ("diabetes_train:1",), "dev"),
+        ("diabetes_holdout", 1, "holdout", ("diabetes:1",), "prod"),
+    ):
+        file = folder / "datasets" / name / f"{number}.yml"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_version(
+            DatasetVersion(
+                file, name, str(number), "uri_file", f"{number}/data.csv", "", DIGESTS[digest],
+                stage=stage, parents=parents,
+            )
+        )  # fmt: skip
+    git(folder, "init", "--quiet", "--initial-branch", "main")
+    commit_all(folder, "Start")
+    return folder
+
+
+def make_run(
+    repo: Path,
+    number: int,
+    stage: str = "prod",
+    champion: int | None = None,
+    verdict: Mapping[str, Any] | None = None,
+    git_state: Mapping[str, Any] | None = None,
+    judged: bool = True,
+) -> str:
+    """A finished run with a green verdict; the other arguments make it less so. Its id."""
+    run = f"20261124-{'1' if stage == 'prod' else '0'}{number:05d}-000000"
+    folder = repo / ".runs" / "diabetes" / run
+    model = folder / "outputs" / "model"
+    model.mkdir(parents=True)
+    (model / "MLmodel").write_text(f"flavors: none # {stage} {number}\n", encoding="utf-8")
+    (model / "requirements.txt").write_text("scikit-learn==1.7.2\npandas\n", encoding="utf-8")
+    (folder / "outputs" / "onnx").write_bytes(b"onnx")
+    state = {"commit": git(repo, "rev-parse", "HEAD").strip(), "dirty": False, **(git_state or {})}
+    data = {"dataset": f"diabetes_train:{1 if stage == 'prod' else 2}", "digest": DIGESTS[stage]}
+    record = {
+        "schema": 1, "id": run, "state": "completed", "git": state, "pipeline": "models/diabetes/pipeline.yml",
+        "parameters": {"max_depth": 3}, "python": "3.11.2",
+        "inputs": {"raw": {"type": "uri_file", "path": "x.csv", **data}},
+    }  # fmt: skip
+    write(folder / "run.json", record)
+    train = {"schema": 1, "model": "diabetes", "data": stage, "target": "local", "run": run, "job": None}
+    write(folder / "train.json", train)
+    if judged:
+        (folder / "gate").mkdir()
+        write(
+            folder / "gate" / "verdict.json", make_verdict(folder, run, stage, champion) | dict(verdict or {})
+        )
+        write(folder / "gate" / "inference.json", {"schema": 1, "passed": True})
+        (folder / "gate" / "report.html").write_text("<p>report", encoding="utf-8")
+    return run
+
+
+def make_verdict(folder: Path, run: str, stage: str, champion: int | None) -> dict[str, Any]:
+    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    data = {"raw": {key: record["inputs"]["raw"][key] for key in ("dataset", "digest")}}
+    mae = {
+        "direction": "lower", "candidate": 45.5, "candidate_interval": [40.1, 51.0], "champion": 46.0,
+        "difference": -0.5, "interval": [-1.2, 0.3], "verdict": "equal", "limit": 60, "max_regression": 3,
+    }  # fmt: skip
+    return {
+        "schema": 1, "model": "diabetes", "run": run, "stage": stage, "verdict": "equal", "passed": True,
+        "headline": "As good as the champion.", "task": "regression", "target": "progression",
+        "decide_by": "mae",
+        "candidate": {
+            "commit": record["git"]["commit"], "dirty": record["git"]["dirty"],
+            "digest": f"sha256:{digest_of(folder / 'outputs' / 'model')}", "data": data,
+        },
+        "champion": {"version": str(champion)} if champion else None,
+        "holdout": {"dataset": "diabetes_holdout:1", "digest": DIGESTS["holdout"], "rows": 111},
+        "checks": [
+            {"id": "metrics.mae.limit", "result": "passed", "what": "45.5 ≤ 60", "value": 45.5, "limit": 60},
+            {"id": "size", "result": "waived", "what": "21 MB > 20 MB", "value": 21, "limit": 20},
+        ],
+        "metrics": {"mae": mae},
+        "slices": [
+            {"column": "sex", "value": "1", "rows": 60, "metric": "mae", "candidate": 43.0, "champion": None,
+             "limit": 65, "verdict": "equal"}
+        ],
+        "latency": {"p95_ms": 1.9, "budget_ms": 100}, "size": {"bytes": 12345, "budget_bytes": 20000000},
+        "inference": {"python": {"passed": True, "cases": 40, "failed": 0, "suite_digest": "sha256:x"}},
+        "onnx": {"max_difference": 0.0001, "budget": 0.5},
+        "waivers": [
+            {"gate": "size", "owner": "@octocat", "reason": "One embedding more.", "expires": "2026-12-31",
+             "used": True}
+        ],
+        "made": "2026-11-24T10:15:00+00:00", "factory": "0.1.0",
+    }  # fmt: skip
+
+
+def write(file: Path, content: Mapping[str, Any]) -> None:
+    file.write_text(json.dumps(content), encoding="utf-8")
+
+
+def factory(repo: Path, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run the tool as users do."""
+    return call([sys.executable, "-c", _START, *words], repo, environment(), check)
+
+
+def start(repo: Path, *words: str) -> subprocess.Popen[bytes]:
+    """Start the tool in a process group of its own, and leave it to itself."""
+    return subprocess.Popen(
+        [sys.executable, "-c", _START, *words],
+        cwd=repo,
+        env={**os.environ, **IDENTITY, **environment()},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """With SIGKILL, the whole group: no handler runs, nothing is tidied up."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def environment() -> dict[str, str]:
+    quiet = {"GITHUB_ACTOR": "", "GITHUB_OUTPUT": "", "GITHUB_STEP_SUMMARY": "", "FACTORY_REGISTRY": ""}
+    return {"PYTHONPATH": os.pathsep.join(map(str, PACKAGES)), **quiet}
+
+
+def register(repo: Path, number: int, champion: int | None = None, twin: bool = True) -> str:
+    """Make and register a run; its id."""
+    run = make_run(repo, number, champion=champion)
+    twins = ["--dev-run", make_run(repo, number, "dev", champion=champion)] if twin else []
+    factory(repo, "register", "diabetes", "--run", run, *twins)
+    return run
+
+
+def listed(repo: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(factory(repo, "list", "--json").stdout)
+    return found
+
+
+def aliases(repo: Path) -> dict[str, int]:
+    return {alias: its["version"] for its in listed(repo) for alias in its["aliases"]}
