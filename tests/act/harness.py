@@ -145,15 +145,21 @@ class Act:
         ref: str = "refs/heads/main",
         arguments: Sequence[str] = (),
         inputs: Mapping[str, str] | None = None,
+        base: str | None = None,
+        fork: bool = False,
     ) -> Run:
         """Commit what lies in ``project``, and run the workflow on it (or one job, with those it needs).
+
+        ``base`` is the commit that a pull request is compared with, or what was there before a push; without
+        it the same commit. A pull request from a ``fork`` comes from another repo.
 
         act 0.2.89 now and then loses what a step printed just before it failed; then it is asked again.
         """
         if git(project, "status", "--porcelain"):
             commit_all(project, "What the test changed")
         for _ in range(3):
-            done = self._run(project, job, workflow, event, ref, arguments, inputs)
+            payload = event_payload(project, ref, base, fork) | {"inputs": dict(inputs or {})}
+            done = self._run(project, job, workflow, event, payload, arguments)
             if not done.lost_words():
                 break
         return done
@@ -164,21 +170,18 @@ class Act:
         job: str | None,
         workflow: str,
         event: str,
-        ref: str,
+        payload: Mapping[str, Any],
         arguments: Sequence[str],
-        inputs: Mapping[str, str] | None,
     ) -> Run:
         self.runs += 1
         here = self.folder / str(self.runs)
         here.mkdir()
         file = project / ".github" / "workflows" / workflow
-        payload = here / "event.json"
-        payload.write_text(
-            json.dumps({**event_payload(project, ref), "inputs": dict(inputs or {})}), encoding="utf-8"
-        )
-        command = [tool("act"), event, "-W", file, "-e", payload, "-P", "ubuntu-latest=-self-hosted"]
+        (here / "event.json").write_text(json.dumps(payload), encoding="utf-8")
+        command = [tool("act"), event, "-W", file, "-e", here / "event.json"]
+        command += ["-P", "ubuntu-latest=-self-hosted"]
         command += ["--no-cache-server", "--no-skip-checkout", "--json", "--env-file", os.devnull]
-        command += ["--defaultbranch", "main", *self.local_repositories(file)]
+        command += ["--defaultbranch", "main", *self.local_repositories(called_files(file))]
         for name, value in self.environment(project, here).items():
             command += ["--env", f"{name}={value}"]
         command += ["--job", job] if job else []
@@ -192,7 +195,9 @@ class Act:
             encoding="utf-8",
             check=False,
         )
-        parsed = yaml.safe_load(file.read_text(encoding="utf-8"))
+        parsed: dict[str, Any] = {"jobs": {}}
+        for each in called_files(file):
+            parsed["jobs"] |= yaml.safe_load(each.read_text(encoding="utf-8"))["jobs"]
         jobs, summaries, readable = read_log(done.stdout.splitlines())
         return Run(parsed, jobs, f"{readable}\n{done.stderr}", summaries, here / "artifacts", here / "gh.log")
 
@@ -213,12 +218,13 @@ class Act:
             "GIT_PAGER": "cat",
         }
 
-    def local_repositories(self, workflow: Path) -> list[str]:
+    def local_repositories(self, workflows: Sequence[Path]) -> list[str]:
         """act's flags that put a stand-in, as a git repo, in the place of every action that is used."""
         flags = []
-        for name, sha in sorted(set(USES.findall(workflow.read_text(encoding="utf-8")))):
+        used = {use for workflow in workflows for use in USES.findall(workflow.read_text(encoding="utf-8"))}
+        for name, sha in sorted(used):
             source = STAND_INS / name
-            assert source.is_dir(), f"{workflow.name} uses {name}: write a stand-in, {source}/action.yml"
+            assert source.is_dir(), f"{workflows[0].name} uses {name}: write a stand-in, {source}/action.yml"
             repo = self.folder / "actions" / name
             if not repo.exists():
                 shutil.copytree(source, repo)
@@ -228,18 +234,30 @@ class Act:
         return flags
 
 
-def event_payload(project: Path, ref: str) -> dict[str, Any]:
-    """What GitHub would send for a pull request from a branch of the same repo, and for a push to ``ref``."""
+def called_files(workflow: Path) -> list[Path]:
+    """The file of a workflow, and those of the reusable workflows of the same repo that its jobs call."""
+    jobs = yaml.safe_load(workflow.read_text(encoding="utf-8"))["jobs"].values()
+    called = {str(job["uses"]) for job in jobs if str(job.get("uses", "")).startswith("./")}
+    return [workflow, *(workflow.parents[2] / name for name in sorted(called))]
+
+
+def event_payload(
+    project: Path, ref: str = "refs/heads/main", base: str | None = None, fork: bool = False
+) -> dict[str, Any]:
+    """What GitHub would send for a pull request, and for a push to ``ref``."""
     repository = {"full_name": "my-org/demo", "default_branch": "main", "fork": False}
+    theirs = {"full_name": "somebody/demo", "default_branch": "main", "fork": True} if fork else repository
     sha = git(project, "rev-parse", "HEAD").strip()
-    branch = {"sha": sha, "repo": repository}
+    before = git(project, "rev-parse", base).strip() if base else sha
     return {
         "ref": ref,
+        "before": before,
+        "after": sha,
         "repository": repository,
         "pull_request": {
             "number": 1,
-            "head": {"ref": "topic", **branch},
-            "base": {"ref": "main", **branch},
+            "head": {"ref": "topic", "sha": sha, "repo": theirs},
+            "base": {"ref": "main", "sha": before, "repo": repository},
         },
     }
 
@@ -256,7 +274,8 @@ def read_log(lines: Sequence[str]) -> tuple[list[Job], dict[str, str], str]:
         if "jobID" not in entry:
             continue
         matrix = entry.get("matrix") or {}
-        key = f"{entry['jobID']} {sorted(matrix.items())}"
+        # Jobs of a reusable workflow have no matrix of their own: their names tell them apart.
+        key = f"{entry['jobID']} {entry['job'].strip()} {sorted(matrix.items())}"
         job = jobs.setdefault(key, Job(entry["jobID"], entry["job"].strip(), matrix))
         job.result = entry.get("jobResult", job.result)
         # A composite action's own steps have longer ids, and belong to the step that uses it.
