@@ -35,4 +35,4 @@ def check(
     text = render(problems, form)
     if text:
         typer.echo(text)
-    raise typer.Exit(any(problem.severity == "error" for problem in problems))
+    raise typer.Exit(int(any(problem.severity == "error" for problem in problems)))

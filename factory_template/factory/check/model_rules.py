@@ -111,7 +111,7 @@ def _gates(model: ModelFolder) -> Iterator[Problem]:
     if not waivers.is_file():
         return
     try:
-        for waiver in load_waivers(waivers, gates):
+        for waiver in load_waivers(waivers):
             if waiver.expires < date.today():
                 what = f"The waiver of {waiver.gate} ({waiver.owner}) expired on {waiver.expires}."
                 yield Problem(

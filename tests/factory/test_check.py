@@ -1,0 +1,143 @@
+"""`factory check`: a fresh factory is clean, and every rule turns red on what it must stop."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.factory.command import Command
+
+MODEL = Path("models/diabetes")
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert old in text, f"{file} does not hold {old!r}"
+    file.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def test_a_fresh_factory_is_clean(factory: Command) -> None:
+    said = factory("check")
+    assert (said.code, said.text) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "file, old, new, code, words",
+    [
+        ("data.yml", "raw:", "rows:", "MF402", "rows is no input of pipeline.yml"),
+        ("data.yml", "raw:", "rows:", "MF402", "The input raw of the pipeline is missing."),
+        (
+            "data.yml",
+            "dev: azureml:diabetes_train:2",
+            "dev: azureml:diabetes:1",
+            "MF402",
+            "pipeline.yml names diabetes_train:2",
+        ),
+        (
+            "data.yml",
+            "prod: azureml:diabetes_train:1",
+            "prod: azureml:diabetes_train:9",
+            "MF403",
+            "There is no diabetes_train:9",
+        ),
+        (
+            "data.yml",
+            "prod: azureml:diabetes_train:1",
+            "prod: azureml:diabetes_train:2",
+            "MF403",
+            "for dev, and stands here for prod",
+        ),
+        ("data.yml", "  prod:", "  produ:", "MF102", "Did you mean prod?"),
+        ("data.yml", "  prod: azureml:diabetes_train:1", "", "MF103", "The key prod is missing."),
+        ("data.yml", "raw:", "raw: [", "MK103", "data.yml:"),
+        (
+            "gates.yml",
+            "holdout: azureml:diabetes_holdout:1",
+            "holdout: azureml:diabetes_holdout:7",
+            "MF403",
+            "There is no diabetes_holdout:7",
+        ),
+        (
+            "gates.yml",
+            "holdout: azureml:diabetes_holdout:1",
+            "holdout: azureml:diabetes_train:1",
+            "MF404",
+            "the model would know it",
+        ),
+        ("gates.yml", "decide_by: mae", "decide_by: mape", "MF1", "gates.yml:"),
+        ("MODEL_CARD.md", "## Limits", "## Bounds", "MF405", 'The part "## Limits" is missing.'),
+        ("inference_tests/cases.jsonl", '"kind": "golden"', '"kind": "gold"', "MI", "cases.jsonl:1"),
+    ],
+)
+def test_what_must_be_stopped(factory: Command, file: str, old: str, new: str, code: str, words: str) -> None:
+    edit(factory.repo / MODEL / file, old, new)
+    said = factory("check")
+    assert said.code == 1
+    assert code in said.out
+    assert words in said.out
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "data.yml",
+        "gates.yml",
+        "inference_tests/suite.yml",
+        "MODEL_CARD.md",
+        "tests/test_diabetes_steps.py",
+        "pipeline.yml",
+    ],
+)
+def test_a_missing_part_is_named(factory: Command, name: str) -> None:
+    (factory.repo / MODEL / name).unlink()
+    said = factory("check")
+    assert said.code == 1
+    assert f"MF401: {'tests' if name.startswith('tests') else name} is missing." in said.out
+
+
+def test_a_model_card_of_the_scaffold_is_no_model_card(factory: Command) -> None:
+    scaffold = factory.repo / "modelkit" / "scaffold" / "MODEL_CARD.md"
+    (factory.repo / MODEL / "MODEL_CARD.md").write_bytes(scaffold.read_bytes())
+    said = factory("check")
+    assert said.code == 1
+    assert said.out.count("is still the text that `modelkit new` writes") == 7
+
+
+def test_an_expired_waiver_is_red_and_a_current_one_is_not(factory: Command) -> None:
+    waivers = factory.repo / MODEL / "waivers.yml"
+    text = '- gate: metrics.mae.regression\n  owner: "@octocat"\n  reason: We know.\n  expires: {}\n'
+    waivers.write_text(text.format("2099-12-31"), encoding="utf-8")
+    assert factory("check").code == 0
+    waivers.write_text(text.format("2020-01-31"), encoding="utf-8")
+    said = factory("check")
+    assert said.code == 1
+    assert "MF407: The waiver of metrics.mae.regression (@octocat) expired on 2020-01-31." in said.out
+
+
+def test_without_provenance_is_a_warning(factory: Command) -> None:
+    (factory.repo / MODEL / "provenance.yml").unlink()
+    said = factory("check")
+    assert said.code == 0
+    assert "MF406: warning:" in said.out
+
+
+def test_the_settings_and_the_tool_itself(factory: Command) -> None:
+    edit(factory.repo / "factory.yml", "registry: local", "registry: azure")
+    (factory.repo / "factory" / "model.py").write_text("# ours\n", encoding="utf-8")
+    said = factory("check")
+    assert said.code == 1
+    assert 'factory.yml:5:11: MF104: registry is "azure". Did you mean "azureml"?' in said.out
+    assert "MK601: warning: This file of the standard was edited." in said.out
+    assert factory("check", "diabetes").code == 0
+
+
+def test_programs_read_it(factory: Command) -> None:
+    (factory.repo / MODEL / "gates.yml").unlink()
+    found = json.loads(factory("check", "--format", "json").out)
+    assert [problem["code"] for problem in found] == ["MF401"]
+    assert factory("check", "--format", "yaml").code == 2
+    said = factory("check", "diabets")
+    assert said.code == 2
+    assert "Did you mean diabetes?" in said.err
