@@ -1,0 +1,180 @@
+"""Metrics measured once (by scikit-learn), and the same metrics from the weights of a resample.
+
+A prediction is one number for each row: the value (regression), or the probability of class 1, or a label 0
+or 1 (binary classification). A probability above 0.5 is the label 1.
+
+All metrics but the area under the ROC curve are functions of a few weighted sums over rows, so that many
+resamples are one product of matrices. The area is the Mann-Whitney statistic (Hanley & McNeil 1982,
+Radiology 143:29-36): the weighted share of pairs of a positive and a negative row that are in order, ties
+count half.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from factory.gate.names import METRICS
+
+Floats = NDArray[np.float64]
+_IN_CACHE = 200_000
+"""Weights that the area is computed from at once: what is made of them stays in the processor's cache."""
+_EPS = float(np.finfo(np.float64).eps)
+
+
+class Unmeasurable(Exception):
+    """A figure that cannot be measured, with the reason as a sentence."""
+
+
+def measure(name: str, truth: Floats, predicted: Floats) -> float:
+    """The metric on all rows; ``truth`` and ``predicted`` are [n]. Raises Unmeasurable."""
+    from sklearn import metrics as sk
+
+    if len(truth) == 0:
+        raise Unmeasurable("there are no rows")
+    labels = (predicted > 0.5).astype(int)
+    classes = truth.astype(int) if METRICS[name].task == "classification" else None
+    if name == "roc_auc" and len(np.unique(truth)) < 2:
+        raise Unmeasurable("all rows are of one class")
+    if name == "r2" and (len(truth) < 2 or np.ptp(truth) == 0):
+        raise Unmeasurable("the target is the same in all rows")
+    if name in ("recall", "f1") and not truth.any():
+        raise Unmeasurable("no row is of class 1")
+    measured: dict[str, Callable[[], Any]] = {
+        "mae": lambda: sk.mean_absolute_error(truth, predicted),
+        "rmse": lambda: sk.root_mean_squared_error(truth, predicted),
+        "r2": lambda: sk.r2_score(truth, predicted),
+        "roc_auc": lambda: sk.roc_auc_score(classes, predicted),
+        "log_loss": lambda: sk.log_loss(classes, predicted, labels=[0, 1]),
+        "brier": lambda: sk.brier_score_loss(classes, predicted),
+        "accuracy": lambda: sk.accuracy_score(classes, labels),
+        "f1": lambda: sk.f1_score(classes, labels),
+        "precision": lambda: sk.precision_score(classes, labels, zero_division=0),
+        "recall": lambda: sk.recall_score(classes, labels),
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            value = float(measured[name]())
+        except ValueError as error:
+            raise Unmeasurable(str(error).splitlines()[0]) from None
+    if not np.isfinite(value):
+        raise Unmeasurable(f"it is {value}")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """A metric that is a function of weighted sums: ``columns`` [n, k], ``finish`` of [resamples, k]."""
+
+    columns: Floats
+    finish: Callable[[Floats, Floats], Floats]
+    """Of the sums and the total weights, the metric of each resample; NaN where it is not defined."""
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """The area under the ROC curve from weights, by one cumulative sum over the negative rows.
+
+    ``negatives`` are their rows in order of score, ``positives`` the others; ``below`` and ``tied`` count,
+    for each positive, the negatives with a lower score, and with one that is not higher.
+    """
+
+    negatives: NDArray[np.intp]
+    positives: NDArray[np.intp]
+    below: NDArray[np.intp]
+    tied: NDArray[np.intp]
+
+    def of(self, weights: NDArray[np.uint8]) -> Floats:
+        """The area in each resample; ``weights`` is [resamples, n]. NaN where one class is absent."""
+        few = max(1, _IN_CACHE // max(weights.shape[1], 1))
+        parts = [self._few(weights[start : start + few]) for start in range(0, len(weights), few)]
+        return np.concatenate(parts)
+
+    def _few(self, weights: NDArray[np.uint8]) -> Floats:
+        # 32 bits hold every sum of counts; a product of two needs 64.
+        below = np.zeros((len(weights), len(self.negatives) + 1), dtype=np.int32)
+        np.cumsum(np.take(weights, self.negatives, axis=1), axis=1, dtype=np.int32, out=below[:, 1:])
+        mine = np.take(weights, self.positives, axis=1).astype(np.float64)
+        lower = np.take(below, self.below, axis=1)
+        if self.tied is self.below:
+            lower *= 2
+        else:
+            lower += np.take(below, self.tied, axis=1)
+        ordered = np.einsum("ij,ij->i", mine, lower.astype(np.float64)) / 2
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(ordered / (mine.sum(axis=1) * below[:, -1].astype(np.float64)))
+
+
+def prepared(name: str, truth: Floats, predicted: Floats) -> Sums | Area:
+    """What the bootstrap needs of a metric; ``truth`` and ``predicted`` are [n]."""
+    if name == "roc_auc":
+        return _area(truth, predicted)
+    error = predicted - truth
+    if name == "mae":
+        return Sums(_columns([np.abs(error)]), _mean)
+    if name == "brier":
+        return Sums(_columns([error**2]), _mean)
+    if name == "rmse":
+        return Sums(_columns([error**2]), lambda sums, total: np.sqrt(_mean(sums, total)))
+    if name == "r2":
+        centred = truth - truth.mean()  # large numbers would lose their last digits in the squares
+        return Sums(_columns([error**2, centred, centred**2]), _r2)
+    if name == "log_loss":
+        p = np.clip(predicted, _EPS, 1 - _EPS)
+        return Sums(_columns([-np.log(np.where(truth == 1, p, 1 - p))]), _mean)
+    label = predicted > 0.5
+    positive = truth == 1
+    if name == "accuracy":
+        return Sums(_columns([label == positive]), _mean)
+    hits, said, there = label & positive, label, positive
+    if name == "precision":
+        return Sums(_columns([hits, said]), _precision)
+    if name == "recall":
+        return Sums(_columns([hits, there]), _ratio)
+    return Sums(_columns([2.0 * hits, said.astype(float) + there, there]), _f1)
+
+
+def _columns(parts: Sequence[Any]) -> Floats:
+    return np.column_stack([np.asarray(part, dtype=np.float64) for part in parts])
+
+
+def _mean(sums: Floats, total: Floats) -> Floats:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(sums[:, 0] / total)
+
+
+def _ratio(sums: Floats, _: Floats) -> Floats:
+    return _mean(sums, sums[:, 1])
+
+
+def _precision(sums: Floats, total: Floats) -> Floats:
+    # As scikit-learn with zero_division=0: a model that never says 1 has the precision 0.
+    return np.where(sums[:, 1] == 0, 0.0, _ratio(sums, total))
+
+
+def _f1(sums: Floats, total: Floats) -> Floats:
+    return np.where(sums[:, 2] == 0, np.nan, _ratio(sums, total))
+
+
+def _r2(sums: Floats, total: Floats) -> Floats:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        spread = sums[:, 2] - sums[:, 1] ** 2 / total
+        # Resamples of one row repeated have no spread but for rounding.
+        return np.where(spread <= 1e-12 * sums[:, 2], np.nan, 1 - sums[:, 0] / spread)
+
+
+def _area(truth: Floats, predicted: Floats) -> Area:
+    negatives = np.flatnonzero(truth != 1)
+    positives = np.flatnonzero(truth == 1)
+    negatives = negatives[np.argsort(predicted[negatives], kind="stable")]
+    positives = positives[np.argsort(predicted[positives], kind="stable")]
+    scores = predicted[negatives]
+    below = np.searchsorted(scores, predicted[positives], side="left")
+    tied = np.searchsorted(scores, predicted[positives], side="right")
+    return Area(negatives, positives, below, below if np.array_equal(below, tied) else tied)

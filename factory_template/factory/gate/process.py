@@ -1,0 +1,142 @@
+"""The gate's side of a model in a process of its own (see worker.py)."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+TIMEOUT = 900.0
+"""Seconds that a model may take for its whole holdout. Nobody waits longer for an answer."""
+_WORKER = Path(__file__).with_name("worker.py")
+
+
+class ModelBroken(Exception):
+    """A model that cannot be loaded or cannot answer, with the reason as a sentence."""
+
+
+class ModelProcess:
+    """A loaded model. Use it in a ``with`` block; it starts at once, and loads while others work."""
+
+    def __init__(
+        self,
+        path: Path,
+        kind: Literal["mlflow", "onnx"] = "mlflow",
+        order: Sequence[str] = (),
+        timeout: float = TIMEOUT,
+    ) -> None:
+        """Start it. ``order`` names the columns of an ONNX file that does not name them itself."""
+        self._temporary = tempfile.TemporaryDirectory(prefix="factory-gate-", ignore_cleanup_errors=True)
+        self._folder = Path(self._temporary.name)
+        self._timeout = timeout
+        self._columns: list[list[Any]] | None = None
+        self._ready = False
+        (self._folder / "work").mkdir()
+        # Nothing that a model does while it is loaded or asked may reach the repo's own tracking store.
+        environment = {
+            **os.environ,
+            "MLFLOW_TRACKING_URI": (self._folder / "mlruns").as_uri(),
+            "PYTHONWARNINGS": "ignore",
+            "PYTHONDONTWRITEBYTECODE": "1",  # a cache beside a model's code would change its digest
+        }
+        self._said = (self._folder / "stderr.txt").open("wb")
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", str(_WORKER), kind, str(path.absolute()), json.dumps(list(order))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._said,
+            cwd=self._folder / "work",
+            env=environment,
+            text=True,
+            encoding="utf-8",
+        )
+
+    def __enter__(self) -> ModelProcess:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout, self._said):
+            if stream:
+                with contextlib.suppress(OSError):
+                    stream.close()
+        self._temporary.cleanup()
+
+    def columns(self) -> list[tuple[str, bool]]:
+        """The names of its inputs, each with whether it must be there. Raises ModelBroken."""
+        if not self._ready:
+            self._columns = self._answer()["columns"]
+            self._ready = True
+        if not self._columns:
+            raise ModelBroken(
+                "its signature names no input columns: save it with signature=infer_signature(…)"
+            )
+        return [(name, required) for name, _, required in self._columns]
+
+    def predict(self, frame: pd.DataFrame) -> NDArray[Any]:
+        """Its answer for all rows, an array of numbers of any shape. Raises ModelBroken."""
+        missing = [name for name, required in self.columns() if required and name not in frame.columns]
+        if missing:
+            raise ModelBroken(f"it wants the column {missing[0]}, which the holdout does not have")
+        given, out = self._folder / "frame.pickle", self._folder / "predictions.npy"
+        frame.to_pickle(given)
+        self._ask({"do": "predict", "frame": str(given), "out": str(out)})
+        return np.asarray(np.load(out, allow_pickle=False))
+
+    def seconds_of_row(self, row: int) -> float:
+        """How long one row of the frame of the last `predict` takes. Raises ModelBroken."""
+        return float(self._ask({"do": "time", "row": row})["ms"]) / 1000
+
+    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        assert self._process.stdin
+        try:
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+        except OSError:
+            raise ModelBroken(self._death()) from None
+        return self._answer()
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout
+        late = threading.Event()
+
+        def stop() -> None:
+            late.set()
+            self._process.kill()
+
+        timer = threading.Timer(self._timeout, stop)
+        timer.start()
+        try:
+            line = self._process.stdout.readline()
+        finally:
+            timer.cancel()
+        if late.is_set():
+            raise ModelBroken(f"it gave no answer within {self._timeout:g} seconds")
+        if not line:
+            raise ModelBroken(self._death())
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            raise ModelBroken(str(answer["error"]))
+        return answer
+
+    def _death(self) -> str:
+        code = self._process.wait()
+        self._said.flush()
+        said = Path(self._said.name).read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        last = f": {said[-1][:300]}" if said else ""
+        return f"its process ended with code {code}{last}"
