@@ -8,6 +8,10 @@ the headers and the retries that it would have in the cloud. A host that nobody 
     server.py   the proxy, faults, and the log of what was asked
     entra.py    tokens (login.microsoftonline.com)
     arm.py      workspaces, datastores and data assets (management.azure.com); more resources: add a route
+    assets.py   environments, code and components
+    computes.py clusters
+    jobs.py     pipeline jobs, and the run history of their steps (*.api.azureml.ms)
+    models.py   models
     blobs.py    block blobs (*.blob.core.windows.net)
     cloud.py    the four together, and the environment variables that lead a program to them
 

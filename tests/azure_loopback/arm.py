@@ -12,6 +12,8 @@ from tests.azure_loopback.server import Request, Response, arm_error
 
 HOST = "management.azure.com"
 AUDIENCE = f"https://{HOST}"
+DATAPLANE = "westeurope.api.azureml.ms"
+"""Where the workspace's run history answers."""
 SUBSCRIPTION = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
 GROUP = "ml-group"
 WORKSPACE = "ml-workspace"
@@ -34,7 +36,7 @@ _DATA_PROPERTIES = {
     "tags",
 }
 _DATA_TYPES = {"uri_file", "uri_folder", "mltable"}
-_SYSTEM_DATA = {
+SYSTEM_DATA = {
     "createdAt": "2026-01-01T12:34:56.999Z",
     "createdBy": "A Test",
     "createdByType": "User",
@@ -77,7 +79,7 @@ class Datastore:
                 "endpoint": "core.windows.net",
                 "protocol": "https",
             },
-            "systemData": _SYSTEM_DATA,
+            "systemData": SYSTEM_DATA,
         }
 
 
@@ -122,7 +124,11 @@ class Arm:
         return arm_error(404, "InvalidResourceType", f"{request.method} {request.path} is not spoken here.")
 
     def _workspace(self, _request: Request, _found: Mapping[str, str]) -> Response:
-        properties = {"friendlyName": WORKSPACE, "workspaceId": "99999999-8888-7777-6666-555555555555"}
+        properties = {
+            "friendlyName": WORKSPACE,
+            "workspaceId": "99999999-8888-7777-6666-555555555555",
+            "discoveryUrl": f"https://{DATAPLANE}/discovery",
+        }
         resource = {"id": WORKSPACE_ID, "name": WORKSPACE, "location": "westeurope", "properties": properties}
         return Response(200, resource)
 
@@ -169,7 +175,7 @@ class Arm:
             "name": version,
             "type": f"{PROVIDER}/workspaces/data/versions",
             "properties": self.data[name, version],
-            "systemData": _SYSTEM_DATA,
+            "systemData": SYSTEM_DATA,
         }
 
     def _list_datastores(self, request: Request, _: Mapping[str, str]) -> Response:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.azure_loopback import arm, blobs, entra
+from tests.azure_loopback import arm, assets, blobs, computes, entra, jobs, models
 from tests.azure_loopback.server import Loopback, Response, Service
 
 ACCOUNT = "mlstore"
 CONTAINER = "azureml-blobstore"
+SNAPSHOTS = "snapshots"
+"""The container that code is uploaded to."""
+LOGS = "azureml-logs"
 SAS = "sv=2022-11-02&sig=made-up"
 
 
@@ -21,14 +24,25 @@ class Cloud:
         self.arm = arm.Arm(self.entra)
         self.blobs = blobs.Blobs(self.entra, SAS)
         self.arm.datastores["workspaceblobstore"] = arm.Datastore("workspaceblobstore", ACCOUNT, CONTAINER)
+        self.computes = computes.Computes(self.arm)
+        self.models = models.Models(self.arm)
+        self.environments = assets.Assets(self.arm, "environments")
+        self.components = assets.Assets(self.arm, "components")
+        storage = f"https://{ACCOUNT}.blob.core.windows.net"
+        self.codes = assets.Codes(self.arm, "codes", uri=f"{storage}/{SNAPSHOTS}", sas=SAS)
+        self.jobs = jobs.Jobs(
+            self.arm, self.entra, self.blobs, self.environments, self.components, self.computes
+        )
+        history = jobs.History(self.jobs, logs=f"{storage}/{LOGS}/{{}}.txt?{SAS}")
         services: dict[str, Service] = {
             re.escape(entra.HOST): self.entra,
             re.escape(arm.HOST): self.arm,
             blobs.HOSTS: self.blobs,
+            re.escape(arm.DATAPLANE): history,
             # azure-ai-ml asks for a schema of MLTable files, and does without if there is none.
             r"azuremlschemasprod\.azureedge\.net": lambda _: Response(404),
         }
-        hosts = [entra.HOST, arm.HOST, "*.blob.core.windows.net", "*.azureedge.net"]
+        hosts = [entra.HOST, arm.HOST, arm.DATAPLANE, "*.blob.core.windows.net", "*.azureedge.net"]
         self.proxy = Loopback(folder, services, hosts)
 
     def environment(self) -> dict[str, str]:

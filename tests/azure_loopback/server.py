@@ -144,6 +144,7 @@ class Loopback:
 def _handler(loopback: Loopback, context: ssl.SSLContext) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # or each answer waits 40 ms for an acknowledgement
         host = ""
 
         def do_CONNECT(self) -> None:

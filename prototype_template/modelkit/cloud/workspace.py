@@ -76,10 +76,12 @@ def the_workspace(root: Path) -> Workspace:
     return found
 
 
-def connect(workspace: Workspace) -> Any:
+def connect(workspace: Workspace, *, show_progress: bool = False) -> Any:
     """An `azure.ai.ml.MLClient`. Nothing is asked of Azure yet.
 
-    Raises UserError if azure-ai-ml is not installed.
+    ``show_progress`` is for what the client uploads by itself, such as a job's code: without it, azure-ai-ml
+    1.35.2 waits for ever when a file fails (see modelkit.cloud.storage). Raises UserError if azure-ai-ml is
+    not installed.
     """
     try:
         from azure.ai.ml import MLClient
@@ -95,7 +97,7 @@ def connect(workspace: Workspace) -> Any:
         workspace.group,
         workspace.name,
         enable_telemetry=False,
-        show_progress=False,
+        show_progress=show_progress,
         transport=Patient(note=_note()),
         **RETRIES,
     )
