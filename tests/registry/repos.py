@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import multiprocessing
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from multiprocessing.context import ForkServerProcess as ForkProcess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from factory.__main__ import main
 from modelkit.dataset.version import DatasetVersion, write_version
 from modelkit.run.digests import digest_of
 from tests.support import IDENTITY, REPO, call, commit_all, git
 
 PACKAGES = (REPO / "factory_template", REPO / "prototype_template")
+_FORKS = multiprocessing.get_context("forkserver")
 _START = "from factory.__main__ import main; main()"
-DIGESTS = {name: "sha256:" + letter * 64 for name, letter in zip(("all", "prod", "dev", "holdout"), "abcd")}
+DIGESTS = {
+    name: "sha256:" + letter * 64
+    for name, letter in zip(("all", "prod", "dev", "holdout"), "abcd", strict=True)
+}
 
 
 def make_repo(folder: Path) -> Path:
@@ -72,8 +82,8 @@ def make_run(
     state = {"commit": git(repo, "rev-parse", "HEAD").strip(), "dirty": False, **(git_state or {})}
     data = {"dataset": f"diabetes_train:{1 if stage == 'prod' else 2}", "digest": DIGESTS[stage]}
     record = {
-        "schema": 1, "id": run, "state": "completed", "git": state, "pipeline": "models/diabetes/pipeline.yml",
-        "parameters": {"max_depth": 3}, "python": "3.11.2",
+        "schema": 1, "id": run, "state": "completed", "git": state,
+        "pipeline": "models/diabetes/pipeline.yml", "parameters": {"max_depth": 3}, "python": "3.11.2",
         "inputs": {"raw": {"type": "uri_file", "path": "x.csv", **data}},
     }  # fmt: skip
     write(folder / "run.json", record)
@@ -131,27 +141,47 @@ def write(file: Path, content: Mapping[str, Any]) -> None:
 
 
 def factory(repo: Path, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run the tool as users do."""
+    """Run the command line in this process: MLflow takes seconds to import, and is imported once so."""
+    out, err = io.StringIO(), io.StringIO()
+    code = 0
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        for name, value in {**IDENTITY, **environment()}.items():
+            patch.setenv(name, value)
+        patch.chdir(repo)
+        patch.setattr(sys, "argv", ["factory", *words])
+        try:
+            main()
+        except SystemExit as stop:
+            code = stop.code if isinstance(stop.code, int) else int(bool(stop.code))
+    if check and code:
+        raise AssertionError(f"{words} exited with {code}\n{out.getvalue()}{err.getvalue()}")
+    return subprocess.CompletedProcess(["factory", *words], code, out.getvalue(), err.getvalue())
+
+
+def process(repo: Path, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run the command line as users do, as a process of its own."""
     return call([sys.executable, "-c", _START, *words], repo, environment(), check)
 
 
-def start(repo: Path, *words: str) -> subprocess.Popen[bytes]:
-    """Start the tool in a process group of its own, and leave it to itself."""
-    return subprocess.Popen(
-        [sys.executable, "-c", _START, *words],
-        cwd=repo,
-        env={**os.environ, **IDENTITY, **environment()},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+def begin(repo: Path, *words: str) -> ForkProcess:
+    """The same, in a fork of a process that has imported MLflow: it works at once, and can be killed."""
+    _FORKS.set_forkserver_preload(["mlflow.store.model_registry.sqlalchemy_store", __name__])
+    child = _FORKS.Process(target=_child, args=(repo, words), daemon=True)
+    child.start()
+    return child
 
 
-def kill(process: subprocess.Popen[bytes]) -> None:
-    """With SIGKILL, the whole group: no handler runs, nothing is tidied up."""
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+def _child(repo: Path, words: Sequence[str]) -> None:
+    os.environ.update(IDENTITY | environment())
+    os.chdir(repo)
+    sys.argv = ["factory", *words]
+    with Path(os.devnull).open("w", encoding="utf-8") as nothing:
+        sys.stdout = sys.stderr = nothing
+        main()
 
 
 def environment() -> dict[str, str]:

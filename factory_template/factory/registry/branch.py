@@ -145,6 +145,9 @@ class RegistryBranch:
             if not LocalRegistry(self.folder).database.is_file() or (head and not read_mark(self.folder)):
                 return "Nothing to push."
             commit = self._commit(state, message)
+            if commit is None:
+                (self.folder / CHANGED).unlink(missing_ok=True)
+                return "Nothing to push."
             state.pushing, state.mark = commit, read_mark(self.folder) or "local"
             self._write(state)
             (self.folder / CHANGED).unlink(missing_ok=True)
@@ -211,8 +214,8 @@ class RegistryBranch:
             return f"The registry is as in the branch {BRANCH} ({head[:7]})."
         return f"Pulled {head[:7]} of the branch {BRANCH}: {len(folders)} versions, {len(new)} new here."
 
-    def _commit(self, state: _State, message: str) -> str:
-        """A commit of the registry as it is, on top of the one that it came from."""
+    def _commit(self, state: _State, message: str) -> str | None:
+        """A commit of the registry as it is, on top of the one that it came from; None if they are alike."""
         registry = LocalRegistry(self.folder)
         used = {
             registry.content(version).relative_to(self.folder).as_posix()
@@ -248,6 +251,8 @@ class RegistryBranch:
             ) from None
         finally:
             remove(staged)
+        if state.commit and tree == self._git("rev-parse", f"{state.commit}^{{tree}}"):
+            return None
         parent = ["-p", state.commit] if state.commit else []
         return self._git("commit-tree", tree, *parent, "-m", message, env=self._identity())
 
@@ -373,10 +378,13 @@ class RegistryBranch:
 def _replace_database(new: Path, old: Path) -> None:
     """In one transaction, so that whoever has the old one open sees the new content: MLflow keeps it open."""
     if old.is_file():
-        with suppress(sqlite3.Error), closing(sqlite3.connect(new)) as source:
-            with closing(sqlite3.connect(old, timeout=30)) as target:
-                source.backup(target)
-                return
+        with (
+            suppress(sqlite3.Error),
+            closing(sqlite3.connect(new)) as source,
+            closing(sqlite3.connect(old, timeout=30)) as target,
+        ):
+            source.backup(target)
+            return
     new.replace(old)
 
 

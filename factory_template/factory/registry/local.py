@@ -140,6 +140,7 @@ class LocalRegistry:
             if known is not None:
                 remove_folder(folder)
                 return known
+            self._mark()
             self._move(folder, self._place(model, lineage["id"]))
             if not self._ask("SELECT 1 FROM registered_models WHERE name = ?", model):
                 client.create_registered_model(model)
@@ -159,11 +160,13 @@ class LocalRegistry:
             has = self.by_alias(version.model, alias)
             if has and (has.number == version.number or (forward and has.number > version.number)):
                 return
+            self._mark()
             client.set_registered_model_alias(version.model, alias, str(version.number))
 
     def set_tags(self, version: Version, tags: Mapping[str, str]) -> None:
         """See `Registry`."""
         with self._writing() as client:
+            self._mark()
             for name, value in tags.items():
                 client.set_model_version_tag(version.model, str(version.number), name, value)
 
@@ -176,6 +179,7 @@ class LocalRegistry:
                     f"{now.name} is {', '.join(now.aliases)}.", "Give the alias to another first."
                 )
             content = self.content(now)
+            self._mark()
             client.delete_model_version(now.model, str(now.number))
             remove_folder(content)
 
@@ -218,6 +222,9 @@ class LocalRegistry:
             what = f"{place} cannot be written: {error.strerror}."
             raise UserError(what, "Free some space, or check the rights of the registry.") from None
 
+    def _mark(self) -> None:
+        mark_changed(self.folder, self._changes)
+
     @contextmanager
     def _lock(self) -> Iterator[None]:
         with locked(self.folder / ".lock"):
@@ -235,7 +242,6 @@ class LocalRegistry:
         with self._lock():
             if not self.database.is_file():
                 self._create(MlflowClient)
-            mark_changed(self.folder, self._changes)
             try:
                 yield _client(MlflowClient, self.database)
             except MlflowException as error:
@@ -247,6 +253,9 @@ class LocalRegistry:
         _client(client, new).search_registered_models(max_results=1)
         copy = new.with_name("copy.db")
         shutil.copyfile(new, copy)  # MLflow keeps its own open, which some systems do not move
+        with closing(sqlite3.connect(copy)) as database, database:
+            # The store of runs, which is not used, notes the folder that it was made in.
+            database.execute("UPDATE experiments SET artifact_location = 'mlruns/' || experiment_id")
         copy.replace(self.database)
         with suppress(OSError):
             shutil.rmtree(new.parent)

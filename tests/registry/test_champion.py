@@ -1,0 +1,85 @@
+"""approve and rollback: who is champion, and who was."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.registry.repos import aliases, factory
+
+
+def _approve(repo: Path, *words: str) -> str:
+    return factory(repo, "approve", *words).stdout
+
+
+def test_approve_takes_the_candidate_and_is_idempotent(three: Path) -> None:
+    assert "diabetes:3 is champion now, approved by @octocat" in _approve(
+        three, "diabetes", "--by", "@octocat"
+    )
+    assert "diabetes:3 is champion already" in _approve(three, "diabetes")
+    story = json.loads(factory(three, "why", "diabetes@champion", "--json").stdout)
+    assert [note["by"] for note in story["history"]] == ["@octocat"]
+    assert story["lineage"]["approved"]["by"] == "@octocat"
+
+
+def test_rollback_goes_back_through_the_champions(three: Path) -> None:
+    for number in (1, 2, 3):
+        _approve(three, f"diabetes:{number}")
+    done = factory(three, "rollback", "diabetes", "--reason", "wrong units")
+    assert "diabetes:2 is champion now" in done.stdout
+    assert "it was diabetes:3" in done.stdout
+    assert "to undo: factory rollback diabetes --to 3" in done.stdout
+    assert "rolled back to" in factory(three, "why", "diabetes:2").stdout
+    assert "wrong units" in factory(three, "why", "diabetes:2").stdout
+    factory(three, "rollback", "diabetes")
+    assert aliases(three)["champion"] == 1
+    last = factory(three, "rollback", "diabetes", check=False)
+    assert last.returncode == 2
+    assert "had no champion before 1" in last.stderr
+    factory(three, "rollback", "diabetes", "--to", "3")
+    assert aliases(three)["champion"] == 3
+    assert "is champion already" in factory(three, "rollback", "diabetes", "--to", "3").stdout
+
+
+def test_approving_anew_after_a_rollback(three: Path) -> None:
+    for number in (1, 2):
+        _approve(three, f"diabetes:{number}")
+    factory(three, "rollback", "diabetes")
+    _approve(three, "diabetes:3")
+    factory(three, "rollback", "diabetes")
+    assert aliases(three)["champion"] == 1  # not 2, which was given up
+    _approve(three, "diabetes:2")
+    story = json.loads(factory(three, "why", "diabetes:2", "--json").stdout)
+    assert [(note["what"], note["previous"]) for note in story["history"]] == [("approve", 1), ("approve", 1)]
+
+
+def test_an_alias_moved_by_other_means_is_no_trap(three: Path) -> None:
+    from factory.registry.local import LocalRegistry
+
+    _approve(three, "diabetes:1")
+    _approve(three, "diabetes:2")
+    registry = LocalRegistry.of(three)
+    registry.set_alias(registry.version("diabetes", 3), "champion")
+    factory(three, "rollback", "diabetes")
+    assert aliases(three)["champion"] == 2
+
+
+def test_a_version_that_was_changed_is_not_approved(three: Path) -> None:
+    folder = three / factory(three, "registry", "path", "diabetes:3").stdout.strip()
+    (folder / "MLmodel").write_text("changed\n", encoding="utf-8")
+    done = factory(three, "approve", "diabetes", check=False)
+    assert done.returncode == 1
+    assert "is not the one that was judged" in done.stderr
+    assert "champion" not in aliases(three)
+
+
+def test_a_version_that_is_not_green_is_not_approved(three: Path) -> None:
+    """None can be registered; this one was put there past `factory register`."""
+    folder = three / factory(three, "registry", "path", "diabetes:3").stdout.strip()
+    file = folder.parent / "lineage.json"
+    lineage = json.loads(file.read_text(encoding="utf-8"))
+    lineage["verdict"] |= {"passed": False, "verdict": "worse", "headline": "Too bad."}
+    file.write_text(json.dumps(lineage), encoding="utf-8")
+    done = factory(three, "approve", "diabetes:3", check=False)
+    assert done.returncode == 1
+    assert "Its verdict is worse: Too bad." in done.stderr

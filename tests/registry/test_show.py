@@ -1,0 +1,113 @@
+"""why, who-used and list: what the registry tells."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.registry.repos import DIGESTS, environment, factory, process, register
+from tests.support import call, git
+
+
+def test_why_tells_the_whole_story(repo: Path) -> None:
+    run = register(repo, 1)
+    factory(repo, "approve", "diabetes", "--by", "@octocat")
+    factory(repo, "registry", "tag", "diabetes:1", "deployed=production")
+    text = factory(repo, "why", "diabetes@champion").stdout
+    for told in (
+        "diabetes:1 (candidate, champion): As good as the champion.",
+        git(repo, "rev-parse", "HEAD").strip(),
+        "acme/prototypes@diabetes-v2 (commit 0123456789ab)",
+        f"{run} on local",
+        "max_depth=3",
+        "Python 3.11.2, scikit-learn 1.7.2",
+        f"diabetes_train:1 {DIGESTS['prod']}",
+        f"made from diabetes:1 {DIGESTS['all']}",
+        f"diabetes_holdout:1 {DIGESTS['holdout']}",
+        "45.5 [40.1, 51], champion 46, difference -0.5 [-1.2, 0.3], limit 60: equal",
+        "sex=1 mae: 43",
+        "p95 1.9 ms, budget 100 ms",
+        "python passed: 40 cases, 0 failed",
+        "size waived: 21 MB > 20 MB",
+        "size: One embedding more. @octocat, until 2026-12-31",
+        "dev twin",
+        "by @octocat",
+        "deployed: production",
+    ):
+        assert told in text
+    story = json.loads(factory(repo, "why", "diabetes:1", "--json").stdout)
+    assert story["lineage"]["verdict"]["metrics"]["mae"]["candidate"] == 45.5
+    assert story["tags"]["run"] == run
+
+
+def test_who_used_finds_what_a_dataset_has_a_part_in(repo: Path) -> None:
+    register(repo, 1)
+    register(repo, 2, twin=False)
+    found = json.loads(factory(repo, "who-used", "diabetes_train:2", "--json").stdout)
+    parts = {its["version"]: [use["part"] for use in its["uses"]] for its in found}
+    assert parts == {
+        1: ["trained (dev data, input raw)", "tested for inference"],
+        2: ["tested for inference"],
+    }
+    text = factory(repo, "who-used", "azureml:diabetes:1").stdout
+    assert "by way of diabetes_holdout:1 made from diabetes:1" in text
+    assert "by way of diabetes_train:2 made from diabetes_train:1 made from diabetes:1" in text
+    assert "No registered version used diabetes:2" in factory(repo, "who-used", "diabetes:2").stdout
+
+
+def test_no_registry(bare: Path) -> None:
+    assert "No version is registered." in factory(bare, "list").stdout
+    assert json.loads(factory(bare, "list", "--json").stdout) == []
+    assert "No registered version" in factory(bare, "who-used", "diabetes:1").stdout
+    assert "Nothing to delete." in factory(bare, "clean").stdout
+    assert not (bare / ".registry").exists()
+
+
+def test_reading_needs_no_mlflow(repo: Path) -> None:
+    register(repo, 1)
+    program = (
+        "import sys; sys.modules['mlflow'] = None\n"
+        "from factory.__main__ import main; sys.argv = ['factory', 'why', 'diabetes:1']; main()"
+    )
+    done = call([sys.executable, "-c", program], repo, environment())
+    assert "diabetes:1" in done.stdout
+
+
+def test_a_killed_writer_is_undone_by_the_next_reader(repo: Path) -> None:
+    """A hot journal: what a process leaves that dies in the middle of a write to SQLite."""
+    register(repo, 1)
+    database = repo / ".registry" / "mlflow.db"
+    program = (
+        "import os, sqlite3, sys\n"
+        "c = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "c.execute('PRAGMA cache_size = 1'); c.execute('PRAGMA cache_spill = 1'); c.execute('BEGIN')\n"
+        "c.execute(\"UPDATE model_version_tags SET value = 'half written' || hex(zeroblob(9000))\")\n"
+        "os._exit(9)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(database)], check=False)
+    assert done.returncode == 9
+    assert database.with_name("mlflow.db-journal").stat().st_size > 0
+    assert "half written" not in factory(repo, "why", "diabetes:1", "--json").stdout
+    assert json.loads(factory(repo, "list", "--json").stdout)[0]["verdict"] == "equal"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("register",), ("approve",), ("rollback",), ("why",), ("who-used",), ("list",), ("clean",),
+        ("registry", "pull"), ("registry", "push"), ("registry", "path"), ("registry", "tag"),
+    ],
+)  # fmt: skip
+def test_every_command_has_a_help_page(repo: Path, words: tuple[str, ...]) -> None:
+    assert "Usage" in factory(repo, *words, "--help").stdout
+
+
+def test_as_a_process(repo: Path) -> None:
+    register(repo, 1)
+    assert process(repo, "list").stdout.splitlines()[1].startswith("diabetes:1")
+    gone = process(repo, "why", "diabetes:9", check=False)
+    assert gone.returncode == 2
