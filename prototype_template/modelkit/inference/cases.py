@@ -23,7 +23,7 @@ KINDS = ("golden", "invalid")
 PLANNED = ("boundary", "invariance", "directional")
 FROZEN_INVALID = "frozen-invalid-"
 """How the ids of invalid cases begin that `modelkit freeze` makes, and makes anew each time."""
-_MADE_BY = "`modelkit freeze` writes this file; see docs/inference-tests.md."
+_MADE_BY = "`modelkit freeze` writes this file; see docs/reference/inference-tests.md."
 _TENSOR = ("name", "shape", "datatype", "data")
 
 

@@ -42,7 +42,7 @@ _SAME = 0.005
 _RETRAINED = 0.15
 _DIFFER = 0.2
 _LABELS = 10
-"""An output with at most as many values, all of them whole, is taken for a label."""
+"""An output with at most as many values, all whole and each given twice on average, is taken for a label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +72,11 @@ def freeze(model_folder: Path, order: Order) -> list[str]:
     picked = pick(used.path, source, columns, order.rows)
     golden = [_golden(model, request) for request in picked.requests]
     invalid, taken = _invalid(model, columns, golden[0].inputs)
-    kept, lines = _kept(model_folder)
+    old = _old_cases(model_folder)
+    kept = [case for case in old if not case.is_frozen]
+    lines = [f"Kept {count(len(kept), 'case')} that freeze did not make."] if kept else []
     cases = [*_distinct(golden), *invalid, *kept]
-    tolerance, retrained, said = _tolerances(model_folder, root, golden, order)
+    tolerance, retrained, said = _tolerances(model_folder, root, golden, old, order)
     text = "".join(f"{case.text()}\n" for case in cases)
     suite: dict[str, Any] = {
         "model": run.model,
@@ -237,26 +239,25 @@ def _attempts(
             yield f"{word}-for-{found}", f"{label} {found}", with_other(found, datatype, value)
 
 
-def _kept(model_folder: Path) -> tuple[list[Case], list[str]]:
-    """The cases that people wrote. Raises UserError if the file that holds them cannot be read."""
+def _old_cases(model_folder: Path) -> list[Case]:
+    """The cases that are there. Raises UserError if they cannot be read: people may have written some."""
     file = model_folder / FOLDER / CASES
     if not file.is_file():
-        return [], []
+        return []
     cases, problems = read_cases(file)
     if problems:
         raise UserError(problems)
-    kept = [case for case in cases if not case.is_frozen]
-    return kept, [f"Kept {count(len(kept), 'case')} that freeze did not make."] if kept else []
+    return cases
 
 
 def _tolerances(
-    model_folder: Path, root: Path, golden: Sequence[Case], order: Order
+    model_folder: Path, root: Path, golden: Sequence[Case], before: Sequence[Case], order: Order
 ) -> tuple[Tolerance, Tolerance, list[str]]:
     """What to allow: what was asked for, else what the suite says already, else a share of the range."""
     old = stated_tolerances(model_folder, root)
     same, other = _defaults(golden)
-    outputs = {tensor.name for tensor in golden[0].expected}
-    if old and {name for tolerance in old for name in tolerance.outputs} <= outputs:
+    # Limits in the unit of other outputs, or for numbers where there are labels now, mean nothing.
+    if old and _outputs(before) in ({}, _outputs(golden)):
         same, other = old
         said = "Tolerances as they were"
     else:
@@ -267,6 +268,10 @@ def _tolerances(
         other = Tolerance(Limit(order.retrained), may_differ=other.may_differ)
     lines = [f"{said}: tolerance {_flow(_plain(same))}, retrained {_flow(_plain(other))}."]
     return same, other, lines
+
+
+def _outputs(cases: Sequence[Case]) -> dict[str, str]:
+    return {tensor.name: tensor.family for case in cases for tensor in case.expected}
 
 
 def _defaults(golden: Sequence[Case]) -> tuple[Tolerance, Tolerance]:
@@ -294,7 +299,12 @@ def _defaults(golden: Sequence[Case]) -> tuple[Tolerance, Tolerance]:
 def _are_labels(values: Sequence[Value]) -> bool:
     if any(isinstance(value, str | bool) for value in values):
         return True
-    return len(set(values)) <= _LABELS and all(float(value).is_integer() for value in values)
+    distinct = len(set(values))
+    return (
+        distinct <= _LABELS
+        and 2 * distinct <= len(values)
+        and all(float(value).is_integer() for value in values)
+    )
 
 
 def _rounded(value: float) -> float:
@@ -325,7 +335,9 @@ def _flow(value: object) -> str:
 
 
 def _suite_text(suite: dict[str, Any]) -> str:
-    lines = ["# Written by `modelkit freeze`. The tolerances are yours to change: docs/inference-tests.md."]
+    lines = [
+        "# Written by `modelkit freeze`. The tolerances are yours to change: docs/reference/inference-tests.md."
+    ]
     lines += [f"{key}: {_flow(value)}" for key, value in suite.items()]
     return "\n".join(lines) + "\n"
 

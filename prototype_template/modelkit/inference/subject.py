@@ -178,5 +178,6 @@ def reason_of(error: BaseException) -> str:
     text = " ".join(str(error).split())
     if "Error: " in text and text.startswith("Failed to enforce schema"):
         text = text.partition("Error: ")[2]
+    text = text.rstrip(".")
     text = f"{type(error).__name__}: {text}" if text else type(error).__name__
     return text if len(text) <= 240 else f"{text[:237]}…"
