@@ -224,16 +224,34 @@ def test_the_files_are_gone(frozen: Rents) -> None:
     frozen.red("suite.yml: MI101", "modelkit freeze models/rents")
 
 
-def test_a_test_that_dies_leaves_no_verdict(frozen: Rents) -> None:
+@pytest.mark.parametrize("error", ["KeyboardInterrupt", "SystemExit(0)"])
+def test_a_test_that_dies(frozen: Rents, error: str) -> None:
+    """Ctrl-C leaves no verdict; a model that ends the program with 0 is no success."""
     frozen.green()
     model = frozen.repo / f".runs/rents/{frozen.run}/outputs/model"
-    (model / "dies.py").write_text("raise SystemExit(3)\n", encoding="utf-8")
+    (model / "dies.py").write_text(f"raise {error}\n", encoding="utf-8")
     meta = (model / "MLmodel").read_text(encoding="utf-8")
     (model / "MLmodel").write_text(
         meta.replace("loader_module: mlflow.sklearn", "code: .\n    loader_module: dies"), encoding="utf-8"
     )
-    assert frozen.test().code != 0
+    if error == "SystemExit(0)":
+        frozen.red("MI204", "its code called sys.exit(0)")
+        return
+    assert frozen.test().code == 130
     assert not (frozen.repo / f".runs/rents/{frozen.run}/gate/inference.json").exists()
+
+
+def ends(rows: Any) -> Any:
+    raise SystemExit(0)
+
+
+def test_a_model_that_ends_the_program_when_it_is_asked(frozen: Rents) -> None:
+    """Not even an invalid case passes by that."""
+    run = frozen.run_with(ends)
+    case = {**frozen.cases()[0], "id": "mine", "kind": "invalid", "expect": {"error": True}}
+    frozen.write_cases([*frozen.cases(), case])
+    text = frozen.red("MI202: golden", "mine: ", "its code called sys.exit(0)", run=run)
+    assert text.count("sys.exit") == 7
 
 
 def test_another_dataset(frozen: Rents) -> None:

@@ -262,6 +262,8 @@ def _tolerances(
         said = "Tolerances as they were"
     else:
         said = "Tolerances: 0.5 % of the answers' range, retrained 15 %"
+    if order.absolute is not None and order.retrained is not None:
+        said = "Tolerances"
     if order.absolute is not None:
         same = Tolerance(Limit(order.absolute))
     if order.retrained is not None:
@@ -335,9 +337,7 @@ def _flow(value: object) -> str:
 
 
 def _suite_text(suite: dict[str, Any]) -> str:
-    lines = [
-        "# Written by `modelkit freeze`. The tolerances are yours to change: docs/reference/inference-tests.md."
-    ]
+    lines = ["# By `modelkit freeze`. The tolerances are yours to change: docs/reference/inference-tests.md."]
     lines += [f"{key}: {_flow(value)}" for key, value in suite.items()]
     return "\n".join(lines) + "\n"
 

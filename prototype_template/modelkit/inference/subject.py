@@ -95,6 +95,10 @@ def _shown(path: Path) -> Path:
     return path
 
 
+class EndedError(Exception):
+    """The model's code wanted to end the program, which must not look like the end of a test."""
+
+
 class Subject:
     """A loaded model. Loading and asking leave nothing in its folder and nothing on standard output."""
 
@@ -167,6 +171,8 @@ def quiet() -> Iterator[None]:
         with warnings.catch_warnings(), contextlib.redirect_stdout(sys.stderr):
             warnings.simplefilter("ignore")
             yield
+    except SystemExit as error:
+        raise EndedError(f"its code called sys.exit({error.code})") from error
     finally:
         sys.dont_write_bytecode = compiled
         for logger, level in zip(loggers, levels, strict=True):

@@ -19,7 +19,7 @@ from typing import Any
 
 from modelkit.dataset.words import count
 from modelkit.inference.cases import Case
-from modelkit.inference.subject import Run, Subject, find_run, reason_of
+from modelkit.inference.subject import EndedError, Run, Subject, find_run, reason_of
 from modelkit.inference.suite import FOLDER, Suite, load_suite, suite_digest
 from modelkit.inference.tensors import Tensor
 from modelkit.inference.tolerance import Tolerance, difference
@@ -163,7 +163,7 @@ def _result(model: Subject, case: Case, tolerance: Tolerance) -> Result:
     try:
         answer = model.answer(case.inputs)
     except Exception as error:  # the model's code is anybody's
-        if case.kind == "invalid":
+        if case.kind == "invalid" and not isinstance(error, EndedError):
             return Result(case, True)
         return Result(case, False, f"The model refused: {reason_of(error)}.", "MI202")
     if case.kind == "invalid":
