@@ -89,7 +89,7 @@ def _head(facts: Facts) -> str:
 
 def _troubles(facts: Facts) -> str:
     checks = facts.checks("broken", "failed", "waived")
-    lines = []
+    lines: list[str] = []
     for check in checks:
         if len(lines) == _LINES or sum(map(len, lines)) > LONGEST // 3:
             break

@@ -122,6 +122,8 @@ def remedy(facts: Facts, check: Mapping[str, Any]) -> str:
         f" models/{model}/waivers.yml."
     )
     known = {
+        r"predictions": f"See what the model says: load {facts.candidate.model_path.as_posix()} with"
+        " mlflow.pyfunc.load_model and give it rows of the holdout.",
         r"data\.training": f"Train it anew on what models/{model}/data.yml says:"
         f" `factory train {model} --data {stage}`.",
         r"data\.holdout": "Bring back the frozen data: `modelkit dataset verify` names the file that"

@@ -1,0 +1,122 @@
+"""MLflow models made by hand: a tiny good one, and models that give whatever answers are wanted.
+
+They are loaded by MLflow as any other model, through the ``loader_module`` of the python_function flavor, and
+need neither a training run nor a machine-learning library.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+_REPLAY = '''"""A model that gives the answers that were put into it, in the order of the holdout's rows."""
+
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+
+
+class Replay:
+    def __init__(self, folder):
+        self.answers = np.load(folder / "answers.npy")
+        plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+        self.rows, self.slow_ms, self.calls = plan["rows"], plan["slow_ms"], 0
+
+    def predict(self, frame):
+        if len(frame) == self.rows:
+            return self.answers
+        self.calls += 1
+        if self.slow_ms and self.calls % 6 == 0:  # often enough for the 95th percentile
+            time.sleep(self.slow_ms / 1000)
+        return self.answers[: len(frame)]
+
+
+def _load_pyfunc(path):
+    return Replay(Path(path))
+'''
+
+_LINEAR = '''"""y = x w + b."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+
+class Linear:
+    def __init__(self, folder):
+        plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+        self.columns, self.weights, self.bias = plan["columns"], np.array(plan["weights"]), plan["bias"]
+
+    def predict(self, frame):
+        return frame[self.columns].to_numpy(dtype=np.float64) @ self.weights + self.bias
+
+
+def _load_pyfunc(path):
+    return Linear(Path(path))
+'''
+
+
+def save_replay(folder: Path, like: Path, answers: Floats, rows: int, slow_ms: float = 0.0) -> None:
+    """Put a model into ``folder`` that answers the holdout's ``rows`` rows with ``answers`` ([n] or [n, k]).
+
+    It takes the columns that the model ``like`` takes. ``slow_ms`` is how long every sixth single row takes.
+    """
+    import yaml
+
+    about = yaml.safe_load((like / "MLmodel").read_text(encoding="utf-8"))
+    if folder.exists():
+        shutil.rmtree(folder)
+    _save(folder, "factory_replay", _REPLAY, about, {"rows": rows, "slow_ms": slow_ms})
+    np.save(folder / "data" / "answers.npy", answers)
+
+
+def save_linear(folder: Path, columns: Sequence[str], weights: Floats, bias: float) -> None:
+    """Put a linear model of number columns into ``folder``; ``weights`` is [columns]."""
+    inputs = [{"type": "double", "name": name, "required": True} for name in columns]
+    outputs = [{"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": [-1]}}]
+    signature = {"inputs": json.dumps(inputs), "outputs": json.dumps(outputs), "params": None}
+    plan = {"columns": list(columns), "weights": weights.tolist(), "bias": bias}
+    _save(folder, "factory_linear", _LINEAR, {"signature": signature}, plan)
+
+
+def save_linear_onnx(file: Path, columns: Sequence[str], weights: Floats, bias: float) -> None:
+    """The same model as an ONNX file with one input [rows, columns] of float32."""
+    from onnx import TensorProto, helper, save_model
+
+    given = helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, len(columns)])
+    answer = helper.make_tensor_value_info("y", TensorProto.FLOAT, [None, 1])
+    constants = [
+        helper.make_tensor("w", TensorProto.FLOAT, [len(columns), 1], weights.astype(np.float32).tolist()),
+        helper.make_tensor("b", TensorProto.FLOAT, [1], [bias]),
+    ]
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["xw"]), helper.make_node("Add", ["xw", "b"], ["y"])]
+    graph = helper.make_graph(nodes, "linear", [given], [answer], constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    helper.set_model_props(model, {"columns": json.dumps(list(columns))})
+    save_model(model, str(file))
+
+
+def _save(folder: Path, module: str, code: str, like: Mapping[str, Any], plan: Mapping[str, Any]) -> None:
+    import yaml
+
+    (folder / "code").mkdir(parents=True)
+    (folder / "data").mkdir()
+    (folder / "code" / f"{module}.py").write_text(code, encoding="utf-8")
+    (folder / "data" / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
+    about = {
+        "flavors": {"python_function": {"loader_module": module, "code": "code", "data": "data"}},
+        "signature": like.get("signature"),
+        "model_uuid": "0" * 32,
+    }
+    (folder / "MLmodel").write_text(yaml.safe_dump(about), encoding="utf-8")

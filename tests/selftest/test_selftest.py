@@ -1,0 +1,137 @@
+"""`factory selftest`: green on a gate that works, red on one that lets a fault through; it leaves no trace."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.selftest.conftest import Tiny
+from tests.support import contents
+
+pytestmark = pytest.mark.slow
+FAULTS = {
+    "shuffled labels": "metrics.mae.limit failed",
+    "constant model": "predictions failed",
+    "missing metric": "metrics.mae.limit broken",
+    "missing model": "predictions broken",
+    "NaN predictions": "predictions broken",
+    "wrong dataset version": "data.training broken",
+    "changed training data": "data.training broken",
+    "trained on the holdout": "data.overlap broken",
+    "truncated ONNX": "onnx broken",
+    "slow model": "latency.p95 failed",
+    "regressed slice": "slices.group=",
+    "worse than the champion": "metrics.mae.regression failed",
+    "edited inference answers": "inference.python broken",
+    "expired waiver": "waivers failed",
+    "champion required, none there": "champion broken",
+}
+LAX = """\
+task: regression
+holdout: azureml:tiny_holdout:1
+target: y
+champion: optional
+decide_by: mae
+metrics:
+  mae: {limit: 1.0e+9, max_regression: 1.0e+9}
+"""
+
+
+def table(out: str) -> dict[str, tuple[str, str]]:
+    """Mark and finding of each fault."""
+    found = re.findall(r"^(ok|!!|--)  (.+?) {2,}(.+?) {2,}(.+)$", out, re.MULTILINE)
+    return {name: (mark, got) for mark, name, _, got in found}
+
+
+def test_every_fault_is_rejected_for_the_right_reason(tiny: Tiny, tmp_path: Path) -> None:
+    """A model of the repo, by its own gates.yml, which is the sample's. Nothing of the repo changes."""
+    tiny.monkeypatch.setenv("TMPDIR", str(tmp_path))
+    tiny.monkeypatch.setattr("tempfile.tempdir", None)
+    before = contents(tiny.path)
+    code, out = tiny.factory("selftest tiny")
+    found = table(out)
+    assert code == 0, out
+    assert set(found) == {*FAULTS, "nothing: the good candidate"}
+    for name, got in FAULTS.items():
+        assert found[name][0] == "ok", out
+        assert found[name][1].startswith(got), out
+    assert "rejected all 15 faults for the right reason" in out
+    assert contents(tiny.path) == before
+    assert not list(tmp_path.glob("factory-*"))
+
+
+def test_lax_gates_are_red_and_the_faults_named(tiny: Tiny) -> None:
+    tiny.gates.write_text(LAX, encoding="utf-8")
+    code, out = tiny.factory("selftest tiny")
+    found = table(out)
+    assert code == 1, out
+    assert "the gate does not stop what it has to: shuffled labels, worse than the champion." in out
+    assert found["shuffled labels"] == ("!!", "passed the gate")
+    assert found["worse than the champion"] == ("!!", "passed the gate")
+    assert found["regressed slice"] == ("--", "not planted: gates.yml has no slices")
+    assert found["slow model"] == ("--", "not planted: gates.yml has no latency budget")
+    assert found["NaN predictions"][0] == "ok"
+
+
+def test_a_good_candidate_that_fails_is_red(tiny: Tiny) -> None:
+    text = tiny.gates.read_text(encoding="utf-8").replace("limit: 1.5", "limit: 0.001")
+    tiny.gates.write_text(text, encoding="utf-8")
+    code, out = tiny.factory("selftest tiny")
+    assert code == 1
+    assert table(out) == {"nothing: the good candidate": ("!!", "metrics.mae.limit failed")}
+    assert "the good candidate itself does not pass" in out
+
+
+def test_a_model_that_is_always_wrong_about_its_data_is_red(tiny: Tiny) -> None:
+    """A holdout that was changed after it was frozen."""
+    file = tiny.path / "datasets" / "tiny_holdout" / "1" / "tiny_holdout.csv"
+    file.write_bytes(file.read_bytes().replace(b"1", b"2", 1))
+    code, out = tiny.factory("selftest tiny")
+    assert code == 1
+    assert "data.holdout broken" in out
+
+
+def test_mistakes_are_told_in_plain_words(tiny: Tiny) -> None:
+    code, out = tiny.factory("selftest --run x")
+    assert (code, "--run needs a model" in out) == (2, True)
+    code, out = tiny.factory("selftest tine")
+    assert (code, "Did you mean tiny?" in out) == (2, True)
+    tiny.gates.write_text(LAX.replace("decide_by", "decided_by"), encoding="utf-8")
+    code, out = tiny.factory("selftest tiny")
+    assert (code, "MF102" in out) == (2, True)
+    assert "Traceback" not in out
+
+
+def test_the_report_of_a_real_verdict(tiny: Tiny) -> None:
+    """What the gate writes is what the report reads."""
+    code, out = tiny.factory("gate tiny")
+    assert code == 0, out
+    code, out = tiny.factory("report tiny")
+    assert code == 0, out
+    page = (tiny.gate / "report.html").read_text(encoding="utf-8")
+    for told in (
+        "No champion yet",
+        "tiny_train:1",
+        "tiny_holdout:1",
+        "Predicted and true",
+        "1 of 1",
+        "group = 1",
+    ):
+        assert told in page, told
+    assert page.count('class="chip ok">passed') >= 12
+    markdown = (tiny.gate / "report.md").read_text(encoding="utf-8")
+    assert "## ✅ tiny: better" in markdown
+    # A red one, for each kind of reason.
+    text = tiny.gates.read_text(encoding="utf-8")
+    tiny.gates.write_text(
+        text.replace("limit: 2.0", "limit: 0.01").replace("min_rows: 20", ""), encoding="utf-8"
+    )
+    (tiny.gate.parent / "outputs" / "onnx").unlink()
+    assert tiny.factory("gate tiny")[0] == 1
+    assert tiny.factory("report tiny")[0] == 0
+    page = (tiny.gate / "report.html").read_text(encoding="utf-8")
+    assert "What did not pass" in page
+    assert "slices.group=1.mae.limit" in page
+    assert "2 checks failed and 1 check could not be made" in page
