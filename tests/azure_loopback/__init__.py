@@ -12,6 +12,7 @@ the headers and the retries that it would have in the cloud. A host that nobody 
     computes.py clusters
     jobs.py     pipeline jobs, and the run history of their steps (*.api.azureml.ms)
     models.py   models
+    registry.py a shared registry
     blobs.py    block blobs (*.blob.core.windows.net)
     cloud.py    the four together, and the environment variables that lead a program to them
 

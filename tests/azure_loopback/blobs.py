@@ -56,6 +56,9 @@ class Blobs:
             return self._put(key, request)
         if key not in self.stored:
             return _error(404, "BlobNotFound", "The specified blob does not exist.")
+        if request.method == "DELETE":
+            del self.stored[key]
+            return Response(202, b"")
         if request.method in {"GET", "HEAD"}:
             return _get(self.stored[key], request)
         return _error(405, "UnsupportedHttpVerb", "The resource doesn't support the verb.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.azure_loopback import arm, assets, blobs, computes, entra, jobs, models
+from tests.azure_loopback import arm, assets, blobs, computes, entra, jobs, models, registry
 from tests.azure_loopback.server import Loopback, Response, Service
 
 ACCOUNT = "mlstore"
@@ -26,6 +26,7 @@ class Cloud:
         self.arm.datastores["workspaceblobstore"] = arm.Datastore("workspaceblobstore", ACCOUNT, CONTAINER)
         self.computes = computes.Computes(self.arm)
         self.models = models.Models(self.arm)
+        self.shared = registry.SharedRegistry(self.entra, self.models)
         self.environments = assets.Assets(self.arm, "environments")
         self.components = assets.Assets(self.arm, "components")
         storage = f"https://{ACCOUNT}.blob.core.windows.net"
@@ -39,10 +40,12 @@ class Cloud:
             re.escape(arm.HOST): self.arm,
             blobs.HOSTS: self.blobs,
             re.escape(arm.DATAPLANE): history,
+            re.escape(registry.HOST): self.shared,
             # azure-ai-ml asks for a schema of MLTable files, and does without if there is none.
             r"azuremlschemasprod\.azureedge\.net": lambda _: Response(404),
         }
-        hosts = [entra.HOST, arm.HOST, arm.DATAPLANE, "*.blob.core.windows.net", "*.azureedge.net"]
+        wild = ["*.api.azureml.ms", "*.blob.core.windows.net", "*.azureedge.net"]
+        hosts = [entra.HOST, arm.HOST, *wild]
         self.proxy = Loopback(folder, services, hosts)
 
     def environment(self) -> dict[str, str]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 from tests.azure_loopback.arm import PROVIDER, SYSTEM_DATA, WORKSPACE_ID, Arm
 from tests.azure_loopback.server import Request, Response, arm_error
@@ -34,7 +35,6 @@ class Models:
         place = "/models/(?P<name>[^/]+)/versions/(?P<version>[^/]+)"
         self.arm.route("GET", place, self._get)
         self.arm.route("PUT", place, self._put)
-        self.arm.route("DELETE", place, self._delete)
 
     def _list_names(self, _request: Request, _: Mapping[str, str]) -> Response:
         names = sorted({name for name, _version in self.stored})
@@ -46,7 +46,7 @@ class Models:
         return Response(200, self._container_resource(found["name"]))
 
     def _container_resource(self, name: str) -> dict[str, Any]:
-        numbers = [int(version) for known, version in self.stored if known == name]
+        numbers = [int(its) for known, its in self.stored if known == name and its.isdecimal()]
         return {
             "id": f"{WORKSPACE_ID}/models/{name}",
             "name": name,
@@ -56,20 +56,28 @@ class Models:
                 "tags": {},
                 "properties": {},
                 "isArchived": False,
-                "latestVersion": str(max(numbers)),
-                "nextVersion": str(max(numbers) + 1),
+                "latestVersion": str(max(numbers, default=0)),
+                "nextVersion": str(max(numbers, default=0) + 1),
             },
             "systemData": SYSTEM_DATA,
         }
 
     def _list(self, request: Request, found: Mapping[str, str]) -> Response:
         # As texts, newest first: who needs the order of the numbers has to sort.
-        keys = sorted((key for key in self.stored if key[0] == found["name"]), reverse=True)
-        start = int(request.query.get("$skip", request.query.get("skip", "0")))
+        everything = request.query.get("listViewType") == "All"
+        keys = sorted(
+            (
+                key
+                for key, properties in self.stored.items()
+                if key[0] == found["name"] and (everything or not properties.get("isArchived"))
+            ),
+            reverse=True,
+        )
+        start = int(request.query.get("$skip", "0"))
         page = keys[start : start + PAGE]
         more = None
         if keys[start + PAGE :]:
-            query = f"api-version={request.query['api-version']}&$skip={start + PAGE}"
+            query = urlencode({**request.query, "$skip": start + PAGE})
             more = f"https://{request.host}{request.path}?{query}"
         return Response(200, {"value": [self._resource(*key) for key in page], "nextLink": more})
 
@@ -94,16 +102,13 @@ class Models:
         self.stored[key] = copy.deepcopy(properties)
         return Response(200 if old else 201, self._resource(*key))
 
-    def _delete(self, _request: Request, found: Mapping[str, str]) -> Response:
-        gone = self.stored.pop((found["name"], found["version"]), None)
-        return Response(200 if gone else 204, b"")
-
     def _resource(self, name: str, version: str) -> dict[str, Any]:
         return {
             "id": f"{WORKSPACE_ID}/models/{name}/versions/{version}",
             "name": version,
             "type": f"{PROVIDER}/workspaces/models/versions",
-            "properties": self.stored[name, version],
+            # azure-ai-ml relies on the flavors being there; what the service reads from MLmodel is not told.
+            "properties": {"flavors": {}, **self.stored[name, version]},
             "systemData": SYSTEM_DATA,
         }
 

@@ -67,6 +67,8 @@ class Fault:
     address: re.Pattern[str]
     answer: Callable[[], Response]
     times: int
+    is_served: bool = False
+    """Whether the service does what is asked, before its answer goes wrong."""
 
     def fits(self, request: Request) -> bool:
         return self.times > 0 and request.method == self.method and bool(self.address.search(request.address))
@@ -115,6 +117,10 @@ class Loopback:
         """Let the next ``times`` requests get no answer: the connection is closed."""
         self.fail(method, address, lambda: Response(0), times)
 
+    def lose(self, method: str, address: str, times: int = 1) -> None:
+        """Let the next ``times`` requests be served, and their answers be lost."""
+        self.faults.append(Fault(method, re.compile(address), lambda: Response(0), times, is_served=True))
+
     def asked(self, method: str, address: str) -> list[Exchange]:
         """The requests so far whose host and path match."""
         return [
@@ -134,7 +140,12 @@ class Loopback:
         for fault in self.faults:
             if fault.fits(request):
                 fault.times -= 1
+                if fault.is_served:
+                    self._serve(request)
                 return fault.answer()
+        return self._serve(request)
+
+    def _serve(self, request: Request) -> Response:
         for host, service in self._services.items():
             if host.fullmatch(request.host):
                 return service(request)

@@ -21,7 +21,7 @@ def load(file: Path, data: Mapping[str, DatasetVersion], compute: str) -> Any:
         f"inputs.{name}": {"type": version.type, "path": f"azureml:{version.id}"}
         for name, version in data.items()
     }
-    with _quiet():
+    with quiet():
         job = load_job(file, params_override=[given])
     job.settings.default_compute = compute
     # A step that Azure reuses leaves its outputs where the earlier job had put them.
@@ -48,7 +48,7 @@ def submit(workspace: Workspace, job: Any) -> Any:
     Raises AzureError if Azure refuses or fails.
     """
     client = connect(workspace, show_progress=True)
-    with plain_errors(f"Submitting {job.name}", workspace), _quiet():
+    with plain_errors(f"Submitting {job.name}", workspace), quiet():
         return client.jobs.create_or_update(job)
 
 
@@ -58,7 +58,7 @@ def portal(job: Any, workspace: Workspace) -> str:
 
 
 @contextlib.contextmanager
-def _quiet() -> Any:
+def quiet() -> Any:
     """The client writes progress bars and notes on experimental classes to the error stream."""
     with contextlib.redirect_stderr(io.StringIO()):
         yield

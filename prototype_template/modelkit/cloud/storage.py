@@ -117,6 +117,14 @@ def download(client: Any, address: Address, is_file: bool, folder: Path, name: s
     return target
 
 
+def delete(client: Any, address: Address) -> None:
+    """Delete all files below an address."""
+    with _container(client, address.datastore) as container:
+        prefix = address.path.rstrip("/") + "/"
+        names = [blob.name for blob in container.list_blobs(name_starts_with=prefix)]
+        _at_once(container.delete_blob, names)
+
+
 def _container(client: Any, datastore: str) -> Any:
     """A client for the container of a datastore; data lakes answer at their blob endpoint as well."""
     from azure.core.exceptions import HttpResponseError
