@@ -40,7 +40,8 @@ class ModelProcess:
         """Start it. ``order`` names the columns of an ONNX file that does not name them itself."""
         self._temporary = tempfile.TemporaryDirectory(prefix="factory-gate-", ignore_cleanup_errors=True)
         self._folder = Path(self._temporary.name)
-        self._timeout = timeout
+        self.timeout = timeout
+        """Seconds that it may take for an answer."""
         self._columns: list[list[Any]] | None = None
         self._ready = False
         (self._folder / "work").mkdir()
@@ -119,14 +120,14 @@ class ModelProcess:
             late.set()
             self._process.kill()
 
-        timer = threading.Timer(self._timeout, stop)
+        timer = threading.Timer(self.timeout, stop)
         timer.start()
         try:
             line = self._process.stdout.readline()
         finally:
             timer.cancel()
         if late.is_set():
-            raise ModelBroken(f"it gave no answer within {self._timeout:g} seconds")
+            raise ModelBroken(f"it gave no answer within {self.timeout:g} seconds")
         if not line:
             raise ModelBroken(self._death())
         answer: dict[str, Any] = json.loads(line)
