@@ -181,7 +181,8 @@ class Act:
         command = [tool("act"), event, "-W", file, "-e", here / "event.json"]
         command += ["-P", "ubuntu-latest=-self-hosted"]
         command += ["--no-cache-server", "--no-skip-checkout", "--json", "--env-file", os.devnull]
-        command += ["--defaultbranch", "main", *self.local_repositories(called_files(file))]
+        command += ["--secret", "GITHUB_TOKEN=made-up", "--defaultbranch", "main"]
+        command += self.local_repositories(called_files(file))
         for name, value in self.environment(project, here).items():
             command += ["--env", f"{name}={value}"]
         command += ["--job", job] if job else []
