@@ -213,8 +213,18 @@ def rents(
     yield Rents(Repo(Path(shutil.copytree(root, tmp_path / "repo")), capfd, monkeypatch), run, other)
 
 
+@pytest.fixture(scope="session")
+def frozen_once(trained: tuple[Path, str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The inference tests of the first run."""
+    root, run, _ = trained
+    copy = Path(shutil.copytree(root, tmp_path_factory.mktemp("frozen") / "repo"))
+    freeze = Project(copy).start("freeze", "models/rents", "--run", run, "--rows", "6")
+    assert freeze.wait(120) == 0
+    return copy / "models/rents/inference_tests"
+
+
 @pytest.fixture
-def frozen(rents: Rents) -> Rents:
+def frozen(rents: Rents, frozen_once: Path) -> Rents:
     """A copy with inference tests of the first run."""
-    rents.freeze("--rows 6")
+    shutil.copytree(frozen_once, rents.repo / "models/rents/inference_tests")
     return rents

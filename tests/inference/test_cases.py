@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from modelkit.inference.cases import read_cases
-from modelkit.inference.tensors import FAMILIES, answer_tensors, frame_of
+from modelkit.inference.tensors import FAMILIES, TensorError, answer_tensors, frame_of
 from modelkit.inference.tolerance import Limit
 
 
@@ -153,6 +154,21 @@ def test_every_datatype_there_and_back(tmp_path: Path, datatype: str, values: li
     (back,) = answer_tensors(frame)
     assert (back.datatype, list(back.data)) == (datatype, values)
     assert datatype in FAMILIES
+
+
+def test_scalars_in_an_array_of_objects() -> None:
+    scalars: list[tuple[list[Any], str]] = [
+        ([np.float64(1.5)], "FP64"),
+        ([np.int64(2)], "INT64"),
+        ([np.str_("a")], "BYTES"),
+    ]
+    for wrapped, datatype in scalars:
+        (found,) = answer_tensors(np.array(wrapped, dtype=object))
+        assert (found.datatype, found.data) == (datatype, tuple(wrapped))
+    with pytest.raises(TensorError, match="NoneType"):
+        answer_tensors([1.5, None])
+    with pytest.raises(TensorError, match="datetime64"):
+        answer_tensors(np.array(["2026-01-31"], dtype="datetime64[D]"))
 
 
 def test_a_case_is_written_as_it_was_read(tmp_path: Path) -> None:

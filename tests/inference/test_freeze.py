@@ -106,6 +106,30 @@ def test_what_people_wrote_stays(frozen: Rents) -> None:
     )
 
 
+def test_both_files_or_neither(rents: Rents) -> None:
+    (rents.repo / SUITE).mkdir(parents=True)
+    said = rents.repo.modelkit(f"freeze models/rents --run {rents.run}")
+    assert (said.code, "suite.yml cannot be written" in said.err) == (2, True), said
+    assert [file.name for file in (rents.repo / SUITE).parent.iterdir()] == ["suite.yml"]
+    (rents.repo / SUITE).rmdir()
+    rents.freeze("--rows 3")
+    before = (rents.repo / CASES).read_bytes()
+    (rents.repo / SUITE).unlink()
+    (rents.repo / SUITE).mkdir()
+    assert rents.repo.modelkit(f"freeze models/rents --run {rents.run} --rows 4").code == 2
+    assert (rents.repo / CASES).read_bytes() == before
+
+
+def test_what_a_kill_between_the_two_files_leaves(frozen: Rents) -> None:
+    """New cases with the old suite: refused until freeze is done again."""
+    old = (frozen.repo / SUITE).read_bytes()
+    frozen.freeze("--rows 4")
+    frozen.repo.write(SUITE, old)
+    frozen.red("MI110")
+    frozen.freeze("--rows 4")
+    frozen.green()
+
+
 def test_tolerances_that_cannot_be_read_are_not_lost(frozen: Rents) -> None:
     frozen.edit(SUITE, "retrained: {absolute", "retrained: {absolut")
     said = frozen.repo.modelkit("freeze models/rents")

@@ -143,7 +143,8 @@ def answer_tensors(answer: Any, name: str = "prediction") -> list[Tensor]:
 
 def _from_array(name: str, array: Any) -> Tensor:
     if array.dtype.kind in "OUST":
-        flat = array.ravel().tolist()
+        # A NumPy scalar in an array of objects is a plain value that was wrapped.
+        flat = [value.item() if hasattr(value, "item") else value for value in array.ravel().tolist()]
         if all(isinstance(value, str) for value in flat):
             return Tensor(name, "BYTES", array.shape, tuple(flat))
         kinds = {type(value) for value in flat}
