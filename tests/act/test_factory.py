@@ -252,7 +252,8 @@ def unknown_gate(repo: Path) -> None:
 
 def blind_gate(repo: Path) -> None:
     """Somebody "mends" the tool, so that every check passes."""
-    edit(repo / "factory" / "gate" / "checks.py", "BLIND", "BLIND")
+    blind = 'Check(id_, "passed" if result == "failed" else result,'
+    edit(repo / "factory" / "gate" / "checks.py", r"Check\(id_, result,", blind)
 
 
 @pytest.mark.parametrize(

@@ -219,3 +219,49 @@ def test_branch_protection_requires_what_ci_reports(
     assert required == ["ci"]
     assert set(jobs["ci"]["needs"]) == set(jobs) - {"ci"}
     assert jobs["ci"]["if"] == "always()"
+
+
+def factory_workflow(name: str) -> dict[str, Any]:
+    path = REPO / "factory_template" / ".github" / "workflows" / name
+    loaded: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return loaded
+
+
+def test_merges_of_one_model_wait_for_each_other_and_none_is_cancelled() -> None:
+    """act runs everything at once, so this can only be read."""
+    candidate = factory_workflow("model.yml")["jobs"]["candidate"]
+    assert candidate["concurrency"] == {"group": "model-${{ inputs.model }}", "cancel-in-progress": False}
+    for name in ("cd.yml", "retrain.yml"):
+        workflow = factory_workflow(name)
+        assert workflow["concurrency"]["cancel-in-progress"] is False
+        assert re.search(r"\$\{\{ github\.(sha|run_id) \}\}$", workflow["concurrency"]["group"]), name
+        assert "concurrency" not in workflow["jobs"]["model"]
+        assert workflow["jobs"]["model"]["uses"] == "./.github/workflows/model.yml"
+
+
+def test_nothing_becomes_champion_without_the_environment() -> None:
+    jobs = factory_workflow("model.yml")["jobs"]
+    approving = [name for name, job in jobs.items() if "factory approve" in str(job["steps"])]
+    assert approving == ["approve"]
+    assert jobs["approve"]["environment"] == "production"
+    for name in ("pr.yml", "cd.yml", "retrain.yml"):
+        assert "factory approve" not in str(factory_workflow(name))
+
+
+def test_a_pull_request_can_write_nothing_but_its_comment() -> None:
+    workflow = factory_workflow("pr.yml")
+    assert "secrets." not in str(workflow)
+    for name, job in workflow["jobs"].items():
+        written = {scope for scope, access in job["permissions"].items() if access == "write"}
+        allowed = {"comment": {"pull-requests"}, "model": {"id-token"}}
+        assert written == allowed.get(name, set()), name
+        signs_in = [step for step in job["steps"] if step.get("uses", "").startswith("azure/login@")]
+        assert all("head.repo.full_name == github" in step["if"] for step in signs_in)
+    assert "head.repo.full_name == github" in workflow["jobs"]["comment"]["if"]
+
+
+def test_no_workflow_of_a_factory_names_a_model(rendered: Callable[..., Path]) -> None:
+    for path in workflows(rendered(template="factory")):
+        # The examples in comments and in the help of an input are for people.
+        text = re.sub(r"#.*$|description:.*$", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        assert "diabetes" not in text, path
