@@ -16,6 +16,8 @@ from modelkit.pipeline.nodes import MapNode, read_yaml
 from tests.pipeline.azure import azure_errors
 
 EXAMPLES = os.environ.get("AZUREML_EXAMPLES")
+MISTAKES = {"image_classification_with_densenet": "MK223"}
+"""Examples with a mistake that Azure ML does not see: 224 for an input that is True or False."""
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not EXAMPLES, reason="AZUREML_EXAMPLES names no checkout")]
 
 
@@ -36,7 +38,8 @@ def test_no_false_alarm(file: Path) -> None:
         # The example is broken or needs what only a workspace has; then azure-ai-ml says so as well.
         assert errors, refused
     else:
-        assert errors == []
+        mistake = MISTAKES.get(file.parent.name, "none")
+        assert [error for error in errors if f" {mistake}: " not in error] == []
 
 
 def test_there_are_examples() -> None:

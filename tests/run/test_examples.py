@@ -1,7 +1,8 @@
 """The public examples of Azure ML, unchanged: a checkout of Azure/azureml-examples named by AZUREML_EXAMPLES.
 
-Each pipeline job is refused with a reason, or runs. One that lacks a package here, or whose files are
-placeholders in the checkout, is skipped and named.
+Each pipeline job is refused with a reason, or runs. One that lacks a package here, that reads from the web
+where there is none, or whose files are placeholders in the checkout, is skipped and named. The steps run in
+the Python that runs this test, so give it what the examples import: pandas, scikit-learn, MLflow, pyjokes.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ _PIPELINES = [
     and "type: pipeline" in path.read_text(encoding="utf-8")
     and "pipelineJob" in path.read_text("utf-8")
 ]
-_REFUSALS = ("MK501", "MK502", "MK503", "MK505", "MK506")
+_REFUSALS = ("MK501", "MK502", "MK503", "MK505", "MK506", "MK229")
+"""What only Azure ML can run, data that only a cloud has, and data by label, which our own repos forbid."""
+_MISTAKES = {"image_classification_with_densenet": "MK223"}
+"""Examples with a mistake that Azure ML does not see: 224 for an input that is True or False."""
 
 pytestmark = [
     pytest.mark.slow,
@@ -45,10 +49,13 @@ def test_example(pipeline: Path, tmp_path: Path) -> None:
         assert planned.exit == 2
         if _holds_placeholders(pipeline.parent) and not any(code in planned.err for code in _REFUSALS):
             pytest.skip(f"files are missing in the checkout: {planned.err[:300]}")
-        assert any(code in planned.err for code in _REFUSALS), planned.err
+        mistake = _MISTAKES.get(pipeline.parent.name)
+        assert any(code in planned.err for code in (*_REFUSALS, mistake) if code), planned.err
         return
 
     result = project.run(name)
+    if result.exit == 2 and "MK506" in result.err:
+        pytest.skip("it reads from the web, which is out of reach")
     if result.exit and "ModuleNotFoundError" in result.out:
         pytest.skip("a package is not installed here")
     if result.exit and _holds_placeholders(pipeline.parent):

@@ -221,7 +221,13 @@ def test_data_from_the_web(model: Project, tmp_path: Path) -> None:
     result = model.run("models/m")
     assert result.exit == 2
     assert "models/m/pipeline.yml:3:" in result.err
-    assert "--input" in result.err
+    assert "or pass --input raw=PATH." in result.err
+    in_step = PIPELINE.replace("${{parent.inputs.raw}}", f'{{type: uri_file, path: "{url}?other"}}', 1)
+    model.model("m", {"pipeline.yml": in_step})
+    result = model.run("models/m")
+    assert result.exit == 2
+    assert "or pass --set jobs.show.inputs.raw=PATH." in result.err
+    assert shown(model, "--set", "jobs.show.inputs.raw=models/m/raw.txt") == "raw\n4 a False\n"
 
 
 def test_an_output_that_is_not_written_is_told(project: Project) -> None:

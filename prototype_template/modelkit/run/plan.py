@@ -115,8 +115,11 @@ class Plan:
     def refuse(self) -> None:
         """Raise UserError if a step of the plan cannot run here, with all of them at once."""
         found = [problem for step, problem in self.problems if step in self.steps]
-        if found:
-            raise UserError({(problem.at, problem.code): problem for problem in reversed(found)}.values())
+        once: dict[tuple[Position, str], Problem] = {}
+        for problem in found:
+            once.setdefault((problem.at, problem.code), problem)
+        if once:
+            raise UserError(once.values())
 
 
 @dataclass(slots=True)
@@ -146,7 +149,7 @@ def make_plan(job: PipelineJob) -> Plan:
     )
     problems: list[tuple[str, Problem]] = []
     notes: list[str] = []
-    flat = list(_dissolve(top, job, problems, notes))
+    flat = list(_dissolve(top, job, inputs, problems, notes))
     written = {}
     for name in job.outputs:
         made = _producer_of_output(job.steps, "", name, job.at)
@@ -204,12 +207,28 @@ def needs_of(source: Source) -> Iterator[Produced]:
                 yield part
 
 
+def how_to_give(source: object, step: str, port: str, given: Mapping[str, Source]) -> str:
+    """The option that puts something else in the place of ``source``, which an input of ``step`` has.
+
+    ``given``: the values of the pipeline's inputs. What stands in a step is no input of the pipeline.
+    """
+    for name, value in given.items():
+        if value is source:
+            return f"--input {name}=PATH"
+    return f"--set jobs.{step.replace('.', '.jobs.')}.inputs.{port}=PATH"
+
+
 def _dissolve(
-    scope: _Scope, job: PipelineJob, problems: list[tuple[str, Problem]], notes: list[str]
+    scope: _Scope,
+    job: PipelineJob,
+    given: Mapping[str, Source],
+    problems: list[tuple[str, Problem]],
+    notes: list[str],
 ) -> Iterator[PlannedStep]:
     for name, step in scope.steps.items():
         component = step.component
         full = scope.prefix + name
+        runs_here = not isinstance(component, Unsupported)
         if isinstance(component, Unsupported):
             problems.append((full, _cannot_run(full, component)))
             component = _stand_in(step, component)
@@ -221,9 +240,12 @@ def _dissolve(
                 source = Text(_text(port.default), port.at)
             if source is not None:
                 inputs[port_name] = source
-                problems += [(full, problem) for problem in _no_local_data(source, full, port_name)]
+                if runs_here:
+                    giving = how_to_give(source, full, port_name, given)
+                    found = _no_local_data(source, full, port_name, giving)
+                    problems += [(full, problem) for problem in found]
         if isinstance(component, PipelineComponent):
-            yield from _dissolve(_nested(scope, step, component, inputs), job, problems, notes)
+            yield from _dissolve(_nested(scope, step, component, inputs), job, given, problems, notes)
             continue
         if step.distribution or component.distribution:
             notes.extend(_one_process(full, step.distribution or component.distribution or {}))
@@ -407,7 +429,7 @@ def _stand_in(step: Step, node: Unsupported) -> CommandComponent:
     return CommandComponent(node.type, node.at, "", node.at, inputs, {})
 
 
-def _no_local_data(source: Source, step: str, name: str) -> Iterator[Problem]:
+def _no_local_data(source: Source, step: str, name: str, giving: str) -> Iterator[Problem]:
     if isinstance(source, DataAsset) and source.path is None:
         asset = f"azureml:{source.name}" + (f":{source.version}" if source.version else f"@{source.label}")
         if source.file is not None:
@@ -416,17 +438,17 @@ def _no_local_data(source: Source, step: str, name: str) -> Iterator[Problem]:
             yield Problem(source.at, "MK502", what, fix)
             return
         what = f'The input "{name}" of step "{step}" is {asset}, and datasets/ has no such data.'
-        fix = f"Make it with `modelkit dataset add {source.name} PATH`, or pass --input NAME=PATH."
+        fix = f"Make it with `modelkit dataset add {source.name} PATH`, or pass {giving}."
         yield Problem(source.at, "MK502", what, fix)
     elif isinstance(source, RemoteData) and not source.url.startswith(("https://", "http://")):
         what = f'The input "{name}" of step "{step}" is {source.url}, which needs a cloud account.'
-        fix = "Download it and pass --input NAME=PATH, or put a local path into the pipeline."
+        fix = f"Download it and pass {giving}, or put a local path into the pipeline."
         yield Problem(source.at, "MK503", what, fix)
     elif isinstance(source, RemoteData) and source.type not in ("uri_file", ""):
         what = (
             f'The input "{name}" of step "{step}" is the {source.type} {source.url}; the web has no folders.'
         )
-        fix = "Download it and pass --input NAME=PATH, or declare a uri_file."
+        fix = f"Download it and pass {giving}, or declare a uri_file."
         yield Problem(source.at, "MK503", what, fix)
 
 

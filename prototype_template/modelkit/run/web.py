@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from modelkit.pipeline.model import DataPath, RemoteData
 from modelkit.problems import Problem, UserError
 from modelkit.run.folders import RUNS
-from modelkit.run.plan import Joined, Plan, Source
+from modelkit.run.plan import Joined, Plan, Source, how_to_give
 
 _PATIENCE = 60.0
 """Seconds without an answer after which a server counts as out of reach."""
@@ -21,23 +23,36 @@ def with_local_files(plan: Plan, root: Path) -> Plan:
     """The plan with every web address replaced by the file fetched from it. Raises UserError."""
     steps = {}
     for name, step in plan.steps.items():
-        inputs = {port: _local(source, root) for port, source in step.inputs.items()}
+        inputs = {
+            port: _local(source, root, partial(how_to_give, step=name, port=port, given=plan.inputs))
+            for port, source in step.inputs.items()
+        }
         steps[name] = replace(step, inputs=inputs)
-    inputs = {name: _local(source, root) for name, source in plan.inputs.items()}
+    inputs = {name: _local(source, root, partial(_by_input, name)) for name, source in plan.inputs.items()}
     return replace(plan, steps=steps, inputs=inputs)
 
 
-def _local(source: Source, root: Path) -> Source:
+def _by_input(name: str, _: RemoteData) -> str:
+    return f"--input {name}=PATH"
+
+
+def _local(source: Source, root: Path, giving: Callable[[RemoteData], str]) -> Source:
     if isinstance(source, RemoteData):
-        return _fetch(source, root)
+        return _fetch(source, root, giving(source))
     if isinstance(source, Joined):
-        parts = tuple(_fetch(part, root) if isinstance(part, RemoteData) else part for part in source.parts)
+        parts = tuple(
+            _fetch(part, root, giving(part)) if isinstance(part, RemoteData) else part
+            for part in source.parts
+        )
         return replace(source, parts=parts)
     return source
 
 
-def _fetch(source: RemoteData, root: Path) -> DataPath:
-    """The file, from the cache if it was fetched before: an address is taken to mean the same for ever."""
+def _fetch(source: RemoteData, root: Path, giving: str) -> DataPath:
+    """The file, from the cache if it was fetched before: an address is taken to mean the same for ever.
+
+    ``giving``: the option by which the user can give another file instead.
+    """
     from urllib.parse import urlparse
     from urllib.request import urlopen
 
@@ -56,6 +71,6 @@ def _fetch(source: RemoteData, root: Path) -> DataPath:
         except (OSError, ValueError) as error:
             temporary.unlink(missing_ok=True)
             what = f"{source.url} cannot be fetched: {getattr(error, 'reason', None) or error}."
-            fix = "Check the address and the network, or pass --input NAME=PATH."
+            fix = f"Check the address and the network, or pass {giving}."
             raise UserError(Problem(source.at, "MK506", what, fix)) from None
     return DataPath(file, source.type, source.at)
