@@ -28,7 +28,7 @@ _KNOWN = {
 }  # fmt: skip
 _DATA_TYPES = {"uri_file", "uri_folder", "mltable", "mlflow_model", "custom_model", "triton_model"}
 _INPUT_TYPES = {"literal"} | _DATA_TYPES
-_DONE = ("Completed", "Failed", "Canceled", "NotResponding")
+_DONE = ("Completed", "Failed", "Canceled")
 _TIME = "2026-01-01T00:{:02d}:{:02d}.0000000Z"
 
 Produce = Callable[[str, str], Mapping[str, bytes]]
@@ -59,7 +59,8 @@ class Jobs:
     """Steps that fail, and what the service says of it."""
     hangs: bool = False
     """Whether they run until they are cancelled."""
-    ends: str = "Completed"
+    silent: int = 0
+    """How often it is NotResponding before it completes."""
     cancelled_by_itself: bool = False
     """Whether somebody cancels it in the portal once it runs."""
     cancel_takes: int = 1
@@ -157,7 +158,8 @@ class Jobs:
                 return
             job.steps[step] = {"NotStarted": "Queued", "Queued": "Running"}.get(state, "Completed")
             return
-        job.status = self.ends
+        self.silent -= 1
+        job.status = "Completed" if self.silent < 0 else "NotResponding"
         if job.status == "Completed":
             self._leave_outputs(job)
 

@@ -48,6 +48,7 @@ PIPELINE = """
         outputs:
           table: ${{parent.outputs.table}}
       train:
+        display_name: Fit the model
         component: ./components/train.yml
         inputs:
           table: ${{parent.jobs.prep.outputs.table}}

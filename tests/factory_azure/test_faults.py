@@ -55,7 +55,7 @@ def test_a_step_fails(cloud: Cloud, tiny: Path, factory: Factory) -> None:
     ("setting", "state", "said"),
     [
         ({"cancelled_by_itself": True}, "cancelled", "The job was cancelled in Azure ML"),
-        ({"ends": "NotResponding"}, "failed", "does not respond any more"),
+        ({"silent": 10_000}, "failed", "has not been heard of for long, and is not waited for"),
     ],
 )
 def test_it_ends_otherwise(
@@ -68,6 +68,14 @@ def test_it_ends_otherwise(
     assert said in done.out
     assert the_record(tiny)["state"] == state
     assert not is_candidate(tiny)
+
+
+def test_a_compute_that_is_heard_of_again(cloud: Cloud, tiny: Path, factory: Factory) -> None:
+    cloud.jobs.silent = 3
+    done = factory.train()
+    assert done.exit_code == 0, done.out
+    assert "job: not responding" in done.out
+    assert is_candidate(tiny)
 
 
 def test_throttled_while_it_is_submitted_and_followed(cloud: Cloud, tiny: Path, factory: Factory) -> None:

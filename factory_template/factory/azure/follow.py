@@ -13,11 +13,15 @@ from typing import Any
 from modelkit.cloud.errors import AzureError, plain_errors
 from modelkit.cloud.workspace import Workspace, connect
 
-DONE = ("Completed", "Finished", "Failed", "Canceled", "NotResponding")
+DONE = ("Completed", "Finished", "Failed", "Canceled")
+SILENT = "NotResponding"
+"""No end: a job can go on from it, when its compute is heard of again."""
 _FIRST_WAIT, _LONGEST_WAIT, _GROWTH = 5.0, 30.0, 1.3
 """Seconds between two questions: short while things begin to happen, longer later."""
 _PATIENCE = 20
 """How often in a row Azure may fail to answer before we give up: 10 minutes and more. The job goes on."""
+_SILENT_ANSWERS = 30
+"""How often in a row a job may be silent before we give up: 15 minutes."""
 _LOST = (400, 403, 404)
 """Answers that asking again does not change."""
 _WAIT_FOR_CANCEL = 60
@@ -64,6 +68,8 @@ class Follower:
 
     workspace: Workspace
     job: str
+    names: Mapping[str, str]
+    """From the display name of a step, by which run history knows it, to its name."""
     tell: Callable[[str], None]
     changed: Callable[[], None]
     steps: dict[str, Child] = field(default_factory=dict)
@@ -75,8 +81,11 @@ class Follower:
         self._started = time.monotonic()
 
     def until_done(self) -> str:
-        """Follow it to its end; its last state. Raises AzureError if Azure stays out of reach."""
-        wait, failures = _FIRST_WAIT, 0
+        """Follow it to its end; its last state, `SILENT` if its compute has not been heard of for long.
+
+        Raises AzureError if Azure stays out of reach.
+        """
+        wait, failures, silent = _FIRST_WAIT, 0, 0
         while True:
             try:
                 self.ask()
@@ -84,7 +93,8 @@ class Follower:
             except AzureError as error:
                 failures += 1
                 self._again_or_raise(error, failures)
-            if self.state in DONE:
+            silent = silent + 1 if self.state == SILENT else 0
+            if self.state in DONE or silent > _SILENT_ANSWERS:
                 return self.state
             time.sleep(seconds(wait))
             wait = min(wait * _GROWTH, _LONGEST_WAIT)
@@ -96,7 +106,8 @@ class Follower:
             children = list(self._client.jobs.list(parent_job_name=self.job))
         new = False
         for child in children:
-            name = child.display_name or child.name
+            shown = child.display_name or child.name
+            name = self.names.get(shown, shown)
             if self.steps.get(name) != Child(child.name, child.status):
                 self.steps[name] = Child(child.name, child.status)
                 self.tell(f"{self._clock()}  {name}: {words(child.status)}")

@@ -33,6 +33,11 @@ def load(file: Path, data: Mapping[str, DatasetVersion], compute: str) -> Any:
     return job
 
 
+def step_names(job: Any) -> dict[str, str]:
+    """From the display name of each step of the job to its name."""
+    return {str(step.display_name): name for name, step in job.jobs.items()}
+
+
 def place_outputs(job: Any, datastore: str, model: str) -> dict[str, str]:
     """Say where each output of the job goes: by name, its address, without a slash at its end."""
     places: dict[str, str] = {}

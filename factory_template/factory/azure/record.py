@@ -23,7 +23,6 @@ _STATES = {
     "Completed": "completed",
     "Finished": "completed",
     "Failed": "failed",
-    "NotResponding": "failed",
     "Canceled": "cancelled",
     "NotStarted": "waiting",
 }

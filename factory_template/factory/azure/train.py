@@ -10,8 +10,8 @@ from typing import Any
 
 from factory.azure.compute import ensure_compute
 from factory.azure.environment import Environments
-from factory.azure.follow import Follower, Stopped, signals, words
-from factory.azure.job import load, place_outputs, portal, submit
+from factory.azure.follow import SILENT, Follower, Stopped, signals, words
+from factory.azure.job import load, place_outputs, portal, step_names, submit
 from factory.azure.record import Record, Step, state_of
 from factory.model import ModelFolder, Stage
 from factory.settings import load_settings
@@ -85,7 +85,9 @@ class _Training:
         self._record = Record(folder, model.root, plan, data, environments=environments)
         self._name_it()
         self._places = place_outputs(self._job, datastore, model.name)
-        self._follower = Follower(self._workspace, self._job.name, _tell, self._note_states)
+        self._follower = Follower(
+            self._workspace, self._job.name, step_names(self._job), _tell, self._note_states
+        )
 
     def run(self) -> int:
         """Submit, follow, and fetch; the exit code."""
@@ -94,7 +96,10 @@ class _Training:
             self._record.write()
             self._submit()
             code = self._follow()
-            state = {0: "completed", 1: state_of(self._follower.state)}[code]
+            if code == 0:
+                state = "completed"
+            elif self._follower.state == "Canceled":
+                state = "cancelled"
         except Stopped as stopped:
             state, code = "cancelled", 128 + stopped.number
             self._stop()
@@ -137,8 +142,9 @@ class _Training:
             return 0
         if state == "Canceled":
             _tell(f"\nThe job was cancelled in Azure ML, and there is no candidate. {url}")
-        elif state == "NotResponding":
-            _tell(f"\nThe compute of the job does not respond any more: Azure ML gave it up. {url}")
+        elif state == SILENT:
+            _tell(f"\nThe compute of the job has not been heard of for long, and is not waited for. {url}")
+            _tell(f"It may go on, and cost money: {_by_hand(self._job.name, self._workspace)}")
         else:
             self._note_details()
             _tell(f"\nThe job failed. {self._reasons()}{url}")
