@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import zipfile
 from pathlib import Path
 
@@ -57,6 +58,23 @@ def test_a_step_with_its_own_packages(project: Project) -> None:
     again = project.run("models/m", "--isolated")
     assert again.states == {"show": "reused"}
     assert "Installing" not in again.out
+
+
+@pytest.mark.slow
+def test_a_patch_release_that_nobody_has(project: Project) -> None:
+    """conda has Python 3.7.6 for ever; uv has the last of each minor version."""
+    model = project.model("m", {"pipeline.yml": PIPELINE, "src/main.py": MAIN})
+    package = wheel(model, "declared")
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    conda = f"dependencies: [python={python}.99, pip, {{pip: ['./{package.name}']}}]\n"
+    project.model("m", {"conda.yml": conda})
+    result = project.run("models/m", "--isolated")
+    assert result.exit == 0, result.out + result.err
+    assert f"uv finds no Python {python}.99, so it is some Python {python}." in result.out
+    project.model("m", {"conda.yml": conda.replace(f"{python}.99", "9.9.9")})
+    result = project.run("models/m", "--isolated")
+    assert result.exit == 2
+    assert "MK520" in result.err
 
 
 @pytest.mark.slow

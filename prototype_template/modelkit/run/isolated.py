@@ -96,7 +96,7 @@ def _build(wanted: Requirements, environments: Path, at: Position, say: Callable
             say(f"Installing {len(wanted.lines)} requirements for Python {python} …")
             remove(folder)
             uv = _uv()
-            _call([uv, "venv", "--quiet", "--python", python, str(folder)], wanted.base, at)
+            _make(uv, python, folder, wanted.base, at, say)
             file = folder / "requirements.txt"
             lines = [_from(line, wanted.base) for line in wanted.lines]
             file.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
@@ -108,6 +108,20 @@ def _build(wanted: Requirements, environments: Path, at: Position, say: Callable
     for packages in (*folder.glob("lib/python*/site-packages"), *folder.glob("Lib/site-packages")):
         contents |= installed(packages)
     return Site(programs, folder, contents)
+
+
+def _make(uv: str, python: str, folder: Path, base: Path, at: Position, say: Callable[[str], None]) -> None:
+    """An empty environment. A patch release that uv cannot find gives way to any of its minor version."""
+    command = [uv, "venv", "--quiet", "--python"]
+    minor = ".".join(python.split(".")[:2])
+    try:
+        _call([*command, python, str(folder)], base, at)
+    except UserError:
+        if minor == python:
+            raise
+        say(f"uv finds no Python {python}, so it is some Python {minor}.")
+        remove(folder)
+        _call([*command, minor, str(folder)], base, at)
 
 
 def _included(wanted: Requirements) -> list[str]:
