@@ -9,10 +9,15 @@ import pytest
 
 from modelkit.guard.config import Settings
 from modelkit.guard.files import Source
+from modelkit.guard.patterns import HOUSE_RULES
+from modelkit.guard.rules import find
+from modelkit.guard.samples import samples
 from modelkit.guard.secret_scan import Secret, SecretScan
 from tests.guard.corpus import Case, harmless, secrets
+from tests.guard.rarer import rarer
 
 SECRETS = secrets()
+RARER = [Case(kind, "a.txt", text, token) for kind, text, token in rarer()]
 HARMLESS = harmless()
 
 
@@ -33,6 +38,22 @@ def test_finds_the_secret(scan: SecretScan, case: Case, tmp_path: Path) -> None:
     assert any(
         case.token in found.value or found.value in case.token for found in scanned(scan, case, tmp_path)
     )
+
+
+@pytest.mark.parametrize("case", RARER, ids=lambda case: case.kind)
+def test_finds_the_rarer_kinds_by_name(scan: SecretScan, case: Case, tmp_path: Path) -> None:
+    found = {secret.kind: secret.value for secret in scanned(scan, case, tmp_path)}
+    assert case.kind in found
+    assert case.token in found[case.kind]
+
+
+def test_no_rule_is_dead() -> None:
+    """Each rule finds something: one with a wrong keyword or pattern would be silent for ever."""
+    texts = [case.text for case in (*SECRETS, *RARER)] + [sample.written() for sample in samples()]
+    # In a notebook the rules see the cells, where quotes are not escaped.
+    texts += [text.replace('\\"', '"') for text in texts]
+    dead = [rule.kind for rule in HOUSE_RULES if not any(any(find(text, (rule,))) for text in texts)]
+    assert dead == []
 
 
 @pytest.mark.parametrize("case", HARMLESS, ids=lambda case: f"{case.kind}-{case.file}")

@@ -283,3 +283,49 @@ def test_selftest_is_red_when_a_rule_is_gone(repo: Path, tmp_path: Path) -> None
     )
     assert done.returncode == 1
     assert "not found: github" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("canary", "file", "old", "new"),
+    [
+        (
+            "canary 1: a call",
+            "engine.py",
+            "FILTERS = (",
+            'FILTERS = (\n    "detect_secrets.filters.heuristic.is_indirect_reference",',
+        ),
+        (
+            "canary 2: a missing plugin",
+            "engine.py",
+            "            reason = str(error) or",
+            "            yield Engine([], [])\n            return\n            reason = str(error) or",
+        ),
+        (
+            "canary 3: an allowed token",
+            "secret_scan.py",
+            "not self.house.allows(source.name, item.secret)",
+            "not any(self.house.allows(source.name, other.secret) for other in found)",
+        ),
+    ],
+    ids=["1", "2", "3"],
+)
+def test_each_canary_of_the_selftest_dies_of_its_own_fail_open(
+    repo: Path, tmp_path: Path, canary: str, file: str, old: str, new: str
+) -> None:
+    """The generated repo's CI runs the selftest; a canary that nothing can kill would guard nothing."""
+    shutil.copytree(TEMPLATE / "modelkit", tmp_path / "open/modelkit")
+    source = tmp_path / "open/modelkit/guard" / file
+    text = source.read_text(encoding="utf-8")
+    assert old in text
+    source.write_text(text.replace(old, new), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "modelkit.guard", "selftest"],
+        cwd=repo,
+        env={**environment(), "PYTHONPATH": str(tmp_path / "open")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert f"FAILED: {canary}" in done.stdout
