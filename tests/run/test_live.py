@@ -1,0 +1,74 @@
+"""`modelkit run` on a terminal: what a person sees while steps run, and what stays on the screen."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.run.project import MODELKIT, Project
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pseudo terminals are POSIX's")
+ENVIRONMENT = "environment: azureml://registries/azureml/environments/sklearn-1.5/versions/1"
+PIPELINE = f"""type: pipeline
+jobs:
+  quick: {{type: command, {ENVIRONMENT}, command: "echo done"}}
+  slow:
+    type: command
+    {ENVIRONMENT}
+    command: "echo word of the slow one; sleep 1.5"
+  wrong: {{type: command, {ENVIRONMENT}, command: "sleep 2; echo the reason; exit 3"}}
+"""
+
+
+def on_a_terminal(project: Project, *arguments: str, **variables: str) -> tuple[int, str]:
+    """The exit code, and everything that was written to the terminal."""
+    import pty
+
+    leader, follower = pty.openpty()
+    variables = {"TERM": "xterm-256color", "COLUMNS": "100", "LINES": "40", **variables}
+    environment = project.environment(**variables)
+    process = subprocess.Popen(
+        [*MODELKIT, "run", *arguments], cwd=project.root, env=environment, stdin=subprocess.DEVNULL,
+        stdout=follower, stderr=follower,
+    )  # fmt: skip
+    os.close(follower)
+    seen = b""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            piece = os.read(leader, 65536)
+        except OSError:  # Linux: the other end was closed
+            break
+        if not piece:
+            break
+        seen += piece
+    os.close(leader)
+    return process.wait(timeout=20), seen.decode("utf-8", "replace")
+
+
+def test_a_terminal_shows_what_runs_and_keeps_what_ended(project: Project) -> None:
+    project.model("m", {"pipeline.yml": PIPELINE})
+    code, seen = on_a_terminal(project, "models/m", "--jobs", "3")
+    assert code == 1
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen)
+    assert "✓ quick" in plain
+    assert "word of the slow one" in plain, "the last line of a running step's log is shown"
+    assert re.search(r"✗ wrong failed after \S+ s: exit code 3", plain)
+    assert "the reason" in plain
+    assert "[slow]" not in plain, "prefixed logs are for CI"
+    assert "\x1b[?25h" in seen.rpartition("\x1b[?25l")[2], "the cursor is shown again"
+    assert "Traceback" not in plain
+
+
+@pytest.mark.parametrize("variable", [{"CI": "true"}, {"TERM": "dumb"}], ids=["CI", "dumb"])
+def test_ci_and_dumb_terminals_get_plain_lines(project: Project, variable: dict[str, str]) -> None:
+    project.model("m", {"pipeline.yml": PIPELINE})
+    code, seen = on_a_terminal(project, "models/m", "--step", "slow", **variable)
+    assert code == 0
+    assert "[slow] word of the slow one" in seen
+    assert "\x1b" not in seen
