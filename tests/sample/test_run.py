@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -51,3 +52,17 @@ def test_a_missing_data_file_is_told_before_anything_runs(project: Callable[...,
     assert "diabetes.csv" in result.stderr
     assert "Traceback" not in result.stderr
     assert not list((repo / ".runs").rglob("metrics*"))
+
+
+def test_the_commands_of_the_readme_are_right(project: Callable[..., Path]) -> None:
+    """Those on `my_model`, in the order of the table; what would train is only planned."""
+    repo = project(sample=False)
+    readme = (repo / "README.md").read_text(encoding="utf-8")
+    commands = re.findall(r"\| `uv run modelkit (.+?)` \|", readme)
+    assert len(commands) >= 7
+    for command in commands:
+        words = command.split()
+        if words[0] == "guard":
+            continue
+        result = modelkit(repo, *words, *(["--dry-run"] if words[0] == "run" else []))
+        assert result.returncode == 0, f"{command}: {result.stdout}{result.stderr}"
