@@ -119,6 +119,18 @@ def answers(pairs: Sequence[str]) -> dict[str, str]:
     return given
 
 
+def python_for(folder: Path) -> str:
+    """The Python of the new repo: this one, or what uv finds or gets if the repo asks for a newer one."""
+    text = (folder / ".copier-answers.yml").read_text(encoding="utf-8")
+    wanted = re.search(r"^python_version: [\"']?(\d+)\.(\d+)", text, re.MULTILINE)
+    if wanted is None or sys.version_info[:2] >= (int(wanted[1]), int(wanted[2])):
+        return sys.executable
+    version = f"{wanted[1]}.{wanted[2]}"
+    own = "{}.{}".format(*sys.version_info[:2])
+    say(f"the repo asks for Python {version}, and this is {own}: uv looks for one, or downloads it")
+    return version
+
+
 def new(options: argparse.Namespace) -> None:
     """Copy the template, install its environment and hooks, and train the sample."""
     require_git()
@@ -141,9 +153,11 @@ def new(options: argparse.Namespace) -> None:
     if not (folder / ".git").exists():
         run(["git", "init", "--quiet", "--initial-branch", "main"], folder)
     say("installing the environment (the first time takes a minute)")
-    if run([uv, "sync", "--quiet", "--python", sys.executable], folder):
+    if run([uv, "sync", "--quiet", "--python", python_for(folder)], folder):
         raise Stop(
-            f"`uv sync` failed in {folder}: see its message above. The files are there; run it again.", 1
+            f"`uv sync` failed in {folder}: see its message above. The files are there: mend the cause, then "
+            f"run `{uv} sync` and `{uv} run modelkit setup` in that folder.",
+            1,
         )
     say("installing the git hooks")
     if run([uv, "run", "--no-sync", "modelkit", "setup"], folder):

@@ -158,3 +158,13 @@ def test_the_date_of_the_resolution_is_the_same_everywhere() -> None:
     }
     assert all(len(found) == 1 for found in dates.values()), dates
     assert len({found[0] for found in dates.values()}) == 1, dates
+
+
+@pytest.mark.parametrize(("answer", "own"), [("3.11", True), ("99.1", False)])
+def test_a_repo_for_a_newer_python_gets_one(tmp_path: Path, answer: str, own: bool) -> None:
+    """Python 3.11 runs start.py and the team wants 3.14: `uv sync` with 3.11 would leave half a repo."""
+    from tools.start import python_for
+
+    text = f"_commit: v1\nproject_name: demo\npython_version: '{answer}'\n"
+    (tmp_path / ".copier-answers.yml").write_text(text, encoding="utf-8")
+    assert python_for(tmp_path) == (sys.executable if own else answer)
