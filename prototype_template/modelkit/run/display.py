@@ -168,6 +168,8 @@ def summary(run: RunState) -> Iterator[str]:
     outputs = sorted(path.name for path in (run.folder / "outputs").iterdir()) if run.folder.exists() else []
     if outputs:
         yield f"outputs: {', '.join(outputs)} in {short(run.folder / 'outputs')}"
+    if (run.folder / "datastores").exists():
+        yield f"outputs that name a path of their own: in {short(run.folder / 'datastores')}"
     yield f"{run.state} in {duration(run.seconds)}; everything is in {short(run.folder)}"
 
 

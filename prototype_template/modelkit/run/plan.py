@@ -453,7 +453,7 @@ def _no_local_data(source: Source, step: str, name: str, giving: str) -> Iterato
 
 
 def _one_process(step: str, distribution: Mapping[str, object]) -> Iterator[str]:
-    count = distribution.get("process_count_per_instance")
+    count = distribution.get("process_count_per_instance", distribution.get("worker_count"))
     if isinstance(count, int) and count > 1:
         yield f"{step} runs as one process here, not as {count}"
 
