@@ -1,0 +1,77 @@
+"""How long `factory why` takes as a process, with 1,000 registered versions."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import sys
+import tempfile
+from contextlib import closing
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from tests.benchmarks.timing import median, seconds
+from tests.support import REPO
+
+VERSIONS = 1000
+_PATHS = [str(REPO / "factory_template"), str(REPO / "prototype_template")]
+_START = f"import sys; sys.path[:0] = {_PATHS!r}; from factory.__main__ import main; main()"
+
+
+def main() -> None:
+    """Print ``name: value (target)`` lines; medians of five runs after one that is not counted."""
+    with tempfile.TemporaryDirectory(prefix="bench-registry-") as name:
+        repo = make_registry(Path(name, "repo"))
+        for words, target in (
+            (("why", "diabetes:500"), "0.5"),
+            (("why", "diabetes@champion", "--json"), "0.5"),
+            (("list", "diabetes"), ""),
+            (("who-used", "diabetes:1"), ""),
+        ):
+            command = [sys.executable, "-c", _START, *words]
+            taken = median(partial(seconds, command, repo))
+            goal = f" (target {target})" if target else ""
+            print(
+                f"registry: factory {' '.join(words)}, {VERSIONS} versions: {taken:.2f} s{goal}", flush=True
+            )
+
+
+def make_registry(repo: Path) -> Path:
+    """One version is registered by the tool; its rows and its folder are copied, to save an hour."""
+    sys.path[:0] = _PATHS
+    from tests.registry.repos import make_repo, make_run
+
+    make_repo(repo)
+    run, twin = make_run(repo, 1), make_run(repo, 1, "dev")
+    words = ["register", "diabetes", "--run", run, "--dev-run", twin]
+    seconds([sys.executable, "-c", _START, *words], repo)
+    seconds([sys.executable, "-c", _START, "approve", "diabetes"], repo)
+    registry = repo / ".registry"
+    first = next((registry / "models" / "diabetes").iterdir())
+    lineage = json.loads((first / "lineage.json").read_text(encoding="utf-8"))
+    with closing(sqlite3.connect(registry / "mlflow.db")) as database, database:
+        for number in range(2, VERSIONS + 1):
+            its = f"{number:064x}"[::-1]
+            folder = first.with_name(its[:16])
+            shutil.copytree(first, folder)
+            (folder / "lineage.json").write_text(json.dumps(lineage | {"id": its}), encoding="utf-8")
+            for table in ("model_versions", "model_version_tags"):
+                columns = [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
+                taken = ", ".join("?" if column == "version" else column for column in columns)
+                database.execute(
+                    f"INSERT INTO {table} ({', '.join(columns)}) SELECT {taken} FROM {table} WHERE version = 1",
+                    (number,),
+                )
+            database.execute(
+                "UPDATE model_version_tags SET value = ? WHERE key = 'lineage_id' AND version = ?",
+                (its, number),
+            )
+            now = int(datetime.now(UTC).timestamp() * 1000)
+            database.execute("UPDATE model_versions SET creation_time = ? WHERE version = ?", (now, number))
+    return repo
+
+
+if __name__ == "__main__":
+    main()
