@@ -451,7 +451,7 @@ def test_a_model_that_hangs(stock: Path) -> None:
     with ModelProcess(path) as model:
         model.columns()
         model.timeout = 0.5
-        with pytest.raises(ModelBroken, match="no answer within 0.5 seconds"):
+        with pytest.raises(ModelBroken, match=r"no answer within 0\.5 seconds"):
             model.predict(frame)
         with pytest.raises(ModelBroken, match="its process ended"):
             model.predict(frame)

@@ -46,9 +46,8 @@ def test_everything(tmp_path: Path) -> None:
 
 def test_the_least(tmp_path: Path) -> None:
     file = tmp_path / "gates.yml"
-    file.write_text(
-        GOOD.split("slices:", maxsplit=1)[0].replace("optional", "required").replace("azureml:", ""), encoding="utf-8"
-    )
+    least = GOOD.split("slices:", maxsplit=1)[0]
+    file.write_text(least.replace("optional", "required").replace("azureml:", ""), encoding="utf-8")
     gates = load_gates(file)
     assert gates.champion_required
     assert gates.bootstrap == Bootstrap()
