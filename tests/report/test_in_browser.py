@@ -85,7 +85,7 @@ def test_it_fits_and_the_verdict_can_be_seen(report: Path, tmp_path: Path, width
     assert f'"scroll":{width},"client":{width},' in said
     assert '"wide":[]' in said
     assert '"shown":"visible"' in said
-    assert "Worse than the champion for sex = 2" in said
+    assert "MAE where sex is 2 misses its limit" in said
     top = re.search(r'"top":([\d.]+)', said)
     assert top
     assert float(top[1]) < 250

@@ -87,7 +87,7 @@ def test_the_page_tells_the_whole_story(better: Repo) -> None:
     better.good("report diabetes")
     text = Page(better.page).text
     for told in (
-        "worse", "Worse than the champion for sex = 2", "against champion 3",
+        "worse", "its inference tests do not pass and MAE where sex is 2 misses its limit.", "against champion 3",
         "1 check failed and 1 check could not be made",
         "MAE is 71 for sex = 2, more than 65.", "sex = 2", "58.9", "+12.1",
         "modelkit test models/diabetes", "golden-001", "expected 151.3, got 160.3", "38 of 40",

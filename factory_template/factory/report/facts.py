@@ -36,6 +36,7 @@ class Source:
     dataset: str
     digest: str
     parents: tuple[str, ...]
+    """What it was made from, and what that was made from, nearest first."""
     rows: int | None
 
 
@@ -201,11 +202,19 @@ def _sources(candidate: Candidate, verdict: Mapping[str, Any]) -> list[Source]:
 
 def _source(candidate: Candidate, role: str, data: Mapping[str, Any]) -> Source:
     dataset = str(data["dataset"])
-    parents: tuple[str, ...] = ()
     rows = data.get("rows") if isinstance(data.get("rows"), int) else None
-    try:
-        version = find(candidate.model.root, dataset)
-        parents, rows = version.parents, rows if rows is not None else version.rows
-    except UserError:
-        pass  # its version file is gone, or newer than this checkout: what the verdict says still stands
-    return Source(role, dataset.removeprefix("azureml:"), str(data.get("digest") or ""), parents, rows)
+    ancestors: list[str] = []
+    waiting = [dataset]
+    while waiting:
+        try:
+            version = find(candidate.model.root, waiting.pop(0))
+        except UserError:
+            # Its version file is gone, or newer than this checkout: what the verdict says still stands.
+            continue
+        if not ancestors and rows is None:
+            rows = version.rows
+        new = [parent for parent in version.parents if parent not in (*ancestors, dataset)]
+        ancestors += new
+        waiting += new
+    name = dataset.removeprefix("azureml:")
+    return Source(role, name, str(data.get("digest") or ""), tuple(ancestors), rows)

@@ -14,15 +14,18 @@ from factory.report.words import (
     counted,
     decision,
     figure,
+    lead,
     megabytes,
     metric,
     metric_state,
     milliseconds,
-    remedy,
+    places_of,
+    remedies,
     slice_name,
     slice_state,
     slices,
     versus,
+    way_out,
 )
 
 LONGEST = 60_000
@@ -84,24 +87,27 @@ def _plain(value: object) -> str:
 def _head(facts: Facts) -> str:
     title = f"## {_SIGNS[facts.word]} {text(facts.model)}: {facts.word}"
     about = f"Trained on {facts.candidate.stage} data, {text(versus(facts))}."
-    return f"{title}\n\n**{text(facts.verdict.get('headline') or '')}** {text(decision(facts))}\n\n{about}"
+    return f"{title}\n\n**{text(lead(facts))}** {text(decision(facts))}\n\n{about}"
 
 
 def _troubles(facts: Facts) -> str:
     checks = facts.checks("broken", "failed", "waived")
     lines: list[str] = []
-    for check in checks:
+    for check, todo in zip(checks, remedies(facts, checks), strict=True):
         if len(lines) == _LINES or sum(map(len, lines)) > LONGEST // 3:
             break
         result = str(check.get("result"))
-        todo = f"<br>{_commands(remedy(facts, check))}" if result != "waived" else ""
         head = f"- {_RESULTS[result]} {result} `{_plain(check.get('id'))}`"
-        lines.append(f"{head}: {text(check.get('what') or '')}{todo}")
+        fix = f"<br>{_commands(todo)}" if todo else ""
+        lines.append(f"{head}: {text(check.get('what') or '')}{fix}")
     if not lines:
         return ""
     if len(lines) < len(checks):
         lines.append(f"- and {len(checks) - len(lines)} more")
-    return "### What did not pass\n\n" + "\n".join(lines)
+    if out := way_out(facts, checks):
+        lines.append(f"\n{text(out)}")
+    title = "What passed by a waiver only" if facts.passed else "What did not pass"
+    return f"### {title}\n\n" + "\n".join(lines)
 
 
 def _commands(told: str) -> str:
@@ -167,14 +173,15 @@ def _figures(facts: Facts, figures: Mapping[str, Any], state: str) -> list[str]:
     told = f"{word}, {state}" if state in ("failed", "broken", "waived") and state != word else word
     shown = text(f"{_RESULTS.get(state, '')} {told}".strip())
     if not facts.champion:
-        return [_with(figures.get("candidate"), figures.get("candidate_interval")), limit, shown]
-    apart = _with(figures.get("difference"), figures.get("interval"), signed=True)
+        return [_with(figures, "candidate", "candidate_interval"), limit, shown]
+    apart = _with(figures, "difference", "interval", signed=True)
     return [figure(figures.get("candidate")), figure(figures.get("champion")), apart, limit, shown]
 
 
-def _with(value: object, ends: object, *, signed: bool = False) -> str:
-    around = between(ends, signed=signed)
-    return f"{figure(value, signed=signed)}{f' ({around})' if around else ''}"
+def _with(figures: Mapping[str, Any], name: str, ends: str, *, signed: bool = False) -> str:
+    places = places_of(figures.get("candidate"))
+    around = between(figures.get(ends), signed=signed, places=places)
+    return f"{figure(figures.get(name), signed=signed, places=places)}{f' ({around})' if around else ''}"
 
 
 def _more(facts: Facts) -> str:
@@ -214,7 +221,7 @@ def _lineage(facts: Facts) -> str:
         [
             text(s.dataset),
             text(s.role),
-            text(", ".join(s.parents) or NONE),
+            text(" ← ".join(s.parents) or NONE),
             f"`{_plain(s.digest)[:19]}`" if s.digest else NONE,
         ]
         for s in facts.sources

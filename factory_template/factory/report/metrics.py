@@ -16,6 +16,7 @@ from factory.report.words import (
     figure,
     metric,
     metric_state,
+    places_of,
     slice_name,
     slice_state,
     slices,
@@ -99,7 +100,8 @@ def _line(
     failed = state in ("failed", "broken") or figures.get("verdict") in ("worse", "broken")
     value, limit = finite(figures.get("candidate")), finite(figures.get("limit"))
     ends = interval(figures.get("candidate_interval"))
-    candidate = f"{figure(value)}{_small(between(figures.get('candidate_interval')))}"
+    places = places_of(value)
+    candidate = f"{figure(value)}{_small(between(figures.get('candidate_interval'), places=places))}"
     allowed = NONE if limit is None else f"{'at most' if lower else 'at least'} {figure(limit)}"
     verdict = _verdict(figures, state)
     if not facts.champion:
@@ -107,18 +109,19 @@ def _line(
         verdict = chip(_LABELS[state], state) if state else ""
         axis = axis_of(value, limit, *(ends or ()))
         strip = limit_strip(value, ends, limit, axis, lower_is_better=lower, failed=failed)
-        around = between(figures.get("candidate_interval")) or NONE
+        around = between(figures.get("candidate_interval"), places=places) or NONE
         told = f"{metric(name)} {figure(value)}, interval {around}, {allowed}"
         return [title, candidate, draw_strip(strip, told), escape(allowed), verdict]
     difference, span = finite(figures.get("difference")), interval(figures.get("interval"))
     most = finite(figures.get("max_regression"))
     strip = difference_strip(difference, span, most, reach, lower_is_better=lower, failed=failed)
-    around = between(figures.get("interval"), signed=True)
+    around = between(figures.get("interval"), signed=True, places=places)
+    difference_told = figure(difference, signed=True, places=places)
     told = (
-        f"Difference {figure(difference, signed=True)}, interval {around or NONE};"
+        f"Difference {difference_told}, interval {around or NONE};"
         f" {'lower' if lower else 'higher'} is better; allowed to be worse by {figure(most)}"
     )
-    apart = f"{figure(difference, signed=True)}{_small(around)}"
+    apart = f"{difference_told}{_small(around)}"
     if most is not None:
         allowed = (
             f"{figure(most)} worse" if limit is None else f"{allowed}<small>and {figure(most)} worse</small>"

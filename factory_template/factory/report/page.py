@@ -15,14 +15,18 @@ from factory.report.style import STYLE
 from factory.report.words import (
     NONE,
     between,
+    confidence,
     counted,
     decision,
     figure,
+    lead,
     megabytes,
     metric,
     milliseconds,
-    remedy,
+    places_of,
+    remedies,
     versus,
+    way_out,
 )
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -61,13 +65,12 @@ def page(facts: Facts) -> str:
 
 def _head(facts: Facts) -> str:
     label = {"better": "ok", "equal": "l0"}.get(facts.word, "l2")
-    headline = str(facts.verdict.get("headline") or "")
     stage = f"trained on {facts.candidate.stage} data"
     return (
         f'<p class="eyebrow">Candidate {escape(facts.candidate.run)}, {stage}</p>\n'
         f"<h1>{escape(facts.model)} <span>{escape(versus(facts))}</span></h1>\n"
         f'<div class="card verdict {facts.word}">{chip(label, facts.word)}'
-        f'<p class="lead">{escape(headline)}</p><p class="soft">{escape(decision(facts))}</p></div>\n'
+        f'<p class="lead">{escape(lead(facts))}</p><p class="soft">{escape(decision(facts))}</p></div>\n'
         f'<div class="tiles">{"".join(_tiles(facts))}</div>'
     )
 
@@ -79,10 +82,11 @@ def _tiles(facts: Facts) -> Iterable[str]:
     champion = f"champion: {figure(decided.get('champion'))}" if facts.champion else "no champion yet"
     yield tile(f"{metric(name)} decides", figure(decided.get("candidate")), champion)
     if facts.champion:
-        note = between(decided.get("interval"), signed=True)
+        places = places_of(decided.get("candidate"))
+        note = between(decided.get("interval"), signed=True, places=places)
         yield tile(
             f"Difference in {metric(name)}",
-            figure(decided.get("difference"), signed=True),
+            figure(decided.get("difference"), signed=True, places=places),
             note or "no interval",
         )
     good, all_ = (
@@ -118,16 +122,19 @@ def _budget(show: Any, value: object) -> str:
 
 def _troubles(facts: Facts) -> str:
     """What did not pass, with what to do: the reader of a red report looks for this first."""
+    checks = facts.checks("broken", "failed", "waived")
     items = []
-    for check in facts.checks("broken", "failed", "waived"):
+    for check, fix in zip(checks, remedies(facts, checks), strict=True):
         result = str(check.get("result"))
-        todo = f"<p>{escape(remedy(facts, check))}</p>" if result != "waived" else ""
+        todo = f"<p>{_marked(escape(fix))}</p>" if fix else ""
         items.append(
             f"<li>{chip(_LABELS[result], result)}<div>{escape(str(check.get('what') or ''))}"
-            f' <code class="soft">{escape(str(check.get("id")))}</code>{_marked(todo)}</div></li>'
+            f' <code class="soft">{escape(str(check.get("id")))}</code>{todo}</div></li>'
         )
     if not items:
         return ""
+    if out := way_out(facts, checks):
+        items.append(f'<li>{chip("l0", "or")}<div class="soft">{escape(out)}</div></li>')
     title = "What did not pass" if not facts.passed else "What passed by a waiver only"
     return f'<h2>{title}</h2>\n<ul class="findings card">{"".join(items)}</ul>'
 
@@ -254,7 +261,7 @@ def _lineage(facts: Facts) -> str:
             escape(source.dataset),
             escape(source.role),
             escape(f"{source.rows:,}" if source.rows is not None else NONE),
-            escape(", ".join(source.parents) or "nothing: it is a source"),
+            escape(" ← ".join(source.parents) or "nothing: it is a source"),
             digest(source.digest),
         ]
         for source in facts.sources
@@ -330,11 +337,11 @@ def _foot(facts: Facts) -> str:
     boot = record(facts.verdict.get("bootstrap"))
     method = ""
     if boot:
-        share, resamples = finite(boot.get("confidence")), boot.get("resamples")
+        how = str(boot.get("method") or "paired bootstrap")
         method = (
-            f"<p>Intervals: {100 * (share or 0):.4g} % by the paired bootstrap: candidate and champion are"
-            f" measured on the same {escape(str(resamples))} resamples of the holdout's rows, seed"
-            f" {escape(str(boot.get('seed')))}. {escape(str(boot.get('method') or ''))}</p>"
+            f"<p>Intervals: {escape(confidence(facts))}, {escape(how)}; candidate and champion are measured"
+            f" on the same {escape(str(boot.get('resamples')))} resamples of the holdout's rows, seed"
+            f" {escape(str(boot.get('seed')))}.</p>"
         )
     model, run = facts.model, facts.candidate.run
     return (
