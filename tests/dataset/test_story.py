@@ -103,6 +103,7 @@ def assert_every_command_refuses(demo: Repo) -> None:
         "dataset diff diabetes:1 diabetes:2",
         "dataset overlap diabetes:1 diabetes:2",
         "dataset schema infer diabetes:1",
+        "dataset fetch diabetes:1",
         "dataset compatible diabetes:1 diabetes:2",
     ):
         said = demo.modelkit(command)
