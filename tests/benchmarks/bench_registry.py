@@ -33,9 +33,7 @@ def main() -> None:
             command = [sys.executable, "-c", _START, *words]
             taken = median(partial(seconds, command, repo))
             goal = f" (target {target})" if target else ""
-            print(
-                f"registry: factory {' '.join(words)}, {VERSIONS} versions: {taken:.2f} s{goal}", flush=True
-            )
+            print(f"registry: factory {' '.join(words)}, {VERSIONS} versions: {taken:.2f} s{goal}")
 
 
 def make_registry(repo: Path) -> Path:
@@ -44,6 +42,7 @@ def make_registry(repo: Path) -> Path:
     from tests.registry.repos import make_repo, make_run
 
     make_repo(repo)
+    (repo / "factory.yml").write_text("registry: local\n", encoding="utf-8")
     run, twin = make_run(repo, 1), make_run(repo, 1, "dev")
     words = ["register", "diabetes", "--run", run, "--dev-run", twin]
     seconds([sys.executable, "-c", _START, *words], repo)
@@ -60,14 +59,11 @@ def make_registry(repo: Path) -> Path:
             for table in ("model_versions", "model_version_tags"):
                 columns = [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
                 taken = ", ".join("?" if column == "version" else column for column in columns)
-                database.execute(
-                    f"INSERT INTO {table} ({', '.join(columns)}) SELECT {taken} FROM {table} WHERE version = 1",
-                    (number,),
-                )
-            database.execute(
-                "UPDATE model_version_tags SET value = ? WHERE key = 'lineage_id' AND version = ?",
-                (its, number),
-            )
+                names = ", ".join(columns)
+                copy = f"INSERT INTO {table} ({names}) SELECT {taken} FROM {table} WHERE version = 1"
+                database.execute(copy, (number,))
+            change = "UPDATE model_version_tags SET value = ? WHERE key = 'lineage_id' AND version = ?"
+            database.execute(change, (its, number))
             now = int(datetime.now(UTC).timestamp() * 1000)
             database.execute("UPDATE model_versions SET creation_time = ? WHERE version = ?", (now, number))
     return repo

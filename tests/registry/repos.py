@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from factory.__main__ import main
+from factory.cli import main
 from modelkit.dataset.version import DatasetVersion, write_version
 from modelkit.run.digests import digest_of
 from tests.support import IDENTITY, REPO, call, commit_all, git
@@ -115,7 +115,7 @@ def make_verdict(folder: Path, run: str, stage: str, champion: int | None) -> di
             "digest": f"sha256:{digest_of(folder / 'outputs' / 'model')}", "data": data,
         },
         "champion": {"version": str(champion)} if champion else None,
-        "holdout": {"dataset": "diabetes_holdout:1", "digest": DIGESTS["holdout"], "rows": 111},
+        "holdout": {"dataset": "azureml:diabetes_holdout:1", "digest": DIGESTS["holdout"], "rows": 111},
         "checks": [
             {"id": "metrics.mae.limit", "result": "passed", "what": "45.5 ≤ 60", "value": 45.5, "limit": 60},
             {"id": "size", "result": "waived", "what": "21 MB > 20 MB", "value": 21, "limit": 20},

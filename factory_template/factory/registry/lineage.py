@@ -8,15 +8,16 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from factory.candidate import Candidate
-from modelkit.dataset.store import find
 from modelkit.problems import UserError
+
+if TYPE_CHECKING:
+    from factory.candidate import Candidate
 
 VERDICT = "verdict.json"
 _VERDICT_KEYS = (
-    "verdict", "passed", "headline", "task", "target", "decide_by", "champion", "metrics", "slices",
+    "verdict", "passed", "headline", "task", "target", "decide_by", "candidate", "champion", "metrics", "slices",
     "latency", "size", "inference", "onnx", "waivers", "bootstrap", "made", "factory",
 )  # fmt: skip
 
@@ -129,7 +130,8 @@ def _holdout(root: Path, verdict: Mapping[str, Any]) -> dict[str, Any] | None:
     holdout = verdict.get("holdout")
     if not holdout:
         return None
-    return dict(holdout) | {"parents": _parents(root, holdout["dataset"], {holdout["dataset"]})}
+    name = str(holdout["dataset"]).removeprefix("azureml:")
+    return {**holdout, "dataset": name, "parents": _parents(root, name, {name})}
 
 
 def _inference_tests(root: Path, model: str, commit: str) -> dict[str, Any] | None:
@@ -143,6 +145,8 @@ def _inference_tests(root: Path, model: str, commit: str) -> dict[str, Any] | No
 
 def _parents(root: Path, dataset: str, seen: set[str]) -> list[dict[str, Any]]:
     """What a dataset version was made from, and that from what, with the digests."""
+    from modelkit.dataset.store import find
+
     found: list[dict[str, Any]] = []
     for reference in find(root, dataset).parents:
         name = reference.removeprefix("azureml:")
