@@ -162,15 +162,22 @@ def new(options: argparse.Namespace) -> None:
     say("installing the git hooks")
     if run([uv, "run", "--no-sync", "modelkit", "setup"], folder):
         raise Stop(f"`uv run modelkit setup` failed in {folder}: see its message above.", 1)
-    sample = folder / "models" / "diabetes"
-    if sample.is_dir():
-        say("training the sample: modelkit run models/diabetes")
-        if run([uv, "run", "--no-sync", "modelkit", "run", "models/diabetes"], folder):
+    first = first_command(folder, data["template"])
+    if (folder / "models" / "diabetes").is_dir():
+        say(f"training the sample: {first}")
+        if run([uv, "run", "--no-sync", *first.split()], folder):
             raise Stop(f"the sample did not finish: see its message above. The files are in {folder}.", 1)
-    tell_next_steps(folder, sample.is_dir(), time.monotonic() - started)
+    tell_next_steps(folder, first, time.monotonic() - started)
 
 
-def tell_next_steps(folder: Path, sample: bool, seconds: float) -> None:
+def first_command(folder: Path, template: str) -> str:
+    """What trains the sample, or makes a model where there is none."""
+    if not (folder / "models" / "diabetes").is_dir():
+        return "modelkit new my_model"
+    return "factory train diabetes" if template == "factory" else "modelkit run models/diabetes"
+
+
+def tell_next_steps(folder: Path, first: str, seconds: float) -> None:
     say(f"done in {seconds:.0f} s: {folder}")
     lines = [f"cd {folder}"]
     if shutil.which("uv") is None:
@@ -182,7 +189,7 @@ def tell_next_steps(folder: Path, sample: bool, seconds: float) -> None:
     else:
         prefix = "uv run "
     lines += ["git add --all", 'git commit -m "Start"']
-    lines += [f"{prefix}modelkit run models/diabetes" if sample else f"{prefix}modelkit new my_model"]
+    lines += [f"{prefix}{first}"]
     print("\nNext:\n\n" + "\n".join(f"    {line}" for line in lines) + "\n\nREADME.md there has the rest.")
 
 
