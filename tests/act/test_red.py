@@ -24,6 +24,7 @@ pytestmark = [
 ]
 LINT = ("lint", "Syntax and real bugs")
 GUARD = ("guard", "Secrets, notebooks, large files, conflicts")
+ALIVE = ("guard", "The guards are alive")
 CHECK = ("check", "Pipelines, components and steps")
 DATA = ("check", "Datasets are what their versions say")
 SCHEMA = ("check", "Data fits its schema, and dev and prod agree")
@@ -70,6 +71,15 @@ def secret_in_notebook_output(repo: Path) -> None:
 def secret_in_dotenv(repo: Path) -> None:
     write(repo / ".env", f"GITHUB_TOKEN={made_up_token()}\n")
     git(repo, "add", "--force", ".env")
+
+
+def scan_that_fails_open(repo: Path) -> None:
+    """As a careless edit would do it: all is green, and nothing in a call is found any more."""
+    engine = repo / "modelkit" / "guard" / "engine.py"
+    text = engine.read_text(encoding="utf-8")
+    assert "FILTERS = (" in text
+    hidden = 'FILTERS = (\n    "detect_secrets.filters.heuristic.is_indirect_reference",'
+    write(engine, text.replace("FILTERS = (", hidden))
 
 
 def conflict_marker(repo: Path) -> None:
@@ -149,6 +159,7 @@ def prod_without_a_column(repo: Path) -> None:
         (secret_in_python, GUARD, ["extra.py:1"]),
         (secret_in_notebook_output, GUARD, ["connect.ipynb"]),
         (secret_in_dotenv, GUARD, [".env:1"]),
+        (scan_that_fails_open, ALIVE, ["FAILED: canary 1", "not found: openai.py"]),
         (conflict_marker, GUARD, ["README.md:"]),
         (rejected_patch, GUARD, ["ruff.toml.rej"]),
         (large_file, GUARD, ["data.bin: large-file"]),
