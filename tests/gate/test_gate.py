@@ -12,19 +12,22 @@ from tests.gate.conftest import Factory
 
 pytestmark = pytest.mark.slow
 
-WORSE = "return 3 * x1 + 2"
+WAIVER = "- {gate: metrics.mae.regression, owner: '@me', reason: A test., expires: 2999-12-31}\n"
+WORSE = "return 3 * x1 + 1"
 BETTER = "print('models may print'); return line"
 
 
 def test_first_candidate(first: Factory) -> None:
     first.gates("slices:", "  - {column: group, metric: mae, limit: 3}")
+    # Nobody can be worse than a champion that is not there; the waiver is no mistake, though.
+    first.write("waivers.yml", WAIVER)
     verdict = first.green()
     assert verdict["verdict"] == "better"
     assert verdict["champion"] is None
     assert "No champion yet: judged by its limits alone" in verdict["headline"]
     assert first.results(verdict).keys() == {
         "data.training", "data.holdout", "data.overlap", "predictions", "champion", "metrics.mae.limit",
-        "metrics.r2.limit", "slices.group=a.mae.limit", "slices.group=b.mae.limit",
+        "metrics.r2.limit", "slices.group=a.mae.limit", "slices.group=b.mae.limit", "waivers",
     }  # fmt: skip
     assert verdict["candidate"]["data"]["raw"]["dataset"] == "toys_train:2"
     assert verdict["candidate"]["digest"].startswith("sha256:")

@@ -97,6 +97,8 @@ def _interval(values: Floats, confidence: float) -> Interval:
         )
     tail = (1 - confidence) / 2
     low, high = np.quantile(values[~undefined], [tail, 1 - tail])
+    if not math.isfinite(low) or not math.isfinite(high):
+        raise Unmeasurable("its interval is infinite")
     return float(low), float(high)
 
 
