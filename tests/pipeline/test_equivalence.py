@@ -75,3 +75,25 @@ def test_components_alone(base: Path) -> None:
         (base / file).write_text(original, encoding="utf-8")
     assert missed == [], f"seed {SEED + 1}"
     assert rejected > 5
+
+
+@pytest.mark.filterwarnings("ignore")  # its own use of marshmallow
+def test_every_key_of_the_schemas_is_known() -> None:
+    from azure.ai.ml._schema.component.command_component import CommandComponentSchema
+    from azure.ai.ml._schema.pipeline.component_job import CommandSchema
+    from azure.ai.ml._schema.pipeline.pipeline_component import PipelineComponentSchema
+    from azure.ai.ml._schema.pipeline.pipeline_job import PipelineJobSchema
+
+    from modelkit.pipeline import shapes
+
+    pairs = (
+        (PipelineJobSchema, shapes.PIPELINE_JOB),
+        (CommandComponentSchema, shapes.COMMAND_COMPONENT),
+        (PipelineComponentSchema, shapes.PIPELINE_COMPONENT),
+        (CommandSchema, shapes.COMPONENT_STEP),
+    )
+    for schema, shape in pairs:
+        fields = schema(context={"base_path": "."}).fields
+        keys = {field.data_key or name for name, field in fields.items()}
+        assert len(keys) > 10
+        assert keys - set(shape.keys) - set(shape.silent) == set(), schema.__name__

@@ -132,6 +132,22 @@ def test_without_git_the_remedy_is_told(bare: Bare, tmp_path: Path) -> None:
     assert "git was not found. Install it" in result.stderr
 
 
+def test_without_pip_the_remedy_is_told(template_repo: Path, tmp_path: Path) -> None:
+    """As on Debian, where python3-pip is a package of its own."""
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "--quiet", str(template_repo), str(clone))
+    call([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "bare")], tmp_path)
+    python = next(path for path in (tmp_path / "bare").glob("*/python*") if path.stem == "python")
+    command = [str(python), "start.py", "new", str(tmp_path / "out")]
+    result = subprocess.run(
+        command, cwd=clone, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 2, result.stderr
+    assert "has no pip. Install it" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_start_py_can_be_read_by_a_python_that_is_too_old() -> None:
     """An old Python must get as far as the message: no syntax that came after Python 3.0."""
     import ast
