@@ -57,6 +57,8 @@ class Jobs:
     produce: Produce = lambda _name, _type: {}
     fails: dict[str, str] = field(default_factory=dict)
     """Steps that fail, and what the service says of it."""
+    never_begins: str = ""
+    """Why no step of it begins."""
     hangs: bool = False
     """Whether they run until they are cancelled."""
     silent: int = 0
@@ -145,6 +147,9 @@ class Jobs:
         job.status = {"NotStarted": "Preparing"}.get(job.status, "Running")
         if job.status != "Running":
             return
+        if self.never_begins:
+            job.status = "Failed"
+            return
         for step, state in job.steps.items():
             if state == "Completed":
                 continue
@@ -223,7 +228,8 @@ class History:
                     if run == f"{job}.{step}":
                         return Response(200, self._details(job, step))
             if run in self._jobs.stored:
-                return Response(200, {"runId": run, "status": self._jobs.stored[run].status})
+                about = {"runId": run, "status": self._jobs.stored[run].status}
+                return Response(200, {**about, "error": _failure(self._jobs.never_begins)})
         return _error(404, f"Run {run} was not found.")
 
     def _children(self, job: str) -> list[str]:
@@ -247,14 +253,7 @@ class History:
     def _details(self, job: str, step: str) -> dict[str, Any]:
         number = list(self._jobs.stored[job].steps).index(step)
         state = self._jobs.stored[job].steps[step]
-        error = None
-        if state == "Failed":
-            message = self._jobs.fails[step]
-            error = {
-                "error": {"code": "UserError", "message": message},
-                "correlation": {},
-                "time": _TIME.format(9, 9),
-            }
+        error = _failure(self._jobs.fails[step]) if state == "Failed" else None
         return {
             "runId": f"{job}.{step}",
             "status": state,
@@ -263,6 +262,10 @@ class History:
             "error": error,
             "logFiles": {"user_logs/std_log.txt": self._logs.format(step)} if step in self._jobs.logs else {},
         }
+
+
+def _failure(message: str) -> dict[str, Any] | None:
+    return {"error": {"code": "UserError", "message": message}, "correlation": {}} if message else None
 
 
 def _error(status: int, message: str) -> Response:

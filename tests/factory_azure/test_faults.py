@@ -51,6 +51,14 @@ def test_a_step_fails(cloud: Cloud, tiny: Path, factory: Factory) -> None:
     assert not is_candidate(tiny)
 
 
+def test_no_step_begins(cloud: Cloud, tiny: Path, factory: Factory) -> None:
+    cloud.jobs.never_begins = "Image build failed. For more details check the log file."
+    done = factory.train()
+    assert done.exit_code == 1
+    assert "The job failed.\nImage build failed. For more details" in done.out
+    assert the_record(tiny)["state"] == "failed"
+
+
 @pytest.mark.parametrize(
     ("setting", "state", "said"),
     [
@@ -132,7 +140,8 @@ def test_a_sign_in_that_is_gone_for_good(cloud: Cloud, tiny: Path, factory: Fact
     done = factory.train()
     assert done.exit_code == 2
     assert "Sign in again (`az login`)" in done.err
-    assert "https://ml.azure.com/runs/" in done.out
+    assert "The job goes on, and nobody follows it: https://ml.azure.com/runs/" in done.out
+    assert "az ml job cancel --name" in done.out
     assert the_record(tiny)["state"] == "failed"
 
 

@@ -113,21 +113,23 @@ class Follower:
                 self.tell(f"{self._clock()}  {name}: {words(child.status)}")
                 new = True
         # The steps are told before the job's end: children were asked for after the job.
-        if job.status != self.state:
-            self.state = job.status
-            self.tell(f"{self._clock()}  job: {words(job.status)}")
+        state = str(getattr(job.status, "value", job.status))
+        if state != self.state:
+            self.state = state
+            self.tell(f"{self._clock()}  job: {words(state)}")
             new = True
         if new:
             self.changed()
 
-    def details(self, step: str) -> Any | None:
-        """Run history's details of a step (error, times, logs); None if it does not tell them.
+    def details(self, step: str | None) -> Any | None:
+        """Run history's details of a step, or the job (error, times, logs); None if it does not tell them.
 
         azure-ai-ml shows them by no public call: `jobs.get` of a child leaves the error out.
         """
+        run = self.steps[step].run if step else self.job
         try:
-            with plain_errors(f"Asking for {step}", self.workspace):
-                return self._client.jobs._runs_operations.get_run_details(self.steps[step].run)
+            with plain_errors(f"Asking for {run}", self.workspace):
+                return self._client.jobs._runs_operations.get_run_details(run)
         except (AzureError, AttributeError):
             return None
 

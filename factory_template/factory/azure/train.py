@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 from factory.azure.compute import ensure_compute
 from factory.azure.environment import Environments
-from factory.azure.follow import SILENT, Follower, Stopped, signals, words
+from factory.azure.follow import DONE, SILENT, Follower, Stopped, signals, words
 from factory.azure.job import load, place_outputs, portal, step_names, submit
 from factory.azure.record import Record, Step, state_of
 from factory.model import ModelFolder, Stage
@@ -39,6 +39,7 @@ def train_on_azure(model: ModelFolder, stage: Stage, *, create_compute: bool = F
     inputs = tuple(f"{name}={version}" for name, version in model.data(stage).items())
     plan = make_plan(checked(model.path / "pipeline.yml", Options(inputs=inputs)))
     settings = load_settings(model.root)
+    training: _Training | None = None
     with signals():
         try:
             assets = DataAssets(model.root)
@@ -46,9 +47,11 @@ def train_on_azure(model: ModelFolder, stage: Stage, *, create_compute: bool = F
             ensure_compute(
                 assets.client, assets.workspace, settings.compute, create=create_compute, tell=_tell
             )
-            return _Training(model, stage, plan, data, assets, settings.compute).run()
+            training = _Training(model, stage, plan, data, assets, settings.compute)
+            return training.run()
         except Stopped as stopped:
-            _tell("Stopped before anything was submitted.")
+            if training is None:
+                _tell("Stopped before anything was submitted.")
             return 128 + stopped.number
 
 
@@ -103,6 +106,11 @@ class _Training:
         except Stopped as stopped:
             state, code = "cancelled", 128 + stopped.number
             self._stop()
+        except AzureError:
+            if self._record.job and self._follower.state not in DONE:
+                by_hand = _by_hand(self._job.name, self._workspace)
+                _tell(f"\nThe job goes on, and nobody follows it: {self._record.job['url']}\n{by_hand}")
+            raise
         finally:
             self._record.end(state, code)
         if code == 0:
@@ -147,7 +155,7 @@ class _Training:
             _tell(f"It may go on, and cost money: {_by_hand(self._job.name, self._workspace)}")
         else:
             self._note_details()
-            _tell(f"\nThe job failed. {self._reasons()}{url}")
+            _tell("\n".join(["", "The job failed.", *self._reasons(), url]))
         return 1
 
     def _note_states(self) -> None:
@@ -163,23 +171,22 @@ class _Training:
                 continue
             step = self._record.steps[name]
             step.started, step.ended = _time(details.start_time_utc), _time(details.end_time_utc)
-            said = getattr(getattr(details.error, "error", None), "message", None)
-            step.reason = str(said) if said else None
+            step.reason = _said(details)
             log = _log(details.log_files or {})
             if log is not None and re.fullmatch(r"[\w.-]+", name):
                 (self._record.folder.path / "logs" / f"{name}.txt").write_bytes(log)
 
-    def _reasons(self) -> str:
+    def _reasons(self) -> Iterator[str]:
         failed = [name for name, child in self._follower.steps.items() if child.state == "Failed"]
-        text = ""
+        if not failed:  # there was no machine, or the image could not be built
+            yield from filter(None, [_said(self._follower.details(None))])
         for name in failed:
-            text += f"The step {name} failed{': ' if self._record.steps[name].reason else '.'}"
-            text += f"{self._record.steps[name].reason or ''}\n"
+            reason = self._record.steps[name].reason
+            yield f"The step {name} failed{f': {reason}' if reason else '.'}"
             log = self._record.folder.path / "logs" / f"{name}.txt"
             if log.exists():
-                lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LINES_OF_A_LOG:]
-                text += "".join(f"  {name} | {line}\n" for line in lines)
-        return text
+                lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+                yield from (f"  {name} | {line}" for line in lines[-_LINES_OF_A_LOG:])
 
     def _fetch(self) -> None:
         """Bring the outputs here. Raises AzureError; the run is no candidate then."""
@@ -224,6 +231,12 @@ def _by_hand(job: str, workspace: Workspace) -> str:
         f"`az ml job cancel --name {job} --resource-group {workspace.group} "
         f"--workspace-name {workspace.name} --subscription {workspace.subscription}`"
     )
+
+
+def _said(details: Any | None) -> str | None:
+    """What run history says of a failure."""
+    said = getattr(getattr(getattr(details, "error", None), "error", None), "message", None)
+    return str(said) if said else None
 
 
 def _log(files: Mapping[str, str]) -> bytes | None:
