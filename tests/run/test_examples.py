@@ -25,7 +25,7 @@ _PIPELINES = [
     and "pipelineJob" in path.read_text("utf-8")
 ]
 _REFUSALS = ("MK501", "MK502", "MK503", "MK505", "MK506", "MK229", "MK231")
-"""What only Azure ML can run, data that only a cloud has, and data that a repo with datasets/ does not pin."""
+"""What only Azure ML can run, data that only a cloud has, and data that our repos must pin."""
 _MISTAKES = {"image_classification_with_densenet": "MK223"}
 """Examples with a mistake that Azure ML does not see: 224 for an input that is True or False."""
 
