@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 VERDICT = "verdict.json"
 _VERDICT_KEYS = (
-    "verdict", "passed", "headline", "task", "target", "decide_by", "candidate", "champion", "metrics", "slices",
-    "latency", "size", "inference", "onnx", "waivers", "bootstrap", "made", "factory",
+    "verdict", "passed", "headline", "task", "target", "decide_by", "candidate", "champion", "metrics",
+    "slices", "latency", "size", "inference", "onnx", "waivers", "bootstrap", "made", "factory",
 )  # fmt: skip
 
 
