@@ -220,3 +220,13 @@ def test_sources_of_mistakes(first: Factory) -> None:
     assert (said.code, verdict) == (2, {})
     assert "gates.yml:11:14: MF104: row has" in said.err
     assert "gates.yml:12:14: MF104: toys_holdout:1 has no column sex." in said.err
+
+
+def test_the_target_as_an_input(first: Factory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    first.gates(**{"target: y": "target: x1"})
+    said, verdict = first.gate("--run", first.dev, "--format", "json")
+    assert said.code == 1
+    assert json.loads(said.out) == verdict
+    assert "::error title=gate::predictions: The model cannot be measured: it wants the target x1" in said.err
+    assert verdict["verdict"] == "broken"

@@ -62,6 +62,7 @@ def test_metrics_from_counts_are_those_of_repeated_rows(name: str) -> None:
         assert value == pytest.approx(measure(name, truth[where], mine[where]), rel=1e-9, abs=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mae", "r2", "roc_auc", "f1"])
 def test_against_a_plain_bootstrap(name: str) -> None:
     truth, mine, other = data(METRICS[name].task, 150)
@@ -135,6 +136,7 @@ def test_equal_models_differ_by_nothing() -> None:
     assert [of(found[name]).difference for name in REGRESSION] == [(0.0, 0.0)] * 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["regression", "classification"])
 def test_coverage(task: str) -> None:
     """Of 200 holdouts, about 95 % have an interval that holds the true value."""
