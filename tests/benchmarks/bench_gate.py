@@ -42,7 +42,7 @@ def main() -> None:
             wall, cpu = time.perf_counter(), time.process_time()
             for name in names:
                 measure(name, data[0], data[1]), measure(name, data[0], data[2])
-            intervals(*data, names, Bootstrap())
+            intervals(data[0], data[1], data[2], names, Bootstrap())
             walls.append(time.perf_counter() - wall)
             processor.append(time.process_time() - cpu)
         budget = " (≤ 5)" if "roc_auc" not in names else ""
