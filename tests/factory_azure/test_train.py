@@ -13,10 +13,32 @@ from modelkit.dataset.store import find
 from modelkit.run.digests import digest_of
 from tests.azure_loopback import arm
 from tests.azure_loopback.cloud import Cloud
-from tests.factory_azure.conftest import IMAGE, MODEL, TABLE, Factory
+from tests.factory_azure.conftest import IMAGE, MODEL, TABLE, Factory, write
 from tests.support import git
 
 pytestmark = pytest.mark.slow
+INNER = """
+    $schema: https://azuremlschemas.azureedge.net/latest/pipelineComponent.schema.json
+    type: pipeline
+    name: tiny_inner
+    version: "1"
+    inputs:
+      table:
+        type: uri_folder
+    outputs:
+      model:
+        type: mlflow_model
+      metrics:
+        type: uri_file
+    jobs:
+      fit:
+        component: ./train.yml
+        inputs:
+          table: ${{parent.inputs.table}}
+        outputs:
+          model: ${{parent.outputs.model}}
+          metrics: ${{parent.outputs.metrics}}
+"""
 
 
 def the_job(cloud: Cloud) -> tuple[str, dict[str, Any]]:
@@ -178,3 +200,30 @@ def test_two_trainings_are_two_runs(cloud: Cloud, tiny: Path, factory: Factory) 
     assert factory.train().exit_code == 0
     assert len(cloud.jobs.stored) == 2
     assert len(list((tiny / ".runs" / "tiny").iterdir())) == 2
+
+
+def test_a_pipeline_in_the_pipeline(cloud: Cloud, tiny: Path, factory: Factory) -> None:
+    """The steps of a nested pipeline get the registered environment as well."""
+    write(tiny / "models" / "tiny" / "components" / "inner.yml", INNER)
+    pipeline = tiny / "models" / "tiny" / "pipeline.yml"
+    text = pipeline.read_text(encoding="utf-8").replace("components/train.yml", "components/inner.yml")
+    pipeline.write_text(text, encoding="utf-8")
+    done = factory.train()
+    assert done.exit_code == 0, done.err
+    assert [name for name, _ in cloud.environments.stored] == ["factory"]
+    (version,) = (version for _, version in cloud.environments.stored)
+    found = record(tiny)["steps"]
+    assert {name: its["state"] for name, its in found.items()} == {"prep": "completed", "train": "completed"}
+    assert found["prep"]["environment"] == f"factory:{version}"
+
+
+def test_a_step_with_an_environment_of_its_own_keeps_it(cloud: Cloud, tiny: Path, factory: Factory) -> None:
+    component = tiny / "models" / "tiny" / "components" / "prep.yml"
+    lines = component.read_text(encoding="utf-8").splitlines()
+    start = lines.index("environment:")
+    component.write_text("\n".join([*lines[:start], "environment: azureml:theirs:7", ""]), encoding="utf-8")
+    cloud.environments.stored["theirs", "7"] = {"image": IMAGE}
+    done = factory.train()
+    assert done.exit_code == 0, done.err
+    assert record(tiny)["steps"]["prep"]["environment"] == "theirs:7"
+    assert record(tiny)["steps"]["train"]["environment"].startswith("factory:")
