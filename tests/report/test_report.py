@@ -87,7 +87,8 @@ def test_the_page_tells_the_whole_story(better: Repo) -> None:
     better.good("report diabetes")
     text = Page(better.page).text
     for told in (
-        "worse", "its inference tests do not pass and MAE where sex is 2 misses its limit.", "against champion 3",
+        "worse", "its inference tests do not pass and MAE where sex is 2 misses its limit.",
+        "against champion 3",
         "1 check failed and 1 check could not be made",
         "MAE is 71 for sex = 2, more than 65.", "sex = 2", "58.9", "+12.1",
         "modelkit test models/diabetes", "golden-001", "expected 151.3, got 160.3", "38 of 40",
@@ -308,6 +309,38 @@ def test_many_rows_make_a_page_that_opens(repo: Repo) -> None:
     repo.good("report diabetes")
     assert len(repo.page) < 300_000
     assert "Every 67. row is drawn." in repo.page
+
+
+@pytest.mark.parametrize(
+    ("bad", "told"),
+    [
+        (
+            ["metrics.mae.regression"],
+            "good enough: MAE is worse than the champion's by more than is allowed.",
+        ),
+        (["metrics.r2.limit", "size"], "good enough: R² misses its limit and it is too large."),
+        (["slices.a=b=c.f1.limit"], "good enough: F1 where a is b=c misses its limit."),
+        (["onnx", "size", "latency.p95"], "same model, and 2 more checks did not pass."),
+        (["something.new"], "good enough: something.new failed."),
+    ],
+)
+def test_a_red_verdict_is_told_in_words(better: Repo, bad: list[str], told: str) -> None:
+    verdict = verdict_of(model_digest(better.path)) | {"verdict": "worse", "passed": False}
+    verdict["checks"] = [{"id": identity, "result": "failed", "what": "It failed."} for identity in bad]
+    better.judge(verdict)
+    better.good("report diabetes")
+    assert told in Page(better.page).text
+    thresholds = {"metrics.mae.regression", "metrics.r2.limit", "slices.a=b=c.f1.limit", "size"}
+    assert ("waivers.yml, with an owner" in Page(better.page).text) == bool(thresholds & set(bad))
+
+
+def test_differences_have_the_decimals_of_what_they_are_of(better: Repo) -> None:
+    verdict = verdict_of(model_digest(better.path))
+    verdict["metrics"] = {"mae": metric("lower", 54.456, 49.62945, 4.78857, limit=60, max_regression=5)}
+    better.judge(verdict)
+    better.good("report diabetes")
+    assert "+4.83+0.04 to +9.62" in Page(better.page).text
+    assert "+4.83 (+0.04 to +9.62)" in better.markdown
 
 
 def test_the_help_shows_how(better: Repo) -> None:

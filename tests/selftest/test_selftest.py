@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from pathlib import Path
 
 import pytest
 
+from factory.candidate import find_candidate
+from factory.gate.run import gate
+from factory.model import find_model
+from factory.report.make import make_report
+from factory.selftest.bench import judge_good
 from tests.selftest.conftest import Tiny
 from tests.support import contents
 
@@ -134,3 +140,21 @@ def test_the_report_of_a_real_verdict(tiny: Tiny) -> None:
     assert "What did not pass" in page
     assert "slices.group=1.mae.limit" in page
     assert "2 checks failed and 1 check could not be made" in page
+
+
+def test_the_report_of_a_candidate_that_lost(tiny: Tiny, tmp_path: Path) -> None:
+    """Against a champion, as the gate writes it down: who is worse, by how much, and where."""
+    good = judge_good(find_candidate(find_model(tiny.path, "tiny")))
+    copy = good.copy(tmp_path / "worse", "metrics")
+    copy.replace_model(good.answers + 1.0, good.rows)
+    verdict = gate(copy.read(), good.champion())
+    assert verdict["verdict"] == "worse"
+    made = make_report(copy.read())
+    page = unescape(made.page.read_text(encoding="utf-8"))
+    for told in (
+        "MAE is worse than the champion's by more than is allowed", "against champion 1", "Difference in MAE",
+        'class="strip bad"', "candidate and champion are measured",
+    ):  # fmt: skip
+        assert told in page, told
+    assert page.count('class="dots champion"') == 2
+    assert "| MAE (decides) |" in made.markdown

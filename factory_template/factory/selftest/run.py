@@ -55,7 +55,7 @@ def selftest(candidate: Candidate | None) -> Tested:
         if not first.good:
             # Nothing that is planted in a candidate that is rejected anyway proves anything.
             return Tested([first], time.monotonic() - began)
-        with ThreadPoolExecutor(max(2, os.cpu_count() or 2)) as pool:
+        with ThreadPoolExecutor((os.cpu_count() or 1) + 1) as pool:
             planted = list(enumerate(faults(good)))
             others = pool.map(lambda item: _try(good, item[1], root / f"fault-{item[0]}"), planted)
             return Tested([first, *others], time.monotonic() - began)
@@ -76,6 +76,8 @@ def _try(good: Good, fault: Fault, root: Path) -> Outcome:
         verdict = gate(copy.read(), fault.registry(good))
     except UserError as error:
         return Outcome(fault.name, fault.expected, f"no verdict: {error}", False)
+    except Exception as error:  # whatever stops a fault from being judged must not look like a rejection
+        return Outcome(fault.name, fault.expected, f"no verdict: {type(error).__name__}: {error}", False)
     red = [
         check
         for check in verdict["checks"]
