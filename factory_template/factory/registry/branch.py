@@ -251,7 +251,7 @@ class RegistryBranch:
             ) from None
         finally:
             remove(staged)
-        if state.commit and tree == self._git("rev-parse", f"{state.commit}^{{tree}}"):
+        if state.commit and tree == self._git("rev-parse", state.commit + "^{tree}"):
             return None
         parent = ["-p", state.commit] if state.commit else []
         return self._git("commit-tree", tree, *parent, "-m", message, env=self._identity())
