@@ -7,10 +7,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from modelkit.dataset import make
+from modelkit.dataset import make, words
 from modelkit.dataset.store import find
 from modelkit.dataset.version import load_version
 from tests.dataset.conftest import TABLE, Repo
@@ -28,6 +29,22 @@ def test_a_small_file_goes_into_git(repo: Repo) -> None:
     command = said.rpartition("Next: ")[2].split()
     subprocess.run(command, cwd=repo.path, check=True)
     assert git(repo.path, "status", "--porcelain", "--", "datasets").count("A ") == 2
+
+
+def test_what_to_do_next_can_be_pasted_into_a_shell(repo: Repo) -> None:
+    repo.write("raw/with $pace.csv", TABLE)
+    command = repo.good("add odd 'raw/with $pace.csv'").rpartition("Next: ")[2]
+    subprocess.run(command, cwd=repo.path, shell=True, check=True)
+    assert git(repo.path, "status", "--porcelain", "--", "datasets").count("A ") == 2
+    file = repo.write("datasets/odd/1/with $pace.csv", TABLE + "4,four\n")
+    command = repo.dataset("verify").text.rpartition("new version of it: `modelkit ")[2].partition("`")[0]
+    assert "Made odd:2" in repo.modelkit(command).out, (command, file)
+
+
+def test_a_shell_of_windows_takes_double_quotes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(words, "os", SimpleNamespace(name="nt"))
+    paths = ["datasets/x/1.yml", "datasets/x/1/with space.csv", "C:/data/a&b.csv"]
+    assert list(map(words.quoted, paths)) == [paths[0], f'"{paths[1]}"', f'"{paths[2]}"']
 
 
 def test_a_large_file_stays_out_of_git(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:

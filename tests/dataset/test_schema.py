@@ -61,6 +61,7 @@ def changed(repo: Repo, old: str, new: str) -> str:
     repo.good("add people raw/people.csv")
     said = repo.dataset("schema check people:2")
     assert said.code == 1, said
+    assert "give it a schema of its own: modelkit dataset schema infer people:2" in said.out
     return said.out
 
 
@@ -264,7 +265,8 @@ def test_mistakes_of_the_command_line(people: Repo) -> None:
 def test_check_refuses_data_that_was_touched(people: Repo) -> None:
     file = people / "datasets/people/1/people.csv"
     file.write_text(PEOPLE.replace("red", "rot"), encoding="utf-8")
-    people.refused("schema check", "MD203", code=1)
+    said = people.refused("schema check", "MD203", code=1)
+    assert "schema of its own" not in said, "a schema of its own mends no digest"
 
 
 def test_lines_are_counted_past_values_that_hold_line_breaks(people: Repo) -> None:

@@ -197,6 +197,22 @@ def test_an_input_without_the_right_to_read(project: Project) -> None:
     assert "raw.txt: Permission denied" in result.out
 
 
+@linux
+@pytest.mark.parametrize("kind", ["uri_file", "uri_folder"])
+def test_an_input_that_fails_while_it_is_read(project: Project, kind: str) -> None:
+    """As on a bad disk or a share that went away: the error names no file, the message does."""
+    project.model(
+        "m", {"pipeline.yml": _reads("./raw", kind), "raw/x" if kind == "uri_folder" else "raw": ""}
+    )
+    bad = project.root / "models/m/raw" / ("x" if kind == "uri_folder" else "")
+    bad.unlink()
+    bad.symlink_to("/proc/self/mem")
+    result = project.run("models/m")
+    assert result.exit == 1
+    assert f"{bad}: Input/output error" in result.out
+    assert result.record["steps"]["a"]["reason"] == f"{bad}: Input/output error"
+
+
 def test_an_input_that_is_missing(project: Project) -> None:
     project.model("m", {"pipeline.yml": _reads("./raw.txt")})
     result = project.run("models/m")

@@ -8,7 +8,7 @@ from modelkit.dataset.git import Git
 from modelkit.dataset.make import Draft, Made, make_version
 from modelkit.dataset.store import listing_file, local_path
 from modelkit.dataset.version import DatasetVersion
-from modelkit.dataset.words import count, size
+from modelkit.dataset.words import count, quoted, size
 from modelkit.problems import UserError
 
 
@@ -82,5 +82,9 @@ def _git_advice(root: Path, version: DatasetVersion) -> list[str]:
         what = "The data is not in git" + (
             f"; others fetch it from {version.path}." if version.is_remote else "."
         )
-        return [what, f"Next: git add {' '.join(file.as_posix() for file in files)}"]
-    return [f"Next: git add {' '.join(file.as_posix() for file in files)}"]
+        return [what, _git_add(files)]
+    return [_git_add(files)]
+
+
+def _git_add(files: list[Path]) -> str:
+    return f"Next: git add {' '.join(quoted(file.as_posix()) for file in files)}"

@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from modelkit.dataset.digest import ContentDigest, changes, digest_content, listing_digest, read_listing
 from modelkit.dataset.seen import Seen
 from modelkit.dataset.version import VERSION, DatasetVersion, load_version, parse_reference
+from modelkit.dataset.words import quoted
 from modelkit.problems import Position, Problem, UserError
 
 DATASETS = "datasets"
@@ -160,8 +161,7 @@ def _changed(version: DatasetVersion, file: Path, kind: str) -> Problem:
 
 
 def _shown(version: DatasetVersion) -> str:
-    path = version.resolve(version.path).as_posix() if not version.is_remote else "PATH"
-    return f'"{path}"' if " " in path else path
+    return "PATH" if version.is_remote else quoted(version.resolve(version.path).as_posix())
 
 
 def _missing(version: DatasetVersion, path: Path) -> Problem:

@@ -1,6 +1,10 @@
-"""Numbers as people read them."""
+"""Numbers as people read them, and words as their shell does."""
 
 from __future__ import annotations
+
+import os
+import re
+import shlex
 
 
 def count(number: int, what: str) -> str:
@@ -15,3 +19,10 @@ def size(octets: int) -> str:
         number /= 1000
         units.pop(0)
     return f"{octets} B" if units[0] == "B" else f"{number:.1f} {units[0]}"
+
+
+def quoted(word: str) -> str:
+    """A word for people to paste into their shell: in quotes if it needs them."""
+    if os.name == "nt":  # both cmd and PowerShell take double quotes; neither takes what POSIX shells do
+        return f'"{word}"' if re.search(r"[^\w./\\:+-]", word) else word
+    return shlex.quote(word)

@@ -14,9 +14,13 @@ _RACY_NS = 2_000_000_000
 
 
 def sha256_of_file(path: Path) -> str:
-    """SHA-256 of a file's content, in hex. Raises OSError."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """SHA-256 of a file's content, in hex. Raises OSError, which names the file."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        error.filename = error.filename or str(path)  # an error of reading names none
+        raise
 
 
 def combined(parts: dict[str, str]) -> str:
