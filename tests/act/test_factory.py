@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from tests.act.harness import Act, Run, made_up_token
-from tests.support import commit_all, git
+from tests.support import call, commit_all, git
 
 pytestmark = [
     pytest.mark.slow,
@@ -66,6 +66,7 @@ def second_model(repo: Path) -> None:
         for output in pipeline["jobs"].pop(step)["outputs"]:
             del pipeline["outputs"][output]
     (folder / "pipeline.yml").write_text(yaml.safe_dump(pipeline, sort_keys=False), encoding="utf-8")
+    call([sys.executable, "-m", "modelkit", "sync", "models/second"], repo)
 
 
 def registry_log(repo: Path) -> list[str]:

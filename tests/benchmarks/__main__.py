@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("copy", "first_run", "guard", "check", "run", "dataset_core", "dataset_diff", "registry")
+NAMES = ("copy", "first_run", "guard", "check", "run", "dataset_core", "dataset_diff", "gate", "registry")
 
 
 def main(names: list[str]) -> int:
