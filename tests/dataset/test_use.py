@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shlex
 import time
 
 import pytest
 
 from modelkit.dataset import digest, make
+from modelkit.dataset.by_path import VersionPaths
 from modelkit.dataset.seen import FileState
 from tests.dataset.conftest import TABLE, Repo
 
@@ -93,6 +95,85 @@ def test_another_version_for_once(model: Repo) -> None:
     assert [record["inputs"]["raw"]["dataset"] for record in records(model)] == ["numbers:2"]
     model.write("datasets/numbers/2/numbers.csv", TABLE)
     assert model.modelkit("run models/m --input raw=azureml:numbers:2").code == 2
+
+
+DATA = "datasets/numbers/1/numbers.csv"
+
+
+@pytest.mark.parametrize("given", [DATA, "./link.csv", "../repo/" + DATA])
+def test_a_path_to_the_data_of_a_version(model: Repo, given: str) -> None:
+    """Named by its path, on the command line or in the pipeline, it is no less that version."""
+    (model / "link.csv").symlink_to(DATA)
+    assert model.modelkit(f"run models/m --input raw={given}").code == 0
+    point(model, f"../../{given}")
+    assert model.modelkit("run models/m").code == 0
+    for record in records(model):
+        about = record["inputs"]["raw"]
+        assert (about["dataset"], about["dataset_digest"]) == ("numbers:1", about["digest"])
+        assert record["steps"]["copy"]["inputs"]["raw"]["dataset"] == "numbers:1"
+    model.write(DATA, TABLE.replace("one", "onE"))
+    before = len(records(model))
+    for command in ("run models/m", f"run models/m --input raw={given}", "run models/m --dry-run"):
+        said = model.modelkit(command)
+        assert (said.code, f"{DATA}: MD203" in said.text) == (2, True), said
+    assert len(records(model)) == before
+
+
+@pytest.mark.parametrize("place", ["x.csv", "2/3/x.csv", "it's #1.csv"])
+def test_a_path_to_data_that_stays_in_its_place(model: Repo, place: str) -> None:
+    name = f"data/march/{place}"
+    model.write(name, TABLE + "4,four\n")
+    model.good(f"add march {shlex.quote(name)}")
+    run = f"run models/m --input {shlex.quote(f'raw={name}')}"
+    assert model.modelkit(run).code == 0
+    assert [record["inputs"]["raw"]["dataset"] for record in records(model)] == ["march:1"]
+    model.write(name, TABLE)
+    said = model.modelkit(run)
+    assert (said.code, "MD203" in said.text) == (2, True), said
+
+
+def test_a_path_to_a_part_of_a_version(model: Repo) -> None:
+    model.write("raw/pets/a.csv", TABLE)
+    model.write("raw/pets/b.csv", TABLE)
+    model.good("add pets raw/pets")
+    run = "run models/m --input raw=datasets/pets/1/a.csv"
+    assert model.modelkit(run).code == 0
+    (record,) = records(model)
+    assert record["inputs"]["raw"]["dataset"] == "pets:1"
+    model.write("datasets/pets/1/a.csv", TABLE + "4,four\n")
+    assert model.modelkit(run).code == 2
+
+
+def test_a_path_to_the_folder_of_a_version(model: Repo) -> None:
+    text = PIPELINE.replace("azureml:numbers:1", "../../datasets/numbers/1").replace("cat", "ls")
+    model.write(
+        "models/m/pipeline.yml", text.replace("raw:\n    type: uri_file", "raw:\n    type: uri_folder")
+    )
+    assert model.modelkit("run models/m").code == 0
+    model.write(DATA, TABLE + "4,four\n")
+    assert model.modelkit("run models/m").code == 2
+
+
+@pytest.mark.parametrize(
+    "path", ["raw/numbers.csv", "datasets/numbers/numbers.csv", "datasets/numbers/2/x.csv"]
+)
+def test_a_path_to_other_data(model: Repo, path: str) -> None:
+    """Data that is no version's may change, whatever becomes of the versions."""
+    model.write(path, TABLE)
+    model.write(DATA, TABLE + "4,four\n")
+    said = model.modelkit(f"run models/m --input raw={path}")
+    assert said.code == 0, said
+    (record,) = records(model)
+    assert "dataset" not in record["inputs"]["raw"]
+
+
+def test_a_thousand_versions_do_not_slow_a_run_down(model: Repo) -> None:
+    text = (model / "datasets/numbers/1.yml").read_text(encoding="utf-8")
+    for number in range(2, 1002):
+        model.write(f"datasets/numbers/{number}.yml", text.replace("./1/", f"./{number}/"))
+    started = time.process_time()
+    assert VersionPaths(model.path).of(model / "raw/numbers.csv") is None
+    assert time.process_time() - started < 1
 
 
 def test_data_in_the_cloud(model: Repo) -> None:

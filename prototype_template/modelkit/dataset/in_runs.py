@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from modelkit.dataset.by_path import VersionPaths
 from modelkit.dataset.seen import Seen
 from modelkit.dataset.store import DATASETS, Used, find, use_version
-from modelkit.pipeline.model import DataAsset
+from modelkit.dataset.version import DatasetVersion
+from modelkit.pipeline.model import DataAsset, DataPath
 from modelkit.problems import Problem, UserError
 from modelkit.run.plan import Joined, Plan, Source
 
@@ -36,6 +39,40 @@ def verified_data(plan: Plan, root: Path) -> dict[str, Used]:
     if problems:
         raise UserError(problems)
     return found
+
+
+def with_versions(plan: Plan, root: Path) -> Plan:
+    """The plan in which each path that is data of a dataset version is known as that version.
+
+    The steps get the path as it was given. Raises UserError for a path in the folder of a version whose file
+    is broken.
+    """
+    if not (root / DATASETS).is_dir():
+        return plan
+    paths = VersionPaths(root)
+    known: dict[Path, DatasetVersion | None] = {}
+
+    def asset(source: DataPath) -> DataPath | DataAsset:
+        if source.path not in known:
+            known[source.path] = paths.of(source.path)
+        version = known[source.path]
+        if version is None:
+            return source
+        return DataAsset(
+            version.name, version.version, None, source.type, source.at, source.path, version.file
+        )
+
+    def named(source: Source) -> Source:
+        if isinstance(source, Joined):
+            parts = tuple(asset(part) if isinstance(part, DataPath) else part for part in source.parts)
+            return replace(source, parts=parts)
+        return asset(source) if isinstance(source, DataPath) else source
+
+    steps = {
+        name: replace(step, inputs={port: named(source) for port, source in step.inputs.items()})
+        for name, step in plan.steps.items()
+    }
+    return replace(plan, steps=steps, inputs={name: named(source) for name, source in plan.inputs.items()})
 
 
 def with_digests(inputs: Mapping[str, Any], data: Mapping[str, Used]) -> dict[str, Any]:

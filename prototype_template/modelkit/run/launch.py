@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from modelkit import __version__
-from modelkit.dataset.in_runs import mlflow_inputs, mlflow_tags, verified_data, with_digests
+from modelkit.dataset.in_runs import mlflow_inputs, mlflow_tags, verified_data, with_digests, with_versions
 from modelkit.dataset.store import Used
 from modelkit.pipeline.model import PipelineJob, RemoteData
 from modelkit.problems import Problem, UserError
@@ -68,6 +68,7 @@ def run(path: Path, options: Options) -> int:
         plan = selected(plan, list(options.steps))
     plan.refuse()
     root = root_of(file)
+    plan = with_versions(plan, root)
     data = verified_data(plan, root)
     if options.dry_run:
         from modelkit.run.dry import describe
