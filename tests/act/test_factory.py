@@ -173,7 +173,7 @@ def test_what_a_model_job_stops(act: Act, topic: Path) -> None:
         "\n\ndef test_nothing() -> None:\n    assert not 1\n",
     )
     cases = folder / "inference_tests" / "cases.jsonl"
-    cases.write_text(cases.read_text(encoding="utf-8").replace("golden-01", "golden-99", 1), encoding="utf-8")
+    cases.write_text(cases.read_text(encoding="utf-8").replace('"golden-', '"golden-x', 1), encoding="utf-8")
     run = act.run(topic, job="model", workflow="pr.yml", base=base)
     job = run.job("model", model="second")
     assert job.failed_steps() == ["Inference tests", "Gates", "Unit tests, and what they cover"], run.output
@@ -235,12 +235,11 @@ def layout(repo: Path) -> None:
     write(repo / STEPS / "extra.py", "a  =  1\n")
 
 
-def wrong_type(repo: Path) -> None:
-    write(repo / STEPS / "extra.py", 'def area() -> int:\n    return "wide"\n')
-
-
-def no_type(repo: Path) -> None:
-    write(repo / STEPS / "extra.py", "def area(width):\n    return width\n")
+def wrong_types(repo: Path) -> None:
+    write(
+        repo / STEPS / "extra.py",
+        'def area() -> int:\n    return "wide"\n\n\ndef b(width):\n    return width\n',
+    )
 
 
 def no_gates(repo: Path) -> None:
@@ -262,8 +261,7 @@ def blind_gate(repo: Path) -> None:
     [
         (style, "lint", "Lint", ["extra.py,line=3", "PTH118"]),
         (layout, "lint", "Format", ["extra.py"]),
-        (wrong_type, "types", "Types", ["::error file=models/diabetes/steps/extra.py,line=2,title=mypy"]),
-        (no_type, "types", "Types", ["extra.py,line=1", "annotation"]),
+        (wrong_types, "types", "Types", [f"::error file={STEPS}/extra.py,line=2,title=mypy", "line=5"]),
         (no_gates, "check", "Model folders are complete", ["models/diabetes: MF401: gates.yml is missing"]),
         (unknown_gate, "check", "Model folders are complete", ["gates.yml", "Did you mean size?"]),
         (blind_gate, "selftest", "The gates reject what is bad", []),
