@@ -26,7 +26,7 @@ def test_first_candidate(first: Factory) -> None:
     assert verdict["champion"] is None
     assert "No champion yet: judged by its limits alone" in verdict["headline"]
     assert first.results(verdict).keys() == {
-        "data.training", "data.holdout", "data.overlap", "predictions", "champion", "metrics.mae.limit",
+        "candidate", "data.training", "data.holdout", "data.overlap", "predictions", "champion", "metrics.mae.limit",
         "metrics.r2.limit", "slices.group=a.mae.limit", "slices.group=b.mae.limit", "waivers",
     }  # fmt: skip
     assert verdict["candidate"]["data"]["raw"]["dataset"] == "toys_train:2"
@@ -113,6 +113,13 @@ def test_no_model(first: Factory) -> None:
     assert {results[name] for name in gone} == {"broken"}
 
 
+def test_a_model_that_the_run_did_not_make(first: Factory) -> None:
+    made = (first.run / "run.json").read_bytes()
+    first.plant("return x.x1.to_numpy()")
+    (first.run / "run.json").write_bytes(made)
+    first.red("candidate", "broken", "The output model is not what the run made")
+
+
 def test_changed_holdout(first: Factory) -> None:
     file = first.repo / "datasets/toys_holdout/1/toys_holdout.csv"
     content = bytearray(file.read_bytes())
@@ -159,6 +166,7 @@ def test_budgets_slices_and_waivers(later: Factory) -> None:
     # Better on the whole, far worse in the smaller group: b is where x2 is the sum of digits … by row.
     later.plant("time.sleep(0.03 if n == 1 else 0); return np.where(x1 > 1.2, -9, line)")
     (later.run / "outputs" / "model" / "weights.bin").write_bytes(bytes(300_000))
+    later.note_outputs()
     verdict = later.red("latency.p95", "failed", "it may take 20 ms")
     results = later.results(verdict)
     assert results["size"] == "failed"

@@ -22,6 +22,7 @@ FAULTS = {
     "constant model": "predictions failed",
     "missing metric": "metrics.mae.limit broken",
     "missing model": "predictions broken",
+    "replaced model": "candidate broken",
     "NaN predictions": "predictions broken",
     "wrong dataset version": "data.training broken",
     "trained on the holdout": "data.overlap broken",
@@ -62,7 +63,7 @@ def test_every_fault_is_rejected_for_the_right_reason(tiny: Tiny, tmp_path: Path
     for name, got in FAULTS.items():
         assert found[name][0] == "ok", out
         assert found[name][1].startswith(got), out
-    assert "rejected all 14 faults for the right reason" in out
+    assert "rejected all 15 faults for the right reason" in out
     assert contents(tiny.path) == before
     assert not list(tmp_path.glob("factory-*"))
 

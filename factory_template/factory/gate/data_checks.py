@@ -1,4 +1,4 @@
-"""Was the candidate trained on what data.yml says, and has it seen nothing of the holdout?"""
+"""Is the candidate what its run made, of what data.yml says, and has it seen nothing of the holdout?"""
 
 from __future__ import annotations
 
@@ -16,8 +16,27 @@ from modelkit.dataset.store import Used, find, use
 from modelkit.dataset.table import Table
 from modelkit.dataset.version import parse_reference
 from modelkit.problems import UserError
+from modelkit.run.digests import digest_of
 
 TRAINING, HOLDOUT, OVERLAP = "data.training", "data.holdout", "data.overlap"
+CANDIDATE = "candidate"
+
+
+def check_candidate(board: Board, candidate: Candidate) -> None:
+    """The files that are judged must be those that the run made: run.json has the digest of each output."""
+    made = candidate.record.get("outputs")
+    wrong = []
+    for name, path in (("model", candidate.model_path), ("onnx", candidate.onnx_path)):
+        if path is None or not path.exists():
+            continue  # what a model must have is told by the check that needs it
+        about = made.get(name) if isinstance(made, dict) else None
+        if not isinstance(about, dict) or about.get("digest") != f"sha256:{digest_of(path)}":
+            wrong.append(name)
+    if wrong:
+        what = f"The output {' and '.join(wrong)} is not what the run made: it was changed or replaced since."
+        board.add(CANDIDATE, "broken", f"{what} Train it anew: `factory train {candidate.model.name}`.")
+    else:
+        board.add(CANDIDATE, "passed", f"The outputs are what the run {candidate.run} made.")
 
 
 def training_data(candidate: Candidate) -> dict[str, dict[str, Any]]:

@@ -20,7 +20,13 @@ from factory.gate.bootstrap import method
 from factory.gate.champion import ID as CHAMPION
 from factory.gate.champion import Champion, NoChampion, find_champion, note_champion
 from factory.gate.checks import Board, number
-from factory.gate.data_checks import check_holdout, check_overlap, check_training, training_data
+from factory.gate.data_checks import (
+    check_candidate,
+    check_holdout,
+    check_overlap,
+    check_training,
+    training_data,
+)
 from factory.gate.evaluate import (
     Judged,
     Rows,
@@ -83,6 +89,7 @@ class _Gate:
         with contextlib.ExitStack() as stack:
             # Both models load while the data is verified.
             mine = stack.enter_context(ModelProcess(candidate.model_path)) if digest else None
+            check_candidate(board, candidate)
             versions = check_training(board, self._root, candidate)
             used = check_holdout(board, self._root, gates)
             reason = self._find_champion(used)

@@ -24,6 +24,7 @@ from modelkit.dataset.store import DATASETS, LARGE, use
 from modelkit.dataset.version import parse_reference
 from modelkit.inference.suite import FOLDER
 from modelkit.problems import UserError
+from modelkit.run.digests import digest_of
 from modelkit.run.folders import write_json
 
 _CACHES = shutil.ignore_patterns("__pycache__", "*.pyc")
@@ -101,10 +102,19 @@ class Copy:
         path.rename(old)
         save_replay(path, old, answers, rows, slow_ms)
         shutil.rmtree(old)
+        self.note_outputs()
         file = self.candidate.gate / _INFERENCE
         if file.is_file():
             verdict = json.loads(file.read_text(encoding="utf-8"))
             write_json(file, verdict | {"model_digest": self.candidate.digest()})
+
+    def note_outputs(self) -> None:
+        """Make run.json say that the outputs, as they are now, are what the run made."""
+        outputs = dict(self.candidate.record["outputs"])
+        for name, path in (("model", self.candidate.model_path), ("onnx", self.candidate.onnx_path)):
+            if path and path.exists():
+                outputs[name] = {**outputs[name], "digest": f"sha256:{digest_of(path)}"}
+        self.change_run({"outputs": outputs})
 
     def read(self) -> Candidate:
         """The candidate as its files say it now."""

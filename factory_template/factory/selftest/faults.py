@@ -53,6 +53,7 @@ def faults(good: Good) -> Iterator[Fault]:
     yield Fault("constant model", r"predictions", "failed", _constant)
     yield Fault("missing metric", r"metrics\..+", "broken", _missing)
     yield Fault("missing model", r"predictions", "broken", _no_model)
+    yield Fault("replaced model", r"candidate", "broken", _replaced)
     yield Fault("NaN predictions", r"predictions", "broken", _nan)
     yield Fault("wrong dataset version", r"data\.training", "broken", _other_version)
     yield Fault("trained on the holdout", r"data\.overlap", "broken", _leaked)
@@ -110,6 +111,13 @@ def _no_model(_: Good, copy: Copy) -> None:
     shutil.rmtree(copy.candidate.model_path)
 
 
+def _replaced(good: Good, copy: Copy) -> None:
+    """A model that is as good, and that the run did not make."""
+    made = dict(copy.candidate.record["outputs"])
+    copy.replace_model(good.answers, good.rows)
+    copy.change_run({"outputs": made})
+
+
 def _nan(good: Good, copy: Copy) -> None:
     answers = _spoiled(good)
     answers[good.rows // 2] = np.nan
@@ -151,6 +159,7 @@ def _truncated(_: Good, copy: Copy) -> None:
     assert path
     file = next(path.glob("*.onnx")) if path.is_dir() else path
     file.write_bytes(file.read_bytes()[: max(1, file.stat().st_size // 2)])
+    copy.note_outputs()
 
 
 def _slow(good: Good, copy: Copy) -> None:

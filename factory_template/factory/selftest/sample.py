@@ -16,6 +16,7 @@ from modelkit.inference.cases import Case
 from modelkit.inference.suite import CASES, FOLDER, SUITE, file_digest, suite_digest
 from modelkit.inference.tensors import Tensor
 from modelkit.inference.verdict import Result, Verdict
+from modelkit.run.digests import digest_of
 from modelkit.run.folders import write_json
 
 MODEL = "tiny"
@@ -103,6 +104,9 @@ def _run(folder: Path, train: DatasetVersion, weights: Floats, bias: float) -> N
             "state": "completed",
             "git": {"commit": "0" * 40, "dirty": False},
             "inputs": {"raw": {"dataset": train.id, "dataset_digest": train.digest}},
+            "outputs": {
+                name: {"digest": f"sha256:{digest_of(outputs / name)}"} for name in ("model", "onnx")
+            },
         },
     )
     about = {"schema": 1, "model": MODEL, "data": "prod", "target": "local", "run": folder.name, "job": None}
