@@ -62,6 +62,8 @@ def rarer(seed: int = 5) -> list[tuple[str, str, str]]:
         ("PuTTY private key", "@@\nEncryption: none\n", "PuTTY-User" + "-Key-File-3: ssh-ed25519"),
         ("Basic authorization header", 'headers = {"Authorization": "Basic @@"}\n', basic),
         ("Password on a command line", "curl --user train:@@ https://ml.net/raw\n", password),
+        ("Password on a command line", "http -a train:@@ https://ml.net/raw\n", password),
+        ("Password on a command line", "$ https --verify=no --auth=train:@@ ml.net/raw\n", password),
         ("Password or key in XML", "<db><password>@@</password></db>\n", password),
         ("Password or key in XML", '<add key="StoragePassword" value="@@" />\n', password),
     ]  # fmt: skip

@@ -13,8 +13,8 @@ import pytest
 
 from modelkit.guard.engine import FILTERS, open_engine
 from modelkit.guard.house import digest_of
-from modelkit.guard.patterns import ENGINE_RULES, HOUSE_RULES
-from modelkit.guard.rules import find
+from modelkit.guard.patterns import ENGINE_RULES, HOUSE_RULES, azure
+from modelkit.guard.rules import Rule, find
 from modelkit.guard.samples import samples
 from modelkit.problems import UserError
 from tests.guard.conftest import TEMPLATE, Guard, environment
@@ -232,6 +232,12 @@ def test_every_family_has_a_sample_and_every_sample_is_found() -> None:
     for sample in made:
         hits = list(find(sample.written(), (*HOUSE_RULES, *ENGINE_RULES.values())))
         assert any(sample.secret in hit.secret or hit.secret in sample.secret for hit in hits), sample
+
+
+@pytest.mark.parametrize("rule", azure.RULES, ids=lambda rule: rule.kind)
+def test_the_selftest_plants_a_sample_for_each_rule_of_azure(rule: Rule) -> None:
+    """The selftest of a generated repo is red when a rule is gone, as far as its samples reach."""
+    assert [sample for sample in samples() if list(find(sample.written(), [rule]))]
 
 
 def test_every_keyword_stands_in_what_its_rule_finds() -> None:

@@ -6,6 +6,7 @@ import base64
 import json
 import random
 import string
+from collections.abc import Callable
 from dataclasses import dataclass
 
 _LOWER, _UPPER, _DIGITS = string.ascii_lowercase, string.ascii_uppercase, string.digits
@@ -115,4 +116,51 @@ def samples(seed: int = 1) -> list[Sample]:
             "M" + some(_ALNUM, 23) + "." + some(_ALNUM, 6) + "." + some(_ALNUM, 27),
             'bot_token = "{}"\n',
         ),
+        *_of_azure(some, key, uuids[0], password),
+    ]
+
+
+def _of_azure(
+    some: Callable[[str, int], str], key: Callable[[int], str], uuid: str, password: str
+) -> list[Sample]:
+    """The services of Azure that the samples above leave out, each with the form of its own."""
+
+    def signed(before: int, mark: str, after: str, text: str = 'key = "{}"\n') -> Sample:
+        return Sample("azure", some(_ALNUM, before) + mark + after, text)
+
+    def annotated(provider: str, text: str) -> Sample:
+        tail = "BA" + "AC" * 8 + provider + some(_ALNUM, 4)
+        return Sample("azure", some(_ALNUM, 52) + "JQ" + "QJ99" + tail, text)
+
+    def half() -> str:  # the end of a key of 32 bytes
+        return "B" + some(_ALNUM, 5) + "="
+
+    def whole() -> str:  # and of one of 64
+        return some(_ALNUM, 5) + "Q" + "=="
+
+    host = "ml.redis.cache" + ".windows.net"
+    return [
+        annotated("AC" + "OG", 'c = AzureOpenAI(api_key="{}")\n'),
+        annotated("AB" + "CD", "MAPS_KEY={}\n"),
+        signed(44, "Az" + "Fu", whole(), 'c = Functions("{}")\n'),
+        signed(
+            42, "Az" + "Se", "B" + some(_ALNUM, 5), 'c = SearchClient(url, "i", AzureKeyCredential("{}"))\n'
+        ),
+        signed(33, "+" + "ARm", half(), "RELAY_KEY={}\n"),
+        signed(33, "+" + "AEh", half(), 'hub = Producer(credential=SharedKey("root", "{}"))\n'),
+        signed(33, "+" + "ASb", half(), "BUS_KEY={}\n"),
+        signed(33, "AI" + "oT", half(), "HUB_KEY={}\n"),
+        signed(33, "Az" + "Ca", half(), "CACHE_KEY={}\n"),
+        signed(33, "AZ" + "EG", half(), "GRID_KEY={}\n"),
+        signed(76, "+" + "ASt", whole(), 'c = BlobServiceClient(url, credential="{}")\n'),
+        signed(76, "AC" + "Db", whole(), 'c = CosmosClient(url, credential="{}")\n'),
+        signed(76, "+" + "ABa", whole(), "BATCH_KEY={}\n"),
+        signed(76, "+" + "AMC", whole(), 'h = {"Authorization": "Bearer {}"}\n'),
+        signed(76, "AP" + "IM", whole(), "APIM_KEY={}\n"),
+        signed(42, "+" + "ACR", "B" + some(_ALNUM, 5), "docker login ml.azurecr.io -u ml -p {}\n"),
+        Sample("azure", key(64), 'c = CosmosClient("https://ml.documents.azure.com", "{}")\n'),
+        Sample("azure", uuid, 'monitor("Instrumentation' + 'Key={};IngestionEndpoint=https://ml/")\n'),
+        Sample("azure", some(_ALNUM, 54), 'post("https://ml.azurewebsites' + '.net/api/score?code={}")\n'),
+        Sample("connection", password, 'sql = "Pwd={};UID=train;Server=tcp:ml,1433"\n'),
+        Sample("connection", key(32), f'cache = "{host}:6380,password={{}},ssl=True"\n'),
     ]

@@ -100,9 +100,19 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "Password on a command line",
         "command",
-        r"\b(?:curl|wget|http)\b[^\n]{0,300}?\s(?:-u|--user)[ =]?[\"']?[^\s:\"'$<{]{1,100}:"
+        r"\b(?:curl|wget)\b[^\n]{0,300}?\s(?:-u|--user)[ =]?[\"']?[^\s:\"'$<{]{1,100}:"
         r"(?P<secret>[^\s\"'\\;|&<>`]{6,200})",
         ("curl", "wget"),
+        _option,
+    ),
+    Rule(
+        "Password on a command line",
+        "command",
+        # HTTPie and xh; a space behind the name, so that it is no address.
+        r"(?<![\w.-])(?:https?|xhs?)\s(?:[^\n]{0,300}?\s)?(?:-a|--auth)[ =]?[\"']?"
+        r"[^\s:\"'$<=\-{][^\s:\"'$<{]{0,99}:"
+        r"(?P<secret>[^\s\"'\\;|&<>`]{6,200})",
+        ("-a",),
         _option,
     ),
     Rule(
