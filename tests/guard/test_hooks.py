@@ -93,6 +93,28 @@ def test_commits_go_through_the_guards(fresh: Path) -> None:
 
 
 @pytest.mark.slow
+def test_no_hook_prints_the_line_that_holds_a_secret(fresh: Path) -> None:
+    """The log of a commit is read by many, as is that of CI."""
+    setup(fresh)
+    (fresh / "ruff.toml").write_text('extend-exclude = ["modelkit"]\n[lint]\nselect = ["F", "S"]\n')
+    run(fresh, "git", "add", "--all")
+    assert run(fresh, "git", "commit", "--message", "first").returncode == 0
+    secret = "hun" + "ter2" + "Tree9!" + "xyZ"
+    planted = {
+        "a.py": (f'password = "{secret}"\nx = dict(password="{secret}")\n', ("S105", "S106", "secret: ")),
+        "b.py": (f'password = "{secret}" (\n', ("invalid-syntax", "Failed to parse", "secret: ")),
+    }
+    for name, (text, told) in planted.items():
+        done = commit(fresh, name, text)
+        said = done.stdout + done.stderr
+        assert done.returncode == 1
+        assert secret not in said, said
+        for word in told:
+            assert f"{word}" in said, (word, said)
+        run(fresh, "git", "rm", "--force", "--quiet", "--", name)
+
+
+@pytest.mark.slow
 def test_a_stripped_notebook_can_be_staged_again(fresh: Path) -> None:
     setup(fresh)
     assert commit(fresh, "n.ipynb", notebook(cell("1", stream("1\n")))).returncode == 1
