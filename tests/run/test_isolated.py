@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 import sys
+import sysconfig
 import zipfile
 from pathlib import Path
 
@@ -28,6 +32,8 @@ import tiny_example
 
 print(tiny_example.WORD, importlib.util.find_spec("yaml") is None)
 """
+CONDA = "dependencies: [pip, {pip: [tiny-example]}]\n"
+linux = pytest.mark.skipif(sys.platform != "linux", reason="links")
 
 
 def wheel(folder: Path, word: str) -> Path:
@@ -86,6 +92,27 @@ def test_requirements_that_cannot_be_installed(project: Project) -> None:
     assert "models/m/pipeline.yml:7:" in result.err
     assert "MK520" in result.err
     assert result.folder is None
+
+
+@linux
+def test_without_uv_nothing_seems_to_begin(project: Project, tmp_path: Path) -> None:
+    project.model("m", {"pipeline.yml": PIPELINE, "src/main.py": MAIN, "conda.yml": CONDA})
+    git = shutil.which("git")
+    assert git
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/git").symlink_to(git)
+    # A Python without uv beside it.
+    (tmp_path / "bin/python").symlink_to(sys._base_executable)  # type: ignore[attr-defined]
+    command = [str(tmp_path / "bin/python"), "-c", "from modelkit.cli import main; main()"]
+    packages = sysconfig.get_path("purelib")
+    environment = project.environment(PATH=str(tmp_path / "bin"))
+    environment["PYTHONPATH"] += os.pathsep + packages
+    done = subprocess.run(
+        [*command, "run", "models/m", "--isolated"], cwd=project.root, env=environment,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "it is not installed. Install it (`python -m pip install uv`)" in done.stderr
 
 
 def test_requirements(tmp_path: Path) -> None:

@@ -123,12 +123,16 @@ def test_mistakes(model: Project, arguments: list[str], message: str) -> None:
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("models/n", 'There is no pipeline "models/n". Did you mean "models/m"?'),
+        ("models/my_model", 'There is no pipeline "models/my_model". There are: models/diabetes, models/m.'),
+        ("models/diabets", 'There is no pipeline "models/diabets". Did you mean "models/diabetes"?'),
+        ("model/n", 'There is no pipeline "model/n". There are: models/diabetes, models/m.'),
+        ("diabetes", 'There is no pipeline "diabetes". Did you mean "models/diabetes"?'),
         ("models", "models holds no pipeline.yml."),
         ("models/m/raw.txt", "raw.txt:1"),
     ],
 )
 def test_no_pipeline(model: Project, path: str, message: str) -> None:
+    model.model("diabetes", {"pipeline.yml": "type: pipeline\n"})
     result = model.run(path)
     assert result.exit == 2
     assert message in result.err

@@ -93,9 +93,9 @@ def _build(wanted: Requirements, environments: Path, at: Position, say: Callable
     folder = environments / digest
     with locked(environments / f"{digest}.lock"):
         if not (folder / "ready").exists():
+            uv = _uv()
             say(f"Installing {len(wanted.lines)} requirements for Python {python} …")
             remove(folder)
-            uv = _uv()
             _make(uv, python, folder, wanted.base, at, say)
             file = folder / "requirements.txt"
             lines = [_from(line, wanted.base) for line in wanted.lines]
@@ -146,7 +146,8 @@ def _uv() -> str:
     found = str(beside) if beside.is_file() else shutil.which("uv")
     if found is None:
         raise UserError(
-            "--isolated needs uv, and it is not installed.", "Install uv, or run without --isolated."
+            "--isolated needs uv, and it is not installed.",
+            "Install it (`python -m pip install uv`), or run without --isolated.",
         )
     return found
 

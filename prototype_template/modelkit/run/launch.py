@@ -19,7 +19,7 @@ from modelkit.dataset.in_runs import mlflow_inputs, mlflow_tags, verified_data, 
 from modelkit.dataset.store import Used
 from modelkit.pipeline.model import PipelineJob, RemoteData
 from modelkit.problems import Problem, UserError
-from modelkit.repo import is_model
+from modelkit.repo import find_root, is_model, model_folders
 from modelkit.run.display import PlainDisplay, short
 from modelkit.run.engine import Engine, Interrupted, Settings
 from modelkit.run.environment import Site, own_site
@@ -55,8 +55,10 @@ def pipeline_file(path: Path) -> Path:
             raise UserError(what, "Name a model folder such as models/my_model, or a pipeline's YAML file.")
         return file
     if not path.is_file():
-        known = sorted(folder.as_posix() for folder in path.parent.glob("*") if is_model(folder))
-        raise UserError(no_such("pipeline", path.as_posix(), known))
+        root = find_root(Path.cwd()) or Path()
+        beside = sorted(folder for folder in path.parent.glob("*") if is_model(folder))
+        known = beside or model_folders(Path() if root == Path.cwd() else root)
+        raise UserError(no_such("pipeline", path.as_posix(), [folder.as_posix() for folder in known]))
     return path
 
 

@@ -182,12 +182,16 @@ def selected(plan: Plan, wanted: list[str]) -> Plan:
 
 
 def no_such(kind: str, name: str, known: Mapping[str, object] | list[str]) -> str:
-    """A message for a name that does not exist, with the nearest one that does."""
+    """A message for a name that does not exist, with the nearest one that does.
+
+    Of paths only the last part counts: what all have in common makes none near.
+    """
     from difflib import get_close_matches
 
-    near = get_close_matches(name, list(known), n=1)
+    last = {item.rpartition("/")[2]: item for item in known}
+    near = get_close_matches(name.rpartition("/")[2], last, n=1)
     if near:
-        return f'There is no {kind} "{name}". Did you mean "{near[0]}"?'
+        return f'There is no {kind} "{name}". Did you mean "{last[near[0]]}"?'
     return f'There is no {kind} "{name}". There are: {", ".join(known) or "none"}.'
 
 
