@@ -6,6 +6,7 @@ import argparse
 import difflib
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -179,18 +180,46 @@ def first_command(folder: Path, template: str) -> str:
 
 def tell_next_steps(folder: Path, first: str, seconds: float) -> None:
     say(f"done in {seconds:.0f} s: {folder}")
-    lines = [f"cd {folder}"]
+    lines = "\n".join(f"    {line}" for line in next_steps(folder, first))
+    print(f"\nNext:\n\n{lines}\n\nREADME.md there has the rest.")
+
+
+def next_steps(folder: Path, first: str) -> list[str]:
+    """The commands that come next, as they work on this machine."""
+    lines = [f"cd {quoted(folder)}"]
+    prefix = "uv run "
     if shutil.which("uv") is None:
-        activate = r".venv\Scripts\activate" if os.name == "nt" else "source .venv/bin/activate"
-        lines += [
-            f"{activate}    # or install uv (https://docs.astral.sh/uv) and write `uv run` before a command"
-        ]
         prefix = ""
-    else:
-        prefix = "uv run "
-    lines += ["git add --all", 'git commit -m "Start"']
-    lines += [f"{prefix}{first}"]
-    print("\nNext:\n\n" + "\n".join(f"    {line}" for line in lines) + "\n\nREADME.md there has the rest.")
+        activate = r".venv\Scripts\activate" if os.name == "nt" else "source .venv/bin/activate"
+        own = quoted(TOOLS / "bin" / ("uv.exe" if os.name == "nt" else "uv"))
+        lines += [
+            f"{activate}    # or install uv (https://docs.astral.sh/uv) and write `uv run` before a command,",
+            f"{' ' * len(activate)}    # or use the one that is here: `{own} run`",
+        ]
+    lines += ["git add --all", *who_commits(folder), 'git commit -m "Start"']
+    return [*lines, f"{prefix}{first}"]
+
+
+def who_commits(folder: Path) -> list[str]:
+    """The commands that tell git who commits, as far as it does not know: it would refuse the commit."""
+    missing = []
+    for name, example in (("name", '"Your Name"'), ("email", "you@example.com")):
+        told = [f"GIT_AUTHOR_{name.upper()}", f"GIT_COMMITTER_{name.upper()}"]
+        if all(os.environ.get(variable) for variable in told):
+            continue
+        found = subprocess.run(
+            ["git", "config", f"user.{name}"], cwd=folder, capture_output=True, text=True, check=False
+        )
+        if not found.stdout.strip():
+            missing.append(f"git config --global user.{name} {example}")
+    return missing
+
+
+def quoted(path: Path) -> str:
+    """A path to paste into a shell."""
+    if os.name == "nt":
+        return f'"{path}"' if " " in str(path) else str(path)
+    return shlex.quote(str(path))
 
 
 def test(options: argparse.Namespace) -> None:

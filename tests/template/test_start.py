@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import random
 import re
+import shlex
+import shutil
 import string
 import subprocess
 import sys
@@ -146,6 +148,62 @@ def test_without_pip_the_remedy_is_told(template_repo: Path, tmp_path: Path) -> 
     assert "has no pip. Install it" in result.stderr
     assert "Traceback" not in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+def a_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *tools: str) -> None:
+    """A machine with these tools alone, and nothing configured."""
+    (tmp_path / "bin").mkdir()
+    for name in tools:
+        (tmp_path / "bin" / name).symlink_to(shutil.which(name) or tool(name))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    for variable in (*IDENTITY, "XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_COUNT"):
+        monkeypatch.delenv(variable, raising=False)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links")
+def test_without_uv_on_the_path_its_own_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tools.start import next_steps
+
+    a_machine(tmp_path, monkeypatch, "git")
+    told = next_steps(tmp_path, "modelkit run models/diabetes")
+    assert told[1].startswith("source .venv/bin/activate    # or install uv")
+    assert f"`{REPO}/.tools/bin/uv run`" in told[2]
+    assert told[-1] == "modelkit run models/diabetes"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links")
+def test_with_uv_on_the_path_nothing_is_said_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tools.start import next_steps
+
+    a_machine(tmp_path, monkeypatch, "git", "uv")
+    told = next_steps(tmp_path, "modelkit run models/diabetes")
+    assert told[1] == "git add --all"
+    assert told[-1] == "uv run modelkit run models/diabetes"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links")
+def test_whom_git_does_not_know_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tools.start import next_steps
+
+    a_machine(tmp_path, monkeypatch, "git")
+    folder = tmp_path / "a repo"
+    folder.mkdir()
+    name, mail = 'git config --global user.name "Your Name"', "git config --global user.email you@example.com"
+    commit = 'git commit -m "Start"'
+    told = next_steps(folder, "x")
+    assert told[0] == f"cd '{folder}'"
+    assert told[told.index("git add --all") :][1:4] == [name, mail, commit]
+    for command in (name, mail):
+        subprocess.run(shlex.split(command), check=True)
+        told = next_steps(folder, "x")
+        assert command not in told
+    assert told[told.index("git add --all") + 1] == commit
+    (tmp_path / ".gitconfig").unlink()
+    for variable, value in IDENTITY.items():
+        monkeypatch.setenv(variable, value)
+    assert not [line for line in next_steps(folder, "x") if line.startswith("git config")]
 
 
 def test_start_py_can_be_read_by_a_python_that_is_too_old() -> None:
