@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import time
+from typing import Any
 
 import pytest
 
@@ -48,7 +49,7 @@ def point(repo: Repo, path: str) -> None:
     repo.write("models/m/pipeline.yml", PIPELINE.replace("azureml:numbers:1", path))
 
 
-def records(repo: Repo) -> list[dict[str, dict[str, dict[str, str]]]]:
+def records(repo: Repo) -> list[dict[str, Any]]:
     return [json.loads(file.read_text(encoding="utf-8")) for file in repo.path.glob(".runs/m/*/run.json")]
 
 
