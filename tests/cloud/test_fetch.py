@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
@@ -126,6 +129,66 @@ def test_no_right_to_the_storage(cloud: Cloud, modelkit: Modelkit, repo: Path) -
     assert done.exit_code == 2
     assert "(Reader is enough to fetch)" in done.err
     assert len(cloud.proxy.asked("GET", "sales.csv")) == 1
+
+
+def test_the_storage_does_not_know_the_sign_in(cloud: Cloud, modelkit: Modelkit, repo: Path) -> None:
+    landed(cloud, modelkit, repo, FILE)
+    unknown = Response(401, b"", {"x-ms-error-code": "InvalidAuthenticationInfo"})
+    cloud.proxy.fail("GET", "sales.csv", lambda: unknown, times=99)
+    done = modelkit("dataset", "fetch", "sales:1")
+    assert done.exit_code == 2
+    assert "failed: Azure did not accept your sign-in (401: " in done.err
+    assert "Sign in again (`az login`)" in done.err
+    assert len(cloud.proxy.asked("GET", "sales.csv")) == 1
+    assert not list((repo / "data").rglob("sales.csv"))
+
+
+def in_seconds(seconds: int) -> str:
+    """A time as HTTP writes it."""
+    return format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
+
+
+@pytest.mark.parametrize("wait", ["2", "date"])
+def test_a_storage_that_throttles_is_waited_for_as_long_as_it_says(
+    cloud: Cloud, modelkit: Modelkit, repo: Path, wait: str
+) -> None:
+    landed(cloud, modelkit, repo, FILE)
+    # A time has no fractions of a second: 3 s from now are at least 2.
+    cloud.proxy.fail("GET", "sales.csv", lambda: busy(in_seconds(3) if wait == "date" else wait))
+    done = modelkit("dataset", "fetch", "sales:1")
+    assert done.exit_code == 0, done.err
+    assert re.fullmatch(r"Azure is busy or has a fault: trying again in [23] s\.\n", done.err), done.err
+    first, second = cloud.proxy.asked("GET", "sales.csv")[:2]
+    assert first.status == 429
+    assert second.at - first.at >= 1.9
+
+
+@pytest.mark.parametrize("wait", ["3600", "date"])
+def test_nobody_waits_for_an_hour_for_the_storage(
+    cloud: Cloud, modelkit: Modelkit, repo: Path, wait: str
+) -> None:
+    landed(cloud, modelkit, repo, FILE)
+    cloud.proxy.fail("GET", "sales.csv", lambda: busy(in_seconds(3601) if wait == "date" else wait), times=99)
+    done = modelkit("dataset", "fetch", "sales:1")
+    assert done.exit_code == 2
+    assert re.search(r"Azure is throttling, and asks to wait 3\d\d\d s\. Run it again then", done.err), done
+    assert len(cloud.proxy.asked("GET", "sales.csv")) == 1
+    assert not list((repo / "data").rglob("sales.csv"))
+
+
+@pytest.mark.slow
+def test_patience_with_the_storage_ends(cloud: Cloud, modelkit: Modelkit, repo: Path) -> None:
+    landed(cloud, modelkit, repo, FILE)
+    cloud.proxy.fail("GET", "sales.csv", lambda: busy("1"), times=99)
+    done = modelkit("dataset", "fetch", "sales:1")
+    assert done.exit_code == 2
+    assert "Azure is throttling, also after waiting (429: " in done.err
+    assert "Run it again after 1 s; " in done.err
+    assert len(cloud.proxy.asked("GET", "sales.csv")) == 4
+
+
+def busy(wait: str) -> Response:
+    return Response(429, b"", {"x-ms-error-code": "ServerBusy", "Retry-After": wait})
 
 
 def test_a_datastore_of_another_type(cloud: Cloud, modelkit: Modelkit, repo: Path) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
@@ -77,6 +80,30 @@ def test_throttling_is_waited_for_as_long_as_it_says(cloud: Cloud, modelkit: Mod
     first, second = cloud.proxy.asked("PUT", ASSET)
     assert (first.status, second.status) == (429, 201)
     assert second.at - first.at >= 1
+
+
+def test_a_wait_may_be_a_time(cloud: Cloud, modelkit: Modelkit, sales: Path) -> None:
+    """HTTP allows a date in Retry-After."""
+
+    def busy() -> Response:
+        then = format_datetime(datetime.now(UTC) + timedelta(seconds=3), usegmt=True)
+        return arm_error(429, "TooManyRequests", "Slow down.", Retry_After=then)
+
+    cloud.proxy.fail("PUT", ASSET, busy)
+    done = modelkit("dataset", "register", "sales:1")
+    assert done.exit_code == 0, done.err
+    assert re.fullmatch(r"Azure is busy or has a fault: trying again in [23] s\.\n", done.err), done.err
+    first, second = cloud.proxy.asked("PUT", ASSET)
+    assert second.at - first.at >= 1.9
+
+
+@pytest.mark.slow
+def test_patience_ends_with_the_time_that_was_told(cloud: Cloud, modelkit: Modelkit, sales: Path) -> None:
+    past = "Tue, 24 Nov 2026 10:00:00 GMT"
+    cloud.proxy.fail("GET", ASSET, lambda: arm_error(429, "Busy", "Slow.", Retry_After=past), times=99)
+    done = modelkit("dataset", "register", "sales:1")
+    assert done.exit_code == 2
+    assert f"Run it again after {past}; it continues" in done.err
 
 
 def test_a_fault_of_the_service_is_tried_again_with_growing_waits(

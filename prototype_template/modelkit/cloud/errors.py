@@ -109,7 +109,9 @@ def _refused(doing: str, workspace: Workspace, error: Any) -> AzureError:
         return AzureError(what.format("there is a conflict"), fix, status)
     if status == 429:
         wait = error.response.headers.get("Retry-After") if error.response is not None else None
-        fix = f"Run it again {f'after {wait} s' if wait else 'later'}; it continues where it stopped."
+        # Seconds, or a time as HTTP writes it.
+        after = "later" if not wait else f"after {wait} s" if wait.isdecimal() else f"after {wait}"
+        fix = f"Run it again {after}; it continues where it stopped."
         return AzureError(what.format("Azure is throttling, also after waiting"), fix, status)
     if status >= 500:
         fix = "It was tried several times. Run it again later; it continues where it stopped."

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from modelkit.cloud.workspace import Workspace, credential, the_workspace
+from modelkit.cloud.workspace import Workspace, credential, the_workspace, told_to_people
 from modelkit.problems import UserError
 
 # The two forms of a datastore's address: learn.microsoft.com, "Access data in a job", Paths.
@@ -128,7 +128,9 @@ def delete(client: Any, address: Address) -> None:
 def _container(client: Any, datastore: str) -> Any:
     """A client for the container of a datastore; data lakes answer at their blob endpoint as well."""
     from azure.core.exceptions import HttpResponseError
-    from azure.storage.blob import ContainerClient, ExponentialRetry
+    from azure.storage.blob import ContainerClient
+
+    from modelkit.cloud.retry import StorageRetry
 
     store = client.datastores.get(datastore)
     if store.type not in _KINDS:
@@ -146,10 +148,7 @@ def _container(client: Any, datastore: str) -> Any:
         f"{store.protocol or 'https'}://{store.account_name}.blob.{store.endpoint or 'core.windows.net'}",
         getattr(store, "container_name", None) or store.filesystem,
         credential=key or credential(),
-        # Waits of 1, 3 and 5 s; the default's first is 15 s.
-        retry_policy=ExponentialRetry(
-            initial_backoff=1, increment_base=2, retry_total=3, random_jitter_range=0
-        ),
+        retry_policy=StorageRetry(note=told_to_people()),
     )
 
 

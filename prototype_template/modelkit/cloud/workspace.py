@@ -98,7 +98,7 @@ def connect(workspace: Workspace, *, show_progress: bool = False) -> Any:
         workspace.name,
         enable_telemetry=False,
         show_progress=show_progress,
-        transport=Patient(note=_note()),
+        transport=Patient(note=told_to_people()),
         **RETRIES,
     )
 
@@ -132,7 +132,7 @@ def _from_file(file: Path) -> Workspace | None:
     return Workspace(subscription, group, name, source=file.as_posix())
 
 
-def _note() -> Callable[[str], None]:
+def told_to_people() -> Callable[[str], None]:
     """Tells people on the standard error stream as it is now: uploads are silenced by replacing it."""
     stream = sys.stderr
     return lambda text: print(text, file=stream, flush=True)
