@@ -50,7 +50,6 @@ class ModelProcess:
             **os.environ,
             "MLFLOW_TRACKING_URI": (self._folder / "mlruns").as_uri(),
             "PYTHONWARNINGS": "ignore",
-            "PYTHONDONTWRITEBYTECODE": "1",  # a cache beside a model's code would change its digest
         }
         self._said = (self._folder / "stderr.txt").open("wb")
         self._process = subprocess.Popen(

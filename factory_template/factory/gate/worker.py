@@ -16,6 +16,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -30,6 +31,7 @@ class MlflowModel:
         logging.getLogger("mlflow").setLevel(logging.ERROR)
         import mlflow.pyfunc
 
+        _leave_no_cache_in(path)
         self._model = mlflow.pyfunc.load_model(path)
         signature = self._model.metadata.signature
         inputs = signature.inputs if signature else None
@@ -117,6 +119,17 @@ class OnnxModel:
                 for given in self._inputs
             }
         return self._session.run([self._output.name], feed)[0]
+
+
+def _leave_no_cache_in(folder: str) -> None:
+    """Bytecode beside a model's code would change its digest. Libraries keep theirs, and load much faster."""
+    write = SourceFileLoader.set_data
+
+    def set_data(self: SourceFileLoader, path: str, data: bytes, **more: Any) -> None:
+        if not Path(path).is_relative_to(folder):
+            write(self, path, data, **more)
+
+    setattr(SourceFileLoader, "set_data", set_data)  # noqa: B010
 
 
 def _as_kind(column: Any, kind: str) -> Any:
