@@ -162,5 +162,5 @@ def _of_azure(
         Sample("azure", uuid, 'monitor("Instrumentation' + 'Key={};IngestionEndpoint=https://ml/")\n'),
         Sample("azure", some(_ALNUM, 54), 'post("https://ml.azurewebsites' + '.net/api/score?code={}")\n'),
         Sample("connection", password, 'sql = "Pwd={};UID=train;Server=tcp:ml,1433"\n'),
-        Sample("connection", key(32), f'cache = "{host}:6380,password={{}},ssl=True"\n'),
+        Sample("connection", key(32), f'cache = "{host}:6380,password=' + '{},ssl=True"\n'),
     ]
