@@ -668,6 +668,16 @@ def harmless(seed: int = 7) -> list[Case]:
             'export OPENAI_API_KEY="sk-..."\nexport HF_TOKEN=hf_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n',
         ),
         ("placeholder", "docs2.md", "AZURE_CLIENT_SECRET=<your-client-secret>\npassword: changeme\n"),
+        (
+            "reference",
+            "ask.sh",
+            'http --auth-type=basic -a "train:$PASSWORD" https://ml.net/raw\nhttp -a train: ml.net\n',
+        ),
+        (
+            "address",
+            "docs5.md",
+            "It listens at http://localhost:8080 -a train:8080 is not http, nor is xhs.\n",
+        ),
         ("placeholder", "docs3.md", 'api_key = "YOUR_API_KEY_HERE_1234"\ntoken = "<token>"\n'),
         (
             "placeholder connection string",
