@@ -58,7 +58,8 @@ def test_editors_can_read_their_settings(rendered: Callable[..., Path]) -> None:
         json.loads((rendered() / name).read_text(encoding="utf-8"))
 
 
-def test_owners_are_those_of_the_answer(rendered: Callable[..., Path]) -> None:
-    repo = rendered(owners="@octocat @my-org/science")
+@pytest.mark.parametrize("template", ["prototype", "factory"])
+def test_owners_are_those_of_the_answer(rendered: Callable[..., Path], template: str) -> None:
+    repo = rendered(template=template, owners="@octocat @my-org/science")
     lines = (repo / ".github" / "CODEOWNERS").read_text(encoding="utf-8").splitlines()
     assert "* @octocat @my-org/science" in lines

@@ -265,3 +265,60 @@ def test_no_workflow_of_a_factory_names_a_model(rendered: Callable[..., Path]) -
         # The examples in comments and in the help of an input are for people.
         text = re.sub(r"#.*$|description:.*$", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
         assert "diabetes" not in text, path
+
+
+def test_steps_that_use_the_branch_of_the_registry_can_sign_in() -> None:
+    """`gh auth setup-git` lends git the token of the step that it runs in: each one needs it."""
+    for path in WORKFLOWS:
+        workflow = yaml.safe_load((REPO / path).read_text(encoding="utf-8"))
+        for name, job in workflow["jobs"].items():
+            ready = False
+            for step in job.get("steps", []):
+                said = step.get("run", "")
+                ready = ready or "gh auth setup-git" in said
+                if re.search(r"--publish|factory registry (pull|push)|git push", said):
+                    assert ready, f"{path}, {name}: {step['name']} before `gh auth setup-git`"
+                    assert "GH_TOKEN" in step.get("env", {}), (
+                        f"{path}, {name}: {step['name']} has no GH_TOKEN"
+                    )
+
+
+@pytest.mark.parametrize(
+    ("approver", "variable", "by"),
+    [("octocat", "", "@octocat"), ("", "none", "@merger"), ("", "", None), ("", "yes", None)],
+)
+def test_nobody_becomes_champion_without_an_approval(
+    tmp_path: Path, approver: str, variable: str, by: str | None
+) -> None:
+    """GitHub makes an environment that it does not know, without reviewers: then the step itself says no."""
+    workflow = yaml.safe_load(
+        (REPO / "factory_template/.github/workflows/model.yml").read_text(encoding="utf-8")
+    )
+    script = next(
+        s["run"] for s in workflow["jobs"]["approve"]["steps"] if s.get("name") == "Make it the champion"
+    )
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name, text in (
+        ("uv", '#!/bin/sh\necho "$*" >> "$UV_LOG"\n'),
+        ("gh", (Path(__file__).parent / "bin" / "gh").read_text(encoding="utf-8")),
+    ):
+        (programs / name).write_text(text, encoding="utf-8")
+        (programs / name).chmod(0o755)
+    done = subprocess.run(
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
+        env={
+            "PATH": f"{programs}:/usr/bin:/bin", "MODEL": "diabetes", "VERSION": "3", "ACTOR": "merger",
+            "APPROVAL": variable, "ACT_GH_APPROVER": approver, "ACT_GH_LOG": str(tmp_path / "gh.log"),
+            "GITHUB_REPOSITORY": "o/r", "GITHUB_RUN_ID": "1", "UV_LOG": str(tmp_path / "uv.log"),
+        },
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    called = (tmp_path / "uv.log").read_text(encoding="utf-8") if (tmp_path / "uv.log").is_file() else ""
+    if by is None:
+        assert done.returncode == 1
+        assert "::error title=approve::Nobody has approved." in done.stdout
+        assert called == ""
+    else:
+        assert done.returncode == 0, done.stderr
+        assert f"factory approve diabetes:3 --by {by} --publish" in called
