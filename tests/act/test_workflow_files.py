@@ -230,7 +230,9 @@ def factory_workflow(name: str) -> dict[str, Any]:
 def test_merges_of_one_model_wait_for_each_other_and_none_is_cancelled() -> None:
     """act runs everything at once, so this can only be read."""
     candidate = factory_workflow("model.yml")["jobs"]["candidate"]
-    assert candidate["concurrency"] == {"group": "model-${{ inputs.model }}", "cancel-in-progress": False}
+    # A run that only reports waits in a line of its own: it must not take the place of a merge that waits.
+    group = "model-${{ inputs.model }}${{ inputs.stage == 'dev' && '-dev' || '' }}"
+    assert candidate["concurrency"] == {"group": group, "cancel-in-progress": False}
     for name in ("cd.yml", "retrain.yml"):
         workflow = factory_workflow(name)
         assert workflow["concurrency"]["cancel-in-progress"] is False
