@@ -17,10 +17,30 @@ from typing import Any
 import pytest
 
 from factory.cli import main
+from factory.gate.rules import rules_of
 from modelkit.dataset.version import DatasetVersion, write_version
 from modelkit.run.digests import digest_of
 from tests.support import IDENTITY, REPO, call, commit_all, git
 
+GATES = """task: regression
+holdout: azureml:diabetes_holdout:1
+target: progression
+champion: optional
+decide_by: mae
+metrics:
+  mae: {limit: 60, max_regression: 3}
+slices:
+  - {column: sex, metric: mae, limit: 65}
+latency: {p95_ms: 100}
+size: {max_mb: 20}
+inference_tests: [python]
+onnx: {max_difference: 0.5}
+"""
+WAIVERS = """- gate: size
+  owner: "@octocat"
+  reason: One embedding more.
+  expires: 2026-12-31
+"""
 PACKAGES = (REPO / "factory_template", REPO / "prototype_template")
 _FORKS = multiprocessing.get_context("forkserver")
 _START = "from factory.__main__ import main; main()"
@@ -40,6 +60,12 @@ def make_repo(folder: Path) -> Path:
     )
     (model / "inference_tests" / "suite.yml").write_text(
         f"model: diabetes\ndataset: azureml:diabetes_train:2\ndigest: {DIGESTS['dev']}\n", encoding="utf-8"
+    )
+    (model / "inference_tests" / "cases.jsonl").write_text("{}\n", encoding="utf-8")
+    (model / "gates.yml").write_text(GATES, encoding="utf-8")
+    (model / "waivers.yml").write_text(WAIVERS, encoding="utf-8")
+    (model / "data.yml").write_text(
+        "raw:\n  dev: azureml:diabetes_train:2\n  prod: azureml:diabetes_train:1\n", encoding="utf-8"
     )
     (folder / "pyproject.toml").write_text("", encoding="utf-8")
     (folder / ".gitignore").write_text(".runs/\n.registry/\n", encoding="utf-8")
@@ -85,6 +111,11 @@ def make_run(
         "schema": 1, "id": run, "state": "completed", "git": state,
         "pipeline": "models/diabetes/pipeline.yml", "parameters": {"max_depth": 3}, "python": "3.11.2",
         "inputs": {"raw": {"type": "uri_file", "path": "x.csv", **data}},
+        "steps": {
+            "train": {"inputs": {
+                "raw": {"path": "/x.csv", **data}, "alpha": {"value": "10.0"}, "max_depth": {"value": "3"},
+            }},
+        },
     }  # fmt: skip
     write(folder / "run.json", record)
     train = {"schema": 1, "model": "diabetes", "data": stage, "target": "local", "run": run, "job": None}
@@ -102,6 +133,7 @@ def make_run(
 def make_verdict(folder: Path, run: str, stage: str, champion: int | None) -> dict[str, Any]:
     record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     data = {"raw": {key: record["inputs"]["raw"][key] for key in ("dataset", "digest")}}
+    rules = rules_of(folder.parents[2] / "models" / "diabetes")
     mae = {
         "direction": "lower", "candidate": 45.5, "candidate_interval": [40.1, 51.0], "champion": 46.0,
         "difference": -0.5, "interval": [-1.2, 0.3], "verdict": "equal", "limit": 60, "max_regression": 3,
@@ -116,24 +148,43 @@ def make_verdict(folder: Path, run: str, stage: str, champion: int | None) -> di
         },
         "champion": {"version": str(champion)} if champion else None,
         "holdout": {"dataset": "azureml:diabetes_holdout:1", "digest": DIGESTS["holdout"], "rows": 111},
-        "checks": [
-            {"id": "metrics.mae.limit", "result": "passed", "what": "45.5 ≤ 60", "value": 45.5, "limit": 60},
-            {"id": "size", "result": "waived", "what": "21 MB > 20 MB", "value": 21, "limit": 20},
-        ],
+        "checks": make_checks(champion is not None),
         "metrics": {"mae": mae},
         "slices": [
-            {"column": "sex", "value": "1", "rows": 60, "metric": "mae", "candidate": 43.0, "champion": None,
-             "limit": 65, "verdict": "equal"}
+            {"column": "sex", "value": value, "rows": rows, "metric": "mae", "candidate": figure,
+             "champion": None, "limit": 65, "verdict": "equal"}
+            for value, rows, figure in (("1", 60, 43.0), ("2", 51, 48.0))
         ],
-        "latency": {"p95_ms": 1.9, "budget_ms": 100}, "size": {"bytes": 12345, "budget_bytes": 20000000},
-        "inference": {"python": {"passed": True, "cases": 40, "failed": 0, "suite_digest": "sha256:x"}},
+        "latency": {"p95_ms": 1.9, "budget_ms": 100}, "size": {"bytes": 21_000_000, "budget_bytes": 20000000},
+        "inference": {"python": {"passed": True, "cases": 40, "failed": 0, "suite_digest": rules["inference_tests"]}},
         "onnx": {"max_difference": 0.0001, "budget": 0.5},
         "waivers": [
             {"gate": "size", "owner": "@octocat", "reason": "One embedding more.", "expires": "2026-12-31",
              "used": True}
         ],
-        "made": "2026-11-24T10:15:00+00:00", "factory": "0.1.0",
+        "rules": rules, "made": "2026-11-24T10:15:00+00:00", "factory": "0.1.0",
     }  # fmt: skip
+
+
+def make_checks(champion: bool) -> list[dict[str, Any]]:
+    """What GATES asks for, passed but for the size, which WAIVERS waives."""
+    ids = ("candidate", "data.training", "data.holdout", "data.overlap", "predictions", "champion")
+    figures = [
+        ("metrics.mae.limit", 45.5, 60),
+        *([("metrics.mae.regression", -0.5, 3)] if champion else []),
+        ("slices.sex=1.mae.limit", 43.0, 65),
+        ("slices.sex=2.mae.limit", 48.0, 65),
+        ("latency.p95", 1.9, 100),
+        ("inference.python", 40, None),
+        ("onnx", 0.0001, 0.5),
+    ]
+    checks = [{"id": id_, "result": "passed", "what": "It is.", "value": None, "limit": None} for id_ in ids]
+    checks += [
+        {"id": id_, "result": "passed", "what": f"{value} ≤ {limit}", "value": value, "limit": limit}
+        for id_, value, limit in figures
+    ]
+    waived = {"result": "waived", "what": "21 MB > 20 MB", "value": 21_000_000, "limit": 20_000_000}
+    return [*checks, {"id": "size", **waived}]
 
 
 def write(file: Path, content: Mapping[str, Any]) -> None:

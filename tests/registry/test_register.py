@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def test_a_green_candidate_is_registered_once_with_its_lineage(repo: Path) -> No
     assert lineage["commit"] == git(repo, "rev-parse", "HEAD").strip()
     assert lineage["provenance"]["tag"] == "diabetes-v2"
     assert lineage["parameters"] == {"max_depth": 3}
-    assert lineage["packages"] == {"scikit-learn": "1.7.2"}
+    assert lineage["packages"] == {name: version(name) for name in ("scikit-learn", "pandas")}
     assert [(its["stage"], its["dataset"]) for its in lineage["datasets"]] == [
         ("prod", "diabetes_train:1"),
         ("dev", "diabetes_train:2"),

@@ -5,11 +5,21 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
-from tests.registry.repos import DIGESTS, environment, factory, process, register
+from tests.registry.repos import (
+    DIGESTS,
+    environment,
+    factory,
+    make_run,
+    make_verdict,
+    process,
+    register,
+    write,
+)
 from tests.support import call, git
 
 
@@ -23,8 +33,8 @@ def test_why_tells_the_whole_story(repo: Path) -> None:
         git(repo, "rev-parse", "HEAD").strip(),
         "acme/prototypes@diabetes-v2 (commit 0123456789ab)",
         f"{run} on local",
-        "max_depth=3",
-        "Python 3.11.2, scikit-learn 1.7.2",
+        "parameters   max_depth=3, train.alpha=10.0\n",
+        f"Python 3.11.2, scikit-learn {version('scikit-learn')}, pandas {version('pandas')}",
         f"diabetes_train:1 {DIGESTS['prod']}",
         f"made from diabetes:1 {DIGESTS['all']}",
         f"diabetes_holdout:1 {DIGESTS['holdout']}",
@@ -40,8 +50,39 @@ def test_why_tells_the_whole_story(repo: Path) -> None:
     ):
         assert told in text
     story = json.loads(factory(repo, "why", "diabetes:1", "--json").stdout)
+    assert story["lineage"]["parameters"] == {"max_depth": 3}
+    assert story["lineage"]["step_parameters"] == {"train.alpha": "10.0", "train.max_depth": "3"}
     assert story["lineage"]["verdict"]["metrics"]["mae"]["candidate"] == 45.5
     assert story["tags"]["run"] == run
+
+
+@pytest.mark.parametrize(
+    ("target", "file", "text", "told"),
+    [
+        ("azureml", "requirements.txt", "scikit-learn==1.7.0\npandas>=2\n", {"scikit-learn": "1.7.0"}),
+        ("local", "requirements.txt", "-e .\nnosuch==1.2 # ours\nother>=2\n", {"nosuch": "1.2"}),
+        (
+            "local",
+            "conda.yaml",
+            "dependencies:\n- python=3.11\n- pip\n- numpy\n- pip: ['pandas<9']\n",
+            {"numpy": version("numpy"), "pandas": version("pandas")},
+        ),
+        ("local", "conda.yaml", "[", {}),
+    ],
+)
+def test_packages_as_far_as_they_are_known(
+    repo: Path, target: str, file: str, text: str, told: dict[str, str]
+) -> None:
+    run = make_run(repo, 1, judged=False)
+    folder = repo / ".runs" / "diabetes" / run
+    (folder / "outputs" / "model" / "requirements.txt").unlink()
+    (folder / "outputs" / "model" / file).write_text(text, encoding="utf-8")
+    train = json.loads((folder / "train.json").read_text(encoding="utf-8"))
+    write(folder / "train.json", {**train, "target": target})
+    (folder / "gate").mkdir()
+    write(folder / "gate" / "verdict.json", make_verdict(folder, run, "prod", None))
+    factory(repo, "register", "diabetes", "--run", run)
+    assert json.loads(factory(repo, "why", "diabetes:1", "--json").stdout)["lineage"]["packages"] == told
 
 
 def test_who_used_finds_what_a_dataset_has_a_part_in(repo: Path) -> None:

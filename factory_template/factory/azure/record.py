@@ -133,7 +133,11 @@ class Record:
             "command": None,
             "log": f"logs/{name}.txt" if log.exists() else None,
             "environment": self.environments.get(name),
-            "inputs": {},
+            "inputs": {
+                port: {"value": source.text}
+                for port, source in (planned.inputs.items() if planned else ())
+                if isinstance(source, Text)
+            },
             "outputs": {},
             "warnings": [],
             "mlflow_run_id": None,

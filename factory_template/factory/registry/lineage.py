@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import subprocess
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,9 +18,12 @@ if TYPE_CHECKING:
     from factory.candidate import Candidate
 
 VERDICT = "verdict.json"
+_PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_NO_PACKAGE = re.compile(r"(python|pip)\b(?!-)")
+_PIN = re.compile(r"==\s*([^\s,*]+)")
 _VERDICT_KEYS = (
     "verdict", "passed", "headline", "task", "target", "decide_by", "candidate", "champion", "metrics",
-    "slices", "latency", "size", "inference", "onnx", "waivers", "bootstrap", "made", "factory",
+    "slices", "latency", "size", "inference", "onnx", "waivers", "bootstrap", "rules", "made", "factory",
 )  # fmt: skip
 
 
@@ -46,6 +51,7 @@ def make_lineage(
         "commit": commit,
         "pipeline": prod.record.get("pipeline"),
         "parameters": dict(prod.record.get("parameters") or {}),
+        "step_parameters": _step_parameters(prod.record),
         "target": prod.train.get("target"),
         "job": prod.train.get("job"),
         "model_digest": digest,
@@ -58,7 +64,7 @@ def make_lineage(
         "dev_verdict": _short(dev_verdict) if dev_verdict else None,
         "inference": verdict.get("inference") or {},
         "python": prod.record.get("python"),
-        "packages": _packages(prod.model_path / "requirements.txt"),
+        "packages": _packages(prod.model_path, here=prod.train.get("target") == "local"),
         "registered": datetime.now(UTC).isoformat(timespec="seconds"),
         "by": by,
         "approved": None,
@@ -169,15 +175,55 @@ def _short(verdict: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _packages(file: Path) -> dict[str, str]:
-    """The pinned packages of an MLflow model."""
-    if not file.is_file():
-        return {}
-    lines = [
-        line.split("#")[0].split(";")[0].strip() for line in file.read_text(encoding="utf-8").splitlines()
-    ]
-    pins = (line.partition("==") for line in lines)
-    return {name.strip(): pin.strip() for name, equals, pin in pins if equals}
+def _step_parameters(record: Mapping[str, Any]) -> dict[str, str]:
+    """What each step was given besides data: ``{"train.alpha": "10.0"}``."""
+    return {
+        f"{step}.{name}": str(given["value"])
+        for step, about in (record.get("steps") or {}).items()
+        for name, given in (about.get("inputs") or {}).items()
+        if isinstance(given, Mapping) and "value" in given
+    }
+
+
+def _packages(model: Path, *, here: bool) -> dict[str, str]:
+    """The versions of the packages that an MLflow model names.
+
+    ``here``: it was trained by this Python, which knows what it had, whatever range the model names. Of a
+    model that was trained elsewhere, only what it pins is known.
+    """
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as installed
+
+    found: dict[str, str] = {}
+    for line in _requirements(model):
+        name = _PACKAGE.match(line)
+        if not name:
+            continue
+        pin = _PIN.search(line)
+        version = pin[1] if pin else None
+        if here:
+            with suppress(PackageNotFoundError):
+                version = installed(name[0])
+        if version:
+            found[name[0]] = version
+    return found
+
+
+def _requirements(model: Path) -> Iterator[str]:
+    """The lines of requirements.txt, or, without that, what conda.yaml lists."""
+    import yaml
+
+    file = model / "requirements.txt"
+    with suppress(OSError, ValueError, AttributeError, yaml.YAMLError):
+        if file.is_file():
+            lines = file.read_text(encoding="utf-8").splitlines()
+        else:
+            content = yaml.safe_load((model / "conda.yaml").read_text(encoding="utf-8"))
+            items = content.get("dependencies") or []
+            lines = [item for item in items if isinstance(item, str) and not _NO_PACKAGE.match(item)]
+            lines += [str(line) for item in items if isinstance(item, dict) for line in item.get("pip") or []]
+        for line in lines:
+            yield line.split("#")[0].split(";")[0].strip()
 
 
 def _yaml_at(root: Path, commit: str, path: str) -> dict[str, Any] | None:

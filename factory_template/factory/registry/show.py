@@ -132,8 +132,16 @@ def _origin(of: Mapping[str, Any]) -> Iterator[str]:
     where = f", Azure ML job {job.get('name')} {job.get('url') or ''}".rstrip() if job else ""
     yield _row("run", f"{of.get('run')} on {of.get('target')}{where}")
     yield _row("pipeline", of.get("pipeline"))
-    if parameters := of.get("parameters"):
-        yield _row("parameters", ", ".join(f"{name}={value}" for name, value in parameters.items()))
+    parameters = of.get("parameters") or {}
+    own = {  # of the steps, what is not the pipeline's, handed on
+        name: value
+        for name, value in (of.get("step_parameters") or {}).items()
+        if str(parameters.get(name.rpartition(".")[2])) != str(value)
+    }
+    if parameters or own:
+        yield _row(
+            "parameters", ", ".join(f"{name}={value}" for name, value in {**parameters, **own}.items())
+        )
     yield _row("model", of.get("model_digest"))
     packages = of.get("packages") or {}
     if packages:
