@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from factory.documents import Document
 from modelkit.problems import UserError
 from modelkit.repo import model_folders
+
+if TYPE_CHECKING:
+    from modelkit.dataset.version import DatasetVersion
 
 Stage = Literal["dev", "prod"]
 STAGES: tuple[Stage, ...] = ("dev", "prod")
@@ -42,20 +45,33 @@ class ModelFolder:
         return {name: versions[stage] for name, versions in found.items()}
 
 
-def find_model(root: Path, name: str) -> ModelFolder:
-    """The model of that name; ``models/<name>`` is understood as well. Raises UserError."""
+def find_model(root: Path, name: str, also: Collection[str] = ()) -> ModelFolder:
+    """The model of that name; ``models/<name>`` is understood as well.
+
+    Raises UserError, which may suggest the names in ``also``: models that were registered once.
+    """
     known = [folder.name for folder in model_folders(root)]
     wanted = name.rstrip("/").removeprefix("./").removeprefix("models/")
     if wanted in known:
         return ModelFolder(root, wanted)
-    near = get_close_matches(wanted, known, n=1)
-    hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(known) or 'none'}."
+    names = sorted({*known, *also})
+    near = get_close_matches(wanted, names, n=1)
+    hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(names) or 'none'}."
     raise UserError(f"There is no model {name}.", hint)
 
 
 def all_models(root: Path) -> list[ModelFolder]:
     """Every model of the repo, by name."""
     return [ModelFolder(root, folder.name) for folder in model_folders(root)]
+
+
+def is_for(version: DatasetVersion, stage: Stage, prod: Collection[str]) -> bool:
+    """Whether a dataset version may stand in data.yml for a stage.
+
+    ``prod`` are the versions (``name:version``) that it names for prod: tables that both stages read, such as
+    a list of countries, are prod data.
+    """
+    return version.stage == stage or (version.stage == "prod" and version.id in prod)
 
 
 def load_data(file: Path) -> Mapping[str, Mapping[Stage, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -108,12 +109,57 @@ def test_a_model_card_of_the_scaffold_is_no_model_card(factory: Command) -> None
 def test_an_expired_waiver_is_red_and_a_current_one_is_not(factory: Command) -> None:
     waivers = factory.repo / MODEL / "waivers.yml"
     text = '- gate: metrics.mae.regression\n  owner: "@octocat"\n  reason: We know.\n  expires: {}\n'
-    waivers.write_text(text.format("2099-12-31"), encoding="utf-8")
-    assert factory("check").code == 0
+    today = datetime.now(UTC).date()
+    waivers.write_text(text.format(today + timedelta(days=300)), encoding="utf-8")
+    said = factory("check")
+    assert said.code == 0
+    assert "MF" not in said.out
     waivers.write_text(text.format("2020-01-31"), encoding="utf-8")
     said = factory("check")
     assert said.code == 1
     assert "MF407: The waiver of metrics.mae.regression (@octocat) expired on 2020-01-31." in said.out
+
+
+def test_a_waiver_ends_within_a_year_and_has_somebody(factory: Command) -> None:
+    late = datetime.now(UTC).date() + timedelta(days=370)
+    waivers = factory.repo / MODEL / "waivers.yml"
+    text = f'- gate: metrics.mae.regression\n  owner: "@octocat"\n  reason: We know.\n  expires: {late}\n'
+    waivers.write_text(text, encoding="utf-8")
+    said = factory("check")
+    assert said.code == 1
+    assert f"MF408: The waiver of metrics.mae.regression (@octocat) ends on {late}, and" in said.out
+    waivers.write_text(text.replace("@octocat", "Ada"), encoding="utf-8")
+    said = factory("check")
+    assert said.code == 1
+    assert 'waivers.yml:2:10: MF104: owner is "Ada". Write @user or @org/team' in said.out
+
+
+def test_prod_data_that_both_stages_read_is_no_mistake(factory: Command) -> None:
+    """A list of countries has one version: the gate allows it for dev as well."""
+    edit(factory.repo / MODEL / "data.yml", "dev: azureml:diabetes_train:2", "dev: azureml:diabetes_train:1")
+    edit(factory.repo / MODEL / "pipeline.yml", "azureml:diabetes_train:2", "azureml:diabetes_train:1")
+    assert "MF403" not in factory("check").out
+    edit(factory.repo / MODEL / "data.yml", "prod: azureml:diabetes_train:1", "prod: azureml:diabetes:1")
+    assert "MF403: diabetes_train:1 is a version for prod, and stands here for dev." in factory("check").out
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("slices", "  - {column: sex, metric: mae, limit: 58, max_regression: 4.0, min_rows: 30}\n"),
+        ("latency", "latency: {p95_ms: 100}\n"),
+        ("inference_tests", "inference_tests: [python]\n"),
+    ],
+)
+def test_a_kind_of_gate_that_is_left_out_is_a_warning(factory: Command, name: str, part: str) -> None:
+    file = factory.repo / MODEL / "gates.yml"
+    edit(file, part, "")
+    if name == "slices":
+        edit(file, "slices:\n", "")
+    said = factory("check")
+    assert said.code == 0
+    assert f"gates.yml: MF409: warning: There is no {name}." in said.out
+    assert said.out.count("MF409") == 1
 
 
 def test_without_provenance_is_a_warning(factory: Command) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -12,7 +13,8 @@ from tests.gate.conftest import Factory
 
 pytestmark = pytest.mark.slow
 
-WAIVER = "- {gate: metrics.mae.regression, owner: '@me', reason: A test., expires: 2999-12-31}\n"
+SOON = datetime.now(UTC).date() + timedelta(days=30)
+WAIVER = f"- {{gate: metrics.mae.regression, owner: '@me', reason: A test., expires: {SOON}}}\n"
 WORSE = "return 3 * x1 + 1"
 BETTER = "print('models may print'); return line"
 
@@ -175,13 +177,13 @@ def test_budgets_slices_and_waivers(later: Factory) -> None:
     failed = [id_ for id_, result in results.items() if result == "failed"]
     assert set(failed) >= {"size", "latency.p95", *regressed}
     waive = "".join(
-        f"- gate: {id_}\n  owner: '@octocat'\n  reason: A test.\n  expires: 2999-12-31\n" for id_ in failed
+        f"- gate: {id_}\n  owner: '@octocat'\n  reason: A test.\n  expires: {SOON}\n" for id_ in failed
     )
     later.write("waivers.yml", waive)
     said, verdict = later.gate()
     assert said.code == 0, said.text
     assert {later.results(verdict)[id_] for id_ in failed} == {"waived"}
-    assert "Waived by @octocat until 2999-12-31: A test." in said.out
+    assert f"Waived by @octocat until {SOON}: A test." in said.out
     assert f"{len(failed)} failed checks are waived" in verdict["headline"]
     assert all(waiver["used"] for waiver in verdict["waivers"])
 

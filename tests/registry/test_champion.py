@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.registry.repos import aliases, factory
+from tests.registry.repos import aliases, factory, register
 
 
 def _approve(repo: Path, *words: str) -> str:
@@ -83,3 +83,11 @@ def test_a_version_that_is_not_green_is_not_approved(three: Path) -> None:
     done = factory(three, "approve", "diabetes:3", check=False)
     assert done.returncode == 1
     assert "Its verdict is worse: Too bad." in done.stderr
+
+
+def test_nothing_to_go_back_to(repo: Path) -> None:
+    register(repo, 1)
+    factory(repo, "approve", "diabetes")
+    done = factory(repo, "rollback", "diabetes", check=False)
+    assert done.returncode == 2
+    assert "There is nothing to go back to: diabetes:1 is the only version of diabetes." in done.stderr

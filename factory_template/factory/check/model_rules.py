@@ -3,7 +3,8 @@
 Codes: MF401 a part that a model must have is missing, MF402 data.yml and pipeline.yml disagree,
 MF403 a dataset version that does not exist or is for something else, MF404 the holdout is trained on,
 MF405 the model card is not written, MF406 the model did not come by promotion (a warning), MF407 a waiver has
-expired. The files' own mistakes keep the codes of their readers (MF1xx, MI1xx).
+expired, MF408 a waiver ends too late, MF409 gates.yml leaves out a kind of gate (a warning). The files' own
+mistakes keep the codes of their readers (MF1xx, MI1xx).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from factory.model import STAGES, ModelFolder, Stage, load_data
+from factory.model import STAGES, ModelFolder, Stage, is_for, load_data
 from modelkit.dataset.store import find
 from modelkit.dataset.version import DatasetVersion
 from modelkit.pipeline.model import DataAsset, PipelineJob
@@ -26,6 +27,12 @@ _NEEDED = {
     "inference_tests/suite.yml": "questions and answers: `modelkit freeze` writes it with cases.jsonl.",
     "MODEL_CARD.md": "what the model is for, how good it is and where it fails.",
     "tests": "unit tests of the steps, in files named test_*.py.",
+}
+
+_LEFT_OUT = {
+    "slices": "A model may get better on the whole and worse for one group: name the columns that matter.",
+    "latency": "A model may become too slow to be used: say what its callers can wait for.",
+    "inference_tests": "A model may answer requests wrongly: `inference_tests: [python]` asks the suite.",
 }
 
 
@@ -85,10 +92,7 @@ def _sections(file: Path) -> dict[str, tuple[int, str]]:
 
 
 def _gates(model: ModelFolder) -> Iterator[Problem]:
-    from datetime import date
-
     from factory.gate.schema import load_gates
-    from factory.gate.waivers import load_waivers
 
     file = model.path / "gates.yml"
     if not file.is_file():
@@ -98,6 +102,17 @@ def _gates(model: ModelFolder) -> Iterator[Problem]:
     except UserError as error:
         yield from error.problems
         return
+    left_out = [
+        name
+        for name, there in (
+            ("slices", gates.slices),
+            ("latency", gates.p95_ms is not None),
+            ("inference_tests", gates.inference_tests),
+        )
+        if not there
+    ]
+    for name in left_out:
+        yield Problem(Position(file), "MF409", f"There is no {name}.", _LEFT_OUT[name], severity="warning")
     try:
         holdout = find(model.root, gates.holdout)
     except UserError as error:
@@ -107,16 +122,24 @@ def _gates(model: ModelFolder) -> Iterator[Problem]:
         if holdout.name == version.name or holdout.id in version.parents:
             what = f"The holdout {holdout.id} is what {version.id} is made of: the model would know it."
             yield Problem(Position(file), "MF404", what, "`modelkit dataset split` makes a frozen one.")
-    waivers = model.path / "waivers.yml"
-    if not waivers.is_file():
-        return
+    yield from _waivers(model.path / "waivers.yml")
+
+
+def _waivers(file: Path) -> Iterator[Problem]:
+    from datetime import UTC, datetime
+
+    from factory.gate.waivers import ends_too_late, load_waivers
+
+    today = datetime.now(UTC).date()
     try:
-        for waiver in load_waivers(waivers):
-            if waiver.expires < date.today():
-                what = f"The waiver of {waiver.gate} ({waiver.owner}) expired on {waiver.expires}."
-                yield Problem(
-                    waiver.at, "MF407", what, "Mend the model, or agree on a new date with its owner."
-                )
+        for waiver in load_waivers(file):
+            about = f"The waiver of {waiver.gate} ({waiver.owner})"
+            if waiver.expires < today:
+                fix = "Mend the model, or agree on a new date with its owner."
+                yield Problem(waiver.at, "MF407", f"{about} expired on {waiver.expires}.", fix)
+            elif ends_too_late(waiver, today):
+                what = f"{about} ends on {waiver.expires}, and a waiver ends within a year."
+                yield Problem(waiver.at, "MF408", what, "Name an earlier day; it can be renewed then.")
     except UserError as error:
         yield from error.problems
 
@@ -142,6 +165,7 @@ def _data(model: ModelFolder) -> Iterator[Problem]:
     job = _pipeline(model)
     if job is None:
         return  # `modelkit check` says what is wrong with it
+    prod = {versions["prod"].removeprefix("azureml:") for versions in data.values()}
     assets = {name: given for name, given in job.values.items() if isinstance(given, DataAsset)}
     for name in sorted(assets.keys() - data.keys()):
         what = f"The input {name} of the pipeline is missing."
@@ -157,16 +181,16 @@ def _data(model: ModelFolder) -> Iterator[Problem]:
             )
             yield Problem(Position(file), "MF402", what, "Both must name the same version.")
         for stage in STAGES:
-            yield from _stage(model, file, data[name][stage], stage)
+            yield from _stage(model, file, data[name][stage], stage, prod)
 
 
-def _stage(model: ModelFolder, file: Path, reference: str, stage: Stage) -> Iterator[Problem]:
+def _stage(model: ModelFolder, file: Path, reference: str, stage: Stage, prod: set[str]) -> Iterator[Problem]:
     try:
         version = find(model.root, reference)
     except UserError as error:
         yield Problem(Position(file), "MF403", str(error), "")
         return
-    if version.stage != stage:
+    if not is_for(version, stage, prod):
         what = f"{version.id} is a version for {version.stage}, and stands here for {stage}."
         fix = f"Make one with `modelkit dataset add {version.name} PATH --stage {stage}`."
         yield Problem(Position(file), "MF403", what, fix)

@@ -9,6 +9,7 @@ from typing import Any
 from factory.candidate import Candidate
 from factory.gate.checks import Board
 from factory.gate.schema import Gates
+from factory.model import is_for
 from modelkit.dataset.diff_run import open_used
 from modelkit.dataset.engine import Engine
 from modelkit.dataset.overlap import find_overlap
@@ -92,8 +93,7 @@ def _differences(
             continue
         if not found.digest or about["digest"] != found.digest:
             yield f"{name} was {version} with another digest than it has today. {again}"
-        # Tables that both stages read, such as a list of countries, are prod data.
-        if found.stage != stage and not (found.stage == "prod" and version in prod):
+        if not is_for(found, stage, prod):
             yield f"{version} is {found.stage} data, and stands in data.yml for {stage}."
 
 

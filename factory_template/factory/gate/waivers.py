@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,10 @@ from modelkit.problems import Position, UserError
 
 FILE = "waivers.yml"
 ID = "waivers"
+LONGEST = timedelta(days=366)
+"""How far ahead a waiver may end: a year, also a leap year."""
+_OWNER = re.compile(r"@[A-Za-z0-9][A-Za-z0-9-]*(/[A-Za-z0-9._-]+)?")
+"""As copier.yml has it for the owners of the repo."""
 
 
 @dataclass(slots=True)
@@ -50,6 +55,11 @@ def load_waivers(file: Path) -> list[Waiver]:
     found = [waiver for item in document.node.items if (waiver := _one(document, item))]
     document.done()
     return found
+
+
+def ends_too_late(waiver: Waiver, today: date) -> bool:
+    """Whether it holds longer than a year: nobody would look at it again."""
+    return waiver.expires > today + LONGEST
 
 
 def apply_waivers(
@@ -104,6 +114,11 @@ def _against(waiver: Waiver, known: list[str], seen: set[str], today: date) -> s
             f"The waiver for {waiver.gate} by {waiver.owner} expired on {waiver.expires}. "
             "Mend the model, or decide anew."
         )
+    if ends_too_late(waiver, today):
+        return (
+            f"The waiver for {waiver.gate} by {waiver.owner} ends on {waiver.expires}: "
+            "a waiver ends within a year. Name an earlier day."
+        )
     return None
 
 
@@ -113,6 +128,13 @@ def _one(document: Document, item: Node) -> Waiver | None:
         return None
     fields = Fields(document, item)
     gate, owner, reason = (_text(fields, name) for name in ("gate", "owner", "reason"))
+    if owner and not _OWNER.fullmatch(owner):
+        document.wrong(
+            fields.get("owner"),
+            "MF104",
+            f'owner is "{owner}".',
+            "Write @user or @org/team, who answers for it.",
+        )
     expires = _day(document, fields)
     fields.close()
     return Waiver(gate, owner, reason, expires, item.at) if expires else None

@@ -53,6 +53,11 @@ def rollback(registry: Registry, model: str, to: int | None, by: str, reason: st
         raise UserError(f"{model} has no champion.", f"`factory approve {model}` makes one.")
     if to is None:
         to = previous_champion(registry.versions(model))
+        if to is None and len(registry.versions(model)) == 1:
+            raise UserError(
+                f"There is nothing to go back to: {before.name} is the only version of {model}.",
+                "Train, gate and register another.",
+            )
         if to is None:
             raise UserError(
                 f"{model} had no champion before {before.number} that is still registered.",
