@@ -156,7 +156,9 @@ def make_verdict(folder: Path, run: str, stage: str, champion: int | None) -> di
             for value, rows, figure in (("1", 60, 43.0), ("2", 51, 48.0))
         ],
         "latency": {"p95_ms": 1.9, "budget_ms": 100}, "size": {"bytes": 21_000_000, "budget_bytes": 20000000},
-        "inference": {"python": {"passed": True, "cases": 40, "failed": 0, "suite_digest": rules["inference_tests"]}},
+        "inference": {
+            "python": {"passed": True, "cases": 40, "failed": 0, "suite_digest": rules["inference_tests"]}
+        },
         "onnx": {"max_difference": 0.0001, "budget": 0.5},
         "waivers": [
             {"gate": "size", "owner": "@octocat", "reason": "One embedding more.", "expires": "2026-12-31",
@@ -178,7 +180,9 @@ def make_checks(champion: bool) -> list[dict[str, Any]]:
         ("inference.python", 40, None),
         ("onnx", 0.0001, 0.5),
     ]
-    checks = [{"id": id_, "result": "passed", "what": "It is.", "value": None, "limit": None} for id_ in ids]
+    checks: list[dict[str, Any]] = [
+        {"id": id_, "result": "passed", "what": "It is.", "value": None, "limit": None} for id_ in ids
+    ]
     checks += [
         {"id": id_, "result": "passed", "what": f"{value} ≤ {limit}", "value": value, "limit": limit}
         for id_, value, limit in figures

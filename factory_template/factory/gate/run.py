@@ -40,6 +40,7 @@ from factory.gate.evaluate import (
 from factory.gate.holdout import Holdout, Predictions, predictions, read_holdout
 from factory.gate.inference import check_inference
 from factory.gate.process import ModelBroken, ModelProcess
+from factory.gate.rules import rules_of
 from factory.gate.runtime_checks import LATENCY, ONNX, check_latency, check_onnx, check_size
 from factory.gate.schema import FILE, Gates, load_gates
 from factory.gate.waivers import FILE as WAIVERS
@@ -57,12 +58,19 @@ PREDICTIONS = "predictions"
 def gate(candidate: Candidate, registry: Registry | None = None) -> dict[str, Any]:
     """Judge a candidate: every check is made, and the verdict is written to its gate folder and returned.
 
-    Raises UserError for mistakes in gates.yml; everything else is a check that is red.
+    Raises UserError for mistakes in gates.yml, and for rules that change meanwhile; everything else is a
+    check that is red.
     """
     for name in (VERDICT, ROWS):
         (candidate.gate / name).unlink(missing_ok=True)
+    rules = rules_of(candidate.model.path)
     gates = load_gates(candidate.model.path / FILE)
     verdict = _Gate(candidate, gates, registry).run()
+    if rules_of(candidate.model.path) != rules:
+        raise UserError(
+            f"A file of {candidate.model.path} was changed while the gate read it.", "Gate it anew."
+        )
+    verdict["rules"] = rules
     write_json(candidate.gate / VERDICT, verdict)
     return verdict
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from factory.candidate import Candidate, find_candidate
+from factory.gate.rules import differences, rules_at
 from factory.model import ModelFolder, Stage
 from factory.registry.base import CANDIDATE, CHAMPION, Refused, Registry, Version
 from factory.registry.lineage import VERDICT, lineage_id, make_lineage
@@ -118,7 +119,9 @@ def _judge(candidate: Candidate, stage: Stage) -> tuple[list[str], Mapping[str, 
         return [*reasons, f"{file} cannot be read: {error}. Gate it anew: `{command}`."], {}
     if not isinstance(verdict, dict) or verdict.get("schema") != 1:
         return [*reasons, f"{file} is no verdict that this factory knows. Gate it anew: `{command}`."], {}
-    return [*reasons, *_wrong_verdict(candidate, stage, verdict, command)], verdict
+    reasons += _wrong_verdict(candidate, stage, verdict, command)
+    reasons += _wrong_rules(candidate, verdict, command)
+    return reasons, verdict
 
 
 def _wrong_run(candidate: Candidate, stage: Stage) -> Iterator[str]:
@@ -161,6 +164,17 @@ def _wrong_verdict(
     if red or bad or not verdict.get("checks"):
         yield f"The verdict of {candidate.run} is {verdict.get('verdict')}: {verdict.get('headline')}"
         yield from (f"{its.get('id')}: {its.get('what')}" for its in bad)
+
+
+def _wrong_rules(candidate: Candidate, verdict: Mapping[str, Any], command: str) -> Iterator[str]:
+    """A verdict by other rules than those of the candidate's commit, which people have reviewed."""
+    commit, model = _commit(candidate), candidate.model
+    if not commit:
+        return
+    if not isinstance(verdict.get("rules"), dict):
+        yield f"The verdict of {candidate.run} does not say by which rules. Gate it anew: `{command}`."
+        return
+    yield from differences(verdict["rules"], rules_at(model.root, commit, model.name), commit)
 
 
 def _stale(registry: Registry, candidate: Candidate, verdict: Mapping[str, Any]) -> Iterator[str]:
