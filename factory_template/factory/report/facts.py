@@ -8,11 +8,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from factory.candidate import Candidate
 from modelkit.dataset.store import find
 from modelkit.problems import UserError
+
+if TYPE_CHECKING:
+    from factory.report.rules import RuleChange
 
 VERDICT, HOLDOUT = "verdict.json", "holdout.csv"
 VERDICTS = ("better", "equal", "worse", "broken")
@@ -50,6 +53,8 @@ class Facts:
     inference: Sequence[Mapping[str, Any]]
     """The verdict files of the inference tests, one for each runtime."""
     sources: Sequence[Source]
+    rules: Sequence[RuleChange] = ()
+    """What the champion was judged by otherwise."""
 
     @property
     def model(self) -> str:
@@ -80,6 +85,8 @@ class Facts:
 
 def read_facts(candidate: Candidate) -> Facts:
     """Read all of it. Raises UserError if the gate has not judged this very candidate."""
+    from factory.report.rules import changed_rules
+
     verdict = _read_verdict(candidate)
     return Facts(
         candidate,
@@ -87,6 +94,7 @@ def read_facts(candidate: Candidate) -> Facts:
         _read_answers(candidate.gate / HOLDOUT),
         _read_inference(candidate),
         _sources(candidate, verdict),
+        changed_rules(candidate, verdict),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from factory.report.facts import Facts, record, records
+from factory.report.rules import title
 from factory.report.words import (
     NONE,
     between,
@@ -47,6 +48,7 @@ def markdown(facts: Facts) -> str:
     """The text; under 60,000 characters whatever the run holds."""
     parts = [
         f"{marker(facts.model)}\n{_head(facts)}",
+        _rules(facts),
         _troubles(facts),
         _metrics(facts),
         _slices(facts),
@@ -88,6 +90,18 @@ def _head(facts: Facts) -> str:
     title = f"## {_SIGNS[facts.word]} {text(facts.model)}: {facts.word}"
     about = f"Trained on {facts.candidate.stage} data, {text(versus(facts))}."
     return f"{title}\n\n**{text(lead(facts))}** {text(decision(facts))}\n\n{about}"
+
+
+def _rules(facts: Facts) -> str:
+    if not facts.rules:
+        return ""
+    lines = [
+        f"- {'⚠️ ' if its.kind == 'loosened' else ''}{its.kind} `{_plain(its.file)}`: {text(its.what)}"
+        for its in facts.rules[:_LINES]
+    ]
+    if len(facts.rules) > _LINES:
+        lines.append(f"- and {len(facts.rules) - _LINES} more")
+    return f"### {text(title(facts.rules, facts.champion))}\n\n" + "\n".join(lines)
 
 
 def _troubles(facts: Facts) -> str:

@@ -11,6 +11,7 @@ from factory.report.facts import Facts, finite, record
 from factory.report.metrics import metrics_section, slices_section
 from factory.report.parts import chip, code, digest, pairs, section, table, tile
 from factory.report.plots import task_plots
+from factory.report.rules import title
 from factory.report.style import STYLE
 from factory.report.words import (
     NONE,
@@ -37,9 +38,10 @@ _LABELS = {"failed": "l2", "broken": "l2", "waived": "l1", "passed": "ok"}
 
 def page(facts: Facts) -> str:
     """The HTML."""
-    title = f"{facts.model}: {facts.word}"
+    name = f"{facts.model}: {facts.word}"
     parts = (
         _head(facts),
+        _rules(facts),
         _troubles(facts),
         metrics_section(facts),
         slices_section(facts),
@@ -59,7 +61,7 @@ def page(facts: Facts) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="robots" content="noindex">\n'
-        f"<title>{escape(title)}</title>\n<style>{STYLE}</style></head>\n<body><main>\n{body}\n</main></body></html>\n"
+        f"<title>{escape(name)}</title>\n<style>{STYLE}</style></head>\n<body><main>\n{body}\n</main></body></html>\n"
     )
 
 
@@ -120,6 +122,18 @@ def _budget(show: Any, value: object) -> str:
     return "no budget set" if finite(value) is None else f"allowed: {show(value)}"
 
 
+def _rules(facts: Facts) -> str:
+    """That the bar is another one than the champion's: nobody should have to find that out."""
+    if not facts.rules:
+        return ""
+    items = "".join(
+        f"<li>{chip(change.label, change.kind)}<div>{escape(change.what)}"
+        f' <code class="soft">{escape(change.file)}</code></div></li>'
+        for change in facts.rules
+    )
+    return f'<h2>{escape(title(facts.rules, facts.champion))}</h2>\n<ul class="findings card">{items}</ul>'
+
+
 def _troubles(facts: Facts) -> str:
     """What did not pass, with what to do: the reader of a red report looks for this first."""
     checks = facts.checks("broken", "failed", "waived")
@@ -135,8 +149,8 @@ def _troubles(facts: Facts) -> str:
         return ""
     if out := way_out(facts, checks):
         items.append(f'<li>{chip("l0", "or")}<div class="soft">{escape(out)}</div></li>')
-    title = "What did not pass" if not facts.passed else "What passed by a waiver only"
-    return f'<h2>{title}</h2>\n<ul class="findings card">{"".join(items)}</ul>'
+    heading = "What did not pass" if not facts.passed else "What passed by a waiver only"
+    return f'<h2>{heading}</h2>\n<ul class="findings card">{"".join(items)}</ul>'
 
 
 def _marked(html: str) -> str:
