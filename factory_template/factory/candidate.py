@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
@@ -77,11 +78,17 @@ def find_candidate(model: ModelFolder, run: str | None = None) -> Candidate:
         if candidate.record.get("state") != "completed":
             raise UserError(f"{folder} did not finish: it is {candidate.record.get('state')}.", train)
         return candidate
-    for folder in reversed(all_runs(model.runs)):
-        candidate = _read(model, folder)
-        if candidate and candidate.record.get("state") == "completed":
+    for candidate in candidates(model):
+        if candidate.record.get("state") == "completed":
             return candidate
     raise UserError(f"There is no finished candidate of {model.name} here.", train)
+
+
+def candidates(model: ModelFolder) -> Iterator[Candidate]:
+    """All that are on this machine, newest first."""
+    for folder in reversed(all_runs(model.runs)):
+        if candidate := _read(model, folder):
+            yield candidate
 
 
 def _read(model: ModelFolder, folder: Path) -> Candidate | None:
@@ -96,5 +103,7 @@ def _read(model: ModelFolder, folder: Path) -> Candidate | None:
 
 
 def _known(model: ModelFolder) -> str:
-    names = [folder.name for folder in all_runs(model.runs) if (folder / TRAIN).is_file()]
-    return f"The newest are {', '.join(names[-3:])}." if names else ""
+    names = [f"{candidate.run} ({candidate.stage})" for candidate in islice(candidates(model), 3)]
+    if not names:
+        return ""
+    return f"The newest are {', '.join(names)}; `factory runs {model.name}` lists all."

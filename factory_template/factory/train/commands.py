@@ -10,6 +10,7 @@ import typer
 def add_commands(app: typer.Typer) -> None:
     """Add them to ``app``."""
     app.command()(train)
+    app.command()(runs)
 
 
 def train(
@@ -48,3 +49,32 @@ def train(
     from factory.train.local import train_here
 
     raise typer.Exit(train_here(folder, data, reuse=not no_reuse))
+
+
+def runs(
+    model: Annotated[str, typer.Argument(help="The model's name.")],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
+) -> None:
+    """List the candidates on this machine, newest first, with what the gate said of each.
+
+    \b
+    factory runs diabetes
+    factory runs diabetes --json
+
+    A + after the commit: files were changed that are not committed.
+    """
+    import json
+
+    from factory.model import find_model
+    from factory.train.runs import runs_json, runs_text
+    from modelkit.repo import root_here
+
+    folder = find_model(root_here(), model)
+    found = runs_json(folder)
+    if as_json:
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+    elif found:
+        print(runs_text(found))
+    else:
+        print(f"There is no candidate of {folder.name} here. `factory train {folder.name}` makes one.")
