@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -218,18 +219,72 @@ def test_a_remote_that_cannot_be_read_is_no_empty_one(repo: Path, remote: Path) 
 
 
 def test_a_branch_that_was_deleted_is_no_empty_one(repo: Path, remote: Path) -> None:
+    """Whatever is called says so, nothing is lost here, and what it advises makes the branch again."""
     register(repo, 1)
     factory(repo, "registry", "push")
     before = head(remote)
     git(remote, "update-ref", "-d", "refs/heads/registry")
-    for words in (("registry", "pull"), ("registry", "push"), ("approve", "diabetes", "--publish")):
+    for words in (
+        ("registry", "pull"), ("registry", "pull", "--discard"), ("registry", "push"),
+        ("approve", "diabetes", "--publish"),
+    ):  # fmt: skip
         done = factory(repo, *words, check=False)
-        assert done.returncode in (1, 3)
-    done = factory(repo, "registry", "pull", check=False)
-    assert "is gone from origin" in done.stderr
-    git(repo, *done.stderr.partition("Restore the branch: git ")[2].split())
+        assert done.returncode == 1
+        assert "is gone from origin: somebody deleted it" in done.stderr
+        assert "`factory registry push --restore`" in done.stderr
+        assert "--discard" not in done.stderr
+        assert aliases(repo) == {"candidate": 1}
+    assert "Restored the branch registry in origin" in factory(repo, "registry", "push", "--restore").stdout
     assert head(remote) == before
     factory(repo, "approve", "diabetes", "--publish")
+    assert "Nothing to push." in factory(repo, "registry", "push", "--restore").stdout
+
+
+def test_a_branch_is_restored_with_what_was_not_pushed_yet(repo: Path, remote: Path) -> None:
+    register(repo, 1)
+    factory(repo, "registry", "push")
+    factory(repo, "approve", "diabetes")
+    git(remote, "update-ref", "-d", "refs/heads/registry")
+    factory(repo, "registry", "push", "--restore", "-m", "back")
+    assert git(remote, "log", "--format=%s", "registry").split("\n")[:2] == [
+        "registry: back",
+        "registry: update",
+    ]
+    other = clone(remote, "other")
+    factory(other, "registry", "pull")
+    assert aliases(other) == {"candidate": 1, "champion": 1}
+    assert "as in the branch" in factory(repo, "registry", "pull").stdout
+
+
+def test_a_branch_is_restored_without_its_history(repo: Path, remote: Path) -> None:
+    """A folder of the registry in a new clone: git does not know the old commits."""
+    register(repo, 1)
+    factory(repo, "registry", "push")
+    git(remote, "update-ref", "-d", "refs/heads/registry")
+    git(remote, "gc", "--quiet", "--prune=now")
+    other = clone(remote, "other")
+    shutil.copytree(repo / ".registry", other / ".registry")
+    factory(other, "registry", "push", "--restore")
+    factory(repo, "registry", "pull", "--discard")
+    assert aliases(repo) == {"candidate": 1}
+
+
+def test_somebody_else_restores_the_branch_at_the_same_time(repo: Path, remote: Path) -> None:
+    register(repo, 1)
+    factory(repo, "registry", "push")
+    factory(repo, "approve", "diabetes")
+    rival = git(remote, "commit-tree", "registry^{tree}", "-m", "rival").strip()
+    git(remote, "update-ref", "-d", "refs/heads/registry")
+    hook = remote / "hooks" / "pre-receive"
+    hook.write_text(
+        f"#!/bin/sh\nrm $0\nunset GIT_QUARANTINE_PATH\ngit update-ref refs/heads/registry {rival}\n",
+        encoding="utf-8",
+    )
+    hook.chmod(0o755)
+    done = factory(repo, "registry", "push", "--restore", check=False)
+    assert done.returncode == 3
+    assert aliases(repo) == {"candidate": 1, "champion": 1}
+    assert "changes that were never pushed" in factory(repo, "registry", "pull", check=False).stderr
 
 
 def test_no_remote_at_all(repo: Path) -> None:

@@ -97,7 +97,33 @@ def test_who_used_finds_what_a_dataset_has_a_part_in(repo: Path) -> None:
     text = factory(repo, "who-used", "azureml:diabetes:1").stdout
     assert "by way of diabetes_holdout:1 made from diabetes:1" in text
     assert "by way of diabetes_train:2 made from diabetes_train:1 made from diabetes:1" in text
-    assert "No registered version used diabetes:2" in factory(repo, "who-used", "diabetes:2").stdout
+
+
+def test_who_used_and_list_know_what_there_is(repo: Path) -> None:
+    register(repo, 1, twin=False)
+    assert "No registered version used diabetes_new:1" not in factory(repo, "who-used", "diabetes:1").stdout
+    for words, told in (
+        (
+            ("who-used", "diabetes_trian:1"),
+            "There is no dataset diabetes_trian. Did you mean diabetes_train?",
+        ),
+        (("who-used", "diabetes:2"), "There is no diabetes:2. diabetes has the versions 1."),
+        (("list", "diabets"), "There is no model diabets. Did you mean diabetes?"),
+    ):
+        for form in ((), ("--json",)):
+            done = factory(repo, *words, *form, check=False)
+            assert done.returncode == 2
+            assert told in done.stderr
+    # The files of a dataset or a model may be deleted; what was registered is known all the same.
+    for file in (repo / "datasets" / "diabetes").iterdir():
+        file.unlink()
+    (repo / "datasets" / "diabetes").rmdir()
+    assert "diabetes:1" in factory(repo, "who-used", "diabetes:1").stdout
+    (repo / "models" / "diabetes").rename(repo / "models" / "other")
+    assert "diabetes:1" in factory(repo, "list", "models/diabetes/").stdout
+    assert "No version of other is registered." in factory(repo, "list", "other").stdout
+    done = factory(repo, "list", "diabets", check=False)
+    assert "Did you mean diabetes?" in done.stderr
 
 
 def test_no_registry(bare: Path) -> None:

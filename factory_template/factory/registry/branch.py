@@ -111,10 +111,7 @@ class RegistryBranch:
             head = self._head()
             if head is None:
                 if state.commit:
-                    what = (
-                        f"The branch {BRANCH} is gone from {_REMOTE}; the registry here is of {state.commit}."
-                    )
-                    raise GitFailed(f"{what} Restore the branch: git push {_REMOTE} {state.commit}:{_REF}")
+                    raise _gone(state.commit)
                 return f"There is no branch {BRANCH} in {_REMOTE} yet; the first push makes it."
             head = self._fetch()
             self._settle(state, head)
@@ -127,16 +124,22 @@ class RegistryBranch:
                 )
             return self._take(state, head)
 
-    def push(self, message: str) -> str:
+    def push(self, message: str, *, restore: bool = False) -> str:
         """Commit the registry to the branch and push it; what was done, for people.
 
-        Raises Moved if the branch is not what was pulled, GitFailed if git cannot push, UserError for a file
-        that is too large.
+        With ``restore`` a branch that somebody deleted is made again, from what is here.
+
+        Raises Moved if the branch is not what was pulled, GitFailed if git cannot push or the branch is gone,
+        UserError for a file that is too large.
         """
         with self._alone() as state:
             head = self._head()
             if state.pushing:
                 self._settle(state, self._fetch() if head else None)
+            if head is None and state.commit:
+                if not restore:
+                    raise _gone(state.commit)
+                return self._restore(state, message)
             if head != state.commit:
                 raise Moved(
                     f"The branch {BRANCH} has moved on since it was pulled. "
@@ -151,9 +154,26 @@ class RegistryBranch:
             state.pushing, state.mark = commit, read_mark(self.folder) or "local"
             self._write(state)
             (self.folder / CHANGED).unlink(missing_ok=True)
-            self._send(state, commit)
+            self._send(state, commit, head)
             self._settle(state, commit)
             return f"Pushed {commit[:7]} to the branch {BRANCH}: {message}"
+
+    def _restore(self, state: _State, message: str) -> str:
+        """Push what is here to the branch that is gone, with its history if git has that still."""
+        if self._run("cat-file", "-e", f"{state.commit}^{{commit}}").returncode:
+            state.commit, state.folders = None, {}
+        there = LocalRegistry(self.folder).database.is_file()
+        commit = (self._commit(state, message) if there else None) or state.commit
+        if commit is None:
+            raise GitFailed(
+                "There is nothing here to restore it from. Do it on a machine that has pulled it."
+            )
+        state.pushing, state.mark = commit, read_mark(self.folder)
+        self._write(state)
+        self._send(state, commit, None)
+        self._settle(state, commit)
+        (self.folder / CHANGED).unlink(missing_ok=True)
+        return f"Restored the branch {BRANCH} in {_REMOTE} from what is here ({commit[:7]})."
 
     def _head(self) -> str | None:
         """The commit of the branch at the remote. Only git's own "no such ref" means that there is none."""
@@ -270,13 +290,14 @@ class RegistryBranch:
         for path, name in zip(files, names, strict=True):
             yield f"100644 {name}\t{path}"
 
-    def _send(self, state: _State, commit: str) -> None:
+    def _send(self, state: _State, commit: str, head: str | None) -> None:
+        """Push ``commit`` to the branch, which is at ``head``."""
         done = self._run("push", "--no-verify", "--porcelain", _REMOTE, f"{commit}:{_REF}")
         if not done.returncode:
             return
         said = (done.stdout + done.stderr).decode(errors="replace")
         raced = ("fetch first", "non-fast-forward", "cannot lock ref", "failed to update ref", "stale info")
-        if any(words in said for words in raced) or self._head() != state.commit:
+        if any(words in said for words in raced) or self._head() != head:
             self._settle(state, None)
             raise Moved(
                 f"Somebody else has pushed to the branch {BRANCH} meanwhile. Pull it and repeat your command."
@@ -373,6 +394,14 @@ class RegistryBranch:
             )
         except OSError:
             raise GitFailed("git is not there. Install it.") from None
+
+
+def _gone(commit: str) -> GitFailed:
+    return GitFailed(
+        f"The branch {BRANCH} is gone from {_REMOTE}: somebody deleted it. The registry here is of its "
+        f"commit {commit[:7]}, and is kept. `factory registry push --restore` makes the branch again from "
+        "what is here; do that on the machine that pulled or pushed last."
+    )
 
 
 def _replace_database(new: Path, old: Path) -> None:

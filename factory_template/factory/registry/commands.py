@@ -170,10 +170,14 @@ def who_used(
     """
     from factory.registry.show import who_used as find
     from factory.registry.show import who_used_text
+    from modelkit.dataset.store import find as find_dataset
     from modelkit.dataset.version import parse_reference
+    from modelkit.repo import root_here
 
     name = ":".join(parse_reference(dataset))
     found = find(_registry(), name)
+    if not found:
+        find_dataset(root_here(), name)  # of a misspelt name nobody could say that it was not used
     _print(found if as_json else who_used_text(name, found))
 
 
@@ -188,9 +192,14 @@ def list_versions(
     factory list
     factory list diabetes --json
     """
+    from factory.model import find_model
     from factory.registry.show import list_json, list_text
+    from modelkit.repo import root_here
 
-    found = list_json(_registry(), model.removeprefix("models/") if model else None)
+    registry, name = _registry(), model.rstrip("/").removeprefix("models/") if model else None
+    if name and name not in registry.models():
+        find_model(root_here(), name, also=registry.models())
+    found = list_json(registry, name)
     if as_json:
         _print(found)
     elif found:
@@ -258,18 +267,23 @@ def pull(
 
 @registry_app.command()
 def push(
-    *, message: Annotated[str, typer.Option("--message", "-m", help="Of the commit.")] = "update"
+    *,
+    message: Annotated[str, typer.Option("--message", "-m", help="Of the commit.")] = "update",
+    restore: Annotated[
+        bool, typer.Option("--restore", help="If the branch was deleted: make it again from what is here.")
+    ] = False,
 ) -> None:
     """Push the registry to the branch "registry" of origin. The work tree and the index are not touched.
 
-    Exit codes: 0 done, 1 git cannot push, 2 a file is too large, 3 others have pushed since: pull and repeat.
+    Exit codes: 0 done, 1 git cannot push or the branch was deleted, 2 a file is too large, 3 others have
+    pushed since: pull and repeat.
     """
     from factory.registry.branch import RegistryBranch
     from modelkit.repo import root_here
 
     if _is_local():
         with _exit_codes():
-            print(RegistryBranch(root_here()).push(f"registry: {message}"))
+            print(RegistryBranch(root_here()).push(f"registry: {message}", restore=restore))
 
 
 @registry_app.command()
