@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeVar
 
-from modelkit.pipeline.nodes import ListNode, MapNode, Node, ScalarNode, read_yaml
+from modelkit.pipeline.nodes import ListNode, MapNode, Node, ScalarNode, parse_yaml, read_yaml
 from modelkit.problems import Position, Problem, UserError
 
 _T = TypeVar("_T")
@@ -20,12 +20,12 @@ _T = TypeVar("_T")
 class Document:
     """A YAML file, and the problems found in it so far."""
 
-    def __init__(self, file: Path) -> None:
-        """Read ``file``. Raises UserError if it is missing or is no YAML."""
-        if not file.is_file():
+    def __init__(self, file: Path, text: str | None = None) -> None:
+        """Read ``file``, or take ``text`` as its content. Raises UserError if it is missing or is no YAML."""
+        if text is None and not file.is_file():
             raise UserError(Problem(Position(file), "MF101", "This file is missing.", "See docs/factory.md."))
         self.file = file
-        node, problems = read_yaml(file)
+        node, problems = read_yaml(file) if text is None else parse_yaml(text, file)
         if problems:
             raise UserError(problems)
         self.node = node

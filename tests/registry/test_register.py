@@ -12,7 +12,17 @@ from typing import Any
 
 import pytest
 
-from tests.registry.repos import aliases, environment, factory, listed, make_run, register, write
+from tests.registry.repos import (
+    WAIVERS,
+    aliases,
+    environment,
+    factory,
+    listed,
+    make_checks,
+    make_run,
+    register,
+    write,
+)
 from tests.support import call, commit_all, git
 
 
@@ -153,7 +163,10 @@ REFUSED: dict[str, tuple[Change, str]] = {
         "not in the history of HEAD",
     ),
     "a commit of another branch": (_other_commit, "not in the history of HEAD"),
-    "another champion": (_verdict(champion={"version": "7"}), "judged against version 7; now it is none"),
+    "another champion": (
+        _verdict(champion={"version": "7"}, checks=make_checks(True)),
+        "judged against version 7; now it is none",
+    ),
 }  # fmt: skip
 
 
@@ -170,8 +183,15 @@ def test_refused(repo: Path, name: str) -> None:
 
 
 def test_a_waived_check_is_let_in(repo: Path) -> None:
-    waived = [{"id": "metrics.mae.regression", "result": "waived", "what": "4 worse than the champion."}]
-    run = make_run(repo, 1, verdict={"verdict": "worse", "checks": waived})
+    file = repo / "models" / "diabetes" / "waivers.yml"
+    file.write_text(WAIVERS + WAIVERS.replace("size", "metrics.mae.regression"), encoding="utf-8")
+    commit_all(repo, "Let it be worse for a while")
+    register(repo, 1)
+    factory(repo, "approve", "diabetes")
+    checks = make_checks(True)
+    next(its for its in checks if its["id"] == "metrics.mae.regression").update(result="waived", value=4)
+    metrics = {"mae": {"candidate": 45.5, "champion": 41.5, "verdict": "worse"}}
+    run = make_run(repo, 2, champion=1, verdict={"verdict": "worse", "checks": checks, "metrics": metrics})
     factory(repo, "register", "diabetes", "--run", run)
 
 

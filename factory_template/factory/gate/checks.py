@@ -64,6 +64,11 @@ def is_waivable(id_: str) -> bool:
     return _WAIVABLE.fullmatch(id_) is not None
 
 
+def exceeds(value: float, most: float) -> bool:
+    """More than a bound, and not by the last digit of a number's binary form: 0.3 - 0.2 is not above 0.1."""
+    return value > most + 1e-12 * max(abs(value), abs(most))
+
+
 def number(value: float) -> str:
     """A figure for people: four significant digits, and all of the whole number."""
     if abs(value) >= 1000:

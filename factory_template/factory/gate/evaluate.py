@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from factory.gate.bootstrap import Intervals, intervals
-from factory.gate.checks import Board, number
+from factory.gate.checks import Board, exceeds, number
 from factory.gate.holdout import Holdout, repeated, slice_of
 from factory.gate.metrics import Floats, Unmeasurable, measure
 from factory.gate.names import METRICS
@@ -173,15 +173,10 @@ def _word(name: str, mine: float, other: float | None, its: Intervals, threshold
     if other is None or its.difference is None:
         return "better"
     sign = METRICS[name].sign
-    if threshold.max_regression is not None and _exceeds(-sign * (mine - other), threshold.max_regression):
+    if threshold.max_regression is not None and exceeds(-sign * (mine - other), threshold.max_regression):
         return "worse"
     least = min(sign * its.difference[0], sign * its.difference[1])
     return "better" if least > 1e-12 * max(abs(mine), abs(other)) else "equal"
-
-
-def _exceeds(value: float, most: float) -> bool:
-    """More than a bound, and not by the last digit of a number's binary form: 0.3 - 0.2 is not above 0.1."""
-    return value > most + 1e-12 * max(abs(value), abs(most))
 
 
 def _check(board: Board, id_: str, title: str, found: Judged, threshold: Threshold, gates: Gates) -> None:
@@ -195,7 +190,7 @@ def _check(board: Board, id_: str, title: str, found: Judged, threshold: Thresho
     share = f"{gates.bootstrap.confidence * 100:g} %"
     if threshold.limit is not None:
         sign = METRICS[found.metric].sign
-        bad = _exceeds(-sign * found.candidate, -sign * threshold.limit)
+        bad = exceeds(-sign * found.candidate, -sign * threshold.limit)
         bound = "at least" if direction == "higher" else "at most"
         what = (
             f"{title} is {number(found.candidate)} ({share} interval {number(low)} to {number(high)}); "

@@ -78,9 +78,9 @@ class Gates:
         return any(METRICS[name].needs == "probability" for name in asked)
 
 
-def load_gates(file: Path) -> Gates:
-    """Read gates.yml. Raises UserError with every problem found in it."""
-    document = Document(file)
+def load_gates(file: Path, text: str | None = None) -> Gates:
+    """Read gates.yml, or ``text`` as its content. Raises UserError with every problem found in it."""
+    document = Document(file, text)
     return _Reader(document, document.top()).read()
 
 

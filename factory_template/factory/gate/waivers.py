@@ -43,11 +43,14 @@ class Waiver:
         }  # fmt: skip
 
 
-def load_waivers(file: Path) -> list[Waiver]:
-    """Read the file; no waivers without one. Raises UserError with every mistake in it."""
-    if not file.exists():
+def load_waivers(file: Path, text: str | None = None) -> list[Waiver]:
+    """Read the file, or ``text`` as its content; no waivers without one.
+
+    Raises UserError with every mistake in it.
+    """
+    if text is None and not file.exists():
         return []
-    document = Document(file)
+    document = Document(file, text)
     if not isinstance(document.node, ListNode):
         document.wrong(document.node, "MF104", "This file should hold a list.", "Begin with `- gate: …`.")
         document.done()

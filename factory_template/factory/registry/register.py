@@ -12,11 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from factory.candidate import Candidate, find_candidate
-from factory.gate.rules import differences, rules_at
+from factory.gate.rules import committed, differences, rules_at
+from factory.gate.schema import FILE as GATES
+from factory.gate.schema import load_gates
+from factory.gate.waivers import FILE as WAIVERS
+from factory.gate.waivers import load_waivers
 from factory.model import ModelFolder, Stage
 from factory.registry.base import CANDIDATE, CHAMPION, Refused, Registry, Version
+from factory.registry.consistency import contradictions
 from factory.registry.lineage import VERDICT, lineage_id, make_lineage
 from factory.registry.local import new_staged, registry_folder
+from modelkit.problems import UserError
 from modelkit.run.digests import digest_of
 from modelkit.run.folders import remove, write_json
 
@@ -120,8 +126,10 @@ def _judge(candidate: Candidate, stage: Stage) -> tuple[list[str], Mapping[str, 
     if not isinstance(verdict, dict) or verdict.get("schema") != 1:
         return [*reasons, f"{file} is no verdict that this factory knows. Gate it anew: `{command}`."], {}
     reasons += _wrong_verdict(candidate, stage, verdict, command)
-    reasons += _wrong_rules(candidate, verdict, command)
-    return reasons, verdict
+    rules = list(_wrong_rules(candidate, verdict, command))
+    if not reasons and not rules:
+        reasons = list(_contradictions(candidate, verdict))
+    return reasons + rules, verdict
 
 
 def _wrong_run(candidate: Candidate, stage: Stage) -> Iterator[str]:
@@ -175,6 +183,22 @@ def _wrong_rules(candidate: Candidate, verdict: Mapping[str, Any], command: str)
         yield f"The verdict of {candidate.run} does not say by which rules. Gate it anew: `{command}`."
         return
     yield from differences(verdict["rules"], rules_at(model.root, commit, model.name), commit)
+
+
+def _contradictions(candidate: Candidate, verdict: Mapping[str, Any]) -> Iterator[str]:
+    """A verdict that the committed rules cannot have led to."""
+    root, commit, folder = candidate.model.root, str(_commit(candidate)), candidate.model.path
+    read: dict[str, str | None] = {}
+    for name in (GATES, WAIVERS):
+        content = committed(root, commit, f"models/{candidate.model.name}/{name}")
+        read[name] = None if content is None else content.decode("utf-8-sig", errors="replace")
+    try:
+        gates = load_gates(folder / GATES, read[GATES] or "")
+        waivers = load_waivers(folder / WAIVERS, read[WAIVERS]) if read[WAIVERS] is not None else []
+    except UserError as error:
+        yield f"The rules of commit {commit[:7]} cannot be read: {error}"
+        return
+    yield from contradictions(gates, {waiver.gate for waiver in waivers}, verdict)
 
 
 def _stale(registry: Registry, candidate: Candidate, verdict: Mapping[str, Any]) -> Iterator[str]:
