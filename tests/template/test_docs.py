@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -37,3 +38,26 @@ def test_every_question_is_explained() -> None:
     }
     table = (REPO / "docs" / "reference" / "questions.md").read_text(encoding="utf-8")
     assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == asked
+
+
+GITHUB_PAGE = REPO / "prototype_template" / "docs" / "github.md"
+
+
+def test_every_variable_of_the_workflows_is_explained() -> None:
+    text = GITHUB_PAGE.read_text(encoding="utf-8")
+    workflows = [file for file in tracked_and_new(REPO) if file.parent.name == "workflows"]
+    used = {
+        name
+        for file in workflows
+        for name in re.findall(r"\bvars\.(\w+)", (REPO / file).read_text(encoding="utf-8"))
+    }
+    assert {"FACTORY_TARGET", "RETRAIN_MODELS"} <= used
+    assert used <= set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", text))
+
+
+@pytest.mark.parametrize("page", [GITHUB_PAGE, REPO / "docs" / "how-to" / "set-up-approval.md"], ids=str)
+def test_what_is_sent_to_github_is_json(page: Path) -> None:
+    found = re.findall(r"<<'END'\n(.*?)\nEND\n", page.read_text(encoding="utf-8"), re.DOTALL)
+    assert found
+    for body in found:
+        assert isinstance(json.loads(body), dict)
