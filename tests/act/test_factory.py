@@ -28,8 +28,8 @@ STEPS = Path("models/diabetes/steps")
 STATIC = ("lint", "types", "guard", "second-scan", "check", "selftest", "affected")
 NO_AZURE = [("model", LOGIN), ("candidate", LOGIN), ("approve", LOGIN)]
 PROD_STEPS = [
-    "Train on the prod data", "Inference tests (prod)", "Gates (prod)", "Report (prod)",
-    "Register the candidate",
+    "Train on the prod data", "Inference tests (prod)", "Gates (prod)",
+    "The gates of this model reject what is bad", "Report (prod)", "Register the candidate",
 ]  # fmt: skip
 
 
