@@ -372,3 +372,44 @@ def test_azure_has_no_branch(repo: Path) -> None:
     (repo / "factory.yml").write_text("registry: azureml\n", encoding="utf-8")
     for word in ("pull", "push"):
         assert "there is no branch" in factory(repo, "registry", word).stdout
+
+
+def test_what_is_published_was_merged(repo: Path, remote: Path) -> None:
+    commit_all(repo, "Not pushed")
+    run = make_run(repo, 1)
+    words = ("register", "diabetes", "--run", run, "--publish")
+    done = factory(repo, *words, check=False)
+    assert done.returncode == 1
+    assert "is not in the branch main of origin. Push it, or merge its pull request" in done.stderr
+    git(repo, "push", "--quiet", "origin", "HEAD:refs/heads/feature")
+    assert factory(repo, *words, check=False).returncode == 1
+    assert git(remote, "branch", "--list", "registry") == ""
+    git(repo, "push", "--quiet", "origin", "main")
+    factory(repo, *words)
+    assert git(remote, "branch", "--list", "registry")
+
+
+def test_a_commit_that_others_have_built_on(repo: Path, remote: Path) -> None:
+    """In CI: a shallow checkout of a merged commit, detached, whose branch has moved on since."""
+    commit_all(repo, "Merged")
+    git(repo, "push", "--quiet", "origin", "main")
+    shallow = clone(remote, "shallow", "--depth", "1")
+    git(shallow, "checkout", "--quiet", "--detach")
+    commit_all(repo, "Later")
+    git(repo, "push", "--quiet", "origin", "main")
+    factory(shallow, "register", "diabetes", "--run", make_run(shallow, 1), "--publish")
+    assert aliases(shallow) == {"candidate": 1}
+    commit_all(shallow, "A pull request")
+    done = factory(shallow, "register", "diabetes", "--run", make_run(shallow, 2), "--publish", check=False)
+    assert done.returncode == 1
+    assert "is not in the branch main of origin" in done.stderr
+
+
+def test_an_origin_without_a_branch(repo: Path, tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet", "--bare", "--initial-branch", "main", "empty.git")
+    git(repo, "remote", "add", "origin", str(tmp_path / "empty.git"))
+    run = make_run(repo, 1)
+    done = factory(repo, "register", "diabetes", "--run", run, "--publish", check=False)
+    assert done.returncode == 1
+    assert "origin has no default branch yet" in done.stderr
+    factory(repo, "register", "diabetes", "--run", run)

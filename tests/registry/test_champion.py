@@ -53,6 +53,36 @@ def test_approving_anew_after_a_rollback(three: Path) -> None:
     assert [(note["what"], note["previous"]) for note in story["history"]] == [("approve", 1), ("approve", 1)]
 
 
+def test_an_older_version_is_no_approval_but_a_rollback(three: Path) -> None:
+    _approve(three, "diabetes:2")
+    done = factory(three, "approve", "diabetes:1", check=False)
+    assert done.returncode == 1
+    told = (
+        "diabetes:1 is older than the champion diabetes:2: going back is `factory rollback diabetes --to 1`."
+    )
+    assert told in done.stderr
+    assert aliases(three)["champion"] == 2
+    assert "diabetes:2 is champion already" in _approve(three, "diabetes:2")
+    factory(three, "rollback", "diabetes", "--to", "1")
+    assert aliases(three)["champion"] == 1
+    _approve(three, "diabetes:3")
+    assert aliases(three)["champion"] == 3
+
+
+def test_the_first_champion_is_required_from_then_on(three: Path) -> None:
+    advice = "next: write `champion: required` in models/diabetes/gates.yml"
+    assert advice in _approve(three, "diabetes:1")
+    assert advice not in _approve(three, "diabetes:1")
+    assert advice not in _approve(three, "diabetes:2")
+
+
+def test_no_advice_where_it_is_required_already(three: Path) -> None:
+    file = three / "models" / "diabetes" / "gates.yml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("champion: optional", "champion: required"), encoding="utf-8")
+    assert "champion: required" not in _approve(three, "diabetes:1")
+
+
 def test_an_alias_moved_by_other_means_is_no_trap(three: Path) -> None:
     from factory.registry.local import LocalRegistry
 

@@ -167,7 +167,7 @@ def test_approve_killed_at_any_moment(three: Path) -> None:
 def test_publish_killed(repo: Path, tmp_path: Path) -> None:
     """In the registry here, in the branch and between: a rerun finishes, and says the same to others."""
     remote = tmp_path / "origin.git"
-    git(tmp_path, "init", "--quiet", "--bare", str(remote))
+    git(tmp_path, "init", "--quiet", "--bare", "--initial-branch", "main", str(remote))
     git(repo, "remote", "add", "origin", str(remote))
     git(repo, "push", "--quiet", "origin", "main")
     usual = duration(repo, *registration(repo, 1), "--publish")

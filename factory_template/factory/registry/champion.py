@@ -32,11 +32,17 @@ class Change:
 
 
 def approve(registry: Registry, version: Version, by: str) -> Change:
-    """Make a version champion. Raises Refused if its verdict is red, or its model not what was judged."""
+    """Make a version champion.
+
+    Raises Refused if its verdict is red, its model not what was judged, or it is older than the champion.
+    """
     before = registry.by_alias(version.model, CHAMPION)
     if before and before.number == version.number:
         return Change(before, before, new=False)
     reasons = _against(registry, version)
+    if before and version.number < before.number:
+        back = f"going back is `factory rollback {version.model} --to {version.number}`"
+        reasons.append(f"{version.name} is older than the champion {before.name}: {back}.")
     if reasons:
         raise Refused(f"{version.name} is not approved:", reasons)
     _crown(registry, version, before, {"what": "approve", "by": by})

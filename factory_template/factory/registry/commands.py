@@ -60,7 +60,8 @@ def register(
     factory register diabetes --run 20261124-101500-000000 --dev-run 20261124-101000-000000
     factory register diabetes --run … --dev-run … --publish
 
-    The same run is registered once, however often this is called.
+    The same run is registered once, however often this is called. With --publish its commit must be in the
+    default branch of origin.
     Exit codes: 0 registered, 1 refused, 2 a mistake on the command line, 3 others keep pushing (--publish).
     """
     from factory.model import find_model
@@ -71,7 +72,7 @@ def register(
     folder = find_model(root_here(), model)
     version, new = _change(
         publish,
-        lambda registry: do(registry, folder, run, dev_run, by),
+        lambda registry: do(registry, folder, run, dev_run, by, merged=publish),
         lambda done: f"register {done[0].name} (run {run})",
     )
     tell_workflow(version=str(version.number))
@@ -108,6 +109,8 @@ def approve(
         lambda done: f"approve {done.version.name} (by {name})",
     )
     _tell(change, f"approved by {name}")
+    if change.new and change.before is None:
+        _advise_required(root_here(), change.version.model)
 
 
 def rollback(
@@ -394,6 +397,20 @@ def _tell(change: Change, how: str) -> None:
     print(f"{name} is champion now, {how}{before}")
     if change.before:
         print(f"to undo: factory rollback {change.version.model} --to {change.before.number}")
+
+
+def _advise_required(root: Path, model: str) -> None:
+    """After the first champion: without one, no candidate should be let in any more."""
+    from factory.gate.schema import FILE, load_gates
+    from modelkit.problems import UserError
+
+    file = root / "models" / model / FILE
+    try:
+        optional = not load_gates(file).champion_required
+    except UserError:  # the gate tells what is wrong with it
+        return
+    if optional:
+        print(f"next: write `champion: required` in models/{model}/{FILE}, so that none is judged without it")
 
 
 def _print(content: object) -> None:

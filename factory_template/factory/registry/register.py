@@ -22,6 +22,7 @@ from factory.registry.base import CANDIDATE, CHAMPION, Refused, Registry, Versio
 from factory.registry.consistency import contradictions
 from factory.registry.lineage import VERDICT, lineage_id, make_lineage
 from factory.registry.local import new_staged, registry_folder
+from factory.registry.merged import not_merged
 from modelkit.problems import UserError
 from modelkit.run.digests import digest_of
 from modelkit.run.folders import remove, write_json
@@ -30,9 +31,17 @@ _ALSO = ("inference.json", "report.html", "report.md")
 
 
 def register(
-    registry: Registry, model: ModelFolder, run: str, dev_run: str | None, by: str | None = None
+    registry: Registry,
+    model: ModelFolder,
+    run: str,
+    dev_run: str | None,
+    by: str | None = None,
+    *,
+    merged: bool = False,
 ) -> tuple[Version, bool]:
     """Register a candidate, once; the version, and whether it is new.
+
+    With ``merged`` its commit must be in the default branch of origin.
 
     Raises Refused with every reason, and UserError for a run that is none.
     """
@@ -45,6 +54,9 @@ def register(
         reasons += dev_reasons
         if _commit(dev) != _commit(prod):
             reasons.append(f"{dev.run} is of commit {_commit(dev)}, {prod.run} of {_commit(prod)}.")
+    commit = _commit(prod)
+    if merged and commit and (reason := not_merged(model.root, commit)):
+        reasons.append(reason)
     if reasons:
         raise Refused(f"{model.name} {run} is not registered:", reasons)
     known = _registered(registry, prod)
