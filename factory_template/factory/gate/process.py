@@ -1,15 +1,21 @@
-"""The gate's side of a model in a process of its own (see worker.py)."""
+"""The gate's side of a model in a process of its own (see worker.py).
+
+A model is code that its author wants to pass. It gets a copy of itself in a temporary folder, beside a copy
+of the worker, and no more of the environment than Python needs: neither tokens, nor a path by which it would
+find the repo and the holdout's answers by chance. That is no sandbox: who searches the whole disk finds them.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -18,9 +24,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from modelkit.problems import UserError
+
 TIMEOUT = 900.0
 """Seconds that a model may take for its whole holdout. Nobody waits longer for an answer."""
 _WORKER = Path(__file__).with_name("worker.py")
+_NAMES = frozenset({
+    "PATH", "HOME", "USERPROFILE", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT",
+    "APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE",
+    "TEMP", "TMP", "TMPDIR", "LANG", "LANGUAGE", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH",
+    "PYTHONPATH", "PYTHONHOME", "PYTHONUTF8", "PYTHONIOENCODING", "PYTHONHASHSEED",
+    "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "CUDA_VISIBLE_DEVICES",
+    "MLFLOW_DISABLE_TELEMETRY", "DO_NOT_TRACK",
+})  # fmt: skip
+_BEGINNINGS = ("LC_", "OMP_", "OPENBLAS_", "MKL_", "KMP_", "NUMEXPR_", "VECLIB_", "BLIS_")
 
 
 class ModelBroken(Exception):
@@ -39,21 +56,28 @@ class ModelProcess:
     ) -> None:
         """Start it. ``order`` names the columns of an ONNX file that does not name them itself."""
         self._temporary = tempfile.TemporaryDirectory(prefix="factory-gate-", ignore_cleanup_errors=True)
-        self._folder = Path(self._temporary.name)
+        self._folder = Path(self._temporary.name).resolve()
         self.timeout = timeout
         """Seconds that it may take for an answer."""
         self._columns: list[list[Any]] | None = None
         self._ready = False
         (self._folder / "work").mkdir()
+        try:
+            copy = _copied(path, self._folder)
+        except OSError as error:
+            self._temporary.cleanup()
+            raise UserError(f"{path} cannot be copied: {error}.", "Train it anew, or make room.") from None
         # Nothing that a model does while it is loaded or asked may reach the repo's own tracking store.
         environment = {
-            **os.environ,
+            **_allowed(os.environ),
             "MLFLOW_TRACKING_URI": (self._folder / "mlruns").as_uri(),
             "PYTHONWARNINGS": "ignore",
         }
+        worker = self._folder / _WORKER.name
+        shutil.copyfile(_WORKER, worker)
         self._said = (self._folder / "stderr.txt").open("wb")
         self._process = subprocess.Popen(
-            [sys.executable, "-P", str(_WORKER), kind, str(path.absolute()), json.dumps(list(order))],
+            [sys.executable, "-P", str(worker), kind, str(copy), json.dumps(list(order))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._said,
@@ -140,3 +164,30 @@ class ModelProcess:
         said = Path(self._said.name).read_text(encoding="utf-8", errors="replace").strip().splitlines()
         last = f": {said[-1][:300]}" if said else ""
         return f"its process ended with code {code}{last}"
+
+
+def _allowed(environment: Mapping[str, str]) -> dict[str, str]:
+    """What Python, the libraries for numbers and MLflow need; no token is among it."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if name.upper() in _NAMES or name.upper().startswith(_BEGINNINGS)
+    }
+
+
+def _copied(path: Path, folder: Path) -> Path:
+    """The model (a folder or a file) in a folder of its own, by hard links where the file system can."""
+    copy = folder / "model" / path.name
+    copy.parent.mkdir()
+    if path.is_dir():
+        shutil.copytree(path, copy, copy_function=_link)
+    else:
+        _link(path, copy)
+    return copy
+
+
+def _link(source: str | Path, target: str | Path) -> None:
+    try:
+        os.link(Path(source).resolve(), target)
+    except OSError:  # another disk, or a file system without links
+        shutil.copyfile(source, target)

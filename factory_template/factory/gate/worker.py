@@ -3,7 +3,8 @@
 A model is code from somewhere: it may print, end the process, hang, or bring modules whose names the other
 model uses as well. None of that reaches the gate.
 
-Started as ``python -P worker.py mlflow|onnx MODEL``; the working folder is an empty one. Answers: first
+Started as ``python -P worker.py mlflow|onnx MODEL ORDER``, with copies of this file and the model in a
+temporary folder; the working folder is an empty one. Answers: first
 ``{"columns": [[name, type], …] | null}``, then one for each request; ``{"error": "…"}`` if it went wrong.
 """
 
