@@ -57,6 +57,9 @@ def report(repo: Repo, registered: Path) -> Report:
         now(mine)
         before(theirs)
         lineage = json.loads(file.read_text(encoding="utf-8"))
+        for key in ("schema", "model", "run", "stage", "checks"):  # what the lineage leaves out
+            del theirs[key]
+        lineage["holdout"] = theirs.pop("holdout")
         write_json(file, {**lineage, "verdict": {}, twin: theirs})
         repo.judge(mine, regression_rows(), inference(model_digest(repo.path)))
         repo.good("report diabetes")

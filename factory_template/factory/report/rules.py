@@ -72,7 +72,9 @@ def _judged(candidate: Candidate, number: int) -> object:
     from factory.registry.base import open_registry
 
     lineage = open_registry(candidate.model.root).version(candidate.model.name, number).lineage
-    return lineage.get("dev_verdict" if candidate.stage == "dev" else "verdict")
+    verdict = lineage.get("dev_verdict" if candidate.stage == "dev" else "verdict")
+    # The lineage keeps the holdout once for both.
+    return {"holdout": lineage.get("holdout"), **verdict} if isinstance(verdict, Mapping) else None
 
 
 def _changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[RuleChange]:
@@ -127,7 +129,8 @@ def _gates(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[RuleCh
     for name in ("decide_by", "target", "task"):
         if before.get(name) != now.get(name):
             yield RuleChange("changed", GATES, f"{name} was {before.get(name)} and is {now.get(name)}.")
-    held = [record(verdict.get("holdout")).get("dataset") for verdict in (before, now)]
+    held = [str(record(verdict.get("holdout")).get("dataset")) for verdict in (before, now)]
+    held = [name.removeprefix("azureml:") for name in held]
     if held[0] != held[1]:
         yield RuleChange("changed", GATES, f"holdout was {held[0]} and is {held[1]}.")
     tested = [record(verdict.get("inference")) for verdict in (before, now)]
