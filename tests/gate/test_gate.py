@@ -28,8 +28,8 @@ def test_first_candidate(first: Factory) -> None:
     assert verdict["champion"] is None
     assert "No champion yet: judged by its limits alone" in verdict["headline"]
     assert first.results(verdict).keys() == {
-        "candidate", "data.training", "data.holdout", "data.overlap", "predictions", "champion", "metrics.mae.limit",
-        "metrics.r2.limit", "slices.group=a.mae.limit", "slices.group=b.mae.limit", "waivers",
+        "candidate", "data.training", "data.holdout", "data.overlap", "predictions", "champion",
+        "metrics.mae.limit", "metrics.r2.limit", "slices.group=a.mae.limit", "slices.group=b.mae.limit", "waivers",
     }  # fmt: skip
     assert verdict["candidate"]["data"]["raw"]["dataset"] == "toys_train:2"
     assert verdict["candidate"]["digest"].startswith("sha256:")
@@ -50,6 +50,19 @@ def test_equal(later: Factory) -> None:
     assert verdict["champion"]["version"] == "1"
     assert verdict["metrics"]["mae"]["interval"] == [0.0, 0.0]
     assert "as good as the champion (version 1)" in verdict["headline"]
+
+
+def test_a_little_worse(later: Factory) -> None:
+    """Surely worse, by less than max_regression: equal, but nobody says "as good as"."""
+    later.plant("return 3 * x1 + 2")
+    later.gates(**{"max_regression: 0.1": "max_regression: 2", "r2: {limit: 0.5}": "r2: {limit: 0.1}"})
+    verdict = later.green()
+    mae = verdict["metrics"]["mae"]
+    assert mae["interval"][0] > 0
+    assert (verdict["verdict"], mae["verdict"]) == ("equal", "equal")
+    told = "The candidate is a little worse than the champion, within what gates.yml allows (version 1): mae "
+    assert verdict["headline"].startswith(told)
+    assert "as good as" not in verdict["headline"]
 
 
 def test_better(later: Factory) -> None:

@@ -85,6 +85,25 @@ def test_packages_as_far_as_they_are_known(
     assert json.loads(factory(repo, "why", "diabetes:1", "--json").stdout)["lineage"]["packages"] == told
 
 
+def test_the_first_is_no_better_than_another(repo: Path) -> None:
+    mae = {"candidate": 45.5, "candidate_interval": [40.1, 51.0], "verdict": "better"}
+    verdict = {"verdict": "better", "metrics": {"mae": mae}}
+    run = make_run(repo, 1, verdict=verdict)
+    factory(repo, "register", "diabetes", "--run", run)
+    assert "first" in factory(repo, "list").stdout.splitlines()[-1]
+    told = factory(repo, "why", "diabetes:1").stdout
+    assert "\n  first        no champion to compare with" in told
+    assert "better" not in told
+    story = json.loads(factory(repo, "why", "diabetes:1", "--json").stdout)
+    assert story["lineage"]["verdict"]["verdict"] == "better"  # as in verdict.json
+    factory(repo, "approve", "diabetes")
+    metrics = {"mae": {**mae, "champion": 46.0, "difference": -0.5, "interval": [-0.9, -0.1]}}
+    run = make_run(repo, 2, champion=1, verdict={**verdict, "metrics": metrics})
+    factory(repo, "register", "diabetes", "--run", run)
+    assert "better" in factory(repo, "list").stdout.splitlines()[-1]
+    assert "\n  better       against version 1" in factory(repo, "why", "diabetes:2").stdout
+
+
 def test_who_used_finds_what_a_dataset_has_a_part_in(repo: Path) -> None:
     register(repo, 1)
     register(repo, 2, twin=False)

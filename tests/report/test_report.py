@@ -160,8 +160,13 @@ def test_the_forest_plot_is_drawn_to_scale(better: Repo) -> None:
 def test_without_a_champion(repo: Repo) -> None:
     digest = model_digest(repo.path)
     repo.judge(verdict_of(digest, champion=False), regression_rows(champion=False), inference(digest))
-    repo.good("report diabetes")
+    said = repo.good("report diabetes")
     text = Page(repo.page).text
+    assert "20261124-101500-123456: first. No champion yet" in said
+    assert "diabetes: first" in repo.markdown
+    assert ">first<" in repo.page
+    assert ">better<" not in repo.page
+    assert "| better" not in repo.markdown
     assert "no champion yet" in text
     assert "Difference" not in text
     assert 'class="edge"' in repo.page  # the limit

@@ -41,6 +41,14 @@ class Judged:
             return None
         return self.candidate - self.champion
 
+    @property
+    def is_surely_worse(self) -> bool:
+        """Whether the interval of the difference lies wholly on the bad side, though no more than allowed."""
+        if self.interval is None or self.verdict != "equal":
+            return False
+        sign = METRICS[self.metric].sign
+        return max(sign * self.interval[0], sign * self.interval[1]) < 0
+
     def as_json(self) -> dict[str, Any]:
         """As it stands in the verdict."""
         return {

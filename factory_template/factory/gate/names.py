@@ -38,6 +38,11 @@ METRICS: dict[str, Metric] = {
 }
 
 
+def shown(word: object, champion: object) -> str:
+    """A verdict's word for people: there is nothing that a first candidate could be better than."""
+    return "first" if word == "better" and not champion else str(word)
+
+
 def of_task(task: Task) -> tuple[str, ...]:
     """The names of a task's metrics."""
     return tuple(name for name, metric in METRICS.items() if metric.task == task)

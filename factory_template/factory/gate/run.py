@@ -305,15 +305,18 @@ def _headline(word: str, board: Board, deciding: Judged | None, champion: Champi
     )
     if champion is None or deciding.champion is None:
         return f"No champion yet: judged by its limits alone, {name} is {mine}.{rest}"
+    figures = f"{name} {mine}, before {number(deciding.champion)}"
+    if deciding.is_surely_worse and word == "equal":
+        return (
+            "The candidate is a little worse than the champion, within what gates.yml allows "
+            f"(version {champion.version}): {figures}.{rest}"
+        )
     words: dict[str, Callable[[], str]] = {
         "better": lambda: "better than",
         "equal": lambda: "as good as",
         "worse": lambda: "worse than",
     }
-    return (
-        f"The candidate is {words[word]()} the champion (version {champion.version}): {name} {mine}, "
-        f"before {number(deciding.champion)}.{rest}"
-    )
+    return f"The candidate is {words[word]()} the champion (version {champion.version}): {figures}.{rest}"
 
 
 def verdict_file(candidate: Candidate) -> Path:

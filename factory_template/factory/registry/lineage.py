@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from factory.gate.names import shown
 from modelkit.problems import UserError
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def tags_of(lineage: Mapping[str, Any]) -> dict[str, str]:
         "datasets": " ".join(f"{use['stage']}:{use['input']}={use['dataset']}" for use in datasets),
         "holdout": (lineage.get("holdout") or {}).get("dataset"),
         "prototype": "@".join(str(provenance[key]) for key in ("repo", "tag") if provenance.get(key)),
-        "verdict": verdict.get("verdict"),
+        "verdict": shown(verdict.get("verdict"), verdict.get("champion")),
         "passed": str(bool(verdict.get("passed"))).lower(),
         "registered": lineage.get("registered"),
         "by": lineage.get("by"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from factory.gate.names import shown
 from factory.registry.base import Registry, Version
 from factory.registry.champion import history
 from factory.registry.lineage import uses
@@ -172,14 +173,13 @@ def _tree(its: Mapping[str, Any], space: str, made: str = "") -> Iterator[str]:
 def _verdict(verdict: Mapping[str, Any]) -> Iterator[str]:
     champion = verdict.get("champion") or {}
     told = f"against version {champion['version']}" if champion else "no champion to compare with"
-    yield _row(str(verdict.get("verdict")), f"{told}, judged {verdict.get('made')}")
+    yield _row(shown(verdict.get("verdict"), champion), f"{told}, judged {verdict.get('made')}")
     for name, its in (verdict.get("metrics") or {}).items():
         star = "*" if name == verdict.get("decide_by") else ""
-        yield _row(name + star, _figures(its))
+        yield _row(name + star, _figures(its, champion))
     for its in verdict.get("slices") or []:
-        yield _row(
-            "slice", f"{its['column']}={its['value']} {its['metric']}: {_figures(its)}, {its['rows']} rows"
-        )
+        told = f"{_figures(its, champion)}, {its['rows']} rows"
+        yield _row("slice", f"{its['column']}={its['value']} {its['metric']}: {told}")
     if latency := verdict.get("latency"):
         p95, budget = _number(latency.get("p95_ms")), latency.get("budget_ms")
         yield _row("latency", f"p95 {p95} ms{f', budget {_number(budget)} ms' if budget else ''}")
@@ -199,14 +199,14 @@ def _verdict(verdict: Mapping[str, Any]) -> Iterator[str]:
         yield _row("", f"{check.get('id')} {check.get('result')}: {check.get('what')}")
 
 
-def _figures(its: Mapping[str, Any]) -> str:
+def _figures(its: Mapping[str, Any], champion: object) -> str:
     text = f"{_number(its.get('candidate'))}{_interval(its.get('candidate_interval'))}"
     if its.get("champion") is not None:
         text += f", champion {_number(its['champion'])}"
         text += f", difference {_number(its.get('difference'))}{_interval(its.get('interval'))}"
     if its.get("limit") is not None:
         text += f", limit {_number(its['limit'])}"
-    return text + (f": {its['verdict']}" if its.get("verdict") else "")
+    return text + (f": {shown(its['verdict'], champion)}" if its.get("verdict") else "")
 
 
 def _dev_twin(of: Mapping[str, Any]) -> Iterator[str]:

@@ -45,5 +45,5 @@ def report(
     made = make_report(candidate, output)
     if summary:
         add_to_summary(made.markdown)
-    print(f"{made.facts.model} {candidate.run}: {made.facts.word}. {made.facts.verdict.get('headline', '')}")
+    print(f"{made.facts.model} {candidate.run}: {made.facts.shown}. {made.facts.verdict.get('headline', '')}")
     print(f"page      {made.page}\nMarkdown  {made.markdown_file}")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from factory.candidate import Candidate
+from factory.gate.names import shown
 from modelkit.dataset.store import find
 from modelkit.problems import UserError
 
@@ -65,6 +66,11 @@ class Facts:
     def word(self) -> str:
         """The verdict: better, equal, worse or broken."""
         return str(self.verdict["verdict"])
+
+    @property
+    def shown(self) -> str:
+        """The same for people: first, if there was no champion that it could be better than."""
+        return shown(self.word, self.champion)
 
     @property
     def passed(self) -> bool:

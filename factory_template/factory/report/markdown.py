@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from factory.gate.names import shown as in_words
 from factory.report.facts import Facts, record, records
 from factory.report.rules import title
 from factory.report.words import (
@@ -87,7 +88,7 @@ def _plain(value: object) -> str:
 
 
 def _head(facts: Facts) -> str:
-    title = f"## {_SIGNS[facts.word]} {text(facts.model)}: {facts.word}"
+    title = f"## {_SIGNS[facts.word]} {text(facts.model)}: {facts.shown}"
     about = f"Trained on {facts.candidate.stage} data, {text(versus(facts))}."
     return f"{title}\n\n**{text(lead(facts))}** {text(decision(facts))}\n\n{about}"
 
@@ -183,7 +184,7 @@ def _columns(facts: Facts, first: str) -> list[str]:
 
 def _figures(facts: Facts, figures: Mapping[str, Any], state: str) -> list[str]:
     limit = figure(figures.get("limit"))
-    word = str(figures.get("verdict") or state)
+    word = in_words(figures.get("verdict") or state, facts.champion)
     told = f"{word}, {state}" if state in ("failed", "broken", "waived") and state != word else word
     shown = text(f"{_RESULTS.get(state, '')} {told}".strip())
     if not facts.champion:

@@ -38,7 +38,7 @@ _LABELS = {"failed": "l2", "broken": "l2", "waived": "l1", "passed": "ok"}
 
 def page(facts: Facts) -> str:
     """The HTML."""
-    name = f"{facts.model}: {facts.word}"
+    name = f"{facts.model}: {facts.shown}"
     parts = (
         _head(facts),
         _rules(facts),
@@ -71,7 +71,7 @@ def _head(facts: Facts) -> str:
     return (
         f'<p class="eyebrow">Candidate {escape(facts.candidate.run)}, {stage}</p>\n'
         f"<h1>{escape(facts.model)} <span>{escape(versus(facts))}</span></h1>\n"
-        f'<div class="card verdict {facts.word}">{chip(label, facts.word)}'
+        f'<div class="card verdict {facts.word}">{chip(label, facts.shown)}'
         f'<p class="lead">{escape(lead(facts))}</p><p class="soft">{escape(decision(facts))}</p></div>\n'
         f'<div class="tiles">{"".join(_tiles(facts))}</div>'
     )
