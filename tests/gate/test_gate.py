@@ -29,7 +29,8 @@ def test_first_candidate(first: Factory) -> None:
     assert "No champion yet: judged by its limits alone" in verdict["headline"]
     assert first.results(verdict).keys() == {
         "candidate", "data.training", "data.holdout", "data.overlap", "predictions", "champion",
-        "metrics.mae.limit", "metrics.r2.limit", "slices.group=a.mae.limit", "slices.group=b.mae.limit", "waivers",
+        "metrics.mae.limit", "metrics.r2.limit",
+        "slices.group=a.mae.limit", "slices.group=b.mae.limit", "waivers",
     }  # fmt: skip
     assert verdict["candidate"]["data"]["raw"]["dataset"] == "toys_train:2"
     assert verdict["candidate"]["digest"].startswith("sha256:")

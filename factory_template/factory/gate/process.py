@@ -72,6 +72,7 @@ class ModelProcess:
             **_allowed(os.environ),
             "MLFLOW_TRACKING_URI": (self._folder / "mlruns").as_uri(),
             "PYTHONWARNINGS": "ignore",
+            "PYTHONUNBUFFERED": "1",  # what a model says before it ends its process is not lost
         }
         worker = self._folder / _WORKER.name
         shutil.copyfile(_WORKER, worker)
