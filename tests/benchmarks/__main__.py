@@ -5,7 +5,10 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("copy", "first_run", "guard", "check", "run", "dataset_core", "dataset_diff", "gate", "registry")
+NAMES = (
+    "copy", "first_run", "guard", "check", "run", "dataset_core", "dataset_diff", "affected", "gate", "registry",
+    "pr",
+)  # fmt: skip
 
 
 def main(names: list[str]) -> int:
