@@ -6,8 +6,8 @@ import importlib
 import sys
 
 NAMES = (
-    "copy", "first_run", "guard", "check", "run", "dataset_core", "dataset_diff", "affected", "gate", "registry",
-    "pr",
+    "copy", "first_run", "guard", "check", "run", "dataset_core", "dataset_diff", "affected",
+    "gate", "registry", "pr",
 )  # fmt: skip
 
 
