@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,25 +31,6 @@ class Stopped(KeyboardInterrupt):
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.number = number
-
-
-@contextmanager
-def signals() -> Iterator[None]:
-    """Turn the signals that ask a program to end into `Stopped`."""
-
-    def stop(number: int, _: object) -> None:
-        raise Stopped(number)
-
-    before: Mapping[int, Any] = {
-        getattr(signal, name): signal.signal(getattr(signal, name), stop)
-        for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
-        if hasattr(signal, name)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @dataclass

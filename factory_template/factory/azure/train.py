@@ -10,7 +10,7 @@ from typing import Any
 
 from factory.azure.compute import ensure_compute
 from factory.azure.environment import Environments
-from factory.azure.follow import DONE, SILENT, Follower, Stopped, signals, words
+from factory.azure.follow import DONE, SILENT, Follower, Stopped, words
 from factory.azure.job import load, place_outputs, portal, step_names, submit
 from factory.azure.record import Record, Step, state_of
 from factory.model import ModelFolder, Stage
@@ -26,6 +26,7 @@ from modelkit.pipeline.model import DataAsset
 from modelkit.run.folders import RunFolder
 from modelkit.run.launch import Options, checked
 from modelkit.run.plan import Plan, make_plan
+from modelkit.signals import raising
 
 _LINES_OF_A_LOG = 20
 
@@ -40,7 +41,7 @@ def train_on_azure(model: ModelFolder, stage: Stage, *, create_compute: bool = F
     plan = make_plan(checked(model.path / "pipeline.yml", Options(inputs=inputs)))
     settings = load_settings(model.root)
     training: _Training | None = None
-    with signals():
+    with raising(Stopped):
         try:
             assets = DataAssets(model.root)
             data = _registered(assets, model, plan)

@@ -8,8 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from modelkit.run.processes import ProcessKeeper
 from modelkit.run.snapshot import Frozen, freeze
 from modelkit.run.state import Display, RunState, StepState
 from modelkit.run.tracking import Tracker, uses_mlflow
+from modelkit.signals import raising
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +178,7 @@ class _Launch:
             record=self._record,
             start_tracking=self._start_tracking,
         )
-        with _signals():
+        with raising(Interrupted):
             try:
                 self._record(False)
                 self._state.state = engine.run()
@@ -334,25 +335,6 @@ def _display(options: Options) -> Display:
     from modelkit.run.live import LiveDisplay
 
     return LiveDisplay()
-
-
-@contextmanager
-def _signals() -> Iterator[None]:
-    """Turn the signals that ask a process to end into an exception, while a run goes on."""
-
-    def stop(number: int, _: object) -> None:
-        raise Interrupted(number)
-
-    before: Mapping[int, Any] = {
-        getattr(signal, name): signal.signal(getattr(signal, name), stop)
-        for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
-        if hasattr(signal, name)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _relative(file: Path, root: Path) -> str:
