@@ -250,6 +250,10 @@ def unknown_gate(repo: Path) -> None:
     edit(repo / "models" / "diabetes" / "gates.yml", "^size:", "sizes:")
 
 
+def leak(repo: Path) -> None:
+    write(repo / "factory.yml", f"token: {made_up_token()}\n")
+
+
 def blind_gate(repo: Path) -> None:
     """Somebody "mends" the tool, so that every check passes."""
     blind = 'Check(id_, "passed" if result == "failed" else result,'
@@ -264,6 +268,8 @@ def blind_gate(repo: Path) -> None:
         (wrong_types, "types", "Types", [f"::error file={STEPS}/extra.py,line=2,title=mypy", "line=5"]),
         (no_gates, "check", "Model folders are complete", ["models/diabetes: MF401: gates.yml is missing"]),
         (unknown_gate, "check", "Model folders are complete", ["gates.yml", "Did you mean size?"]),
+        (leak, "guard", "Secrets, notebooks, large files, conflicts", ["factory.yml:1"]),
+        (leak, "second-scan", "Secrets, a second opinion", []),
         (blind_gate, "selftest", "The gates reject what is bad", []),
     ],
 )
