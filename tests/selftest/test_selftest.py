@@ -128,7 +128,7 @@ def test_the_report_of_a_real_verdict(tiny: Tiny) -> None:
         assert told in page, told
     assert page.count('class="chip ok">passed') >= 12
     markdown = (tiny.gate / "report.md").read_text(encoding="utf-8")
-    assert "## ✅ tiny: better" in markdown
+    assert "## ✅ tiny: first" in markdown
     # A red one, for each kind of reason.
     text = tiny.gates.read_text(encoding="utf-8")
     tiny.gates.write_text(
