@@ -28,6 +28,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
 
 
+@pytest.fixture(autouse=True)
+def without_leftovers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The registry tells MLflow in its own process to be quiet; in the tests that process lives on."""
+    monkeypatch.delenv("MLFLOW_DISABLE_TELEMETRY", raising=False)
+
+
 @pytest.fixture(scope="session")
 def template_repo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clean clone of the template, with what is not committed yet as its last commit."""
