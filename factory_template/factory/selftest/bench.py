@@ -30,6 +30,7 @@ from modelkit.run.folders import write_json
 _CACHES = shutil.ignore_patterns("__pycache__", "*.pyc")
 _INFERENCE = "inference.json"
 _RESAMPLES = 100
+_READ_ONLY = UserError("The registry of the self-test is only read.", "Use the one of the repo.")
 
 
 class OneChampion:
@@ -64,21 +65,21 @@ class OneChampion:
         """Its model."""
         return self._path
 
-    def add(self, model: str, lineage: Mapping[str, Any], folder: Path) -> Version:
+    def add(self, model: str, lineage: Mapping[str, Any], folder: Path) -> Version:  # noqa: ARG002
         """Refused."""
-        raise NotImplementedError
+        raise _READ_ONLY
 
-    def set_alias(self, version: Version, alias: str, *, forward: bool = False) -> None:
+    def set_alias(self, version: Version, alias: str, *, forward: bool = False) -> None:  # noqa: ARG002
         """Refused."""
-        raise NotImplementedError
+        raise _READ_ONLY
 
-    def set_tags(self, version: Version, tags: Mapping[str, str]) -> None:
+    def set_tags(self, version: Version, tags: Mapping[str, str]) -> None:  # noqa: ARG002
         """Refused."""
-        raise NotImplementedError
+        raise _READ_ONLY
 
-    def remove(self, version: Version) -> None:
+    def remove(self, version: Version) -> None:  # noqa: ARG002
         """Refused."""
-        raise NotImplementedError
+        raise _READ_ONLY
 
 
 @dataclass(frozen=True, slots=True)
