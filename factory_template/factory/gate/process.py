@@ -18,17 +18,17 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from factory.gate.fork_server import FORKS, WORKER, Forked
 from modelkit.problems import UserError
 
 TIMEOUT = 900.0
 """Seconds that a model may take for its whole holdout. Nobody waits longer for an answer."""
-_WORKER = Path(__file__).with_name("worker.py")
 _NAMES = frozenset({
     "PATH", "HOME", "USERPROFILE", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT",
     "APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE",
@@ -74,15 +74,22 @@ class ModelProcess:
             "PYTHONWARNINGS": "ignore",
             "PYTHONUNBUFFERED": "1",  # what a model says before it ends its process is not lost
         }
-        worker = self._folder / _WORKER.name
-        shutil.copyfile(_WORKER, worker)
         self._said = (self._folder / "stderr.txt").open("wb")
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", str(worker), kind, str(copy), json.dumps(list(order))],
+        start = Forked if FORKS else self._anew
+        arguments = [kind, str(copy), json.dumps(list(order))]
+        self._process = start(arguments, self._folder / "work", environment, self._said)
+
+    def _anew(
+        self, arguments: list[str], folder: Path, environment: dict[str, str], errors: BinaryIO
+    ) -> subprocess.Popen[str]:
+        worker = self._folder / WORKER.name
+        shutil.copyfile(WORKER, worker)
+        return subprocess.Popen(
+            [sys.executable, "-P", str(worker), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self._said,
-            cwd=self._folder / "work",
+            stderr=errors,
+            cwd=folder,
             env=environment,
             text=True,
             encoding="utf-8",

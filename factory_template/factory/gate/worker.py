@@ -4,22 +4,27 @@ A model is code from somewhere: it may print, end the process, hang, or bring mo
 model uses as well. None of that reaches the gate.
 
 Started as ``python -P worker.py mlflow|onnx MODEL ORDER``, with copies of this file and the model in a
-temporary folder; the working folder is an empty one. Answers: first
+temporary folder; the working folder is an empty one. Or forked by ``python -P worker.py fork SOCKET``, which
+waits for requests to do so (see fork_server.py). Answers: first
 ``{"columns": [[name, type], …] | null}``, then one for each request; ``{"error": "…"}`` if it went wrong.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
+import signal
+import socket
 import sys
 import time
+import traceback
 import warnings
 from collections.abc import Callable
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 import pandas as pd
@@ -221,5 +226,63 @@ def main() -> None:
     serve(sys.argv[1], sys.argv[2], json.loads(sys.argv[3]), answer)
 
 
+def fork_for(connection: socket.socket) -> None:
+    """Fork a worker whenever that is asked for, until there is nobody to ask."""
+    with contextlib.suppress(ImportError):  # a worker that needs it says so
+        import mlflow.pyfunc  # noqa: F401
+    running: dict[int, int] = {}
+    ended: dict[int, int] = {}
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(connection, 1 << 18, 3)
+        if not message:
+            return
+        request = json.loads(message)
+        if "start" in request:
+            pid = os.fork()
+            if pid == 0:
+                connection.close()
+                _become(request, descriptors)
+            running[request["start"]] = pid
+            for descriptor in descriptors:
+                os.close(descriptor)
+        elif "kill" in request:
+            if request["kill"] in running:
+                os.kill(running[request["kill"]], signal.SIGKILL)
+        else:
+            number = request["code"]
+            if number in running:
+                pid, status = os.waitpid(running[number], os.WNOHANG)
+                if pid:
+                    del running[number]
+                    ended[number] = os.waitstatus_to_exitcode(status)
+            connection.send(json.dumps({"code": ended.get(number)}).encode())
+
+
+def _become(request: dict[str, Any], descriptors: list[int]) -> NoReturn:
+    """Be the worker that was asked for, and end as a process of its own would."""
+    code = 1
+    try:
+        for standard, descriptor in enumerate(descriptors):
+            os.dup2(descriptor, standard)
+            os.close(descriptor)
+        os.environ.clear()
+        os.environ.update(request["environment"])
+        os.chdir(request["folder"])
+        sys.argv[1:] = request["arguments"]
+        main()
+        code = 0
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        with contextlib.suppress(OSError):
+            sys.stderr.flush()
+        os._exit(code)
+
+
 if __name__ == "__main__":
-    main()
+    if sys.argv[1] == "fork":
+        fork_for(socket.socket(fileno=int(sys.argv[2])))
+    else:
+        main()
