@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from modelkit.run.mlflow_use import mlflow_use
 from modelkit.run.snapshot import freeze
-from modelkit.run.tracking import uses_mlflow
 from tests.run.project import Project
 
 ENVIRONMENT = "environment: azureml://registries/azureml/environments/sklearn-1.5/versions/1"
@@ -120,21 +120,50 @@ def test_a_store_that_does_not_work(project: Project) -> None:
     assert result.states == {"plain": "completed", "tracked": "completed"}
 
 
+MODELS_ONLY = """
+# mlflow.log_metric is only mentioned
+import logging
+import mlflow.sklearn
+from mlflow.models import ModelSignature, infer_signature
+from mlflow.types import Schema
+logging.getLogger("mlflow").setLevel(logging.ERROR)
+mlflow.sklearn.save_model(mlflow.pyfunc.load_model("m").unwrap(), "n", signature=infer_signature(1))
+"""
+
+
 @pytest.mark.parametrize(
-    ("command", "files", "uses"),
+    ("command", "files", "use"),
     [
-        ("python a.py", {"a.py": "import mlflow"}, True),
-        ("python a.py", {"a.py": "print(1)", "b.py": "import mlflow"}, False),
-        ("python a.py", {"a.py": "import b", "b.py": "from mlflow import log_metric"}, True),
-        ("python a.py", {"a.py": "from p.q import x", "p/q.py": "import mlflow.sklearn"}, True),
-        ("python -m a", {"a.py": "import mlflow"}, True),
-        ("mlflow run .", {}, True),
-        ("cat ${{inputs.mlflow_model}}", {"a.py": ""}, False),
-        ("bash go.sh", {"go.sh": "python x.py", "x.py": "import mlflow"}, False),
-        ("python a.py", {"a.py": "", "conda.yml": "mlflow"}, False),
+        ("python a.py", {"a.py": "import mlflow"}, "models"),
+        ("python a.py", {"a.py": "print(1)", "b.py": "import mlflow"}, "none"),
+        ("python a.py", {"a.py": "import b", "b.py": "from mlflow import log_metric"}, "tracking"),
+        (
+            "python a.py",
+            {"a.py": "from p.q import x", "p/q.py": "import mlflow\nmlflow.start_run()"},
+            "tracking",
+        ),
+        ("python -m a", {"a.py": "import mlflow\nmlflow.autolog()"}, "tracking"),
+        ("mlflow run .", {}, "tracking"),
+        ("cat ${{inputs.mlflow_model}}", {"a.py": ""}, "none"),
+        ("bash go.sh", {"go.sh": "python x.py", "x.py": "import mlflow"}, "none"),
+        ("bash go.sh", {"go.sh": "mlflow ui"}, "tracking"),
+        ("python a.py", {"a.py": "", "conda.yml": "mlflow"}, "none"),
+        ("python a.py", {"a.py": MODELS_ONLY}, "models"),
+        ("python a.py", {"a.py": MODELS_ONLY + "mlflow.sklearn.log_model(1, name='m')"}, "tracking"),
+        ("python a.py", {"a.py": MODELS_ONLY + "mlflow.sklearn.autolog()"}, "tracking"),
+        ("python a.py", {"a.py": MODELS_ONLY + "getattr(mlflow, 'log_' + x)(1)"}, "tracking"),
+        ("python a.py", {"a.py": MODELS_ONLY + "import mlflow.sklearn as m"}, "tracking"),
+        ("python a.py", {"a.py": MODELS_ONLY + "from mlflow import MlflowClient"}, "tracking"),
+        ("python a.py", {"a.py": MODELS_ONLY + "from mlflow.models import *"}, "tracking"),
+        ("python a.py", {"a.py": "import mlflow\nif"}, "tracking"),
+        (
+            "python a.py",
+            {"a.py": "import b\n" + MODELS_ONLY, "b.py": "import mlflow\nmlflow.log_metric"},
+            "tracking",
+        ),
     ],
 )
-def test_who_uses_mlflow(tmp_path: Path, command: str, files: dict[str, str], uses: bool) -> None:
+def test_who_uses_mlflow(tmp_path: Path, command: str, files: dict[str, str], use: str) -> None:
     from modelkit.problems import Position
 
     (tmp_path / "src").mkdir()
@@ -142,7 +171,26 @@ def test_who_uses_mlflow(tmp_path: Path, command: str, files: dict[str, str], us
         (tmp_path / "src" / name).parent.mkdir(exist_ok=True)
         (tmp_path / "src" / name).write_text(text)
     frozen = freeze(tmp_path / "src", (), Position(tmp_path), tmp_path / "frozen")
-    assert uses_mlflow(command, frozen) == uses
+    assert mlflow_use(command, frozen) == use
+
+
+@pytest.mark.slow
+def test_a_step_that_only_saves_a_model_does_not_wait(project: Project) -> None:
+    """It has no run's number while it runs; its run with its inputs is there all the same."""
+    save = """
+import os
+import mlflow.sklearn
+print(os.environ.get("MLFLOW_RUN_ID"), os.environ["MLFLOW_TRACKING_URI"])
+"""
+    project.model("m", {"pipeline.yml": PIPELINE, "src/track.py": save})
+    for state in ("completed", "reused"):
+        result = project.run("models/m")
+        assert result.exit == 0, result.out
+        assert result.states["tracked"] == state
+    assert result.record["steps"]["tracked"]["mlflow_run_id"] is not None
+    assert next(project.root.glob(".runs/m/*/logs/tracked.txt")).read_text().startswith("None sqlite:")
+    names = "select name, key, value from runs join params using (run_uuid) where key = 'other'"
+    assert query(project, names) == [("tracked", "other", "5")]
 
 
 def test_the_runner_never_imports_what_is_heavy(project: Project) -> None:

@@ -19,6 +19,7 @@ from modelkit.run.command import fill
 from modelkit.run.digests import digest_of
 from modelkit.run.environment import Site, step_environment
 from modelkit.run.folders import RunFolder, remove
+from modelkit.run.mlflow_use import Use
 from modelkit.run.plan import ARTIFACTS, Plan, PlannedStep, Target, Text
 from modelkit.run.processes import Process, ProcessKeeper
 from modelkit.run.reuse import Entry, Fingerprint, Kept, ReuseStore, states
@@ -55,7 +56,7 @@ class Engine:
         plan: Plan,
         codes: Mapping[str, Frozen],
         sites: Mapping[str, Site],
-        tracked: frozenset[str],
+        uses: Mapping[str, Use],
         folder: RunFolder,
         runs: Path,
         settings: Settings,
@@ -69,7 +70,7 @@ class Engine:
         self._plan = plan
         self._codes = codes
         self._sites = sites
-        self._tracked = tracked
+        self._uses = uses
         self._folder = folder
         self._settings = settings
         self._display = display
@@ -89,7 +90,7 @@ class Engine:
         self._tracking_lock = threading.Lock()
         self._tracking_started = False
         self._reused_before: list[str] = []
-        self._left = len(tracked)
+        self._left = sum(use != "none" for use in uses.values())
 
     def run(self) -> StateName:
         """Run all steps. Raises Interrupted after everything has been stopped."""
@@ -217,14 +218,16 @@ class Engine:
         paths += [f"outputs.{name}" for name in written]
         outputs = {name: path.as_posix() for name, path in written.items()}
         state.command = fill(step.component.command, given, outputs, frozenset(paths))
-        tracking = self._tracker.variables()
-        if step.name in self._tracked:
-            tracking = self._tracker.begin_step(step.name, {"modelkit.step": step.name})
-            state.tracked = self._tracker.step_run(step.name)
+        use = self._uses[step.name]
+        if use != "none":
+            self._tracker.begin_step(step.name, {"modelkit.step": step.name})
+        tracking = self._tracker.step_variables(step.name) if use == "tracking" else self._tracker.variables()
         variables = step_environment(
             self._sites[step.name], step.environment_variables, step.distribution, tracking
         )
         code = self._execute(step, state, work, variables)
+        if use != "none":
+            state.tracked = self._tracker.step_run(step.name)
         state.exit_code = code
         if step.name in self._timed_out:
             state.state, state.reason = "timed out", f"it ran longer than its limit of {step.timeout:g} s"
@@ -341,7 +344,7 @@ class Engine:
 
     def _end_tracking(self, step: PlannedStep, state: StepState) -> None:
         with self._tracking_lock:
-            self._left -= step.name in self._tracked
+            self._left -= self._uses[step.name] != "none"
             if not self._tracking_started:
                 self._reused_before += [step.name] if state.state == "reused" else []
                 return

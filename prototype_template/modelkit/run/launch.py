@@ -24,11 +24,12 @@ from modelkit.run.display import PlainDisplay, short
 from modelkit.run.engine import Engine, Interrupted, Settings
 from modelkit.run.environment import Site, own_site
 from modelkit.run.folders import RunFolder, prune, root_of, runs_of
+from modelkit.run.mlflow_use import mlflow_use
 from modelkit.run.plan import Plan, PlannedStep, Text, make_plan, no_such, parts_of, selected
 from modelkit.run.processes import ProcessKeeper
 from modelkit.run.snapshot import Frozen, freeze
 from modelkit.run.state import Display, RunState, StepState
-from modelkit.run.tracking import Tracker, uses_mlflow
+from modelkit.run.tracking import Tracker
 from modelkit.signals import raising
 
 
@@ -152,9 +153,7 @@ class _Launch:
 
             remove(self._folder.path)
             raise
-        tracked = frozenset(
-            n for n, s in self._plan.steps.items() if uses_mlflow(s.component.command, codes[n])
-        )
+        uses = {n: mlflow_use(s.component.command, codes[n]) for n, s in self._plan.steps.items()}
         always = frozenset(
             name for name in self._plan.steps for wanted in self._options.steps
             if name == wanted or name.startswith(wanted + ".")
@@ -167,7 +166,7 @@ class _Launch:
             plan=self._plan,
             codes=codes,
             sites=self._sites,
-            tracked=tracked,
+            uses=uses,
             folder=self._folder,
             runs=self._runs,
             settings=settings,

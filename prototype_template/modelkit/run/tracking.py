@@ -1,4 +1,4 @@
-"""The runner's side of MLflow: who needs it, and the talk with the recorder process. Never imports MLflow."""
+"""The runner's side of MLflow: the talk with the recorder process. Never imports MLflow."""
 
 from __future__ import annotations
 
@@ -18,37 +18,9 @@ from queue import SimpleQueue
 from typing import Any
 
 from modelkit.run.processes import ProcessKeeper
-from modelkit.run.snapshot import Frozen
 
-_MLFLOW = re.compile(rb"\bmlflow\b")
-_IMPORT = re.compile(rb"^[ \t]*(?:from|import)[ \t]+([\w.]+)", re.MULTILINE)
-_SCRIPTS = (".py", ".sh", ".ipynb")
 _PACKAGES = Path(__file__).resolve().parents[2]
 _START = "import sys; sys.path.append(sys.argv.pop(1)); from modelkit.run.recorder import main; main()"
-
-
-def uses_mlflow(command: str, frozen: Frozen) -> bool:
-    """Whether a step's command, its script or a module that this imports from its folder mentions MLflow.
-
-    The scripts are those whose name stands in the command; without any, every script of the folder counts.
-    """
-    if _MLFLOW.search(command.encode()):
-        return True
-    scripts = [name for name in frozen.files if name.endswith(_SCRIPTS)]
-    modules = {name.removesuffix(".py").split("/")[0]: name for name in scripts if name.endswith(".py")}
-    waiting = [name for name in scripts if name.rpartition("/")[2] in command] or list(scripts)
-    seen = set(waiting)
-    while waiting:
-        text = (frozen.folder / waiting.pop()).read_bytes()
-        if _MLFLOW.search(text):
-            return True
-        for imported in _IMPORT.findall(text):
-            top = imported.decode().split(".")[0]
-            if top in modules:
-                found = [name for name in scripts if name == f"{top}.py" or name.startswith(f"{top}/")]
-                waiting += [name for name in found if name not in seen]
-                seen.update(found)
-    return False
 
 
 class Tracker:
@@ -122,21 +94,22 @@ class Tracker:
         """What a step gets that does not seem to use MLflow: enough to track to the same place if it does."""
         return {"MLFLOW_TRACKING_URI": self.uri, "MLFLOW_EXPERIMENT_NAME": self.experiment}
 
-    def begin_step(self, step: str, tags: Mapping[str, str]) -> dict[str, str]:
-        """Start the run of a step that uses MLflow and wait for it: the variables by which it is found."""
-        if self._dead:
-            return self.variables()
+    def begin_step(self, step: str, tags: Mapping[str, str]) -> None:
+        """Ask for the run of a step that uses MLflow; `step_run` tells when it is there."""
         self._say(do="step", step=step, tags=dict(tags), started=_now())
-        with self._changed:
-            self._changed.wait_for(lambda: step in self._ids or self._dead)
-            run_id = self._ids.get(step)
+
+    def step_variables(self, step: str) -> dict[str, str]:
+        """Wait for the run of a step that has begun: the variables by which MLflow finds it."""
+        run_id = self.step_run(step)
         if run_id is None:
             return self.variables()
         return {**self.variables(), "MLFLOW_EXPERIMENT_ID": self._experiment_id, "MLFLOW_RUN_ID": run_id}
 
     def step_run(self, step: str) -> str | None:
-        """The MLflow run of a step, if it has one."""
-        return self._ids.get(step)
+        """Wait for the run of a step that has begun; None if the recorder does not work."""
+        with self._changed:
+            self._changed.wait_for(lambda: step in self._ids or self._dead)
+            return self._ids.get(step)
 
     def end_step(
         self, step: str, status: str, params: Mapping[str, str], started: float, tags: Mapping[str, str]
