@@ -36,7 +36,7 @@ class Replay:
         if len(frame) == self.rows:
             return self.answers
         self.calls += 1
-        if self.slow_ms and self.calls % 6 == 0:  # often enough for the 95th percentile
+        if self.slow_ms and self.calls % 8 == 0:  # often enough for the 95th percentile
             time.sleep(self.slow_ms / 1000)
         return self.answers[: len(frame)]
 
@@ -70,7 +70,7 @@ def _load_pyfunc(path):
 def save_replay(folder: Path, like: Path, answers: Floats, rows: int, slow_ms: float = 0.0) -> None:
     """Put a model into ``folder`` that answers the holdout's ``rows`` rows with ``answers`` ([n] or [n, k]).
 
-    It takes the columns that the model ``like`` takes. ``slow_ms`` is how long every sixth single row takes.
+    It takes the columns that the model ``like`` takes. ``slow_ms`` is how long every eighth single row takes.
     """
     import yaml
 

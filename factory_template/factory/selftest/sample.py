@@ -34,7 +34,7 @@ metrics:
   r2: {limit: 0.6, max_regression: 0.05}
 slices:
   - {column: group, metric: mae, limit: 2.0, max_regression: 0.5}
-latency: {p95_ms: 60}
+latency: {p95_ms: 120}
 size: {max_mb: 1}
 inference_tests: [python]
 onnx: {max_difference: 0.01}
