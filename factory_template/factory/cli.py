@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import os
-import sys
 from typing import Annotated
 
 import typer
 
-from modelkit.problems import UserError
+from modelkit.startup import start
 
 app = typer.Typer(
     name="factory",
@@ -44,15 +42,5 @@ for _area in ("check", "affected", "train", "gate", "report", "registry", "selft
 
 
 def main() -> None:
-    """Entry point of the console script: a user's mistake is told in plain words, without a traceback."""
-    try:
-        app()
-    except UserError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:
-        # The reader has left (`factory … | head`). Python would complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+    """Entry point of the console script."""
+    start(app)

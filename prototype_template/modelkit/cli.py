@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +9,7 @@ import typer
 
 from modelkit.dataset.commands import dataset_app
 from modelkit.problems import UserError
+from modelkit.startup import start
 
 app = typer.Typer(
     name="modelkit",
@@ -279,15 +278,5 @@ def test(
 
 
 def main() -> None:
-    """Entry point of the console script: a user's mistake is told in plain words, without a traceback."""
-    try:
-        app()
-    except UserError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:
-        # The reader has left (`modelkit … | head`). Python would complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+    """Entry point of the console script."""
+    start(app)

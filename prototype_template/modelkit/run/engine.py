@@ -28,6 +28,9 @@ from modelkit.run.state import GOOD, Display, RunState, StateName, StepState
 from modelkit.run.tracking import Tracker
 from modelkit.run.values import Values
 
+_TIDYING = 10.0
+"""Seconds that the threads of ended steps get for what is left to do when the run ends."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -45,6 +48,16 @@ class Interrupted(Exception):
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.number = number
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What is left to do for a completed step."""
+
+    work: Path
+    fingerprint: Fingerprint
+    entry: Entry | None
+    """How it can be reused, if it is deterministic."""
 
 
 class Engine:
@@ -105,13 +118,18 @@ class Engine:
         ready = [number[name] for name in names if not waiting[name]]
         heapify(ready)
         running = 0
+        threads: list[threading.Thread] = []
         stop = not self._plan.job.continue_on_step_failure
         try:
             while ready or running:
                 while ready and running < self._settings.jobs and not self._stopping:
                     name = names[heappop(ready)]
                     running += 1
-                    threading.Thread(target=self._thread, args=(self._plan.steps[name],), daemon=True).start()
+                    thread = threading.Thread(
+                        target=self._thread, args=(self._plan.steps[name],), daemon=True
+                    )
+                    thread.start()
+                    threads.append(thread)
                 if not running:
                     break
                 ended = self._next_event()
@@ -131,6 +149,9 @@ class Engine:
             self._end_of_interrupted(running)
             raise Interrupted(getattr(stopped, "number", signal.SIGINT)) from None
         finally:
+            deadline = time.monotonic() + _TIDYING
+            for thread in threads:
+                thread.join(max(0.0, deadline - time.monotonic()))
             self._skip_the_rest()
             with contextlib.suppress(OSError):
                 self._values.save()
@@ -182,8 +203,9 @@ class Engine:
 
     def _thread(self, step: PlannedStep) -> None:
         state = self._state.steps[step.name]
+        made: Made | None = None
         try:
-            self._work(step, state)
+            made = self._work(step, state)
         except UserError as error:
             state.state, state.reason = "failed", str(error)
         except OSError as error:
@@ -198,13 +220,25 @@ class Engine:
                 self._processes.pop(step.name, None)
                 self._deadlines.pop(step.name, None)
             self._events.put(step.name)
+        if made:
+            self._tidy(step, made)
 
-    def _work(self, step: PlannedStep, state: StepState) -> None:
+    def _tidy(self, step: PlannedStep, made: Made) -> None:
+        """What the next step need not wait for: clear the table, and enter the step for reuse."""
+        remove(made.work.with_name("unfinished"))
+        remove(made.work)
+        if made.entry:
+            try:
+                self._enter(step, made.fingerprint, made.entry)
+            except OSError as error:
+                self._display.note(f"warning: {step.name} cannot be kept for reuse: {error.strerror}")
+
+    def _work(self, step: PlannedStep, state: StepState) -> Made | None:
         state.started = time.time()
         state.state = "running"
         fingerprint = self._values.fingerprint(step, state)
         if self._reused(step, state, fingerprint):
-            return
+            return None
         self._begin_tracking()
         work = self._folder.path / "steps" / step.name / "work"
         unfinished = work.with_name("unfinished")
@@ -237,7 +271,8 @@ class Engine:
             full = "; the disk is full: No space left on device" if _is_full(self._folder.path) else ""
             state.state, state.reason = "failed", f"exit code {code}{full}"
         else:
-            self._publish(step, state, fingerprint, written, work)
+            return self._publish(step, state, fingerprint, written, work)
+        return None
 
     def _execute(self, step: PlannedStep, state: StepState, work: Path, variables: Mapping[str, str]) -> int:
         with self._lock:
@@ -262,8 +297,8 @@ class Engine:
         fingerprint: Fingerprint,
         written: Mapping[str, Path],
         work: Path,
-    ) -> None:
-        """Move what a step has written to its final places, and enter it for reuse."""
+    ) -> Made:
+        """Move what a step has written to its final places."""
         kept: dict[str, Kept] = {}
         found = dict(written)
         if ARTIFACTS not in found:
@@ -282,12 +317,13 @@ class Engine:
             _move(path, final)
             kept[name] = Kept(target.place, digest_of(final), states(final))
             state.outputs[name] = _about(target, kept[name].digest)
-        remove(work.with_name("unfinished"))
-        remove(work)
         state.state = "completed"
+        entry = None
         if step.deterministic:
             seconds = time.time() - (state.started or 0)
-            self._enter(step, fingerprint, Entry(self._folder.id, seconds, kept, state.tracked))
+            entry = Entry(self._folder.id, seconds, kept, state.tracked)
+            self._store.announce(fingerprint, entry)
+        return Made(work, fingerprint, entry)
 
     def _enter(self, step: PlannedStep, fingerprint: Fingerprint, entry: Entry) -> None:
         site = self._sites[step.name]

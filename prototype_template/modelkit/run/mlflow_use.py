@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from typing import Literal
 
@@ -51,6 +50,8 @@ def mlflow_use(command: str, frozen: Frozen) -> Use:
 
 def _only_models(text: bytes) -> bool:
     """Whether all that a script takes from MLflow is for files of models; no if that is not plain to see."""
+    import ast  # not needed by most runs
+
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError):

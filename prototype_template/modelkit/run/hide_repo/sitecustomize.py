@@ -5,7 +5,6 @@ fail on Azure ML. Then the sitecustomize runs that the environment itself may ha
 """
 
 import importlib.machinery
-import importlib.util
 import os
 import sys
 
@@ -15,4 +14,6 @@ _hidden = {_here, os.path.realpath(os.environ.get("MODELKIT_HIDDEN") or _here)}
 sys.path[:] = [path for path in sys.path if not path or os.path.realpath(path) not in _hidden]
 _spec = importlib.machinery.PathFinder.find_spec("sitecustomize")
 if _spec and _spec.loader:
+    import importlib.util  # slow to import, and seldom needed
+
     _spec.loader.exec_module(importlib.util.module_from_spec(_spec))
