@@ -7,10 +7,19 @@ import math
 import numpy as np
 import pytest
 
-from factory.gate.bootstrap import EXACT_ROWS, Intervals, intervals, method
+from factory.gate import bootstrap
+from factory.gate.bootstrap import (
+    EXACT_ROWS,
+    Intervals,
+    _multinomial,
+    _poisson,
+    _resampled,
+    intervals,
+    method,
+)
 from factory.gate.checks import Board
 from factory.gate.evaluate import Rows, judge_metrics
-from factory.gate.metrics import Area, Floats, Sums, Unmeasurable, measure, prepared
+from factory.gate.metrics import _BLOCK, MOST, Area, Floats, Sums, Unmeasurable, Weights, measure, prepared
 from factory.gate.names import METRICS, of_task
 from factory.gate.schema import Bootstrap
 
@@ -53,13 +62,93 @@ def test_metrics_from_counts_are_those_of_repeated_rows(name: str) -> None:
     counts = rng.poisson(1, (20, 60)).astype(np.uint8)
     part = prepared(name, truth, mine)
     if isinstance(part, Area):
-        found = part.of(counts)
+        found = part.of(np.pad(counts.T, ((0, 1), (0, 0))))
     else:
         assert isinstance(part, Sums)
         found = part.finish(counts.astype(float) @ part.columns, counts.sum(axis=1).astype(float))
     for row, value in zip(counts, found, strict=True):
         where = np.repeat(np.arange(60), row)
         assert value == pytest.approx(measure(name, truth[where], mine[where]), rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("rows", [2, 31, 1000])
+@pytest.mark.parametrize("digits", [16, 2, 1, 0], ids=lambda digits: f"{digits} digits")
+@pytest.mark.parametrize("kind", [np.uint8, np.int64])
+def test_the_area_is_that_of_scikit_learn(rows: int, digits: int, kind: type) -> None:
+    """Without ties, with some, and with hardly any other pairs; with the largest weights and none at all."""
+    from sklearn.metrics import roc_auc_score
+
+    rng = np.random.default_rng(rows)
+    truth, mine, _ = data("classification", rows, seed=3)
+    truth[:2] = 0.0, 1.0
+    mine = np.round(mine, digits)
+    most = MOST if kind is np.uint8 else 5_000
+    counts = [rng.integers(0, most, rows, endpoint=True), rng.poisson(1, rows).clip(max=MOST)]
+    counts += [np.full(rows, most), np.where(np.arange(rows) < 2, 1, 0), truth * most]
+    weights: Weights = np.pad(np.array(counts).T.astype(kind), ((0, 1), (0, 0)))
+    part = prepared("roc_auc", truth, mine)
+    assert isinstance(part, Area)
+    found = part.of(weights)
+    assert math.isnan(found[-1])  # no negative
+    for own, value in zip(weights.T[:-1, :-1], found[:-1], strict=True):
+        if own[truth == 1].any() and own[truth == 0].any():
+            assert value == pytest.approx(roc_auc_score(truth, mine, sample_weight=own), rel=1e-12, abs=1e-12)
+        else:
+            assert math.isnan(value)
+
+
+def test_weights_fit_into_their_bits() -> None:
+    assert np.iinfo(np.uint8).max >= MOST * _BLOCK
+    # The products of one block: at each place at most MOST times all that came before it.
+    assert np.iinfo(np.uint16).max >= MOST * MOST * _BLOCK * _BLOCK
+
+
+def test_poisson_counts() -> None:
+    """The share of each count is that of a Poisson variable, to 1/65,536 and chance."""
+    counts = _poisson(np.random.SFC64(1), 200_001, 21)
+    assert counts.shape == (200_002, 21)
+    assert not counts[-1].any()
+    drawn = counts[:-1].ravel()
+    shares = np.bincount(drawn, minlength=MOST + 1) / len(drawn)
+    for count, share in enumerate(shares):
+        expected = math.exp(-1) / math.factorial(count)
+        assert share == pytest.approx(expected, abs=1e-5 + 4 * math.sqrt(expected / len(drawn))), count
+    assert drawn.var() == pytest.approx(1, abs=3e-3)
+    # Neither rows nor resamples know of each other.
+    for first, second in ((counts[1:-1], counts[:-2]), (counts[:-1, 1:], counts[:-1, :-1])):
+        assert abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]) < 3e-3
+
+
+@pytest.mark.parametrize("rows", [EXACT_ROWS, EXACT_ROWS + 1])
+def test_every_resample_is_what_scikit_learn_says(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All metrics come from the same counts; here of the second chunk."""
+    from sklearn.metrics import f1_score, log_loss, roc_auc_score
+
+    monkeypatch.setattr(bootstrap, "_AT_ONCE", 32 * rows)
+    truth, mine, _ = data("classification", rows)
+    mine = np.round(mine, 3)
+    parts = [prepared(name, truth, mine) for name in ("roc_auc", "log_loss", "f1")]
+    found = _resampled(parts, rows, Bootstrap(resamples=50, seed=3), stream=4)
+    bits = np.random.SFC64(np.random.SeedSequence([3, 4, 1]))
+    counts = _multinomial(bits, rows, 18) if rows <= EXACT_ROWS else _poisson(bits, rows, 18)
+    for number, own in enumerate(counts[:-1].T):
+        expected = (
+            roc_auc_score(truth, mine, sample_weight=own),
+            log_loss(truth, mine, sample_weight=own),
+            f1_score(truth, mine > 0.5, sample_weight=own),
+        )
+        assert [values[32 + number] for values in found] == pytest.approx(expected, rel=1e-11)
+
+
+@pytest.mark.parametrize("rows", [300, 3 * EXACT_ROWS])
+def test_any_number_of_threads_finds_the_same(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    truth, mine, other = data("classification", rows)
+    monkeypatch.setattr(bootstrap, "_AT_ONCE", 32 * rows)  # many chunks
+    found = []
+    for cores in (1, 2, 5):
+        monkeypatch.setattr(bootstrap, "_cores", lambda cores=cores: cores)
+        found.append(intervals(truth, mine, other, list(CLASSIFICATION), Bootstrap(resamples=300)))
+    assert found[0] == found[1] == found[2]
 
 
 @pytest.mark.slow

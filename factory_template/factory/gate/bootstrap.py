@@ -23,20 +23,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from factory.gate.metrics import Area, Floats, Sums, Unmeasurable, prepared
+from factory.gate.metrics import MOST, Area, Floats, Sums, Unmeasurable, Weights, prepared
 from factory.gate.schema import Bootstrap
 
 EXACT_ROWS = 5_000
-_AT_ONCE = 2_000_000
-"""Counts held at once by each thread, one byte each."""
-_TILE = 4_096
-"""Rows whose counts are numbers with 8 bytes at once: they stay in the processor's cache."""
+_AT_ONCE = 1_600_000
+"""Counts held at once by each thread, of one byte each above `EXACT_ROWS`. Another number draws others."""
+_TILE = 131_072
+"""Counts drawn at once: they and their random bits stay in the processor's cache."""
 _UNDEFINED = 0.01
 """The share of resamples in which a metric may be undefined (one class only) and still have an interval."""
-_LEVELS = np.array(
-    [round(65_536 * sum(math.exp(-1) / math.factorial(k) for k in range(count + 1))) for count in range(8)],
-    dtype=np.uint16,
+_LEVELS = (
+    np.cumsum([65_536 * math.exp(-1) / math.factorial(k) for k in range(MOST)]).round().astype(np.uint16)
 )
+"""A count is the number of levels that 16 random bits reach."""
 
 Interval = tuple[float, float]
 
@@ -105,35 +105,45 @@ def _interval(values: Floats, confidence: float) -> Interval:
 def _resampled(parts: Sequence[Sums | Area], rows: int, settings: Bootstrap, stream: int) -> list[Floats]:
     """The value of each part in every resample: one array [resamples] for each part.
 
-    The same for any number of threads: each chunk of resamples has a random stream of its own.
+    The same for any number of threads: each chunk of resamples has a random stream of its own. Counts are
+    [row, resample]: what is done with a row is done with all resamples of a chunk at once.
     """
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    sums = [part for part in parts if isinstance(part, Sums)]
-    columns = np.column_stack([part.columns for part in sums]) if sums else np.empty((rows, 0))
-    chunk = max(1, min(settings.resamples, _AT_ONCE // max(rows, 1)))
+    columns, places = _distinct(parts, rows)
 
     def work(task: tuple[int, int]) -> list[Floats]:
         number, count = task
         bits = np.random.SFC64(np.random.SeedSequence([settings.seed, stream, number]))
-        counts = _multinomial(bits, count, rows) if rows <= EXACT_ROWS else _poisson(bits, count, rows)
-        totals = counts.sum(axis=1, dtype=np.int64).astype(np.float64)
-        summed = _product(counts, columns)
-        found: list[Floats] = []
-        start = 0
-        for part in parts:
-            if isinstance(part, Area):
-                found.append(part.of(counts))
-            else:
-                width = part.columns.shape[1]
-                found.append(part.finish(summed[:, start : start + width], totals))
-                start += width
-        return found
+        weights = (_multinomial if rows <= EXACT_ROWS else _poisson)(bits, rows, count)
+        sums = _product(columns, weights)
+        return [
+            part.of(weights) if isinstance(part, Area) else part.finish(sums[place].T, sums[0])
+            for part, place in zip(parts, places, strict=True)
+        ]
 
+    # A multiple of 16, because so many bytes of a row are fetched at a stroke.
+    chunk = min(settings.resamples, max(16, _AT_ONCE // rows // 16 * 16))
     # Threads over chunks; the library for matrices would start its own in each of them.
     with threadpool_limits(1), ThreadPoolExecutor(_cores()) as threads:
         done = list(threads.map(work, _tasks(settings.resamples, chunk)))
     return [np.concatenate([some[index] for some in done]) for index in range(len(parts))]
+
+
+def _distinct(parts: Sequence[Sums | Area], rows: int) -> tuple[Floats, list[list[int]]]:
+    """The columns of all parts as rows [k, n], equal ones once, and where each part's are.
+
+    The first is of ones: its sums are the total weights. There is none if no part needs them.
+    """
+    sums = [part for part in parts if isinstance(part, Sums)]
+    found = {np.ones(rows).tobytes(): 0} if sums else {}
+    places = [
+        [found.setdefault(column.tobytes(), len(found)) for column in part.columns.T]
+        if isinstance(part, Sums)
+        else []
+        for part in parts
+    ]
+    return np.array([np.frombuffer(column) for column in found]).reshape(len(found), rows), places
 
 
 def _tasks(resamples: int, chunk: int) -> Iterator[tuple[int, int]]:
@@ -141,32 +151,36 @@ def _tasks(resamples: int, chunk: int) -> Iterator[tuple[int, int]]:
         yield number, min(chunk, resamples - start)
 
 
-def _multinomial(bits: np.random.SFC64, count: int, rows: int) -> NDArray[np.uint8]:
+def _multinomial(bits: np.random.SFC64, rows: int, count: int) -> NDArray[np.int64]:
+    """How often each row is drawn in each resample [rows + 1, count], and a last row of zeros for `Area`."""
     drawn = np.random.Generator(bits).integers(0, rows, (count, rows))
-    drawn += rows * np.arange(count)[:, None]
-    # A row that is drawn more than 255 times of at most 5,000 draws has a probability below 1e-300, but for
-    # a handful of rows, where it cannot be: 255 draws need 256 rows.
-    return np.bincount(drawn.ravel(), minlength=count * rows).astype(np.uint8).reshape(count, rows)
+    drawn += (rows + 1) * np.arange(count)[:, None]
+    counts = np.bincount(drawn.ravel(), minlength=count * (rows + 1))
+    return counts.reshape(count, rows + 1).T.copy()
 
 
-def _poisson(bits: np.random.SFC64, count: int, rows: int) -> NDArray[np.uint8]:
-    raw = bits.random_raw(-(-count * rows // 4)).view(np.uint16)[: count * rows]
-    counts = np.zeros(count * rows, dtype=np.uint8)
-    step = 1 << 16
-    for start in range(0, len(raw), step):
-        some, target = raw[start : start + step], counts[start : start + step]
+def _poisson(bits: np.random.SFC64, rows: int, count: int) -> NDArray[np.uint8]:
+    """As `_multinomial`; no count is above `MOST`."""
+    weights = np.zeros((rows + 1, count), dtype=np.uint8)
+    drawn = weights[:-1].reshape(-1)
+    reached = np.empty(_TILE, dtype=np.uint8)
+    for start in range(0, len(drawn), _TILE):
+        some = drawn[start : start + _TILE]
+        more = reached[: len(some)]
+        raw = bits.random_raw(-(-len(some) // 4)).view(np.uint16)[: len(some)]
         for level in _LEVELS:
-            target += some >= level
-    return counts.reshape(count, rows)
+            np.greater_equal(raw, level, out=more.view(np.bool_))  # a truth is a byte of 0 or 1
+            some += more
+    return weights
 
 
-def _product(counts: NDArray[np.uint8], columns: Floats) -> Floats:
-    """``counts @ columns``, in tiles."""
-    total = np.zeros((len(counts), columns.shape[1]))
-    if columns.shape[1]:
-        for start in range(0, columns.shape[0], _TILE):
-            end = start + _TILE
-            total += counts[:, start:end].astype(np.float64) @ columns[start:end]
+def _product(columns: Floats, weights: Weights) -> Floats:
+    """``columns @ weights`` [k, resamples], in tiles."""
+    total = np.zeros((len(columns), weights.shape[1]))
+    some = max(1, _TILE // 2 // weights.shape[1])
+    for start in range(0, columns.shape[1], some):
+        end = min(start + some, columns.shape[1])
+        total += columns[:, start:end] @ weights[start:end].astype(np.float64)
     return total
 
 

@@ -22,8 +22,11 @@ from numpy.typing import NDArray
 from factory.gate.names import METRICS
 
 Floats = NDArray[np.float64]
-_IN_CACHE = 200_000
-"""Weights that the area is computed from at once: what is made of them stays in the processor's cache."""
+Weights = NDArray[np.uint8] | NDArray[np.int64]
+MOST = 8
+"""The largest weight that may have 8 bits."""
+_BLOCK = 31
+"""Places of a block of the area: 8 bits hold the sum of so many weights, 16 bits that of their products."""
 _EPS = float(np.finfo(np.float64).eps)
 
 
@@ -79,36 +82,37 @@ class Sums:
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """The area under the ROC curve from weights, by one cumulative sum over the negative rows.
+    """The area under the ROC curve from weights: what weight of negatives comes before each positive.
 
-    ``negatives`` are their rows in order of score, ``positives`` the others; ``below`` and ``tied`` count,
-    for each positive, the negatives with a lower score, and with one that is not higher.
+    Rows stand in order of score at places in blocks: ``negatives`` and ``positives`` [place in a block,
+    block] are the row at each place, or n where there is none of the class. If positives and negatives have
+    equal scores, each negative is there twice, before and after the positives of its score: of two halves
+    of it these get one.
     """
 
     negatives: NDArray[np.intp]
     positives: NDArray[np.intp]
-    below: NDArray[np.intp]
-    tied: NDArray[np.intp]
 
-    def of(self, weights: NDArray[np.uint8]) -> Floats:
-        """The area in each resample; ``weights`` is [resamples, n]. NaN where one class is absent."""
-        few = max(1, _IN_CACHE // max(weights.shape[1], 1))
-        parts = [self._few(weights[start : start + few]) for start in range(0, len(weights), few)]
-        return np.concatenate(parts)
+    def of(self, weights: Weights) -> Floats:
+        """The area in each resample. NaN where one class is absent.
 
-    def _few(self, weights: NDArray[np.uint8]) -> Floats:
-        # 32 bits hold every sum of counts; a product of two needs 64.
-        below = np.zeros((len(weights), len(self.negatives) + 1), dtype=np.int32)
-        np.cumsum(np.take(weights, self.negatives, axis=1), axis=1, dtype=np.int32, out=below[:, 1:])
-        mine = np.take(weights, self.positives, axis=1).astype(np.float64)
-        lower = np.take(below, self.below, axis=1)
-        if self.tied is self.below:
-            lower *= 2
-        else:
-            lower += np.take(below, self.tied, axis=1)
-        ordered = np.einsum("ij,ij->i", mine, lower.astype(np.float64)) / 2
+        ``weights`` is [n + 1, resamples], the last row of zeros; of 8 bits if none is above `MOST`.
+        """
+        # Pairs within a block [block, resample]: one place of all blocks after the other.
+        wide = np.result_type(weights, np.uint16)
+        below, found = np.zeros((2, self.negatives.shape[1], weights.shape[1]), dtype=weights.dtype)
+        pairs = np.zeros(below.shape, dtype=wide)
+        for negatives, positives in zip(self.negatives, self.positives, strict=True):
+            below += np.take(weights, negatives, axis=0)
+            here = np.take(weights, positives, axis=0)
+            found += here
+            pairs += np.multiply(here, below, dtype=wide)
+        # Pairs of two blocks [resample, block]. 32 bits hold every sum of counts, a product of two needs 64.
+        ends = np.cumsum(below.T.copy(), axis=1, dtype=np.int32).astype(np.float64)
+        mine = found.T.astype(np.float64, order="C")
+        ordered = np.ones(len(pairs)) @ pairs + np.vecdot(mine[:, 1:], ends[:, :-1])
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(ordered / (mine.sum(axis=1) * below[:, -1].astype(np.float64)))
+            return np.asarray(ordered / (mine.sum(axis=1) * ends[:, -1]))
 
 
 def prepared(name: str, truth: Floats, predicted: Floats) -> Sums | Area:
@@ -137,7 +141,7 @@ def prepared(name: str, truth: Floats, predicted: Floats) -> Sums | Area:
         return Sums(_columns([hits, said]), _precision)
     if name == "recall":
         return Sums(_columns([hits, there]), _ratio)
-    return Sums(_columns([2.0 * hits, said.astype(float) + there, there]), _f1)
+    return Sums(_columns([hits, said, there]), _f1)
 
 
 def _columns(parts: Sequence[Any]) -> Floats:
@@ -158,8 +162,9 @@ def _precision(sums: Floats, total: Floats) -> Floats:
     return np.where(sums[:, 1] == 0, 0.0, _ratio(sums, total))
 
 
-def _f1(sums: Floats, total: Floats) -> Floats:
-    return np.where(sums[:, 2] == 0, np.nan, _ratio(sums, total))
+def _f1(sums: Floats, _: Floats) -> Floats:
+    hits, said, there = sums.T
+    return np.where(there == 0, np.nan, _mean(2 * hits[:, None], said + there))
 
 
 def _r2(sums: Floats, total: Floats) -> Floats:
@@ -170,11 +175,13 @@ def _r2(sums: Floats, total: Floats) -> Floats:
 
 
 def _area(truth: Floats, predicted: Floats) -> Area:
-    negatives = np.flatnonzero(truth != 1)
-    positives = np.flatnonzero(truth == 1)
-    negatives = negatives[np.argsort(predicted[negatives], kind="stable")]
-    positives = positives[np.argsort(predicted[positives], kind="stable")]
-    scores = predicted[negatives]
-    below = np.searchsorted(scores, predicted[positives], side="left")
-    tied = np.searchsorted(scores, predicted[positives], side="right")
-    return Area(negatives, positives, below, below if np.array_equal(below, tied) else tied)
+    positives, negatives = np.flatnonzero(truth == 1), np.flatnonzero(truth != 1)
+    ties = bool(np.isin(predicted[positives], predicted[negatives]).any())
+    turns = [negatives, positives, negatives] if ties else [negatives, positives]
+    rows = np.concatenate(turns)
+    turn = np.repeat(np.arange(len(turns)), [len(some) for some in turns])
+    order = np.lexsort((turn, predicted[rows]))  # by score, then by turn
+    blocks = len(rows) // _BLOCK + 1
+    places = np.full((2, blocks * _BLOCK), len(truth))
+    places[(turn[order] == 1).astype(int), np.arange(len(rows))] = rows[order]
+    return Area(*places.reshape(2, blocks, _BLOCK).transpose(0, 2, 1).copy())
