@@ -110,7 +110,7 @@ class Area:
         # Pairs of two blocks [resample, block]. 32 bits hold every sum of counts, a product of two needs 64.
         ends = np.cumsum(below.T.copy(), axis=1, dtype=np.int32).astype(np.float64)
         mine = found.T.astype(np.float64, order="C")
-        ordered = np.ones(len(pairs)) @ pairs + np.vecdot(mine[:, 1:], ends[:, :-1])
+        ordered = np.ones(len(pairs)) @ pairs + np.einsum("ij,ij->i", mine[:, 1:], ends[:, :-1])
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.asarray(ordered / (mine.sum(axis=1) * ends[:, -1]))
 
