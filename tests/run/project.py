@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +72,18 @@ class Project:
         }
         return {**plain, "PYTHONPATH": str(_TOOL), **more}
 
+    def log_of(self, step: str) -> str:
+        """What a step of the newest run has written so far."""
+        logs = sorted(self.root.glob(f".runs/*/2*/logs/{step}.txt"))
+        return logs[-1].read_text(encoding="utf-8") if logs else ""
+
+    def processes(self) -> dict[int, str]:
+        """The processes on Linux that work in this repo, but for zombies: number to command line.
+
+        The runner, its watchdog and the steps all do, and no other test's do.
+        """
+        return {pid: line for pid, (line, cwd) in _processes().items() if cwd.is_relative_to(self.root)}
+
     def start(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
         """Start a modelkit command, and do not wait for it."""
         return subprocess.Popen(
@@ -91,24 +105,46 @@ class Project:
         return Result(process.returncode, out, err, made[-1] if made else None)
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
-    """Wait until ``condition`` holds."""
+def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
+    """Wait until ``condition`` holds. ``seconds`` is a fuse, for a machine that is many times slower."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.02)
 
 
-def alive(word: str) -> list[int]:
-    """The processes on Linux whose command line holds ``word``, but for zombies."""
-    found = []
+def wait_for_the_end_of(processes: Callable[[], dict[int, str]], seconds: float = 60) -> None:
+    """Wait until there is none of them. A failure shows those that still live, with their command lines."""
+    with contextlib.suppress(AssertionError):
+        wait_for(lambda: not processes(), seconds)
+    assert processes() == {}
+
+
+def held_by(file: Path) -> str:
+    """Bash that waits until ``file`` exists: a step lasts as long as the test wants, not for a time."""
+    return f"until test -e '{file}'; do sleep 0.05; done"
+
+
+def alive(mark: str) -> dict[int, str]:
+    """The processes on Linux whose command line holds ``mark``, but for zombies: number to command line.
+
+    The whole machine's are searched: a mark has to be of one test alone.
+    """
+    return {pid: line for pid, (line, _) in _processes().items() if mark in line}
+
+
+def new_mark() -> str:
+    """A number for the command line of a process, and for `sleep`, that nobody else has."""
+    return str(uuid.uuid4().int % 10**12 + 10**12)
+
+
+def _processes() -> dict[int, tuple[str, Path]]:
+    """Number to command line and working folder."""
+    found = {}
     for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                line = (folder / "cmdline").read_bytes()
-                state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
-            except OSError:
-                continue
-            if word.encode() in line and state != "Z" and int(folder.name) != os.getpid():
-                found.append(int(folder.name))
+        if folder.name.isdigit() and int(folder.name) != os.getpid():
+            with contextlib.suppress(OSError):
+                line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                if (folder / "stat").read_text().rpartition(")")[2].split()[0] != "Z":
+                    found[int(folder.name)] = line, (folder / "cwd").readlink()
     return found

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.run.project import Project, alive, wait_for
+from tests.run.project import Project, alive, held_by, new_mark, wait_for, wait_for_the_end_of
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and process groups are POSIX's")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="orphans are found by /proc, which only Linux has")
@@ -36,12 +36,12 @@ def pipeline(*commands: str, code: str = "", settings: str = "") -> str:
 
 def test_ctrl_c(project: Project) -> None:
     """Ctrl-C ends the steps with all their children, says so, and exits with 130."""
-    mark = f"61{random.randrange(10**6):06}"
+    mark = new_mark()
     project.model("m", {"pipeline.yml": pipeline(f"sleep {mark} & sleep {mark}", "echo never")})
     process = project.start("run", "models/m")
     wait_for(lambda: len(alive(mark)) >= 2)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert not err
     assert "cancelled in" in out
@@ -56,14 +56,14 @@ def test_ctrl_c(project: Project) -> None:
 
 def test_a_step_that_will_not_end(project: Project) -> None:
     """A step that ignores SIGTERM is killed by force."""
-    mark = f"62{random.randrange(10**6):06}"
+    mark = new_mark()
     project.model(
         "m", {"pipeline.yml": pipeline(f"trap '' TERM INT; echo ready; while true; do sleep 0.{mark}; done")}
     )
     process = project.start("run", "models/m")
-    wait_for(lambda: alive(mark))
+    wait_for(lambda: "ready" in project.log_of("s0"))
     process.terminate()
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     assert process.returncode == 143
     assert not alive(mark)
 
@@ -71,7 +71,7 @@ def test_a_step_that_will_not_end(project: Project) -> None:
 @linux
 def test_what_a_step_leaves_running_ends_with_it(project: Project) -> None:
     """As a container ends with its main process: background jobs, other sessions, hidden daemons."""
-    mark = f"63{random.randrange(10**6):06}"
+    mark = new_mark()
     daemons = f"sleep {mark} &\n(setsid sleep {mark} &)\n(setsid env -i sleep {mark} &)\nsleep 0.3"
     project.model("m", {"pipeline.yml": pipeline(daemons)})
     assert project.run("models/m").exit == 0
@@ -81,20 +81,24 @@ def test_what_a_step_leaves_running_ends_with_it(project: Project) -> None:
 @linux
 def test_a_daemon_ends_while_another_step_runs(project: Project) -> None:
     """The orphan of one step is found by its environment, and the other step is spared."""
-    mark = f"64{random.randrange(10**6):06}"
+    mark = new_mark()
+    seen, over = project.root / "seen", project.root / "over"
     text = f"""
 type: pipeline
 jobs:
-  forks: {{type: command, {ENVIRONMENT}, command: "(setsid sleep {mark} &); sleep 0.2"}}
-  other: {{type: command, {ENVIRONMENT}, command: "sleep 1.5; echo still here"}}
+  forks: {{type: command, {ENVIRONMENT}, command: "(setsid sleep {mark} &); {held_by(seen)}"}}
+  other: {{type: command, {ENVIRONMENT}, command: "{held_by(over)}; echo still here"}}
 """
     project.model("m", {"pipeline.yml": text})
     process = project.start("run", "models/m", "--jobs", "2")
-    wait_for(lambda: alive(mark))
-    wait_for(lambda: not alive(mark), 1.2)
+    wait_for(lambda: any(line.startswith("sleep") for line in alive(mark).values()))
+    seen.touch()
+    wait_for_the_end_of(lambda: alive(mark))
     assert process.poll() is None
-    process.communicate(timeout=20)
-    assert process.returncode == 0
+    over.touch()
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, out
+    assert project.log_of("other") == "still here\n"
 
 
 @linux
@@ -103,15 +107,17 @@ jobs:
 def test_kill_9_of_the_runner_at_any_moment(project: Project, seed: int) -> None:
     """No process survives, nothing half-written is trusted, and the next run finishes the work."""
     chance = random.Random(seed)
-    mark = f"65{chance.randrange(10**6):06}"
+    mark = new_mark()
     work = "for n in $(seq 20); do echo $n >> ${{outputs.out}}/n; sleep 0.01; done"
     step = f"echo start; (setsid sleep {mark} &)\n{work}"
     project.model("m", {"pipeline.yml": pipeline(step, step, step)})
     process = project.start("run", "models/m")
-    time.sleep(chance.uniform(0.2, 2.0))
+    if seed:  # 0 dies while it begins, the others some time after the start of a step
+        wait_for(lambda: project.log_of(f"s{seed % 3}"))
+    time.sleep(chance.uniform(0, 0.4))
     process.kill()
     process.communicate()
-    wait_for(lambda: not alive(mark) and not alive("watchdog.py"), 10)
+    wait_for_the_end_of(lambda: {**project.processes(), **alive(mark)})
     again = project.run("models/m")
     assert set(again.states.values()) <= {"completed", "reused"}
     assert again.folder
@@ -127,17 +133,16 @@ def test_kill_9_of_the_runner_at_any_moment(project: Project, seed: int) -> None
 def test_kill_9_of_a_step_at_any_moment(project: Project, seed: int) -> None:
     """A step that the kernel kills has failed, with what it wrote kept apart."""
     chance = random.Random(seed)
-    mark = f"66{chance.randrange(10**6):06}"
-    script = "import time\nfor n in range(200):\n    print(n, flush=True)\n    time.sleep(0.05)\n"
+    mark = new_mark()
+    script = "import time\nfor n in range(2000):\n    print(n, flush=True)\n    time.sleep(0.05)\n"
     text = pipeline(f"echo x > ${{{{outputs.out}}}}/x; exec python long.py {mark}", code="./src")
     project.model("m", {"pipeline.yml": text, "src/long.py": script})
     process = project.start("run", "models/m")
     wait_for(lambda: alive(mark))
     time.sleep(chance.uniform(0, 0.5))
     for pid in alive(mark):
-        if "modelkit" not in Path(f"/proc/{pid}/cmdline").read_text():
-            os.kill(pid, signal.SIGKILL)
-    out, _ = process.communicate(timeout=20)
+        os.kill(pid, signal.SIGKILL)
+    out, _ = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "s0 failed: exit code 137" in out
     assert not (project.runs()[0] / "steps/s0/outputs").exists()
@@ -289,22 +294,18 @@ def test_two_runs_at_once_on_one_model(project: Project) -> None:
 
 def test_a_reader_that_leaves(project: Project) -> None:
     """`modelkit run … | head -1`: the run stops, as a program does that gets SIGPIPE."""
-    mark = f"67{random.randrange(10**6):06}"
+    mark = new_mark()
     project.model(
-        "m",
-        {
-            "pipeline.yml": pipeline(
-                f"for n in $(seq 100); do echo {'x' * 2000}; sleep 0.1; done; sleep {mark}"
-            )
-        },
+        "m", {"pipeline.yml": pipeline(f"while true; do echo {mark} {'x' * 2000}; sleep 0.1; done")}
     )
     process = project.start("run", "models/m")
     assert process.stdout
     process.stdout.readline()
     process.stdout.close()
-    assert process.wait(timeout=20) != 0
+    assert process.wait(timeout=60) != 0
     assert process.stderr
     assert "Traceback" not in process.stderr.read()
+    assert not alive(mark)
 
 
 def _reads(path: str, kind: str = "uri_file") -> str:

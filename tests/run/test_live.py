@@ -10,19 +10,23 @@ import time
 
 import pytest
 
-from tests.run.project import MODELKIT, Project
+from tests.run.project import MODELKIT, Project, held_by
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pseudo terminals are POSIX's")
 ENVIRONMENT = "environment: azureml://registries/azureml/environments/sklearn-1.5/versions/1"
-PIPELINE = f"""type: pipeline
+WORD = "word of the slow one"
+
+
+def add_model(project: Project) -> None:
+    """Its last two steps run until their word was seen."""
+    held = held_by(project.root / "seen")
+    text = f"""type: pipeline
 jobs:
   quick: {{type: command, {ENVIRONMENT}, command: "echo done"}}
-  slow:
-    type: command
-    {ENVIRONMENT}
-    command: "echo word of the slow one; sleep 1.5"
-  wrong: {{type: command, {ENVIRONMENT}, command: "sleep 2; echo the reason; exit 3"}}
+  slow: {{type: command, {ENVIRONMENT}, command: "echo {WORD}; {held}"}}
+  wrong: {{type: command, {ENVIRONMENT}, command: "{held}; echo the reason; exit 3"}}
 """
+    project.model("m", {"pipeline.yml": text})
 
 
 def on_a_terminal(project: Project, *arguments: str, **variables: str) -> tuple[int, str]:
@@ -47,17 +51,19 @@ def on_a_terminal(project: Project, *arguments: str, **variables: str) -> tuple[
         if not piece:
             break
         seen += piece
+        if WORD.encode() in seen:
+            (project.root / "seen").touch()
     os.close(leader)
-    return process.wait(timeout=20), seen.decode("utf-8", "replace")
+    return process.wait(timeout=60), seen.decode("utf-8", "replace")
 
 
 def test_a_terminal_shows_what_runs_and_keeps_what_ended(project: Project) -> None:
-    project.model("m", {"pipeline.yml": PIPELINE})
+    add_model(project)
     code, seen = on_a_terminal(project, "models/m", "--jobs", "3")
     assert code == 1
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen)
     assert "✓ quick" in plain
-    assert "word of the slow one" in plain, "the last line of a running step's log is shown"
+    assert WORD in plain, "the last line of a running step's log is shown"
     assert re.search(r"✗ wrong failed after \S+ s: exit code 3", plain)
     assert "the reason" in plain
     assert "[slow]" not in plain, "prefixed logs are for CI"
@@ -67,8 +73,8 @@ def test_a_terminal_shows_what_runs_and_keeps_what_ended(project: Project) -> No
 
 @pytest.mark.parametrize("variable", [{"CI": "true"}, {"TERM": "dumb"}], ids=["CI", "dumb"])
 def test_ci_and_dumb_terminals_get_plain_lines(project: Project, variable: dict[str, str]) -> None:
-    project.model("m", {"pipeline.yml": PIPELINE})
+    add_model(project)
     code, seen = on_a_terminal(project, "models/m", "--step", "slow", **variable)
     assert code == 0
-    assert "[slow] word of the slow one" in seen
+    assert f"[slow] {WORD}" in seen
     assert "\x1b" not in seen

@@ -67,7 +67,7 @@ def model(project: Project) -> Project:
     project.model("m", files)
     (project.root / "small.txt").write_text("small\n")
     adding = project.start("dataset", "add", "small", "small.txt")
-    assert adding.wait(30) == 0
+    assert adding.wait(120) == 0
     return project
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.run.project import Project, wait_for
+from tests.run.project import Project, held_by, wait_for
 
 ENVIRONMENT = "environment: azureml://registries/azureml/environments/sklearn-1.5/versions/1"
 CHAIN = f"""
@@ -182,7 +182,7 @@ def test_keep_deletes_the_oldest_and_reuse_survives(chain: Project) -> None:
 
 
 def test_keep_spares_a_run_that_is_going_on(project: Project) -> None:
-    project.model("m", {"pipeline.yml": _one("sleep 30")})
+    project.model("m", {"pipeline.yml": _one("sleep 600")})
     going_on = project.start("run", "models/m")
     wait_for(lambda: len(project.runs()) == 1)
     project.model("m", {"pipeline.yml": _one("echo")})
@@ -190,18 +190,19 @@ def test_keep_spares_a_run_that_is_going_on(project: Project) -> None:
         assert project.run("models/m", "--keep", "1").exit == 0
     assert len(project.runs()) == 2
     going_on.terminate()
-    going_on.communicate(timeout=30)
+    going_on.communicate(timeout=60)
     project.run("models/m", "--keep", "1")
     assert len(project.runs()) == 1
 
 
 def test_editing_code_during_the_run_changes_nothing(project: Project) -> None:
     """The code is frozen at the start: a later step neither runs nor is entered with what was edited."""
+    edited = project.root / "edited"
     steps = {
         "pipeline.yml": f"""
 type: pipeline
 jobs:
-  wait: {{type: command, {ENVIRONMENT}, command: sleep 2, outputs: {{o: {{type: uri_folder}}}}}}
+  wait: {{type: command, {ENVIRONMENT}, command: "{held_by(edited)}", outputs: {{o: {{type: uri_folder}}}}}}
   late:
     type: command
     {ENVIRONMENT}
@@ -213,9 +214,10 @@ jobs:
     }
     project.model("m", steps)
     process = project.start("run", "models/m")
-    wait_for(lambda: (project.runs() and (project.runs()[0] / "logs/wait.txt").exists()) or False)
+    wait_for(lambda: project.runs() and (project.runs()[0] / "logs/wait.txt").exists())
     project.model("m", {"src/x.py": "print('new')\n"})
-    assert process.wait(30) == 0
+    edited.touch()
+    assert process.wait(60) == 0
     assert (project.runs()[0] / "logs/late.txt").read_text() == "old\n"
     again = project.run("models/m")
     assert again.states == {"wait": "reused", "late": "completed"}
