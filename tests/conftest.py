@@ -14,10 +14,13 @@ from tests.support import REPO, clone_template, render
 # Each of their tests renders, starts many programs, or talks to a server: too much for a quick loop.
 SLOW = (
     "act/test_repo_settings.py", "act/test_workflow_files.py", "cloud/", "dataset/test_compatible.py",
-    "dataset/test_derive.py", "dataset/test_diff.py", "dataset/test_report.py", "dataset/test_schema.py",
-    "dataset/test_split.py", "factory/", "registry/test_branch.py", "registry/test_clean.py",
-    "registry/test_register.py", "run/test_faults.py", "run/test_live.py", "run/test_options.py",
-    "run/test_reuse.py", "template/test_render.py", "template/test_update.py", "template/test_vendored.py",
+    "dataset/test_derive.py", "dataset/test_diff.py", "dataset/test_lineage.py", "dataset/test_overlap.py",
+    "dataset/test_report.py", "dataset/test_schema.py", "dataset/test_split.py", "dataset/test_use.py",
+    "factory/", "guard/test_house.py", "guard/test_secrets.py", "registry/test_branch.py",
+    "registry/test_champion.py", "registry/test_clean.py", "registry/test_register.py",
+    "registry/test_rules.py", "run/test_faults.py", "run/test_graph.py", "run/test_live.py",
+    "run/test_options.py", "run/test_reuse.py", "template/test_render.py", "template/test_update.py",
+    "template/test_vendored.py",
 )  # fmt: skip
 
 

@@ -58,6 +58,7 @@ def test_the_name_and_the_python_are_put_in(repo: Path) -> None:
     assert environment["dependencies"][0] == "python=3.12"
 
 
+@pytest.mark.slow
 def test_azure_ml_accepts_the_pipeline(repo: Path) -> None:
     from azure.ai.ml import load_job
 

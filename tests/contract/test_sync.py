@@ -86,6 +86,7 @@ def test_twice_is_once(model: Path) -> None:
     assert snapshot(model) == before
 
 
+@pytest.mark.slow
 def test_azure_ml_accepts_every_kind_of_parameter(model: Path) -> None:
     from azure.ai.ml import load_component
 

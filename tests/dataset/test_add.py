@@ -240,6 +240,7 @@ def test_tampering_is_named(repo: Repo, change: str) -> None:
     assert "1 version verified" in repo.good("verify numbers")
 
 
+@pytest.mark.slow
 def test_untouched_files_are_not_read(repo: Repo) -> None:
     repo.good("add numbers raw/numbers.csv")
     time.sleep(2.1)
