@@ -195,7 +195,7 @@ def test_a_browser_shows_it_without_complaint(report: str, repo: Repo, tmp_path:
         capture_output=True,
         text=True,
         check=True,
-        timeout=120,
+        timeout=300,
     )
     assert "CONSOLE" not in result.stderr, result.stderr
     from PIL import Image

@@ -18,7 +18,8 @@ def environment() -> dict[str, str]:
     """The environment without git's own variables, in which `python -m modelkit.guard` works anywhere."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     people = [f"GIT_{who}_{what}" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")]
-    return {**kept, **dict.fromkeys(people, "test@example.org"), "PYTHONPATH": str(TEMPLATE)}
+    alone = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "PYTHONPATH": str(TEMPLATE)}
+    return {**kept, **dict.fromkeys(people, "test@example.org"), **alone}
 
 
 @pytest.fixture

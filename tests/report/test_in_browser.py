@@ -26,7 +26,7 @@ def browse(page: Path, folder: Path, *flags: str) -> subprocess.CompletedProcess
         capture_output=True,
         text=True,
         check=True,
-        timeout=120,
+        timeout=300,
     )
 
 

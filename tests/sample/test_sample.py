@@ -258,7 +258,7 @@ def test_the_notebook_runs_from_top_to_bottom(repo: Path, tmp_path: Path) -> Non
     nbformat.validate(notebook)
 
     client = nbclient.NotebookClient(
-        notebook, timeout=120, resources={"metadata": {"path": tmp_path / "notebooks"}}
+        notebook, timeout=600, startup_timeout=300, resources={"metadata": {"path": tmp_path / "notebooks"}}
     )
     client.execute()
 
