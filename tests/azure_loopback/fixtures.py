@@ -46,6 +46,12 @@ def cloud(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.fixture
+def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Azure clients of this process go on at once where they would wait before another try."""
+    monkeypatch.setattr("azure.core.pipeline.transport.RequestsTransport.sleep", lambda *_: None)
+
+
+@pytest.fixture
 def modelkit(repo: Path, monkeypatch: pytest.MonkeyPatch) -> Modelkit:
     """``modelkit("dataset", "list")`` in ``repo``: the command line with its own handling of errors."""
     from modelkit.cli import main

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.azure_loopback.fixtures import Modelkit, cloud, modelkit
+from tests.azure_loopback.fixtures import Modelkit, cloud, modelkit, no_waits
 
-__all__ = ["cloud", "modelkit"]
+__all__ = ["cloud", "modelkit", "no_waits"]
 
 
 @pytest.fixture

@@ -178,6 +178,7 @@ def test_nobody_waits_for_an_hour_for_the_storage(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_waits")
 def test_patience_with_the_storage_ends(cloud: Cloud, modelkit: Modelkit, repo: Path) -> None:
     landed(cloud, modelkit, repo, FILE)
     cloud.proxy.fail("GET", "sales.csv", lambda: busy("1"), times=99)

@@ -99,6 +99,7 @@ def test_a_wait_may_be_a_time(cloud: Cloud, modelkit: Modelkit, sales: Path) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_waits")
 def test_patience_ends_with_the_time_that_was_told(cloud: Cloud, modelkit: Modelkit, sales: Path) -> None:
     past = "Tue, 24 Nov 2020 10:00:00 GMT"
     cloud.proxy.fail("GET", ASSET, lambda: arm_error(429, "Busy", "Slow.", Retry_After=past), times=99)
@@ -119,6 +120,7 @@ def test_a_fault_of_the_service_is_tried_again_with_growing_waits(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_waits")
 @pytest.mark.parametrize(
     ("status", "said"),
     [

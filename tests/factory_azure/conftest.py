@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from tests.azure_loopback.cloud import Cloud
-from tests.azure_loopback.fixtures import Modelkit, Result, cloud, modelkit
+from tests.azure_loopback.fixtures import Modelkit, Result, cloud, modelkit, no_waits
 from tests.support import IDENTITY, REPO, commit_all, git
 
-__all__ = ["cloud", "modelkit"]
+__all__ = ["cloud", "modelkit", "no_waits"]
 
 IMAGE = "mcr.example.invalid/azureml/openmpi:1"
 PIPELINE = """

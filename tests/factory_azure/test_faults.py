@@ -100,6 +100,7 @@ def test_throttled_while_it_is_submitted_and_followed(cloud: Cloud, tiny: Path, 
     assert is_candidate(tiny)
 
 
+@pytest.mark.usefixtures("no_waits")
 def test_faults_of_the_service_are_waited_for(cloud: Cloud, tiny: Path, factory: Factory) -> None:
     broken = lambda: arm_error(500, "InternalError", "Something broke.")  # noqa: E731
     cloud.proxy.fail("PUT", "/components/", broken)
@@ -108,6 +109,7 @@ def test_faults_of_the_service_are_waited_for(cloud: Cloud, tiny: Path, factory:
     assert len(cloud.jobs.stored) == 1
 
 
+@pytest.mark.usefixtures("no_waits")
 def test_a_long_fault_does_not_lose_the_job(cloud: Cloud, tiny: Path, factory: Factory) -> None:
     """Longer than the client's own patience: five tries are one question, and the next one is asked."""
     cloud.proxy.fail("GET", JOB, lambda: arm_error(503, "Busy", "Not now."), times=5)
@@ -217,7 +219,7 @@ def started(cloud: Cloud, factory: Factory) -> Iterator[subprocess.Popen[str]]:
 
 
 def wait_until_it_runs(cloud: Cloud, process: subprocess.Popen[str]) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while not any(job.status == "Running" for job in cloud.jobs.stored.values()):
         assert process.poll() is None, process.communicate()[0]
         assert time.monotonic() < end, "the job was never submitted"
@@ -231,7 +233,7 @@ def test_a_signal_cancels_the_job(
 ) -> None:
     wait_until_it_runs(cloud, started)
     started.send_signal(number)
-    out, _ = started.communicate(timeout=60)
+    out, _ = started.communicate(timeout=120)
     assert started.returncode == code, out
     assert "The job is cancelled." in out
     assert "Traceback" not in out
@@ -246,12 +248,12 @@ def test_a_second_signal_leaves_at_once(cloud: Cloud, tiny: Path, started: subpr
     cloud.jobs.cancel_takes = 10_000
     wait_until_it_runs(cloud, started)
     started.send_signal(signal.SIGINT)
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while not cloud.proxy.asked("POST", "/cancel$"):
         assert time.monotonic() < end
         time.sleep(0.05)
     started.send_signal(signal.SIGINT)
-    out, _ = started.communicate(timeout=60)
+    out, _ = started.communicate(timeout=120)
     assert started.returncode == 130, out
     assert "Traceback" not in out
     name = next(iter(cloud.jobs.stored))
@@ -270,9 +272,9 @@ def test_stopped_while_it_fetches(cloud: Cloud, tiny: Path, factory: Factory) ->
 
     cloud.proxy.fail("GET", "/factory/tiny/.*weights", slow, times=99)
     process = factory.start()
-    assert asked.wait(60)
+    assert asked.wait(120)
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=120)
     assert process.returncode == 130, out
     assert "there is no candidate here" in out
     assert not cloud.proxy.asked("POST", "/cancel$")

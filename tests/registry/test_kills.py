@@ -24,7 +24,7 @@ from modelkit.run.digests import digest_of
 from tests.registry.repos import aliases, begin, factory, listed, make_run
 from tests.support import git
 
-KILLS = 24
+KILLS = 16
 pytestmark = pytest.mark.slow
 
 
