@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,13 +46,20 @@ def write(repo: Path, path: str, text: str) -> None:
     (repo / path).write_text(text, encoding="utf-8", newline="\n")
 
 
-@pytest.fixture
-def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    repo = tmp_path_factory.mktemp("affected")
     for path, text in FILES.items():
-        write(tmp_path, path, text)
-    git(tmp_path, "init", "--quiet", "--initial-branch", "main")
-    commit_all(tmp_path, "Start")
-    git(tmp_path, "switch", "--quiet", "--create", "topic")
+        write(repo, path, text)
+    git(repo, "init", "--quiet", "--initial-branch", "main")
+    commit_all(repo, "Start")
+    git(repo, "switch", "--quiet", "--create", "topic")
+    return repo
+
+
+@pytest.fixture
+def repo(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"):
         monkeypatch.delenv(name, raising=False)
