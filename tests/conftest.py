@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,10 @@ from typing import Any
 import pytest
 
 from tests.support import REPO, clone_template, render
+
+# Where these are set, as in GitHub Actions, messages come in colours or in lines of another width.
+for variable in ("COLUMNS", "FORCE_COLOR", "GITHUB_ACTIONS", "LINES", "PY_COLORS"):
+    os.environ.pop(variable, None)
 
 # Each of their tests renders, starts many programs, or talks to a server: too much for a quick loop.
 SLOW = (
