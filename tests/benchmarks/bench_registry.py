@@ -39,6 +39,7 @@ def main() -> None:
 def make_registry(repo: Path) -> Path:
     """One version is registered by the tool; its rows and its folder are copied, to save an hour."""
     sys.path[:0] = _PATHS
+    from modelkit.run.digests import sha256_of_file
     from tests.registry.repos import make_repo, make_run
 
     make_repo(repo)
@@ -55,15 +56,18 @@ def make_registry(repo: Path) -> Path:
             its = f"{number:064x}"[::-1]
             folder = first.with_name(its[:16])
             shutil.copytree(first, folder)
-            (folder / "lineage.json").write_text(json.dumps(lineage | {"id": its}), encoding="utf-8")
+            for file in folder.rglob("lineage.json"):
+                file.write_text(json.dumps(lineage | {"id": its}), encoding="utf-8")
             for table in ("model_versions", "model_version_tags"):
                 columns = [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
                 taken = ", ".join("?" if column == "version" else column for column in columns)
                 names = ", ".join(columns)
                 copy = f"INSERT INTO {table} ({names}) SELECT {taken} FROM {table} WHERE version = 1"
                 database.execute(copy, (number,))
-            change = "UPDATE model_version_tags SET value = ? WHERE key = 'lineage_id' AND version = ?"
-            database.execute(change, (its, number))
+            change = "UPDATE model_version_tags SET value = ? WHERE key = ? AND version = ?"
+            digest = f"sha256:{sha256_of_file(folder / 'lineage.json')}"
+            for key, value in (("lineage_id", its), ("lineage_digest", digest)):
+                database.execute(change, (value, key, number))
             now = int(datetime.now(UTC).timestamp() * 1000)
             database.execute("UPDATE model_versions SET creation_time = ? WHERE version = ?", (now, number))
     return repo

@@ -13,6 +13,7 @@ import pytest
 
 from factory.azure.registry import AzureRegistry
 from factory.registry.base import Version, open_registry
+from factory.registry.content import judged_digest
 from factory.registry.lineage import lineage_id
 from modelkit.cloud.errors import AzureError
 from modelkit.problems import UserError
@@ -45,9 +46,9 @@ def registry(cloud: Cloud, root: Path) -> AzureRegistry:
     return found
 
 
-def staged(root: Path, run: str, twin: bool = True) -> tuple[dict[str, Any], Path]:
+def staged(root: Path, run: str, twin: bool = True, by: str = "me") -> tuple[dict[str, Any], Path]:
     """What `factory register` hands over: the lineage, and a folder with the content."""
-    folder = root / ".registry" / ".staged" / run
+    folder = root / ".registry" / ".staged" / f"{run}-{by}"
     for name, size in (("model", 100), ("dev/model", 10)) if twin else (("model", 100),):
         (folder / name / "data").mkdir(parents=True)
         (folder / name / "MLmodel").write_text(f"run: {run}\n", encoding="utf-8")
@@ -56,6 +57,7 @@ def staged(root: Path, run: str, twin: bool = True) -> tuple[dict[str, Any], Pat
         "schema": 1,
         "model": "tiny",
         "run": run,
+        "by": by,
         "commit": "c" * 40,
         "model_digest": f"sha256:{digest_of(folder / 'model')}",
         "dev_model_digest": f"sha256:{digest_of(folder / 'dev' / 'model')}" if twin else None,
@@ -65,7 +67,8 @@ def staged(root: Path, run: str, twin: bool = True) -> tuple[dict[str, Any], Pat
         "verdict": {"verdict": "better", "passed": True, "headline": "It is better."},
     }
     lineage["id"] = lineage_id(run, lineage["model_digest"])
-    (folder / "lineage.json").write_text(json.dumps(lineage), encoding="utf-8")
+    for place in (".", "model", "dev/model") if twin else (".", "model"):
+        (folder / place / "lineage.json").write_text(json.dumps(lineage), encoding="utf-8")
     (folder / "verdict.json").write_text("{}", encoding="utf-8")
     return lineage, folder
 
@@ -91,7 +94,8 @@ def test_a_version_and_its_content(cloud: Cloud, registry: AzureRegistry, add: A
     assert registry.models() == ["tiny"]
     stored = cloud.models.stored["tiny", "1"]
     assert stored["modelType"] == "mlflow_model"
-    assert stored["modelUri"].endswith(f"/paths/factory/registry/tiny/{made.tags['lineage_id'][:16]}/model/")
+    place = f"{made.tags['lineage_id'][:16]}-{made.tags['lineage_digest'].removeprefix('sha256:')[:8]}"
+    assert stored["modelUri"].endswith(f"/paths/factory/registry/tiny/{place}/model/")
     assert all(isinstance(value, str) for value in stored["tags"].values())
     assert not list((root / ".registry" / ".staged").iterdir())
 
@@ -100,23 +104,29 @@ def test_models_come_once_and_whole(cloud: Cloud, registry: AzureRegistry, add: 
     made = add("run-1")
     prod, dev = registry.model_path(made, "prod"), registry.model_path(made, "dev")
     assert prod == Path(".registry", "cache", "tiny", "1", "model")
-    assert prod and f"sha256:{digest_of(prod)}" == made.tags["model_digest"]
-    assert dev and f"sha256:{digest_of(dev)}" == made.tags["dev_model_digest"]
+    assert prod and judged_digest(prod) == made.tags["model_digest"]
+    assert dev and judged_digest(dev) == made.tags["dev_model_digest"]
+    for model in (prod, dev):
+        assert json.loads((model / "lineage.json").read_text(encoding="utf-8")) == dict(made.lineage)
     before = len(cloud.proxy.log)
     assert registry.model_path(made, "prod") == prod
     assert len(cloud.proxy.log) == before
     # A cache that was spoilt is fetched anew.
     (prod / "MLmodel").write_text("spoilt", encoding="utf-8")
     assert registry.model_path(made, "prod") == prod
-    assert f"sha256:{digest_of(prod)}" == made.tags["model_digest"]
+    assert judged_digest(prod) == made.tags["model_digest"]
+    (prod / "lineage.json").unlink()
+    assert registry.model_path(made, "prod") == prod
+    assert (prod / "lineage.json").is_file()
 
 
+@pytest.mark.parametrize("file", ["MLmodel", "lineage.json"])
 def test_a_model_that_somebody_changed_there_does_not_get_in(
-    cloud: Cloud, registry: AzureRegistry, add: Add, root: Path
+    cloud: Cloud, registry: AzureRegistry, add: Add, root: Path, file: str
 ) -> None:
     made = add("run-1")
     for key, blob in cloud.blobs.stored.items():
-        if "/model/MLmodel" in key:
+        if key.endswith(f"/model/{file}"):
             blob.content = b"other"
     with pytest.raises(UserError, match="is not the one that was registered"):
         registry.model_path(made, "prod")
@@ -251,6 +261,25 @@ def test_a_lost_answer_makes_no_second_version(cloud: Cloud, registry: AzureRegi
     assert len(cloud.models.stored) == 1
 
 
+def test_one_run_registered_by_two_at_once(
+    cloud: Cloud, registry: AzureRegistry, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both have looked before either registers; the later one must not write over the other's lineage."""
+    files = registry._files
+    put = files.put
+
+    def later(*arguments: Any) -> str:
+        monkeypatch.setattr(files, "put", put)
+        registry.add("tiny", *staged(root, "run-1", by="somebody else"))
+        return put(*arguments)
+
+    monkeypatch.setattr(files, "put", later)
+    registry.add("tiny", *staged(root, "run-1"))
+    for made in registry.versions("tiny"):
+        assert registry.model_path(made, "prod")
+        assert made.lineage["by"] == made.tags["by"]
+
+
 def test_a_number_that_somebody_else_takes(cloud: Cloud, registry: AzureRegistry, add: Add) -> None:
     """Between the listing and the write."""
     other = {"modelType": "custom_model", "modelUri": "azureml://datastores/a/paths/b", "tags": {}}
@@ -316,10 +345,14 @@ def test_throttled(cloud: Cloud, registry: AzureRegistry, add: Add) -> None:
     assert add("run-1").number == 1
 
 
-def test_the_lineage_of_another_version_is_refused(cloud: Cloud, registry: AzureRegistry, add: Add) -> None:
+@pytest.mark.parametrize("old", [b'"tiny"', b'"me"'])
+def test_a_lineage_that_somebody_changed_there_is_refused(
+    cloud: Cloud, registry: AzureRegistry, add: Add, old: bytes
+) -> None:
     made = add("run-1")
     for key, blob in cloud.blobs.stored.items():
         if key.endswith("/lineage.json"):
-            blob.content = b'{"id": "other"}'
+            assert old in blob.content
+            blob.content = blob.content.replace(old, b'"other"')
     with pytest.raises(UserError, match="The lineage of tiny:1 is not the one"):
         made.lineage["run"]

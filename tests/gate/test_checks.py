@@ -30,6 +30,7 @@ from modelkit.inference.suite import suite_digest
 from modelkit.problems import UserError
 from tests.gate import toy
 from tests.gate.conftest import Factory
+from tests.registry.repos import rewrite_lineage
 
 pytestmark = pytest.mark.slow
 
@@ -165,10 +166,8 @@ class TestChampion:
         return find_champion(registry, candidate_of(factory, run), gates_of(factory), digest)
 
     def lineage(self, factory: Factory, change: Callable[[dict[str, Any]], object]) -> None:
-        [file] = factory.repo.glob(".registry/models/toy/*/lineage.json")
-        content = json.loads(file.read_text(encoding="utf-8"))
-        change(content)
-        file.write_text(json.dumps(content), encoding="utf-8")
+        [content] = factory.repo.glob(".registry/models/toy/*")
+        rewrite_lineage(content, change)
 
     def test_it_is_there(self, later: Factory) -> None:
         digest = use(later.repo, "toys_holdout:1").version.digest

@@ -6,9 +6,11 @@ import csv
 import json
 import shutil
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from modelkit.run.digests import digest_of
 from tests.gate.conftest import Factory
 
 pytestmark = pytest.mark.slow
@@ -160,6 +162,36 @@ def test_changed_champion(later: Factory) -> None:
     verdict = later.red("champion", "broken", "toy:1 is not what was registered", "roll back")
     assert verdict["metrics"]["mae"]["champion"] is None
     assert later.results(verdict)["metrics.mae.limit"] == "passed"
+
+
+def test_a_champion_that_was_taken_tells_its_story(later: Factory, tmp_path: Path) -> None:
+    """The model's folder alone, as a deployment takes it: MLflow loads it, and lineage.json is in it."""
+    import mlflow.pyfunc
+    import pandas as pd
+
+    said = later.command("registry", "path", "toy@champion")
+    taken = Path(shutil.copytree(later.repo / said.out.strip(), tmp_path / "taken"))
+    assert len(mlflow.pyfunc.load_model(str(taken)).predict(pd.DataFrame({"x1": [0.5, 1.5]}))) == 2
+    lineage = json.loads((taken / "lineage.json").read_text(encoding="utf-8"))
+    (taken / "lineage.json").unlink()
+    assert lineage["model_digest"] == f"sha256:{digest_of(taken)}"
+    assert (lineage["run"], lineage["model"]) == (later.prod, "toy")
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_changed_lineage_of_the_champion(later: Factory, gone: bool) -> None:
+    [file] = later.repo.glob(".registry/models/toy/*/dev/model/lineage.json")
+    file.write_text(file.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    if gone:
+        file.unlink()
+    told = "toy:1 is not what was registered: its lineage.json is another, or gone. Restore it, or roll back."
+    later.red("champion", "broken", told)
+
+
+def test_a_lineage_of_its_own(first: Factory) -> None:
+    (first.run / "outputs" / "model" / "lineage.json").write_text("{}\n", encoding="utf-8")
+    first.note_outputs()
+    first.red("candidate", "broken", "its own lineage.json, and the registry puts one there")
 
 
 def test_prod_is_compared_with_prod(later: Factory) -> None:

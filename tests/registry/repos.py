@@ -7,9 +7,11 @@ import io
 import json
 import multiprocessing
 import os
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from multiprocessing.context import ForkServerProcess as ForkProcess
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ import pytest
 
 from factory.cli import main
 from factory.gate.rules import rules_of
+from factory.registry.content import lineage_digest
 from modelkit.dataset.version import DatasetVersion, write_version
 from modelkit.run.digests import digest_of
 from tests.support import IDENTITY, REPO, call, commit_all, git
@@ -250,6 +253,26 @@ def register(repo: Path, number: int, champion: int | None = None, twin: bool = 
     twins = ["--dev-run", make_run(repo, number, "dev", champion=champion)] if twin else []
     factory(repo, "register", "diabetes", "--run", run, *twins)
     return run
+
+
+def rewrite_lineage(content: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change what was registered, all copies of lineage.json and the tag that vouches for them."""
+    lineage = json.loads((content / "lineage.json").read_text(encoding="utf-8"))
+    change(lineage)
+    for file in content.rglob("lineage.json"):
+        write(file, lineage)
+    tag = lineage_digest(content / "lineage.json")
+    with closing(sqlite3.connect(content.parents[2] / "mlflow.db")) as database, database:
+        its = (
+            "SELECT version FROM model_version_tags"
+            " WHERE name = ? AND key = 'lineage_id' AND substr(value, 1, 16) = ?"
+        )
+        sql = (
+            "UPDATE model_version_tags SET value = ?"
+            f" WHERE key = 'lineage_digest' AND name = ? AND version = ({its})"
+        )
+        done = database.execute(sql, (tag, content.parent.name, content.parent.name, content.name))
+        assert done.rowcount == 1
 
 
 def listed(repo: Path) -> list[dict[str, Any]]:

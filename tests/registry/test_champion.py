@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.registry.repos import aliases, factory, register
+import pytest
+
+from tests.registry.repos import aliases, factory, register, rewrite_lineage
 
 
 def _approve(repo: Path, *words: str) -> str:
@@ -103,13 +105,47 @@ def test_a_version_that_was_changed_is_not_approved(three: Path) -> None:
     assert "champion" not in aliases(three)
 
 
+@pytest.mark.parametrize("copy", ["model/lineage.json", "dev/model/lineage.json"])
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_lineage_that_was_changed_in_a_model_is_not_approved(three: Path, copy: str, gone: bool) -> None:
+    """The model itself is what was judged; but it tells another story to whoever takes it."""
+    _approve(three, "diabetes:1")
+    _approve(three, "diabetes:2")
+    for number in (1, 3):
+        folder = three / factory(three, "registry", "path", f"diabetes:{number}").stdout.strip()
+        file = folder.parent / copy
+        file.write_text(file.read_text(encoding="utf-8").replace("better", "best") + " ", encoding="utf-8")
+        if gone:
+            file.unlink()
+    for words in (("approve", "diabetes:3"), ("rollback", "diabetes")):
+        done = factory(three, *words, check=False)
+        assert done.returncode == 1
+        stage = "dev" if copy.startswith("dev") else "prod"
+        assert f"- Its {stage} model in" in done.stderr
+        assert "is not the one that was judged: its lineage.json is another, or gone." in done.stderr
+    assert aliases(three)["champion"] == 2
+
+
+def test_a_lineage_that_was_changed_everywhere_is_told(three: Path) -> None:
+    """All copies alike: the tag knows better. `pull` would fetch the version anew."""
+    folder = three / factory(three, "registry", "path", "diabetes:3").stdout.strip()
+    lineage = json.loads((folder / "lineage.json").read_text(encoding="utf-8"))
+    for file in folder.parent.rglob("lineage.json"):
+        file.write_text(json.dumps(lineage | {"by": "somebody else"}), encoding="utf-8")
+    for words in (("approve", "diabetes"), ("why", "diabetes:3"), ("who-used", "diabetes_train:1")):
+        done = factory(three, *words, check=False)
+        assert done.returncode == 2, words
+        assert "The lineage of diabetes:3 is not the one that was registered" in done.stderr
+        assert "factory registry pull --discard" in done.stderr
+    assert "champion" not in aliases(three)
+    assert "diabetes:2" in factory(three, "why", "diabetes:2").stdout
+
+
 def test_a_version_that_is_not_green_is_not_approved(three: Path) -> None:
     """None can be registered; this one was put there past `factory register`."""
     folder = three / factory(three, "registry", "path", "diabetes:3").stdout.strip()
-    file = folder.parent / "lineage.json"
-    lineage = json.loads(file.read_text(encoding="utf-8"))
-    lineage["verdict"] |= {"passed": False, "verdict": "worse", "headline": "Too bad."}
-    file.write_text(json.dumps(lineage), encoding="utf-8")
+    bad = {"passed": False, "verdict": "worse", "headline": "Too bad."}
+    rewrite_lineage(folder.parent, lambda lineage: lineage["verdict"].update(bad))
     done = factory(three, "approve", "diabetes:3", check=False)
     assert done.returncode == 1
     assert "Its verdict is worse: Too bad." in done.stderr

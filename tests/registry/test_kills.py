@@ -6,6 +6,7 @@ spread over the time that they take, or soon after they have left their first tr
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 import time
@@ -18,9 +19,9 @@ import pytest
 
 from factory.registry.base import Version
 from factory.registry.champion import history, previous_champion
+from factory.registry.content import judged_digest
 from factory.registry.local import LocalRegistry
 from factory.registry.show import why
-from modelkit.run.digests import digest_of
 from tests.registry.repos import aliases, begin, factory, listed, make_run
 from tests.support import git
 
@@ -39,7 +40,8 @@ def consistent(repo: Path) -> dict[str, Version]:
         for stage, key in (("prod", "model_digest"), ("dev", "dev_model_digest")):
             path = registry.model_path(version, stage)
             assert path is not None
-            assert f"sha256:{digest_of(path)}" == version.lineage[key] == version.tags[key]
+            assert judged_digest(path) == version.lineage[key] == version.tags[key]
+            assert json.loads((path / "lineage.json").read_text(encoding="utf-8")) == dict(version.lineage)
     found = {alias: version for version in versions for alias in version.aliases}
     for alias in ("candidate", "champion"):
         assert registry.by_alias("diabetes", alias) == found.get(alias)

@@ -45,6 +45,13 @@ def test_a_green_candidate_is_registered_once_with_its_lineage(repo: Path) -> No
         "lineage.json", "verdict.json", "inference.json", "report.html", "onnx", "model", "dev",
     }  # fmt: skip
     lineage = json.loads((repo / folder).parent.joinpath("lineage.json").read_text(encoding="utf-8"))
+    for model in (folder, dev_folder):  # whoever takes a model alone has its story with it
+        assert {path.name for path in (repo / model).iterdir()} == {
+            "MLmodel", "requirements.txt", "lineage.json",
+        }  # fmt: skip
+        inside = (repo / model / "lineage.json").read_bytes()
+        assert inside == (repo / folder).parent.joinpath("lineage.json").read_bytes()
+    assert not list((repo / ".runs").rglob("lineage.json")), "the run stays what was judged"
     assert lineage["commit"] == git(repo, "rev-parse", "HEAD").strip()
     assert lineage["provenance"]["tag"] == "diabetes-v2"
     assert lineage["parameters"] == {"max_depth": 3}
@@ -151,6 +158,10 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "trained on dev data": (_json("train.json", data="dev"), "was trained on dev data, not prod"),
     "train.json of another run": (_json("train.json", run="x"), "train.json is of another run: diabetes x"),
     "retrained since": (_retrained, "is not the one that was judged"),
+    "a lineage of its own": (
+        lambda _, run: (run / "outputs" / "model" / "Lineage.json").write_text("{}", encoding="utf-8"),
+        "The model has its own Lineage.json, and the registry puts one there: choose another name.",
+    ),
     "no model": (lambda _, run: shutil.rmtree(run / "outputs" / "model"), "made no model"),
     "dirty": (_json("run.json", git={"commit": "0" * 40, "dirty": True}), "files that are not committed"),
     "perhaps dirty": (

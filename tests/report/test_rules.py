@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 
 from factory.registry.local import LocalRegistry
 from tests.dataset.test_report import NASTY, Page
+from tests.registry.repos import rewrite_lineage
 from tests.report.conftest import (
     DIGEST,
     Repo,
@@ -44,7 +44,7 @@ def registered(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def report(repo: Repo, registered: Path) -> Report:
     """Report a candidate against a champion, whose verdict the second function changes; page and Markdown."""
     shutil.copytree(registered, repo.path / ".registry")
-    [file] = (repo.path / ".registry").glob("models/diabetes/*/lineage.json")
+    [content] = (repo.path / ".registry").glob("models/diabetes/*")
 
     def make(
         now: Callable[[dict[str, Any]], object], before: Callable[[dict[str, Any]], object] = lambda _: None,
@@ -56,11 +56,10 @@ def report(repo: Repo, registered: Path) -> Report:
         theirs = copy.deepcopy(mine)
         now(mine)
         before(theirs)
-        lineage = json.loads(file.read_text(encoding="utf-8"))
         for key in ("schema", "model", "run", "stage", "checks"):  # what the lineage leaves out
             del theirs[key]
-        lineage["holdout"] = theirs.pop("holdout")
-        write_json(file, {**lineage, "verdict": {}, twin: theirs})
+        changed = {"holdout": theirs.pop("holdout"), "verdict": {}, twin: theirs}
+        rewrite_lineage(content, lambda lineage: lineage.update(changed))
         repo.judge(mine, regression_rows(), inference(model_digest(repo.path)))
         repo.good("report diabetes")
         return Page(repo.page).text, repo.markdown

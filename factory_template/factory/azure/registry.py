@@ -83,8 +83,9 @@ class AzureRegistry:
         """See `Registry`. The files are up before the version is made, so that none is without them."""
         found = self._by_id(model, lineage["id"])
         if found is None:
-            content = self._files.put(model, lineage["id"], folder)
-            found = self._create(model, lineage, content)
+            tags = tags_of(lineage, folder)
+            tags["content"] = self._files.put(model, tags, folder)
+            found = self._create(model, lineage, tags)
         remove(folder)
         return found
 
@@ -117,10 +118,9 @@ class AzureRegistry:
             self._client.models.archive(now.model, str(now.number))
         self._files.delete(now.model, now.number, now.tags)
 
-    def _create(self, model: str, lineage: Mapping[str, Any], content: str) -> Version:
+    def _create(self, model: str, lineage: Mapping[str, Any], tags: Mapping[str, str]) -> Version:
         from azure.ai.ml.entities import Model
 
-        tags = {name: value[:_LONGEST_TAG] for name, value in tags_of(lineage).items()}
         for attempt in range(1, _TRIES + 1):
             taken = [int(its.version) for its in self._list(model, archived=True) if its.version.isdecimal()]
             number = max(taken, default=0) + 1
@@ -131,9 +131,9 @@ class AzureRegistry:
                             name=model,
                             version=str(number),
                             type="mlflow_model",
-                            path=f"{content}model/",
+                            path=f"{tags['content']}model/",
                             description=(lineage.get("verdict") or {}).get("headline"),
-                            tags={**tags, "content": content},
+                            tags={name: value[:_LONGEST_TAG] for name, value in tags.items()},
                         )
                     )
                 break

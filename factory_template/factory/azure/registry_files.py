@@ -1,8 +1,10 @@
 """The files of registered versions: in the workspace's default datastore, and in a cache here.
 
-A version's content lies at ``factory/registry/<model>/<start of the lineage id>/``, whole before the version
-exists, and is never changed. Here it is kept at ``.registry/cache/<model>/<version>/``, as far as it was
-needed, and checked against the digests in the version's tags each time that it is used.
+A version's content lies at ``factory/registry/<model>/<id>/``, whole before the version exists, and is never
+changed; ``<id>`` is the start of the lineage id and of lineage.json's digest, so that of two registrations of
+the same run at once neither writes over what the other's tags vouch for. Here it is kept at
+``.registry/cache/<model>/<version>/``, as far as it was needed, and checked against the digests in the
+version's tags each time that it is used.
 """
 
 from __future__ import annotations
@@ -13,14 +15,15 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from factory.registry.content import LINEAGE, LINEAGE_TAG, difference, is_registered
 from modelkit.cloud.errors import plain_errors
 from modelkit.cloud.storage import Upload, default_datastore, delete, download, parse_address, upload
 from modelkit.cloud.workspace import Workspace
 from modelkit.problems import UserError
-from modelkit.run.digests import digest_of, files_below, sha256_of_file
+from modelkit.run.digests import files_below, sha256_of_file
 from modelkit.run.folders import remove
 
-_ID = 16
+_ID, _LINEAGE = 16, 8
 _FOLDERS = {"prod": "model", "dev": "dev/model"}
 _DIGESTS = {"prod": "model_digest", "dev": "dev_model_digest"}
 
@@ -32,11 +35,12 @@ class Files:
         self._root, self._cache = root, cache
         self._client, self._workspace = client, workspace
 
-    def put(self, model: str, lineage_id: str, folder: Path) -> str:
+    def put(self, model: str, tags: Mapping[str, str], folder: Path) -> str:
         """Upload the content of a version; its address. Files that are there already are not sent again."""
         with plain_errors(f"Uploading the version of {model}", self._workspace):
             datastore = default_datastore(self._client)
-            place = f"factory/registry/{model}/{lineage_id[:_ID]}"
+            lineage = tags[LINEAGE_TAG].removeprefix("sha256:")
+            place = f"factory/registry/{model}/{tags['lineage_id'][:_ID]}-{lineage[:_LINEAGE]}"
             files = [
                 Upload(Path(entry.path), f"{place}/{name}", sha256_of_file(Path(entry.path)))
                 for name, entry in sorted(files_below(folder), key=lambda found: found[0])
@@ -53,33 +57,31 @@ class Files:
         if not wanted:
             return None
         target = self._cache / name / str(number) / _FOLDERS[stage]
-        if target.is_dir() and f"sha256:{digest_of(target)}" == wanted:
+        if target.is_dir() and not difference(target, wanted, tags):
             return target
         new = self._fetch(f"{name}:{number}", tags, _FOLDERS[stage] + "/", is_file=False)
         try:
-            found = f"sha256:{digest_of(new)}"
-            if found != wanted:
-                what = f"The {stage} model of {name}:{number} is not the one that was registered: {found}."
-                raise UserError(what, f"It was {wanted}. Find out who changed {tags.get('content')}.")
+            if what := difference(new, wanted, tags):
+                what = f"The {stage} model of {name}:{number} is not the one that was registered: {what}."
+                raise UserError(what, f"Find out who changed {tags.get('content')}.")
             _replace(new, target)
         finally:
             remove(new.parent)
         return target
 
     def lineage(self, name: str, number: int, tags: Mapping[str, str]) -> dict[str, Any]:
-        """lineage.json of a version. Raises UserError if it is not there, or of another one."""
-        target = self._cache / name / str(number) / "lineage.json"
-        content = _json(target)
-        if content.get("id") != tags.get("lineage_id"):
-            new = self._fetch(f"{name}:{number}", tags, "lineage.json", is_file=True)
+        """lineage.json of a version. Raises UserError if it is not there, or not what was registered."""
+        target = self._cache / name / str(number) / LINEAGE
+        if not is_registered(target, tags):
+            new = self._fetch(f"{name}:{number}", tags, LINEAGE, is_file=True)
             try:
-                content = _json(new)
-                if content.get("id") != tags.get("lineage_id"):
+                if not is_registered(new, tags):
                     what = f"The lineage of {name}:{number} is not the one that was registered."
                     raise UserError(what, f"Find out who changed {tags.get('content')}.")
                 _replace(new, target)
             finally:
                 remove(new.parent)
+        content: dict[str, Any] = json.loads(target.read_text(encoding="utf-8"))
         return content
 
     def delete(self, name: str, number: int, tags: Mapping[str, str]) -> None:
@@ -121,14 +123,6 @@ class Lineage(Mapping[str, Any]):
         if self._content is None:
             self._content = self._fetch()
         return self._content
-
-
-def _json(file: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
 
 
 def _replace(new: Path, target: Path) -> None:

@@ -10,8 +10,8 @@ from factory.candidate import Candidate
 from factory.gate.checks import Board
 from factory.gate.schema import Gates
 from factory.registry.base import CHAMPION, Registry
+from factory.registry.content import difference
 from modelkit.problems import UserError
-from modelkit.run.digests import digest_of
 
 ID = "champion"
 
@@ -65,13 +65,12 @@ def find_champion(
             )
         raise NoChampion(f"The model of {version.name} is not in the registry. Restore it, or roll back.")
     try:
-        digest = f"sha256:{digest_of(path)}"
+        what = difference(path, recorded, version.tags)
     except OSError as error:
         raise NoChampion(f"The model of {version.name} cannot be read: {error.strerror}.") from None
-    if digest != recorded:
+    if what:
         raise NoChampion(
-            f"The model of {version.name} is not what was registered: its digest is {digest[:19]}…, and its "
-            f"lineage says {str(recorded)[:19]}…. Restore it, or roll back."
+            f"The model of {version.name} is not what was registered: {what}. Restore it, or roll back."
         )
     verdict = lineage.get("verdict" if stage == "prod" else "dev_verdict") or {}
     about = verdict.get("candidate") if isinstance(verdict, dict) else None
@@ -83,7 +82,7 @@ def find_champion(
             f"{version.name} was judged on a {gates.holdout} with another digest: versions never change. "
             "Restore the holdout from git, or freeze another version."
         )
-    return Champion(str(version.number), path, digest, lineage.get("commit"))
+    return Champion(str(version.number), path, str(recorded), lineage.get("commit"))
 
 
 def note_champion(board: Board, champion: Champion | None) -> None:

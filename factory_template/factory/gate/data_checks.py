@@ -10,6 +10,7 @@ from factory.candidate import Candidate
 from factory.gate.checks import Board
 from factory.gate.schema import Gates
 from factory.model import is_for
+from factory.registry.content import own_lineage
 from modelkit.dataset.diff_run import open_used
 from modelkit.dataset.engine import Engine
 from modelkit.dataset.overlap import find_overlap
@@ -33,9 +34,12 @@ def check_candidate(board: Board, candidate: Candidate) -> None:
         about = made.get(name) if isinstance(made, dict) else None
         if not isinstance(about, dict) or about.get("digest") != f"sha256:{digest_of(path)}":
             wrong.append(name)
+    own = own_lineage(candidate.model_path) if candidate.model_path.is_dir() else ""
     if wrong:
         what = f"The output {' and '.join(wrong)} is not what the run made: it was changed or replaced since."
         board.add(CANDIDATE, "broken", f"{what} Train it anew: `factory train {candidate.model.name}`.")
+    elif own:
+        board.add(CANDIDATE, "broken", own)
     else:
         board.add(CANDIDATE, "passed", f"The outputs are what the run {candidate.run} made.")
 

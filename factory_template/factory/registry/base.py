@@ -36,7 +36,7 @@ class Version:
     """In UTC."""
     tags: Mapping[str, str]
     lineage: Mapping[str, Any]
-    """lineage.json. It may be read at its first use only; then UserError if its file is gone."""
+    """lineage.json. It may be read at its first use only; then UserError if its file is gone, or another."""
 
     @property
     def name(self) -> str:
@@ -65,9 +65,9 @@ class Registry(Protocol):
     def add(self, model: str, lineage: Mapping[str, Any], folder: Path) -> Version:
         """Register the staged content in ``folder``, which is used up.
 
-        The folder holds model/, lineage.json and verdict.json, and as there are: dev/model/,
-        dev/verdict.json, onnx, inference.json, report.html, report.md. A version with the same
-        ``lineage["id"]`` is returned as it is instead.
+        The folder holds lineage.json, verdict.json and model/, with a copy of lineage.json in it; and as
+        there are: dev/model/ (with another copy), dev/verdict.json, onnx, inference.json, report.html,
+        report.md. A version with the same ``lineage["id"]`` is returned as it is instead.
         """
 
     def set_alias(self, version: Version, alias: str, *, forward: bool = False) -> None:

@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from factory.registry.base import CHAMPION, Refused, Registry, Version
+from factory.registry.content import difference
 from modelkit.problems import UserError
-from modelkit.run.digests import digest_of
 
 HISTORY = "history"
 
@@ -150,6 +150,6 @@ def _against(registry: Registry, version: Version) -> list[str]:
         wanted, path = version.lineage.get(key), registry.model_path(version, stage)
         if path is None and wanted:
             reasons.append(f"Its {stage} model is missing from the registry.")
-        elif path and f"sha256:{digest_of(path)}" != wanted:
-            reasons.append(f"Its {stage} model is not the one that was judged: {path} has changed.")
+        elif path and (what := difference(path, wanted, version.tags)):
+            reasons.append(f"Its {stage} model in {path} is not the one that was judged: {what}.")
     return reasons

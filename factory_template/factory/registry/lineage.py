@@ -1,4 +1,7 @@
-"""lineage.json: what a registered version was made from, and by which proof it was let in."""
+"""lineage.json: what a registered version was made from, and by which proof it was let in.
+
+It lies beside the models of a version, and in each of them; see factory.registry.content.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from factory.gate.names import shown
+from factory.registry.content import LINEAGE, LINEAGE_TAG, lineage_digest
 from modelkit.problems import UserError
 
 if TYPE_CHECKING:
@@ -68,12 +72,14 @@ def make_lineage(
         "packages": _packages(prod.model_path, here=prod.train.get("target") == "local"),
         "registered": datetime.now(UTC).isoformat(timespec="seconds"),
         "by": by,
-        "approved": None,
     }
 
 
-def tags_of(lineage: Mapping[str, Any]) -> dict[str, str]:
-    """The tags that let people and other programs find a version in the registry; its JSON is in full."""
+def tags_of(lineage: Mapping[str, Any], folder: Path) -> dict[str, str]:
+    """The tags that let people and other programs find a version in the registry; its JSON is in full.
+
+    ``folder`` is the content to be registered, with lineage.json.
+    """
     verdict, provenance = lineage.get("verdict") or {}, lineage.get("provenance") or {}
     datasets = lineage["datasets"]
     job = lineage.get("job") or {}
@@ -93,6 +99,7 @@ def tags_of(lineage: Mapping[str, Any]) -> dict[str, str]:
         "passed": str(bool(verdict.get("passed"))).lower(),
         "registered": lineage.get("registered"),
         "by": lineage.get("by"),
+        LINEAGE_TAG: lineage_digest(folder / LINEAGE),
     }
     return {name: str(value) for name, value in tags.items() if value}
 

@@ -4,6 +4,7 @@
     mlflow.db                     names, numbers, tags and aliases; MLflow writes it, and reads it as well
     models/<model>/<id>/          the content of a version; <id> is the start of its lineage id
         lineage.json verdict.json model/ dev/model/ dev/verdict.json onnx inference.json report.html …
+        model/lineage.json dev/model/lineage.json: the same, for whoever takes a model
     .staged/                      what is being written
     .lock                         held while something is written
     .changed                      there is something that was not pushed; see factory.registry.branch
@@ -30,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from factory.registry.base import Version
+from factory.registry.content import LINEAGE, is_registered
 from modelkit.problems import UserError
 from modelkit.run.folders import remove as remove_folder
 from modelkit.run.locks import locked
@@ -49,9 +51,10 @@ _RESTORE = "`factory registry pull --discard` fetches it anew from the branch `r
 class Lineage(Mapping[str, Any]):
     """lineage.json of a version, read when it is first used: a list of 1,000 versions needs none."""
 
-    def __init__(self, name: str, file: Path | None) -> None:
+    def __init__(self, name: str, file: Path | None, tags: Mapping[str, str]) -> None:
         self._name = name
         self._file = file
+        self._tags = tags
         self._content: dict[str, Any] | None = None
 
     def __getitem__(self, key: str) -> Any:
@@ -67,8 +70,12 @@ class Lineage(Mapping[str, Any]):
         if self._content is None:
             try:
                 content = json.loads(self._file.read_text(encoding="utf-8")) if self._file else None
+                same = not self._file or is_registered(self._file, self._tags)
             except (OSError, ValueError) as error:
                 raise UserError(f"The lineage of {self._name} cannot be read: {error}.", _RESTORE) from None
+            if not same:
+                what = f"The lineage of {self._name} is not the one that was registered"
+                raise UserError(f"{what}: {self._file} has changed.", _RESTORE)
             if not isinstance(content, dict):
                 raise UserError(f"{self._name} was not registered by `factory register`.", "")
             self._content = content
@@ -141,6 +148,7 @@ class LocalRegistry:
                 remove_folder(folder)
                 return known
             self._mark()
+            tags = tags_of(lineage, folder)
             self._move(folder, self._place(model, lineage["id"]))
             if not self._ask("SELECT 1 FROM registered_models WHERE name = ?", model):
                 client.create_registered_model(model)
@@ -148,7 +156,7 @@ class LocalRegistry:
                 model,
                 f"{MODELS}/{model}/{lineage['id'][:_ID]}",  # relative: the registry moves between machines
                 run_id=lineage["run"],
-                tags=tags_of(lineage),
+                tags=tags,
                 await_creation_for=0,
             )
         return self.version(model, int(made.version))
@@ -285,9 +293,9 @@ class LocalRegistry:
         self, model: str, number: int, created: int, tags: dict[str, str], aliases: list[str]
     ) -> Version:
         its = tags.get("lineage_id")
-        file = self._place(model, its) / "lineage.json" if its else None
+        file = self._place(model, its) / LINEAGE if its else None
         when = datetime.fromtimestamp(created / 1000, UTC)
-        return Version(model, number, tuple(aliases), when, tags, Lineage(f"{model}:{number}", file))
+        return Version(model, number, tuple(aliases), when, tags, Lineage(f"{model}:{number}", file, tags))
 
     def _ask(self, sql: str, *arguments: object) -> list[Any]:
         with self._open() as database:

@@ -20,6 +20,7 @@ from factory.gate.waivers import load_waivers
 from factory.model import ModelFolder, Stage
 from factory.registry.base import CANDIDATE, CHAMPION, Refused, Registry, Version
 from factory.registry.consistency import contradictions
+from factory.registry.content import LINEAGE, own_lineage
 from factory.registry.lineage import VERDICT, lineage_id, make_lineage
 from factory.registry.local import new_staged, registry_folder
 from factory.registry.merged import not_merged
@@ -96,7 +97,9 @@ def _add(
         _copy(prod, staged, str(lineage["model_digest"]))
         if dev:
             _copy(dev, staged / "dev", str(lineage["dev_model_digest"]))
-        write_json(staged / "lineage.json", lineage)
+        write_json(staged / LINEAGE, lineage)
+        for folder in (staged, staged / "dev") if dev else (staged,):
+            shutil.copyfile(staged / LINEAGE, folder / "model" / LINEAGE)
         return registry.add(prod.model.name, lineage, staged)
     finally:
         if staged.is_dir():
@@ -153,6 +156,8 @@ def _wrong_run(candidate: Candidate, stage: Stage) -> Iterator[str]:
         yield f"{candidate.folder / 'train.json'} is of another run: {its}."
     if not candidate.model_path.is_dir():
         yield f"{candidate.run} made no model: {candidate.model_path} is missing."
+    elif wrong := own_lineage(candidate.model_path):
+        yield wrong
 
 
 def _wrong_commit(candidate: Candidate) -> Iterator[str]:

@@ -9,7 +9,7 @@ from modelkit.problems import UserError
 
 _RESERVED = (
     "lineage_id", "run", "dev_run", "commit", "target", "job", "model_digest", "dev_model_digest", "datasets",
-    "holdout", "prototype", "verdict", "passed", "registered", "by", "history",
+    "holdout", "prototype", "verdict", "passed", "registered", "by", "history", "lineage_digest",
 )  # fmt: skip
 
 
