@@ -68,10 +68,16 @@ class Run:
     artifacts: Path
     gh_log: Path
 
-    def job(self, job_id: str, **matrix: Any) -> Job:
-        """The only job of that id (and matrix cell, if one is given)."""
-        found = [j for j in self.jobs if j.id == job_id and (not matrix or j.matrix == matrix)]
-        assert len(found) == 1, f"{len(found)} jobs {job_id} {matrix or ''} ran\n{self.output}"
+    def job(self, job_id: str, called: str = "", **matrix: Any) -> Job:
+        """The only job of that id (and matrix cell, if one is given).
+
+        Jobs of a reusable workflow have no cell of their own: ``called`` is a part of the name.
+        """
+        found = [
+            j for j in self.jobs
+            if j.id == job_id and called in j.name and (not matrix or j.matrix == matrix)
+        ]  # fmt: skip
+        assert len(found) == 1, f"{len(found)} jobs {job_id} {called} {matrix or ''} ran\n{self.output}"
         return found[0]
 
     def lost_words(self) -> bool:
@@ -98,9 +104,9 @@ class Run:
                 wanted_result = "did not run" if (job.id, name) in skipped else "success"
                 assert result == wanted_result, f"{job.name}, step {name}: {result}\n{self.output}"
 
-    def assert_red(self, job_id: str, step_name: str, *messages: str) -> None:
+    def assert_red(self, job_id: str, step_name: str, *messages: str, called: str = "") -> None:
         """This job failed, in this step and none before, which said each of ``messages``."""
-        job = self.job(job_id)
+        job = self.job(job_id, called)
         assert job.result == "failure", f"{job.name}: {job.result}\n{self.output}"
         assert job.failed_steps() == [step_name], f"{job.name}: {job.failed_steps()} failed\n{self.output}"
         step = next(s for s in job.steps.values() if s.name == step_name)

@@ -23,6 +23,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform == "win32", reason="act's host mode needs a POSIX shell"),
 ]
+DOWNLOAD = "actions/download-artifact@70fc10c6e5e1ce46ad2ea6f2b72d43f7d47b13c3"
 LOGIN = "azure/login@a457da9ea143d694b1b9c7c869ebb04ebe844ef5"
 STEPS = Path("models/diabetes/steps")
 STATIC = ("lint", "types", "guard", "second-scan", "check", "selftest", "affected")
@@ -156,13 +157,6 @@ def test_a_pull_request_that_improves_and_one_that_worsens(act: Act, topic: Path
     assert second != first
     assert (comments / "1.md").read_text(encoding="utf-8") == "Nice!\n"
 
-    # Merged all the same, it stops before it is trained on prod data, and the registry stays as it is.
-    before = registry_log(topic)
-    run = act.run(topic, workflow="cd.yml", event="push", base=base)
-    run.assert_red("candidate", "Gates (dev)", "mae")
-    assert not [job for job in run.jobs if job.id == "approve"]
-    assert registry_log(topic) == before
-
 
 def test_what_a_model_job_stops(act: Act, topic: Path) -> None:
     """A test that fails, and an answer that was edited by hand: each step says its own."""
@@ -227,6 +221,22 @@ def test_a_fork_and_an_experiment(act: Act, factory: Path) -> None:
         "guard", "Secrets, notebooks, large files, conflicts", "experimentation/trial/connect.py:1"
     )
     assert made_up_token() not in run.output, "a finding must not print the secret"
+
+
+def test_a_comment_that_cannot_be_written(act: Act, factory: Path, comments: Path) -> None:
+    """A pull request that had a report once, and touches no model any more: there is one to renew."""
+    base = git(factory, "rev-parse", "HEAD").strip()
+    write(factory / "notes.md", "Nothing to train.\n")
+    old = comments / "2.md"
+    old.write_text("<!-- factory report -->\nOld news\n", encoding="utf-8")
+    pull = ("--env", f"ACT_GH_COMMENTS={comments}")
+    refused = ("--env", "ACT_GH_READ_ONLY=yes")
+    run = act.run(factory, job="comment", workflow="pr.yml", base=base, arguments=(*pull, *refused))
+    run.assert_red("comment", "Comment, or renew the comment", "HTTP 403")
+    assert "Old news" in old.read_text(encoding="utf-8")
+    run = act.run(factory, job="comment", workflow="pr.yml", base=base, arguments=pull)
+    run.assert_green({"affected": [], "comment": []}, skipped=[("comment", DOWNLOAD)])
+    assert "This change touches no model." in old.read_text(encoding="utf-8")
 
 
 def style(repo: Path) -> None:
@@ -294,3 +304,7 @@ def test_ci_names_what_failed(act: Act, factory: Path) -> None:
     run.assert_red("ci", "Every job before this one succeeded", *messages)
     assert "types:" not in run.job("ci").steps["0"].log.partition("::error")[2]
     assert not [job for job in run.jobs if job.id in ("model", "tests", "comment")]
+
+    edit(workflow.with_name("cd.yml"), "^          BASE: .*$", "          BASE: nowhere")
+    run = act.run(factory, job="affected", workflow="cd.yml", event="push")
+    run.assert_red("affected", "Which models the merge touches", "knows no commit nowhere")
