@@ -131,8 +131,7 @@ def test_a_pull_request_that_improves_and_one_that_worsens(act: Act, topic: Path
     base = git(topic, "rev-parse", "HEAD").strip()
     set_alpha(topic, 10.0)
     run = act.run(topic, workflow="pr.yml", base=base, arguments=pull)
-    one = [{"model": "diabetes"}]
-    jobs = {**dict.fromkeys((*STATIC, "comment", "ci"), ()), "model": one, "tests": one}
+    jobs = {**dict.fromkeys((*STATIC, "comment", "ci"), ()), "model": [{"model": "diabetes"}]}
     run.assert_green(jobs, skipped=NO_AZURE)
     summary = run.summaries["PR/model (diabetes)"]
     assert "better" in summary.lower(), summary
@@ -159,7 +158,7 @@ def test_a_pull_request_that_improves_and_one_that_worsens(act: Act, topic: Path
 
 
 def test_what_a_model_job_stops(act: Act, topic: Path) -> None:
-    """A test that fails, and an answer that was edited by hand: each step says its own."""
+    """A test that fails, and an answer that was edited by hand, in one run: each step says its own."""
     folder = topic / "models" / "second"
     base = git(topic, "rev-parse", "HEAD").strip()
     edit(
@@ -171,13 +170,12 @@ def test_what_a_model_job_stops(act: Act, topic: Path) -> None:
     cases.write_text(cases.read_text(encoding="utf-8").replace('"golden-', '"golden-x', 1), encoding="utf-8")
     run = act.run(topic, job="model", workflow="pr.yml", base=base)
     job = run.job("model", model="second")
-    assert job.failed_steps() == ["Inference tests", "Gates"], run.output
+    assert job.failed_steps() == ["Inference tests", "Gates", "Unit tests, and what they cover"], run.output
     log = {step.name: step.log for step in job.steps.values()}
     assert "cases.jsonl" in log["Inference tests"]
     assert "inference" in log["Gates"]
+    assert "test_nothing" in log["Unit tests, and what they cover"]
     assert (run.artifacts / "report-second" / "second.md").is_file()
-    run = act.run(topic, job="tests", workflow="pr.yml", base=base)
-    run.assert_red("tests", "Unit tests, and what they cover", "test_nothing")
 
 
 def test_retraining(act: Act, topic: Path) -> None:
@@ -300,10 +298,10 @@ def test_ci_names_what_failed(act: Act, factory: Path) -> None:
     edit(workflow, "^          BASE: .*$", "          BASE: nowhere")  # so that it is not known what to train
     run = act.run(factory, workflow="pr.yml")
     run.assert_red("affected", "Which models the change touches", "knows no commit nowhere", "fetch-depth: 0")
-    messages = ["lint: failure", "check: failure", "affected: failure", "model: skipped", "tests: skipped"]
+    messages = ["lint: failure", "check: failure", "affected: failure", "model: skipped"]
     run.assert_red("ci", "Every job before this one succeeded", *messages)
     assert "types:" not in run.job("ci").steps["0"].log.partition("::error")[2]
-    assert not [job for job in run.jobs if job.id in ("model", "tests", "comment")]
+    assert not [job for job in run.jobs if job.id in ("model", "comment")]
 
     edit(workflow.with_name("cd.yml"), "^          BASE: .*$", "          BASE: nowhere")
     run = act.run(factory, job="affected", workflow="cd.yml", event="push")

@@ -41,15 +41,46 @@ def of(found: object) -> Intervals:
     return found
 
 
+def scikit_learn(name: str, truth: Floats, predicted: Floats) -> float:
+    """What scikit-learn says."""
+    from sklearn import metrics as sk
+
+    if METRICS[name].task == "regression":
+        found = {"mae": sk.mean_absolute_error, "rmse": sk.root_mean_squared_error, "r2": sk.r2_score}
+        return float(found[name](truth, predicted))
+    classes, labels = truth.astype(int), (predicted > 0.5).astype(int)
+    of_chances = {"roc_auc": sk.roc_auc_score, "brier": sk.brier_score_loss}
+    if name in of_chances:
+        return float(of_chances[name](classes, predicted))
+    if name == "log_loss":
+        return float(sk.log_loss(classes, predicted, labels=[0, 1]))
+    if name == "accuracy":
+        return float(sk.accuracy_score(classes, labels))
+    of_labels = {"f1": sk.f1_score, "precision": sk.precision_score, "recall": sk.recall_score}
+    return float(of_labels[name](classes, labels, zero_division=0))
+
+
+@pytest.mark.parametrize("rows", [7, 60, 5_000, 20_000])
+@pytest.mark.parametrize("digits", [16, 1, 0], ids=lambda digits: f"{digits} digits")
+@pytest.mark.parametrize("name", [*METRICS])
+def test_figures_are_those_of_scikit_learn(name: str, digits: int, rows: int) -> None:
+    """With ties, with labels instead of chances, and for a model that always says the same."""
+    truth, mine, _ = data(METRICS[name].task, rows, seed=rows)
+    truth[:2] = [0, 1]
+    for predicted in (np.round(mine, digits), np.full(rows, 0.25), np.full(rows, 1.0)):
+        wanted = scikit_learn(name, truth, predicted)
+        assert measure(name, truth, predicted) == pytest.approx(wanted, rel=1e-12, abs=1e-14)
+
+
 def slowly(name: str, truth: Floats, mine: Floats, other: Floats, resamples: int) -> tuple[Floats, Floats]:
     """Draw rows with replacement, and let scikit-learn measure each time."""
     rng = np.random.default_rng(99)
     own, difference = [], []
     for _ in range(resamples):
         rows = rng.integers(0, len(truth), len(truth))
-        value = measure(name, truth[rows], mine[rows])
+        value = scikit_learn(name, truth[rows], mine[rows])
         own.append(value)
-        difference.append(value - measure(name, truth[rows], other[rows]))
+        difference.append(value - scikit_learn(name, truth[rows], other[rows]))
     return np.array(own), np.array(difference)
 
 
@@ -68,7 +99,7 @@ def test_metrics_from_counts_are_those_of_repeated_rows(name: str) -> None:
         found = part.finish(counts.astype(float) @ part.columns, counts.sum(axis=1).astype(float))
     for row, value in zip(counts, found, strict=True):
         where = np.repeat(np.arange(60), row)
-        assert value == pytest.approx(measure(name, truth[where], mine[where]), rel=1e-9, abs=1e-12)
+        assert value == pytest.approx(scikit_learn(name, truth[where], mine[where]), rel=1e-9, abs=1e-12)
 
 
 @pytest.mark.parametrize("rows", [2, 31, 1000])

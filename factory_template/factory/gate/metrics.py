@@ -1,4 +1,4 @@
-"""Metrics measured once (by scikit-learn), and the same metrics from the weights of a resample.
+"""Metrics from weights: of all rows once, or of the resamples of a bootstrap. Figures are scikit-learn's.
 
 A prediction is one number for each row: the value (regression), or the probability of class 1, or a label 0
 or 1 (binary classification). A probability above 0.5 is the label 1.
@@ -7,19 +7,18 @@ All metrics but the area under the ROC curve are functions of a few weighted sum
 resamples are one product of matrices. The area is the Mann-Whitney statistic (Hanley & McNeil 1982,
 Radiology 143:29-36): the weighted share of pairs of a positive and a negative row that are in order, ties
 count half.
+
+scikit-learn itself is not asked: it would be imported for longer than all else takes.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from factory.gate.names import METRICS
 
 Floats = NDArray[np.float64]
 Weights = NDArray[np.uint8] | NDArray[np.int64]
@@ -36,39 +35,27 @@ class Unmeasurable(Exception):
 
 def measure(name: str, truth: Floats, predicted: Floats) -> float:
     """The metric on all rows; ``truth`` and ``predicted`` are [n]. Raises Unmeasurable."""
-    from sklearn import metrics as sk
-
     if len(truth) == 0:
         raise Unmeasurable("there are no rows")
-    labels = (predicted > 0.5).astype(int)
-    classes = truth.astype(int) if METRICS[name].task == "classification" else None
     if name == "roc_auc" and len(np.unique(truth)) < 2:
         raise Unmeasurable("all rows are of one class")
     if name == "r2" and (len(truth) < 2 or np.ptp(truth) == 0):
         raise Unmeasurable("the target is the same in all rows")
     if name in ("recall", "f1") and not truth.any():
         raise Unmeasurable("no row is of class 1")
-    measured: dict[str, Callable[[], Any]] = {
-        "mae": lambda: sk.mean_absolute_error(truth, predicted),
-        "rmse": lambda: sk.root_mean_squared_error(truth, predicted),
-        "r2": lambda: sk.r2_score(truth, predicted),
-        "roc_auc": lambda: sk.roc_auc_score(classes, predicted),
-        "log_loss": lambda: sk.log_loss(classes, predicted, labels=[0, 1]),
-        "brier": lambda: sk.brier_score_loss(classes, predicted),
-        "accuracy": lambda: sk.accuracy_score(classes, labels),
-        "f1": lambda: sk.f1_score(classes, labels),
-        "precision": lambda: sk.precision_score(classes, labels, zero_division=0),
-        "recall": lambda: sk.recall_score(classes, labels),
-    }
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            value = float(measured[name]())
-        except ValueError as error:
-            raise Unmeasurable(str(error).splitlines()[0]) from None
+    with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is told below
+        value = _on_all_rows(prepared(name, truth, predicted), len(truth))
     if not np.isfinite(value):
         raise Unmeasurable(f"it is {value}")
     return value
+
+
+def _on_all_rows(part: Sums | Area, rows: int) -> float:
+    if isinstance(part, Area):
+        once = np.ones((rows + 1, 1), dtype=np.uint8)
+        once[-1] = 0
+        return float(part.of(once)[0])
+    return float(part.finish(part.columns.sum(axis=0, keepdims=True), np.array([float(rows)]))[0])
 
 
 @dataclass(frozen=True, slots=True)
