@@ -49,6 +49,7 @@ def faults(good: Good) -> Iterator[Fault]:
     gates = good.gates
     limited = any(threshold.limit is not None for threshold in gates.metrics.values())
     compared = {"registry": lambda g: g.registry(champion=not limited)}
+    yield Fault("slow model", r"latency\.p95", "failed", _slow, _no_latency)  # first, as it takes longest
     yield Fault("shuffled labels", r"metrics\..+", "failed", _shuffled, **compared)
     yield Fault("constant model", r"predictions", "failed", _constant)
     yield Fault("missing metric", r"metrics\..+", "broken", _missing)
@@ -58,7 +59,6 @@ def faults(good: Good) -> Iterator[Fault]:
     yield Fault("wrong dataset version", r"data\.training", "broken", _other_version)
     yield Fault("trained on the holdout", r"data\.overlap", "broken", _leaked)
     yield Fault("truncated ONNX", r"onnx", "broken", _truncated, _no_onnx)
-    yield Fault("slow model", r"latency\.p95", "failed", _slow, _no_latency)
     yield Fault("regressed slice", r"slices\..+", "failed", _slice, _no_slices, _for_slices)
     yield Fault(
         "worse than the champion", rf"metrics\.{gates.decide_by}\.regression", "failed", _worse,

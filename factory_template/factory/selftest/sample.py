@@ -22,7 +22,7 @@ from modelkit.run.folders import write_json
 MODEL = "tiny"
 _RUN = "20260101-000000-000000"
 _COLUMNS = ("group", "a", "b")
-_ROWS, _HELD = 400, 160
+_ROWS, _HELD = 400, 96
 _GATES = """\
 task: regression
 holdout: azureml:tiny_holdout:1
