@@ -38,8 +38,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def without_leftovers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The registry tells MLflow in its own process to be quiet; in the tests that process lives on."""
-    monkeypatch.delenv("MLFLOW_DISABLE_TELEMETRY", raising=False)
+    """What MLflow leaves in its process's environment, or our registry for it; in the tests that lives on."""
+    for name in [*os.environ]:
+        if name.lstrip("_").startswith("MLFLOW_"):
+            monkeypatch.delenv(name)
 
 
 @pytest.fixture(scope="session")
