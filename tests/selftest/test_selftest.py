@@ -13,6 +13,7 @@ from factory.gate.run import gate
 from factory.model import find_model
 from factory.report.make import make_report
 from factory.selftest.bench import judge_good
+from modelkit.dataset.seen import state_of
 from tests.selftest.conftest import Tiny
 from tests.support import contents
 
@@ -142,6 +143,16 @@ def test_the_report_of_a_real_verdict(tiny: Tiny) -> None:
     assert "What did not pass" in page
     assert "slices.group=1.mae.limit" in page
     assert "2 checks failed and 1 check could not be made" in page
+
+
+def test_a_copy_leaves_the_data_of_the_others_as_it_is(tiny: Tiny, tmp_path: Path) -> None:
+    """Several are judged at once: what one reads must not seem to change by another's coming or going."""
+    good = judge_good(find_candidate(find_model(tiny.path, "tiny")))
+    files = [path for path in (tiny.path / "datasets").rglob("*") if path.is_file()]
+    before = [state_of(path.stat()) for path in files]
+    good.copy(tmp_path / "copy", "metrics")
+    assert len(files) == 4
+    assert [state_of(path.stat()) for path in files] == before
 
 
 def test_the_report_of_a_candidate_that_lost(tiny: Tiny, tmp_path: Path) -> None:

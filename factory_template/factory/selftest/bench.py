@@ -152,14 +152,17 @@ class Good:
         return len(self.answers)
 
     def copy(self, root: Path, check: str) -> Copy:
-        """A copy at ``root``, whose files may be changed: the model's are its own, the data's are shared.
+        """A copy at ``root``, whose files may be changed; large data is shared.
+
+        Other data is copied: a hard link more changes the file's inode, which counts as a change of the file
+        for the gate of another copy that reads it just then.
 
         What takes long and is not the ``check`` that a fault is for is left out of its gates.yml: timing, the
         ONNX file, and most resamples of the bootstrap, on which no check depends. Thresholds stay.
         """
         model = self.candidate.model
         shutil.copytree(model.path, root / "models" / model.name, ignore=_CACHES)
-        shutil.copytree(model.root / DATASETS, root / DATASETS, copy_function=_linked)
+        shutil.copytree(model.root / DATASETS, root / DATASETS)
         if (model.root / LARGE).exists():
             _link_folder(model.root / LARGE, root / LARGE)
         runs = root / ".runs" / model.name / self.candidate.run
