@@ -39,18 +39,28 @@ class Forked:
         self, arguments: Sequence[str], folder: Path, environment: Mapping[str, str], errors: BinaryIO
     ) -> None:
         """Start it in ``folder``; what it prints besides answers goes to ``errors``. Raises OSError."""
-        self._server = _server(environment)
-        self._number = next(self._server.numbers)
         theirs_in, mine_in = os.pipe()
         mine_out, theirs_out = os.pipe()
         self.stdin = os.fdopen(mine_in, "w", encoding="utf-8")
         self.stdout = os.fdopen(mine_out, encoding="utf-8")
         about = {"arguments": list(arguments), "folder": str(folder), "environment": dict(environment)}
         try:
-            self._server.tell({"start": self._number, **about}, [theirs_in, theirs_out, errors.fileno()])
+            self._start(about, [theirs_in, theirs_out, errors.fileno()])
         finally:
             os.close(theirs_in)
             os.close(theirs_out)
+
+    def _start(self, about: Mapping[str, Any], descriptors: Sequence[int]) -> None:
+        """Ask the server, or another one if it has just died."""
+        for last in (False, True):
+            self._server = _server(about["environment"])
+            self._number = next(self._server.numbers)
+            try:
+                self._server.tell({"start": self._number, **about}, descriptors)
+                return
+            except ConnectionError:
+                if last:
+                    raise
 
     def kill(self) -> None:
         """End it by force, if it still runs."""
@@ -70,6 +80,7 @@ class _Server:
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.numbers = itertools.count()
         self._lock = threading.Lock()
+        self._lost = False
         self._folder = tempfile.TemporaryDirectory(prefix="factory-fork-", ignore_cleanup_errors=True)
         worker = Path(self._folder.name, WORKER.name)
         shutil.copyfile(WORKER, worker)
@@ -94,11 +105,15 @@ class _Server:
     @property
     def lives(self) -> bool:
         """Whether it still runs."""
-        return self._process.poll() is None
+        return not self._lost and self._process.poll() is None
 
     def tell(self, request: Mapping[str, Any], descriptors: Sequence[int] = ()) -> None:
-        """Send a request that has no answer. Raises OSError."""
-        socket.send_fds(self._socket, [json.dumps(request).encode()], descriptors)
+        """Send a request that has no answer. Raises OSError, and ConnectionError if the server has died."""
+        try:
+            socket.send_fds(self._socket, [json.dumps(request).encode()], descriptors)
+        except ConnectionError:
+            self._lost = True
+            raise
 
     def code(self, number: int) -> int | None:
         """The exit code of a worker that has ended."""
