@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import gc
 import io
-import os
 import sys
 from pathlib import Path
 
-from modelkit.problems import UserError
+from modelkit.startup import plain_endings
 
 
 def main() -> None:
@@ -52,16 +51,11 @@ def _check(paths: list[Path], form: str) -> int:
     from modelkit.checking import check
     from modelkit.reporting import render
 
-    try:
+    with plain_endings():
         problems = check(paths)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    found = render(problems, form)
-    if found:
-        _print(found)
+        found = render(problems, form)
+        if found:
+            _print(found)
     return int(any(problem.severity == "error" for problem in problems))
 
 
@@ -69,11 +63,7 @@ def _print(text: str) -> None:
     """Programs get UTF-8 on every system, a terminal gets what it can show."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding=None if sys.stdout.isatty() else "utf-8", errors="replace")
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        # The reader has left (`modelkit check | head`). Python would complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    print(text, flush=True)
 
 
 if __name__ == "__main__":

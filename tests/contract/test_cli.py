@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -117,3 +118,22 @@ def test_a_model_may_be_the_working_folder(repo: Path) -> None:
     assert (result.returncode, result.stdout) == (0, "")
     result = call(repo / "models" / "rents" / "steps", "sync", "--check", "..")
     assert (result.returncode, result.stdout) == (0, "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a pipe that nobody reads is told otherwise there")
+@pytest.mark.parametrize("command", [["check"], ["check", "--format", "json"], ["models"]])
+def test_a_reader_that_has_left_is_no_crash(repo: Path, command: list[str]) -> None:
+    """`modelkit … | head`: the fast road and the full one end in the same way."""
+    (repo / "models" / "m").mkdir(parents=True)
+    (repo / "models" / "m" / "pipeline.yml").write_text("type: pipeline\njobs: nonsense\n")
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "modelkit", *command],
+            cwd=repo, stdout=write, stderr=subprocess.PIPE, text=True, check=False,
+            env={**os.environ, "PYTHONPATH": str(REPO / "prototype_template")},
+        )  # fmt: skip
+    finally:
+        os.close(write)
+    assert (done.returncode, done.stderr) == (1, "")

@@ -282,6 +282,10 @@ def test_coverage(task: str) -> None:
         ("f1", [0, 0, 0], [0.2, 0.3, 0.9], "no row is of class 1"),
         ("mae", [], [], "there are no rows"),
         ("mae", [1e308, -1e308], [-1e308, 1e308], "inf"),
+        *((name, [0, 1, 0], [0.2, float("nan"), 0.9], "NaN or infinite") for name in METRICS),
+        ("rmse", [0, 1, 0], [0.2, float("inf"), 0.9], "NaN or infinite"),
+        *((name, [0, 1, 0], [0.2, 1.5, 0.9], "no probability") for name in ("roc_auc", "log_loss", "brier")),
+        ("brier", [0, 1, 0], [0.2, -0.1, 0.9], "no probability"),
     ],
 )
 def test_what_cannot_be_measured(name: str, truth: list[float], predicted: list[float], reason: str) -> None:
@@ -295,6 +299,8 @@ def test_look_alikes_can_be_measured() -> None:
     assert measure("log_loss", one, np.array([0.9, 0.9, 0.9])) == pytest.approx(-math.log(0.9))
     assert measure("precision", np.array([0.0, 1.0]), np.array([0.1, 0.2])) == 0.0
     assert measure("brier", one, one) == 0.0
+    assert measure("roc_auc", np.array([0.0, 1.0]), np.array([0.0, 1.0])) == 1.0
+    assert measure("mae", one, np.array([1.5, 1.5, -0.1])) == pytest.approx(0.7)
 
 
 def test_too_few_of_a_class_has_no_interval() -> None:

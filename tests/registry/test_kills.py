@@ -25,7 +25,7 @@ from factory.registry.show import why
 from tests.registry.repos import aliases, begin, factory, listed, make_run
 from tests.support import git
 
-KILLS = 16
+KILLS = 24
 pytestmark = pytest.mark.slow
 
 

@@ -72,16 +72,18 @@ class Files:
     def lineage(self, name: str, number: int, tags: Mapping[str, str]) -> dict[str, Any]:
         """lineage.json of a version. Raises UserError if it is not there, or not what was registered."""
         target = self._cache / name / str(number) / LINEAGE
-        if not is_registered(target, tags):
+        read = _bytes(target)
+        if not is_registered(read, tags):
             new = self._fetch(f"{name}:{number}", tags, LINEAGE, is_file=True)
             try:
-                if not is_registered(new, tags):
+                read = _bytes(new)
+                if not is_registered(read, tags):
                     what = f"The lineage of {name}:{number} is not the one that was registered."
                     raise UserError(what, f"Find out who changed {tags.get('content')}.")
                 _replace(new, target)
             finally:
                 remove(new.parent)
-        content: dict[str, Any] = json.loads(target.read_text(encoding="utf-8"))
+        content: dict[str, Any] = json.loads(read)
         return content
 
     def delete(self, name: str, number: int, tags: Mapping[str, str]) -> None:
@@ -123,6 +125,11 @@ class Lineage(Mapping[str, Any]):
         if self._content is None:
             self._content = self._fetch()
         return self._content
+
+
+def _bytes(file: Path) -> bytes:
+    """What is in a file; nothing if there is none."""
+    return file.read_bytes() if file.is_file() else b""
 
 
 def _replace(new: Path, target: Path) -> None:

@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from factory.gate.names import METRICS
+
 Floats = NDArray[np.float64]
 Weights = NDArray[np.uint8] | NDArray[np.int64]
 MOST = 8
@@ -37,6 +39,10 @@ def measure(name: str, truth: Floats, predicted: Floats) -> float:
     """The metric on all rows; ``truth`` and ``predicted`` are [n]. Raises Unmeasurable."""
     if len(truth) == 0:
         raise Unmeasurable("there are no rows")
+    if not np.isfinite(predicted).all():
+        raise Unmeasurable("a prediction is NaN or infinite")
+    if METRICS[name].needs == "probability" and not ((predicted >= 0) & (predicted <= 1)).all():
+        raise Unmeasurable("a prediction is no probability")
     if name == "roc_auc" and len(np.unique(truth)) < 2:
         raise Unmeasurable("all rows are of one class")
     if name == "r2" and (len(truth) < 2 or np.ptp(truth) == 0):

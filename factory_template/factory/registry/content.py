@@ -7,6 +7,7 @@ version's tag ``lineage_digest``.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -26,12 +27,16 @@ def own_lineage(model: Path) -> str:
 
 def lineage_digest(lineage: Path) -> str | None:
     """``sha256:…`` of a copy of lineage.json, None if there is none. Raises OSError."""
-    return f"sha256:{sha256_of_file(lineage)}" if lineage.is_file() else None
+    return _digest(lineage.read_bytes()) if lineage.is_file() else None
 
 
-def is_registered(lineage: Path, tags: Mapping[str, str]) -> bool:
-    """Whether a copy of lineage.json is there, and what was registered. Raises OSError."""
-    return (digest := lineage_digest(lineage)) is not None and digest == tags.get(LINEAGE_TAG)
+def is_registered(lineage: bytes, tags: Mapping[str, str]) -> bool:
+    """Whether this is the content of lineage.json that was registered."""
+    return _digest(lineage) == tags.get(LINEAGE_TAG)
+
+
+def _digest(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 def judged_digest(model: Path) -> str:

@@ -69,11 +69,11 @@ class Lineage(Mapping[str, Any]):
     def _read(self) -> dict[str, Any]:
         if self._content is None:
             try:
-                content = json.loads(self._file.read_text(encoding="utf-8")) if self._file else None
-                same = not self._file or is_registered(self._file, self._tags)
+                read = self._file.read_bytes() if self._file else b"null"
+                content = json.loads(read)
             except (OSError, ValueError) as error:
                 raise UserError(f"The lineage of {self._name} cannot be read: {error}.", _RESTORE) from None
-            if not same:
+            if self._file and not is_registered(read, self._tags):
                 what = f"The lineage of {self._name} is not the one that was registered"
                 raise UserError(f"{what}: {self._file} has changed.", _RESTORE)
             if not isinstance(content, dict):

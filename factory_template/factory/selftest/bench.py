@@ -251,5 +251,5 @@ def _link_folder(source: Path, target: Path) -> None:
     """Large data stays where it is: it is only read."""
     try:
         target.symlink_to(source.resolve(), target_is_directory=True)
-    except OSError:
+    except OSError:  # on Windows it needs a right; hard links do not, and there they change no file's times
         shutil.copytree(source, target, copy_function=_linked)
