@@ -29,6 +29,7 @@ def test_first_candidate(first: Factory) -> None:
     assert verdict["verdict"] == "better"
     assert verdict["champion"] is None
     assert "No champion yet: judged by its limits alone" in verdict["headline"]
+    assert ": first, passed. No champion yet: " in first.gate()[0].out
     assert first.results(verdict).keys() == {
         "candidate", "data.training", "data.holdout", "data.overlap", "predictions", "champion",
         "metrics.mae.limit", "metrics.r2.limit",
@@ -79,6 +80,7 @@ def test_better(later: Factory) -> None:
     assert mae["difference"] == pytest.approx(mae["candidate"] - mae["champion"])
     assert mae["interval"][0] < mae["difference"] < mae["interval"][1] < 0
     assert verdict["metrics"]["r2"]["interval"][0] > 0
+    assert ": better, passed. " in later.gate("--run", later.dev)[0].out
 
 
 def test_worse(later: Factory, monkeypatch: pytest.MonkeyPatch) -> None:

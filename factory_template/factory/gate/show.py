@@ -7,6 +7,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from factory.gate.names import shown
+
 _ORDER = {"broken": 0, "failed": 1, "waived": 2, "passed": 3}
 _COLOURS = {"broken": "bold red", "failed": "red", "waived": "yellow", "passed": "green"}
 _WORDS = {"better": "green", "equal": "green", "worse": "red", "broken": "bold red"}
@@ -31,7 +33,8 @@ def workflow_errors(verdict: Mapping[str, Any]) -> list[str]:
 
 def _last_line(verdict: Mapping[str, Any]) -> str:
     end = "passed" if verdict["passed"] else "not passed"
-    return f"{verdict['model']} {verdict['run']}: {verdict['verdict']}, {end}. {verdict['headline']}"
+    word = shown(verdict["verdict"], verdict["champion"])
+    return f"{verdict['model']} {verdict['run']}: {word}, {end}. {verdict['headline']}"
 
 
 def _on_terminal(verdict: Mapping[str, Any], checks: list[Mapping[str, Any]]) -> None:

@@ -352,9 +352,10 @@ def _foot(facts: Facts) -> str:
     method = ""
     if boot:
         how = str(boot.get("method") or "paired bootstrap")
+        same = "candidate and champion are measured on the same" if facts.champion else "found by"
         method = (
-            f"<p>Intervals: {escape(confidence(facts))}, {escape(how)}; candidate and champion are measured"
-            f" on the same {escape(str(boot.get('resamples')))} resamples of the holdout's rows, seed"
+            f"<p>Intervals: {escape(confidence(facts))}, {escape(how)}; {same}"
+            f" {escape(str(boot.get('resamples')))} resamples of the holdout's rows, seed"
             f" {escape(str(boot.get('seed')))}.</p>"
         )
     model, run = facts.model, facts.candidate.run
