@@ -322,7 +322,6 @@ class Engine:
         if step.deterministic:
             seconds = time.time() - (state.started or 0)
             entry = Entry(self._folder.id, seconds, kept, state.tracked)
-            self._store.announce(fingerprint, entry)
         return Made(work, fingerprint, entry)
 
     def _enter(self, step: PlannedStep, fingerprint: Fingerprint, entry: Entry) -> None:

@@ -79,15 +79,11 @@ class ReuseStore:
     def __init__(self, runs: Path) -> None:
         self._runs = runs
         self._folder = runs / ".reuse"
-        self._announced: dict[str, Entry] = {}
         for name in ("entries", "last", "environments"):
             (self._folder / name).mkdir(parents=True, exist_ok=True)
 
     def find(self, fingerprint: Fingerprint) -> Entry | None:
         """The entry of a fingerprint, if there is one that can be read."""
-        return self._announced.get(fingerprint.key) or self._written(fingerprint)
-
-    def _written(self, fingerprint: Fingerprint) -> Entry | None:
         loaded = _read(self._folder / "entries" / f"{fingerprint.key}.json")
         try:
             outputs = {name: Kept(**kept) for name, kept in loaded["outputs"].items()}
@@ -114,10 +110,6 @@ class ReuseStore:
         for name, kept in entry.outputs.items():
             _link(self._runs / entry.run / kept.place, places[name])
 
-    def announce(self, fingerprint: Fingerprint, entry: Entry) -> None:
-        """Let the other steps of this run find an entry before `keep` has written it."""
-        self._announced[fingerprint.key] = entry
-
     def keep(self, step: str, fingerprint: Fingerprint, entry: Entry) -> None:
         """Enter the outputs of a step that has just succeeded or been reused. Raises OSError.
 
@@ -126,7 +118,7 @@ class ReuseStore:
         """
         file = self._folder / "entries" / f"{fingerprint.key}.json"
         with locked(self._folder / ".lock"):
-            known = self._written(fingerprint)
+            known = self.find(fingerprint)
             if known is None or known.run <= entry.run or self.trouble(known):
                 write_json(file, asdict(entry))
         write_json(self._folder / "last" / f"{step}.json", asdict(fingerprint))
