@@ -18,14 +18,15 @@ for variable in ("COLUMNS", "FORCE_COLOR", "GITHUB_ACTIONS", "LINES", "PY_COLORS
 
 # Each of their tests renders, starts many programs, or talks to a server: too much for a quick loop.
 SLOW = (
-    "act/test_repo_settings.py", "act/test_workflow_files.py", "cloud/", "dataset/test_compatible.py",
-    "dataset/test_derive.py", "dataset/test_diff.py", "dataset/test_lineage.py", "dataset/test_overlap.py",
-    "dataset/test_report.py", "dataset/test_schema.py", "dataset/test_split.py", "dataset/test_use.py",
-    "factory/", "guard/test_house.py", "guard/test_secrets.py", "registry/test_branch.py",
-    "registry/test_champion.py", "registry/test_clean.py", "registry/test_register.py",
-    "registry/test_rules.py", "run/test_faults.py", "run/test_graph.py", "run/test_live.py",
-    "run/test_options.py", "run/test_reuse.py", "template/test_render.py", "template/test_update.py",
-    "template/test_vendored.py",
+    "workflows/test_repo_settings.py", "workflows/test_workflow_files.py", "azure/data/",
+    "unit/data/test_compatible.py", "unit/data/test_derive.py", "unit/data/test_diff.py",
+    "unit/data/test_lineage.py", "unit/data/test_overlap.py", "unit/data/test_report.py",
+    "unit/data/test_schema.py", "unit/data/test_split.py", "unit/data/test_use.py", "unit/factory/",
+    "unit/guard/test_house.py", "unit/guard/test_secrets.py", "unit/registry/test_branch.py",
+    "unit/registry/test_champion.py", "unit/registry/test_clean.py", "unit/registry/test_register.py",
+    "unit/registry/test_rules.py", "unit/run/test_faults.py", "unit/run/test_graph.py",
+    "unit/run/test_live.py", "unit/run/test_options.py", "unit/run/test_reuse.py",
+    "templates/test_render.py", "templates/test_update.py",
 )  # fmt: skip
 
 

@@ -1,19 +1,14 @@
 """Renew what is derived from the templates: `uv run python -m tools.refresh` after a change of their files.
 
-It writes the list of shared files in copier.yml, the checksums of the vendored tools, and the file
-lists of the tests.
+It writes the list of shared files in copier.yml and the file lists of the tests.
 """
 
 from __future__ import annotations
 
 import re
-import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "prototype_template"))
-
-from modelkit.vendored import CHECKSUMS, digest, tool_files
 from tests.support import REPO, clone_template, contents, render, tracked_and_new
 
 # What a factory does not take from the prototype: its sample comes in another state, notebooks not at all,
@@ -24,11 +19,7 @@ FILE_LISTS = REPO / "tests" / "template" / "file_lists"
 
 def shared_files() -> list[str]:
     """The plain files of prototype_template/ that the factory includes one by one."""
-    names = [
-        path.relative_to("prototype_template").as_posix()
-        for path in tracked_and_new(REPO)
-        if path.parts[0] == "prototype_template"
-    ]
+    names = [path.relative_to("src").as_posix() for path in tracked_and_new(REPO) if path.parts[0] == "src"]
     return sorted(name for name in names if not name.endswith(".jinja") and not name.startswith(NOT_SHARED))
 
 
@@ -40,21 +31,6 @@ def write_shared_files() -> None:
     replaced, count = re.subn(pattern, lambda _: listed, text, flags=re.MULTILINE)
     assert count == 1, "copier.yml has no shared_files question of the known shape"
     questions.write_text(replaced, encoding="utf-8", newline="\n")
-
-
-TOOLS = (REPO / "prototype_template" / "modelkit", REPO / "factory_template" / "factory")
-"""The vendored tools: `modelkit check` and `factory check` say when a team has edited them."""
-
-
-def checksums(tool: Path) -> str:
-    """What the checksums.txt of a vendored tool has to say of its files."""
-    listed = [f"{digest(path)}  {path.relative_to(tool).as_posix()}\n" for path in tool_files(tool)]
-    return "".join(listed)
-
-
-def write_checksums() -> None:
-    for tool in TOOLS:
-        (tool / CHECKSUMS).write_text(checksums(tool), encoding="utf-8", newline="\n")
 
 
 def write_file_lists() -> None:
@@ -70,6 +46,5 @@ def write_file_lists() -> None:
 
 
 if __name__ == "__main__":
-    write_checksums()
     write_shared_files()
     write_file_lists()

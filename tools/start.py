@@ -157,12 +157,12 @@ def new(options: argparse.Namespace) -> None:
     if run([uv, "sync", "--quiet", "--python", python_for(folder)], folder):
         raise Stop(
             f"`uv sync` failed in {folder}: see its message above. The files are there: mend the cause, then "
-            f"run `{uv} sync` and `{uv} run modelkit setup` in that folder.",
+            f"run `{uv} sync` and `{uv} run mlroad setup` in that folder.",
             1,
         )
     say("installing the git hooks")
-    if run([uv, "run", "--no-sync", "modelkit", "setup"], folder):
-        raise Stop(f"`uv run modelkit setup` failed in {folder}: see its message above.", 1)
+    if run([uv, "run", "--no-sync", "mlroad", "setup"], folder):
+        raise Stop(f"`uv run mlroad setup` failed in {folder}: see its message above.", 1)
     first = first_command(folder, data["template"])
     if (folder / "models" / "diabetes").is_dir():
         say(f"training the sample: {first}")
@@ -174,8 +174,8 @@ def new(options: argparse.Namespace) -> None:
 def first_command(folder: Path, template: str) -> str:
     """What trains the sample, or makes a model where there is none."""
     if not (folder / "models" / "diabetes").is_dir():
-        return "modelkit new my_model"
-    return "factory train diabetes" if template == "factory" else "modelkit run models/diabetes"
+        return "mlroad new my_model"
+    return "mlroad train diabetes" if template == "factory" else "mlroad run models/diabetes"
 
 
 def tell_next_steps(folder: Path, first: str, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""How long `factory affected` takes as a process in a repo of 200 models and 10,000 commits."""
+"""How long `mlroad affected` takes as a process in a repo of 200 models and 10,000 commits."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.support import REPO, git
 
 MODELS = 200
 COMMITS = 10_000
-_PATHS = [str(REPO / folder) for folder in ("prototype_template", "factory_template")]
-_START = f"import sys; sys.path[:0] = {_PATHS!r}; from factory.__main__ import main; main()"
+_PATHS = [str(REPO / folder) for folder in ("src",)]
+_START = f"import sys; sys.path[:0] = {_PATHS!r}; from mlroad.__main__ import main; main()"
 
 
 def main() -> None:

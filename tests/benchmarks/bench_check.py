@@ -1,4 +1,4 @@
-"""How long `modelkit check` takes as a process: one pipeline, and 200 models with all their scripts."""
+"""How long `mlroad check` takes as a process: one pipeline, and 200 models with all their scripts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.benchmarks.make_models import TEMPLATE, make_models
 from tests.benchmarks.timing import median, seconds
 
 MODELS = 200
-_START = f"import sys; sys.path.insert(0, {str(TEMPLATE)!r}); from modelkit.__main__ import main; main()"
+_START = f"import sys; sys.path.insert(0, {str(TEMPLATE)!r}); from mlroad.__main__ import main; main()"
 _AZURE = "import sys; from azure.ai.ml import load_job; load_job(sys.argv[1])._validate()"
 
 

@@ -11,14 +11,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from modelkit.dataset.digest import digest_content, listing
-from modelkit.dataset.seen import Seen
-from modelkit.dataset.version import DatasetVersion, write_version
-from tests.benchmarks import PACKAGES
+from mlroad.core.data_digest import digest_content, listing
+from mlroad.core.hash_cache import Seen
+from mlroad.data.version import DatasetVersion, write_version
 from tests.benchmarks.timing import median, seconds
 
-PROGRAM = f"import sys; sys.path.insert(0, {str(PACKAGES)!r}); from modelkit.cli import main; main()"
-MODELKIT = [sys.executable, "-c", PROGRAM]
+MLROAD = [sys.executable, "-m", "mlroad"]
 SIZE = 2_000_000_000
 VERSIONS = 1000
 
@@ -100,10 +98,10 @@ def verifying(root: Path) -> None:
             )
         )
     time.sleep(2.2)  # fresher files are read again, because their times could hide an edit
-    taken = median(lambda: seconds([*MODELKIT, "dataset", "verify"], cwd=root))
-    full = median(lambda: seconds([*MODELKIT, "dataset", "verify", "--full"], cwd=root), runs=3)
-    start = median(lambda: seconds([*MODELKIT, "--version"], cwd=root))
-    print(f"verify {VERSIONS} unchanged versions: {taken:.2f} s (≤ 1); of it starting modelkit {start:.2f} s")
+    taken = median(lambda: seconds([*MLROAD, "dataset", "verify"], cwd=root))
+    full = median(lambda: seconds([*MLROAD, "dataset", "verify", "--full"], cwd=root), runs=3)
+    start = median(lambda: seconds([*MLROAD, "--version"], cwd=root))
+    print(f"verify {VERSIONS} unchanged versions: {taken:.2f} s (≤ 1); of it starting mlroad {start:.2f} s")
     print(f"  with --full: {full:.2f} s (beside)")
 
 

@@ -16,7 +16,7 @@ from tests.support import REPO
 
 ROWS = 10_000_000
 SECONDS, GIGABYTES = 20, 4
-_RUN = "import sys; sys.path.insert(0, sys.argv.pop(1)); from modelkit.cli import main; main()"
+_RUN = "import sys; sys.path.insert(0, sys.argv.pop(1)); from mlroad.__main__ import main; main()"
 
 
 def make(file: Path, version: int, rows: int = ROWS) -> None:
@@ -50,10 +50,10 @@ def make(file: Path, version: int, rows: int = ROWS) -> None:
 
 
 def measured(repo: Path, *arguments: str) -> tuple[float, float, float]:
-    """Wall seconds, processor seconds and peak gigabytes of one `modelkit` process."""
+    """Wall seconds, processor seconds and peak gigabytes of one `mlroad` process."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.perf_counter()
-    command = [sys.executable, "-c", _RUN, str(REPO / "prototype_template"), *arguments]
+    command = [sys.executable, "-c", _RUN, str(REPO / "src"), *arguments]
     process = subprocess.Popen(command, cwd=repo, stdout=subprocess.DEVNULL)
     peak = 0
     status = Path(f"/proc/{process.pid}/status")
@@ -81,7 +81,7 @@ def main() -> None:
             make(file, version)
             measured(repo, "dataset", "add", "big", file.name)
         # Versions that were just made are still hashed again: what a first comparison costs.
-        shutil.rmtree(repo / ".modelkit", ignore_errors=True)
+        shutil.rmtree(repo / ".mlroad", ignore_errors=True)
         for what, *arguments in (
             ("by key, with a report", "diff", "big:1", "big:2", "--key", "id", "--html", "out.html"),
             ("as whole rows", "diff", "big:1", "big:2"),

@@ -26,7 +26,7 @@ def main() -> None:
             taken = seconds([*copy, template, project])
             taken += seconds(["git", "init", "--quiet", "--initial-branch", "main"], project)
             taken += seconds([tool("uv"), "sync", "--quiet"], project)
-            run = seconds([tool("uv"), "run", "--no-sync", "modelkit", "run", "models/diabetes"], project)
+            run = seconds([tool("uv"), "run", "--no-sync", "mlroad", "run", "models/diabetes"], project)
             record = json.loads(next((project / ".runs").rglob("run.json")).read_text(encoding="utf-8"))
             own.append(run - busy_seconds(record))
             return taken + run

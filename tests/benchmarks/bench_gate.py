@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "factory_template"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
 
 ROWS = 100_000
 SETS = (
@@ -24,10 +24,10 @@ SETS = (
 
 def main() -> None:
     """Print the seconds of wall time and of processor time of each set of metrics, point estimates too."""
-    from factory.gate.bootstrap import intervals
-    from factory.gate.metrics import measure
-    from factory.gate.names import METRICS
-    from factory.gate.schema import Bootstrap
+    from mlroad.gate.bootstrap import intervals
+    from mlroad.gate.gates_file import Bootstrap
+    from mlroad.gate.metrics import measure
+    from mlroad.models.metric_names import METRICS
 
     rng = np.random.default_rng(5)
     signal = rng.normal(size=ROWS)

@@ -32,7 +32,7 @@ def main() -> None:
             clone_template(folder / "template"), folder / "demo", template="prototype", project_name="demo"
         )
         ours, theirs = _make(folder / "ours", OURS, demo), _make(folder / "ordinary", ORDINARY, demo)
-        shutil.copytree(demo / "modelkit", ours / "modelkit")
+        shutil.copytree(demo / "mlroad", ours / "mlroad")
         shutil.copyfile(demo / ".pre-commit-config.yaml", ours / ".pre-commit-config.yaml")
         (theirs / ".pre-commit-config.yaml").write_text(_ordinary(theirs / ".venv" / "bin"), encoding="utf-8")
         for repo, runner in ((ours, "prek"), (theirs, "pre-commit")):
@@ -43,10 +43,10 @@ def main() -> None:
         everything, everything_beside = _both(
             lambda: _all(ours, "prek"), lambda: _all(theirs, "pre-commit"), 3
         )
-        alone = statistics.median(_timed(ours, *_uv("modelkit.guard", "--all")) for _ in range(ROUNDS))
+        alone = statistics.median(_timed(ours, *_uv("mlroad", "guard", "--all")) for _ in range(ROUNDS))
     _print("guard: commit of 3 files", three, three_beside, 0.5)
     _print("guard: all files (500 .py, 50 .ipynb)", everything, everything_beside, 2.0 / 2.6)
-    print(f"guard: modelkit guard --all alone: {alone:.2f} s")
+    print(f"guard: mlroad guard --all alone: {alone:.2f} s")
 
 
 def _print(name: str, ours: float, beside: float, target: float) -> None:

@@ -6,8 +6,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.act.harness import Act
 from tests.support import clone_template, git, render
+from tests.workflows.harness import Act
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""How long `factory why` takes as a process, with 1,000 registered versions."""
+"""How long `mlroad why` takes as a process, with 1,000 registered versions."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tests.benchmarks.timing import median, seconds
 from tests.support import REPO
 
 VERSIONS = 1000
-_PATHS = [str(REPO / "factory_template"), str(REPO / "prototype_template")]
-_START = f"import sys; sys.path[:0] = {_PATHS!r}; from factory.__main__ import main; main()"
+_PATHS = [str(REPO / "src")]
+_START = f"import sys; sys.path[:0] = {_PATHS!r}; from mlroad.__main__ import main; main()"
 
 
 def main() -> None:
@@ -39,8 +39,8 @@ def main() -> None:
 def make_registry(repo: Path) -> Path:
     """One version is registered by the tool; its rows and its folder are copied, to save an hour."""
     sys.path[:0] = _PATHS
-    from modelkit.run.digests import sha256_of_file
-    from tests.registry.repos import make_repo, make_run
+    from mlroad.core.digests import sha256_of_file
+    from tests.unit.registry.repos import make_repo, make_run
 
     make_repo(repo)
     (repo / "factory.yml").write_text("registry: local\n", encoding="utf-8")

@@ -6,7 +6,8 @@ import shutil
 import sys
 from pathlib import Path
 
-TEMPLATE = Path(__file__).parents[2] / "prototype_template"
+REPO = Path(__file__).parents[2]
+TEMPLATE = REPO / "prototype_template"
 _SAMPLE = next((TEMPLATE / "models").glob("*diabetes*"))
 _DATASET = next((TEMPLATE / "datasets").glob("*diabetes*"))
 
@@ -16,7 +17,7 @@ def make_models(folder: Path, count: int) -> None:
     folder.mkdir(parents=True)
     (folder / "pyproject.toml").write_text('[project]\nname = "many"\nversion = "0"\n', encoding="utf-8")
     shutil.copytree(_DATASET, folder / "datasets" / "diabetes")
-    contract = (TEMPLATE / "modelkit" / "step_io.py").read_text(encoding="utf-8")
+    contract = (REPO / "src" / "mlroad" / "steps" / "step_io.py").read_text(encoding="utf-8")
     for number in range(count):
         _model(folder / "models" / f"model_{number:03}", contract)
 

@@ -1,1 +1,0 @@
-"""`factory affected`: which models a change touches, decided from git."""

@@ -1,1 +1,0 @@
-"""`factory gate`: what a candidate must reach, measured on the frozen holdout. All of it fails closed."""

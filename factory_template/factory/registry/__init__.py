@@ -1,1 +1,0 @@
-"""The registry of models: versions with their lineage, and the aliases that say which one is used."""

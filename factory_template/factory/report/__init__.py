@@ -1,1 +1,0 @@
-"""`factory report`: one page for the people who decide."""

@@ -1,1 +1,0 @@
-"""`factory selftest`: plants bad candidates, and is red unless every one is rejected for the right reason."""

@@ -1,1 +1,0 @@
-"""`factory train`: a candidate, made here or on Azure ML from the same pipeline.yml."""

@@ -1,1 +1,0 @@
-"""Datasets: immutable versions that are files, what they were derived from, and what they trained."""

@@ -1,0 +1,1 @@
+"""Azure ML: workspace, storage, data assets, jobs and deliveries."""

@@ -1,0 +1,128 @@
+"""Data assets of an Azure ML workspace, by the real azure-ai-ml client.
+
+A version file is a data asset as it stands: `load_data` reads it. Azure keeps the tags, and so the digest: it
+tells whether what is registered is what the file says.
+
+Code: MD602 other data is registered under the name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlroad.azure.errors import plain_errors
+from mlroad.azure.storage import Upload, default_datastore, upload
+from mlroad.azure.workspace import Workspace, connect, the_workspace
+from mlroad.core.problems import UserError
+from mlroad.data.store import use_version
+from mlroad.data.version import DatasetVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A data asset. ``path`` is where its data lies in the cloud; ``is_new`` if this call made the asset."""
+
+    id: str
+    path: str
+    url: str
+    is_new: bool
+
+
+class DataAssets:
+    """The data assets of one workspace. Every method raises AzureError if Azure refuses or fails."""
+
+    def __init__(self, root: Path, workspace: Workspace | None = None) -> None:
+        """Raises UserError if no workspace is configured or the Azure client is not installed."""
+        self._root = root
+        self.workspace = workspace or the_workspace(root)
+        self.client = connect(self.workspace)
+
+    def get(self, version: DatasetVersion) -> Any | None:
+        """The asset that is registered under this name and version; None if there is none."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        with plain_errors(f"Looking for {version.id}", self.workspace):
+            try:
+                return self.client.data.get(version.name, version.version)
+            except ResourceNotFoundError as error:
+                # Without the workspace nothing would be found either, and that is another matter.
+                if getattr(error.error, "code", "") in {"ResourceNotFound", "ResourceGroupNotFound"}:
+                    raise
+                return None
+
+    def number_for(self, name: str, digest: str, stage: str) -> int:
+        """The number for a new version of a dataset: one that nothing else has in the workspace.
+
+        Content that was registered but never got into git (its pull request is open, or was closed) keeps the
+        number that it has.
+        """
+        from azure.core.exceptions import ResourceNotFoundError
+
+        with plain_errors(f"Listing the versions of {name}", self.workspace):
+            try:
+                assets = list(self.client.data.list(name))
+            except ResourceNotFoundError:
+                assets = []
+        numbered = {int(asset.version): asset.tags or {} for asset in assets if asset.version.isdecimal()}
+        for number, tags in sorted(numbered.items(), reverse=True):
+            if (tags.get("digest"), tags.get("stage")) == (digest, stage):
+                return number
+        return max(numbered, default=0) + 1
+
+    def register(self, version: DatasetVersion) -> Registered:
+        """Upload the data if it is local, and register it. Doing so again changes nothing.
+
+        Raises UserError if the data is not what the version file says, and if other data has the name.
+        """
+        existing = self.get(version)
+        if existing is not None:
+            self._check_same(version, existing)
+            return self._registered(version, existing, is_new=False)
+        override = [] if version.is_remote else [{"path": self._upload(version)}]
+        with plain_errors(f"Registering {version.id}", self.workspace):
+            from azure.ai.ml import load_data
+
+            with _quiet():
+                asset = self.client.data.create_or_update(load_data(version.file, params_override=override))
+        self._check_same(version, asset)
+        return self._registered(version, asset, is_new=True)
+
+    def _upload(self, version: DatasetVersion) -> str:
+        """Upload the data, verified just now, to a place that its digest names; that place's address."""
+        used = use_version(self._root, version)
+        is_file = version.type == "uri_file"
+        _, _, digest = used.content.digest.partition(":")
+        folder = f"datasets/{version.name}/{digest}"
+        files = [
+            Upload(Path(file.where), f"{folder}/{file.path}", file.sha256) for file in used.content.files
+        ]
+        with plain_errors(f"Uploading {version.id}", self.workspace):
+            datastore = default_datastore(self.client)
+            upload(self.client, datastore, files)
+        path = f"{folder}/{used.path.name}" if is_file else f"{folder}/"
+        return f"azureml://datastores/{datastore}/paths/{path}"
+
+    def _check_same(self, version: DatasetVersion, asset: Any) -> None:
+        found = (asset.tags or {}).get("digest")
+        if found == version.digest and asset.type == version.type:
+            return
+        has = f"the digest {found}" if found else "no digest"
+        what = f"{version.id} is registered in {self.workspace.name} already, with {has}, and is other data."
+        fix = f"Versions never change: make the next one (`mlroad dataset add {version.name} PATH`)."
+        raise UserError(version.problem("MD602", what, fix, "tags.digest"))
+
+    def _registered(self, version: DatasetVersion, asset: Any, is_new: bool) -> Registered:
+        url = f"https://ml.azure.com/data/{version.name}/{version.version}/details?wsid={self.workspace.id}"
+        return Registered(str(asset.id), str(asset.path), url, is_new)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The client writes notes and empty lines to the error stream, that say nothing here."""
+    with contextlib.redirect_stderr(io.StringIO()):
+        yield

@@ -1,0 +1,213 @@
+"""`mlroad dataset register NAME --from-etl SOURCE`: what any job calls when it has new data.
+
+The data is checked first, and nothing is made of data that fails. Then the next version file is made, the
+data is registered in Azure ML if a workspace is configured, and the body of a pull request is written. Every
+part can be repeated: the same content makes no second version, here or in Azure, so a job that was cut, or
+that runs every day, is simply run again.
+
+Code: MD607 large data that nobody else could get.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from mlroad.core.data_digest import digest_content
+from mlroad.core.hash_cache import Seen
+from mlroad.core.problems import Problem, UserError
+from mlroad.data.add import told as told_made
+from mlroad.data.delivery_check import Checked, check_delivery
+from mlroad.data.make import SMALL, Draft, Made, keep_out_of_git, make_version
+from mlroad.data.store import DATASETS, LARGE, Used, local_path, use_version, version_files
+from mlroad.data.version import DatasetVersion, check_name, load_version
+
+if TYPE_CHECKING:
+    from mlroad.azure.data_assets import DataAssets, Registered
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What a job delivers. ``source`` is a path or an azureml:// address (of a folder if it ends with /)."""
+
+    name: str
+    source: str
+    stage: str | None = None
+    """None: that of the newest version, dev for the first."""
+    description: str = ""
+    max_loss: float = 0.5
+    """The share of rows that may be fewer than before."""
+    local: bool = False
+    """Do not register in Azure ML, also if a workspace is configured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What came of it: problems and no version, or a version that may have been there before."""
+
+    problems: tuple[Problem, ...] = ()
+    made: Made | None = None
+    previous: Used | None = None
+    checked: Checked | None = None
+    registered: Registered | None = None
+    lines: tuple[str, ...] = ()
+
+
+def deliver(root: Path, delivery: Delivery) -> Delivered:
+    """Check, make, register. Raises UserError for what the job's author has to mend, and AzureError."""
+    check_name(delivery.name)
+    if not 0 <= delivery.max_loss < 1:
+        raise UserError(f"--max-loss {delivery.max_loss} is no share.", "Give one from 0 to 0.99.")
+    assets = None if delivery.local else _assets(root)
+    with _data(root, delivery) as data:
+        versions = [load_version(file) for file in version_files(root, delivery.name)]
+        stage = delivery.stage or (versions[-1].stage if versions else "dev")
+        with Seen(root) as seen:
+            digest = digest_content(data, seen).digest
+        same = [version for version in versions if (version.digest, version.stage) == (digest, stage)]
+        if same:
+            return _registered(root, assets, Delivered(made=Made(same[-1], is_new=False)))
+        previous = _previous(root, versions, stage, assets)
+        checked = _check(root, delivery, data, previous)
+        if checked.problems:
+            return Delivered(checked.problems, None, previous, checked)
+        number = assets.number_for(delivery.name, digest, stage) if assets else 1
+        if not assets:
+            _check_size(delivery, data)
+        made = make_version(root, _draft(delivery, data, stage, number))
+    return _registered(root, assets, Delivered((), made, previous, checked))
+
+
+def _assets(root: Path) -> DataAssets | None:
+    """The data assets of the workspace; None if none is configured."""
+    from mlroad.azure.workspace import find_workspace
+
+    workspace = find_workspace(root)
+    if workspace is None:
+        return None
+    from mlroad.azure.data_assets import DataAssets
+
+    return DataAssets(root, workspace)
+
+
+@contextmanager
+def _data(root: Path, delivery: Delivery) -> Iterator[Path]:
+    """The delivered data on this machine, for as long as it takes."""
+    if "://" not in delivery.source:
+        if not delivery.source or not Path(delivery.source).exists():
+            raise UserError(f"{delivery.source or '--from-etl'} does not exist.", "Name a file or folder.")
+        yield Path(delivery.source)
+        return
+    from mlroad.azure.fetch_data import fetch_to
+    from mlroad.azure.storage import parse_address
+
+    address = parse_address(root, delivery.source)
+    place = root / LARGE / delivery.name
+    place.mkdir(parents=True, exist_ok=True)
+    keep_out_of_git(root / LARGE)
+    folder = Path(tempfile.mkdtemp(prefix=".new-", dir=place))
+    try:
+        is_file = not delivery.source.endswith("/")
+        yield fetch_to(address, is_file, folder, PurePosixPath(address.path).name)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _previous(
+    root: Path, versions: list[DatasetVersion], stage: str, assets: DataAssets | None
+) -> Used | None:
+    """The newest version of the stage, or else of any, with its data; it is fetched if it is not here."""
+    chosen = [version for version in versions if version.stage == stage] or versions
+    if not chosen:
+        return None
+    if assets and not local_path(root, chosen[-1]).exists():
+        from mlroad.azure.fetch_data import fetch
+
+        fetch(root, chosen[-1])
+    return use_version(root, chosen[-1])
+
+
+def _check(root: Path, delivery: Delivery, data: Path, previous: Used | None) -> Checked:
+    """Data that cannot be read is as wrong as data that breaks the schema: the job failed, not its author."""
+    try:
+        return check_delivery(root, delivery.name, data, previous, max_loss=delivery.max_loss)
+    except UserError as error:
+        if not error.problems:
+            raise
+        return Checked(error.problems, None, None, None)
+
+
+def _check_size(delivery: Delivery, data: Path) -> None:
+    """Without Azure, large data that lies here would stay here."""
+    if "://" in delivery.source or delivery.local or _size(data) <= SMALL:
+        return
+    what = f"MD607: {delivery.source} is too large for git, and no Azure ML workspace is configured."
+    fix = "Nobody else could get the data. Configure one (docs/how-to/azure-datasets.md), or say --local."
+    raise UserError(what, fix)
+
+
+def _draft(delivery: Delivery, data: Path, stage: str, number: int) -> Draft:
+    is_remote = "://" in delivery.source
+    return Draft(
+        name=delivery.name,
+        source=data,
+        stage=stage,
+        description=delivery.description,
+        address=delivery.source if is_remote else "",
+        first=number,
+        move=is_remote,
+    )
+
+
+def _size(data: Path) -> int:
+    files = [data] if data.is_file() else [file for file in data.rglob("*") if file.is_file()]
+    return sum(file.stat().st_size for file in files)
+
+
+def _registered(root: Path, assets: DataAssets | None, delivered: Delivered) -> Delivered:
+    made = delivered.made
+    assert made
+    lines = [told_made(root, made)]
+    registered = None
+    if assets:
+        from mlroad.azure.register_data import told as told_registered
+
+        registered = assets.register(made.version)
+        lines.append(told_registered(made.version, registered))
+    else:
+        lines.append("Not registered in Azure ML: no workspace is configured, or --local was said.")
+    return replace(delivered, registered=registered, lines=tuple(lines))
+
+
+def users_of(root: Path, version: DatasetVersion) -> list[str]:
+    """The pipelines (paths from the root) that name a version."""
+    reference = re.compile(rf"azureml:{re.escape(version.id)}(?![\w.-])")
+    return [
+        file.relative_to(root).as_posix()
+        for file in sorted((root / "models").glob("*/*.y*ml"))
+        if reference.search(file.read_text(encoding="utf-8", errors="replace"))
+    ]
+
+
+def outcome(delivered: Delivered) -> dict[str, object]:
+    """What other programs read (``--outcome``)."""
+    version = delivered.made.version if delivered.made else None
+    return {
+        "accepted": not delivered.problems,
+        "problems": [str(problem) for problem in delivered.problems],
+        "dataset": version.id if version else None,
+        "name": version.name if version else None,
+        "version": version.version if version else None,
+        "new": bool(delivered.made and delivered.made.is_new),
+        "file": version.file.as_posix() if version else None,
+        "digest": version.digest if version else None,
+        "folder": f"{DATASETS}/{version.name}" if version else None,
+        "registered": delivered.registered.id if delivered.registered else None,
+        "url": delivered.registered.url if delivered.registered else None,
+    }

@@ -1,0 +1,61 @@
+"""Where things are in a repo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mlroad.core.problems import UserError
+
+_ROOT_MARKS = ("datasets", "pyproject.toml", ".git")
+
+
+def find_root(start: Path) -> Path | None:
+    """The nearest folder from ``start`` upwards that holds datasets/, pyproject.toml or .git."""
+    for folder in (start, *start.parents):
+        if any((folder / mark).exists() for mark in _ROOT_MARKS):
+            return folder
+    return None
+
+
+def root_here() -> Path:
+    """The root of the repo around the working folder, relative if it is that folder itself.
+
+    Raises UserError outside a repo.
+    """
+    here = Path.cwd()
+    root = find_root(here)
+    if root is None:
+        raise UserError(
+            f"{here} is in no repo.", "Change into a folder of the repo that holds models/ first."
+        )
+    return Path() if root == here else root
+
+
+def chosen_models(folders: list[Path]) -> list[Path]:
+    """``folders`` if they are models, or all models of the repo if there are none.
+
+    Raises UserError for a folder that is no model.
+    """
+    if not folders:
+        return model_folders(root_here())
+    for folder in folders:
+        if not is_model(folder):
+            what = f"{folder} is no model folder: it holds neither pipeline.yml nor steps/."
+            raise UserError(what, "Name a folder such as models/my_model, or none for all.")
+    return folders
+
+
+def model_folders(root: Path) -> list[Path]:
+    """The folders of all models, by name: each holds a pipeline.yml or steps/."""
+    models = root / "models"
+    if not models.is_dir():
+        return []
+    return sorted(folder for folder in models.iterdir() if is_model(folder))
+
+
+def is_model(folder: Path) -> bool:
+    """Whether ``folder`` holds a model, and is not one that `mlroad new` is about to make."""
+    hidden = folder.name.startswith(".") and folder.name != ".."
+    if hidden or not folder.is_dir():
+        return False
+    return (folder / "pipeline.yml").is_file() or (folder / "steps").is_dir()

@@ -1,0 +1,178 @@
+"""The folder of a run below .runs/, its run.json, and which runs are kept.
+
+.runs/<pipeline>/<date>-<time>-<4 hex digits>/
+    run.json                what ran, from what, with which result
+    logs/<step>.txt         both outputs of each step
+    outputs/<name>          the outputs of the pipeline
+    steps/<step>/outputs/   the outputs of a step that are no output of the pipeline
+    steps/<step>/work/      the working folder, kept when the step failed
+    code/                   the code as it was frozen when the run started
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import stat
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from mlroad.core.locks import try_lock
+from mlroad.core.problems import UserError
+from mlroad.core.repo import find_root
+
+RUNS = ".runs"
+RECORD = "run.json"
+_LOCK = ".lock"
+
+
+def pipeline_name(file: Path) -> str:
+    """What a pipeline is called in .runs: ``models/iris/pipeline.yml`` is ``iris``, another its path."""
+    root = root_of(file)
+    try:
+        parts = list(file.resolve().relative_to(root).with_suffix("").parts)
+    except ValueError:
+        parts = [file.stem]
+    if len(parts) == 3 and parts[0] == "models" and parts[2] == "pipeline":
+        return parts[1]
+    return ".".join(parts)
+
+
+def root_of(file: Path) -> Path:
+    """The repo of a pipeline file, or the file's own folder outside a repo."""
+    folder = file.resolve().parent
+    return find_root(folder) or folder
+
+
+def runs_of(file: Path) -> Path:
+    """The folder with all runs of a pipeline."""
+    return root_of(file) / RUNS / pipeline_name(file)
+
+
+def all_runs(runs: Path) -> list[Path]:
+    """The folders of the runs of one pipeline, oldest first."""
+    if not runs.is_dir():
+        return []
+    return sorted(folder for folder in runs.iterdir() if not folder.name.startswith("."))
+
+
+def last_run(file: Path) -> dict[str, Any] | None:
+    """The record of the newest run of a pipeline, or None."""
+    for folder in reversed(all_runs(runs_of(file))):
+        if record := read_record(folder):
+            return record
+    return None
+
+
+def read_record(folder: Path) -> dict[str, Any] | None:
+    """The run.json of a run. A run whose process died without a word is ``interrupted``."""
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(record, dict):
+        return None
+    if record.get("state") == "running":
+        lock = try_lock(folder / _LOCK)
+        if lock is not None:
+            os.close(lock)
+            record["state"] = "interrupted"
+            for step in record.get("steps", {}).values():
+                if step.get("state") == "running":
+                    step["state"] = "interrupted"
+    return record
+
+
+class RunFolder:
+    """The folder of a run that is going on. Its lock tells others that its process lives."""
+
+    def __init__(self, runs: Path) -> None:
+        """Make the folder. Raises UserError if that is not possible."""
+        try:
+            while True:
+                # To the microsecond: names in order are runs in order, for retention and "last run".
+                self.id = f"{datetime.now():%Y%m%d-%H%M%S-%f}"
+                self.path = runs / self.id
+                try:
+                    self.path.mkdir(parents=True)
+                    break
+                except FileExistsError:
+                    continue
+            for name in ("logs", "steps", "outputs", "code"):
+                (self.path / name).mkdir()
+            self._lock = try_lock(self.path / _LOCK)
+        except OSError as error:
+            what = f"The folder of the run cannot be made: {error.filename}: {error.strerror}."
+            raise UserError(what, "Free some space, or check the rights of .runs.") from None
+        self._written = 0.0
+        self._cost = 0.0
+        self._asked = time.monotonic()
+
+    def is_due(self) -> bool:
+        """Whether run.json may be written again: at most 5 % of the time goes into that, however long."""
+        started = time.monotonic()
+        due = started - self._written > max(0.5, 20 * self._cost)
+        if due:
+            self._asked = started
+        return due
+
+    def write(self, record: Mapping[str, Any]) -> None:
+        """Replace run.json as a whole. Raises OSError, on a full disk above all; the old file then stays."""
+        write_json(self.path / RECORD, record)
+        self._written = time.monotonic()
+        self._cost = self._written - self._asked
+
+    def close(self) -> None:
+        """Release the lock."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+def write_json(file: Path, content: Mapping[str, Any]) -> None:
+    """Write a file as a whole or not at all. Raises OSError."""
+    temporary = file.with_name(f".{file.name}.{os.getpid()}.{secrets.token_hex(2)}")
+    try:
+        with temporary.open("w", encoding="utf-8", newline="\n") as out:
+            json.dump(content, out, indent=1, ensure_ascii=False)
+            out.write("\n")
+        temporary.replace(file)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def prune(runs: Path, keep: int) -> list[str]:
+    """Delete all but the newest ``keep`` runs; those that are going on stay. The names of the deleted."""
+    deleted: list[str] = []
+    for folder in all_runs(runs)[: -keep or None]:
+        lock = try_lock(folder / _LOCK)
+        if lock is None:
+            continue
+        os.close(lock)
+        doomed = folder.with_name(f".deleted-{folder.name}")
+        with contextlib.suppress(OSError):
+            folder.rename(doomed)
+            deleted.append(folder.name)
+    if runs.is_dir():
+        for folder in runs.glob(".deleted-*"):
+            remove(folder)
+    return deleted
+
+
+def remove(folder: Path) -> None:
+    """Delete a folder with all that is in it, as far as that goes."""
+
+    def writable(function: Callable[..., Any], path: str, _: Any) -> None:
+        with contextlib.suppress(OSError):
+            Path(path).chmod(stat.S_IRWXU)
+            function(path)
+
+    shutil.rmtree(folder, onerror=writable)

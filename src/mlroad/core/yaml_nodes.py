@@ -1,0 +1,312 @@
+"""YAML with positions: what a file says, and where it says it.
+
+The values are those of PyYAML's safe loader (YAML 1.1), because that is what azure-ai-ml reads with: ``yes``
+is true, ``1e-3`` is text, ``<<`` merges. Only keys that stand twice are treated otherwise: PyYAML keeps the
+last in silence, here they are a problem.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import yaml
+
+from mlroad.core.problems import Position, Problem
+
+try:
+    from yaml import CSafeLoader as _SafeLoader
+except ImportError:  # PyYAML built without libyaml: the same language, slower
+    from yaml import SafeLoader as _SafeLoader  # type: ignore[assignment]
+
+
+class Source(NamedTuple):
+    """A file's path, as messages show it, and its text."""
+
+    file: Path
+    text: str
+
+
+class Node(ABC):
+    """A value in a YAML file. ``line`` and ``column`` count from 1."""
+
+    __slots__ = ("column", "line", "source")
+    kind = "value"
+
+    def __init__(self, source: Source, mark: yaml.Mark) -> None:
+        self.source = source
+        self.line = mark.line + 1
+        self.column = mark.column + 1
+
+    @property
+    def file(self) -> Path:
+        return self.source.file
+
+    @property
+    def at(self) -> Position:
+        return Position(self.source.file, self.line, self.column)
+
+    @abstractmethod
+    def plain(self) -> object:
+        """The value as plain Python objects."""
+
+
+class ScalarNode(Node):
+    """Text, a number, true or false, nothing, or a date. ``text`` is what stands in the file."""
+
+    __slots__ = ("_end", "_start", "quoted", "text", "value")
+    kind = "scalar"
+
+    def __init__(self, source: Source, at: yaml.Node, value: object, text: str, quoted: bool) -> None:
+        super().__init__(source, at.start_mark)
+        self._start = at.start_mark.index
+        self._end = at.end_mark.index
+        self.value = value
+        self.text = text
+        self.quoted = quoted
+
+    def plain(self) -> object:
+        return self.value
+
+    def position_of(self, fragment: str, occurrence: int = 0) -> Position:
+        """Where ``fragment`` stands for the ``occurrence``-th time (from 0) in this text, folded or not."""
+        text = self.source.text
+        found = self._start - 1
+        for _ in range(occurrence + 1):
+            found = text.find(fragment, found + 1, self._end)
+            if found < 0:
+                return self.at
+        before = text.count("\n", self._start, found)
+        if not before:
+            return Position(self.source.file, self.line, self.column + found - self._start)
+        return Position(self.source.file, self.line + before, found - text.rfind("\n", 0, found))
+
+
+class ListNode(Node):
+    """A sequence."""
+
+    __slots__ = ("items",)
+    kind = "list"
+
+    def __init__(self, source: Source, mark: yaml.Mark) -> None:
+        super().__init__(source, mark)
+        self.items: list[Node] = []
+
+    def plain(self) -> object:
+        return [item.plain() for item in self.items]
+
+
+class MapNode(Node):
+    """A mapping. Keys are text, as Azure ML wants them; ``keys`` holds where each key stands."""
+
+    __slots__ = ("keys", "values")
+    kind = "mapping"
+
+    def __init__(self, source: Source, mark: yaml.Mark) -> None:
+        super().__init__(source, mark)
+        self.keys: dict[str, ScalarNode] = {}
+        self.values: dict[str, Node] = {}
+
+    def __iter__(self) -> Iterator[tuple[str, ScalarNode, Node]]:
+        for name, value in self.values.items():
+            yield name, self.keys[name], value
+
+    def get(self, name: str) -> Node | None:
+        """The value of ``name``; None also where the file says null."""
+        value = self.values.get(name)
+        return None if isinstance(value, ScalarNode) and value.value is None else value
+
+    def key_at(self, name: str) -> Position:
+        """Where the key ``name`` stands, or this mapping itself without such a key."""
+        return self.keys[name].at if name in self.keys else self.at
+
+    def text(self, name: str) -> str | None:
+        """The value of ``name`` if it is text."""
+        value = self.values.get(name)
+        return value.value if isinstance(value, ScalarNode) and isinstance(value.value, str) else None
+
+    def plain(self) -> object:
+        return {name: value.plain() for name, value in self.values.items()}
+
+
+def read_yaml(file: Path) -> tuple[Node | None, list[Problem]]:
+    """The one document in ``file``, None if it cannot be read, and what is wrong with it as YAML."""
+    try:
+        raw = file.read_bytes()
+    except FileNotFoundError:
+        return None, [_problem(file, "MR101", "This file does not exist.", "Check the path.")]
+    except IsADirectoryError:
+        return None, [_problem(file, "MR101", "This is a folder, not a file.", "Name a YAML file.")]
+    except OSError as error:
+        what = f"This file cannot be read: {error.strerror or error}."
+        return None, [_problem(file, "MR101", what, "Check the path and its rights.")]
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        what = f"This file is not written in UTF-8 (byte {raw[error.start]:#04x})."
+        return None, [Problem(Position(file, line), "MR102", what, "Save it with the encoding UTF-8.")]
+    return parse_yaml(text, file)
+
+
+def parse_yaml(text: str, file: Path) -> tuple[Node | None, list[Problem]]:
+    """As read_yaml, for ``text`` that is or could be the content of ``file``."""
+    try:
+        root = yaml.compose(text, Loader=_SafeLoader)
+    except yaml.YAMLError as error:
+        return None, [_syntax_problem(error, text, file)]
+    except RecursionError:
+        return None, [_problem(file, "MR103", "This file is nested too deeply.", "Make it flatter.")]
+    if root is None:
+        return None, [_problem(file, "MR104", "This file is empty.", "Write the YAML, or delete the file.")]
+    converter = _Converter(Source(file, text))
+    node = converter.convert(root)
+    return node, converter.problems
+
+
+class _Converter(yaml.constructor.SafeConstructor):
+    """PyYAML's nodes into ours. Aliases share one node, so that a file cannot blow up in memory."""
+
+    def __init__(self, source: Source) -> None:
+        super().__init__()
+        self.source = source
+        self.problems: list[Problem] = []
+        self._done: dict[int, Node] = {}
+        self._open: set[int] = set()
+
+    def convert(self, source: yaml.Node) -> Node:
+        known = self._done.get(id(source))
+        if known is not None:
+            return known
+        if id(source) in self._open:
+            self._report(
+                source, "MR106", "This alias stands inside the very value that it names.", "Remove it."
+            )
+            return ScalarNode(self.source, source, None, "", quoted=False)
+        self._open.add(id(source))
+        if isinstance(source, yaml.MappingNode):
+            node = self._mapping(source)
+        elif isinstance(source, yaml.SequenceNode):
+            node = self._sequence(source)
+        else:
+            assert isinstance(source, yaml.ScalarNode)
+            node = self._scalar(source)
+        self._open.discard(id(source))
+        self._done[id(source)] = node
+        return node
+
+    def _scalar(self, source: yaml.ScalarNode) -> ScalarNode:
+        text = str(source.value)
+        value: object
+        if source.tag == "tag:yaml.org,2002:str":
+            value = text
+        else:
+            build = self.yaml_constructors.get(source.tag)
+            if build is None or source.tag == "tag:yaml.org,2002:value":
+                self._report(
+                    source, "MR106", f"The tag {source.tag} is unknown.", "Remove the tag, or quote it."
+                )
+                value = text
+            else:
+                try:
+                    value = build(self, source)
+                except (yaml.YAMLError, ValueError, OverflowError) as error:
+                    reason = getattr(error, "problem", None) or error
+                    what = f"YAML reads {text} as {source.tag.rpartition(':')[2]}, but cannot: {reason}."
+                    self._report(source, "MR103", what, "Put it into quotes.")
+                    value = text
+        return ScalarNode(self.source, source, value, text, quoted=source.style is not None)
+
+    def _sequence(self, source: yaml.SequenceNode) -> Node:
+        self._known_tag(source, "seq")
+        node = ListNode(self.source, source.start_mark)
+        node.items.extend(self.convert(item) for item in source.value)
+        return node
+
+    def _mapping(self, source: yaml.MappingNode) -> Node:
+        self._known_tag(source, "map")
+        node = MapNode(self.source, source.start_mark)
+        merged: list[yaml.Node] = []
+        for key, value in source.value:
+            if key.tag == "tag:yaml.org,2002:merge":
+                merged.append(value)
+                continue
+            if not isinstance(key, yaml.ScalarNode):
+                self._report(key, "MR107", "A key must be text here.", "Write a plain name.")
+                continue
+            name_node = self._scalar(key)
+            name = name_node.text
+            if not isinstance(name_node.value, str):
+                what = f"YAML reads the key {name} as {_spoken(name_node.value)}, not as text."
+                self._report(key, "MR107", what, f'Put it into quotes: "{name}".')
+            if name in node.values:
+                first = node.keys[name].line
+                what = f"The key {name} stands here twice (first in line {first}); YAML drops the first."
+                self._report(key, "MR105", what, "Keep one of them.")
+            node.keys[name] = name_node
+            node.values[name] = self.convert(value)
+        for value in merged:
+            self._merge(node, value)
+        return node
+
+    def _merge(self, node: MapNode, value: yaml.Node) -> None:
+        sources = value.value if isinstance(value, yaml.SequenceNode) else [value]
+        for source in sources:
+            part = self.convert(source)
+            if not isinstance(part, MapNode):
+                self._report(source, "MR103", "`<<` merges mappings only.", "Name a mapping.")
+                continue
+            for name, key, item in part:
+                if name not in node.values:
+                    node.keys[name] = key
+                    node.values[name] = item
+
+    def _known_tag(self, source: yaml.Node, wanted: str) -> None:
+        if source.tag != f"tag:yaml.org,2002:{wanted}":
+            self._report(source, "MR106", f"The tag {source.tag} is not supported.", "Remove the tag.")
+
+    def _report(self, source: yaml.Node, code: str, what: str, fix: str) -> None:
+        mark = source.start_mark
+        self.problems.append(
+            Problem(Position(self.source.file, mark.line + 1, mark.column + 1), code, what, fix)
+        )
+
+
+def _spoken(value: object) -> str:
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else f"the {type(value).__name__} {value}"
+
+
+def _syntax_problem(error: yaml.YAMLError, text: str, file: Path) -> Problem:
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    reason = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error)
+    if mark is None:
+        offset = getattr(error, "position", None)
+        if not isinstance(offset, int):
+            return _problem(file, "MR103", f"This is no valid YAML: {reason}.", "Mend the syntax.")
+        line = text.count("\n", 0, offset) + 1
+        column = offset - (text.rfind("\n", 0, offset) + 1) + 1
+    else:
+        line, column = mark.line + 1, mark.column + 1
+    lines = text.splitlines()
+    found = lines[line - 1] if line <= len(lines) else ""
+    if "\t" in found[: len(found) - len(found.lstrip())] or found[column - 1 : column] == "\t":
+        column = found.find("\t") + 1
+        return Problem(
+            Position(file, line, column), "MR103", "YAML does not allow a tab here.", "Indent with blanks."
+        )
+    context = getattr(error, "context", None)
+    said = f"{reason} ({context})" if context else reason
+    fix = "Mend the syntax; nothing else in this file was checked."
+    if "mapping values are not allowed" in reason:
+        fix = 'A value that holds ": " must stand in quotes; otherwise check the indentation.'
+    elif "expected a single document" in reason:
+        fix = "Keep one document; `---` may stand at the top only."
+    return Problem(Position(file, line, column), "MR103", f"This is no valid YAML: {said}.", fix)
+
+
+def _problem(file: Path, code: str, what: str, fix: str) -> Problem:
+    return Problem(Position(file), code, what, fix)

@@ -1,0 +1,1 @@
+"""Datasets: immutable versions, tables, schemas and differences."""

@@ -1,0 +1,90 @@
+"""Which dataset version a path belongs to, so that data named by its path is verified as well."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from mlroad.core.problems import UserError
+from mlroad.data.store import DATASETS, LARGE, all_version_files, local_path
+from mlroad.data.version import DatasetVersion, load_version
+
+# Reading the one line that counts: parsing a thousand version files would slow every run down.
+_PATH = re.compile(rb"""^path:[ \t]+(['"]?)([^'"\\#\r\n]+?)\1[ \t]*\r?$""", re.MULTILINE)
+
+
+class VersionPaths:
+    """The dataset versions of one repo, by where their data is."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._roots = {_absolute(root), _real(root)}
+        self._scanned: list[tuple[str, Path]] | None = None
+
+    def of(self, path: Path) -> DatasetVersion | None:
+        """The version whose data ``path`` is or is part of; None if there is none.
+
+        Raises UserError for a path in a version's own folder if the version's file cannot be read.
+        """
+        forms = {_absolute(path), _real(path)}
+        for form in forms:
+            file = self._by_place(form)
+            if file and self._holds(version := load_version(file), forms):
+                return version
+        for data, file in self._all():
+            if any(_is_in(form, data) for form in forms):
+                try:
+                    version = load_version(file)
+                except UserError:
+                    continue
+                if self._holds(version, forms):
+                    return version
+        return None
+
+    def _by_place(self, form: str) -> Path | None:
+        """The version file that belongs to datasets/NAME/N/… or data/NAME/N/…, where data usually is."""
+        for root in self._roots:
+            if _is_in(form, root):
+                parts = Path(form).parts[len(Path(root).parts) :]
+                if len(parts) >= 3 and parts[0] in (DATASETS, LARGE):
+                    file = self._root / DATASETS / parts[1] / f"{parts[2]}.yml"
+                    return file if file.is_file() else None
+        return None
+
+    def _holds(self, version: DatasetVersion, forms: set[str]) -> bool:
+        data = local_path(self._root, version)
+        places = {_absolute(data), _real(data)}
+        own = {_absolute(folder) for top in (DATASETS, LARGE) for folder in [self._root / top / version.name]}
+        own = {os.path.join(folder, version.version) for folder in own}  # noqa: PTH118
+        return any(
+            _is_in(form, place) or (form in own and _is_in(place, form)) for form in forms for place in places
+        )
+
+    def _all(self) -> list[tuple[str, Path]]:
+        """Where the data of each version is that is not kept in the cloud, and the version's file."""
+        if self._scanned is None:
+            self._scanned = []
+            for file in all_version_files(self._root):
+                found = _PATH.search(file.read_bytes())
+                path = found[2].decode("utf-8", "replace") if found else ""
+                if found and "://" in path:
+                    continue  # its copy is in data/NAME/N
+                for root in self._roots:
+                    place = os.path.join(root, DATASETS, file.parent.name, path)  # noqa: PTH118
+                    # Written in another way: let the parser decide.
+                    self._scanned.append((os.path.normcase(os.path.normpath(place)) if found else "", file))
+        return self._scanned
+
+
+def _absolute(path: Path) -> str:
+    return os.path.normcase(os.path.abspath(path))  # noqa: PTH100
+
+
+def _real(path: Path) -> str:
+    return os.path.normcase(os.path.realpath(path))
+
+
+def _is_in(path: str, folder: str) -> bool:
+    """Whether ``path`` is ``folder`` or lies in it; everything lies in the folder without a name."""
+    return not folder or path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)

@@ -1,0 +1,274 @@
+"""CSV as one strict dialect: UTF-8, one header, as many values in every row, quotes that close.
+
+Codes: MD301 empty, MD302 encoding, MD303 rows, MD304 names of columns.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import re
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from io import TextIOWrapper
+from pathlib import Path
+from typing import BinaryIO, TextIO, cast
+
+from mlroad.core.problems import Position, Problem, UserError
+from mlroad.data import sql
+from mlroad.data.sql import Engine, reason
+from mlroad.data.table import Kind
+from mlroad.data.text_types import as_type, infer
+
+SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+_DELIMITERS = ",;\t|"
+_SHOWN = 20
+"""Bad rows that one run reports."""
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_LONGEST = 16_000_000
+"""Bytes of the longest line; the engine's buffers grow with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How to read delimited files. An empty delimiter is found in the header."""
+
+    delimiter: str = ""
+    has_header: bool = True
+    encoding: str = "utf-8"
+    infers: bool = True
+    """Whether values that all look like numbers are numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """A view in which each value is the text in the file, and the columns in their order."""
+
+    view: str
+    columns: tuple[str, ...]
+    types: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_csv(
+    engine: Engine, files: Sequence[Path], declared: Mapping[str, Kind], dialect: Dialect | None = None
+) -> Texts:
+    """Files with the same header as one view of texts, with the type of each column.
+
+    Raises UserError with up to 20 problems, each with its line, for what the dialect does not allow.
+    """
+    dialect = dialect or Dialect()
+    shown = {file.absolute(): file for file in files}
+    if dialect.encoding != "utf-8":
+        files = [_recode(engine, file, dialect.encoding, shown) for file in files]
+    columns, delimiter = header(files[0], dialect, shown[files[0].absolute()])
+    for other in files[1:]:
+        if header(other, dialect, shown[other.absolute()])[0] != columns:
+            raise UserError(
+                Problem(
+                    Position(shown[other.absolute()], 1),
+                    "MD304",
+                    f"Its columns are not those of {shown[files[0].absolute()].name}.",
+                    "Files of one table need one header.",
+                )
+            )
+    view = engine.fresh("texts")
+    types = ", ".join(f"{sql.text(column)}: 'VARCHAR'" for column in columns)
+    options = (
+        f"auto_detect=false, header={str(dialect.has_header).lower()}, delim={sql.text(delimiter)}, "
+        f"quote='\"', escape='\"', max_line_size={_LONGEST}, buffer_size={2 * _LONGEST}, "
+        f"columns={{{types}}}"
+    )
+    engine.run(f"CREATE VIEW {view} AS FROM read_csv({sql.files(files)}, {options})")
+    try:
+        if not dialect.infers:
+            declared = {**dict.fromkeys(columns, "string"), **declared}
+        return Texts(view, columns, infer(engine, view, columns, declared))
+    except engine.errors as error:
+        raise UserError(
+            _bad_rows(engine, files, options, shown) or _unreadable(files, shown, error)
+        ) from None
+
+
+def typed(texts: Texts) -> str:
+    """A query for the rows with their types."""
+    parts = [
+        f"{as_type(sql.name(column), texts.types[column])} AS {sql.name(column)}" for column in texts.columns
+    ]
+    return f"SELECT {', '.join(parts)} FROM {texts.view}"
+
+
+def header(file: Path, dialect: Dialect, shown: Path | None = None) -> tuple[tuple[str, ...], str]:
+    """The names of the columns and the delimiter. Raises UserError for an unfit header of ``shown``."""
+    shown = shown or file
+    first = _first_line(file, shown)
+    delimiter = dialect.delimiter or _delimiter(file, first)
+    with _opened(file) as stream:
+        try:
+            record = next(csv.reader(stream, delimiter=delimiter, strict=True), [])
+        except csv.Error as error:
+            raise _bad_header(shown, f"The header cannot be read: {error}.", "Close its quotes.") from None
+    if not dialect.has_header:
+        # The names that Azure ML gives to columns without a header.
+        return tuple(f"Column{number}" for number in range(1, len(record) + 1)), delimiter
+    if not any(record):
+        raise _bad_header(shown, "The first line is blank.", "It must hold the names of the columns.")
+    for number, column in enumerate(record, start=1):
+        if not column.strip():
+            what = f"Column {number} has no name."
+            fix = "Name it, or leave it out (in pandas: to_csv(…, index=False))."
+            raise _bad_header(shown, what, fix)
+    check_names(record, Position(shown, 1))
+    return tuple(record), delimiter
+
+
+def check_names(columns: Sequence[str], at: Position) -> None:
+    """Raises UserError for columns with the same name; SQL takes A and a for the same."""
+    counts = Counter(column.casefold() for column in columns)
+    for column in columns:
+        if counts[column.casefold()] > 1:
+            same = [other for other in columns if other.casefold() == column.casefold()]
+            exactly = len(set(same)) == 1
+            what = (
+                f"The column {column} stands here {len(same)} times."
+                if exactly
+                else f"The columns {' and '.join(same)} differ in case alone."
+            )
+            raise UserError(Problem(at, "MD304", what, "Give each column a name of its own."))
+
+
+def line_of_row(file: Path, delimiter: str, row: int) -> int:
+    """The line where row ``row`` (from 1, without the header) starts; a value may hold line breaks."""
+    with _opened(file) as stream:
+        reader = csv.reader(stream, delimiter=delimiter)
+        seen, before = -1, 0
+        for record in reader:
+            # DuckDB skips blank lines too.
+            seen += bool(record)
+            if seen == row:
+                return before + 1
+            before = reader.line_num
+    return 0
+
+
+def _first_line(file: Path, shown: Path) -> str:
+    with _bytes(file) as stream:
+        try:
+            start = stream.readline(_LONGEST)
+        except (OSError, EOFError) as error:
+            raise UserError(
+                Problem(Position(shown), "MD305", f"It cannot be read: {error}.", "Restore the file.")
+            ) from None
+    if not start:
+        raise UserError(Problem(Position(shown), "MD301", "The file is empty.", "A table needs a header."))
+    if start.startswith(_UTF16):
+        raise _bad_encoding(shown, 1, "The file is in UTF-16")
+    try:
+        return start.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _bad_encoding(shown, 1, f"Byte 0x{start[error.start]:02X} is not UTF-8") from None
+
+
+def _delimiter(file: Path, first: str) -> str:
+    if ".tsv" in file.suffixes:
+        return "\t"
+    bare = re.sub(r'"[^"]*"', "", first)
+    return max(_DELIMITERS, key=bare.count)
+
+
+def _recode(engine: Engine, file: Path, encoding: str, shown: dict[Path, Path]) -> Path:
+    copy = engine.folder / f"{engine.fresh('recoded')}.csv"
+    try:
+        with _bytes(file) as source, copy.open("w", encoding="utf-8", newline="") as target:
+            shutil.copyfileobj(TextIOWrapper(source, encoding, newline=""), target)
+    except UnicodeError as error:
+        what = f"The file is not in {encoding}: {error}."
+        raise UserError(Problem(Position(file), "MD302", what, "Correct the encoding in MLTable.")) from None
+    shown[copy.absolute()] = file
+    return copy
+
+
+def _bad_rows(
+    engine: Engine, files: Sequence[Path], options: str, shown: Mapping[Path, Path]
+) -> list[Problem]:
+    """What each bad row has wrong: a second reading that goes on after the first one."""
+    problems: list[Problem] = []
+    for file in files:
+        rejects = engine.fresh("rejects")
+        try:
+            engine.run(
+                f"SELECT count(*) FROM read_csv({sql.files([file])}, {options}, store_rejects=true, "
+                f"rejects_table='{rejects}', rejects_scan='{rejects}_scan', rejects_limit={_SHOWN})"
+            )
+            found = engine.rows(
+                f"SELECT line, error_type::VARCHAR, error_message, csv_line FROM {rejects} ORDER BY line"
+            )
+        except engine.errors:
+            continue
+        problems += [
+            _bad_row(shown[file.absolute()], line, kind, message, text) for line, kind, message, text in found
+        ]
+    return problems[:_SHOWN]
+
+
+def _bad_row(file: Path, line: int, kind: str, message: str, text: str | None) -> Problem:
+    numbers = re.findall(r"\d+", message)
+    if kind in ("MISSING COLUMNS", "TOO MANY COLUMNS") and len(numbers) == 2:
+        expected, found = (int(number) for number in numbers)
+        what = f"This row has {found} value{'s' * (found != 1)}, and the header {expected}."
+        return Problem(
+            Position(file, line), "MD303", what, "Give every row as many; quote what holds the delimiter."
+        )
+    if "quote" in message.lower():
+        return Problem(
+            Position(file, line), "MD303", "A quote in this row is not closed.", 'Close it, or double it: "".'
+        )
+    start = f": {text[:60]}" if text else ""
+    return Problem(
+        Position(file, line), "MD303", f"This row cannot be read ({kind.lower()}){start}.", "Mend the row."
+    )
+
+
+def _unreadable(files: Sequence[Path], shown: Mapping[Path, Path], error: Exception) -> list[Problem]:
+    if "utf-8" in str(error).lower():
+        wrong = [
+            _bad_encoding(shown[file.absolute()], *found).problems[0]
+            for file in files
+            if (found := _first_foreign_byte(file))
+        ]
+        if wrong:
+            return wrong
+    file = shown[files[0].absolute()]
+    what = f"It cannot be read as CSV: {reason(error)}."
+    return [Problem(Position(file), "MD305", what, "Mend the file.")]
+
+
+def _first_foreign_byte(file: Path) -> tuple[int, str] | None:
+    with _bytes(file) as stream:
+        for number, line in enumerate(stream, start=1):
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError as error:
+                return number, f"Byte 0x{line[error.start]:02X} is not UTF-8"
+    return None
+
+
+def _bad_encoding(file: Path, line: int, what: str) -> UserError:
+    fix = "Save the file as UTF-8 (in pandas: read_csv(…, encoding='cp1252'), then to_csv(…, index=False))."
+    return UserError(Problem(Position(file, line), "MD302", f"{what}.", fix))
+
+
+def _bad_header(file: Path, what: str, fix: str) -> UserError:
+    return UserError(Problem(Position(file, 1), "MD304", what, fix))
+
+
+def _bytes(file: Path) -> BinaryIO:
+    return cast("BinaryIO", gzip.open(file, "rb")) if file.suffix == ".gz" else file.open("rb")
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[TextIO]:
+    with TextIOWrapper(_bytes(file), "utf-8-sig", newline="", errors="replace") as stream:
+        yield stream

@@ -1,0 +1,127 @@
+"""What differs between two versions of a table: columns, the figures of each, and rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from mlroad.data.drift import Shape, is_comparable, shapes
+from mlroad.data.profile import Profile, axis, profile
+from mlroad.data.rows import RowDiff, compare_rows
+from mlroad.data.sql import Engine
+from mlroad.data.table import Table
+from mlroad.data.text_types import OddValues, odd_values
+
+Status = Literal["same", "added", "removed", "type changed"]
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnDiff:
+    """One column in both versions; a profile is None where a version lacks the column."""
+
+    name: str
+    status: Status
+    before: Profile | None
+    after: Profile | None
+    shape: Shape
+    odd: OddValues | None = None
+    """Why it is a text now, where it was something better before."""
+    still_whole: bool = False
+    """Whether integers are numbers now that are all whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """Two versions compared. ``rows`` is None where they have no column in common."""
+
+    before: Table
+    after: Table
+    columns: tuple[ColumnDiff, ...]
+    rows: RowDiff | None
+    is_sample: bool
+    """Whether quantiles and plots come from a sample of the rows."""
+    moved_columns: bool
+    """Whether the columns that both have are in another order."""
+
+    def with_status(self, *wanted: Status) -> list[ColumnDiff]:
+        """The columns of these states, in their order."""
+        return [column for column in self.columns if column.status in wanted]
+
+    @property
+    def is_same(self) -> bool:
+        """Whether the two hold the same rows in the same columns (in whatever order)."""
+        rows = self.rows
+        unmoved = rows is not None and not (rows.added or rows.removed or rows.changed)
+        return unmoved and len(self.with_status("same")) == len(self.columns)
+
+
+def compare(engine: Engine, before: Table, after: Table, key: Sequence[str] = ()) -> Diff:
+    """Compare two versions of a table.
+
+    Raises UserError for a key that a version lacks, or that names several rows.
+    """
+    rows = compare_rows(engine, before, after, key)
+    old, new = profile(engine, before), profile(engine, after)
+    names = list(dict.fromkeys(column.name for column in (*before.columns, *after.columns)))
+    pairs = [(old.columns.get(name), new.columns.get(name)) for name in names]
+    drawn = shapes(engine, old, new, [pair if _is_drawn(*pair) else (None, None) for pair in pairs])
+    if rows:
+        # A key names rows: that it goes on counting is no shift.
+        drawn = [
+            Shape(shape.plot) if name in rows.key else shape for name, shape in zip(names, drawn, strict=True)
+        ]
+    columns = [
+        ColumnDiff(
+            name, _status(*pair), *pair, shape, _odd(engine, after, *pair), _whole(engine, after, *pair)
+        )
+        for name, pair, shape in zip(names, pairs, drawn, strict=True)
+    ]
+    common = [
+        [c.name for c in table.columns if before.column(c.name) and after.column(c.name)]
+        for table in (before, after)
+    ]
+    return Diff(before, after, tuple(columns), rows, old.is_sample or new.is_sample, common[0] != common[1])
+
+
+def file_key(before: Table, after: Table, key: Sequence[str]) -> tuple[str, ...]:
+    """The key to compare by: as wished, or the path where both are folders of files."""
+    if not key and before.format == after.format == "files":
+        return ("path",)
+    return tuple(key)
+
+
+def _is_drawn(before: Profile | None, after: Profile | None) -> bool:
+    return before is None or after is None or is_comparable(before.column, after.column)
+
+
+def _status(before: Profile | None, after: Profile | None) -> Status:
+    if before is None:
+        return "added"
+    if after is None:
+        return "removed"
+    return "same" if before.column.kind == after.column.kind else "type changed"
+
+
+def _odd(engine: Engine, table: Table, before: Profile | None, after: Profile | None) -> OddValues | None:
+    if not before or not after or not table.texts:
+        return None
+    if after.column.kind != "string" or before.column.kind == "string":
+        return None
+    return odd_values(engine, table.texts, after.column.name)
+
+
+def _whole(engine: Engine, table: Table, before: Profile | None, after: Profile | None) -> bool:
+    if not before or not after or (before.column.kind, after.column.kind) != ("integer", "number"):
+        return False
+    value = axis(after.column)
+    return engine.row(f"SELECT bool_and({value} = trunc({value})) FROM {table.view}")[0] is True
+
+
+def changed_share(diff: Diff) -> Mapping[str, float]:
+    """For each column, the share of its values that changed under the same key (of rows that both have)."""
+    rows = diff.rows
+    if not rows or not rows.changed_in or not rows.looked_at:
+        return {}
+    of_all = rows.changed / rows.looked_at / max(1, rows.same + rows.changed)
+    return {name: count * of_all for name, count in rows.changed_in.items()}

@@ -1,0 +1,181 @@
+"""What of a comparison deserves a look, in words, most important first: for terminal and report alike.
+
+Levels: 2 breaks what reads the data, 1 may change a model, 0 is good to know.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mlroad.data.diff import ColumnDiff, Diff
+from mlroad.data.profile import CATEGORIES, Profile, number, spoken
+
+_MISSING = 0.01
+"""A share of missing values that moves by less is not worth a line."""
+_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One sentence about one column, or about the whole table where ``column`` is empty."""
+
+    level: int
+    text: str
+    column: str = ""
+
+
+def findings(diff: Diff) -> list[Finding]:
+    """Everything that deserves a look; the most important first, columns in their order."""
+    found = [*_rows(diff)]
+    for column in diff.columns:
+        found += _column(column)
+    return sorted(found, key=lambda finding: -finding.level)
+
+
+def headline(diff: Diff) -> str:
+    """One sentence for somebody who reads no more than that."""
+    before, after = diff.before, diff.after
+    if diff.is_same:
+        order = ", with columns in another order" if diff.moved_columns else ""
+        return f"{after.label} holds the same {after.rows:,} rows as {before.label}{order}."
+    count = _count_sentence(before.rows, after.rows, "files" if after.format == "files" else "rows")
+    counts = (
+        (len(diff.with_status("added")), "new"),
+        (len(diff.with_status("removed")), "gone"),
+        (len(diff.with_status("type changed")), "of another type"),
+        (sum(column.shape.level != "stable" for column in diff.columns), "shifted"),
+    )
+    moved = [f"{count} {word}" for count, word in counts if count]
+    columns = f"Of the columns, {_listed(moved)}." if moved else "No column is new, gone or shifted."
+    return f"{after.label} has {count} {before.label}. {columns}"
+
+
+def _listed(parts: list[str]) -> str:
+    return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else parts[0]
+
+
+def percent(share: float) -> str:
+    """A share as people write it; small ones are not rounded to nothing."""
+    if 0 < share < 0.001:
+        return "<0.1 %"
+    if 0.999 < share < 1:
+        return ">99.9 %"
+    return f"{100 * share:.1f} %"
+
+
+def _count_sentence(before: int, after: int, word: str) -> str:
+    if before == after:
+        return f"as many {word} ({after:,}) as"
+    change = abs(after - before)
+    share = f" ({percent(change / before)})" if before else ""
+    return f"{change:,} {'more' if after > before else 'fewer'} {word}{share} than"
+
+
+def _rows(diff: Diff) -> Iterator[Finding]:
+    rows, before, after = diff.rows, diff.before.rows, diff.after.rows
+    if rows is None:
+        yield Finding(2, "The two versions have no column in common, so no row can be compared.")
+        return
+    if not after:
+        yield Finding(2, f"{diff.after.label} has no rows.")
+    elif before and after < 0.9 * before:
+        yield Finding(1, f"The number of rows fell from {before:,} to {after:,}.")
+    if before and after and not rows.same and not rows.changed:
+        by = f"the key {', '.join(rows.key)}" if rows.key else "whole rows"
+        yield Finding(
+            1, f"No row of {diff.before.label} is found again by {by}: is this the right comparison?"
+        )
+    if rows.changed:
+        share = percent(rows.changed / (rows.same + rows.changed))
+        where = sorted((rows.changed_in or {}).items(), key=lambda item: -item[1])[:_NAMED]
+        named = ", ".join(f"{name} in {percent(count / rows.looked_at)} of them" for name, count in where)
+        yield Finding(1, f"{rows.changed:,} rows ({share}) have other values under the same key: {named}.")
+    if diff.moved_columns:
+        yield Finding(1, "The columns are in another order: what reads them by position reads other values.")
+
+
+def _column(column: ColumnDiff) -> Iterator[Finding]:
+    before, after = column.before, column.after
+    if before is None or after is None:
+        if before is None and after is not None:
+            yield Finding(1, f"is new ({after.column.kind}).", column.name)
+        else:
+            yield Finding(2, "is gone: what reads it will fail.", column.name)
+        return
+    if column.still_whole:
+        yield Finding(
+            1,
+            "changed from integer to number, and all values are still whole (pandas writes 7.0 for 7 where"
+            " some are missing).",
+            column.name,
+        )
+    elif column.status == "type changed":
+        because = ""
+        if column.odd:
+            examples = ", ".join(json.dumps(value, ensure_ascii=False) for value in column.odd.examples)
+            because = f" {column.odd.count:,} values are no {column.odd.kind}, such as {examples}."
+        yield Finding(2, f"changed from {before.column.kind} to {after.column.kind}.{because}", column.name)
+    yield from _missing(before, after)
+    if after.infinite > before.infinite:
+        yield Finding(
+            1, f"holds {after.infinite:,} infinite values ({before.infinite:,} before).", column.name
+        )
+    yield from _categories(column, before, after)
+    if column.shape.level != "stable" and column.shape.index is not None:
+        level = 1 if column.shape.level == "shifted" else 2
+        move = _move(before, after)
+        yield Finding(level, f"is {column.shape.level} (index {column.shape.index:.2f}){move}.", column.name)
+
+
+def _missing(before: Profile, after: Profile) -> Iterator[Finding]:
+    old, new = before.share_missing, after.share_missing
+    if not before.rows or not after.rows:
+        return
+    if (new > 0) != (old > 0) or abs(new - old) >= _MISSING:
+        word = "is missing more often" if new > old else "is missing less often"
+        if not old:
+            word = "was never missing, and now is"
+        elif not new:
+            word = "is never missing any more"
+        level = 2 if new >= 0.5 > old else 1 if new > old else 0
+        yield Finding(level, f"{word}: {percent(old)} before, {percent(new)} after.", after.column.name)
+
+
+def _categories(column: ColumnDiff, before: Profile, after: Profile) -> Iterator[Finding]:
+    if (
+        column.status != "same"
+        or before.column.kind != "string"
+        or not (before.categories and after.categories)
+    ):
+        return
+    if max(before.distinct, after.distinct) > CATEGORIES / 10:
+        return
+    old, new = dict(before.categories), dict(after.categories)
+    for level, word, values in (
+        (1, "has new values", [value for value in new if value not in old]),
+        (0, "lost values", [value for value in old if value not in new]),
+    ):
+        if values:
+            named = ", ".join(json.dumps(value, ensure_ascii=False) for value in values[:_NAMED])
+            more = f" and {len(values) - _NAMED} more" if len(values) > _NAMED else ""
+            yield Finding(level, f"{word}: {named}{more}.", column.name)
+
+
+def _move(before: Profile, after: Profile) -> str:
+    if before.median is not None and after.median is not None:
+        column = after.column
+        return f": the median went from {spoken(before.median, column)} to {spoken(after.median, column)}"
+    old = {value: count / max(1, before.rows) for value, count in before.categories}
+    new = {value: count / max(1, after.rows) for value, count in after.categories}
+    if not old or not new:
+        return ""
+    most = max((*old, *new), key=lambda value: abs(new.get(value, 0) - old.get(value, 0)))
+    named = json.dumps(most, ensure_ascii=False)
+    return f": {named} went from {percent(old.get(most, 0))} to {percent(new.get(most, 0))}"
+
+
+def figure(value: float | None) -> str:
+    """A figure in a table; nothing where there is none."""
+    return "" if value is None else number(value)

@@ -1,0 +1,124 @@
+"""JSON Lines: one object in each line, in UTF-8. Numbers, dates (ISO 8601) and nested values get types.
+
+Codes: MD301 empty, MD302 encoding, MD304 names of columns, MD307 a line that is no object.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from mlroad.core.problems import Position, Problem, UserError
+from mlroad.data import sql
+from mlroad.data.sql import Engine, reason
+from mlroad.data.table import Kind
+
+SUFFIXES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
+_LONGEST = 16_000_000
+"""Bytes of the longest line; the engine's buffers grow with it."""
+
+
+def read_json_lines(
+    engine: Engine, files: Sequence[Path], declared: Mapping[str, Kind], skip_bad: bool = False
+) -> str:
+    """A query for the rows. Every line is looked at before a column gets a type; mixed ones stay JSON.
+
+    Raises UserError with the line of what is no object.
+    """
+    for file in files:
+        with _bytes(file) as stream:
+            start = stream.read(4)
+        if not start:
+            raise UserError(Problem(Position(file), "MD301", "The file is empty.", "A table needs a row."))
+        if start.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):
+            what = "The file starts with a byte order mark."
+            raise UserError(Problem(Position(file, 1), "MD302", what, "Save it as UTF-8 without one."))
+    options = (
+        f"format='newline_delimited', sample_size=-1, union_by_name=true, map_inference_threshold=-1,"
+        f" maximum_object_size={_LONGEST}, ignore_errors={str(skip_bad).lower()}"
+    )
+    query = f"FROM read_json({sql.files(files)}, {options})"
+    try:
+        columns = [str(row[0]) for row in engine.rows(f"DESCRIBE {query}")]
+        engine.run(f"SELECT count(COLUMNS(*)) {query}")
+    except engine.errors as error:
+        raise UserError(_bad_line(files) or _unreadable(files, error)) from None
+    if columns == ["json"] and (problem := _bad_line(files)):
+        raise UserError(problem)
+    _check_names(engine, files, columns)
+    texts = {column for column in columns if declared.get(column) == "string"}
+    if not texts:
+        return query
+    # A text that looks like a date is a text where the schema says so.
+    kept = ", ".join(f"{sql.name(column)}::VARCHAR AS {sql.name(column)}" for column in sorted(texts))
+    return f"SELECT * REPLACE ({kept}) {query}"
+
+
+def line_of_row(file: Path, row: int) -> int:
+    """The line of row ``row`` (from 1); blank lines are none."""
+    with _bytes(file) as stream:
+        seen = 0
+        for number, line in enumerate(stream, start=1):
+            seen += bool(line.strip())
+            if seen == row:
+                return number
+    return 0
+
+
+def _check_names(engine: Engine, files: Sequence[Path], columns: Sequence[str]) -> None:
+    """Columns that differ in case alone: the engine renames the second to NAME_1, so nobody would find it."""
+    lower = {column.casefold() for column in columns}
+    for column in columns:
+        base, _, number = column.rpartition("_")
+        if not number.isdigit() or base.casefold() not in lower:
+            continue
+        path = sql.text('$."' + column.replace('"', '\\"') + '"')
+        objects = f"read_ndjson_objects({sql.files(files)}, maximum_object_size={_LONGEST})"
+        if not engine.row(f"SELECT count(*) FROM {objects} WHERE json_exists(json, {path})")[0]:
+            what = f"Some lines write the key {base} with other capital letters."
+            raise UserError(Problem(Position(files[0]), "MD304", what, "Write it in one way."))
+
+
+def _bad_line(files: Sequence[Path]) -> Problem | None:
+    for file in files:
+        with _bytes(file) as stream:
+            for number, line in enumerate(stream, start=1):
+                if line.strip() and (problem := _wrong(line, Position(file, number))):
+                    return problem
+    return None
+
+
+def _wrong(line: bytes, at: Position) -> Problem | None:
+    try:
+        found = json.loads(line.decode("utf-8"), object_pairs_hook=_unique)
+    except UnicodeDecodeError as error:
+        what = f"Byte 0x{line[error.start]:02X} is not UTF-8."
+        return Problem(at, "MD302", what, "Save the file as UTF-8.")
+    except ValueError as error:
+        return Problem(at, "MD307", f"This line is no JSON: {error}.", "Write one object in each line.")
+    except RecursionError:
+        return Problem(at, "MD307", "This line is nested too deeply.", "Make it flatter.")
+    if not isinstance(found, dict):
+        return Problem(at, "MD307", "This line is no JSON object.", "Write one object in each line.")
+    return None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        twice = next(key for key in found if sum(key == other for other, _ in pairs) > 1)
+        raise ValueError(f"the key {twice} stands in it twice")
+    return found
+
+
+def _unreadable(files: Sequence[Path], error: Exception) -> Problem:
+    return Problem(
+        Position(files[0]), "MD305", f"It cannot be read as JSON Lines: {reason(error)}.", "Mend it."
+    )
+
+
+def _bytes(file: Path) -> BinaryIO:
+    return cast("BinaryIO", gzip.open(file, "rb")) if file.suffix == ".gz" else file.open("rb")

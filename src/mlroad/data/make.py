@@ -1,0 +1,258 @@
+"""Make a version: put the data in its place, then its listing, and last the version file.
+
+The version file comes last and appears whole, so a version either is there with all that belongs to it or is
+not there. What a kill leaves behind is data that no version names: `mlroad dataset gc` removes it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from mlroad.core.data_digest import ContentDigest, digest_content, listing
+from mlroad.core.hash_cache import Seen
+from mlroad.core.problems import UserError
+from mlroad.data.store import (
+    DATASETS,
+    LARGE,
+    listing_file,
+    local_path,
+    names,
+    version_files,
+)
+from mlroad.data.version import DatasetVersion, check_name, load_version, write_version
+
+SMALL = 5_000_000
+"""Bytes up to which data goes into git. The guard refuses files that are far larger."""
+SCHEMA = "schema.yml"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A version to be."""
+
+    name: str
+    source: Path
+    type: str | None = None
+    """None takes what the source looks like."""
+    stage: str = "dev"
+    description: str = ""
+    parents: tuple[str, ...] = ()
+    derivation: Mapping[str, Any] | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    is_table: bool = True
+    """Whether to read a file or folder that looks like a table as one, and to refuse it if it is broken."""
+    address: str = ""
+    """Where the data lies in the cloud; the source is then its local copy."""
+    first: int = 1
+    """The lowest number that it may get: others may be taken where this repo does not see it."""
+    move: bool = False
+    """Move the source to its place instead of copying it: for what a command of ours has just made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A version, and whether it is new or was there already with the same content."""
+
+    version: DatasetVersion
+    is_new: bool
+
+
+def make_version(root: Path, draft: Draft) -> Made:
+    """Make the next version of a dataset from a file or folder.
+
+    Data that lies below datasets/<name>/ or data/<name>/ already stays where it is, unless another version
+    uses it; other data is copied (or moved). The same content at the same stage and address makes no new
+    version. Raises UserError for a bad name, bad data, and data of another type than the draft says.
+    """
+    check_name(draft.name)
+    _check_case(root, draft.name)
+    if root.resolve().is_relative_to(draft.source.resolve()):
+        raise UserError(f"{draft.source} holds this repo itself.", "Name the folder with the data.")
+    with Seen(root) as seen:
+        content = digest_content(draft.source, seen)
+    kind = _type(draft)
+    same = _same(root, draft, content, kind)
+    if same:
+        return Made(same, is_new=False)
+    version = DatasetVersion(
+        file=root / DATASETS / draft.name / "0.yml",
+        name=draft.name,
+        version="0",
+        type=kind,
+        path=draft.address,
+        description=draft.description,
+        digest=content.digest,
+        size=content.size,
+        rows=_rows(draft),
+        schema=SCHEMA if (root / DATASETS / draft.name / SCHEMA).is_file() else None,
+        stage=draft.stage,
+        parents=draft.parents,
+        derivation=draft.derivation,
+        tags=draft.tags,
+    )
+    if not draft.address and _stays(root, draft):
+        return Made(_publish_in_place(root, version, draft, content), is_new=True)
+    return Made(_publish_copy(root, version, draft, content), is_new=True)
+
+
+def _check_case(root: Path, name: str) -> None:
+    for other in names(root):
+        if other != name and other.lower() == name.lower():
+            what = f"The dataset {name} differs from {other} only in its capitals."
+            raise UserError(what, "Windows and macOS cannot tell the two apart: choose another name.")
+
+
+def _type(draft: Draft) -> str:
+    is_folder = draft.source.is_dir()
+    if draft.type is None:
+        return "uri_file" if not is_folder else "mltable" if _is_mltable(draft.source) else "uri_folder"
+    if is_folder != (draft.type != "uri_file"):
+        what = f"{draft.source} is a {'folder' if is_folder else 'file'}, and no {draft.type}."
+        raise UserError(what, "Leave --type out, or name the right path.")
+    if draft.type == "mltable" and not _is_mltable(draft.source):
+        raise UserError(f"{draft.source} holds no file called MLTable.", "Write one, or use uri_folder.")
+    return draft.type
+
+
+def _rows(draft: Draft) -> int | None:
+    if not draft.is_table:
+        return None
+    from mlroad.data.tabular import count_rows
+
+    return count_rows(draft.source)
+
+
+def _is_mltable(folder: Path) -> bool:
+    return (folder / "MLTable").is_file()
+
+
+def _same(root: Path, draft: Draft, content: ContentDigest, kind: str) -> DatasetVersion | None:
+    """A version of that content, type, stage, address and parents."""
+    for file in reversed(version_files(root, draft.name)):
+        version = load_version(file)
+        there = (version.digest, version.type, version.stage, version.parents)
+        if there != (content.digest, kind, draft.stage, draft.parents):
+            continue
+        if (version.path if version.is_remote else "") == draft.address:
+            return version
+    return None
+
+
+def _stays(root: Path, draft: Draft) -> bool:
+    """Whether the source lies where a version's data belongs, and is no other version's."""
+    source = draft.source.resolve()
+    homes = [(root / place / draft.name).resolve() for place in (DATASETS, LARGE)]
+    if not any(source.is_relative_to(home) and source != home for home in homes):
+        return False
+    for file in version_files(root, draft.name):
+        taken = local_path(root, load_version(file)).resolve()
+        if source.is_relative_to(taken) or taken.is_relative_to(source):
+            return False
+    return True
+
+
+def _next_number(root: Path, name: str, first: int) -> int:
+    return max([first - 1, *(int(file.stem) for file in version_files(root, name))]) + 1
+
+
+def _numbered(version: DatasetVersion, number: int) -> DatasetVersion:
+    return replace(version, version=str(number), file=version.file.with_name(f"{number}.yml"))
+
+
+def _relative(data: Path, version: DatasetVersion) -> str:
+    """``data`` as the version file shall name it: ./… or ../…"""
+    path = Path(os.path.relpath(data.resolve(), version.file.parent.resolve())).as_posix()
+    return path if path.startswith("../") else f"./{path}"
+
+
+def _publish_in_place(
+    root: Path, version: DatasetVersion, draft: Draft, content: ContentDigest
+) -> DatasetVersion:
+    version = replace(version, path=_relative(draft.source, version))
+    for number in itertools.count(_next_number(root, version.name, draft.first)):
+        numbered = _numbered(version, number)
+        if _write(numbered, content):
+            return numbered
+    raise AssertionError  # pragma: no cover - count() never ends
+
+
+def _publish_copy(
+    root: Path, version: DatasetVersion, draft: Draft, content: ContentDigest
+) -> DatasetVersion:
+    is_large = content.size > SMALL or bool(draft.address)
+    place = root / (LARGE if is_large else DATASETS) / version.name
+    place.mkdir(parents=True, exist_ok=True)
+    if is_large:
+        keep_out_of_git(root / LARGE)
+    staged = Path(tempfile.mkdtemp(prefix=".new-", dir=place))
+    try:
+        staged.chmod(0o755)
+        _bring(draft, version.type, content, staged)
+        for number in itertools.count(_next_number(root, version.name, draft.first)):
+            numbered = _numbered(version, number)
+            target = place / str(number)
+            if target.exists():
+                continue
+            try:
+                staged.rename(target)
+            except OSError:
+                if not target.exists():
+                    raise
+                continue
+            if not draft.address:
+                within = target if numbered.type != "uri_file" else target / draft.source.name
+                numbered = replace(numbered, path=_relative(within, numbered))
+            if _write(numbered, content):
+                return numbered
+            target.rename(staged)
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+    raise AssertionError  # pragma: no cover - count() never ends
+
+
+def _bring(draft: Draft, kind: str, content: ContentDigest, staged: Path) -> None:
+    """Copy or move the files, and make sure that what arrived is what was looked at."""
+    for file in content.files:
+        name = Path(draft.address).name if draft.address and kind == "uri_file" else file.path
+        target = staged / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if draft.move:
+            shutil.move(file.where, target)
+        else:
+            shutil.copyfile(file.where, target)
+    if draft.move:
+        # Moved files are the very ones that were read; a copy could have caught a change half-way.
+        return
+    arrived = digest_content(staged if kind != "uri_file" else next(staged.iterdir()))
+    if arrived.digest != content.digest:
+        raise UserError(f"{draft.source} changed while it was copied.", "Wait until nothing writes to it.")
+
+
+def _write(version: DatasetVersion, content: ContentDigest) -> bool:
+    """Write listing and version file; False if the number is taken."""
+    if version.file.exists():
+        return False
+    version.file.parent.mkdir(parents=True, exist_ok=True)
+    if version.type != "uri_file":
+        listing_file(version).write_text(listing(content.files), encoding="utf-8", newline="\n")
+    try:
+        write_version(version)
+    except FileExistsError:
+        return False
+    return True
+
+
+def keep_out_of_git(folder: Path) -> None:
+    """Give the folder of large data the .gitignore that keeps all of it out of git."""
+    ignore = folder / ".gitignore"
+    if not ignore.exists():
+        with contextlib.suppress(FileExistsError), ignore.open("x", encoding="utf-8", newline="\n") as file:
+            file.write("# Large data stays out of git; datasets/ says what it is, by digest.\n*\n")

@@ -1,0 +1,155 @@
+"""Rows that two datasets share: what a model saw in training must not be in the holdout that judges it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mlroad.core.problems import UserError
+from mlroad.data.diff_findings import percent
+from mlroad.data.rows import EXAMPLES, check_columns, comparable, same, shown
+from mlroad.data.sql import Engine
+from mlroad.data.table import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """What two tables share: rows with the same key, or with the same values."""
+
+    first: Table
+    second: Table
+    columns: tuple[str, ...]
+    is_key: bool
+    shared: tuple[int, int]
+    """Rows of the first that the second has too, and the other way round."""
+    repeated: tuple[int, int]
+    """Rows that stand in the first, or in the second, more than once."""
+    examples: tuple[Mapping[str, str], ...]
+
+    @property
+    def count(self) -> int:
+        """Shared rows, seen from the side that has more of them."""
+        return max(self.shared)
+
+
+def find_overlap(
+    engine: Engine, first: Table, second: Table, key: Sequence[str] = (), ignore: Sequence[str] = ()
+) -> Overlap:
+    """Find shared rows: by ``key``, or by the values of all columns that both have but those to ``ignore``.
+
+    Of folders of files, by content. Rows without a key are nobody's. Raises UserError for unknown columns.
+    """
+    for table in (first, second):
+        check_columns(table, key, "--key")
+    for column in ignore:
+        if not first.column(column) and not second.column(column):
+            check_columns(first, [column], "--ignore")
+    columns = tuple(key) or _identity(first, second, ignore)
+    if not columns:
+        raise UserError(
+            f"{first.label} and {second.label} have no column in common.",
+            "Name two versions with the same columns.",
+        )
+    return _count(engine, first, second, columns, is_key=bool(key))
+
+
+def overlap_text(overlap: Overlap) -> str:
+    """What is shared, in words."""
+    first, second = overlap.first, overlap.second
+    word = "files" if first.format == second.format == "files" else "rows"
+    what = (
+        f"{', '.join(overlap.columns)} equal" if overlap.is_key else f"{len(overlap.columns)} columns equal"
+    )
+    if not overlap.count:
+        counts = f"{first.rows:,} and {second.rows:,} {word}"
+        return f"{first.label} and {second.label} share no {word} ({what}; {counts})."
+    lines = [f"{first.label} and {second.label} share {word} ({what}):"]
+    for table, other, shared in ((first, second, overlap.shared[0]), (second, first, overlap.shared[1])):
+        lines.append(
+            f"  {shared:,} of {table.rows:,} {word} of {table.label} ({percent(shared / table.rows)})"
+            f" are in {other.label} too"
+        )
+    for table, repeated in zip((first, second), overlap.repeated, strict=True):
+        if repeated and not overlap.is_key:
+            lines.append(f"  {repeated:,} {word} of {table.label} stand in it more than once")
+    lines.append("Such as:")
+    for row in overlap.examples:
+        values = list(row.items())[:8]
+        more = ", …" if len(row) > 8 else ""
+        lines.append(f"  {', '.join(f'{name} = {value}' for name, value in values)}{more}")
+    return "\n".join(lines)
+
+
+def _identity(first: Table, second: Table, ignore: Sequence[str]) -> tuple[str, ...]:
+    if first.format == second.format == "files" and not ignore:
+        return ("sha256",)
+    return tuple(c.name for c in first.columns if second.column(c.name) and c.name not in ignore)
+
+
+def _count(engine: Engine, first: Table, second: Table, columns: tuple[str, ...], *, is_key: bool) -> Overlap:
+    sides = []
+    for side, (table, other) in enumerate(((first, second), (second, first))):
+        values = [_value(table, other, column) for column in columns]
+        there = " AND ".join(f"{value} IS NOT NULL" for value in values) if is_key else "true"
+        sides.append(
+            f"SELECT {', '.join(_keys(values, is_key=is_key))}, {side} AS side"
+            f" FROM {table.view} WHERE {there}"
+        )
+    names = [f"k{i}" for i in range(len(columns) if is_key else 1)]
+    groups = engine.fresh("groups")
+    engine.run(
+        f"CREATE TEMP TABLE {groups} AS SELECT {', '.join(names)}, n - n1 AS n0, n1"
+        f" FROM (SELECT {', '.join(names)},"
+        f" count(*)::INTEGER AS n, sum(side)::INTEGER AS n1 FROM ({' UNION ALL '.join(sides)})"
+        f" GROUP BY {', '.join(names)}) WHERE n > 1"
+    )
+    counts = engine.row(
+        "SELECT coalesce(sum(n0) FILTER (n1 > 0), 0)::BIGINT, coalesce(sum(n1) FILTER (n0 > 0), 0)::BIGINT,"
+        " coalesce(sum(n0) FILTER (n0 > 1), 0)::BIGINT, coalesce(sum(n1) FILTER (n1 > 1), 0)::BIGINT"
+        f" FROM {groups}"
+    )
+    examples = _examples(engine, (first, second), columns, groups, is_key=is_key) if counts[0] else ()
+    return Overlap(first, second, columns, is_key, (counts[0], counts[1]), (counts[2], counts[3]), examples)
+
+
+def _keys(values: Sequence[str], *, is_key: bool) -> list[str]:
+    """What rows are grouped by. Whole rows by their hash: less to hold in memory, as good (see rows.py)."""
+    if is_key:
+        return [f"{value} AS k{i}" for i, value in enumerate(values)]
+    return [f"hash({', '.join(values)}) AS k0"]
+
+
+def _examples(
+    engine: Engine, tables: tuple[Table, Table], columns: tuple[str, ...], groups: str, *, is_key: bool
+) -> tuple[Mapping[str, str], ...]:
+    first, second = tables
+    values = [_value(first, second, column) for column in columns]
+    names = [f"k{i}" for i in range(len(columns) if is_key else 1)]
+    keys = _keys(values, is_key=is_key)
+    chosen = engine.fresh("chosen")
+    listed = ", ".join(names)
+    engine.run(
+        f"CREATE TEMP TABLE {chosen} AS SELECT {listed} FROM {groups} WHERE n0 > 0 AND n1 > 0"
+        f" ORDER BY {listed} LIMIT {EXAMPLES}"
+    )
+    shown_columns = [c.name for c in first.columns] if first.format == "files" else list(columns)
+    texts = [f"{_quoted(first, column)}::VARCHAR AS v{i}" for i, column in enumerate(shown_columns)]
+    rows = engine.rows(
+        f"SELECT {', '.join(f'v{i}' for i in range(len(texts)))} FROM (SELECT {', '.join([*keys, *texts])}"
+        f" FROM {first.view}) v SEMI JOIN {chosen} c ON {same('c', 'v', names)}"
+        f" ORDER BY {listed} LIMIT {EXAMPLES}"
+    )
+    return tuple({c: shown(value) for c, value in zip(shown_columns, row, strict=True)} for row in rows)
+
+
+def _quoted(table: Table, column: str) -> str:
+    own = table.column(column)
+    assert own
+    return comparable(own, own)
+
+
+def _value(table: Table, other: Table, column: str) -> str:
+    own, theirs = table.column(column), other.column(column)
+    assert own
+    assert theirs
+    return comparable(own, theirs)

@@ -1,0 +1,50 @@
+"""Parquet: the types are in the file, so nothing is guessed.
+
+Codes: MD301 empty, MD304 names of columns, MD305 unreadable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mlroad.core.problems import Position, Problem, UserError
+from mlroad.data import sql
+from mlroad.data.csv_files import check_names
+from mlroad.data.sql import Engine, reason
+
+SUFFIXES = (".parquet", ".pq")
+
+
+def read_parquet(engine: Engine, files: Sequence[Path]) -> str:
+    """A query for the rows of files with the same columns. Raises UserError for a file that is no Parquet."""
+    columns = [_columns(engine, file) for file in files]
+    for file, found in zip(files[1:], columns[1:], strict=True):
+        if sorted(found) != sorted(columns[0]):
+            what = f"Its columns are not those of {files[0].name}."
+            raise UserError(
+                Problem(Position(file), "MD304", what, "Files of one table need the same columns.")
+            )
+    by_name = str(len(files) > 1).lower()
+    return f"FROM read_parquet({sql.files(files)}, union_by_name={by_name}, hive_partitioning=false)"
+
+
+def _columns(engine: Engine, file: Path) -> list[str]:
+    if not file.stat().st_size:
+        raise UserError(Problem(Position(file), "MD301", "The file is empty.", "Write it again."))
+    try:
+        rows = engine.rows(f"SELECT name, num_children FROM parquet_schema({sql.files([file])})")
+    except engine.errors as error:
+        what = f"It cannot be read as Parquet: {reason(error)}."
+        raise UserError(Problem(Position(file), "MD305", what, "Write the file again.")) from None
+    columns: list[str] = []
+    # The schema is a tree in depth-first order: first its root, whose children are the columns.
+    inside = 0
+    for column, children in rows[1:]:
+        if inside:
+            inside -= 1
+        else:
+            columns.append(column)
+        inside += children or 0
+    check_names(columns, Position(file))
+    return columns

@@ -1,0 +1,246 @@
+"""What a column holds, in figures.
+
+One pass over all rows counts exactly. Of large tables, spread, quantiles and plots come from a sample.
+A number that is not one (NaN) counts as missing, because most libraries write what is missing so. Infinite
+numbers are counted, and left out of mean and spread.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from mlroad.data import sql
+from mlroad.data.sql import Engine
+from mlroad.data.table import Column, Table
+
+EXACT_UP_TO = 1_000_000
+"""Rows up to which distinct values, spread and quantiles are exact."""
+SAMPLE = 250_000
+"""Rows, about, of the sample of a larger table: a share in a plot is then good to 0.2 %."""
+CATEGORIES = 1_000
+"""Distinct values up to which each one is counted."""
+QUANTILES = (0.001, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.999)
+_AT_ONCE = 32
+"""Columns that one query looks at: planning it takes longer than its share with many more."""
+FLOATS = ("FLOAT", "DOUBLE")
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One column of one version. Means and the like are None where the kind of column has none."""
+
+    column: Column
+    rows: int
+    missing: int
+    distinct: int
+    distinct_is_exact: bool
+    infinite: int = 0
+    minimum: str | None = None
+    maximum: str | None = None
+    lowest: float | None = None
+    """The minimum on the axis of a plot: times are seconds since 1970."""
+    highest: float | None = None
+    mean: float | None = None
+    std: float | None = None
+    quantiles: tuple[float, ...] = ()
+    """At `QUANTILES`."""
+    categories: tuple[tuple[str, int], ...] = ()
+    """Every value with its count, most frequent first; empty where there are more than `CATEGORIES`."""
+
+    @property
+    def share_missing(self) -> float:
+        return self.missing / self.rows if self.rows else 0.0
+
+    @property
+    def median(self) -> float | None:
+        return self.quantiles[QUANTILES.index(0.5)] if self.quantiles else None
+
+
+@dataclass(frozen=True, slots=True)
+class TableProfile:
+    """The profiles of a table's columns, by name. ``drawn`` is what plots count: all rows, or a sample."""
+
+    table: Table
+    columns: Mapping[str, Profile]
+    drawn: str
+    is_sample: bool
+
+
+def profile(engine: Engine, table: Table) -> TableProfile:
+    """Look at every row of a table."""
+    is_exact = table.rows <= EXACT_UP_TO
+    drawn = table.view if is_exact else _sample(engine, table)
+    figures = [
+        found
+        for start in range(0, len(table.columns), _AT_ONCE)
+        for found in _all_rows(engine, table.view, table.columns[start : start + _AT_ONCE], is_exact)
+    ]
+    figures = [
+        # What is not finite spoils the quick figures, and so tells that it is there.
+        _all_rows(engine, table.view, [column], is_exact, careful=True)[0]
+        if _is_spoiled(column, found)
+        else found
+        for column, found in zip(table.columns, figures, strict=True)
+    ]
+    quantiles, spreads = _spread(engine, table, drawn, is_exact)
+    found: dict[str, Profile] = {}
+    for column, values in zip(table.columns, figures, strict=True):
+        categories = _categories(engine, table, column, values["distinct"])
+        found[column.name] = Profile(
+            column=column,
+            rows=table.rows,
+            missing=values["missing"],
+            distinct=len(categories) or values["distinct"],
+            distinct_is_exact=is_exact or bool(categories),
+            infinite=values["infinite"],
+            minimum=values["minimum"],
+            maximum=values["maximum"],
+            lowest=values["lowest"],
+            highest=values["highest"],
+            mean=values["mean"],
+            std=spreads.get(column.name),
+            quantiles=quantiles.get(column.name, ()),
+            categories=categories,
+        )
+    return TableProfile(table, found, drawn, not is_exact)
+
+
+def has_axis(column: Column) -> bool:
+    """Whether a column can be drawn on an axis."""
+    return column.is_numeric or column.is_time
+
+
+def axis(column: Column) -> str:
+    """A column as numbers on an axis, in SQL: null where it is missing or infinite."""
+    return _place(sql.name(column.name), column)
+
+
+def spoken(value: float | None, column: Column) -> str:
+    """A number on a column's axis, as people write it."""
+    if value is None:
+        return ""
+    return _time(value, column) if column.is_time else number(value)
+
+
+def number(value: float) -> str:
+    """A number with four significant digits, or all digits of a whole one."""
+    if not math.isfinite(value):
+        return str(value)
+    if abs(value) < 1e15 and value == int(value):
+        return f"{int(value):,}"
+    if 1e-3 <= abs(value) < 1e9:
+        return f"{value:,.4g}" if abs(value) < 10_000 else f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def _all_rows(
+    engine: Engine, view: str, columns: Sequence[Column], is_exact: bool, *, careful: bool = False
+) -> tuple[dict[str, Any], ...]:
+    """The figures of some columns, in one pass over all rows; ``careful`` about what is not finite."""
+    inner = [f"{_struct(_aggregates(column, is_exact, careful))} AS a{i}" for i, column in enumerate(columns)]
+    outer = [_struct(_figures(column, f"a{i}")) for i, column in enumerate(columns)]
+    return engine.row(f"SELECT {', '.join(outer)} FROM (SELECT {', '.join(inner)} FROM {view})")
+
+
+def _is_spoiled(column: Column, found: Mapping[str, Any]) -> bool:
+    if not has_axis(column) or not found["there"]:
+        return False
+    ends = (found["lowest"], found["highest"], found["mean"])
+    return any(end is None or not math.isfinite(end) for end in ends)
+
+
+def _struct(parts: Mapping[str, str]) -> str:
+    return "{" + ", ".join(f"'{name}': {part}" for name, part in parts.items()) + "}"
+
+
+def _aggregates(column: Column, is_exact: bool, careful: bool) -> dict[str, str]:
+    """What is computed over all rows of a column."""
+    value = sql.name(column.name)
+    found = {
+        "there": f"count({value})",
+        "missing": f"count(*) - count({value})",
+        "distinct": f"count(DISTINCT {value})" if is_exact else f"approx_count_distinct({value})",
+        "infinite": "0",
+    }
+    if not has_axis(column):
+        return found
+    place = f"epoch({value})" if column.is_time else f"{value}::DOUBLE"
+    if careful:
+        place = axis(column)
+        if column.type in FLOATS:
+            found["missing"] = f"count(*) FILTER ({value} IS NULL OR isnan({value}))"
+            found["infinite"] = f"count(*) FILTER (isinf({value}))"
+        value = f"CASE WHEN isfinite({value}) THEN {value} END"
+    found |= {"low": f"min({value})", "high": f"max({value})", "mean": f"avg({place})"}
+    return found
+
+
+def _figures(column: Column, found: str) -> dict[str, str]:
+    """The aggregates as figures of a profile."""
+    figures = {name: f"{found}.{name}" for name in ("there", "missing", "distinct", "infinite")}
+    figures |= dict.fromkeys(("minimum", "maximum", "lowest", "highest", "mean"), "NULL")
+    if has_axis(column):
+        # The texts keep the digits of integers that a double would round.
+        figures |= {"minimum": f"{found}.low::VARCHAR", "maximum": f"{found}.high::VARCHAR"}
+        figures |= {"lowest": _place(f"{found}.low", column), "highest": _place(f"{found}.high", column)}
+        figures["mean"] = f"{found}.mean"
+    return figures
+
+
+def _place(value: str, column: Column) -> str:
+    if column.is_time:
+        return f"CASE WHEN isfinite({value}) THEN epoch({value}) END"
+    if column.type in FLOATS:
+        return f"CASE WHEN isfinite({value}) THEN {value}::DOUBLE END"
+    return f"{value}::DOUBLE"
+
+
+def _sample(engine: Engine, table: Table) -> str:
+    name = engine.fresh("sample")
+    columns = [sql.name(column.name) for column in table.columns if has_axis(column)] or ["1 AS nothing"]
+    engine.run(
+        f"CREATE TEMP TABLE {name} AS SELECT {', '.join(columns)} FROM {table.view}"
+        f" USING SAMPLE {100 * SAMPLE / table.rows:.6f}% (bernoulli, 42)"
+    )
+    return name
+
+
+def _spread(
+    engine: Engine, table: Table, drawn: str, is_exact: bool
+) -> tuple[dict[str, tuple[float, ...]], dict[str, float]]:
+    """Quantiles of what has an axis, and standard deviations of numbers, by column."""
+    columns = [column for column in table.columns if has_axis(column)]
+    if not columns:
+        return {}, {}
+    function = "quantile_cont" if is_exact else "approx_quantile"
+    at = f"[{', '.join(map(str, QUANTILES))}]"
+    parts = [f"{function}({axis(column)}, {at}), stddev_samp({axis(column)})" for column in columns]
+    row = engine.row(f"SELECT {', '.join(parts)} FROM {drawn}")
+    pairs = list(zip(columns, row[::2], row[1::2], strict=True))
+    return (
+        {column.name: tuple(quantiles) for column, quantiles, _ in pairs if quantiles},
+        {column.name: std for column, _, std in pairs if column.is_numeric and std is not None},
+    )
+
+
+def _categories(engine: Engine, table: Table, column: Column, distinct: int) -> tuple[tuple[str, int], ...]:
+    if column.kind not in ("string", "boolean", "integer") or not 0 < distinct <= CATEGORIES:
+        return ()
+    quoted = sql.name(column.name)
+    rows = engine.rows(
+        f"SELECT {quoted}::VARCHAR, count(*) FROM {table.view} WHERE {quoted} IS NOT NULL"
+        f" GROUP BY {quoted} ORDER BY count(*) DESC, {quoted}"
+    )
+    return tuple((str(value), int(count)) for value, count in rows)
+
+
+def _time(seconds: float, column: Column) -> str:
+    try:
+        moment = datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, OSError, ValueError):
+        return number(seconds)
+    return moment.strftime("%Y-%m-%d" if column.kind == "date" else "%Y-%m-%d %H:%M")

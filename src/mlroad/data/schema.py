@@ -1,0 +1,240 @@
+"""The schema of a dataset: ``datasets/<name>/schema.yml``, a Table Schema (datapackage.org).
+
+The standard, in YAML with positions. What it knows and we do not (foreignKeys, formats of numbers …) is
+refused by name rather than passed over in silence.
+
+Codes: MD401 unreadable, MD402 a key is unknown, missing or wrong.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+from mlroad.core.problems import Position, Problem, UserError
+from mlroad.core.yaml_nodes import ListNode, MapNode, Node, ScalarNode, read_yaml
+from mlroad.data.table import KINDS, Kind
+
+URL = "https://datapackage.org/profiles/2.0/tableschema.json"
+MATCHES = ("equal", "exact", "subset")
+"""equal: these columns in any order; exact: in this order; subset: these columns and perhaps others."""
+BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+_FLAGS = ("required", "unique")
+_LENGTHS = ("minLength", "maxLength")
+_CONSTRAINTS = (*_FLAGS, *BOUNDS, *_LENGTHS, "pattern", "enum")
+_FIELD = ("name", "type", "title", "description", "example", "rdfType", "constraints")
+_SCHEMA = ("$schema", "name", "title", "description", "fields", "fieldsMatch", "primaryKey", "missingValues")
+_DOCS = "docs/reference/dataset-schema.md lists what there is."
+_BOUNDED = ("integer", "number", "date", "datetime", "time")
+
+Scalar = str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A column as the schema wants it. ``constraints`` has the standard's names."""
+
+    name: str
+    kind: Kind = "any"
+    constraints: Mapping[str, Scalar | tuple[Scalar, ...]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+    description: str = ""
+    line: int = 0
+    lines: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}), compare=False, repr=False)
+
+    @property
+    def required(self) -> bool:
+        return self.constraints.get("required") is True
+
+    def line_of(self, constraint: str) -> int:
+        """Where a constraint or the type stands, or the column without it."""
+        return self.lines.get(constraint, self.line)
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """A table's columns and key. ``file`` is None for a schema that was read off the data."""
+
+    fields: tuple[Field, ...]
+    key: tuple[str, ...] = ()
+    matches: str = "exact"
+    file: Path | None = None
+    key_line: int = 0
+
+    def field(self, name: str) -> Field | None:
+        """The field of that name."""
+        return next((found for found in self.fields if found.name == name), None)
+
+    @property
+    def kinds(self) -> dict[str, Kind]:
+        return {found.name: found.kind for found in self.fields if found.kind != "any"}
+
+
+def load_schema(file: Path) -> Schema:
+    """Read a schema. Raises UserError with every problem found in it."""
+    root, problems = read_yaml(file)
+    if problems:
+        raise UserError(problems)
+    if not isinstance(root, MapNode):
+        raise UserError(Problem(Position(file), "MD401", "This is no schema: it holds no keys.", _DOCS))
+    found = list(_wrong(root))
+    if found:
+        raise UserError(found)
+    fields, key = root.get("fields"), root.get("primaryKey")
+    assert isinstance(fields, ListNode)
+    return Schema(
+        tuple(_field(item) for item in fields.items if isinstance(item, MapNode)),
+        tuple(str(item.value) for item in _listed(key)),
+        str(root.text("fieldsMatch") or "exact"),
+        file,
+        key.line if key else 0,
+    )
+
+
+def _wrong(root: MapNode) -> Iterator[Problem]:
+    yield from _unknown(root, _SCHEMA, "key")
+    fields = root.get("fields")
+    if not isinstance(fields, ListNode) or not fields.items:
+        yield _problem(root, "fields is missing.", "List the columns: - name: age")
+        return
+    seen: set[str] = set()
+    for item in fields.items:
+        yield from _wrong_field(item)
+        name = item.text("name") if isinstance(item, MapNode) else None
+        if name is not None and name.casefold() in seen:
+            yield _problem(item, f"The column {name} stands here twice.", "Keep one of them.")
+        seen.add((name or "").casefold())
+    match = root.get("fieldsMatch")
+    if match is not None and root.text("fieldsMatch") not in MATCHES:
+        what = "fieldsMatch is none of those that are supported."
+        yield _problem(match, what, f"Choose {', '.join(MATCHES)}.")
+    missing = root.get("missingValues")
+    if missing is not None and missing.plain() != [""]:
+        what = "Other missingValues than the empty text are not supported."
+        yield _problem(missing, what, "Leave what is missing empty in the data, and remove this key.")
+    for item in _listed(root.get("primaryKey")):
+        if str(item.value).casefold() not in seen:
+            yield _problem(item, f"The key {item.text} is no column of this schema.", "Correct the name.")
+
+
+def _wrong_field(item: Node) -> Iterator[Problem]:
+    if not isinstance(item, MapNode):
+        yield _problem(item, "This is no column.", "Write - name: age, and its type below.")
+        return
+    yield from _unknown(item, _FIELD, "key")
+    if not item.text("name"):
+        yield _problem(
+            item, "A column has no name.", "Write name: and the column's name, in quotes if in doubt."
+        )
+    kind = item.get("type")
+    if kind is not None and item.text("type") not in KINDS:
+        near = difflib.get_close_matches(str(item.text("type")), KINDS, n=1, cutoff=0.4)
+        advice = f"Did you mean {near[0]}? " if near else ""
+        yield _problem(kind, f"{_said(kind)} is no type.", f"{advice}Choose {', '.join(KINDS)}.")
+    constraints = item.get("constraints")
+    if isinstance(constraints, MapNode):
+        yield from _unknown(constraints, _CONSTRAINTS, "constraint")
+        for name, _, value in constraints:
+            yield from _wrong_constraint(name, value, item.text("type") or "any")
+    elif constraints is not None:
+        yield _problem(
+            constraints, "constraints is no mapping.", "Write one constraint in each line below it."
+        )
+
+
+def _wrong_constraint(name: str, node: Node, kind: str) -> Iterator[Problem]:
+    value = node.plain()
+    if name in _FLAGS and not isinstance(value, bool):
+        yield _problem(node, f"{name} is neither true nor false.", "Write true or false.")
+    elif name in _LENGTHS and (type(value) is not int or value < 0):
+        yield _problem(node, f"{name} is no length.", "Write a whole number.")
+    elif name in _LENGTHS and kind != "string":
+        yield _problem(node, f"{name} is for the type string, and this is {kind}.", "Remove it.")
+    elif name in BOUNDS and kind not in _BOUNDED:
+        yield _problem(node, f"{name} is for numbers and times, and this is {kind}.", "Remove it.")
+    elif name in BOUNDS and kind in ("integer", "number") and type(value) not in (int, float):
+        yield _problem(node, f"{name} is no number.", "Write a number, without quotes.")
+    elif name == "pattern":
+        yield from _wrong_pattern(node, value, kind)
+    elif name == "enum":
+        yield from _wrong_enum(node, value)
+
+
+def _wrong_pattern(node: Node, value: object, kind: str) -> Iterator[Problem]:
+    if not isinstance(value, str) or kind != "string":
+        yield _problem(
+            node, "pattern is for the type string, and is a text.", "Put the expression in quotes."
+        )
+        return
+    try:
+        re.compile(value)
+    except re.error as error:
+        yield _problem(node, f"This pattern is no regular expression: {error}.", "Correct it.")
+    if re.search(r"\(\?[=!<]|\\[1-9]", value):
+        what = "This pattern looks around or back, which the engine (RE2) cannot."
+        yield _problem(node, what, "Write it without (?=, (?!, (?<= and \\1.")
+
+
+def _wrong_enum(node: Node, value: object) -> Iterator[Problem]:
+    if not isinstance(value, list) or not value:
+        yield _problem(node, "enum is no list.", "List the values: [a, b].")
+        return
+    for item in node.items if isinstance(node, ListNode) else ():
+        if not isinstance(item, ScalarNode) or item.value is None:
+            yield _problem(item, "A value of enum is no plain value.", "Write texts, numbers, true or false.")
+
+
+def _unknown(node: MapNode, known: Iterable[str], word: str) -> Iterator[Problem]:
+    for name, key, _ in node:
+        if name not in known:
+            near = difflib.get_close_matches(name, list(known), n=1)
+            fix = f"Did you mean {near[0]}?" if near else _DOCS
+            yield _problem(key, f"The {word} {name} is not supported.", fix)
+
+
+def _field(node: MapNode) -> Field:
+    constraints = node.get("constraints")
+    values: dict[str, Scalar | tuple[Scalar, ...]] = {}
+    lines = {name: key.line for name, key, _ in node}
+    if isinstance(constraints, MapNode):
+        for name, key, value in constraints:
+            values[name] = _enum(value) if isinstance(value, ListNode) else _scalar(value)
+            lines[name] = key.line
+    kind: Kind = next((known for known in KINDS if known == node.text("type")), "any")
+    return Field(
+        name=node.text("name") or "",
+        kind=kind,
+        constraints=MappingProxyType(values),
+        description=node.text("description") or "",
+        line=node.line,
+        lines=MappingProxyType(lines),
+    )
+
+
+def _enum(node: ListNode) -> tuple[Scalar, ...]:
+    return tuple(_scalar(item) for item in node.items)
+
+
+def _scalar(node: Node) -> Scalar:
+    """A value; what YAML reads as a date is the text that stands in the file."""
+    assert isinstance(node, ScalarNode)
+    return node.value if isinstance(node.value, (str, int, float, bool)) else node.text
+
+
+def _listed(node: Node | None) -> list[ScalarNode]:
+    """A text, or each of a list of texts."""
+    items = node.items if isinstance(node, ListNode) else [node] if node else []
+    return [item for item in items if isinstance(item, ScalarNode)]
+
+
+def _said(node: Node) -> str:
+    return node.text if isinstance(node, ScalarNode) else f"A {node.kind}"
+
+
+def _problem(node: Node, what: str, fix: str) -> Problem:
+    return Problem(node.at, "MD402", what, fix)

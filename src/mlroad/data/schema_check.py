@@ -1,0 +1,234 @@
+"""Whether a table is what its schema says: one pass counts, and only what fails is looked up.
+
+Codes: MD411 columns, MD412 types, MD413 a constraint, MD414 the key.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlroad.core.problems import Position, Problem
+from mlroad.data import csv_files, json_files, sql
+from mlroad.data.profile import FLOATS
+from mlroad.data.rows import shown
+from mlroad.data.schema import Field, Schema
+from mlroad.data.sql import Engine
+from mlroad.data.table import Column, Table
+from mlroad.data.text_types import has_type, type_of
+
+_EXAMPLES = 3
+_SQL_TYPES = {"date": "DATE", "datetime": "TIMESTAMP", "time": "TIME"}
+_BOUNDS = {
+    "minimum": ("<", "below"),
+    "maximum": (">", "above"),
+    "exclusiveMinimum": ("<=", "not above"),
+    "exclusiveMaximum": (">=", "not below"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """A condition that no row may meet. ``view`` is where it is counted."""
+
+    field: Field
+    constraint: str
+    condition: str
+    what: str
+    """What is said of the rows that meet it: 'are below the minimum 0'."""
+    value: str
+    view: str
+
+
+def check_table(engine: Engine, table: Table, schema: Schema) -> list[Problem]:
+    """Every way in which a table is not what its schema says."""
+    problems = list(_columns(table, schema))
+    rules: list[_Rule] = []
+    for field in schema.fields:
+        column = table.column(field.name)
+        if column is None:
+            continue
+        typed = _type_rules(table, column, field)
+        if typed is None:
+            problems.append(_wrong_type(table, schema, column, field))
+        else:
+            rules += typed
+            # Values of another type cannot be compared with limits; they are told of already.
+            rules += [
+                rule for rule in _rules(table, column, field) if not typed or rule.constraint == "required"
+            ]
+    problems += _broken(engine, table, schema, rules)
+    unique = [(field.name,) for field in schema.fields if field.constraints.get("unique") is True]
+    for key in dict.fromkeys([*unique, *([schema.key] if schema.key else [])]):
+        problems += _not_unique(engine, table, schema, key)
+    return problems
+
+
+def _columns(table: Table, schema: Schema) -> Iterator[Problem]:
+    names = [column.name for column in table.columns]
+    wanted = [field.name for field in schema.fields]
+    at = Position(table.files[0], 1 if table.format == "CSV" else 0)
+    for field in schema.fields:
+        if field.name not in names:
+            what = f"{table.label} has no column {field.name}, which {_named(schema, field.line)} wants."
+            yield Problem(
+                at, "MD411", what, "Add it to the data as a new version, or take it out of the schema."
+            )
+    if schema.matches != "subset":
+        for name in names:
+            if name not in wanted:
+                what = f"{table.label} has the column {name}, which {_named(schema)} does not know."
+                yield Problem(at, "MD411", what, "Add it to the schema, or leave it out of the data.")
+    if schema.matches == "exact" and sorted(names) == sorted(wanted) and names != wanted:
+        what = f"The columns of {table.label} are not in the order of {_named(schema)}."
+        yield Problem(at, "MD411", what, "Reorder them, or write fieldsMatch: equal into the schema.")
+
+
+def _type_rules(table: Table, column: Column, field: Field) -> list[_Rule] | None:
+    """Rules that find values of another type; None if the whole column is of another type."""
+    if field.kind in ("any", column.kind) or (field.kind, column.kind) == ("number", "integer"):
+        return []
+    if not table.texts:
+        return None
+    target = type_of(field.kind)
+    if target == "VARCHAR":
+        return None
+    value = sql.name(column.name)
+    condition = f"{value} IS NOT NULL AND NOT {has_type(value, target)}"
+    return [_Rule(field, "type", condition, f"are no {field.kind}", value, table.texts)]
+
+
+def _wrong_type(table: Table, schema: Schema, column: Column, field: Field) -> Problem:
+    what = (
+        f"The column {field.name} of {table.label} is {column.kind}, and {_named(schema)} says {field.kind}."
+    )
+    fix = "Convert it in a new version, or correct the schema."
+    return Problem(Position(table.files[0], 1 if table.format == "CSV" else 0), "MD412", what, fix)
+
+
+def _rules(table: Table, column: Column, field: Field) -> Iterator[_Rule]:
+    value = sql.name(column.name)
+    missing = f"({value} IS NULL{f' OR isnan({value})' if column.type in FLOATS else ''})"
+    text = f"{value}::VARCHAR"
+    constraints = field.constraints
+    if field.required:
+        yield _Rule(field, "required", missing, "are missing", value, table.view)
+    for name, (operator, word) in _BOUNDS.items():
+        if name in constraints:
+            limit = constraints[name]
+            condition = f"NOT {missing} AND {value} {operator} {_literal(limit, field)}"
+            yield _Rule(field, name, condition, f"are {word} the {_plain(name)} {limit}", value, table.view)
+    if "enum" in constraints:
+        allowed = constraints["enum"]
+        assert isinstance(allowed, tuple)
+        listed = ", ".join(_literal(item, field) for item in allowed)
+        condition = f"NOT {missing} AND {value} NOT IN ({listed})"
+        yield _Rule(field, "enum", condition, "are none of the values of enum", value, table.view)
+    if "pattern" in constraints:
+        condition = f"NOT regexp_full_match({text}, {sql.text(constraints['pattern'])})"
+        what = f"do not match the pattern {constraints['pattern']}"
+        yield _Rule(field, "pattern", condition, what, value, table.view)
+    for name, operator, word in (("minLength", "<", "shorter"), ("maxLength", ">", "longer")):
+        if name in constraints:
+            condition = f"length({text}) {operator} {constraints[name]}"
+            what = f"are {word} than {constraints[name]} characters"
+            yield _Rule(field, name, condition, what, value, table.view)
+
+
+def _literal(value: object, field: Field) -> str:
+    if field.kind in _SQL_TYPES:
+        return f"{_SQL_TYPES[field.kind]} {sql.text(value)}"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return repr(value) if isinstance(value, (int, float)) else sql.text(value)
+
+
+def _plain(name: str) -> str:
+    return {"exclusiveMinimum": "exclusive minimum", "exclusiveMaximum": "exclusive maximum"}.get(name, name)
+
+
+def _broken(engine: Engine, table: Table, schema: Schema, rules: Sequence[_Rule]) -> Iterator[Problem]:
+    for view in dict.fromkeys(rule.view for rule in rules):
+        here = [rule for rule in rules if rule.view == view]
+        counts = engine.row(
+            f"SELECT {', '.join(f'count(*) FILTER ({rule.condition})' for rule in here)} FROM {view}"
+        )
+        for rule, count in zip(here, counts, strict=True):
+            if count:
+                yield _found(engine, table, schema, rule, count)
+
+
+def _found(engine: Engine, table: Table, schema: Schema, rule: _Rule, count: int) -> Problem:
+    line = rule.field.line_of(rule.constraint)
+    at, row = _first(engine, table, rule)
+    are = rule.what if count != 1 else rule.what.replace("are ", "is ", 1).replace("do ", "does ", 1)
+    word = f"{count:,} of {table.rows:,} values of {rule.field.name} {are}"
+    if rule.constraint == "required":
+        what = f"{word} (row {row:,} first), and {_named(schema, line)} requires them."
+    else:
+        examples = engine.rows(
+            f"SELECT {rule.value}::VARCHAR AS v FROM {rule.view} WHERE {rule.condition}"
+            f" GROUP BY v ORDER BY count(*) DESC, v LIMIT {_EXAMPLES}"
+        )
+        listed = ", ".join(json.dumps(shown(found[0]), ensure_ascii=False) for found in examples)
+        what = f"{word}, such as {listed} (row {row:,} first); see {_named(schema, line)}."
+    code = "MD412" if rule.constraint == "type" else "MD413"
+    return Problem(at, code, what, "Mend the data in a new version, or correct the schema.")
+
+
+def _first(engine: Engine, table: Table, rule: _Rule) -> tuple[Position, int]:
+    """Where the first row that breaks a rule stands, and its number."""
+    rows = f"SELECT row_number() OVER () AS r, {rule.condition} AS broken FROM {rule.view}"
+    row = engine.row(f"SELECT min(r) FROM ({rows}) WHERE broken")[0]
+    return position(table, row), row
+
+
+def position(table: Table, row: int) -> Position:
+    """The file and line of a row (from 1) of a table; only the file where there are no lines to count."""
+    file = table.files[0] if len(table.files) == 1 else table.source
+    if len(table.files) == 1 and table.format == "CSV" and table.source == file:
+        return Position(
+            file, csv_files.line_of_row(file, csv_files.header(file, csv_files.Dialect())[1], row)
+        )
+    if len(table.files) == 1 and table.format == "JSON Lines":
+        return Position(file, json_files.line_of_row(file, row))
+    return Position(file)
+
+
+def _not_unique(engine: Engine, table: Table, schema: Schema, key: tuple[str, ...]) -> Iterator[Problem]:
+    if any(table.column(name) is None for name in key):
+        return
+    is_key = key == schema.key
+    columns = ", ".join(map(sql.name, key))
+    field = schema.field(key[0])
+    line = schema.key_line if is_key else field.line_of("unique") if field else 0
+    whole = " AND ".join(f"{sql.name(name)} IS NOT NULL" for name in key)
+    texts = ", ".join(f"{sql.name(name)}::VARCHAR" for name in key)
+    repeated = (
+        f"SELECT {texts}, count(*) AS n FROM {table.view} WHERE {whole} GROUP BY {columns} HAVING n > 1"
+    )
+    count = engine.row(f"SELECT count(*) FROM ({repeated})")[0]
+    word = "the key" if is_key else "the column"
+    if count:
+        example = engine.row(f"{repeated} ORDER BY ALL LIMIT 1")
+        pairs = " and ".join(f"{name} = {shown(value)}" for name, value in zip(key, example, strict=False))
+        counted = (
+            f"{count:,} values of {word} {', '.join(key)} stand"
+            if count > 1
+            else f"One value of {word} {', '.join(key)} stands"
+        )
+        what = f"{counted} in several rows ({pairs} in {example[-1]}); see {_named(schema, line)}."
+        yield Problem(Position(table.source), "MD414", what, "Remove the repeated rows in a new version.")
+    if is_key:
+        nulls = engine.row(f"SELECT count(*) FROM {table.view} WHERE NOT ({whole})")[0]
+        if nulls:
+            what = f"{nulls:,} rows have no value in the key {', '.join(key)} of {_named(schema, line)}."
+            yield Problem(Position(table.source), "MD414", what, "Mend the data in a new version.")
+
+
+def _named(schema: Schema, line: int = 0) -> str:
+    """The schema in a message, with the line that matters."""
+    file: Path | str = schema.file.as_posix() if schema.file else "the schema"
+    return f"{file}:{line}" if line and schema.file else str(file)

@@ -1,0 +1,116 @@
+"""A first schema, read off the data: what is surely meant to stay, and nothing that just happens to be so.
+
+Types; which columns are never empty; the values of texts that have few; at least 0 where nothing is below.
+The bounds that the data happens to have stand beside it as comments: the next version will exceed them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+
+from mlroad.data.profile import Profile, profile
+from mlroad.data.rows import check_columns
+from mlroad.data.schema import URL, Field, Scalar, Schema
+from mlroad.data.sql import Engine
+from mlroad.data.table import Table
+from mlroad.data.text_types import odd_values
+
+_FEW = 20
+"""Texts with as few values are categories, if each stands for `_TIMES` rows on average."""
+_TIMES = 5
+_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
+"""What YAML takes for something else than a text."""
+
+
+def observed(table: Table) -> Schema:
+    """The columns and types of a table, and nothing else: no row is read for it."""
+    return Schema(tuple(Field(column.name, column.kind) for column in table.columns), matches="equal")
+
+
+def draft(engine: Engine, table: Table, key: Sequence[str] = (), bounds: bool = False) -> str:
+    """The text of a schema file for a table. ``bounds`` makes limits of the least and greatest values.
+
+    Raises UserError for a key that is no column.
+    """
+    check_columns(table, key, "--key")
+    profiles = profile(engine, table).columns
+    odd = _odd(engine, table)
+    lines = list(_head(table, key))
+    for column in table.columns:
+        found = profiles[column.name]
+        lines += [f"  - name: {_yaml(column.name)}", f"    type: {column.kind}", f"    # {_seen(found)}"]
+        if column.name in odd:
+            lines.append(f"    # Mixed: {odd[column.name]}")
+        if constraints := _constraints(found, bounds):
+            lines.append("    constraints:")
+            lines += [f"      {name}: {_yaml(value)}" for name, value in constraints.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _head(table: Table, key: Sequence[str]) -> Iterator[str]:
+    yield f"# What the columns hold. Read off {table.label} by `mlroad dataset schema infer`, yours now."
+    yield "# `mlroad dataset schema check` holds every version that names this file to it."
+    yield "# The standard is Table Schema (datapackage.org); docs/reference/dataset-schema.md says more."
+    yield f"$schema: {URL}"
+    yield "fieldsMatch: equal"
+    if key:
+        yield f"primaryKey: [{', '.join(map(_yaml, key))}]"
+    yield "fields:"
+
+
+def _odd(engine: Engine, table: Table) -> dict[str, str]:
+    """Why a column is a text although most of its values are not."""
+    found: dict[str, str] = {}
+    for column in table.columns:
+        odd = (
+            odd_values(engine, table.texts, column.name) if table.texts and column.kind == "string" else None
+        )
+        if odd:
+            examples = ", ".join(json.dumps(value, ensure_ascii=False) for value in odd.examples)
+            found[column.name] = f"{odd.share:.1%} are a {odd.kind}; {odd.count} are not, such as {examples}"
+    return found
+
+
+def _constraints(found: Profile, bounds: bool) -> Mapping[str, Scalar | tuple[Scalar, ...]]:
+    made: dict[str, Scalar | tuple[Scalar, ...]] = {}
+    if found.rows and not found.missing:
+        made["required"] = True
+    if found.column.is_numeric and found.lowest is not None:
+        if bounds:
+            made |= {"minimum": _value(found, found.minimum), "maximum": _value(found, found.maximum)}
+        elif found.lowest >= 0:
+            made["minimum"] = 0
+    there = found.rows - found.missing
+    is_text = found.column.kind == "string" and 0 < len(found.categories) <= _FEW
+    if is_text and there >= _TIMES * len(found.categories):
+        made["enum"] = tuple(sorted(value for value, _ in found.categories))
+    return made
+
+
+def _value(found: Profile, text: str | None) -> Scalar:
+    assert text is not None
+    return int(text) if found.column.kind == "integer" else float(text)
+
+
+def _seen(found: Profile) -> str:
+    """What the data holds, in words."""
+    if found.rows == found.missing:
+        return "Nothing in it yet."
+    parts = []
+    if found.minimum is not None and found.maximum is not None:
+        parts.append(f"{found.minimum} to {found.maximum}")
+    about = "" if found.distinct_is_exact else "about "
+    parts.append(f"{about}{found.distinct:,} different value{'s' * (found.distinct != 1)}")
+    if found.missing:
+        parts.append(f"{found.missing:,} of {found.rows:,} missing")
+    return ", ".join(parts)
+
+
+def _yaml(value: Scalar | tuple[Scalar, ...]) -> str:
+    """A value in YAML's flow style: JSON is a part of it, and quotes keep `no` and `1.0` texts."""
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_yaml, value))}]"
+    if isinstance(value, str) and value.isascii() and value.isidentifier() and value.lower() not in _WORDS:
+        return value
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,214 @@
+"""Divide the rows of a table, or the files of a folder, between training and holdout.
+
+What names a row (its identity) decides on its side: its key's values, or all of its values. So the same row
+falls on the same side wherever it stands, and rows that share a key or are twins are never torn apart. The
+side is the SHA-256 of salt and identity, taken as a number from 0 to 1, against the share.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlroad.core.data_digest import digest_content
+from mlroad.core.problems import Position, Problem, UserError
+from mlroad.data import sql
+from mlroad.data.csv_files import Dialect, header
+from mlroad.data.sql import Engine
+from mlroad.data.table import Table
+from mlroad.data.tabular import open_table
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How rows are named and divided."""
+
+    salt: str
+    share: float
+    """Of the identities that go to the holdout, between 0 and 1."""
+    identity: tuple[str, ...]
+    """The columns that name a row. Empty for a folder of files: their content does."""
+
+    @property
+    def limit(self) -> str:
+        """Identities whose digest is below these eight hexadecimal digits belong to the holdout."""
+        return f"{min(round(self.share * 2**32), 2**32 - 1):08x}"
+
+    def is_holdout(self, identity: str) -> bool:
+        """The side of one row."""
+        return hashlib.sha256((self.salt + identity).encode()).hexdigest()[:8] < self.limit
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Rows (or files) on each side. ``gone`` are identities of the frozen holdout that the source lacks."""
+
+    train: int
+    holdout: int
+    gone: int
+    frozen: int
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a source is: the columns of a table (none for a folder of files), and how its files end."""
+
+    columns: tuple[str, ...]
+    suffix: str
+
+
+def form_of(source: Path) -> Form:
+    """Look at a source. Raises UserError for what cannot be divided."""
+    if (source / "MLTable").is_file():
+        what = "An MLTable cannot be divided: it may name files anywhere."
+        raise UserError(
+            Problem(Position(source / "MLTable"), "MD701", what, "Divide the files that it names.")
+        )
+    with Engine() as engine:
+        table = open_table(engine, source)
+        if table.format == "files":
+            return Form((), "")
+        name = table.files[0].name
+        if table.format == "JSON Lines" and name.endswith(".gz"):
+            raise UserError(Problem(Position(table.files[0]), "MD701", "This is packed.", "Unpack it first."))
+        suffix = "".join(table.files[0].suffixes[-2:]) if name.endswith(".gz") else table.files[0].suffix
+        return Form(tuple(column.name for column in table.columns), suffix)
+
+
+def divide(source: Path, rule: Rule, train: Path, holdout: Path, frozen: Path | None = None) -> Counts:
+    """Write the two sides in the format of the source, rows in their old order.
+
+    With a ``frozen`` holdout, its rows are the holdout's, and all others go to training.
+    Raises UserError if the two do not fit together.
+    """
+    if not rule.identity:
+        return _divide_files(source, rule, train, holdout, frozen)
+    with Engine() as engine:
+        table = open_table(engine, source)
+        old = open_table(engine, frozen) if frozen else None
+        for side in (table, old):
+            for column in rule.identity if side else ():
+                if side and side.column(column) is None:
+                    what = f"{side.source} lacks the column {column}, which names its rows."
+                    raise UserError(what, "Restore it, or freeze another holdout: --renew.")
+        if old and old.format != table.format:
+            what = f"{source} is {table.format}, and the frozen holdout {old.format}."
+            raise UserError(what, "Write it in the same format, or freeze another holdout: --renew.")
+        if table.format == "JSON Lines":
+            return _divide_lines(table.files, rule, train, holdout, old.files if old else ())
+        return _Tables(engine, rule).divide(table, train, holdout, old)
+
+
+def _divide_files(source: Path, rule: Rule, train: Path, holdout: Path, frozen: Path | None) -> Counts:
+    kept = {file.sha256 for file in digest_content(frozen).files} if frozen else None
+    found: set[str] = set()
+    counts = {train: 0, holdout: 0}
+    for file in digest_content(source).files:
+        is_holdout = rule.is_holdout(file.sha256) if kept is None else file.sha256 in kept
+        side = holdout if is_holdout else train
+        target = side / file.path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file.where, target)
+        counts[side] += 1
+        found.add(file.sha256)
+    return Counts(counts[train], counts[holdout], len((kept or set()) - found), len(kept or ()))
+
+
+def _divide_lines(
+    sources: Sequence[Path], rule: Rule, train: Path, holdout: Path, frozen: Sequence[Path]
+) -> Counts:
+    kept = {identity for identity, _ in _lines(frozen, rule)} if frozen else None
+    found: set[str] = set()
+    counts = {True: 0, False: 0}
+    with contextlib.ExitStack() as stack:
+        sides = {
+            side: stack.enter_context(path.open("w", encoding="utf-8", newline="\n"))
+            for side, path in ((False, train), (True, holdout))
+        }
+        for identity, line in _lines(sources, rule):
+            side = rule.is_holdout(identity) if kept is None else identity in kept
+            sides[side].write(f"{line}\n")
+            counts[side] += 1
+            if kept is not None and side:
+                found.add(identity)
+    return Counts(counts[False], counts[True], len((kept or set()) - found), len(kept or ()))
+
+
+def _lines(files: Sequence[Path], rule: Rule) -> Iterator[tuple[str, str]]:
+    """Identity and text of each line of JSON Lines files, which were read once already and are sound."""
+    for file in files:
+        with file.open(encoding="utf-8-sig", newline="\n") as stream:
+            for line in map(str.strip, stream):
+                if line:
+                    row = json.loads(line)
+                    values = [row.get(column) for column in rule.identity]
+                    yield json.dumps(values, sort_keys=True, ensure_ascii=False), line
+
+
+_PLACE, _IDENTITY = '"mlroad: place"', '"mlroad: identity"'
+"""Columns of ours beside the table's own."""
+
+
+class _Tables:
+    """CSV and Parquet, divided by the engine."""
+
+    def __init__(self, engine: Engine, rule: Rule) -> None:
+        self._engine = engine
+        self._rule = rule
+
+    def divide(self, table: Table, train: Path, holdout: Path, frozen: Table | None) -> Counts:
+        named = self._named(table)
+        salt = sql.text(self._rule.salt)
+        is_holdout = f"substr(sha256({salt} || {_IDENTITY}), 1, 8) < '{self._rule.limit}'"
+        gone = total = 0
+        if frozen:
+            kept = self._kept(table, frozen)
+            is_holdout = f"{_IDENTITY} IN (FROM {kept})"
+            total = self._count(kept)
+            gone = total - self._count(f"(SELECT DISTINCT {_IDENTITY} FROM {named} WHERE {is_holdout})")
+        columns = ", ".join(sql.name(column.name) for column in table.columns)
+        counts = []
+        for path, side in ((train, f"NOT ({is_holdout})"), (holdout, is_holdout)):
+            # A join need not keep the order of rows, and without it the digest would differ each time.
+            rows = f"SELECT {columns} FROM {named} WHERE {side} ORDER BY {_PLACE}"
+            copied = self._engine.row(f"COPY ({rows}) TO {sql.text(path.absolute())} ({_options(table)})")
+            counts.append(int(copied[0]))
+        return Counts(counts[0], counts[1], gone, total)
+
+    def _named(self, table: Table) -> str:
+        """A view of the rows with their place and identity. CSV keeps the texts that stand in the file."""
+        values = (f"{sql.name(column)}::VARCHAR" for column in self._rule.identity)
+        # The length in front keeps ("ab", "c") and ("a", "bc") apart.
+        identity = " || ".join(f"coalesce(length({value}) || ':' || {value}, '-')" for value in values)
+        view = self._engine.fresh("named")
+        self._engine.run(
+            f"CREATE VIEW {view} AS SELECT *, row_number() OVER () AS {_PLACE}, {identity} AS {_IDENTITY} "
+            f"FROM {table.texts or table.view}"
+        )
+        return view
+
+    def _kept(self, table: Table, frozen: Table) -> str:
+        """A table of the identities in the frozen holdout. Raises UserError if they cannot be compared."""
+        for column in self._rule.identity:
+            here, there = table.column(column), frozen.column(column)
+            if table.format == "Parquet" and here and there and here.type != there.type:
+                what = f"The column {column} is {here.type}, and {there.type} in the frozen holdout."
+                raise UserError(what, "Give it its old type, or freeze another holdout: --renew.")
+        kept = self._engine.fresh("kept")
+        self._engine.run(f"CREATE TABLE {kept} AS SELECT DISTINCT {_IDENTITY} FROM {self._named(frozen)}")
+        return kept
+
+    def _count(self, rows: str) -> int:
+        return int(self._engine.row(f"SELECT count(*) FROM {rows}")[0])
+
+
+def _options(table: Table) -> str:
+    if table.format == "Parquet":
+        return "FORMAT parquet"
+    delimiter = header(table.files[0], Dialect())[1]
+    return f"FORMAT csv, HEADER true, DELIMITER {sql.text(delimiter)}"

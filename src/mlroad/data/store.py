@@ -1,0 +1,182 @@
+"""Where the versions of datasets are, and the one way to use one: found, verified, named.
+
+``datasets/<name>/<n>.yml``     the version file, in git
+``datasets/<name>/<n>/…``       its data, if small: in git
+``datasets/<name>/<n>.sha256``  the listing of a folder's files
+``data/<name>/<n>/…``           its data, if large, or the local copy of what lies in the cloud: not in git
+
+Codes: MD201 no digest, MD202 data missing, MD203 data changed, MD204 listing missing or wrong, MD205 another
+type of data than the version says.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from mlroad.core.data_digest import ContentDigest, changes, digest_content, listing_digest, read_listing
+from mlroad.core.hash_cache import Seen
+from mlroad.core.problems import Position, Problem, UserError
+from mlroad.core.text import quoted
+from mlroad.data.version import VERSION, DatasetVersion, load_version, parse_reference
+
+DATASETS = "datasets"
+LARGE = "data"
+"""The folder of large data. It holds a .gitignore that keeps all of it out of git."""
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """A version that was verified just now, with the data that it stands for."""
+
+    version: DatasetVersion
+    path: Path
+    content: ContentDigest
+
+
+def names(root: Path) -> list[str]:
+    """The names of all datasets of a repo."""
+    folder = root / DATASETS
+    return sorted(entry.name for entry in folder.iterdir() if entry.is_dir()) if folder.is_dir() else []
+
+
+def version_files(root: Path, name: str) -> list[Path]:
+    """The version files of a dataset, oldest first."""
+    folder = root / DATASETS / name
+    if not folder.is_dir():
+        return []
+    found = [file for file in folder.glob("*.yml") if VERSION.fullmatch(file.stem)]
+    return sorted(found, key=lambda file: int(file.stem))
+
+
+def all_version_files(root: Path) -> Iterator[Path]:
+    """The version files of all datasets, by name and number."""
+    for name in names(root):
+        yield from version_files(root, name)
+
+
+def find(root: Path, reference: str) -> DatasetVersion:
+    """The version that ``diabetes:1`` (or ``azureml:diabetes:1``) names.
+
+    Raises UserError if there is none, with the names and versions that there are.
+    """
+    name, number = parse_reference(reference)
+    file = root / DATASETS / name / f"{number}.yml"
+    if file.is_file() and name in names(root):
+        return load_version(file)
+    numbers = [found.stem for found in version_files(root, name)] if name in names(root) else []
+    if numbers:
+        raise UserError(f"There is no {name}:{number}.", f"{name} has the versions {', '.join(numbers)}.")
+    near = difflib.get_close_matches(name, names(root), n=1)
+    advice = f"Did you mean {near[0]}? " if near else ""
+    raise UserError(f"There is no dataset {name}.", f"{advice}`mlroad dataset list` shows what there is.")
+
+
+def local_path(root: Path, version: DatasetVersion) -> Path:
+    """Where the data of a version is on this machine, or would be: remote data is kept below ``data/``."""
+    if not version.is_remote:
+        return version.resolve(version.path)
+    return copy_path(root, version.name, version.version, version.type, version.path)
+
+
+def copy_path(root: Path, name: str, number: str, kind: str, address: str) -> Path:
+    """Where the local copy of data at an ``address`` in the cloud is kept."""
+    folder = root / LARGE / name / number
+    return folder / PurePosixPath(address).name if kind == "uri_file" else folder
+
+
+def listing_file(version: DatasetVersion) -> Path:
+    """The listing of the files of a version that is a folder."""
+    return version.file.with_suffix(".sha256")
+
+
+def use(root: Path, reference: str, seen: Seen | None = None) -> Used:
+    """Find and verify a version: what every command calls before it reads the data.
+
+    Raises UserError if there is no such version, its data is not here, or one byte of it has changed.
+    """
+    return use_version(root, find(root, reference), seen)
+
+
+def use_version(root: Path, version: DatasetVersion, seen: Seen | None = None) -> Used:
+    """Verify a version that was found already. Raises UserError as `use` does."""
+    with seen or Seen(root) as known:
+        problems, content = verify_version(root, version, known)
+    if problems or content is None:
+        raise UserError(problems)
+    return Used(version, local_path(root, version), content)
+
+
+def verify_version(
+    root: Path, version: DatasetVersion, seen: Seen | None = None
+) -> tuple[list[Problem], ContentDigest | None]:
+    """What is wrong with the data of a version (nothing, if it is as it was), and its digest now."""
+    path = local_path(root, version)
+    if version.digest is None:
+        return [_no_digest(version)], None
+    if not path.exists():
+        return [_missing(version, path)], None
+    if path.is_dir() != (version.type != "uri_file"):
+        what = f"{version.id} is {version.type}, and {path} is a {'folder' if path.is_dir() else 'file'}."
+        return [
+            version.problem("MD205", what, "Restore the data, or the version file from git.", "type")
+        ], None
+    try:
+        content = digest_content(path, seen)
+    except UserError as error:
+        return [version.problem("MD203", f"{version.id}: {error}", "", "path")], None
+    if path.is_dir():
+        return _folder_problems(version, path, content), content
+    if content.digest == version.digest:
+        return [], content
+    return [_changed(version, path, "changed")], content
+
+
+def _folder_problems(version: DatasetVersion, path: Path, content: ContentDigest) -> list[Problem]:
+    file = listing_file(version)
+    good = content.digest == version.digest
+    if not file.is_file():
+        what = f"The listing of {version.id} is missing" + ("." if good else ", and its data has changed.")
+        return [Problem(Position(file), "MD204", what, "Restore the listing from git.")]
+    if listing_digest(file) != version.digest:
+        what = f"This is not the listing that {version.id} was made with."
+        return [Problem(Position(file), "MD204", what, "Restore it from git.")]
+    if good:
+        return []
+    return [_changed(version, path / name, kind) for name, kind in changes(read_listing(file), content.files)]
+
+
+def _changed(version: DatasetVersion, file: Path, kind: str) -> Problem:
+    what = {
+        "changed": f"This file has changed since {version.id} was made, and versions never change.",
+        "missing": f"This file of {version.id} is missing, and versions never change.",
+        "added": f"This file was added since {version.id} was made, and versions never change.",
+    }[kind]
+    undo = "Remove it" if kind == "added" else "Restore it"
+    command = f"mlroad dataset add {version.name} {_shown(version)}"
+    fix = f"{undo}; to keep the change, make a new version of it: `{command}`."
+    return Problem(Position(file), "MD203", what, fix)
+
+
+def _shown(version: DatasetVersion) -> str:
+    return "PATH" if version.is_remote else quoted(version.resolve(version.path).as_posix())
+
+
+def _missing(version: DatasetVersion, path: Path) -> Problem:
+    if version.is_remote:
+        what = f"The data of {version.id} lies at {version.path}, and this machine has no copy of it."
+        fix = f"Fetch it with `mlroad dataset fetch {version.id}`, or put a copy at {path.as_posix()}."
+        return version.problem("MD202", what, fix, "path")
+    what = f"The data of {version.id} is not here: {path.as_posix()} does not exist."
+    fix = (
+        f"Large data is not in git: `mlroad dataset fetch {version.id}` brings it if it is registered in "
+        "Azure ML; otherwise get it from whoever made the version."
+    )
+    return version.problem("MD202", what, fix, "path")
+
+
+def _no_digest(version: DatasetVersion) -> Problem:
+    what = f"{version.id} has no digest, so nothing can tell whether its data is what it was."
+    return version.problem("MD201", what, f"Make a version with `mlroad dataset add {version.name} PATH`.")

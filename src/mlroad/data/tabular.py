@@ -1,0 +1,181 @@
+"""Any dataset as a table: CSV, Parquet, JSON Lines, MLTable, a folder of one of these, or a folder of files.
+
+A folder of anything else (pictures, say) is the table of its files: path, folder, suffix, size and sha256. So
+one comparison serves all of them, and the balance of classes that are folders shows as a column.
+
+Code: MD308 no table.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from mlroad.core.data_digest import FileDigest, digest_content
+from mlroad.core.problems import Position, Problem, UserError
+from mlroad.data import csv_files, json_files, mltable, parquet_files, sql
+from mlroad.data.sql import Engine
+from mlroad.data.table import Column, Format, Kind, Table, kind_of
+
+_FORMATS: dict[str, Format] = {
+    **dict.fromkeys(csv_files.SUFFIXES, "CSV"),
+    **dict.fromkeys(json_files.SUFFIXES, "JSON Lines"),
+    **dict.fromkeys(parquet_files.SUFFIXES, "Parquet"),
+}
+_READERS: dict[str, Format] = {"csv": "CSV", "parquet": "Parquet", "json": "JSON Lines"}
+
+
+def open_table(
+    engine: Engine,
+    path: Path,
+    label: str = "",
+    declared: Mapping[str, Kind] | None = None,
+    listed: Sequence[FileDigest] | None = None,
+) -> Table:
+    """The table in a file or folder.
+
+    ``declared`` says what the columns are meant to be, ``listed`` what a folder holds if that is known.
+    Raises UserError, with file and line, for what cannot be read.
+    """
+    return _Opening(engine, label or path.name, declared or {}).open(path, listed)
+
+
+def format_of(file: Path) -> Format | None:
+    """The format that a file's name says, if it is one of a table."""
+    name = file.name.lower()
+    return next((found for suffix, found in _FORMATS.items() if name.endswith(suffix)), None)
+
+
+def count_rows(path: Path) -> int | None:
+    """The rows of a table, None for a file or folder that is none. Raises UserError for a broken table."""
+    if path.is_dir():
+        names = [file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file()]
+        if mltable.NAME not in names and _format_of_all(names) is None:
+            return None
+    elif path.is_file() and format_of(path) is None:
+        return None
+    with Engine() as engine:
+        return _Opening(engine, path.name, {}, counts_only=True).open(path).rows
+
+
+def _format_of_all(names: Iterable[str]) -> Format | None:
+    """The format that all files of a folder share; what starts with _ or . does not count (_SUCCESS)."""
+    formats = {format_of(Path(name)) for name in names if _is_data(name)}
+    return formats.pop() if len(formats) == 1 else None
+
+
+def _is_data(name: str) -> bool:
+    return not PurePosixPath(name).name.startswith(("_", "."))
+
+
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """How to open a table. ``counts_only`` leaves the values of CSV texts, which is enough to count rows."""
+
+    engine: Engine
+    label: str
+    declared: Mapping[str, Kind]
+    counts_only: bool = False
+
+    def open(self, path: Path, listed: Sequence[FileDigest] | None = None) -> Table:
+        if not path.exists():
+            raise UserError(f"{path} does not exist.", "Check the path.")
+        if path.is_dir():
+            return self._folder(path, listed)
+        format_ = format_of(path)
+        if format_ is None:
+            what = "This file is no table that can be read here."
+            fix = "Tables are .csv, .tsv, .parquet, .jsonl or .ndjson files, or folders with MLTable."
+            raise UserError(Problem(Position(path), "MD308", what, fix))
+        return self._files(path, format_, (path,))
+
+    def _folder(self, folder: Path, listed: Sequence[FileDigest] | None) -> Table:
+        if (folder / mltable.NAME).is_file():
+            recipe = mltable.read_recipe(folder)
+            return self._files(folder, _READERS[recipe.reader], recipe.files, recipe)
+        files = listed if listed is not None else digest_content(folder).files
+        found = _format_of_all(file.path for file in files)
+        if found is None:
+            return _files_table(self.engine, folder, self.label, files)
+        # The path under `folder`, not the absolute one: messages show it as the user knows it.
+        return self._files(folder, found, tuple(folder / file.path for file in files if _is_data(file.path)))
+
+    def _files(
+        self, source: Path, format_: Format, files: tuple[Path, ...], recipe: mltable.Recipe | None = None
+    ) -> Table:
+        engine, texts = self.engine, ""
+        if format_ == "CSV":
+            dialect = recipe.dialect if recipe else csv_files.Dialect()
+            if self.counts_only:
+                dialect = replace(dialect, infers=False)
+            found = csv_files.read_csv(engine, files, self.declared, dialect)
+            texts, query = found.view, csv_files.typed(found)
+        elif format_ == "JSON Lines":
+            query = json_files.read_json_lines(engine, files, self.declared, bool(recipe and recipe.skip_bad))
+        else:
+            query = parquet_files.read_parquet(engine, files)
+        if recipe:
+            query = _transformed(engine, query, recipe, source)
+        columns = _columns(engine, query)
+        if format_ != "Parquet" and not self.counts_only:
+            # Text is parsed once; all that follows reads the copy.
+            kinds = {column.name: column.kind for column in columns}
+            query = _copied(engine, query, columns)
+            columns = tuple(Column(c.name, c.type, kinds[c.name]) for c in _columns(engine, query))
+        view = engine.fresh("table")
+        engine.run(f"CREATE VIEW {view} AS {query}")
+        rows = engine.row(f"SELECT count(*) FROM {view}")[0]
+        return Table(self.label, source, format_, files, view, columns, rows, texts)
+
+
+def _columns(engine: Engine, query: str) -> tuple[Column, ...]:
+    return tuple(Column(row[0], row[1], kind_of(row[1])) for row in engine.rows(f"DESCRIBE {query}"))
+
+
+def _copied(engine: Engine, query: str, columns: Sequence[Column]) -> str:
+    # JSON is no type of Parquet. As a text its values compare well enough: the same value has the same text.
+    mixed = [f"{sql.name(c.name)}::VARCHAR AS {sql.name(c.name)}" for c in columns if c.type == "JSON"]
+    source = f"(SELECT * REPLACE ({', '.join(mixed)}) FROM ({query}))" if mixed else f"({query})"
+    copy = engine.folder / f"{engine.fresh('copy')}.parquet"
+    engine.run(f"COPY {source} TO {sql.text(str(copy))} (FORMAT parquet)")
+    return f"FROM read_parquet({sql.files([copy])}, hive_partitioning=false)"
+
+
+def _transformed(engine: Engine, query: str, recipe: mltable.Recipe, source: Path) -> str:
+    columns = [column.name for column in _columns(engine, query)]
+    wanted = recipe.keep if recipe.keep is not None else columns
+    missing = [column for column in (*wanted, *recipe.drop) if column not in columns]
+    if missing:
+        what = f"It keeps or drops the column {missing[0]}, which the data does not have."
+        raise UserError(Problem(Position(source / mltable.NAME), "MD306", what, "Correct the name."))
+    kept = [sql.name(column) for column in wanted if column not in recipe.drop]
+    limit = f" LIMIT {recipe.take}" if recipe.take is not None else ""
+    return f"SELECT {', '.join(kept)} FROM ({query}){limit}"
+
+
+def _files_table(engine: Engine, folder: Path, label: str, files: Sequence[FileDigest]) -> Table:
+    rows = engine.folder / f"{engine.fresh('files')}.jsonl"
+    with rows.open("w", encoding="utf-8", newline="\n") as stream:
+        for file in files:
+            path = PurePosixPath(file.path)
+            stream.write(
+                json.dumps(
+                    {
+                        "path": file.path,
+                        "folder": "" if str(path.parent) == "." else str(path.parent),
+                        "suffix": path.suffix.lower(),
+                        "size": file.size,
+                        "sha256": file.sha256,
+                    },
+                    ensure_ascii=False,
+                )
+                + "\n"
+            )
+    types = "{path: 'VARCHAR', folder: 'VARCHAR', suffix: 'VARCHAR', size: 'BIGINT', sha256: 'VARCHAR'}"
+    query = f"FROM read_json({sql.files([rows])}, format='newline_delimited', columns={types})"
+    view = engine.fresh("table")
+    engine.run(f"CREATE VIEW {view} AS {query}")
+    paths = tuple(folder / file.path for file in files)
+    return Table(label, folder, "files", paths, view, _columns(engine, query), len(files))

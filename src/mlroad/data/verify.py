@@ -1,0 +1,164 @@
+"""`mlroad dataset verify`: every version's data is what it was, and every version file too.
+
+Codes: MD206 a parent is missing, MD207 a file that looks like a version and is none, MD208 a version file was
+changed or removed since a commit; MD101 to MD205 as elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlroad.core.git import Git
+from mlroad.core.hash_cache import Seen
+from mlroad.core.problems import Position, Problem, UserError
+from mlroad.core.text import count
+from mlroad.data.store import (
+    DATASETS,
+    all_version_files,
+    find,
+    local_path,
+    names,
+    verify_version,
+    version_files,
+)
+from mlroad.data.version import VERSION, DatasetVersion, load_version, parse_version
+
+_FIXED = ("type", "digest", "size", "rows", "stage", "parents", "derivation")
+"""What never changes in a version file. Description, path, schema and further tags may be corrected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was found."""
+
+    problems: tuple[Problem, ...]
+    verified: int
+    absent: int
+    """Versions whose data is not in git and not on this machine."""
+    files: int
+    files_read: int
+
+    @property
+    def summary(self) -> str:
+        """One line for people."""
+        parts = [f"{count(self.verified, 'version')} verified: {count(self.files, 'file')}"]
+        parts.append(f"{self.files_read:,} read, the others untouched since they were last read")
+        if self.absent:
+            parts.append(f"{count(self.absent, 'version')} not checked, the data is not on this machine")
+        if errors := sum(problem.severity == "error" for problem in self.problems):
+            parts.append(count(errors, "problem"))
+        return "; ".join(parts) + "."
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing is wrong."""
+        return not any(problem.severity == "error" for problem in self.problems)
+
+
+def verify_all(root: Path, references: Sequence[str], full: bool = False, base: str = "") -> Report:
+    """Verify the named versions (``diabetes:1``), datasets (``diabetes``), or all.
+
+    Data that is not on this machine is a problem for a version that was named, or whose data belongs to git.
+    Raises UserError for a name that does not exist.
+    """
+    problems: list[Problem] = []
+    versions = _named(root, references) if references else _all(root, problems)
+    verified = absent = files = read = 0
+    with Seen(root, full=full) as seen:
+        for version in versions:
+            if not references and _is_elsewhere(root, version):
+                absent += 1
+                continue
+            found, content = verify_version(root, version, seen)
+            problems += found
+            verified += not found
+            if content:
+                files += len(content.files)
+                read += content.files_read
+    problems += _orphans(root, versions)
+    if base:
+        problems += _rewritten(root, base)
+    return Report(tuple(problems), verified, absent, files, read)
+
+
+def _named(root: Path, references: Sequence[str]) -> list[DatasetVersion]:
+    versions: list[DatasetVersion] = []
+    for reference in references:
+        if reference in names(root):
+            versions += [load_version(file) for file in version_files(root, reference)]
+        else:
+            versions.append(find(root, reference if ":" in reference else f"{reference}:1"))
+    return versions
+
+
+def _all(root: Path, problems: list[Problem]) -> list[DatasetVersion]:
+    versions: list[DatasetVersion] = []
+    for file in all_version_files(root):
+        try:
+            versions.append(load_version(file))
+        except UserError as error:
+            problems += error.problems
+    for name in names(root):
+        for file in (root / DATASETS / name).glob("*.y*ml"):
+            looks_like = file.stem.isdecimal() and not file.is_dir()
+            if looks_like and not (file.suffix == ".yml" and VERSION.fullmatch(file.stem)):
+                what = "This looks like a version file, and nothing would find it."
+                problems.append(Problem(Position(file), "MD207", what, "Name it such as 1.yml."))
+    return versions
+
+
+def _is_elsewhere(root: Path, version: DatasetVersion) -> bool:
+    """Whether the data is not here and need not be: it belongs to the cloud or to another machine's disk."""
+    path = local_path(root, version)
+    if path.exists():
+        return False
+    return version.is_remote or not path.resolve().is_relative_to((root / DATASETS).resolve())
+
+
+def _orphans(root: Path, versions: Sequence[DatasetVersion]) -> list[Problem]:
+    problems = []
+    for version in versions:
+        for parent in version.parents:
+            name, _, number = parent.removeprefix("azureml:").partition(":")
+            if not (root / DATASETS / name / f"{number}.yml").is_file():
+                what = f"{version.id} was derived from {parent}, which is not there."
+                problems.append(version.problem("MD206", what, "Restore it from git.", "tags.parent"))
+    return problems
+
+
+def _rewritten(root: Path, base: str) -> list[Problem]:
+    """Version files that a commit has and that say something else now."""
+    git = Git(root)
+    if not git.is_repo:
+        raise UserError(f"--base {base} needs a git repo, and this folder is none.", "Leave it out.")
+    if base.startswith("HEAD") and git.is_first_commit:
+        return []
+    commit = git.resolve(base)
+    problems = []
+    for path in git.differing(commit, DATASETS):
+        file = Path(path)
+        if len(file.parts) != 3 or file.suffix != ".yml" or not VERSION.fullmatch(file.stem):
+            continue
+        identity = f"{file.parts[1]}:{file.stem}"
+        if not (root / file).is_file():
+            what = f"{identity} is at {base} and was removed, and models may have been trained on it."
+            problems.append(Problem(Position(root / file), "MD208", what, "Restore it from git."))
+            continue
+        before, now = _at_commit(root, git, commit, path), load_version(root / file)
+        for key in _FIXED:
+            if before is not None and getattr(before, key) != getattr(now, key):
+                what = f"{identity} has another {key} than at {base}, and versions never change."
+                fix = f"Restore the file from git, and make a new version: mlroad dataset add {now.name} PATH"
+                where = key if key == "type" else f"tags.{'parent' if key == 'parents' else key}"
+                problems.append(now.problem("MD208", what, fix, where))
+    return problems
+
+
+def _at_commit(root: Path, git: Git, commit: str, path: str) -> DatasetVersion | None:
+    """The version as it was; None if it was no valid one, which may be mended."""
+    try:
+        return parse_version(root / path, git.content(f"{commit}:{path}"))
+    except UserError:
+        return None

@@ -1,0 +1,337 @@
+"""A dataset version is a file: ``datasets/<name>/<version>.yml``, an Azure ML data asset as it stands.
+
+What Azure ML has no key for stands in the tags, which are strings: the digest of the content, size, rows,
+schema, stage, parents and derivation. A file without a digest can be read, and `use` refuses it.
+
+Codes: MD101 unreadable, MD102 a key or tag is missing or wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from mlroad.core.problems import Position, Problem, UserError
+
+SCHEMA_URL = "https://azuremlschemas.azureedge.net/latest/data.schema.json"
+TYPES = ("uri_file", "uri_folder", "mltable")
+STAGES = ("dev", "prod")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,254}")
+VERSION = re.compile(r"[1-9][0-9]{0,9}")
+REFERENCE = re.compile(rf"(?:azureml:)?(?P<name>{NAME.pattern}):(?P<version>[^:@/\\\s]+)")
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_OWN_TAGS = ("digest", "size", "rows", "schema", "stage", "parent", "derivation")
+# Names that Windows keeps for devices: a folder datasets/con/ could not be checked out there.
+_DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetVersion:
+    """One version as its file says it. Positions of its keys are kept for messages."""
+
+    file: Path
+    name: str
+    version: str
+    type: str
+    """uri_file, uri_folder or mltable."""
+    path: str
+    """As written: relative to ``file``, or ``azureml://…``."""
+    description: str = ""
+    digest: str | None = None
+    """``sha256:<64 hex>``; mlroad.core.data_digest defines it."""
+    size: int | None = None
+    """Bytes of all files."""
+    rows: int | None = None
+    """Only where the data is a table."""
+    schema: str | None = None
+    """The schema's file, relative to ``file``."""
+    stage: str = "dev"
+    parents: tuple[str, ...] = ()
+    """What it was derived from, as ``name:version``; the first is the one that the rows came from."""
+    derivation: Mapping[str, Any] | None = None
+    """How it was derived; mlroad.data.derivation says which keys there are."""
+    tags: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """The tags that are not named above."""
+    lines: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}), compare=False, repr=False)
+
+    @property
+    def id(self) -> str:
+        """``name:version``, as people write it; Azure ML wants ``azureml:`` in front."""
+        return f"{self.name}:{self.version}"
+
+    @property
+    def parent(self) -> str | None:
+        """The first parent."""
+        return self.parents[0] if self.parents else None
+
+    @property
+    def number(self) -> int:
+        """The version as a number, for sorting: 10 comes after 9."""
+        return int(self.version)
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether ``path`` is an address in the cloud."""
+        return "://" in self.path
+
+    def at(self, key: str = "") -> Position:
+        """Where ``key`` (``path``, ``tags.digest``) stands in the file; the whole file if it does not."""
+        return Position(self.file, self.lines.get(key, 0))
+
+    def problem(self, code: str, what: str, fix: str, key: str = "") -> Problem:
+        """A problem at ``key`` of this version's file."""
+        return Problem(self.at(key), code, what, fix)
+
+    def resolve(self, relative: str) -> Path:
+        """A path of this file (``path``, ``schema``) as seen from the working folder."""
+        return Path(os.path.normpath(self.file.parent / relative))
+
+
+def parse_reference(text: str) -> tuple[str, str]:
+    """``("diabetes", "1")`` of ``diabetes:1`` or ``azureml:diabetes:1``.
+
+    Raises UserError for anything else, ``@latest`` above all: it would name other data tomorrow.
+    """
+    if "@" in text or text.endswith(":latest"):
+        raise UserError(f"{text} may name other data tomorrow.", "Name a version, such as diabetes:1.")
+    found = REFERENCE.fullmatch(text)
+    if not found or not VERSION.fullmatch(found["version"]):
+        raise UserError(
+            f"{text!r} names no dataset version.",
+            "Write name:version, such as diabetes:1 (versions are 1, 2, 3 …).",
+        )
+    return found["name"], found["version"]
+
+
+def check_name(name: str) -> None:
+    """Raises UserError unless ``name`` can be a data asset of Azure ML and a folder on every system."""
+    if not NAME.fullmatch(name) or name.lower() in _DEVICES:
+        raise UserError(
+            f"{name!r} cannot be a dataset's name.",
+            "Use letters, digits, - and _, starting with a letter or digit, such as sales_2026.",
+        )
+
+
+def load_version(file: Path) -> DatasetVersion:
+    """Read a version file. Raises UserError with every problem found in it."""
+    try:
+        text = file.read_bytes()
+    except OSError as error:
+        what = f"It cannot be read: {error.strerror}."
+        raise UserError(Problem(Position(file), "MD101", what, "Check the path and its rights.")) from None
+    return parse_version(file, text)
+
+
+def parse_version(file: Path, text: bytes) -> DatasetVersion:
+    """The version that ``text`` says, as the content of ``file``. Raises UserError as `load_version` does."""
+    keys, tags, lines = _Raw(file).read(text)
+    problems = [*_wrong_keys(file, keys), *_wrong_tags(tags)]
+    derivation = _derivation(tags)
+    if isinstance(derivation, str):
+        problems.append(("tags.derivation", derivation, "Restore the file from git."))
+    if problems:
+        raise UserError(
+            Problem(Position(file, lines.get(key, 0)), "MD102", what, fix) for key, what, fix in problems
+        )
+    return DatasetVersion(
+        file=file,
+        name=keys["name"],
+        version=keys["version"],
+        type=keys["type"],
+        path=keys["path"],
+        description=keys.get("description", ""),
+        digest=tags.get("digest"),
+        size=int(tags["size"]) if "size" in tags else None,
+        rows=int(tags["rows"]) if "rows" in tags else None,
+        schema=tags.get("schema"),
+        stage=tags.get("stage", "dev"),
+        parents=_parents(tags),
+        derivation=None if isinstance(derivation, str) else derivation,
+        tags=MappingProxyType({key: text for key, text in tags.items() if key not in _OWN_TAGS}),
+        lines=MappingProxyType(lines),
+    )
+
+
+def version_text(version: DatasetVersion) -> str:
+    """The text of a version file."""
+    import yaml
+
+    tags: dict[str, str] = {}
+    if version.digest:
+        tags["digest"] = version.digest
+    if version.size is not None:
+        tags["size"] = str(version.size)
+    if version.rows is not None:
+        tags["rows"] = str(version.rows)
+    if version.schema:
+        tags["schema"] = version.schema
+    tags["stage"] = version.stage
+    if version.parents:
+        tags["parent"] = ",".join(version.parents)
+    if version.derivation is not None:
+        tags["derivation"] = json.dumps(
+            dict(version.derivation), ensure_ascii=False, sort_keys=True, separators=(",", ":")
+        )
+    tags.update(version.tags)
+    keys: dict[str, object] = {"$schema": SCHEMA_URL, "name": version.name, "version": version.version}
+    if version.description:
+        keys["description"] = version.description
+    keys |= {"type": version.type, "path": version.path, "tags": tags}
+    return yaml.safe_dump(keys, sort_keys=False, allow_unicode=True, width=1000)
+
+
+def write_version(version: DatasetVersion) -> None:
+    """Write a new version file, whole or not at all. Raises FileExistsError rather than overwrite one."""
+    version.file.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=".new-", suffix=".tmp", dir=version.file.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(version_text(version))
+        temporary.chmod(0o644)
+        publish(temporary, version.file)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def publish(temporary: Path, final: Path) -> None:
+    """Give a finished file its final name. Raises FileExistsError if that name is taken."""
+    try:
+        # A link fails where a name is taken, on every system; a rename would replace it on some.
+        os.link(temporary, final)
+    except FileExistsError:
+        raise
+    except OSError:
+        # A file system without hard links (FAT, some network drives).
+        with final.open("xb") as file:
+            file.write(temporary.read_bytes())
+
+
+_Wrong = tuple[str, str, str]
+"""The key, what is wrong with it, and what to do."""
+
+
+def _wrong_keys(file: Path, keys: Mapping[str, str]) -> Iterator[_Wrong]:
+    for key in ("name", "version", "type", "path"):
+        if not keys.get(key):
+            fix = "docs/reference/datasets.md lists the keys of a version file."
+            yield key, f"The key {key} is missing.", fix
+    if name := keys.get("name"):
+        if not NAME.fullmatch(name):
+            yield "name", f"{name!r} cannot be a dataset's name.", "Use letters, digits, - and _."
+        elif name != (folder := file.absolute().parent.name):
+            yield "name", f"The name is {name}, and the folder {folder}.", "Make the two agree."
+    if version := keys.get("version"):
+        if not VERSION.fullmatch(version):
+            yield "version", f"{version!r} is no version.", "Versions are whole numbers: 1, 2, 3 …"
+        elif version != file.stem:
+            yield "version", f"The version is {version}, and the file {file.name}.", "Make the two agree."
+    if (kind := keys.get("type")) and kind not in TYPES:
+        yield "type", f"{kind!r} is no type of data.", f"Choose {', '.join(TYPES)}."
+
+
+def _wrong_tags(tags: Mapping[str, str]) -> Iterator[_Wrong]:
+    if (digest := tags.get("digest")) is not None and not DIGEST.fullmatch(digest):
+        yield "tags.digest", f"{digest!r} is no digest.", "It is sha256: and 64 small hexadecimal digits."
+    for key in ("size", "rows"):
+        if key in tags and not tags[key].isdecimal():
+            yield f"tags.{key}", f"{tags[key]!r} is no number of {key}.", "Write digits in quotes."
+    if (stage := tags.get("stage", "dev")) not in STAGES:
+        yield "tags.stage", f"{stage!r} is no stage.", "Choose dev or prod."
+    for parent in _parents(tags):
+        if not REFERENCE.fullmatch(parent):
+            yield "tags.parent", f"{parent!r} names no dataset version.", "Write it such as diabetes:1."
+
+
+def _parents(tags: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(part.strip() for part in tags.get("parent", "").split(",") if part.strip())
+
+
+def _derivation(tags: Mapping[str, str]) -> Mapping[str, Any] | str | None:
+    """The derivation, or what is wrong with it."""
+    text = tags.get("derivation")
+    if text is None:
+        return None
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return "The derivation is no JSON."
+    return MappingProxyType(value) if isinstance(value, dict) else "The derivation is no JSON object."
+
+
+class _Raw:
+    """The scalar keys of a version file, its tags, and the line of each (``path``, ``tags.digest``)."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.keys: dict[str, str] = {}
+        self.tags: dict[str, str] = {}
+        self.lines: dict[str, int] = {}
+        self.problems: list[Problem] = []
+
+    def read(self, text: bytes) -> tuple[dict[str, str], dict[str, str], dict[str, int]]:
+        """Raises UserError for what cannot be parsed, keys that stand twice, and tags that are no texts."""
+        import yaml
+
+        document = self._composed(text)
+        if not isinstance(document, yaml.MappingNode):
+            fix = "docs/reference/datasets.md shows what belongs into it."
+            self._problem(0, "MD101", "This is no dataset version: it holds no keys.", fix)
+        else:
+            for key, node in document.value:
+                self._take_key(key, node)
+        if self.problems:
+            raise UserError(self.problems)
+        return self.keys, self.tags, self.lines
+
+    def _composed(self, text: bytes) -> Any:
+        import yaml
+
+        try:
+            return yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            at = Position(self.file, mark.line + 1, mark.column + 1) if mark else Position(self.file)
+            reason = getattr(error, "problem", None) or getattr(error, "reason", "it cannot be parsed")
+            what = f"This is no valid YAML: {reason}."
+            raise UserError(Problem(at, "MD101", what, "Mend the syntax.")) from None
+
+    def _take_key(self, key: Any, node: Any) -> None:
+        import yaml
+
+        self._place(key.value, key)
+        if isinstance(node, yaml.ScalarNode):
+            self.keys[key.value] = node.value
+        elif key.value in ("name", "version", "type", "path"):
+            self._problem(key, "MD102", f"{key.value} must be a plain text.", "Write one value.")
+        elif key.value == "tags" and isinstance(node, yaml.MappingNode):
+            for tag, value in node.value:
+                self._take_tag(tag, value)
+
+    def _take_tag(self, tag: Any, node: Any) -> None:
+        import yaml
+
+        self._place(f"tags.{tag.value}", tag)
+        if not isinstance(node, yaml.ScalarNode):
+            self._problem(tag, "MD102", f"The tag {tag.value} is no text.", "Write one text, in quotes.")
+        elif node.tag != "tag:yaml.org,2002:str":
+            what = f"The tag {tag.value} is {node.value}, and Azure ML's tags are texts."
+            self._problem(tag, "MD102", what, f'Write "{node.value}" in quotes.')
+        else:
+            self.tags[tag.value] = node.value
+
+    def _place(self, name: str, node: Any) -> None:
+        if name in self.lines:
+            self._problem(node, "MD102", f"The key {name} stands here twice.", "Keep one of them.")
+        self.lines[name] = node.start_mark.line + 1
+
+    def _problem(self, node: Any, code: str, what: str, fix: str) -> None:
+        line = node.start_mark.line + 1 if node else 0
+        self.problems.append(Problem(Position(self.file, line), code, what, fix))

@@ -1,0 +1,217 @@
+"""The rules on one model folder.
+
+Codes: MR711 a part that a model must have is missing, MR712 data.yml and pipeline.yml disagree,
+MR713 a dataset version that does not exist or is for something else, MR714 the holdout is trained on,
+MR715 the model card is not written, MR716 the model did not come by promotion (a warning), MR717 a waiver has
+expired, MR718 a waiver ends too late, MR719 gates.yml leaves out a kind of gate (a warning). The files' own
+mistakes keep the codes of their readers (MF1xx, MI1xx).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from mlroad.core.problems import Position, Problem, UserError
+from mlroad.data.store import find
+from mlroad.data.version import DatasetVersion
+from mlroad.pipeline.model import DataAsset, PipelineJob
+from mlroad.run.model_folder import STAGES, ModelFolder, Stage, is_for, load_data
+
+PARTS = ("What it is for", "Data", "How it works", "How good it is", "Limits", "Ethics", "Owner")
+"""The headings of a model card, as `mlroad new` writes them."""
+_NEEDED = {
+    "pipeline.yml": "an Azure ML pipeline: `mlroad new` makes one to start from.",
+    "data.yml": "which dataset versions are for pull requests and which for production (docs/factory.md).",
+    "gates.yml": "what a candidate must reach (docs/factory.md).",
+    "inference_tests/suite.yml": "questions and answers: `mlroad freeze` writes it with cases.jsonl.",
+    "MODEL_CARD.md": "what the model is for, how good it is and where it fails.",
+    "tests": "unit tests of the steps, in files named test_*.py.",
+}
+
+_LEFT_OUT = {
+    "slices": "A model may get better on the whole and worse for one group: name the columns that matter.",
+    "latency": "A model may become too slow to be used: say what its callers can wait for.",
+    "inference_tests": "A model may answer requests wrongly: `inference_tests: [python]` asks the suite.",
+}
+
+
+def check_model(model: ModelFolder) -> Iterator[Problem]:
+    """Every problem of one model folder."""
+    yield from _missing(model)
+    yield from _card(model)
+    yield from _gates(model)
+    yield from _inference(model)
+    yield from _data(model)
+    if not (model.path / "provenance.yml").is_file():
+        what = "There is no provenance.yml: this model did not come from a prototype by promotion."
+        fix = "`mlroad why` will not know where it came from."
+        yield Problem(Position(model.path), "MR716", what, fix, severity="warning")
+
+
+def _missing(model: ModelFolder) -> Iterator[Problem]:
+    for name, what in _NEEDED.items():
+        path = model.path / name
+        there = any(path.rglob("test_*.py")) if name == "tests" else path.is_file()
+        if not there:
+            yield Problem(Position(model.path), "MR711", f"{name} is missing.", f"It holds {what}")
+
+
+def _card(model: ModelFolder) -> Iterator[Problem]:
+    """Every part has its text, and it is not the one of the scaffold."""
+    file = model.path / "MODEL_CARD.md"
+    if not file.is_file():
+        return
+    from mlroad.steps import new_model
+
+    scaffold = _sections(Path(new_model.__file__).parent / "scaffold" / "MODEL_CARD.md")
+    found = _sections(file)
+    for part in PARTS:
+        line, text = found.get(part, (0, ""))
+        if part not in found:
+            yield Problem(Position(file), "MR715", f'The part "## {part}" is missing.', "Write it.")
+        elif not text:
+            yield Problem(Position(file, line), "MR715", f'"{part}" is empty.', "Write it.")
+        elif text == scaffold.get(part, (0, ""))[1]:
+            what = f'"{part}" is still the text that `mlroad new` writes.'
+            yield Problem(Position(file, line), "MR715", what, "Say it of this model.")
+
+
+def _sections(file: Path) -> dict[str, tuple[int, str]]:
+    """Heading to its line and text, of the headings of the second level."""
+    found: dict[str, tuple[int, str]] = {}
+    name = ""
+    for number, line in enumerate(file.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+        if line.startswith("## "):
+            name = line.removeprefix("## ").strip()
+            found[name] = (number, "")
+        elif name:
+            place, text = found[name]
+            found[name] = (place, f"{text}\n{line}".strip())
+    return found
+
+
+def _gates(model: ModelFolder) -> Iterator[Problem]:
+    from mlroad.gate.gates_file import load_gates
+
+    file = model.path / "gates.yml"
+    if not file.is_file():
+        return
+    try:
+        gates = load_gates(file)
+    except UserError as error:
+        yield from error.problems
+        return
+    left_out = [
+        name
+        for name, there in (
+            ("slices", gates.slices),
+            ("latency", gates.p95_ms is not None),
+            ("inference_tests", gates.inference_tests),
+        )
+        if not there
+    ]
+    for name in left_out:
+        yield Problem(Position(file), "MR719", f"There is no {name}.", _LEFT_OUT[name], severity="warning")
+    try:
+        holdout = find(model.root, gates.holdout)
+    except UserError as error:
+        yield Problem(Position(file), "MR713", str(error), "")
+        return
+    for version in _trained_on(model):
+        if holdout.name == version.name or holdout.id in version.parents:
+            what = f"The holdout {holdout.id} is what {version.id} is made of: the model would know it."
+            yield Problem(Position(file), "MR714", what, "`mlroad dataset split` makes a frozen one.")
+    yield from _waivers(model.path / "waivers.yml")
+
+
+def _waivers(file: Path) -> Iterator[Problem]:
+    from datetime import UTC, datetime
+
+    from mlroad.gate.waivers import ends_too_late, load_waivers
+
+    today = datetime.now(UTC).date()
+    try:
+        for waiver in load_waivers(file):
+            about = f"The waiver of {waiver.gate} ({waiver.owner})"
+            if waiver.expires < today:
+                fix = "Mend the model, or agree on a new date with its owner."
+                yield Problem(waiver.at, "MR717", f"{about} expired on {waiver.expires}.", fix)
+            elif ends_too_late(waiver, today):
+                what = f"{about} ends on {waiver.expires}, and a waiver ends within a year."
+                yield Problem(waiver.at, "MR718", what, "Name an earlier day; it can be renewed then.")
+    except UserError as error:
+        yield from error.problems
+
+
+def _inference(model: ModelFolder) -> Iterator[Problem]:
+    if (model.path / "inference_tests" / "suite.yml").is_file():
+        from mlroad.models.suite import load_suite
+
+        _, problems = load_suite(model.path, model.root)
+        yield from problems
+
+
+def _data(model: ModelFolder) -> Iterator[Problem]:
+    """data.yml names every data input of the pipeline, with versions that exist and are for the stage."""
+    file = model.path / "data.yml"
+    if not file.is_file():
+        return
+    try:
+        data = load_data(file)
+    except UserError as error:
+        yield from error.problems
+        return
+    job = _pipeline(model)
+    if job is None:
+        return  # `mlroad check` says what is wrong with it
+    prod = {versions["prod"].removeprefix("azureml:") for versions in data.values()}
+    assets = {name: given for name, given in job.values.items() if isinstance(given, DataAsset)}
+    for name in sorted(assets.keys() - data.keys()):
+        what = f"The input {name} of the pipeline is missing."
+        yield Problem(Position(file), "MR712", what, "Say which versions are for dev and for prod.")
+    for name in sorted(data.keys() - assets.keys()):
+        what = f"{name} is no input of pipeline.yml that names a dataset version."
+        yield Problem(Position(file), "MR712", what, f"Its inputs are {', '.join(sorted(assets)) or 'none'}.")
+    for name in sorted(data.keys() & assets.keys()):
+        given = assets[name]
+        if data[name]["dev"] != f"azureml:{given.name}:{given.version}":
+            what = (
+                f"{name} is {data[name]['dev']} for dev, and pipeline.yml names {given.name}:{given.version}."
+            )
+            yield Problem(Position(file), "MR712", what, "Both must name the same version.")
+        for stage in STAGES:
+            yield from _stage(model, file, data[name][stage], stage, prod)
+
+
+def _stage(model: ModelFolder, file: Path, reference: str, stage: Stage, prod: set[str]) -> Iterator[Problem]:
+    try:
+        version = find(model.root, reference)
+    except UserError as error:
+        yield Problem(Position(file), "MR713", str(error), "")
+        return
+    if not is_for(version, stage, prod):
+        what = f"{version.id} is a version for {version.stage}, and stands here for {stage}."
+        fix = f"Make one with `mlroad dataset add {version.name} PATH --stage {stage}`."
+        yield Problem(Position(file), "MR713", what, fix)
+
+
+def _trained_on(model: ModelFolder) -> Iterator[DatasetVersion]:
+    try:
+        data = load_data(model.path / "data.yml")
+        for versions in data.values():
+            for reference in versions.values():
+                yield find(model.root, reference)
+    except UserError:
+        return  # told by `_data`
+
+
+def _pipeline(model: ModelFolder) -> PipelineJob | None:
+    from mlroad.pipeline.loader import Loader
+    from mlroad.pipeline.repo_assets import Workspace
+
+    file = model.path / "pipeline.yml"
+    if not file.is_file():
+        return None
+    loaded = Loader(Workspace(file.parent)).pipeline(file)
+    return None if loaded.errors else loaded.job

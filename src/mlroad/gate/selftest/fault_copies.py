@@ -1,0 +1,255 @@
+"""Temporary copies of a candidate with all that its gate reads; the repo that it came from is only read."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mlroad.core.digests import digest_of
+from mlroad.core.problems import UserError
+from mlroad.core.run_folders import write_json
+from mlroad.data.store import DATASETS, LARGE, use
+from mlroad.data.version import parse_reference
+from mlroad.gate.gates_file import FILE, Gates, load_gates
+from mlroad.gate.holdout import Holdout, read_holdout
+from mlroad.gate.judge import ROWS, gate
+from mlroad.gate.selftest.planted_models import Floats, save_replay
+from mlroad.models.suite import FOLDER
+from mlroad.registry.base import CHAMPION, Version
+from mlroad.run.candidate import Candidate, find_candidate
+from mlroad.run.model_folder import STAGES, find_model
+
+_CACHES = shutil.ignore_patterns("__pycache__", "*.pyc")
+_INFERENCE = "inference.json"
+_RESAMPLES = 100
+_READ_ONLY = UserError("The registry of the self-test is only read.", "Use the one of the repo.")
+
+
+class OneChampion:
+    """A registry that holds one champion, or nothing at all. Nothing can be written to it."""
+
+    def __init__(self, model: str, path: Path | None, digest: str = "") -> None:
+        self._path = path
+        lineage = {"model_digest": digest, "dev_model_digest": digest, "commit": None}
+        now = datetime.now(UTC)
+        self._all = [Version(model, 1, (CHAMPION,), now, {}, lineage)] if path else []
+
+    def models(self) -> list[str]:
+        """The model of the champion."""
+        return [version.model for version in self._all]
+
+    def versions(self, model: str) -> list[Version]:
+        """The champion, if it is of this model."""
+        return [version for version in self._all if version.model == model]
+
+    def version(self, model: str, number: int) -> Version:
+        """The champion. Raises UserError for anything else."""
+        for version in self.versions(model):
+            if version.number == number:
+                return version
+        raise UserError(f"There is no {model}:{number} in the self-test.")
+
+    def by_alias(self, model: str, alias: str) -> Version | None:
+        """The champion, for its alias."""
+        return next((v for v in self.versions(model) if alias in v.aliases), None)
+
+    def model_path(self, version: Version, stage: str) -> Path | None:  # noqa: ARG002 (one for both stages)
+        """Its model."""
+        return self._path
+
+    def add(self, model: str, lineage: Mapping[str, Any], folder: Path) -> Version:  # noqa: ARG002
+        """Refused."""
+        raise _READ_ONLY
+
+    def set_alias(self, version: Version, alias: str, *, forward: bool = False) -> None:  # noqa: ARG002
+        """Refused."""
+        raise _READ_ONLY
+
+    def set_tags(self, version: Version, tags: Mapping[str, str]) -> None:  # noqa: ARG002
+        """Refused."""
+        raise _READ_ONLY
+
+    def remove(self, version: Version) -> None:  # noqa: ARG002
+        """Refused."""
+        raise _READ_ONLY
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One copy, for one fault."""
+
+    candidate: Candidate
+
+    @property
+    def models(self) -> Path:
+        """Its model folder."""
+        return self.candidate.model.path
+
+    def replace_model(self, answers: Floats, rows: int, slow_ms: float = 0.0) -> None:
+        """Another model, which gives these answers; its inference tests count as passed.
+
+        So that nothing but the answers is wrong with it.
+        """
+        path = self.candidate.model_path
+        old = path.with_name("model.good")
+        path.rename(old)
+        save_replay(path, old, answers, rows, slow_ms)
+        shutil.rmtree(old)
+        self.note_outputs()
+        file = self.candidate.gate / _INFERENCE
+        if file.is_file():
+            verdict = json.loads(file.read_text(encoding="utf-8"))
+            write_json(file, verdict | {"model_digest": self.candidate.digest()})
+
+    def note_outputs(self) -> None:
+        """Make run.json say that the outputs, as they are now, are what the run made."""
+        outputs = dict(self.candidate.record["outputs"])
+        for name, path in (("model", self.candidate.model_path), ("onnx", self.candidate.onnx_path)):
+            if path and path.exists():
+                outputs[name] = {**outputs[name], "digest": f"sha256:{digest_of(path)}"}
+        self.change_run({"outputs": outputs})
+
+    def read(self) -> Candidate:
+        """The candidate as its files say it now."""
+        return find_candidate(self.candidate.model, self.candidate.run)
+
+    def change_gates(self, change: Callable[[dict[str, Any]], object]) -> None:
+        """Other settings in gates.yml."""
+        import yaml
+
+        file = self.models / FILE
+        settings = yaml.safe_load(file.read_text(encoding="utf-8"))
+        change(settings)
+        file.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
+
+    def change_run(self, change: Mapping[str, Any]) -> None:
+        """Other values in run.json."""
+        write_json(self.candidate.folder / "run.json", {**self.candidate.record, **change})
+
+
+@dataclass(frozen=True, slots=True)
+class Good:
+    """The good candidate, in a copy of its own, and what its gate has said."""
+
+    candidate: Candidate
+    gates: Gates
+    verdict: Mapping[str, Any]
+    holdout: Holdout | None
+    answers: Floats
+    """[rows of the holdout]; empty if the gate could not measure it."""
+
+    @property
+    def rows(self) -> int:
+        """Of the holdout."""
+        return len(self.answers)
+
+    def copy(self, root: Path, check: str) -> Copy:
+        """A copy at ``root``, whose files may be changed; large data is shared.
+
+        Other data is copied: a hard link more changes the file's inode, which counts as a change of the file
+        for the gate of another copy that reads it just then.
+
+        What takes long and is not the ``check`` that a fault is for is left out of its gates.yml: timing, the
+        ONNX file, and most resamples of the bootstrap, on which no check depends. Thresholds stay.
+        """
+        model = self.candidate.model
+        shutil.copytree(model.path, root / "models" / model.name, ignore=_CACHES)
+        shutil.copytree(model.root / DATASETS, root / DATASETS)
+        if (model.root / LARGE).exists():
+            _link_folder(model.root / LARGE, root / LARGE)
+        runs = root / ".runs" / model.name / self.candidate.run
+        shutil.copytree(self.candidate.folder, runs)
+        for made in ("verdict.json", "holdout.csv"):
+            (runs / "gate" / made).unlink(missing_ok=True)
+        copy = Copy(find_candidate(find_model(root, model.name), self.candidate.run))
+        idle = [key for key in ("latency", "onnx") if not check.startswith(key)]
+
+        def trim(settings: dict[str, Any]) -> None:
+            for key in idle:
+                settings.pop(key, None)
+            settings["bootstrap"] = {**(settings.get("bootstrap") or {}), "resamples": _RESAMPLES}
+
+        copy.change_gates(trim)
+        return copy
+
+    def champion(self) -> OneChampion:
+        """A registry where this candidate is the champion."""
+        return OneChampion(self.candidate.model.name, self.candidate.model_path, self.candidate.digest())
+
+    def registry(self, *, champion: bool) -> OneChampion:
+        """A registry with this candidate as the champion if that is wanted, or gates.yml requires one."""
+        if champion or self.gates.champion_required:
+            return self.champion()
+        return self.empty()
+
+    def empty(self) -> OneChampion:
+        """A registry without anything."""
+        return OneChampion(self.candidate.model.name, None)
+
+
+def copy_of(candidate: Candidate, root: Path) -> Candidate:
+    """The candidate at ``root`` with its model folder and the datasets that its gate reads."""
+    model, there = candidate.model, candidate.model.root
+    gates = load_gates(model.path / FILE)
+    shutil.copytree(model.path, root / "models" / model.name, ignore=_CACHES)
+    wanted = [gates.holdout, *(ref for stage in STAGES for ref in model.data(stage).values())]
+    for name in dict.fromkeys(parse_reference(reference)[0] for reference in wanted):
+        if (there / DATASETS / name).is_dir():
+            shutil.copytree(there / DATASETS / name, root / DATASETS / name)
+    if (there / LARGE).is_dir():
+        _link_folder(there / LARGE, root / LARGE)
+    folder = root / ".runs" / model.name / candidate.run
+    (folder / "outputs").mkdir(parents=True)
+    for name in ("run.json", "train.json"):
+        shutil.copy2(candidate.folder / name, folder / name)
+    for name in ("model", "onnx"):
+        path = candidate.folder / "outputs" / name
+        if path.is_dir():
+            shutil.copytree(path, folder / "outputs" / name)
+        elif path.exists():
+            shutil.copy2(path, folder / "outputs" / name)
+    copy = find_candidate(find_model(root, model.name), candidate.run)
+    if gates.inference_tests and (model.path / FOLDER).is_dir():
+        from mlroad.models.verdict import run_tests
+
+        run_tests(copy.model.path, copy.run)
+    return copy
+
+
+def judge_good(candidate: Candidate) -> Good:
+    """Gate the good candidate. Raises UserError for mistakes in gates.yml."""
+    gates = load_gates(candidate.model.path / FILE)
+    path = candidate.model_path if gates.champion_required and candidate.model_path.is_dir() else None
+    verdict = gate(candidate, OneChampion(candidate.model.name, path, candidate.digest() if path else ""))
+    unknown = Good(candidate, gates, verdict, None, np.empty(0))
+    try:
+        holdout = read_holdout(use(candidate.model.root, gates.holdout), gates)
+        with (candidate.gate / ROWS).open(encoding="utf-8", newline="") as lines:
+            answers = [float(row["candidate"]) for row in csv.DictReader(lines)]
+    except (UserError, OSError, ValueError, KeyError):
+        return unknown
+    return Good(candidate, gates, verdict, holdout, np.array(answers, dtype=np.float64))
+
+
+def _linked(source: str, target: str) -> None:
+    """A second name for a file that is only read; a copy where the file system has none."""
+    try:
+        Path(target).hardlink_to(source)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def _link_folder(source: Path, target: Path) -> None:
+    """Large data stays where it is: it is only read."""
+    try:
+        target.symlink_to(source.resolve(), target_is_directory=True)
+    except OSError:  # on Windows it needs a right; hard links do not, and there they change no file's times
+        shutil.copytree(source, target, copy_function=_linked)

@@ -1,0 +1,257 @@
+"""What is planted, each with the check that has to reject it, and how."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from mlroad.data.version import parse_reference
+from mlroad.gate.checks import is_waivable
+from mlroad.gate.gates_file import Threshold
+from mlroad.gate.holdout import slice_of
+from mlroad.gate.metrics import Unmeasurable, measure
+from mlroad.gate.selftest.fault_copies import Copy, Good, OneChampion
+from mlroad.gate.selftest.planted_models import Floats
+from mlroad.models.metric_names import METRICS
+from mlroad.models.suite import CASES, FOLDER
+
+_PATIENCE_MS = 10_000
+_LEFT = 0.2
+"""How much of the spread of the answers a model keeps that was trained on shuffled labels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault. ``check`` is a pattern for the id of the check that has to find it, with ``result``."""
+
+    name: str
+    check: str
+    result: str
+    plant: Callable[[Good, Copy], None]
+    skip: Callable[[Good], str] = lambda _: ""
+    """Why this fault cannot be planted here; empty if it can."""
+    registry: Callable[[Good], OneChampion] = lambda good: good.registry(champion=False)
+
+    @property
+    def expected(self) -> str:
+        """For people: ``metrics.*.limit failed``."""
+        return f"{re.sub(r'[.][+*]', '*', self.check).replace(chr(92), '')} {self.result}"
+
+
+def faults(good: Good) -> Iterator[Fault]:
+    """All of them, for this candidate."""
+    gates = good.gates
+    limited = any(threshold.limit is not None for threshold in gates.metrics.values())
+    compared = {"registry": lambda g: g.registry(champion=not limited)}
+    yield Fault("slow model", r"latency\.p95", "failed", _slow, _no_latency)  # first, as it takes longest
+    yield Fault("shuffled labels", r"metrics\..+", "failed", _shuffled, **compared)
+    yield Fault("constant model", r"predictions", "failed", _constant)
+    yield Fault("missing metric", r"metrics\..+", "broken", _missing)
+    yield Fault("missing model", r"predictions", "broken", _no_model)
+    yield Fault("replaced model", r"candidate", "broken", _replaced)
+    yield Fault("NaN predictions", r"predictions", "broken", _nan)
+    yield Fault("wrong dataset version", r"data\.training", "broken", _other_version)
+    yield Fault("trained on the holdout", r"data\.overlap", "broken", _leaked)
+    yield Fault("truncated ONNX", r"onnx", "broken", _truncated, _no_onnx)
+    yield Fault("regressed slice", r"slices\..+", "failed", _slice, _no_slices, _for_slices)
+    yield Fault(
+        "worse than the champion", rf"metrics\.{gates.decide_by}\.regression", "failed", _worse,
+        registry=lambda g: g.champion(),
+    )  # fmt: skip
+    yield Fault("edited inference answers", r"inference\.python", "broken", _edited, _no_inference)
+    yield Fault("expired waiver", r"waivers", "failed", _expired)
+    yield Fault(
+        "champion required, none there", "champion", "broken", _required, registry=lambda g: g.empty()
+    )
+
+
+def _spoiled(good: Good) -> Floats:
+    return good.answers.copy()
+
+
+def _is_label(good: Good) -> bool:
+    return good.gates.task == "classification" and bool(np.isin(good.answers, (0.0, 1.0)).all())
+
+
+def _dealt(good: Good) -> Floats:
+    """The answers, each given to another row."""
+    return np.random.default_rng(7).permutation(good.answers)
+
+
+def _shuffled(good: Good, copy: Copy) -> None:
+    """What training on shuffled labels comes to: answers around the mean that know nothing of their row.
+
+    They keep a fifth of their spread, as a model does that fits noise: the mean alone would be a constant.
+    """
+    answers = _dealt(good)
+    if not _is_label(good):
+        middle = float(np.mean(good.holdout.truth)) if good.holdout else 0.0
+        answers = middle + _LEFT * (answers - answers.mean())
+    copy.replace_model(answers, good.rows)
+
+
+def _constant(good: Good, copy: Copy) -> None:
+    middle = 1.0 if _is_label(good) else float(np.mean(good.answers))
+    copy.replace_model(np.full(good.rows, middle), good.rows)
+
+
+def _missing(good: Good, copy: Copy) -> None:
+    """Labels where a metric needs probabilities, or else one answer too few: no metric can be measured."""
+    answers = (good.answers > 0.5).astype(np.float64) if good.gates.wants_probabilities else good.answers[:-1]
+    copy.replace_model(answers, good.rows)
+
+
+def _no_model(_: Good, copy: Copy) -> None:
+    shutil.rmtree(copy.candidate.model_path)
+
+
+def _replaced(good: Good, copy: Copy) -> None:
+    """A model that is as good, and that the run did not make."""
+    made = dict(copy.candidate.record["outputs"])
+    copy.replace_model(good.answers, good.rows)
+    copy.change_run({"outputs": made})
+
+
+def _nan(good: Good, copy: Copy) -> None:
+    answers = _spoiled(good)
+    answers[good.rows // 2] = np.nan
+    copy.replace_model(answers, good.rows)
+
+
+def _inputs(copy: Copy, **change: str) -> None:
+    inputs = {name: dict(about) for name, about in copy.candidate.record["inputs"].items()}
+    first = next(iter(inputs.values()))
+    first.update(change)
+    copy.change_run({"inputs": inputs})
+
+
+def _other_version(_: Good, copy: Copy) -> None:
+    used = next(iter(copy.candidate.record["inputs"].values()))
+    name, number = parse_reference(str(used["dataset"]))
+    _inputs(copy, dataset=f"{name}:{int(number) + 1}")
+
+
+def _leaked(good: Good, copy: Copy) -> None:
+    """Run and data.yml agree, and both name the holdout."""
+    holdout = good.holdout
+    assert holdout
+    first = next(iter(copy.candidate.record["inputs"]))
+    _inputs(copy, dataset=holdout.dataset, dataset_digest=holdout.digest)
+    named = {name: dict(both) for name, both in _data(copy).items()}
+    named[first] = dict.fromkeys(("dev", "prod"), f"azureml:{holdout.dataset}")
+    (copy.models / "data.yml").write_text(json.dumps(named), encoding="utf-8")
+
+
+def _data(copy: Copy) -> dict[str, dict[str, str]]:
+    model = copy.candidate.model
+    dev, prod = model.data("dev"), model.data("prod")
+    return {name: {"dev": dev[name], "prod": prod[name]} for name in dev}
+
+
+def _truncated(_: Good, copy: Copy) -> None:
+    path = copy.candidate.onnx_path
+    assert path
+    file = next(path.glob("*.onnx")) if path.is_dir() else path
+    file.write_bytes(file.read_bytes()[: max(1, file.stat().st_size // 2)])
+    copy.note_outputs()
+
+
+def _slow(good: Good, copy: Copy) -> None:
+    copy.replace_model(good.answers, good.rows, slow_ms=1.2 * (good.gates.p95_ms or 0) + 5)
+
+
+def _slice(good: Good, copy: Copy) -> None:
+    """The smallest slice that is judged gets answers that are far off; the other rows keep theirs."""
+    assert good.holdout
+    answers = _spoiled(good)
+    found = []
+    for wanted in good.gates.slices:
+        names, codes = slice_of(good.holdout.frame, wanted.column)
+        sizes = [(int((codes == place).sum()), place) for place in range(len(names))]
+        found += [(size, place, codes) for size, place in sizes if size >= wanted.min_rows]
+        if found:
+            break
+    _, place, codes = min(found, key=lambda item: item[:2])
+    rows = codes == place
+    if good.gates.task == "classification":
+        answers[rows] = 1 - answers[rows]
+    else:
+        answers[rows] += 3 * float(np.ptp(good.holdout.truth)) + 1
+    copy.replace_model(answers, good.rows)
+
+
+def _worse(good: Good, copy: Copy) -> None:
+    """Blurred until the deciding metric is worse by a little more than is allowed, and no further."""
+    assert good.holdout
+    name, truth = good.gates.decide_by, good.holdout.truth
+    allowed = good.gates.metrics[name].max_regression or 0.0
+    dealt = _dealt(good)
+    before = measure(name, truth, good.answers)
+    for share in np.linspace(0.02, 1, 50):
+        answers = (1 - share) * good.answers + share * dealt
+        if _is_label(good):
+            answers = np.where(np.arange(good.rows) < share * good.rows, 1 - good.answers, good.answers)
+        try:
+            worse = -METRICS[name].sign * (measure(name, truth, answers) - before)
+        except Unmeasurable:
+            continue
+        if worse > 1.02 * allowed:
+            break
+    copy.replace_model(answers, good.rows)
+
+
+def _edited(_: Good, copy: Copy) -> None:
+    """One expected answer is another: what somebody does who wants a red test to be green."""
+    file = copy.models / FOLDER / CASES
+    lines = file.read_text(encoding="utf-8").splitlines()
+    for place, line in enumerate(lines):
+        case = json.loads(line)
+        if case["kind"] == "golden":
+            data = case["expect"]["outputs"][0]["data"]
+            data[0] = data[0] + 1 if isinstance(data[0], int | float) else "edited"
+            lines[place] = json.dumps(case)
+            break
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _expired(good: Good, copy: Copy) -> None:
+    file = copy.models / "waivers.yml"
+    gate = next(str(c["id"]) for c in good.verdict["checks"] if is_waivable(str(c["id"])))
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    waiver = {"gate": gate, "owner": "@self-test", "reason": "It has expired.", "expires": str(yesterday)}
+    before = file.read_text(encoding="utf-8") if file.exists() else ""
+    file.write_text(f"{before.rstrip()}\n- {json.dumps(waiver)}\n".lstrip(), encoding="utf-8")
+
+
+def _required(_: Good, copy: Copy) -> None:
+    copy.change_gates(lambda settings: settings.update(champion="required"))
+
+
+def _no_onnx(good: Good) -> str:
+    return "" if good.gates.onnx_difference is not None else "gates.yml does not ask for ONNX"
+
+
+def _no_latency(good: Good) -> str:
+    budget = good.gates.p95_ms
+    if budget is None:
+        return "gates.yml has no latency budget"
+    return f"a budget of {budget:g} ms is too long to wait for" if budget > _PATIENCE_MS else ""
+
+
+def _no_inference(good: Good) -> str:
+    return "" if "python" in good.gates.inference_tests else "gates.yml does not ask for inference tests"
+
+
+def _no_slices(good: Good) -> str:
+    return "" if good.gates.slices else "gates.yml has no slices"
+
+
+def _for_slices(good: Good) -> OneChampion:
+    thresholds: list[Threshold] = [wanted.threshold for wanted in good.gates.slices]
+    return good.registry(champion=all(threshold.limit is None for threshold in thresholds))

@@ -1,0 +1,116 @@
+"""The self-test: every fault in a copy of its own, judged by the real gate, a few at a time."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlroad.core.problems import UserError
+from mlroad.gate.judge import gate
+from mlroad.gate.selftest.fault_copies import Good, copy_of, judge_good
+from mlroad.gate.selftest.faults import Fault, faults
+from mlroad.gate.selftest.sample_factory import make_sample
+from mlroad.run.candidate import Candidate
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one candidate. ``good`` is whether the gate did what it has to; None if not planted."""
+
+    planted: str
+    expected: str
+    got: str
+    good: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """The whole self-test."""
+
+    outcomes: Sequence[Outcome]
+    seconds: float
+
+    @property
+    def wrong(self) -> list[Outcome]:
+        """Where the gate failed."""
+        return [outcome for outcome in self.outcomes if outcome.good is False]
+
+
+def selftest(candidate: Candidate | None) -> Tested:
+    """Plant every fault in copies of ``candidate``, or of a tiny sample. Raises UserError."""
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="factory-selftest-", ignore_cleanup_errors=True) as folder:
+        root = Path(folder).resolve()
+        (root / "good").mkdir()
+        mine = copy_of(candidate, root / "good") if candidate else make_sample(root / "good")
+        good = judge_good(mine)
+        first = _good_outcome(good)
+        if not first.good:
+            # Nothing that is planted in a candidate that is rejected anyway proves anything.
+            return Tested([first], time.monotonic() - began)
+        with ThreadPoolExecutor((os.cpu_count() or 1) + 1) as pool:
+            planted = list(enumerate(faults(good)))
+            others = pool.map(lambda item: _try(good, item[1], root / f"fault-{item[0]}"), planted)
+            return Tested([first, *others], time.monotonic() - began)
+
+
+def _good_outcome(good: Good) -> Outcome:
+    passed = good.verdict["passed"] is True
+    got = "passed" if passed else _red(good.verdict) or str(good.verdict["verdict"])
+    return Outcome("nothing: the good candidate", "passed", got, passed)
+
+
+def _try(good: Good, fault: Fault, root: Path) -> Outcome:
+    if reason := fault.skip(good):
+        return Outcome(fault.name, fault.expected, f"not planted: {reason}", None)
+    try:
+        copy = good.copy(root, fault.check)
+        fault.plant(good, copy)
+        verdict = gate(copy.read(), fault.registry(good))
+    except UserError as error:
+        return Outcome(fault.name, fault.expected, f"no verdict: {error}", False)
+    except Exception as error:  # whatever stops a fault from being judged must not look like a rejection
+        return Outcome(fault.name, fault.expected, f"no verdict: {type(error).__name__}: {error}", False)
+    red = [
+        check
+        for check in verdict["checks"]
+        if check["result"] == fault.result and re.fullmatch(fault.check, str(check["id"]))
+    ]
+    if red and verdict["passed"] is False:
+        return Outcome(fault.name, fault.expected, f"{red[0]['id']} {red[0]['result']}", True)
+    if verdict["passed"] is not False:
+        return Outcome(fault.name, fault.expected, "passed the gate", False)
+    return Outcome(fault.name, fault.expected, f"only {_red(verdict)}", False)
+
+
+def _red(verdict: Mapping[str, Any]) -> str:
+    red = [f"{c['id']} {c['result']}" for c in verdict["checks"] if c["result"] in ("failed", "broken")]
+    return ", ".join(red[:4]) + (" …" if len(red) > 4 else "")
+
+
+def told(tested: Tested, about: str) -> str:
+    """The table, and what it means."""
+    lines = [("planted", "expected", "got"), *((o.planted, o.expected, o.got) for o in tested.outcomes)]
+    widths = [max(len(line[column]) for line in lines) for column in (0, 1)]
+    marks = ["  ", *({True: "ok", False: "!!", None: "--"}[outcome.good] for outcome in tested.outcomes)]
+    table = [
+        f"{mark}  {name:<{widths[0]}}  {expected:<{widths[1]}}  {got}"
+        for mark, (name, expected, got) in zip(marks, lines, strict=True)
+    ]
+    planted = sum(outcome.good is not None for outcome in tested.outcomes) - 1
+    end = f"\n{about}: "
+    if not tested.wrong:
+        end += f"the gate rejected all {planted} faults for the right reason, in {tested.seconds:.1f} s"
+    elif planted <= 0:
+        end += "the good candidate itself does not pass, so nothing was planted. See `mlroad gate`."
+    else:
+        names = ", ".join(outcome.planted for outcome in tested.wrong)
+        end += f"the gate does not stop what it has to: {names}. Tighten gates.yml."
+    return "\n".join([*table, end])

@@ -1,0 +1,139 @@
+"""A factory with one tiny model: what `mlroad selftest` plants faults in when no model is named."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from mlroad.core.data_digest import digest_content
+from mlroad.core.digests import digest_of
+from mlroad.core.run_folders import write_json
+from mlroad.data.version import DatasetVersion, write_version
+from mlroad.gate.selftest.planted_models import Floats, save_linear, save_linear_onnx
+from mlroad.models.cases import Case
+from mlroad.models.suite import CASES, FOLDER, SUITE, file_digest, suite_digest
+from mlroad.models.tensors import Tensor
+from mlroad.models.verdict import Result, Verdict
+from mlroad.run.candidate import TRAIN, Candidate, find_candidate
+from mlroad.run.model_folder import find_model
+
+MODEL = "tiny"
+_RUN = "20260101-000000-000000"
+_COLUMNS = ("group", "a", "b")
+_ROWS, _HELD = 400, 96
+_GATES = """\
+task: regression
+holdout: azureml:tiny_holdout:1
+target: y
+champion: optional
+decide_by: mae
+metrics:
+  mae: {limit: 1.5, max_regression: 0.1}
+  r2: {limit: 0.6, max_regression: 0.05}
+slices:
+  - {column: group, metric: mae, limit: 2.0, max_regression: 0.5}
+latency: {p95_ms: 120}
+size: {max_mb: 1}
+inference_tests: [python]
+onnx: {max_difference: 0.01}
+bootstrap: {resamples: 500}
+"""
+
+
+def make_sample(root: Path) -> Candidate:
+    """Make the repo at ``root``; its candidate has passed its inference tests and not met the gate yet."""
+    table = _table()
+    _dataset(root, "tiny_holdout", table[_ROWS:])
+    train = _dataset(root, "tiny_train", table[:_ROWS])
+    model = root / "models" / MODEL
+    model.mkdir(parents=True)
+    (model / "pipeline.yml").write_text("type: pipeline\njobs: {}\n", encoding="utf-8")
+    (model / "data.yml").write_text(
+        f"raw:\n  dev: azureml:{train.id}\n  prod: azureml:{train.id}\n", encoding="utf-8"
+    )
+    (model / "gates.yml").write_text(_GATES, encoding="utf-8")
+    weights, bias = _fit(table[:_ROWS])
+    _run(root / ".runs" / MODEL / _RUN, train, weights, bias)
+    candidate = find_candidate(find_model(root, MODEL), _RUN)
+    _inference(candidate, train, table[_ROWS, :-1], weights, bias)
+    return candidate
+
+
+def _table() -> Floats:
+    """Rows of group, a, b, y; y depends on all three, with noise."""
+    rng = np.random.default_rng(7)
+    rows = _ROWS + _HELD
+    group = rng.integers(1, 3, rows).astype(np.float64)
+    a, b = rng.normal(0, 2, rows).round(3), rng.normal(0, 1, rows).round(3)
+    y = (10 + group + 1.5 * a - 2 * b + rng.normal(0, 1, rows)).round(3)
+    return np.column_stack([group, a, b, y])
+
+
+def _fit(table: Floats) -> tuple[Floats, float]:
+    known = np.column_stack([table[:, :-1], np.ones(len(table))])
+    found = np.linalg.lstsq(known, table[:, -1], rcond=None)[0]
+    return np.asarray(found[:-1], dtype=np.float64), float(found[-1])
+
+
+def _dataset(root: Path, name: str, table: Floats) -> DatasetVersion:
+    folder = root / "datasets" / name
+    file = folder / "1" / f"{name}.csv"
+    file.parent.mkdir(parents=True)
+    lines = [",".join([*_COLUMNS, "y"]), *(f"{row[0]:.0f},{row[1]},{row[2]},{row[3]}" for row in table)]
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+    content = digest_content(file)
+    version = DatasetVersion(
+        folder / "1.yml", name, "1", "uri_file", f"./1/{name}.csv",
+        digest=content.digest, size=content.size, rows=len(table), stage="prod",
+    )  # fmt: skip
+    write_version(version)
+    return version
+
+
+def _run(folder: Path, train: DatasetVersion, weights: Floats, bias: float) -> None:
+    """A finished run, as `mlroad train` leaves it behind."""
+    outputs = folder / "outputs"
+    outputs.mkdir(parents=True)
+    save_linear(outputs / "model", _COLUMNS, weights, bias)
+    save_linear_onnx(outputs / "onnx", _COLUMNS, weights, bias)
+    write_json(
+        folder / "run.json",
+        {
+            "state": "completed",
+            "git": {"commit": "0" * 40, "dirty": False},
+            "inputs": {"raw": {"dataset": train.id, "dataset_digest": train.digest}},
+            "outputs": {
+                name: {"digest": f"sha256:{digest_of(outputs / name)}"} for name in ("model", "onnx")
+            },
+        },
+    )
+    about = {"schema": 1, "model": MODEL, "data": "prod", "target": "local", "run": folder.name, "job": None}
+    write_json(folder / TRAIN, about)
+
+
+def _inference(
+    candidate: Candidate, train: DatasetVersion, row: Floats, weights: Floats, bias: float
+) -> None:
+    """A suite of one golden case, and the verdict that the model has passed it."""
+    from mlroad.models.subject import Run
+
+    inputs = tuple(Tensor(n, "FP64", (1, 1), (float(v),)) for n, v in zip(_COLUMNS, row, strict=True))
+    answer = Tensor("prediction", "FP64", (1,), (float(row @ weights + bias),))
+    case = Case("golden-1", "golden", inputs, (answer,))
+    folder = candidate.model.path / FOLDER
+    folder.mkdir()
+    (folder / CASES).write_text(case.text() + "\n", encoding="utf-8", newline="\n")
+    (folder / SUITE).write_text(
+        f"model: {MODEL}\ndataset: azureml:{train.id}\ndigest: {train.digest}\ncases: {CASES}\n"
+        f"cases_digest: {file_digest(folder / CASES)}\n"
+        "tolerance: {absolute: 0.5}\nretrained: {absolute: 1}\n",
+        encoding="utf-8",
+    )
+    run = Run(MODEL, candidate.folder, candidate.record)
+    verdict = Verdict(
+        run, (Result(case, True),), "tolerance",
+        model_digest=candidate.digest(), suite_digest=suite_digest(candidate.model.path),
+    )  # fmt: skip
+    write_json(candidate.gate / "inference.json", json.loads(json.dumps(verdict.json())))

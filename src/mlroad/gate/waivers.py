@@ -1,0 +1,167 @@
+"""waivers.yml: failed thresholds that somebody answers for until a day. Whatever is wrong with it is red."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from mlroad.core.problems import Position, UserError
+from mlroad.core.yaml_document import Document, Fields
+from mlroad.core.yaml_nodes import ListNode, MapNode, Node, ScalarNode
+from mlroad.gate.checks import Board, is_waivable
+
+FILE = "waivers.yml"
+ID = "waivers"
+LONGEST = timedelta(days=366)
+"""How far ahead a waiver may end: a year, also a leap year."""
+_OWNER = re.compile(r"@[A-Za-z0-9][A-Za-z0-9-]*(/[A-Za-z0-9._-]+)?")
+"""As copier.yml has it for the owners of the repo."""
+
+
+@dataclass(slots=True)
+class Waiver:
+    """One entry."""
+
+    gate: str
+    owner: str
+    reason: str
+    expires: date
+    """The last day on which it holds, in UTC."""
+    at: Position
+    used: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """As it stands in the verdict."""
+        return {
+            "gate": self.gate, "owner": self.owner, "reason": self.reason,
+            "expires": self.expires.isoformat(), "used": self.used,
+        }  # fmt: skip
+
+
+def load_waivers(file: Path, text: str | None = None) -> list[Waiver]:
+    """Read the file, or ``text`` as its content; no waivers without one.
+
+    Raises UserError with every mistake in it.
+    """
+    if text is None and not file.exists():
+        return []
+    document = Document(file, text)
+    if not isinstance(document.node, ListNode):
+        document.wrong(document.node, "MR704", "This file should hold a list.", "Begin with `- gate: …`.")
+        document.done()
+        return []
+    found = [waiver for item in document.node.items if (waiver := _one(document, item))]
+    document.done()
+    return found
+
+
+def ends_too_late(waiver: Waiver, today: date) -> bool:
+    """Whether it holds longer than a year: nobody would look at it again."""
+    return waiver.expires > today + LONGEST
+
+
+def apply_waivers(
+    board: Board, file: Path, today: date, possible: Callable[[str], bool] = lambda _: False
+) -> list[Waiver]:
+    """Excuse failed checks, and add the check of the waivers themselves if there are any.
+
+    ``possible`` knows the checks that gates.yml names and that could not be made this time, such as those
+    that need a champion.
+    """
+    try:
+        waivers = load_waivers(file)
+    except UserError as error:
+        board.add(ID, "broken", f"None of the waivers counts: {error}")
+        return []
+    wrong: list[str] = []
+    seen: set[str] = set()
+    known = board.ids()
+    for waiver in waivers:
+        reason = _against(waiver, [*known, *([waiver.gate] if possible(waiver.gate) else [])], seen, today)
+        seen.add(waiver.gate)
+        if reason:
+            wrong.append(f"{waiver.at}: {reason}")
+            continue
+        for check in board.checks:
+            if check.id == waiver.gate and check.result == "failed":
+                check.result = "waived"
+                check.what += f" Waived by {waiver.owner} until {waiver.expires}: {waiver.reason}"
+                waiver.used = True
+    if wrong:
+        board.add(ID, "failed", " ".join(wrong))
+    elif waivers:
+        used = sum(waiver.used for waiver in waivers)
+        idle = [waiver.gate for waiver in waivers if not waiver.used]
+        rest = f" Not needed: {', '.join(idle)}." if idle else ""
+        board.add(ID, "passed", f"{used} of {len(waivers)} waivers are used.{rest}")
+    return waivers
+
+
+def _against(waiver: Waiver, known: list[str], seen: set[str], today: date) -> str | None:
+    """Why a waiver does not count, or None."""
+    if waiver.gate not in known:
+        near = get_close_matches(waiver.gate, [id_ for id_ in known if is_waivable(id_)], n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        return f"There is no gate {waiver.gate}.{hint}"
+    if not is_waivable(waiver.gate):
+        return f"{waiver.gate} cannot be waived: only thresholds can, never whether a figure can be trusted."
+    if waiver.gate in seen:
+        return f"{waiver.gate} is waived twice. Keep one of them."
+    if waiver.expires < today:
+        return (
+            f"The waiver for {waiver.gate} by {waiver.owner} expired on {waiver.expires}. "
+            "Mend the model, or decide anew."
+        )
+    if ends_too_late(waiver, today):
+        return (
+            f"The waiver for {waiver.gate} by {waiver.owner} ends on {waiver.expires}: "
+            "a waiver ends within a year. Name an earlier day."
+        )
+    return None
+
+
+def _one(document: Document, item: Node) -> Waiver | None:
+    if not isinstance(item, MapNode):
+        document.wrong(item, "MR704", "This is no waiver.", "Write gate, owner, reason and expires.")
+        return None
+    fields = Fields(document, item)
+    gate, owner, reason = (_text(fields, name) for name in ("gate", "owner", "reason"))
+    if owner and not _OWNER.fullmatch(owner):
+        document.wrong(
+            fields.get("owner"),
+            "MR704",
+            f'owner is "{owner}".',
+            "Write @user or @org/team, who answers for it.",
+        )
+    expires = _day(document, fields)
+    fields.close()
+    return Waiver(gate, owner, reason, expires, item.at) if expires else None
+
+
+def _text(fields: Fields, name: str) -> str:
+    text = fields.text(name)
+    if fields.has(name) and not text.strip():
+        fields.document.wrong(fields.get(name), "MR704", f"{name} is empty.", "Write it.")
+    return text.strip()
+
+
+def _day(document: Document, fields: Fields) -> date | None:
+    if not fields.has("expires"):
+        fields.missing("expires", "Write the last day on which it holds, such as 2026-12-31.")
+        return None
+    node = fields.get("expires")
+    value = node.value if isinstance(node, ScalarNode) else None
+    if isinstance(value, str):
+        try:
+            value = date.fromisoformat(value)
+        except ValueError:
+            value = None
+    if isinstance(value, datetime) or not isinstance(value, date):
+        document.wrong(node, "MR704", "expires is no day.", "Write it such as 2026-12-31.")
+        return None
+    return value

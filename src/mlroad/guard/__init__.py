@@ -1,0 +1,1 @@
+"""The guards of a commit: secrets, notebooks, large files, conflict markers."""

@@ -1,0 +1,65 @@
+"""The small guards: large files, conflict markers, and what a failed patch leaves behind."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from mlroad.core.problems import Position, Problem, UserError
+from mlroad.guard.sources import Source, git
+
+# Seven signs at the start of a line, then a space or nothing. Seven = alone underline a heading.
+_MARKER = re.compile(r"(?m)^(?:<{7}|>{7}|\|{7})(?: [^\n]*)?\r?$|^={7}\r?$")
+_LEFTOVERS = (".rej", ".orig")
+
+
+def check_size(source: Source, root: Path, limit_mb: float) -> list[Problem]:
+    """A file above the limit, unless Git LFS holds it."""
+    size = source.path.stat().st_size
+    if size <= limit_mb * 1_000_000 or _in_lfs(source, root):
+        return []
+    what = f"The file has {size / 1_000_000:.1f} MB; the limit is {limit_mb:g} MB."
+    fix = (
+        "Keep data out of git: register it as a dataset, or let a step fetch it. Git LFS is allowed;"
+        " max-file-mb in pyproject.toml [tool.mlroad] sets the limit."
+    )
+    return [Problem(Position(source.shown), "large-file", what, fix)]
+
+
+def _in_lfs(source: Source, root: Path) -> bool:
+    try:
+        told = git(root, "check-attr", "-z", "filter", "--", str(source.path))
+    except UserError:
+        return False  # not in a repo
+    return told.split(b"\0")[2:3] == [b"lfs"]
+
+
+def check_conflicts(source: Source) -> list[Problem]:
+    """Marks of an unresolved merge, at the start of a line as git and copier write them."""
+    data = source.data()
+    if b"<<<<<<<" not in data and b">>>>>>>" not in data and b"|||||||" not in data:
+        return []
+    text = source.text()
+    if text is None:
+        return []
+    problems: list[Problem] = []
+    inside = False
+    for match in _MARKER.finditer(text):
+        sign = match[0][0]
+        if sign == "=" and not inside:
+            continue
+        inside = sign != ">" and (inside or sign == "<")
+        line = text.count("\n", 0, match.start()) + 1
+        what = f"Conflict marker {match[0][:7]} is left in the file."
+        fix = "Choose the lines that shall stay, delete the marker, and stage the file again."
+        problems.append(Problem(Position(source.shown, line), "conflict-marker", what, fix))
+    return problems
+
+
+def check_leftover(source: Source) -> list[Problem]:
+    """A .rej or .orig file: a change of the template or of a merge that found no place."""
+    if source.path.suffix not in _LEFTOVERS:
+        return []
+    what = f"A {source.path.suffix} file is what a patch or merge leaves when it cannot be applied."
+    fix = "Put its change into the file by hand if it is wanted, then delete it."
+    return [Problem(Position(source.shown), "rejected-patch", what, fix)]

@@ -1,0 +1,79 @@
+"""`mlroad setup`: a git repo with hooks, from whatever is there already. A second run changes nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from mlroad.core.problems import UserError
+from mlroad.guard.sources import git
+
+CONFIG = ".pre-commit-config.yaml"
+
+
+def set_up(folder: Path) -> Iterator[str]:
+    """Make the repo and install its hooks, and tell what was done.
+
+    Raises UserError when git or prek is missing, and where hooks would guard the wrong repo.
+    """
+    if shutil.which("git") is None:
+        raise UserError("git is not installed.", "Install git and run this again.")
+    if not (folder / CONFIG).is_file():
+        raise UserError(f"There is no {CONFIG} in {folder}.", "Run this in the top folder of the repo.")
+    prek = _prek()
+    if _top(folder) is None:
+        git(folder, "init", "--initial-branch=main", "--quiet")
+        yield "Made a git repo with the branch main."
+    top = _top(folder)
+    if top is None or not top.samefile(folder):
+        what = f"This folder is inside the git repo {top}, whose hooks would not know it."
+        raise UserError(what, "Move the folder out of that repo, or run `git init` here yourself.")
+    hooks = git(folder, "config", "--get", "--default", "", "core.hooksPath").decode().strip()
+    if hooks:
+        what = f"git looks for hooks in {hooks} (core.hooksPath), so ours would never run."
+        raise UserError(what, "Run `git config --unset core.hooksPath` and then this again.")
+    done = subprocess.run([prek, "install"], cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise UserError(
+            f"prek cannot install the hooks: {done.stderr.strip()}", "Mend that, and run this again."
+        )
+    _let_hooks_find_tools(folder)
+    yield "The hooks are installed: they guard every commit from now on."
+
+
+def _let_hooks_find_tools(folder: Path) -> None:
+    """Put the project's environment first on the hook's PATH.
+
+    So a commit from a shell or an editor that knows nothing of it, or of uv, runs the project's tools. `pwd`
+    turns a Windows path into the form that git's shell can put into a PATH.
+    """
+    hook = folder / git(folder, "rev-parse", "--git-path", "hooks/pre-commit").decode().strip()
+    programs = Path(sys.executable).parent.as_posix()
+    line = f'PATH="$(cd "{programs}" && pwd):$PATH"; export PATH\n'
+    text = hook.read_text(encoding="utf-8")
+    if line not in text:
+        shebang, _, rest = text.partition("\n")
+        hook.write_text(f"{shebang}\n{line}{rest}", encoding="utf-8", newline="\n")
+
+
+def _prek() -> str:
+    # Beside the interpreter first: the project's own version, also when its environment is not on the PATH.
+    beside = shutil.which("prek", path=os.fspath(Path(sys.executable).parent))
+    found = beside or shutil.which("prek")
+    if found is None:
+        raise UserError("prek is not installed.", "Run `uv sync` and then this again.")
+    return found
+
+
+def _top(folder: Path) -> Path | None:
+    done = subprocess.run(
+        ["git", "-C", str(folder), "rev-parse", "--show-toplevel"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return Path(done.stdout.strip()) if done.returncode == 0 else None

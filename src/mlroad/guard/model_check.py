@@ -1,0 +1,31 @@
+"""The models that a commit touches are checked as `mlroad check` does, in the hook's own process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from mlroad.core.problems import Problem
+from mlroad.guard.sources import Source
+
+
+def check_models(root: Path, sources: Iterable[Source]) -> list[Problem]:
+    """What `mlroad check` finds in the model folders that hold these files."""
+    folders = [root / "models" / name for name in sorted(_models(sources))]
+    if not folders:
+        return []
+    from mlroad.core.repo import is_model
+    from mlroad.pipeline.check_repo import check
+
+    touched = [_shown(folder) for folder in folders if is_model(folder)]
+    return check(touched) if touched else []
+
+
+def _models(sources: Iterable[Source]) -> set[str]:
+    parts = (source.name.split("/") for source in sources)
+    return {part[1] for part in parts if len(part) > 2 and part[0] == "models"}
+
+
+def _shown(folder: Path) -> Path:
+    here = Path.cwd()
+    return folder.relative_to(here) if folder.is_relative_to(here) else folder

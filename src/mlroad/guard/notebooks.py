@@ -1,0 +1,244 @@
+"""Notebooks: the text in their cells and outputs, with places; and their hygiene."""
+
+from __future__ import annotations
+
+import bisect
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlroad.core.problems import Position, Problem
+from mlroad.guard.sources import Source
+
+# Output that is a picture, a film or packed numbers: never text that somebody wrote.
+_NO_TEXT = re.compile(
+    r"image/|video/|audio/|font/|application/(?:pdf|octet-stream|vnd\.jupyter\.widget-view)"
+)
+# Keys whose strings are Base64 of arrays (plotly, bokeh) or identifiers.
+_PACKED_KEYS = frozenset({"bdata", "__ndarray__", "model_id"})
+_CELL_TYPES = ("code", "markdown", "raw")
+# Metadata that only says when and how a cell was run.
+_RUN_METADATA = ("ExecuteTime", "collapsed", "execution", "scrolled")
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """The readable text of a notebook. ``starts[i]`` is the first line (from 0) of the part ``labels[i]``."""
+
+    lines: list[str]
+    starts: list[int]
+    labels: list[str]
+
+    def place(self, line: int) -> str:
+        """Where line ``line`` (from 1) stands: ``cell 3, line 2``."""
+        part = bisect.bisect_right(self.starts, line - 1) - 1
+        return f"{self.labels[part]}, line {line - self.starts[part]}"
+
+
+class BrokenNotebook(Exception):
+    """The file is no notebook that Jupyter can open; the message says why, ``line`` where."""
+
+    def __init__(self, message: str, line: int = 0) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+def parse(text: str) -> dict[str, Any]:
+    """The notebook as JSON. Raises BrokenNotebook, with the reason, for what Jupyter would not open."""
+    try:
+        notebook = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise BrokenNotebook(f"It is not valid JSON: {error.msg}", error.lineno) from error
+    except RecursionError as error:
+        raise BrokenNotebook("It is nested too deeply") from error
+    if not isinstance(notebook, dict):
+        raise BrokenNotebook("It is JSON, but no notebook")
+    if notebook.get("nbformat") in (1, 2, 3) or "worksheets" in notebook:
+        raise BrokenNotebook(
+            "It has the format of before 2015; `jupyter nbconvert --to notebook` writes a new one"
+        )
+    if notebook.get("nbformat") != 4 or not isinstance(notebook.get("cells"), list):
+        raise BrokenNotebook("It lacks `nbformat: 4` or its list of cells")
+    for number, cell in enumerate(notebook["cells"], start=1):
+        _check_cell(number, cell)
+    return notebook
+
+
+def _check_cell(number: int, cell: object) -> None:
+    if not isinstance(cell, dict) or cell.get("cell_type") not in _CELL_TYPES:
+        raise BrokenNotebook(f"Cell {number} has no cell_type code, markdown or raw")
+    if not isinstance(cell.get("metadata"), dict):
+        raise BrokenNotebook(f"Cell {number} lacks its metadata")
+    if not _is_text(cell.get("source")):
+        raise BrokenNotebook(f"Cell {number} has a source that is no text")
+    if cell["cell_type"] == "code":
+        outputs = cell.get("outputs")
+        if not isinstance(outputs, list) or not all(isinstance(output, dict) for output in outputs):
+            raise BrokenNotebook(f"Cell {number} lacks its list of outputs")
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) or (
+        isinstance(value, list) and all(isinstance(item, str) for item in value)
+    )
+
+
+def decode(notebook: dict[str, Any]) -> Decoded:
+    """Everything in a notebook that can be read: sources, textual outputs, attachments, metadata."""
+    lines: list[str] = []
+    starts: list[int] = []
+    labels: list[str] = []
+
+    def add(label: str, text: str) -> None:
+        starts.append(len(lines))
+        labels.append(label)
+        lines.extend(text.split("\n"))
+
+    for number, cell in enumerate(notebook["cells"], start=1):
+        add(f"cell {number}", _joined(cell["source"]))
+        for output in cell.get("outputs", ()):
+            add(f"output of cell {number}", "\n".join(_output_texts(output)))
+        rest = {
+            key: value for key, value in cell.items() if key not in ("source", "outputs", "cell_type", "id")
+        }
+        add(f"metadata of cell {number}", "\n".join(_texts(rest)))
+    add("metadata", "\n".join(_texts({key: value for key, value in notebook.items() if key != "cells"})))
+    return Decoded(lines, starts, labels)
+
+
+def _joined(value: str | list[str]) -> str:
+    return value if isinstance(value, str) else "".join(value)
+
+
+def _output_texts(output: dict[str, Any]) -> Iterator[str]:
+    for key, value in output.items():
+        if key == "traceback" and _is_text(value):
+            # Colours of the terminal would cut a token in two.
+            yield re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(value) if isinstance(value, list) else value)
+        elif key in ("text", "evalue") and _is_text(value):
+            yield _joined(value)
+        elif key not in ("output_type", "execution_count", "name", "ename"):
+            yield from _texts({key: value})
+
+
+def _texts(value: object, key: str = "") -> Iterator[str]:
+    """The strings in a JSON value, with their keys (``"password": "..."``), and without pictures."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            if not _NO_TEXT.match(name) and name not in _PACKED_KEYS:
+                yield from _texts(item, name)
+    elif isinstance(value, list):
+        if value and all(isinstance(item, str) for item in value) and "/" in key:
+            yield "".join(value)  # a MIME bundle's lines
+        else:
+            for item in value:
+                yield from _texts(item, key)
+    elif isinstance(value, str):
+        yield value if "/" in key or not key else f'"{key}": "{value}"'
+
+
+def json_line(text: str, decoded: Decoded, line: int) -> int:
+    """The line of the .ipynb file in which line ``line`` of the decoded text stands (0: not found)."""
+    wanted = decoded.lines[line - 1]
+    same_before = decoded.lines[: line - 1].count(wanted)
+    for form in (json.dumps(wanted, ensure_ascii=False)[1:-1], json.dumps(wanted)[1:-1]):
+        at = -1
+        for _ in range(same_before + 1):
+            following = text.find(form, at + 1)
+            if following < 0:
+                break
+            at = following
+        if at >= 0:
+            return text.count("\n", 0, at) + 1
+    return 0
+
+
+def check_notebook(source: Source, strip: bool, fix: bool) -> list[Problem]:
+    """Whether a notebook opens, reads well in a diff, and carries outputs only where the team keeps them.
+
+    With ``fix`` the file is put right in place; the order of keys and the indent stay.
+    """
+    text = source.text()
+    try:
+        if text is None:
+            raise BrokenNotebook("It is a binary file")
+        notebook = parse(text)
+    except BrokenNotebook as error:
+        fixing = "Repair it in a text editor, or take the last good version with `git checkout -- FILE`."
+        return [Problem(Position(source.shown, error.line), "notebook-broken", f"{error}.", fixing)]
+    one_line = text.strip().count("\n") < 2
+    changed = strip_outputs(notebook) if strip else []
+    if not one_line and not changed:
+        return []
+    if fix:
+        write(source.path, notebook, _indent(text))
+    remedy = (
+        f"Run `mlroad guard --fix {source.shown.as_posix()}`"
+        if not fix
+        else "It was put right: stage it again"
+    )
+    problems: list[Problem] = []
+    if one_line:
+        what = "The notebook is written in one line, so that no diff of it can be read."
+        problems.append(Problem(Position(source.shown, 1), "notebook-form", what, f"{remedy}."))
+    if changed:
+        what = f"Outputs, counts or run times in cells {_shorten(changed)}; this repo strips them."
+        keep = ", or tag a cell `keep_output`."
+        problems.append(Problem(Position(source.shown), "notebook-outputs", what, remedy + keep))
+    return problems
+
+
+def strip_outputs(notebook: dict[str, Any]) -> list[int]:
+    """Take outputs, execution counts and run metadata out, and return the numbers of the cells that had any.
+
+    A cell with the tag ``keep_output`` (as nbstripout has it) keeps its outputs.
+    """
+    changed: list[int] = []
+    for number, cell in enumerate(notebook["cells"], start=1):
+        if cell["cell_type"] != "code" or _keeps(cell["metadata"]):
+            continue
+        run = [key for key in _RUN_METADATA if key in cell["metadata"]]
+        if cell["outputs"] or cell.get("execution_count") is not None or run:
+            changed.append(number)
+        cell["outputs"] = []
+        cell["execution_count"] = None
+        for key in run:
+            del cell["metadata"][key]
+    return changed
+
+
+def _keeps(metadata: dict[str, Any]) -> bool:
+    tags = metadata.get("tags")
+    return bool(metadata.get("keep_output")) or (isinstance(tags, list) and "keep_output" in tags)
+
+
+def write(path: Path, notebook: dict[str, Any], indent: int) -> None:
+    """Write a notebook as Jupyter does, by way of a temporary file: a crash leaves the old one whole."""
+    try:
+        data = (json.dumps(notebook, ensure_ascii=False, indent=indent) + "\n").encode("utf-8")
+    except UnicodeEncodeError:  # half of a surrogate pair in an output
+        data = (json.dumps(notebook, indent=indent) + "\n").encode("utf-8")
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        Path(name).chmod(path.stat().st_mode)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _indent(text: str) -> int:
+    found = re.match(r"\s*\{\r?\n( +)", text)
+    return len(found[1]) if found else 1
+
+
+def _shorten(numbers: list[int]) -> str:
+    shown = ", ".join(map(str, numbers[:8]))
+    return f"{shown} and {len(numbers) - 8} more" if len(numbers) > 8 else shown

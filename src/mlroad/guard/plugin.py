@@ -1,0 +1,56 @@
+"""The house plugin of detect-secrets: every house rule, and the team's own, as one detector.
+
+`mlroad guard` loads it by path, as ``detect-secrets-hook -p src/mlroad/guard/plugin.py FILE`` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from detect_secrets.core.potential_secret import PotentialSecret
+from detect_secrets.plugins.base import BasePlugin
+from detect_secrets.util.code_snippet import CodeSnippet
+
+from mlroad.guard.house_rules import load_house
+from mlroad.guard.patterns import HOUSE_RULES
+from mlroad.guard.secret_rules import Hit, find, readable
+
+
+class HouseDetector(BasePlugin):  # type: ignore[misc]
+    """Finds whole tokens, so that a token which is known and allowed never hides another one."""
+
+    secret_type = "House rule"  # noqa: S105 - the name of a kind
+
+    def __init__(self, house_file: str | None = None) -> None:
+        self._house_file = house_file
+        self._rules = (*load_house(Path(house_file) if house_file else None).rules, *HOUSE_RULES)
+
+    def analyze_string(self, string: str) -> Iterator[str]:
+        """Every secret in a string."""
+        yield from (hit.secret for hit in find(readable(string), self._rules))
+
+    def analyze_line(
+        self,
+        filename: str,
+        line: str,
+        line_number: int = 0,
+        context: CodeSnippet | None = None,
+        **_options: Any,
+    ) -> set[PotentialSecret]:
+        """Every secret that starts in a line; ``context`` has the lines that a private key goes on in."""
+        hits = self._hits(line, context)
+        return {PotentialSecret(hit.rule.kind, filename, hit.secret, line_number) for hit in hits}
+
+    def _hits(self, line: str, context: CodeSnippet | None) -> Iterator[Hit]:
+        yield from find(readable(line), [rule for rule in self._rules if not rule.extra_lines])
+        spanning = [rule for rule in self._rules if rule.extra_lines]
+        following = context.lines[context.target_index + 1 :] if context else []
+        text = readable("\n".join([line, *following]))
+        end = text.find("\n")
+        yield from (hit for hit in find(text, spanning) if end < 0 or hit.start < end)
+
+    def json(self) -> dict[str, Any]:
+        """The settings that make this plugin again."""
+        return {**super().json(), **({"house_file": self._house_file} if self._house_file else {})}

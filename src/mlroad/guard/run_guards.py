@@ -1,0 +1,42 @@
+"""All guards over a set of files, in one process."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from contextlib import nullcontext
+
+from mlroad.core.problems import Problem
+from mlroad.guard.content import check_conflicts, check_leftover, check_size
+from mlroad.guard.notebooks import check_notebook
+from mlroad.guard.settings import Settings
+from mlroad.guard.sources import Source
+
+GUARDS = ("secrets", "notebooks", "large-files", "conflicts")
+
+
+def check(
+    sources: Iterable[Source], settings: Settings, guards: Collection[str], fix: bool = False
+) -> list[Problem]:
+    """Run the guards and return everything they find, in the order of the files.
+
+    Raises UserError when a guard cannot do its work, for example without detect-secrets.
+    """
+    scan = None
+    if "secrets" in guards:
+        from mlroad.guard.secret_scan import SecretScan, as_problem
+
+        scan = SecretScan(settings)
+    problems: list[Problem] = []
+    with scan or nullcontext():
+        for source in sources:
+            if "conflicts" in guards:
+                problems += check_leftover(source)
+                problems += check_conflicts(source)
+            if "large-files" in guards:
+                problems += check_size(source, settings.root, settings.max_file_mb)
+            if scan:
+                problems += map(as_problem, scan.secrets(source))
+            if "notebooks" in guards and source.path.suffix == ".ipynb":
+                problems += check_notebook(source, settings.strip_outputs, fix)
+            source.forget()
+    return problems

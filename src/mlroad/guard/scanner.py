@@ -1,0 +1,130 @@
+"""detect-secrets as we run it: chosen plugins and filters, loaded by path, and never without one of them.
+
+Three settings differ from its defaults because the defaults let secrets pass: ``is_indirect_reference``
+hides ``client(api_key="...")``, ``is_likely_id_string`` hides what follows ``client_id=``, and the built-in
+GitHub and GitLab patterns know only a token's prefix. Entropy plugins are off, because of false alarms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlroad.core.problems import UserError
+from mlroad.guard.patterns.services import ENGINE_RULES
+
+HOUSE_PLUGIN = Path(__file__).with_name("plugin.py")
+_CONTEXT_LINES = 90  # a private key of 4,096 bits has about 52
+_RESTORE = "Restore mlroad/guard from the template (`copier update`), then run `uv sync`."
+FILTERS = (
+    "detect_secrets.filters.allowlist.is_line_allowlisted",
+    "detect_secrets.filters.heuristic.is_not_alphanumeric_string",
+    "detect_secrets.filters.heuristic.is_prefixed_with_dollar_sign",
+    "detect_secrets.filters.heuristic.is_templated_secret",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A secret that the engine reports in a line (counted from 1)."""
+
+    line: int
+    kind: str
+    secret: str
+
+
+class Engine:
+    """The loaded scanner. Make it with ``open_engine``."""
+
+    def __init__(self, plugins: Sequence[Any], filters: Sequence[Any]) -> None:
+        self.plugins = plugins
+        self._filters = filters
+
+    def scan(self, name: str, lines: list[str], numbers: Sequence[int]) -> list[Found]:
+        """Scan the lines ``numbers`` (from 1) of the text ``lines``, which the file ``name`` holds."""
+        from detect_secrets.util.code_snippet import get_code_snippet
+
+        found: list[Found] = []
+        for number in numbers:
+            line = lines[number - 1].rstrip()
+            context = get_code_snippet(lines, number, lines_of_context=_CONTEXT_LINES)
+            facts: dict[str, Any] = {"filename": name, "line": line, "context": context}
+            if self._hidden(facts, {"line"}):
+                continue
+            for plugin in self.plugins:
+                for secret in plugin.analyze_line(
+                    filename=name, line=line, line_number=number, context=context
+                ):
+                    value = secret.secret_value
+                    if not self._hidden({**facts, "secret": value}, {"secret"}):
+                        found.append(Found(number, secret.type, value))
+        return _specific(found)
+
+    def _hidden(self, facts: dict[str, Any], needed: set[str]) -> bool:
+        from detect_secrets.util.inject import call_function_with_arguments
+
+        return any(
+            call_function_with_arguments(function, **facts)
+            for function in self._filters
+            if needed <= function.injectable_variables
+        )
+
+
+@contextmanager
+def open_engine(house_file: Path | None, plugin: Path = HOUSE_PLUGIN) -> Iterator[Engine]:
+    """Load detect-secrets. Raises UserError when it, a plugin or a filter is missing: no scan is no pass."""
+    try:
+        from detect_secrets.core.log import log
+        from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
+        from detect_secrets.settings import get_filters, get_plugins, transient_settings
+    except ImportError as error:
+        raise UserError(
+            f"detect-secrets cannot be loaded ({error}).", "Run `uv sync` and try again."
+        ) from error
+    house: dict[str, Any] = {"name": "HouseDetector", "path": f"file://{plugin}"}
+    if house_file:
+        house["house_file"] = str(house_file)
+    config = {
+        "plugins_used": [house, *({"name": name} for name in ENGINE_RULES)],
+        "filters_used": [{"path": path} for path in FILTERS],
+    }
+    get_mapping_from_secret_type_to_class.cache_clear()  # it remembers the plugins of an earlier load
+    log.setLevel("CRITICAL")  # what goes wrong is told by us, once
+    with transient_settings(config):
+        try:
+            plugins, filters = get_plugins(), get_filters()
+        except (TypeError, FileNotFoundError, ImportError) as error:
+            reason = str(error) or "it holds no HouseDetector"
+            raise UserError(
+                f"The secret scan's plugin cannot be loaded: {plugin} ({reason}).", _RESTORE
+            ) from error
+        filters = [function for function in filters if function.path in FILTERS]
+        _require({"HouseDetector", *ENGINE_RULES}, {type(item).__name__ for item in plugins}, "plugin")
+        _require(set(FILTERS), {function.path for function in filters}, "filter")
+        yield Engine(plugins, filters)
+
+
+def _require(expected: set[str], loaded: set[str], what: str) -> None:
+    missing = sorted(expected - loaded)
+    if missing:
+        raise UserError(
+            f"The secret scan lacks its {what} {', '.join(missing)}.", "Run `uv sync` and try again."
+        )
+
+
+def _specific(found: list[Found]) -> list[Found]:
+    """One report for one token: where kinds overlap in a line, the most specific one stays."""
+    from mlroad.guard.patterns import HOUSE_RULES
+
+    order = {rule.kind: index for index, rule in reversed(list(enumerate(HOUSE_RULES)))}
+    kept: list[Found] = []
+    for item in sorted(
+        found, key=lambda item: (item.line, order.get(item.kind, -1), item.kind, -len(item.secret))
+    ):
+        overlaps = (other for other in kept if other.line == item.line)
+        if not any(item.secret in other.secret or other.secret in item.secret for other in overlaps):
+            kept.append(item)
+    return kept

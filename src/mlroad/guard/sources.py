@@ -1,0 +1,112 @@
+"""Which files a guard looks at, and their text."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlroad.core.problems import UserError
+
+_SNIFF = 8_192
+
+
+@dataclass(slots=True)
+class Source:
+    """A file under guard. ``name`` is its path from the root, with slashes; ``shown`` is for messages."""
+
+    path: Path
+    name: str
+    shown: Path
+    _data: bytes | None = None
+
+    def data(self) -> bytes:
+        """The whole content, read once."""
+        if self._data is None:
+            try:
+                self._data = self.path.read_bytes()
+            except OSError as error:
+                raise UserError(
+                    f"{self.shown}: cannot be read ({error.strerror}).", "Check the file."
+                ) from error
+        return self._data
+
+    def forget(self) -> None:
+        """Give the memory of the content back."""
+        self._data = None
+
+    def text(self) -> str | None:
+        """The content as text, or None for a binary file. No text is skipped for its encoding."""
+        data = self.data()
+        if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            return data.decode("utf-16", errors="replace")  # PowerShell's > writes this
+        head = data[:_SNIFF]
+        if b"\0" in head:
+            if head[1::2].count(0) > 0.7 * len(head[1::2]):
+                return data.decode("utf-16-le", errors="replace")
+            return None
+        try:
+            return data.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            return data.decode("latin-1")
+
+
+def git(root: Path, *arguments: str) -> bytes:
+    """Run git and return what it prints. Raises UserError when git is missing or refuses."""
+    try:
+        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, check=False)
+    except FileNotFoundError as error:
+        raise UserError("git is not installed.", "Install git and try again.") from error
+    if done.returncode:
+        message = done.stderr.decode(errors="replace").strip().splitlines()
+        raise UserError(
+            f"git {arguments[0]} failed: {message[-1] if message else 'no message'}.", _remedy(message)
+        )
+    return done.stdout
+
+
+def _remedy(message: list[str]) -> str:
+    if any("not a git repository" in line for line in message):
+        return "Run `mlroad setup`, which makes the repo and installs its hooks."
+    return "Run that git command by hand to see more."
+
+
+def all_files(root: Path, under: Sequence[str] = ()) -> list[Source]:
+    """Every tracked file, and every untracked one that is not ignored. Links and submodules are left out."""
+    listed = git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *under)
+    names = sorted({os.fsdecode(name) for name in listed.split(b"\0") if name})
+    return [source for name in names if (source := _source(root / name, name))]
+
+
+def named_files(root: Path, arguments: Sequence[str]) -> list[Source]:
+    """The files and folders that somebody names. Raises UserError for what does not exist."""
+    sources: list[Source] = []
+    for argument in arguments:
+        path = Path(os.path.abspath(argument))  # noqa: PTH100 - resolve() would follow a link
+        if path.is_dir():
+            sources.extend(all_files(root, [os.path.relpath(path, root)]))
+            continue
+        if not path.exists() and not path.is_symlink():
+            raise UserError(f"{argument}: there is no such file.", "Check the name.")
+        try:
+            name = path.relative_to(root).as_posix()
+        except ValueError:
+            name = path.as_posix()
+        if source := _source(path, name):
+            sources.append(source)
+    return sources
+
+
+def _source(path: Path, name: str) -> Source | None:
+    if path.is_symlink() or not path.is_file():
+        return None
+    return Source(path, name, _shown(path))
+
+
+def _shown(path: Path) -> Path:
+    try:
+        return path.relative_to(Path.cwd())
+    except ValueError:
+        return path

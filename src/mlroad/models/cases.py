@@ -1,0 +1,214 @@
+"""cases.jsonl: one case a line, read strictly. A key that is read and not kept would be a test that is none.
+
+    {"id": "golden-1f0c…", "kind": "golden", "request": {"inputs": […]}, "expect": {"outputs": […]}}
+    {"id": "no-age", "kind": "invalid", "request": {"inputs": […]}, "expect": {"error": true}}
+
+Codes: MI101 unreadable, MI102 no JSON, MI103 an unknown key, MI104 a key is missing, MI105 a wrong value,
+MI106 a kind of case that is unknown or not supported, MI107 an id stands twice, MI108 a wrong tensor.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlroad.core.problems import Position, Problem
+from mlroad.models.tensors import Tensor, TensorError, read_tensor
+
+KINDS = ("golden", "invalid")
+PLANNED = ("boundary", "invariance", "directional")
+FROZEN_INVALID = "frozen-invalid-"
+"""How the ids of invalid cases begin that `mlroad freeze` makes, and makes anew each time."""
+_MADE_BY = "`mlroad freeze` writes this file; see docs/reference/inference-tests.md."
+_TENSOR = ("name", "shape", "datatype", "data")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One request and what is expected. ``expected`` is empty if the model has to refuse."""
+
+    id: str
+    kind: str
+    inputs: tuple[Tensor, ...]
+    expected: tuple[Tensor, ...] = ()
+    line: int = 0
+    request_id: str = ""
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether `mlroad freeze` made it, so that freezing again replaces it."""
+        return self.kind == "golden" or self.id.startswith(FROZEN_INVALID)
+
+    def text(self) -> str:
+        """The case as its line, without the end of line."""
+        request: dict[str, Any] = {"id": self.request_id} if self.request_id else {}
+        request["inputs"] = [tensor.json() for tensor in self.inputs]
+        expect: dict[str, Any] = (
+            {"error": True}
+            if self.kind == "invalid"
+            else {"outputs": [tensor.json() for tensor in self.expected]}
+        )
+        content = {"id": self.id, "kind": self.kind, "request": request, "expect": expect}
+        return json.dumps(content, ensure_ascii=False, allow_nan=False)
+
+
+def read_cases(file: Path) -> tuple[list[Case], list[Problem]]:
+    """All cases of a file, and every mistake in it at its line. With mistakes, cases are missing."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = "it is not written in UTF-8" if isinstance(error, ValueError) else error.strerror
+        return [], [Problem(Position(file), "MI101", f"This file cannot be read: {reason}.", _MADE_BY)]
+    reader = _Reader(file)
+    cases: list[Case] = []
+    seen: dict[str, int] = {}
+    lines = text.split("\n")
+    for number, line in enumerate(lines, start=1):
+        if number == len(lines) and not line:
+            break
+        case = reader.case(number, line)
+        if case is None:
+            continue
+        if case.id in seen:
+            what = f"The id {case.id} stands in line {seen[case.id]} already."
+            reader.wrong("MI107", what, "Give each case an id of its own.")
+        seen.setdefault(case.id, number)
+        cases.append(case)
+    return cases, reader.problems
+
+
+class _Reader:
+    """Reads lines, and notes problems at the line that is being read."""
+
+    def __init__(self, file: Path) -> None:
+        self.problems: list[Problem] = []
+        self._file = file
+        self._line = 0
+
+    def wrong(self, code: str, what: str, fix: str, column: int = 0) -> None:
+        self.problems.append(Problem(Position(self._file, self._line, column), code, what, fix))
+
+    def case(self, number: int, line: str) -> Case | None:
+        """The case in a line, or None with a problem noted."""
+        self._line = number
+        before = len(self.problems)
+        content = self._json(line)
+        if content is None or not self._keys(content, ("id", "kind", "request", "expect"), "a case"):
+            return None
+        identity, kind = content["id"], content["kind"]
+        if not isinstance(identity, str) or not identity.strip():
+            self.wrong("MI105", "The id of a case should be a text.", "Give it one that people can refer to.")
+        if not self._is_known(kind):
+            return None
+        request = content["request"]
+        inputs: list[Tensor] = []
+        if self._keys(request, ("inputs",), "a request", optional=("id",)):
+            if not isinstance(request.get("id", ""), str):
+                self.wrong("MI105", "The id of a request should be a text.", "Write one, or leave it out.")
+            inputs = self._tensors(request["inputs"], "inputs")
+        expected = self._expected(kind, content["expect"])
+        if len(self.problems) > before:
+            return None
+        return Case(identity, kind, tuple(inputs), tuple(expected), number, request.get("id", ""))
+
+    def _json(self, line: str) -> Mapping[str, Any] | None:
+        if not line.strip():
+            self.wrong("MI102", "This line is empty.", "Delete it: each line is one case.")
+            return None
+        try:
+            content = json.loads(line, object_pairs_hook=_once, parse_constant=_no_constant)
+        except json.JSONDecodeError as error:
+            self.wrong("MI102", f"This is no JSON: {error.msg}.", _MADE_BY, error.colno)
+            return None
+        except (ValueError, RecursionError) as error:
+            said = str(error) if isinstance(error, ValueError) else "it is nested too deeply"
+            self.wrong("MI102", f"This JSON cannot be a case: {said}.", _MADE_BY)
+            return None
+        if not isinstance(content, dict):
+            self.wrong("MI105", "A case should be a JSON object.", _MADE_BY)
+            return None
+        return content
+
+    def _is_known(self, kind: object) -> bool:
+        if kind in KINDS:
+            return True
+        if kind in PLANNED:
+            what = f"The kind {kind} is not supported by this version of mlroad yet."
+            self.wrong(
+                "MI106", what, "Leave the case out until it is: a case that nobody runs tests nothing."
+            )
+            return False
+        near = difflib.get_close_matches(str(kind), KINDS, n=1)
+        hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(KINDS)}."
+        self.wrong("MI106", f"There is no kind of case {json.dumps(kind, ensure_ascii=False)}.", hint)
+        return False
+
+    def _keys(
+        self, content: object, required: Sequence[str], what: str, optional: Iterable[str] = ()
+    ) -> bool:
+        """Whether ``content`` is an object with these keys and no others; else it is noted."""
+        if not isinstance(content, dict):
+            self.wrong("MI105", f"{what.capitalize()} should be a JSON object.", _MADE_BY)
+            return False
+        known = (*required, *optional)
+        for name in content:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                hint = f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(known)}."
+                self.wrong("MI103", f"There is no key {name} in {what}.", hint)
+        missing = [name for name in required if name not in content]
+        for name in missing:
+            self.wrong("MI104", f"{what.capitalize()} needs the key {name}.", "Write it.")
+        return not missing
+
+    def _tensors(self, content: object, where: str) -> list[Tensor]:
+        if not isinstance(content, list):
+            self.wrong("MI105", f"{where} should be a list of tensors.", _MADE_BY)
+            return []
+        found: list[Tensor] = []
+        for item in content:
+            if not self._keys(item, _TENSOR, "a tensor"):
+                continue
+            try:
+                tensor = read_tensor(item)
+            except TensorError as error:
+                self.wrong("MI108", f"In {where}, {error}.", "Mend it, or freeze the case anew.")
+                continue
+            if any(other.name == tensor.name for other in found):
+                self.wrong("MI108", f"In {where}, {tensor.name} stands twice.", "Keep one of them.")
+            found.append(tensor)
+        return found
+
+    def _expected(self, kind: str, expect: object) -> list[Tensor]:
+        if kind == "invalid":
+            if self._keys(expect, ("error",), "what an invalid case expects"):
+                assert isinstance(expect, dict)
+                if expect["error"] is not True:
+                    what = "An invalid case expects that the model refuses."
+                    self.wrong("MI105", what, 'Write {"error": true}.')
+            return []
+        if not self._keys(expect, ("outputs",), "what a golden case expects"):
+            return []
+        assert isinstance(expect, dict)
+        before = len(self.problems)
+        outputs = self._tensors(expect["outputs"], "outputs")
+        if len(self.problems) == before and not any(tensor.data for tensor in outputs):
+            self.wrong("MI105", "A golden case that expects no value tests nothing.", "Freeze it anew.")
+        return outputs
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice} stands twice")
+    return content
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no number of JSON")

@@ -1,0 +1,145 @@
+"""Which rows of a dataset become golden cases: always the same ones, whatever the order of the file.
+
+The rows are put in the order of the SHA-256 of their values. Half of the wanted number is taken from the
+front, as a sample of what is usual; the other half are the rows that lie farthest from all that were taken
+(greedy k-center, Gonzalez 1985, https://doi.org/10.1016/0304-3975(85)90224-5), which are the odd ones. The
+distance is that of ranks for numbers, and 0 or 1 for everything else, so no unit weighs more than another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlroad.core.problems import UserError
+from mlroad.models.subject import ColumnSpec
+from mlroad.models.tensors import Tensor, TensorError, read_tensor
+
+POOL = 2000
+"""Rows, the first by their hash, among which the odd ones are looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """The requests, one row each, and how many rows could not be used as a value is missing."""
+
+    requests: tuple[tuple[Tensor, ...], ...]
+    incomplete: int
+
+
+def pick(path: Path, label: str, columns: Sequence[ColumnSpec], wanted: int) -> Picked:
+    """Requests from ``wanted`` rows of the table in ``path``, or from all if it has fewer.
+
+    Raises UserError if the table lacks a column, or a value is none that the model's signature allows.
+    """
+    rows, incomplete = _pool(path, label, columns)
+    if not rows:
+        why = "in each of them, a value that the model needs is missing" if incomplete else "it is empty"
+        raise UserError(
+            f"No row of {label} can be a request: {why}.", "Name another: --dataset NAME:VERSION."
+        )
+    chosen = _spread(rows, [column.datatype for column in columns], min(wanted, len(rows)))
+    return Picked(tuple(_request(rows[place], columns, label) for place in chosen), incomplete)
+
+
+def _pool(path: Path, label: str, columns: Sequence[ColumnSpec]) -> tuple[list[tuple[Any, ...]], int]:
+    """The first rows by hash, distinct, and the number of rows in which something is missing."""
+    from mlroad.data import sql
+    from mlroad.data.sql import Engine
+    from mlroad.data.tabular import open_table
+
+    with Engine() as engine:
+        texts = {column.name: "string" for column in columns if column.datatype == "BYTES"}
+        table = open_table(engine, path, label, texts)  # type: ignore[arg-type]
+        there = [column.name for column in table.columns]
+        missing = [column.name for column in columns if column.required and column.name not in there]
+        if missing:
+            raise UserError(
+                f"{label} lacks {', '.join(missing[:5])}, which the model reads.",
+                "Name a dataset that has the columns of the model's signature: --dataset NAME:VERSION.",
+            )
+        names = [sql.name(c.name) if c.name in there else f"NULL AS {sql.name(c.name)}" for c in columns]
+        needed = [c for c in columns if c.name in there and c.required]
+        floats = {c.name for c in table.columns if c.type in {"FLOAT", "DOUBLE"}}
+        complete = " AND ".join(_is_there(sql.name(c.name), c.name in floats) for c in needed) or "true"
+        parts = [f"coalesce({sql.name(c.name)}::VARCHAR, '')" for c in columns if c.name in there]
+        key = f"sha256(concat_ws(chr(31), {', '.join(parts)}))"
+        incomplete = engine.row(f"SELECT count(*) FROM {table.view} WHERE NOT ({complete})")[0]
+        query = f"SELECT DISTINCT {key} AS hash, {', '.join(names)} FROM {table.view} WHERE {complete}"
+        return [row[1:] for row in engine.rows(f"FROM ({query}) ORDER BY hash LIMIT {POOL}")], incomplete
+
+
+def _is_there(name: str, is_float: bool) -> str:
+    return f"{name} IS NOT NULL" + (f" AND isfinite({name})" if is_float else "")
+
+
+def _spread(rows: Sequence[tuple[Any, ...]], datatypes: Sequence[str], wanted: int) -> list[int]:
+    import numpy as np
+
+    first = (wanted + 1) // 2
+    chosen = list(range(first))
+    places = np.column_stack([_places([row[i] for row in rows], d) for i, d in enumerate(datatypes)])
+    nearest = np.full(len(rows), np.inf)
+    for number in range(wanted):
+        if number >= first:
+            chosen.append(int(np.argmax(nearest)))
+        steps = np.abs(places - places[chosen[number]])
+        # Classes lie 2 or more apart, whichever they are: all are equally unlike.
+        nearest = np.minimum(nearest, np.minimum(steps, 1.0).sum(axis=1))
+        nearest[chosen[number]] = -1.0
+    return chosen
+
+
+def _places(values: Sequence[Any], datatype: str) -> Any:
+    """A coordinate for each value: 0 to 1 by rank for numbers, 2 apart for classes."""
+    import numpy as np
+
+    known = sorted({value for value in values if value is not None})
+    step = 2.0 if datatype in {"BYTES", "BOOL"} else 1.0 / max(1, len(known) - 1)
+    place = {value: number * step for number, value in enumerate(known)}
+    return np.array([place.get(value, -2.0) for value in values])
+
+
+def _request(row: tuple[Any, ...], columns: Sequence[ColumnSpec], label: str) -> tuple[Tensor, ...]:
+    found: list[Tensor] = []
+    for value, column in zip(row, columns, strict=True):
+        if value is None or value != value:  # noqa: PLR0124  (NaN)
+            continue  # an optional column: without a value there is no tensor
+        plain = _plain(value, column.datatype)
+        try:
+            found.append(
+                read_tensor(
+                    {"name": column.name, "datatype": column.datatype, "shape": [1, 1], "data": [plain]}
+                )
+            )
+        except TensorError as error:
+            raise UserError(
+                f"A row of {label} is no request to this model: {error}.",
+                f"The model's signature says that {column.name} is {column.type}; save it so.",
+            ) from None
+    return tuple(found)
+
+
+def _plain(value: Any, datatype: str) -> Any:
+    """A value of the table as JSON has it; what does not fit stays as it is, and is refused."""
+    from decimal import Decimal
+
+    if isinstance(value, Decimal):
+        value = int(value) if value == int(value) else float(value)
+    if datatype.startswith("FP"):
+        if isinstance(value, int):
+            value = float(value)
+        if datatype == "FP32" and isinstance(value, float):
+            import numpy as np
+
+            return float(np.float32(value))
+        return value
+    if "INT" in datatype:
+        if isinstance(value, bool) or (isinstance(value, float) and value.is_integer()):
+            return int(value)
+        return value
+    if datatype == "BOOL" and value in {0, 1}:
+        return bool(value)
+    return value

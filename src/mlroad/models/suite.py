@@ -1,0 +1,261 @@
+"""suite.yml: which model the cases are for, which data their answers came from, what may differ.
+
+Everything here fails closed. An edit of cases.jsonl by hand shows by its digest, an exchanged dataset by the
+digest of its version file, and a suite without a golden case is no suite.
+
+Codes, beside those of mlroad.models.cases: MI110 the cases are not those of the suite, MI111 the dataset
+is not what it was, MI112 no cases, MI113 the suite of another model.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlroad.core.problems import Position, Problem, UserError
+from mlroad.core.yaml_nodes import MapNode, Node, ScalarNode, read_yaml
+from mlroad.data.store import find
+from mlroad.data.version import DIGEST, parse_reference
+from mlroad.models.cases import Case, read_cases
+from mlroad.models.tolerance import Limit, Tolerance
+
+FOLDER = "inference_tests"
+SUITE = "suite.yml"
+CASES = "cases.jsonl"
+_KEYS = ("model", "dataset", "digest", "cases", "cases_digest", "tolerance", "retrained")
+_OPTIONAL = ("rows", "rows_digest")
+_REFREEZE = "`mlroad freeze` writes this file; see docs/reference/inference-tests.md."
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """A suite that can be trusted, with its cases."""
+
+    file: Path
+    model: str
+    dataset: str
+    """``name:version``: what the model was trained on that gave the golden answers."""
+    digest: str
+    cases: tuple[Case, ...]
+    tolerance: Tolerance
+    """For a model trained on that same version."""
+    retrained: Tolerance
+    """For a model trained on another."""
+    rows: str = ""
+    """Where the requests came from, if not from ``dataset``."""
+    rows_digest: str = ""
+
+    @property
+    def cases_file(self) -> Path:
+        return self.file.with_name(CASES)
+
+    @property
+    def golden(self) -> list[Case]:
+        return [case for case in self.cases if case.kind == "golden"]
+
+
+def suite_digest(model_folder: Path) -> str:
+    """``sha256:…`` of suite.yml and cases.jsonl together: what a verdict was given on.
+
+    It is the SHA-256 of two lines, each the SHA-256 (hex) of a file and its name: ``<hex>  suite.yml``, then
+    ``<hex>  cases.jsonl``. Line ends of Windows are read as \\n. Raises OSError if a file cannot be read.
+    """
+    folder = model_folder / FOLDER
+    lines = "".join(f"{file_digest(folder / name)[7:]}  {name}\n" for name in (SUITE, CASES))
+    return f"sha256:{hashlib.sha256(lines.encode()).hexdigest()}"
+
+
+def file_digest(file: Path) -> str:
+    """``sha256:…`` of a text file's bytes, with the line ends of Windows read as \\n. Raises OSError."""
+    return text_digest(file.read_bytes())
+
+
+def text_digest(content: bytes) -> str:
+    """As file_digest, of the content."""
+    return f"sha256:{hashlib.sha256(content.replace(bytes((13, 10)), bytes((10,)))).hexdigest()}"
+
+
+def load_suite(model_folder: Path, root: Path, sealed: bool = True) -> tuple[Suite | None, list[Problem]]:
+    """The suite of a model, None if it cannot be trusted, and every mistake in it.
+
+    ``sealed=False`` takes cases.jsonl as it is, whatever suite.yml says of its digest.
+    """
+    reader = _Reader(model_folder, root)
+    suite = reader.suite(sealed)
+    return (None if reader.problems else suite), reader.problems
+
+
+def stated_tolerances(model_folder: Path, root: Path) -> tuple[Tolerance, Tolerance] | None:
+    """The two tolerances that suite.yml states, whatever is wrong elsewhere in it; None without a suite.
+
+    Raises UserError for a mistake in one of them: what people wrote must not get lost.
+    """
+    reader = _Reader(model_folder, root)
+    return reader.tolerances() if reader.file.is_file() else None
+
+
+class _Reader:
+    def __init__(self, model_folder: Path, root: Path) -> None:
+        self.file = model_folder / FOLDER / SUITE
+        self.problems: list[Problem] = []
+        self._model = model_folder.resolve().name
+        self._root = root
+
+    def suite(self, sealed: bool) -> Suite | None:
+        if not self.file.is_file():
+            fix = f"Make it with `mlroad freeze {self.file.parent.parent.as_posix()}`."
+            self._wrong(Position(self.file), "MI101", "This file is missing.", fix)
+            return None
+        node, problems = read_yaml(self.file)
+        self.problems += problems
+        if node is None or problems:
+            return None
+        if not isinstance(node, MapNode) or not self._keys(node, _KEYS, "the suite", _OPTIONAL):
+            if not isinstance(node, MapNode):
+                self._wrong(node, "MI105", "A suite should hold keys.", _REFREEZE)
+            return None
+        model = self._text(node, "model")
+        if model and model != self._model:
+            what = f"This is the suite of the model {model}, and the folder is {self._model}."
+            self._wrong(node.get("model"), "MI113", what, f"Freeze one for {self._model}.")
+        dataset, digest = self._dataset(node, "dataset", "digest")
+        rows, rows_digest = "", ""
+        if "rows" in node.values or "rows_digest" in node.values:
+            rows, rows_digest = self._dataset(node, "rows", "rows_digest")
+        tolerance = self._tolerance(node, "tolerance")
+        retrained = self._tolerance(node, "retrained")
+        cases = self._cases(node, sealed, (tolerance, retrained))
+        return Suite(self.file, model, dataset, digest, tuple(cases), tolerance, retrained, rows, rows_digest)
+
+    def tolerances(self) -> tuple[Tolerance, Tolerance]:
+        """Both tolerances alone. Raises UserError for what is wrong with them."""
+        node, problems = read_yaml(self.file)
+        if problems or not isinstance(node, MapNode):
+            raise UserError(problems or f"{self.file} is no suite; delete it.")
+        found = self._tolerance(node, "tolerance"), self._tolerance(node, "retrained")
+        if self.problems:
+            raise UserError(self.problems)
+        return found
+
+    def _cases(self, node: MapNode, sealed: bool, tolerances: Sequence[Tolerance]) -> list[Case]:
+        named = self._text(node, "cases")
+        if named and named != CASES:
+            self._wrong(node.get("cases"), "MI105", f"The cases stand in {named}.", f"Write {CASES}.")
+            return []
+        file = self.file.with_name(CASES)
+        cases, problems = read_cases(file)
+        said = self._digest(node, "cases_digest")
+        if sealed and said and file.is_file() and file_digest(file) != said:
+            what = f"{CASES} was edited after it was frozen: its digest is another."
+            fix = (
+                "Restore it from git; or, if the edit is meant, take it with "
+                f"`mlroad freeze {self.file.parent.parent.as_posix()} --accept`."
+            )
+            self._wrong(node.get("cases_digest"), "MI110", what, fix)
+        self.problems += problems
+        if not problems and not any(case.kind == "golden" for case in cases):
+            what = "There is no golden case." if cases else "There are no cases."
+            self._wrong(Position(file), "MI112", what, "Make some with `mlroad freeze`.")
+        outputs = {tensor.name for case in cases for tensor in case.expected}
+        for tolerance, key in zip(tolerances, ("tolerance", "retrained"), strict=True):
+            for name in tolerance.outputs:
+                if outputs and name not in outputs:
+                    what = f"{key} names the output {name}, which no case has."
+                    self._wrong(node.key_at(key), "MI105", what, f"The cases have {', '.join(outputs)}.")
+        return cases
+
+    def _dataset(self, node: MapNode, key: str, digest_key: str) -> tuple[str, str]:
+        """``name:version`` and its digest, which has to be that of the version file."""
+        if not self._keys(node, (key, digest_key), "the suite", node.values):
+            return "", ""
+        reference, digest = self._text(node, key), self._digest(node, digest_key)
+        if not reference:
+            return "", digest
+        try:
+            name, version = parse_reference(reference)
+            found = find(self._root, f"{name}:{version}")
+        except UserError as error:
+            self._wrong(node.get(key), "MI111", str(error), "")
+            return reference, digest
+        if digest and found.digest != digest:
+            what = f"{name}:{version} has another digest ({found.file.as_posix()}) than when it was frozen."
+            fix = "Restore both files from git; versions never change."
+            self._wrong(node.get(digest_key), "MI111", what, fix)
+        return f"{name}:{version}", digest
+
+    def _tolerance(self, node: MapNode, key: str) -> Tolerance:
+        found = node.get(key)
+        if not isinstance(found, MapNode):
+            what = f"{key} should hold absolute, relative or both."
+            self._wrong(found or node.key_at(key), "MI105", what, f"Write `{key}: {_EXAMPLE}`.")
+            return Tolerance()
+        optional = ["absolute", "relative", "outputs", *(["may_differ"] if key == "retrained" else [])]
+        self._keys(found, (), key, optional)
+        outputs: dict[str, Limit] = {}
+        below = found.get("outputs")
+        if isinstance(below, MapNode):
+            for name, _, value in below:
+                if isinstance(value, MapNode):
+                    self._keys(value, (), f"the limit of {name}", ("absolute", "relative"))
+                    outputs[name] = self._limit(value)
+                else:
+                    self._wrong(value, "MI105", f"{name} should hold a limit.", f"Write {_EXAMPLE}.")
+        elif below is not None:
+            self._wrong(below, "MI105", "outputs should hold a limit for each output's name.", _REFREEZE)
+        if not found.values:
+            what = f"{key} says nothing."
+            self._wrong(found, "MI104", what, "Write {absolute: 0} if nothing may differ.")
+        return Tolerance(self._limit(found), outputs, self._number(found, "may_differ", most=1.0))
+
+    def _limit(self, node: MapNode) -> Limit:
+        return Limit(self._number(node, "absolute"), self._number(node, "relative"))
+
+    def _number(self, node: MapNode, name: str, most: float = math.inf) -> float:
+        if name not in node.values:
+            return 0.0
+        value = node.values[name]
+        number = value.value if isinstance(value, ScalarNode) else None
+        if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
+            hint = "YAML reads 1e-3 as a text: write 0.001 or 1.0e-3."
+            self._wrong(value, "MI105", f"{name} should be a finite number.", hint)
+            return 0.0
+        if not 0 <= number <= most:
+            bound = "0 or more" if math.isinf(most) else f"from 0 to {most:g}"
+            self._wrong(value, "MI105", f"{name} is {number:g}.", f"It must be {bound}.")
+        return float(number)
+
+    def _text(self, node: MapNode, key: str) -> str:
+        text = node.text(key)
+        if not text:
+            self._wrong(node.get(key) or node.key_at(key), "MI105", f"{key} should be a text.", _REFREEZE)
+        return text or ""
+
+    def _digest(self, node: MapNode, key: str) -> str:
+        text = self._text(node, key)
+        if text and not DIGEST.fullmatch(text):
+            self._wrong(node.get(key), "MI105", f"{key} is no digest.", "It is sha256: and 64 hex digits.")
+            return ""
+        return text
+
+    def _keys(self, node: MapNode, required: Sequence[str], what: str, optional: Iterable[str] = ()) -> bool:
+        known = [*dict.fromkeys((*required, *optional))]
+        for name, key, _ in node:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                hint = f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(known)}."
+                self._wrong(key, "MI103", f"There is no key {name} in {what}.", hint)
+        missing = [name for name in required if name not in node.values]
+        for name in missing:
+            self._wrong(node, "MI104", f"The key {name} is missing in {what}.", _REFREEZE)
+        return not missing
+
+    def _wrong(self, at: Node | Position | None, code: str, what: str, fix: str) -> None:
+        place = at.at if isinstance(at, Node) else at or Position(self.file)
+        self.problems.append(Problem(place, code, what, fix))
+
+
+_EXAMPLE = "{absolute: 0.5}"

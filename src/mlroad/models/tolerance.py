@@ -1,0 +1,96 @@
+"""How far an answer may lie from the expected one, and the comparison itself.
+
+A number passes if |answer - expected| <= absolute + relative * |expected|, the rule of numpy.isclose. NaN and
+infinite answers never pass. Integers, texts and booleans are compared in their own family: 1 is not 1.0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mlroad.models.tensors import Tensor, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Both parts add up. Nothing allowed: the values must be equal."""
+
+    absolute: float = 0.0
+    relative: float = 0.0
+
+    def allows(self, expected: Value, answer: Value) -> bool:
+        """Whether ``answer`` passes. Texts and booleans have to be equal."""
+        if isinstance(expected, str | bool) or isinstance(answer, str | bool):
+            return type(expected) is type(answer) and expected == answer
+        if isinstance(expected, int) and isinstance(answer, int) and not (self.absolute or self.relative):
+            return expected == answer  # beyond 2**53 as well
+        if not math.isfinite(answer):
+            return False
+        return abs(answer - expected) <= self.allowed(expected)
+
+    def allowed(self, expected: float) -> float:
+        """The largest difference from ``expected`` that passes."""
+        return self.absolute + self.relative * abs(expected)
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """A limit for all outputs, others for some, and the share of golden cases that may break it."""
+
+    limit: Limit = Limit()
+    outputs: Mapping[str, Limit] = field(default_factory=dict)
+    may_differ: float = 0.0
+
+    def of(self, output: str) -> Limit:
+        """The limit of an output: its own, else that for all."""
+        return self.outputs.get(output, self.limit)
+
+
+def difference(expected: Sequence[Tensor], answer: Sequence[Tensor], tolerance: Tolerance) -> str:
+    """What is wrong with an answer, as one sentence; empty if it passes."""
+    wanted, given = {t.name: t for t in expected}, {t.name: t for t in answer}
+    for name, tensor in wanted.items():
+        got = given.get(name)
+        if got is None:
+            return f"The output {name} is missing; there are {', '.join(given)}."
+        if got.family != tensor.family:
+            return f"{name} is {got.datatype}, and {tensor.datatype} was expected."
+        if got.shape != tensor.shape:
+            return f"{name} has the shape {list(got.shape)}, and {list(tensor.shape)} was expected."
+        if said := _values(tensor, got, tolerance.of(name)):
+            return said
+    if more := [name for name in given if name not in wanted]:
+        return f"There is an output {more[0]} that was not expected."
+    return ""
+
+
+def _values(expected: Tensor, got: Tensor, limit: Limit) -> str:
+    pairs = list(zip(expected.data, got.data, strict=True))
+    wrong = [place for place, pair in enumerate(pairs) if not limit.allows(*pair)]
+    if not wrong:
+        return ""
+    worst = max(wrong, key=lambda place: _distance(*pairs[place]))
+    want, have = pairs[worst]
+    apart = ""
+    if expected.family in {"number", "integer"}:
+        assert isinstance(want, int | float)
+        allowed = limit.allowed(want)
+        apart = f", {_distance(want, have):.4g} apart where {allowed:.4g} is allowed"
+    others = f" ({len(wrong)} of {len(pairs)} values differ; this one most)" if len(pairs) > 1 else ""
+    return f"{got.name}{got.index(worst)} is {shown(have)}, expected {shown(want)}{apart}{others}."
+
+
+def _distance(want: Value, have: Value) -> float:
+    if isinstance(want, str) or isinstance(have, str) or not math.isfinite(have):
+        return math.inf
+    return abs(have - want)
+
+
+def shown(value: Value) -> str:
+    """A value as messages show it."""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"

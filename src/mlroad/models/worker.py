@@ -1,0 +1,288 @@
+"""One model in a process of its own, asked by lines of JSON. `mlroad.models.process` starts it by its path.
+
+A model is code from somewhere: it may print, end the process, hang, or bring modules whose names the other
+model uses as well. None of that reaches the gate.
+
+Started as ``python -P worker.py mlflow|onnx MODEL ORDER``, with copies of this file and the model in a
+temporary folder; the working folder is an empty one. Or forked by ``python -P worker.py fork SOCKET``, which
+waits for requests to do so (see fork_server.py). Answers: first
+``{"columns": [[name, type], …] | null}``, then one for each request; ``{"error": "…"}`` if it went wrong.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+import traceback
+import warnings
+from collections.abc import Callable
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from typing import Any, ClassVar, NoReturn
+
+import numpy as np
+import pandas as pd
+
+
+class MlflowModel:
+    """An MLflow model through its pyfunc flavor."""
+
+    def __init__(self, path: str, _: list[str]) -> None:
+        logging.getLogger("mlflow").setLevel(logging.ERROR)
+        import mlflow.pyfunc
+
+        _leave_no_cache_in(path)
+        self._model = mlflow.pyfunc.load_model(path)
+        signature = self._model.metadata.signature
+        inputs = signature.inputs if signature else None
+        self.columns: list[list[Any]] | None = None
+        if inputs is not None and inputs.has_input_names() and not inputs.is_tensor_spec():
+            optional = {spec.name for spec in inputs.inputs if not getattr(spec, "required", True)}
+            self.columns = [
+                [name, getattr(kind, "name", str(kind)), name not in optional]
+                for name, kind in zip(inputs.input_names(), inputs.input_types(), strict=True)
+            ]
+
+    def predict(self, frame: pd.DataFrame) -> Any:
+        """The model's answer for some rows."""
+        return self._model.predict(frame)
+
+    def prepared(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The columns that the model wants, in the number types of its signature where nothing is lost."""
+        assert self.columns is not None
+        wanted = frame[[name for name, _, _ in self.columns if name in frame.columns]].copy()
+        for name, kind, _ in self.columns:
+            if name in wanted.columns and pd.api.types.is_numeric_dtype(wanted[name].dtype):
+                wanted[name] = _as_kind(wanted[name], kind)
+        return wanted
+
+
+class OnnxModel:
+    """An ONNX file with one input [n, k], or with one input [n, 1] for each column."""
+
+    TYPES: ClassVar[dict[str, type[np.generic]]] = {
+        "tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(int64)": np.int64,
+        "tensor(int32)": np.int32, "tensor(bool)": np.bool_, "tensor(string)": np.object_,
+    }  # fmt: skip
+
+    def __init__(self, path: str, order: list[str]) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4
+        options.intra_op_num_threads = 1
+        self._session = onnxruntime.InferenceSession(
+            Path(path).read_bytes(), options, providers=["CPUExecutionProvider"]
+        )
+        self._inputs = self._session.get_inputs()
+        listed = self._session.get_modelmeta().custom_metadata_map.get("columns")
+        names = json.loads(listed) if listed else order
+        self._single = len(self._inputs) == 1 and (len(names) != 1 or self._inputs[0].name != names[0])
+        if not self._single:
+            names = [given.name for given in self._inputs]
+        if not isinstance(names, list) or not names:
+            raise ValueError("its metadata property `columns` is no JSON list of names")
+        self.columns = [[str(name), "onnx", True] for name in names]
+        for given in self._inputs:
+            if given.type not in self.TYPES:
+                raise ValueError(f"its input {given.name} is a {given.type}, which is not supported")
+        width = self._inputs[0].shape[-1]
+        if self._single and isinstance(width, int) and width != len(names):
+            raise ValueError(f"its input has {width} columns, and {len(names)} are named")
+        outputs = self._session.get_outputs()
+        self._output = next((out for out in outputs if out.name == "probabilities"), outputs[0])
+        if len(outputs) > 1 and self._output.name != "probabilities":
+            names = [out.name for out in outputs]
+            raise ValueError(f"it has several outputs ({', '.join(names)}), and none is named probabilities")
+        if not self._output.type.startswith("tensor("):
+            raise ValueError(
+                f"its output {self._output.name} is a {self._output.type}; export a tensor (zipmap: False)"
+            )
+
+    def predict(self, frame: pd.DataFrame) -> Any:
+        """The answer for some rows; one row at a time if the file was exported for one."""
+        if isinstance(self._inputs[0].shape[0], int) and len(frame) != self._inputs[0].shape[0]:
+            rows = [self._run(frame.iloc[[row]]) for row in range(len(frame))]
+            return np.concatenate(rows)
+        return self._run(frame)
+
+    def prepared(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The columns in the order of the inputs."""
+        return frame[[name for name, _, _ in self.columns]]
+
+    def _run(self, frame: pd.DataFrame) -> Any:
+        if self._single:
+            feed = {self._inputs[0].name: frame.to_numpy().astype(self.TYPES[self._inputs[0].type])}
+        else:
+            feed = {
+                given.name: frame[[given.name]].to_numpy().astype(self.TYPES[given.type])
+                for given in self._inputs
+            }
+        return self._session.run([self._output.name], feed)[0]
+
+
+def _leave_no_cache_in(folder: str) -> None:
+    """Bytecode beside a model's code would change its digest. Libraries keep theirs, and load much faster."""
+    write = SourceFileLoader.set_data
+
+    def set_data(self: SourceFileLoader, path: str, data: bytes, **more: Any) -> None:
+        if not Path(path).is_relative_to(folder):
+            write(self, path, data, **more)
+
+    setattr(SourceFileLoader, "set_data", set_data)  # noqa: B010
+
+
+def _as_kind(column: Any, kind: str) -> Any:
+    """Numbers in the type that the signature names, if every value stays what it is."""
+    types = {"double": "float64", "float": "float32", "long": "int64", "integer": "int32"}
+    if kind not in types or column.dtype == bool:
+        return column
+    if kind in ("double", "float"):
+        return column.astype(types[kind])
+    values = column.to_numpy()
+    if not np.isfinite(values).all():
+        return column
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        cast = column.astype(types[kind])
+    return cast if (cast == column).all() else column
+
+
+def as_numbers(answer: Any) -> Any:
+    """What a model answered as an array of numbers. Raises ValueError with the reason if it is none."""
+    if isinstance(answer, dict):
+        raise ValueError("the model answers with a mapping; one number for each row is wanted")
+    values = answer.to_numpy() if isinstance(answer, pd.DataFrame | pd.Series) else np.asarray(answer)
+    if values.dtype.kind in "iubf":
+        return values
+    try:
+        # None and pandas' NA are no numbers, and show as such.
+        return pd.DataFrame(values).apply(pd.to_numeric).to_numpy(dtype=np.float64).reshape(values.shape)
+    except (TypeError, ValueError):
+        shown = repr(values.reshape(-1)[0]) if values.size else "nothing"
+        raise ValueError(f"the model answers with {shown[:60]}, which is no number") from None
+
+
+def serve(kind: str, path: str, order: list[str], answer: Callable[[dict[str, Any]], None]) -> None:
+    """Load the model, and answer requests until there are no more."""
+    loaded = _tried(lambda: (MlflowModel if kind == "mlflow" else OnnxModel)(path, order), answer)
+    if loaded is None:
+        return
+    answer({"columns": loaded.columns})
+    frame = pd.DataFrame()
+    single: dict[int, pd.DataFrame] = {}
+    for line in sys.stdin:
+        request = json.loads(line)
+        if request["do"] == "predict":
+
+            def predict(request: dict[str, Any] = request) -> dict[str, Any]:
+                nonlocal frame
+                # A file that the gate has just written into a folder of its own.
+                frame = loaded.prepared(pd.read_pickle(request["frame"]))  # noqa: S301
+                values = as_numbers(loaded.predict(frame))
+                np.save(request["out"], values, allow_pickle=False)
+                return {"done": True}
+
+            result = _tried(predict, answer)
+        else:
+
+            def timed(row: int = request["row"]) -> dict[str, Any]:
+                if row not in single:
+                    single[row] = frame.iloc[[row]]
+                started = time.perf_counter()
+                loaded.predict(single[row])
+                return {"ms": (time.perf_counter() - started) * 1000}
+
+            result = _tried(timed, answer)
+        if result is not None:
+            answer(result)
+
+
+def _tried(work: Callable[[], Any], answer: Callable[[dict[str, Any]], None]) -> Any:
+    """What ``work`` gives, or None after the answer that says what went wrong."""
+    try:
+        return work()
+    except Exception as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        answer({"error": f"{type(error).__name__}: {lines[0] if lines else 'no message'}"[:500]})
+        return None
+
+
+def main() -> None:
+    """Serve. What models print goes to standard error; the answers have their own descriptor."""
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+    os.dup2(2, 1)
+    warnings.simplefilter("ignore")
+
+    def answer(content: dict[str, Any]) -> None:
+        out.write(json.dumps(content) + "\n")
+
+    serve(sys.argv[1], sys.argv[2], json.loads(sys.argv[3]), answer)
+
+
+def fork_for(connection: socket.socket) -> None:
+    """Fork a worker whenever that is asked for, until there is nobody to ask."""
+    with contextlib.suppress(ImportError):  # a worker that needs it says so
+        import mlflow.pyfunc  # noqa: F401
+    running: dict[int, int] = {}
+    ended: dict[int, int] = {}
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(connection, 1 << 18, 3)
+        if not message:
+            return
+        request = json.loads(message)
+        if "start" in request:
+            pid = os.fork()
+            if pid == 0:
+                connection.close()
+                _become(request, descriptors)
+            running[request["start"]] = pid
+            for descriptor in descriptors:
+                os.close(descriptor)
+        elif "kill" in request:
+            if request["kill"] in running:
+                os.kill(running[request["kill"]], signal.SIGKILL)
+        else:
+            number = request["code"]
+            if number in running:
+                pid, status = os.waitpid(running[number], os.WNOHANG)
+                if pid:
+                    del running[number]
+                    ended[number] = os.waitstatus_to_exitcode(status)
+            connection.send(json.dumps({"code": ended.get(number)}).encode())
+
+
+def _become(request: dict[str, Any], descriptors: list[int]) -> NoReturn:
+    """Be the worker that was asked for, and end as a process of its own would."""
+    code = 1
+    try:
+        for standard, descriptor in enumerate(descriptors):
+            os.dup2(descriptor, standard)
+            os.close(descriptor)
+        os.environ.clear()
+        os.environ.update(request["environment"])
+        os.chdir(request["folder"])
+        sys.argv[1:] = request["arguments"]
+        main()
+        code = 0
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        with contextlib.suppress(OSError):
+            sys.stderr.flush()
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "fork":
+        fork_for(socket.socket(fileno=int(sys.argv[2])))
+    else:
+        main()

@@ -1,0 +1,149 @@
+"""`mlroad check`: every rule on pipelines, components and scripts, run over what was asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from mlroad.core.problems import Position, Problem, UserError
+from mlroad.core.repo import is_model, model_folders, root_here
+from mlroad.core.yaml_nodes import MapNode
+from mlroad.pipeline.checker import check_loaded, check_loaded_component, in_order
+from mlroad.pipeline.file_kind import kind_of
+from mlroad.pipeline.loader import Loader
+from mlroad.pipeline.repo_assets import Workspace, absolute
+
+_YAML = (".yml", ".yaml")
+_SKIPPED = {"__pycache__", "node_modules", "site-packages", "venv"}
+
+
+def check(paths: Iterable[Path]) -> list[Problem]:
+    """All problems in ``paths`` (repos, models, other folders, YAML files, scripts), or in the whole repo.
+
+    Raises UserError for a path that does not exist or that no rule looks at.
+    """
+    chosen = list(paths)
+    if not chosen:
+        root = root_here()
+        return _Check(root).repo(root)
+    for path in chosen:
+        if not path.exists():
+            raise UserError(f"{path} does not exist.", "Name a model folder, a YAML file or a script.")
+    found: list[Problem] = []
+    checks: dict[Path | None, _Check] = {}
+    for path in chosen:
+        workspace = Workspace(path if path.is_dir() else path.parent)
+        found += checks.setdefault(workspace.root, _Check(path, workspace)).path(path)
+    return in_order(found)
+
+
+class _Check:
+    """One repo's check; what several pipelines use is read once."""
+
+    def __init__(self, start: Path, workspace: Workspace | None = None) -> None:
+        self.workspace = workspace or Workspace(start)
+        self.loader = Loader(self.workspace)
+
+    def repo(self, root: Path) -> list[Problem]:
+        """Every model of the repo, what its datasets say of each other, and the tool itself."""
+        found = [problem for folder in model_folders(root) for problem in self.model(folder)]
+        if self.workspace.dataset_names():
+            from mlroad.data.compatible import check_dev_prod
+
+            found += check_dev_prod(root)
+        return in_order(found)
+
+    def path(self, path: Path) -> list[Problem]:
+        """What was named on the command line."""
+        if path.is_dir():
+            if is_model(path):
+                return self.model(path)
+            if (path / "models").is_dir():
+                return self.repo(path)
+            return self.folder(path)
+        if path.suffix == ".py":
+            from mlroad.steps.literal_paths import check_script
+
+            return check_script(path)
+        if path.suffix not in _YAML:
+            raise UserError(
+                f"{path} is neither YAML nor Python.", "Name a model folder, a YAML file or a script."
+            )
+        return self.file(path)
+
+    def model(self, folder: Path) -> list[Problem]:
+        """One model folder: its pipelines, components and scripts."""
+        from mlroad.steps.literal_paths import check_steps
+        from mlroad.steps.sync import check_sync
+
+        found = self.folder(
+            folder, {folder / "pipeline.yml"} if (folder / "pipeline.yml").is_file() else set()
+        )
+        if (folder / "steps").is_dir():
+            found += [self._shown(problem) for problem in (*check_steps(folder), *check_sync(folder))]
+        return in_order(found)
+
+    def folder(self, folder: Path, pipelines: set[Path] | None = None) -> list[Problem]:
+        """The pipelines and components in ``folder`` and below; other YAML is nobody's business here."""
+        known = set(pipelines or ())
+        components: list[Path] = []
+        found: list[Problem] = []
+        for file in _yaml_files(folder):
+            if file in known:
+                continue
+            node, _ = self.workspace.read(file)
+            kind = kind_of(node) if isinstance(node, MapNode) else None
+            if kind == "pipeline":
+                known.add(file)
+            elif kind == "component":
+                components.append(file)
+            elif kind == "data":
+                found += self.dataset(file)
+        for file in sorted(known):
+            found += check_loaded(self.loader.pipeline(file), self.workspace)
+        for file in components:
+            # One that a pipeline refers to by its path needs no name of its own.
+            used = self.loader.has_read(file)
+            found += check_loaded_component(self.loader.component(file), self.workspace, alone=not used)
+        return in_order(found)
+
+    def file(self, file: Path) -> list[Problem]:
+        """One YAML file, whatever it is."""
+        shown = self.workspace.shown(file)
+        node, problems = self.workspace.read(file)
+        if not isinstance(node, MapNode):
+            return list(problems) or check_loaded(self.loader.pipeline(file), self.workspace)
+        kind = kind_of(node)
+        if kind == "pipeline":
+            return check_loaded(self.loader.pipeline(file), self.workspace)
+        if kind == "component":
+            return check_loaded_component(self.loader.component(file), self.workspace, alone=True)
+        if kind == "data":
+            return self.dataset(file)
+        raise UserError(
+            Problem(
+                Position(shown),
+                "MR130",
+                "This is neither a pipeline nor a component nor a dataset.",
+                "`type:` says what a file is: pipeline, command or, for a dataset, uri_file and the like.",
+            )
+        )
+
+    def dataset(self, file: Path) -> list[Problem]:
+        """One dataset's file. `mlroad dataset verify` looks at the data itself."""
+        dataset = self.workspace.dataset(absolute(file).parent.name, file.stem)
+        return list(dataset.problems) if dataset else []
+
+    def _shown(self, problem: Problem) -> Problem:
+        from dataclasses import replace
+
+        return replace(problem, at=replace(problem.at, file=self.workspace.shown(problem.at.file)))
+
+
+def _yaml_files(folder: Path) -> Iterable[Path]:
+    for place, folders, files in os.walk(folder):
+        folders[:] = sorted(item for item in folders if not item.startswith(".") and item not in _SKIPPED)
+        for name in sorted(files):
+            if name.endswith(_YAML):
+                yield Path(place, name)

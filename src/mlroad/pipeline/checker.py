@@ -1,0 +1,97 @@
+"""The checker: what azure-ai-ml or the cloud would find in a pipeline, and what both would find too late.
+
+The loader has told what is wrong with the files themselves; here follows what is wrong with their meaning.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from mlroad.core.problems import Problem
+from mlroad.pipeline.findings import Findings
+from mlroad.pipeline.loader import Loaded, LoadedComponent, Loader
+from mlroad.pipeline.model import CommandComponent, PipelineComponent, PipelineJob, Unsupported
+from mlroad.pipeline.repo_assets import Workspace
+from mlroad.pipeline.rules_command import check_command
+from mlroad.pipeline.rules_values import check_given, check_values, follow_defaults
+from mlroad.pipeline.rules_wiring import check_compute, check_optional, check_wiring
+from mlroad.pipeline.scope import Scope, commands, nested
+from mlroad.pipeline.shapes import CONTROL_FLOW
+
+CLOUD_ONLY = frozenset({"MR118", "MR251"})
+"""Errors that matter to Azure ML and not to a run on this machine."""
+
+_PREVIEW = "AZURE_ML_CLI_PRIVATE_FEATURES_ENABLED"
+
+
+def check_pipeline(file: Path) -> list[Problem]:
+    """Everything that is wrong with the pipeline job in ``file`` and with what it refers to."""
+    loader = Loader(Workspace(file.parent))
+    return check_loaded(loader.pipeline(file), loader.workspace)
+
+
+def check_loaded(loaded: Loaded, workspace: Workspace) -> list[Problem]:
+    """The loader's problems and the checker's, in the order of the files."""
+    found = [*loaded.problems]
+    if loaded.job is not None:
+        found += check_job(loaded.job, workspace)
+    return in_order(found)
+
+
+def check_job(job: PipelineJob, workspace: Workspace) -> list[Problem]:
+    """What the checker finds in a pipeline job that is loaded."""
+    out = Findings()
+    check_wiring(job, out)
+    check_compute(job, out)
+    check_values(job, workspace, out)
+    _below(job, workspace, out)
+    return out.problems
+
+
+def check_loaded_component(loaded: LoadedComponent, workspace: Workspace, *, alone: bool) -> list[Problem]:
+    """The loader's problems and the checker's on a component; ``alone``: it is to be registered by itself."""
+    out = Findings()
+    out.add(loaded.problems)
+    if alone:
+        out.add(loaded.registering)
+    component = loaded.component
+    if isinstance(component, CommandComponent):
+        check_command(component, out)
+    elif isinstance(component, PipelineComponent):
+        _level(component, workspace, out)
+        follow_defaults(component, out)
+        _below(component, workspace, out)
+    return in_order(out.problems)
+
+
+def in_order(problems: list[Problem]) -> list[Problem]:
+    """Each problem once, file by file, from top to bottom."""
+    once = dict.fromkeys(problems)
+    return sorted(once, key=lambda problem: (str(problem.at.file), problem.at.line, problem.at.column))
+
+
+def _below(scope: Scope, workspace: Workspace, out: Findings) -> None:
+    _not_public(scope, out)
+    for component in nested(scope):
+        _level(component, workspace, out)
+        _not_public(component, out)
+    for command in commands(scope):
+        check_command(command, out)
+
+
+def _level(component: PipelineComponent, workspace: Workspace, out: Findings) -> None:
+    check_wiring(component, out)
+    check_optional(component, out)
+    check_given(component, workspace, out)
+
+
+def _not_public(scope: Scope, out: Findings) -> None:
+    """azure-ai-ml takes control flow only where private features are switched on."""
+    if os.environ.get(_PREVIEW, "").lower() in {"true", "1"}:
+        return
+    for step in scope.steps.values():
+        component = step.component
+        if isinstance(component, Unsupported) and component.type in {*CONTROL_FLOW, "finetuning"}:
+            what = f"Azure ML takes a step of type {component.type} only with its private features on."
+            out.error(step.at, "MR118", what, f"Set {_PREVIEW}=True if they are, or do without.")

@@ -1,0 +1,101 @@
+"""Reading where a step's code runs: the forms of `environment:`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from types import MappingProxyType
+
+from mlroad.core.yaml_nodes import MapNode, Node, ScalarNode
+from mlroad.pipeline.expressions import expressions
+from mlroad.pipeline.findings import Findings
+from mlroad.pipeline.model import Environment
+from mlroad.pipeline.repo_assets import Workspace, absolute, exists, is_file, is_folder
+from mlroad.pipeline.shapes import ENVIRONMENT
+
+
+def read_environment(
+    node: Node, base: Path, workspace: Workspace, out: Findings, *, bindable: bool = False
+) -> Environment | None:
+    """The environment in ``node``, a name or a mapping; relative paths start from the folder ``base``.
+
+    ``bindable``: an expression may stand here, which only the server can judge.
+    """
+    if isinstance(node, MapNode):
+        return _inline(node, base, workspace, out)
+    text = node.value if isinstance(node, ScalarNode) else None
+    if not isinstance(text, str):
+        fix = "Write azureml:NAME:VERSION, or below it, indented, `image:`."
+        out.error(node.at, "MR127", "environment must be a name or a mapping.", fix)
+        return None
+    if text.startswith("azureml:") or (bindable and expressions(text)):
+        return Environment(node.at, name=text.removeprefix("azureml:") if "://" not in text else text)
+    if text.startswith("file:"):
+        file = absolute(base / text.removeprefix("file:"))
+        found, problems = workspace.read(file)
+        if found is None:
+            what = f"The environment file {text.removeprefix('file:')} cannot be read: {problems[0].what}"
+            out.error(node.at, "MR125", what, "Check the path; it starts from this file's folder.")
+            return None
+        out.add(problems)
+        return read_environment(found, file.parent, workspace, out)
+    fix = f"Write azureml:{text}, with its version behind a colon, or below it, indented, `image: {text}`."
+    out.error(node.at, "MR127", f"{text} is no reference to an environment.", fix)
+    return None
+
+
+def _inline(node: MapNode, base: Path, workspace: Workspace, out: Findings) -> Environment | None:
+    if "channels" in node.values or "dependencies" in node.values:
+        fix = "Indent it below `conda_file:`, and give an `image:` beside that."
+        out.error(node.at, "MR127", "This is the content of a conda file, not an environment.", fix)
+        return None
+    ENVIRONMENT(node, "environment", out)
+    conda_file: Path | None = None
+    conda: dict[str, object] | None = None
+    given = node.values.get("conda_file")
+    if isinstance(given, MapNode):
+        plain = given.plain()
+        conda = plain if isinstance(plain, dict) else None
+    elif isinstance(given, ScalarNode) and isinstance(given.value, str):
+        conda_file = absolute(base / given.value.removeprefix("file:"))
+        content, problems = workspace.read(conda_file)
+        if not is_file(conda_file):
+            what = f"The conda file {given.value} does not exist."
+            out.error(
+                given.at,
+                "MR125",
+                what,
+                _like(conda_file, "Check the path; it starts from this file's folder."),
+            )
+        elif problems:
+            out.add(problems)
+        elif not isinstance(content, MapNode):
+            fix = "It must hold `dependencies:`."
+            out.error(given.at, "MR125", f"{given.value} is no conda file.", fix)
+    build_context: Path | None = None
+    build = node.values.get("build")
+    if isinstance(build, MapNode):
+        path = build.text("path")
+        if path is not None and not re.match(r"https?://", path):
+            build_context = absolute(base / path.removeprefix("file:"))
+            if not exists(build_context):
+                what = f"The build context {path} does not exist."
+                fix = "Check the path; it starts from this file's folder."
+                out.error(build.values["path"].at, "MR125", what, fix)
+    return Environment(
+        node.at,
+        image=node.text("image"),
+        conda_file=conda_file,
+        conda=MappingProxyType(conda) if conda is not None else None,
+        build_context=build_context,
+    )
+
+
+def _like(file: Path, otherwise: str) -> str:
+    """Names the file in the same folder whose name is nearest, if any."""
+    from mlroad.pipeline.findings import nearest
+
+    if not is_folder(file.parent):
+        return otherwise
+    near = nearest(file.name, [item.name for item in file.parent.iterdir()])
+    return f"Did you mean {near}?" if near else otherwise

@@ -1,0 +1,711 @@
+"""From YAML files to the model of a pipeline.
+
+Nothing here raises for what a user wrote: the loader reads on and returns what it could read, and problems.
+What the parts mean to each other (bindings, values, commands) is for the checker.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+
+from mlroad.core.problems import Position, Problem
+from mlroad.core.yaml_nodes import ListNode, MapNode, Node, ScalarNode
+from mlroad.pipeline.environments import read_environment
+from mlroad.pipeline.expressions import expressions, target
+from mlroad.pipeline.findings import Findings, nearest, suggest
+from mlroad.pipeline.inline import infer_ports
+from mlroad.pipeline.model import (
+    Binding,
+    CommandComponent,
+    Environment,
+    InputPort,
+    Literally,
+    OutputPort,
+    PipelineComponent,
+    PipelineJob,
+    Step,
+    StepOutput,
+    Unsupported,
+    Value,
+)
+from mlroad.pipeline.ports import check_names, read_inputs, read_outputs
+from mlroad.pipeline.repo_assets import Workspace, absolute, exists, is_file, is_folder
+from mlroad.pipeline.shapes import (
+    COMMAND_COMPONENT,
+    COMPONENT_STEP,
+    GIVEN_OUTPUT,
+    INLINE_STEP,
+    JOB_OUTPUT,
+    OTHER_STEPS,
+    PIPELINE_COMPONENT,
+    PIPELINE_JOB,
+    PIPELINE_STEP,
+    STEP_TYPES,
+)
+from mlroad.pipeline.value_kinds import map_of, spoken, text, version
+from mlroad.pipeline.values import ValueReader
+
+Component = CommandComponent | PipelineComponent | Unsupported
+
+_STEP_NAME = re.compile(r"[a-z_][a-z0-9_]*")
+_COMPONENT_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_LITERAL_OF = {bool: "boolean", int: "integer", float: "number", str: "string"}
+_BINDABLE_SETTINGS = ("compute", "resources", "limits", "environment_variables")
+_DEEPEST = 50
+_MORE_TYPES = ("spark", "parallel", "import", "automl", "sweep", "data_transfer", "flow_parallel")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What load_pipeline found. ``job`` is None if the file is no mapping; with errors it is incomplete."""
+
+    job: PipelineJob | None
+    problems: tuple[Problem, ...]
+
+    @property
+    def errors(self) -> list[Problem]:
+        """The problems that make a run pointless."""
+        return [problem for problem in self.problems if problem.severity == "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedComponent:
+    """What load_component found; an ``Unsupported`` of type ``broken`` if nothing could be read."""
+
+    component: Component
+    problems: tuple[Problem, ...]
+    registering: tuple[Problem, ...] = ()
+    """What matters only to who registers the component by itself."""
+
+
+class Loader:
+    """Loads the pipelines of one repo; a component that many pipelines use is read once."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self._components: dict[Path, LoadedComponent] = {}
+        self._open: list[Path] = []
+
+    def pipeline(self, file: Path) -> Loaded:
+        """Load a pipeline job."""
+        out = Findings()
+        node, problems = self.workspace.read(file)
+        out.add(problems)
+        if not isinstance(node, MapNode):
+            if node is not None:
+                out.error(
+                    node.at,
+                    "MR104",
+                    f"A pipeline is a mapping, not {spoken(node)}.",
+                    "Start with `type: pipeline`.",
+                )
+            return Loaded(None, tuple(out.problems))
+        job = _Reader(self, absolute(file).parent, out).job(node)
+        return Loaded(job, tuple(dict.fromkeys(out.problems)))
+
+    def component(self, file: Path) -> LoadedComponent:
+        """Load a component; the second time from memory."""
+        key = absolute(file)
+        known = self._components.get(key)
+        if known is None:
+            self._open.append(key)
+            known = self._read_component(key)
+            self._open.pop()
+            self._components[key] = known
+        return known
+
+    def has_read(self, file: Path) -> bool:
+        """Whether ``file`` was read as a component of something."""
+        return absolute(file) in self._components
+
+    def is_open(self, file: Path) -> bool:
+        """Whether ``file`` is being read just now: what refers to it stands inside it."""
+        return file in self._open or len(self._open) > _DEEPEST
+
+    def _read_component(self, file: Path) -> LoadedComponent:
+        out = Findings()
+        shown = self.workspace.shown(file)
+        node, problems = self.workspace.read(file)
+        out.add(problems)
+        if not isinstance(node, MapNode):
+            if node is not None:
+                what = f"A component is a mapping, not {spoken(node)}."
+                out.error(node.at, "MR104", what, "Start with `type: command`.")
+            return LoadedComponent(Unsupported("broken", Position(shown)), tuple(out.problems))
+        component = _Reader(self, file.parent, out).component(node, file.stem)
+        return LoadedComponent(component, tuple(dict.fromkeys(out.problems)), tuple(out.registering))
+
+
+def load_pipeline(file: Path) -> Loaded:
+    """Load the pipeline job in ``file`` and all that it refers to."""
+    return Loader(Workspace(file.parent)).pipeline(file)
+
+
+def load_component(file: Path) -> LoadedComponent:
+    """Load the command or pipeline component in ``file`` and all that it refers to."""
+    return Loader(Workspace(file.parent)).component(file)
+
+
+class _Reader:
+    """Reads the nodes of one file; ``base`` is its folder, absolute."""
+
+    def __init__(self, loader: Loader, base: Path, out: Findings) -> None:
+        self.loader = loader
+        self.workspace = loader.workspace
+        self.base = base
+        self.out = out
+        self.values = ValueReader(self.workspace, base, out)
+
+    # Jobs
+
+    def job(self, node: MapNode) -> PipelineJob:
+        """The pipeline job in ``node``."""
+        kind = node.values.get("type")
+        said = kind.value if isinstance(kind, ScalarNode) else None
+        if said != "pipeline":
+            at = kind.at if kind else node.at
+            what = (
+                f"This is no pipeline job: its type is {spoken(kind)}." if kind else "This file has no type."
+            )
+            self.out.error(at, "MR114" if kind else "MR113", what, "Write `type: pipeline`.")
+        PIPELINE_JOB(node, "pipeline", self.out)
+        settings = node.get("settings")
+        setting = settings if isinstance(settings, MapNode) else None
+        self._compute(node, "compute")
+        if setting:
+            self._reference(setting, "default_compute", "serverless")
+            self._reference(setting, "default_datastore")
+        ports, values = self._job_inputs(node.values.get("inputs"))
+        outputs = self._job_outputs(node.values.get("outputs"))
+        if "component" in node.values:
+            steps, ports = self._top_level_component(node, ports, values, outputs)
+        else:
+            steps = self._steps(node, ports, outputs)
+        carry_on = setting.get("continue_on_step_failure") if setting else None
+        return PipelineJob(
+            file=node.file,
+            at=node.at,
+            inputs=MappingProxyType(ports),
+            values=MappingProxyType(values),
+            outputs=MappingProxyType(outputs),
+            steps=MappingProxyType(steps),
+            name=node.text("name"),
+            display_name=node.text("display_name"),
+            experiment_name=node.text("experiment_name"),
+            description=node.text("description"),
+            compute=(setting.text("default_compute") if setting else None) or node.text("compute"),
+            continue_on_step_failure=_truth(carry_on),
+            force_rerun=_truth(setting.get("force_rerun") if setting else None),
+            tags=_texts(node.get("tags")),
+        )
+
+    def _job_inputs(self, node: Node | None) -> tuple[dict[str, InputPort], dict[str, Value]]:
+        ports: dict[str, InputPort] = {}
+        values: dict[str, Value] = {}
+        if not self._is_mapping(node, "inputs"):
+            return ports, values
+        assert isinstance(node, MapNode)
+        check_names(node, "input", self.out, job=True)
+        for name, key, given in node:
+            value = self.values.input(name, key, given)
+            if value is not None:
+                values[name] = value
+            if isinstance(value, Literally):
+                kind = _LITERAL_OF[type(value.value)]
+            elif isinstance(given, MapNode):
+                kind = (given.text("type") or "uri_folder").lower()
+            else:
+                kind = "string"
+            ports[name] = InputPort(name, kind, key.at)
+        return ports, values
+
+    def _job_outputs(self, node: Node | None) -> dict[str, OutputPort]:
+        ports: dict[str, OutputPort] = {}
+        if not self._is_mapping(node, "outputs"):
+            return ports
+        assert isinstance(node, MapNode)
+        check_names(node, "output", self.out, job=True)
+        for name, key, given in node:
+            if not isinstance(given, MapNode) and not (isinstance(given, ScalarNode) and given.value is None):
+                fix = f"Write `{name}:` and below it, indented, `type: …`; a step binds to it."
+                self.out.error(given.at, "MR112", f"The output {name} of a pipeline must be a mapping.", fix)
+                said = StepOutput(key.at)
+            else:
+                said = self.values.output(name, key, given, JOB_OUTPUT) or StepOutput(key.at)
+            ports[name] = OutputPort(
+                name,
+                said.type or "uri_folder",
+                key.at,
+                mode=said.mode,
+                path=said.path,
+                asset_name=said.asset_name,
+                asset_version=said.asset_version,
+            )
+        return ports
+
+    def _top_level_component(
+        self,
+        node: MapNode,
+        ports: dict[str, InputPort],
+        values: dict[str, Value],
+        outputs: dict[str, OutputPort],
+    ) -> tuple[dict[str, Step], dict[str, InputPort]]:
+        """The steps of a job that names a pipeline component in place of its own jobs."""
+        given = node.values["component"]
+        if node.get("jobs") is not None:
+            fix = "Keep one of them."
+            self.out.error(node.key_at("component"), "MR116", "jobs and component exclude each other.", fix)
+        component = self._component_of(given, node.key_at("component"), "pipeline", step="the job")
+        if isinstance(component, PipelineComponent):
+            for name, port in component.inputs.items():
+                # A problem with an input that the job does not name is told where the component is named.
+                ports[name] = replace(port, at=ports[name].at if name in ports else node.key_at("component"))
+            for name, output in component.outputs.items():
+                if name in outputs:
+                    outputs[name] = replace(outputs[name], type=output.type)
+                else:
+                    outputs[name] = output
+            unknown = [name for name in values if name not in component.inputs]
+            for name in unknown:
+                what = f"The component has no input {name}; Azure ML ignores it."
+                self.out.warning(ports[name].at, "MR214", what, suggest(name, component.inputs, "Remove it."))
+            return dict(component.steps), ports
+        if isinstance(component, CommandComponent):
+            what = "A pipeline job's component must be a pipeline component; this is a command component."
+            self.out.error(given.at, "MR123", what, "Put it under `jobs:` as a step.")
+            return {}, ports
+        step = Step(
+            "component",
+            node.key_at("component"),
+            component,
+            MappingProxyType(dict(values)),
+            MappingProxyType({}),
+        )
+        return {"component": step}, ports
+
+    # Components
+
+    def component(self, node: MapNode, stem: str) -> Component:
+        """The component in ``node``; ``stem`` names it where it does not name itself."""
+        kind_node = node.values.get("type")
+        kind = kind_node.value if isinstance(kind_node, ScalarNode) else None
+        said = kind.lower() if isinstance(kind, str) else None
+        name = node.text("name") or stem
+        if said == "pipeline":
+            return self._pipeline_component(node, name)
+        if said in _MORE_TYPES:
+            return Unsupported(str(said), node.at)
+        if kind_node is not None and said != "command":
+            what = f"This is no component: its type is {spoken(kind_node)}."
+            fix = suggest(str(kind), ("command", "pipeline"), "Write `type: command`.")
+            self.out.error(kind_node.at, "MR114", what, fix)
+            return Unsupported("broken", node.at)
+        if (
+            kind_node is None
+            and not {"command", "environment", "inputs", "outputs", "jobs", "task"} & node.values.keys()
+        ):
+            what = "This is no component: it has neither a type nor a command."
+            self.out.error(node.at, "MR130", what, "Name another file, or write `type: command`.")
+            return Unsupported("broken", node.at)
+        if kind_node is None and "jobs" in node.values:
+            self.out.error(node.at, "MR113", "This component has no type.", "Write `type: pipeline`.")
+            return self._pipeline_component(node, name)
+        if kind_node is None and ("code_configuration" in node.values or "task" in node.values):
+            return Unsupported("parallel", node.at)
+        return self._command_component(node, name)
+
+    def _command_component(self, node: MapNode, name: str) -> CommandComponent:
+        COMMAND_COMPONENT(node, "component", self.out)
+        self._registering(node)
+        stated = node.values.get("version")
+        return self._command(
+            node,
+            name,
+            inputs=read_inputs(node.values.get("inputs"), self.out),
+            outputs=read_outputs(node.values.get("outputs"), self.out),
+            version=_version(stated),
+        )
+
+    def _command(
+        self,
+        node: MapNode,
+        name: str,
+        *,
+        inputs: Mapping[str, InputPort],
+        outputs: Mapping[str, OutputPort],
+        version: str | None = None,
+        inline: bool = False,
+    ) -> CommandComponent:
+        command = node.values.get("command")
+        environment = node.get("environment")
+        return CommandComponent(
+            name=name,
+            at=node.at,
+            command=node.text("command") or "",
+            command_at=command.at if command else node.at,
+            command_node=command if isinstance(command, ScalarNode) else None,
+            inputs=inputs,
+            outputs=outputs,
+            code=self._code(node),
+            additional_includes=self._includes(node),
+            environment=self._environment(environment),
+            distribution=_plain(node.get("distribution")),
+            is_deterministic="is_deterministic" not in node.values or _truth(node.get("is_deterministic")),
+            version=version,
+            display_name=node.text("display_name"),
+            inline=inline,
+        )
+
+    def _pipeline_component(self, node: MapNode, name: str) -> PipelineComponent:
+        PIPELINE_COMPONENT(node, "component", self.out)
+        self._registering(node)
+        inputs = dict(read_inputs(node.values.get("inputs"), self.out))
+        outputs = dict(read_outputs(node.values.get("outputs"), self.out))
+        stated = node.values.get("version")
+        return PipelineComponent(
+            name=name,
+            at=node.at,
+            inputs=MappingProxyType(inputs),
+            outputs=MappingProxyType(outputs),
+            steps=MappingProxyType(self._steps(node, inputs, outputs)),
+            version=_version(stated),
+            display_name=node.text("display_name"),
+        )
+
+    def _registering(self, node: MapNode) -> None:
+        """What a pipeline that refers to the file does not care for, but registering the component does."""
+        name = node.text("name")
+        if name is None:
+            fix = "Add `name: …`; small letters, digits and _."
+            self.out.registering.append(Problem(node.at, "MR113", "This component has no name.", fix))
+        elif not _COMPONENT_NAME.fullmatch(name):
+            better = re.sub(r"[^a-z0-9_]", "_", name.lower()).lstrip("_0123456789") or "component"
+            what = f"{name} is no name for a component: small letters, digits and _, and a letter first."
+            self.out.registering.append(Problem(node.values["name"].at, "MR119", what, f"Call it {better}."))
+        strict = Findings()
+        for key in ("tags", "version"):
+            given = node.values.get(key)
+            if given is not None:
+                (map_of(text) if key == "tags" else version)(given, key, strict)
+        self.out.registering.extend(strict.problems)
+
+    # Steps
+
+    def _steps(
+        self, node: MapNode, inputs: Mapping[str, InputPort], outputs: Mapping[str, OutputPort]
+    ) -> dict[str, Step]:
+        jobs = node.values.get("jobs")
+        if jobs is None or (isinstance(jobs, MapNode) and not jobs.values):
+            fix = "Write `jobs:` and below it, indented, one step per name."
+            self.out.error(node.key_at("jobs"), "MR128", "This pipeline has no steps.", fix)
+            return {}
+        if not isinstance(jobs, MapNode):
+            fix = "Write below it, indented, one step per name, without dashes."
+            self.out.error(jobs.at, "MR112", f"jobs must be a mapping, not {spoken(jobs)}.", fix)
+            return {}
+        steps: dict[str, Step] = {}
+        for name, key, given in jobs:
+            if not _STEP_NAME.fullmatch(name):
+                what = f"{name} is no name for a step: small letters, digits and _, no digit first."
+                better = re.sub(r"[^a-z0-9_]", "_", name.lower())
+                better = f"_{better}" if better[:1].isdigit() else better
+                self.out.error(key.at, "MR115", what, f"Call it {better}, here and in bindings.")
+            step = self._step(name, key, given)
+            if step is not None:
+                steps[name] = step
+        return infer_ports(steps, inputs, outputs)
+
+    def _step(self, name: str, key: ScalarNode, node: Node) -> Step | None:
+        if isinstance(node, ScalarNode) and isinstance(node.value, str) and node.value.startswith("file:"):
+            return self._step_file(name, key, node)
+        if not isinstance(node, MapNode):
+            fix = "Write below it, indented, `component: …` or `command: …`."
+            self.out.error(key.at, "MR112", f"The step {name} must be a mapping, not {spoken(node)}.", fix)
+            return None
+        kind_node = node.values.get("type")
+        kind = kind_node.value if isinstance(kind_node, ScalarNode) else None
+        said = kind.lower() if isinstance(kind, str) else ""
+        if kind_node is not None and said not in STEP_TYPES:
+            what = f"{spoken(kind_node).capitalize()} is no type of a step."
+            shown = str(kind) if kind is not None else ""
+            self.out.error(
+                kind_node.at, "MR114", what, suggest(shown, STEP_TYPES, "Write command or pipeline.")
+            )
+            said = ""
+        if said in OTHER_STEPS:
+            # Their schemas are not this tool's business; only what they are bound to is read.
+            reader = _Reader(self.loader, self.base, Findings())
+            return reader._other_step(name, key, node, Unsupported(said, key.at))
+        component_node = node.get("component")
+        if "component" not in node.values and "command" in node.values and said != "pipeline":
+            return self._inline_step(name, key, node)
+        if component_node is None:
+            what = f"The step {name} has neither component nor command."
+            near = nearest("component", node.values) or nearest("command", node.values)
+            fix = f"Is {near} misspelt?" if near else "Add `component: ./components/NAME.yml`."
+            self.out.error(key.at, "MR113", what, fix)
+            return self._other_step(name, key, node, Unsupported("broken", key.at))
+        component = self._component_of(component_node, key.at, said or None, step=f"The step {name}")
+        if isinstance(component, PipelineComponent) or said == "pipeline":
+            PIPELINE_STEP(node, name, self.out)
+        else:
+            COMPONENT_STEP(node, name, self.out)
+        return self._other_step(name, key, node, component)
+
+    def _step_file(self, name: str, key: ScalarNode, node: ScalarNode) -> Step | None:
+        """A step that stands in a file of its own: ``train: file:./train.yml``."""
+        file = absolute(self.base / str(node.value).removeprefix("file:"))
+        if self.loader.is_open(file):
+            self.out.error(node.at, "MR121", "This file refers to itself.", "Name another file.")
+            return None
+        found, problems = self.workspace.read(file)
+        if found is None and not is_file(file):
+            self.out.error(
+                node.at, "MR120", f"The step's file {node.value} does not exist.", "Check the path."
+            )
+            return None
+        self.out.add(problems)
+        if found is None:
+            return None
+        return _Reader(self.loader, file.parent, self.out)._step(name, key, found)
+
+    def _inline_step(self, name: str, key: ScalarNode, node: MapNode) -> Step:
+        INLINE_STEP(node, name, self.out)
+        # Its inputs and outputs are declared by being used, and typed by what they are bound to (inline.py).
+        component = self._command(
+            node, name, inputs=MappingProxyType({}), outputs=MappingProxyType({}), inline=True
+        )
+        return self._other_step(name, key, node, component)
+
+    def _other_step(self, name: str, key: ScalarNode, node: MapNode, component: Component) -> Step:
+        inputs: dict[str, Value] = {}
+        given = node.values.get("inputs")
+        if self._is_mapping(given, "inputs"):
+            assert isinstance(given, MapNode)
+            for input_name, input_key, value_node in given:
+                value = self.values.input(input_name, input_key, value_node)
+                if value is not None:
+                    inputs[input_name] = value
+        outputs: dict[str, StepOutput] = {}
+        shape = GIVEN_OUTPUT if "component" in node.values else JOB_OUTPUT
+        given_outputs = node.values.get("outputs")
+        if self._is_mapping(given_outputs, "outputs"):
+            assert isinstance(given_outputs, MapNode)
+            for output_name, output_key, value_node in given_outputs:
+                said = self.values.output(output_name, output_key, value_node, shape)
+                if said is not None:
+                    outputs[output_name] = said
+        self._compute(node, "compute")
+        limits = node.get("limits")
+        timeout = limits.get("timeout") if isinstance(limits, MapNode) else None
+        environment = node.get("environment")
+        return Step(
+            name=name,
+            at=key.at,
+            component=component,
+            inputs=MappingProxyType(inputs),
+            outputs=MappingProxyType(outputs),
+            setting_bindings=tuple(self._setting_bindings(node)),
+            input_keys=_keys(given),
+            output_keys=_keys(given_outputs),
+            environment=self._environment(environment, bindable=True) if "component" in node.values else None,
+            environment_variables=_texts(node.get("environment_variables")),
+            distribution=_plain(node.get("distribution")),
+            timeout=_number(timeout),
+            compute=node.text("compute"),
+            display_name=node.text("display_name"),
+        )
+
+    def _component_of(self, node: Node, at: Position, wanted: str | None, *, step: str) -> Component:
+        """The component that a step or a job names or holds."""
+        if isinstance(node, MapNode):
+            return self._inline_component(node, at, wanted, step)
+        said = node.value if isinstance(node, ScalarNode) else None
+        if not isinstance(said, str):
+            fix = "Write a path such as ./components/train.yml."
+            self.out.error(node.at, "MR122", f"{step} needs a component, not {spoken(node)}.", fix)
+            return Unsupported("broken", at)
+        if said.startswith("azureml:"):
+            return self._registered(said, node, at, wanted, step)
+        if said.startswith("file:") and wanted == "pipeline":
+            what = "Azure ML takes no `file:` before a pipeline component."
+            self.out.error(node.at, "MR122", what, f"Write {said.removeprefix('file:')}.")
+        path = said.removeprefix("file:")
+        file = absolute(self.base / path)
+        if not is_file(file):
+            what = f"The component {path} does not exist."
+            self.out.error(node.at, "MR120", what, self._where(file, path))
+            return Unsupported("broken", at)
+        return self._from_file(file, node, at, wanted, step)
+
+    def _inline_component(self, node: MapNode, at: Position, wanted: str | None, step: str) -> Component:
+        component = self.component(node, "inline")
+        if isinstance(component, PipelineComponent):
+            fix = "Put it into a file of its own, and name that here."
+            self.out.error(node.at, "MR122", "Azure ML takes a pipeline component from a file only.", fix)
+        return self._of_type(component, node, at, wanted, step)
+
+    def _from_file(self, file: Path, node: Node, at: Position, wanted: str | None, step: str) -> Component:
+        if self.loader.is_open(file):
+            what = f"{step} uses a component that uses itself: {self.workspace.shown(file)}."
+            self.out.error(node.at, "MR121", what, "Break the circle; Azure ML cannot unroll it.")
+            return Unsupported("broken", at)
+        loaded = self.loader.component(file)
+        self.out.add(loaded.problems)
+        return self._of_type(loaded.component, node, at, wanted, step)
+
+    def _of_type(
+        self, component: Component, node: Node, at: Position, wanted: str | None, step: str
+    ) -> Component:
+        if isinstance(component, Unsupported):
+            return Unsupported(component.type, at, component.reference)
+        found = "pipeline" if isinstance(component, PipelineComponent) else "command"
+        if wanted is not None and wanted != found:
+            what = f"{step} is of type {wanted}, but its component is of type {found}."
+            self.out.error(node.at, "MR123", what, f"Write `type: {found}`, or name another component.")
+        return component
+
+    def _registered(
+        self, reference: str, node: Node, at: Position, wanted: str | None, step: str
+    ) -> Component:
+        """``azureml:name:version``: the component of that name in this repo, or one of the workspace."""
+        name, wanted_version = reference.removeprefix("azureml:"), None
+        if "@" in name:
+            name = name.partition("@")[0]
+        elif ":" in name and not name.startswith("//"):
+            name, _, wanted_version = name.partition(":")
+        if not name or (wanted_version is not None and (not wanted_version or ":" in wanted_version)):
+            fix = "Write azureml:NAME:VERSION, azureml:NAME@latest, or a path."
+            self.out.error(node.at, "MR122", f"{reference} is no reference to a component.", fix)
+            return Unsupported("broken", at)
+        file = (
+            None
+            if name.startswith(("/", "registries"))
+            else self.workspace.component(name, wanted_version, self.base)
+        )
+        if file is None:
+            return Unsupported("registered", at, reference)
+        return self._from_file(file, node, at, wanted, step)
+
+    def _where(self, file: Path, path: str) -> str:
+        if is_folder(file):
+            return "This is a folder; name the YAML file in it."
+        if is_folder(file.parent):
+            near = nearest(file.name, [item.name for item in file.parent.iterdir()])
+            if near:
+                return f"Did you mean {path[: -len(file.name)]}{near}?"
+        return "Check the path; it starts from this file's folder."
+
+    # Parts
+
+    def _is_mapping(self, node: Node | None, name: str) -> bool:
+        if node is None:
+            return False
+        if isinstance(node, MapNode):
+            return True
+        fix = f"Write below {name}:, indented, one name a line, or remove it."
+        self.out.error(node.at, "MR112", f"{name} must be a mapping, not {spoken(node)}.", fix)
+        return False
+
+    def _environment(self, node: Node | None, *, bindable: bool = False) -> Environment | None:
+        if node is None:
+            return None
+        return read_environment(node, self.base, self.workspace, self.out, bindable=bindable)
+
+    def _code(self, node: MapNode) -> Path | None:
+        given = node.values.get("code")
+        code = node.text("code")
+        if given is None or code is None or code.startswith("azureml:"):
+            return None
+        if re.match(r"git\+|https?://", code):
+            what = f"{code} is code that only a cloud can fetch."
+            fix = "Copy it into the repo, and name its folder."
+            if code.startswith("git+"):
+                self.out.error(given.at, "MR124", f"{what} Azure ML refuses git+ here.", fix)
+            return None
+        path = absolute(self.base / code.removeprefix("file:"))
+        if not exists(path):
+            names = [item.name for item in path.parent.iterdir()] if is_folder(path.parent) else []
+            near = nearest(path.name, names)
+            fix = f"Did you mean {near}?" if near else "Check the path; it starts from this file's folder."
+            self.out.error(given.at, "MR124", f"The code {code} does not exist.", fix)
+        return path
+
+    def _includes(self, node: MapNode) -> tuple[Path, ...]:
+        given = node.values.get("additional_includes")
+        found = []
+        for item in given.items if isinstance(given, ListNode) else ():
+            if isinstance(item, ScalarNode) and isinstance(item.value, str):
+                path = absolute(self.base / item.value)
+                found.append(path)
+                zipped = path.suffix == ".zip" and is_folder(path.with_suffix(""))
+                if not exists(path) and not zipped:
+                    what = f"The additional include {item.value} does not exist."
+                    self.out.error(
+                        item.at, "MR126", what, "Check the path; it starts from this file's folder."
+                    )
+        return tuple(found)
+
+    def _setting_bindings(self, node: MapNode) -> Iterator[Binding]:
+        waiting = [node.values[key] for key in _BINDABLE_SETTINGS if key in node.values]
+        while waiting:
+            found = waiting.pop()
+            if isinstance(found, MapNode):
+                waiting.extend(found.values.values())
+            elif isinstance(found, ScalarNode) and isinstance(found.value, str):
+                for expression in expressions(found.value):
+                    aimed = target(expression.body)
+                    if aimed is not None and aimed.kind == "parent_input":
+                        at = found.position_of(found.value[expression.start : expression.end])
+                        yield Binding(aimed.kind, aimed.name, at)
+
+    def _compute(self, node: MapNode, key: str) -> None:
+        given = node.values.get(key)
+        if isinstance(given, ScalarNode) and isinstance(given.value, str) and given.value == "":
+            self.out.error(given.at, "MR112", f"{key} is empty.", "Write azureml:NAME, or remove it.")
+
+    def _reference(self, node: MapNode, key: str, *words: str) -> None:
+        """A name of something in the workspace: ``azureml:`` stands before it."""
+        name = node.text(key)
+        if name is not None and not name.startswith("azureml:") and name.lower() not in words:
+            what = f"{key} must start with azureml:, so Azure ML refuses {name}."
+            self.out.error(node.values[key].at, "MR129", what, f"Write azureml:{name}.")
+
+
+def _keys(node: Node | None) -> Mapping[str, Position]:
+    found = {name: key.at for name, key in node.keys.items()} if isinstance(node, MapNode) else {}
+    return MappingProxyType(found)
+
+
+def _texts(node: Node | None) -> Mapping[str, str]:
+    found = {}
+    for name, _, value in node if isinstance(node, MapNode) else ():
+        if isinstance(value, ScalarNode):
+            found[name] = "" if value.value is None else str(value.value)
+    return MappingProxyType(found)
+
+
+def _plain(node: Node | None) -> Mapping[str, object] | None:
+    plain = node.plain() if isinstance(node, MapNode) else None
+    return MappingProxyType(plain) if isinstance(plain, dict) else None
+
+
+def _number(node: Node | None) -> float | None:
+    if isinstance(node, ScalarNode):
+        try:
+            return float(str(node.value))
+        except ValueError:
+            return None
+    return None
+
+
+def _version(node: Node | None) -> str | None:
+    return str(node.value) if isinstance(node, ScalarNode) and node.value is not None else None
+
+
+def _truth(node: Node | None) -> bool:
+    return isinstance(node, ScalarNode) and str(node.value).lower() in {"true", "t", "yes", "y", "on", "1"}

@@ -1,0 +1,172 @@
+"""What a repo holds for pipelines to refer to by name: components and datasets."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlroad.core.problems import Problem
+from mlroad.core.repo import find_root
+from mlroad.core.yaml_nodes import MapNode, Node, ScalarNode, read_yaml
+
+_NAME = re.compile(rb"""^name:[ \t]*["']?([a-z][a-z0-9_]*)""", re.MULTILINE)
+_VERSION = re.compile(rb"""^version:[ \t]*["']?([^"'\s#]+)""", re.MULTILINE)
+_COMPONENT = re.compile(
+    rb"^type:[ \t]*[\"']?(command|pipeline)|^command:|^\$schema:.*[cC]omponent\.schema", re.MULTILINE
+)
+_SKIPPED = {"__pycache__", "node_modules", "site-packages", "venv", "datasets"}
+
+
+def absolute(path: Path) -> Path:
+    """``path`` from the root of the disk, without `..`; unlike resolve() it keeps the names of links."""
+    return Path(os.path.abspath(path))  # noqa: PTH100
+
+
+def exists(path: Path) -> bool:
+    """Whether there is something at ``path``; False, and no error, for what can be no name of a file."""
+    return os.path.exists(path)  # noqa: PTH110
+
+
+def is_file(path: Path) -> bool:
+    """As exists, for a file."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def is_folder(path: Path) -> bool:
+    """As exists, for a folder."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """One version of a local dataset. ``path`` is local data, absolute, or None for data in a cloud."""
+
+    file: Path
+    name: str
+    version: str
+    type: str
+    path: Path | None
+    problems: tuple[Problem, ...] = ()
+
+
+class Workspace:
+    """A repo, seen from its pipelines. Looks things up once and remembers them."""
+
+    def __init__(self, start: Path) -> None:
+        self.here = Path.cwd()
+        self._here = str(self.here).rstrip(os.sep) + os.sep
+        self.root = find_root(start if start.is_absolute() else self.here / start)
+        self._components: dict[str, list[tuple[Path, str | None]]] | None = None
+        self._datasets: dict[tuple[str, str], Dataset | None] = {}
+        self._read: dict[str, tuple[Node | None, tuple[Problem, ...]]] = {}
+
+    def shown(self, path: Path) -> Path:
+        """``path`` as a message should show it: relative below the working folder."""
+        whole = os.path.abspath(self._here + str(path) if not path.is_absolute() else path)  # noqa: PTH100
+        return Path(whole.removeprefix(self._here))
+
+    def read(self, file: Path) -> tuple[Node | None, tuple[Problem, ...]]:
+        """The YAML in ``file`` and what is wrong with it as YAML, as read_yaml; each file is read once."""
+        shown = self.shown(file)
+        key = str(shown)
+        known = self._read.get(key)
+        if known is None:
+            node, problems = read_yaml(shown)
+            known = self._read[key] = (node, tuple(problems))
+        return known
+
+    @property
+    def has_datasets(self) -> bool:
+        """Whether this repo keeps its datasets as files, so that a name it does not hold is suspicious."""
+        return self.root is not None and (self.root / "datasets").is_dir()
+
+    def dataset_names(self) -> list[str]:
+        """The datasets of the repo."""
+        folder = self.root / "datasets" if self.root else None
+        if folder is None or not folder.is_dir():
+            return []
+        return sorted(
+            item.name for item in folder.iterdir() if item.is_dir() and not item.name.startswith(".")
+        )
+
+    def dataset_versions(self, name: str) -> list[str]:
+        """The versions of the dataset ``name`` that the repo holds."""
+        folder = self.root / "datasets" / name if self.root else None
+        if folder is None or not folder.is_dir():
+            return []
+        versions = (file.stem for file in folder.glob("*.yml"))
+        return sorted((version for version in versions if version.isdecimal()), key=int)
+
+    def dataset(self, name: str, version: str) -> Dataset | None:
+        """The dataset version, or None if the repo does not hold it."""
+        key = (name, version)
+        if key not in self._datasets:
+            file = self.root / "datasets" / name / f"{version}.yml" if self.root else None
+            self._datasets[key] = self._read_dataset(file, name, version) if file and is_file(file) else None
+        return self._datasets[key]
+
+    def component(self, name: str, version: str | None, near: Path) -> Path | None:
+        """The YAML of the component ``name``: of that version, or of any; the nearest to ``near`` first."""
+        if self._components is None:
+            self._components = self._find_components()
+        found = self._components.get(name, [])
+        if version is not None:
+            found = [entry for entry in found if entry[1] in {version, None}]
+        if not found:
+            return None
+
+        def rank(entry: tuple[Path, str | None]) -> tuple[int, tuple[int, ...], str]:
+            common = os.path.commonpath([entry[0], near])
+            numbers = tuple(int(part) for part in re.findall(r"\d+", entry[1] or ""))
+            return len(Path(common).parts), numbers, str(entry[0])
+
+        return max(found, key=rank)[0]
+
+    def _read_dataset(self, file: Path, name: str, version: str) -> Dataset:
+        node, found = self.read(file)
+        problems = list(found)
+        if not isinstance(node, MapNode):
+            return Dataset(file, name, version, "uri_folder", None, tuple(problems))
+        kind = node.text("type") or "uri_folder"
+        path = node.text("path")
+        target: Path | None = None
+        if path is not None and not re.match(r"[a-z]+://|azureml:", path):
+            target = absolute(file.parent / path.removeprefix("file:"))
+        elif path is not None and self.root is not None:
+            from mlroad.data.store import copy_path
+
+            copy = absolute(copy_path(self.root, name, version, kind, path))
+            target = copy if copy.exists() else None
+        stated_name, stated_version = node.values.get("name"), node.values.get("version")
+        for key, stated, wanted in (("name", stated_name, name), ("version", stated_version, version)):
+            said = str(stated.value) if isinstance(stated, ScalarNode) else None
+            if said != wanted:
+                what = f"The file is {key} {wanted} by its place, but says {said or 'nothing'}."
+                problems.append(Problem(node.key_at(key), "MR237", what, f'Write `{key}: "{wanted}"`.'))
+        return Dataset(file, name, version, kind, target, tuple(problems))
+
+    def _find_components(self) -> dict[str, list[tuple[Path, str | None]]]:
+        found: dict[str, list[tuple[Path, str | None]]] = {}
+        for file in self._yaml_files():
+            try:
+                raw = file.read_bytes()
+            except OSError:
+                continue
+            name = _NAME.search(raw)
+            if name and _COMPONENT.search(raw):
+                version = _VERSION.search(raw)
+                said = version[1].decode("utf-8", "replace") if version else None
+                found.setdefault(name[1].decode(), []).append((file, said))
+        return found
+
+    def _yaml_files(self) -> Iterator[Path]:
+        if self.root is None:
+            return
+        for folder, folders, files in os.walk(self.root):
+            folders[:] = sorted(item for item in folders if not item.startswith(".") and item not in _SKIPPED)
+            for file in sorted(files):
+                if file.endswith((".yml", ".yaml")):
+                    yield Path(folder, file)

@@ -1,0 +1,111 @@
+"""Rules on the command of a component: the names in it, and what may be left out."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from mlroad.core.problems import Position
+from mlroad.pipeline.expressions import CLOSE, OPEN, expressions, optional_spans, unclosed
+from mlroad.pipeline.findings import Findings, nearest, suggest
+from mlroad.pipeline.model import CommandComponent
+from mlroad.pipeline.repo_assets import exists, is_file, is_folder
+
+_OPTIONAL_OPEN = "$[" + "["
+_SCRIPT = re.compile(r"\s*python3?\s+(?:-u\s+)?(?P<script>(?!-)[\w./-]+\.py)(?=\s|$)")
+
+
+def check_command(component: CommandComponent, out: Findings) -> None:
+    """Check the command of ``component`` against its declared inputs and outputs."""
+    command = component.command
+    if not command.strip():
+        # Without a command at all the schema has spoken.
+        if component.command_node is not None:
+            out.error(component.command_at, "MR247", "The command is empty.", "Write what the step runs.")
+        return
+    spans = optional_spans(command)
+    seen: dict[str, int] = {}
+    for expression in expressions(command):
+        text = command[expression.start : expression.end]
+        at = _position(component, text, seen.get(text, 0))
+        seen[text] = seen.get(text, 0) + 1
+        inside = any(start <= expression.start and expression.end <= end for start, end in spans)
+        _expression(component, expression.body, at, inside, out)
+    stray = unclosed(command)
+    if stray is not None:
+        what = "This expression is not closed, empty, or holds blanks."
+        fix = f"Write {OPEN}inputs.NAME{CLOSE} or {OPEN}outputs.NAME{CLOSE}."
+        nth = command.count(OPEN, 0, stray)
+        out.error(_position(component, OPEN, nth), "MR245", what, fix)
+    _unclosed_optional(component, spans, out)
+    _script(component, out)
+
+
+def _expression(component: CommandComponent, body: str, at: Position, inside: bool, out: Findings) -> None:
+    kind, _, rest = body.partition(".")
+    if kind == "inputs" and rest:
+        name = rest if rest in component.inputs else rest.partition(".")[0]
+        port = component.inputs.get(name)
+        if port is None:
+            where = "the step" if component.inline else "the component"
+            what = f"The command uses the input {rest}, which {where} does not declare."
+            out.error(at, "MR241", what, suggest(rest, component.inputs, "Declare it under inputs."))
+        elif port.optional and port.default is None and not inside:
+            what = f"{rest} is optional, so the command must do without it."
+            fix = f"Write $[[--{rest} {OPEN}inputs.{rest}{CLOSE}]]: this is dropped when there is no value."
+            out.error(at, "MR243", what, fix)
+    elif kind == "outputs" and rest:
+        name = rest if rest in component.outputs else rest.partition(".")[0]
+        if name not in component.outputs:
+            where = "the step" if component.inline else "the component"
+            what = f"The command uses the output {rest}, which {where} does not declare."
+            out.error(at, "MR242", what, suggest(rest, component.outputs, "Declare it under outputs."))
+    else:
+        last = body.rsplit(".", maxsplit=1)[-1]
+        fix = f"A command knows {OPEN}inputs.NAME{CLOSE} and {OPEN}outputs.NAME{CLOSE} only."
+        for place, names in (("inputs", component.inputs), ("outputs", component.outputs)):
+            near = nearest(last, names)
+            if near:
+                fix = f"Did you mean {OPEN}{place}.{near}{CLOSE}?"
+                break
+        out.error(at, "MR245", f"{OPEN}{body}{CLOSE} means nothing in a command.", fix)
+
+
+def _unclosed_optional(component: CommandComponent, spans: list[tuple[int, int]], out: Findings) -> None:
+    command = component.command
+    at = command.find(_OPTIONAL_OPEN)
+    nth = 0
+    while at >= 0:
+        inner = next((span for span in spans if span[0] <= at < span[1]), None)
+        if inner is None or inner[0] != at:
+            what = "$[[ is not closed."
+            position = _position(component, _OPTIONAL_OPEN, nth if inner is None else max(nth - 1, 0))
+            out.error(position, "MR244", what, "Write ]] behind the part that may be left out.")
+            return
+        at = command.find(_OPTIONAL_OPEN, at + 1)
+        nth += 1
+
+
+def _script(component: CommandComponent, out: Findings) -> None:
+    """A script that is not in the code folder is found out ten minutes later in a cloud."""
+    code = component.code
+    match = _SCRIPT.match(component.command)
+    if match is None or code is None or component.additional_includes or not exists(code):
+        return
+    script = Path(match["script"])
+    held = code / script if is_folder(code) else code.parent / script
+    if script.is_absolute() or is_file(held):
+        return
+    near = (
+        nearest(script.name, [item.name for item in held.parent.glob("*.py")])
+        if is_folder(held.parent)
+        else None
+    )
+    what = f"The script {match['script']} is not in the code folder."
+    fix = f"Did you mean {near}?" if near else "Check its name; the command starts in the code folder."
+    out.error(_position(component, match["script"], 0), "MR248", what, fix)
+
+
+def _position(component: CommandComponent, fragment: str, occurrence: int) -> Position:
+    node = component.command_node
+    return node.position_of(fragment, occurrence) if node is not None else component.command_at

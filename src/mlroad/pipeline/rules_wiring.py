@@ -1,0 +1,298 @@
+"""Rules on what is bound to what: inputs, outputs, steps, cycles, writers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mlroad.pipeline.findings import Findings, a, nearest, suggest
+from mlroad.pipeline.model import (
+    LITERAL_TYPES,
+    Binding,
+    CommandComponent,
+    PipelineComponent,
+    PipelineJob,
+    Step,
+    Template,
+    Unsupported,
+)
+from mlroad.pipeline.ports import UNKNOWN
+from mlroad.pipeline.scope import ARTIFACTS, Scope, bindings_of, input_port, needed
+
+Node = tuple[str, str, str]
+"""(step, "in" or "out", name)"""
+
+
+def check_wiring(scope: Scope, out: Findings) -> None:
+    """Check one level of a pipeline; what lies below is checked on its own."""
+    for step in scope.steps.values():
+        _inputs(step, out)
+        for name, value in step.inputs.items():
+            for binding in bindings_of(value):
+                if _resolves(scope, step, binding, out):
+                    _types(scope, step, name, binding, out)
+        for binding in step.setting_bindings:
+            _resolves(scope, step, binding, out)
+        _outputs(scope, step, out)
+    _writers(scope, out)
+    _cycles(scope, out)
+
+
+def _inputs(step: Step, out: Findings) -> None:
+    component = step.component
+    if isinstance(component, Unsupported) or (isinstance(component, CommandComponent) and component.inline):
+        return
+    meant: set[str | None] = set()
+    for name, at in step.input_keys.items():
+        if name in component.inputs:
+            continue
+        missing = [port for port in component.inputs if port not in step.input_keys]
+        if isinstance(component, PipelineComponent):
+            # Azure ML runs pipelines that do this, and drops the value.
+            what = f"The pipeline component {component.name} has no input {name}; Azure ML ignores it."
+            out.warning(at, "MR214", what, suggest(name, missing or component.inputs, "Remove it."))
+        else:
+            # One typo is one problem: the input that was meant is not reported as missing too.
+            meant.add(nearest(name, missing))
+            what = f"The component {component.name} has no input {name}."
+            out.error(at, "MR201", what, suggest(name, missing or component.inputs, "Remove it."))
+    for port in component.inputs.values():
+        if port.name not in step.input_keys and port.name not in meant and needed(port, component):
+            wanted = f"the input {port.name} ({port.type}) of {component.name}"
+            what = f"The step {step.name} gives no value to {wanted}."
+            fix = f"Add `{port.name}: …` to its inputs, or give the input a default in {port.at.file}."
+            out.error(step.at, "MR202", what, fix)
+
+
+def _resolves(scope: Scope, step: Step, binding: Binding, out: Findings) -> bool:
+    """Whether an input's binding points at something; a problem is noted if not."""
+    if binding.kind == "parent_input":
+        if binding.name in scope.inputs:
+            return True
+        what = f"The pipeline has no input {binding.name}."
+        fix = suggest(binding.name, scope.inputs, "Declare it under the pipeline's inputs.")
+        out.error(binding.at, "MR203", what, fix)
+        return False
+    if binding.kind == "parent_output":
+        what = f"The step {step.name} cannot read from an output of the pipeline."
+        fix = "Bind it to the output of the step that writes it: ${{" + "parent.jobs.STEP.outputs.NAME}}."
+        out.error(binding.at, "MR210", what, fix)
+        return False
+    source = scope.steps.get(binding.job or "")
+    if source is None:
+        fix = suggest(binding.job or "", (name for name in scope.steps if name != step.name), "Add the step.")
+        out.error(binding.at, "MR204", f"There is no step {binding.job}.", fix)
+        return False
+    component = source.component
+    if isinstance(component, Unsupported):
+        return True
+    if binding.kind == "job_output":
+        if binding.name in component.outputs:
+            return True
+        if binding.name == ARTIFACTS and isinstance(component, CommandComponent):
+            return True
+        what = f"The step {source.name} has no output {binding.name}."
+        otherwise = "Declare it in the component's outputs."
+        if isinstance(component, CommandComponent) and component.inline:
+            otherwise = f"Add `{binding.name}:` to the outputs of the step {source.name}."
+        out.error(binding.at, "MR205", what, suggest(binding.name, component.outputs, otherwise))
+        return False
+    if binding.name in component.inputs:
+        return True
+    what = f"The step {source.name} has no input {binding.name}."
+    out.error(
+        binding.at, "MR205", what, suggest(binding.name, component.inputs, "Bind to something that is there.")
+    )
+    return False
+
+
+def _types(scope: Scope, step: Step, name: str, binding: Binding, out: Findings) -> None:
+    """Data and literals must not be mixed up; a file bound to a folder is suspicious."""
+    port = input_port(step, name)
+    found = _type_of(scope, binding)
+    if port is None or found is None or UNKNOWN in {port.type, found}:
+        return
+    literal = port.type in LITERAL_TYPES
+    if isinstance(step.inputs[name], Template):
+        if literal and found not in LITERAL_TYPES:
+            what = f"{name} of {step.name} is {a(port.type)}; {a(found)} cannot stand inside its text."
+            out.error(binding.at, "MR211", what, "Bind the data to an input of its own.")
+        return
+    if literal != (found in LITERAL_TYPES):
+        what = f"The input {name} of {step.name} is {a(port.type)}, but is bound to {a(found)}."
+        fix = f"Bind it to {a(port.type)}, or change the type of the input in {port.at.file}."
+        out.error(binding.at, "MR211", what, fix)
+    elif not literal and "uri_file" in {port.type, found} and port.type != found:
+        what = f"The input {name} of {step.name} is {a(port.type)}, but is bound to {a(found)}."
+        out.warning(binding.at, "MR218", what, "Make both a file, or both a folder.")
+
+
+def _type_of(scope: Scope, binding: Binding) -> str | None:
+    if binding.kind == "parent_input":
+        return scope.inputs[binding.name].type
+    component = scope.steps[binding.job or ""].component
+    if isinstance(component, Unsupported):
+        return None
+    if binding.kind == "job_input":
+        return component.inputs[binding.name].type
+    output = component.outputs.get(binding.name)
+    return output.type if output else "uri_folder"
+
+
+def _outputs(scope: Scope, step: Step, out: Findings) -> None:
+    component = step.component
+    inline = isinstance(component, CommandComponent) and component.inline
+    if not isinstance(component, Unsupported) and not inline:
+        for name, at in step.output_keys.items():
+            if name not in component.outputs and name != ARTIFACTS:
+                what = f"The component {component.name} has no output {name}."
+                out.error(at, "MR212", what, suggest(name, component.outputs, "Remove it."))
+    for said in step.outputs.values():
+        binding = said.binding
+        if binding is None:
+            continue
+        if binding.kind != "parent_output":
+            what = "An output of a step can be bound to an output of the pipeline only."
+            out.error(binding.at, "MR210", what, "Write ${{" + "parent.outputs.NAME}}.")
+        elif binding.name not in scope.outputs:
+            fix = suggest(binding.name, scope.outputs, "Declare it under the pipeline's outputs.")
+            out.error(binding.at, "MR206", f"The pipeline has no output {binding.name}.", fix)
+
+
+def _writers(scope: Scope, out: Findings) -> None:
+    writers: dict[str, str] = {}
+    for step in scope.steps.values():
+        for name, said in step.outputs.items():
+            binding = said.binding
+            if binding is None or binding.kind != "parent_output":
+                continue
+            first = writers.setdefault(binding.name, f"{step.name}.{name}")
+            if first != f"{step.name}.{name}":
+                what = f"Two outputs write {binding.name} of the pipeline: {first} and {step.name}.{name}."
+                out.error(binding.at, "MR208", what, "Give each its own output of the pipeline.")
+    if not scope.steps or _writes_unseen(scope.steps.values()):
+        return
+    for name, output in scope.outputs.items():
+        if name not in writers:
+            what = f"No step writes the output {name} of the pipeline."
+            fix = "Bind a step's output to it: ${{" + f"parent.outputs.{name}" + "}}; or remove it."
+            out.error(output.at, "MR209", what, fix)
+
+
+def _writes_unseen(steps: Iterable[Step]) -> bool:
+    """Whether a step may write outputs unseen by the loader (control flow, broken files)."""
+    return any(
+        isinstance(step.component, Unsupported)
+        and step.component.type in {"broken", "do_while", "if_else", "parallel_for"}
+        for step in steps
+    )
+
+
+def _cycles(scope: Scope, out: Findings) -> None:
+    """Find inputs that wait for themselves, by walking from port to port."""
+    state: dict[Node, bool] = {}
+    reported: set[frozenset[str]] = set()
+    for step in scope.steps.values():
+        for name in step.inputs:
+            start: Node = (step.name, "in", name)
+            if start not in state:
+                _walk(scope, start, state, reported, out)
+
+
+def _walk(
+    scope: Scope, start: Node, state: dict[Node, bool], reported: set[frozenset[str]], out: Findings
+) -> None:
+    """Depth first from ``start``; ``state`` is True for what lies on the way, False for what is done."""
+    state[start] = True
+    path = [(start, _sources(scope, start))]
+    while path:
+        node, waiting = path[-1]
+        if not waiting:
+            state[node] = False
+            path.pop()
+            continue
+        following, binding = waiting.pop()
+        if following not in state:
+            state[following] = True
+            path.append((following, _sources(scope, following)))
+        elif state[following]:
+            first = next(number for number, (entry, _) in enumerate(path) if entry == following)
+            _report_cycle(scope, [entry[0] for entry, _ in path[first:]], binding, reported, out)
+
+
+def _sources(scope: Scope, node: Node) -> list[tuple[Node, Binding | None]]:
+    """What a port waits for: an output for all inputs of its step, an input for what it is bound to."""
+    step = scope.steps[node[0]]
+    if node[1] == "out":
+        return [((step.name, "in", name), None) for name in step.inputs]
+    found: list[tuple[Node, Binding | None]] = []
+    for binding in bindings_of(step.inputs[node[2]]):
+        source = scope.steps.get(binding.job or "")
+        if binding.kind == "job_output" and source is not None:
+            found.append(((source.name, "out", ""), binding))
+        elif binding.kind == "job_input" and source is not None and binding.name in source.inputs:
+            found.append(((source.name, "in", binding.name), binding))
+    return found
+
+
+def _report_cycle(
+    scope: Scope, names: list[str], binding: Binding | None, reported: set[frozenset[str]], out: Findings
+) -> None:
+    steps = list(dict.fromkeys(names))
+    if frozenset(steps) in reported:
+        return
+    reported.add(frozenset(steps))
+    if binding is None:
+        members = set(steps)
+        binding = next(
+            found
+            for step in steps
+            for value in scope.steps[step].inputs.values()
+            for found in bindings_of(value)
+            if found.job in members
+        )
+    what = (
+        f"The step {steps[0]} waits for itself."
+        if len(steps) == 1
+        else f"These steps wait for each other: {', '.join(sorted(steps))}."
+    )
+    out.error(binding.at, "MR207", what, "Remove one of the bindings; nothing could start.")
+
+
+def check_optional(scope: PipelineComponent, out: Findings) -> None:
+    """An optional input of a pipeline component must not feed an input that needs a value."""
+    for step in scope.steps.values():
+        for name, value in step.inputs.items():
+            if not isinstance(value, Binding) or value.kind != "parent_input":
+                continue
+            source = scope.inputs.get(value.name)
+            port = input_port(step, name)
+            component = step.component
+            if source is None or port is None or isinstance(component, Unsupported):
+                continue
+            if source.optional and source.default is None and needed(port, component):
+                what = f"{value.name} is optional, but feeds {name} of {step.name}, which needs a value."
+                fix = f"Remove `optional: true` from {value.name}, or make {name} optional in {port.at.file}."
+                out.error(value.at, "MR213", what, fix)
+
+
+def check_compute(job: PipelineJob, out: Findings) -> None:
+    """Azure ML refuses a pipeline in which a step has no compute. A local run does not need one."""
+    if job.compute is not None:
+        return
+    without = list(_without_compute(job))
+    if without:
+        names = ", ".join(step.name for step in without[:5]) + (", …" if len(without) > 5 else "")
+        what = f"Azure ML refuses this pipeline: no compute is set for {names}."
+        fix = "Add `settings:` with `default_compute: azureml:serverless`, or name your cluster there."
+        out.error(without[0].at, "MR251", what, fix)
+
+
+def _without_compute(scope: Scope) -> Iterable[Step]:
+    for step in scope.steps.values():
+        component = step.component
+        if isinstance(component, PipelineComponent):
+            yield from _without_compute(component)
+        elif isinstance(component, Unsupported) and component.type not in {"registered", "sweep", "parallel"}:
+            continue
+        elif step.compute is None:
+            yield step

@@ -1,0 +1,85 @@
+"""What the rules look at: one level of a pipeline, be it a job or a pipeline component."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mlroad.pipeline.model import (
+    Binding,
+    CommandComponent,
+    InputPort,
+    PipelineComponent,
+    PipelineJob,
+    Step,
+    Template,
+    Value,
+)
+
+Scope = PipelineJob | PipelineComponent
+ARTIFACTS = "artifacts"
+"""The output that every step has: what it leaves in ./outputs."""
+
+
+def bindings_of(value: Value) -> tuple[Binding, ...]:
+    """The expressions in a value."""
+    if isinstance(value, Binding):
+        return (value,)
+    return value.bindings if isinstance(value, Template) else ()
+
+
+def input_port(step: Step, name: str) -> InputPort | None:
+    """The declared input of a step, or None if there is none or nobody can know."""
+    component = step.component
+    return component.inputs.get(name) if isinstance(component, CommandComponent | PipelineComponent) else None
+
+
+def nested(scope: Scope) -> Iterator[PipelineComponent]:
+    """The pipeline components below ``scope``, each once, at any depth."""
+    seen: set[int] = set()
+    waiting: list[Scope] = [scope]
+    while waiting:
+        for step in waiting.pop().steps.values():
+            component = step.component
+            if isinstance(component, PipelineComponent) and id(component) not in seen:
+                seen.add(id(component))
+                waiting.append(component)
+                yield component
+
+
+def commands(scope: Scope) -> Iterator[CommandComponent]:
+    """The command components in ``scope`` and below, each once."""
+    seen: set[int] = set()
+    for level in (scope, *nested(scope)):
+        for step in level.steps.values():
+            if isinstance(step.component, CommandComponent) and id(step.component) not in seen:
+                seen.add(id(step.component))
+                yield step.component
+
+
+def needed(port: InputPort, owner: CommandComponent | PipelineComponent) -> bool:
+    """Whether a step must give a value to this input.
+
+    An input of a pipeline component that only feeds optional inputs is optional, as azure-ai-ml infers it.
+    """
+    if port.optional or port.default is not None:
+        return False
+    if isinstance(owner, PipelineComponent):
+        uses = list(uses_of(owner, port.name))
+        return not uses or any(uses)
+    return True
+
+
+def uses_of(scope: Scope, name: str) -> Iterator[bool]:
+    """For every place where the pipeline's input ``name`` is used: whether a value is needed there."""
+    for step in scope.steps.values():
+        component = step.component
+        yield from (True for use in step.setting_bindings if use.name == name)
+        for input_name, value in step.inputs.items():
+            if not any(use.kind == "parent_input" and use.name == name for use in bindings_of(value)):
+                continue
+            port = input_port(step, input_name)
+            if port is None or isinstance(value, Template):
+                yield isinstance(value, Template)
+            else:
+                assert isinstance(component, CommandComponent | PipelineComponent)
+                yield needed(port, component)

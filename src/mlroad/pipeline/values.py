@@ -1,0 +1,226 @@
+"""Reading what a job or a step gives to its inputs, and says of its outputs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path, PureWindowsPath
+
+from mlroad.core.yaml_nodes import MapNode, Node, ScalarNode
+from mlroad.pipeline.expressions import SERVER_NAMES, Expression, expressions, is_whole, target, unclosed
+from mlroad.pipeline.findings import Findings, a, suggest
+from mlroad.pipeline.model import (
+    Binding,
+    DataAsset,
+    DataPath,
+    Literally,
+    RemoteData,
+    StepOutput,
+    Template,
+    Value,
+)
+from mlroad.pipeline.repo_assets import Workspace, absolute
+from mlroad.pipeline.shapes import GIVEN_INPUT, GIVEN_VALUE
+from mlroad.pipeline.value_kinds import Shape, spoken
+
+_URL = re.compile(r"(azureml:)?[a-zA-Z][a-zA-Z0-9+.-]+://|(wasbs?|https?|abfss?|adl|dbfs):")
+_ASSET = re.compile(r"(?P<name>[^:@/\\]+)(?::(?P<version>[^:@]+)|@(?P<label>[^:@]+))?")
+_HOW = "Write ${{" + "parent.inputs.NAME}} or ${{" + "parent.jobs.STEP.outputs.NAME}}."
+
+
+class ValueReader:
+    """Reads values that stand in one file; relative paths start from the folder ``base``."""
+
+    def __init__(self, workspace: Workspace, base: Path, out: Findings) -> None:
+        self.workspace = workspace
+        self.base = base
+        self.out = out
+
+    def input(self, name: str, key: ScalarNode, node: Node) -> Value | None:
+        """What is given to the input ``name``; None where nothing is, or nothing that can be read."""
+        if isinstance(node, MapNode):
+            return self._mapping(name, node)
+        if not isinstance(node, ScalarNode):
+            self.out.error(node.at, "MR112", f"{name} cannot be a list.", "Give it one value, or a `path:`.")
+            return None
+        if node.value is None:
+            fix = "Give it a value, or remove the line."
+            self.out.error(key.at, "MR112", f"{name} is empty.", fix)
+            return None
+        return self.literal(name, node)
+
+    def literal(self, name: str, node: ScalarNode) -> Value | None:
+        """A value that is written down, or an expression."""
+        value = node.value
+        if isinstance(value, str):
+            return self._expression(node, value) or Literally(value, node.at)
+        if not isinstance(value, int | float):
+            what = f"YAML reads {name} as {spoken(node)}, which Azure ML cannot pass on."
+            self.out.error(node.at, "MR112", what, f'Put it into quotes: "{node.text}".')
+            return None
+        plain = node.text.lower()
+        if isinstance(value, bool) and plain not in {"true", "false"}:
+            what = f"YAML reads {node.text} as {str(value).lower()}; the step receives {value}."
+            self.out.warning(
+                node.at, "MR232", what, f'Write {str(value).lower()}, or "{node.text}" for the word.'
+            )
+        elif ":" in plain:
+            what = f"YAML reads {node.text} as the number {value}."
+            self.out.warning(node.at, "MR232", what, f'Put it into quotes: "{node.text}".')
+        elif isinstance(value, int) and re.match(r"[+-]?0[0-9]", plain):
+            what = f"YAML reads {node.text} as an octal number; the step receives {value}."
+            self.out.warning(node.at, "MR232", what, f'Write {value}, or "{node.text}" for the text.')
+        return Literally(value, node.at)
+
+    def output(self, name: str, key: ScalarNode, node: Node, shape: Shape) -> StepOutput | None:
+        """What a step, or the job, says of its output ``name``."""
+        if isinstance(node, ScalarNode):
+            if node.value is None:
+                return StepOutput(key.at)
+            value = self._expression(node, node.value) if isinstance(node.value, str) else None
+            if isinstance(value, Binding):
+                return StepOutput(key.at, binding=value)
+            if not isinstance(value, Template) and not self._unreadable_expression(node):
+                fix = f"Write {name}: ${{{{parent.outputs.NAME}}}}, or below it, indented, `type: …`."
+                self.out.error(
+                    node.at, "MR112", f"The output {name} must be a binding, not {spoken(node)}.", fix
+                )
+            return None
+        if not isinstance(node, MapNode):
+            self.out.error(node.at, "MR112", f"The output {name} cannot be a list.", "Bind it to one output.")
+            return None
+        shape(node, name, self.out)
+        path_node = node.values.get("path")
+        binding: Binding | None = None
+        path: str | None = None
+        if isinstance(path_node, ScalarNode) and isinstance(path_node.value, str):
+            value = self._expression(path_node, path_node.value, server=True)
+            if isinstance(value, Binding):
+                binding = value
+            else:
+                path = path_node.value
+        version = node.values.get("version")
+        return StepOutput(
+            key.at,
+            binding=binding,
+            path=path,
+            type=_lower(node.text("type")),
+            mode=_lower(node.text("mode")),
+            asset_name=node.text("name"),
+            asset_version=str(version.value)
+            if isinstance(version, ScalarNode) and version.value is not None
+            else None,
+        )
+
+    def data(self, text: str, kind: str, node: ScalarNode) -> Value | None:
+        """What the path ``text`` of an input points at."""
+        found = self._expression(node, text, server=_URL.match(text) is not None)
+        if found is not None:
+            return found
+        if _URL.match(text) or text.startswith(("azureml:/", "azureml://")):
+            return RemoteData(text, kind, node.at)
+        if text.startswith("azureml:"):
+            return self._asset(text.removeprefix("azureml:"), kind, node)
+        local = text.removeprefix("file://").removeprefix("file:")
+        if Path(local).is_absolute() or PureWindowsPath(local).is_absolute():
+            return DataPath(Path(local), kind, node.at)
+        if text.startswith("file:"):
+            return DataPath(absolute(self.base / local), kind, node.at)
+        if ":" in local or "@" in local:
+            return self._asset(local, kind, node)
+        return DataPath(absolute(self.base / local), kind, node.at)
+
+    def _mapping(self, name: str, node: MapNode) -> Value | None:
+        if "value" in node.values and "path" not in node.values and "type" not in node.values:
+            GIVEN_VALUE(node, name, self.out)
+            value = node.values["value"]
+            if isinstance(value, ScalarNode) and value.value is not None:
+                return self.literal(name, value)
+            self.out.error(
+                value.at, "MR112", f"{name} must be one value.", "Write a text, a number, true or false."
+            )
+            return None
+        stated = _lower(node.text("type"))
+        kind = stated or "uri_folder"
+        if kind in {"string", "integer", "number", "boolean"}:
+            what = f"{name} is {a(kind)}, which is given as it is, without `type`."
+            self.out.error(node.at, "MR236", what, f"Write `{name}: VALUE` in one line.")
+            return None
+        GIVEN_INPUT(node, name, self.out)
+        mode = _lower(node.text("mode")) or ""
+        if mode.startswith("eval_") and kind != "mltable":
+            what = f"The mode {mode} is for the type mltable, not for {kind}."
+            self.out.error(node.values["mode"].at, "MR114", what, "Use ro_mount or download.")
+        path = node.values.get("path")
+        if isinstance(path, ScalarNode) and isinstance(path.value, str):
+            data = self.data(path.value, kind, path)
+            if stated is None and isinstance(data, DataPath | DataAsset | RemoteData):
+                return replace(data, typed=False)
+            return data
+        return None
+
+    def _asset(self, reference: str, kind: str, node: ScalarNode) -> Value | None:
+        match = _ASSET.fullmatch(reference)
+        if match is None:
+            fix = "Write azureml:NAME:VERSION; a local path that Azure ML can use holds neither : nor @."
+            self.out.error(node.at, "MR233", f"{reference} is no reference to data.", fix)
+            return None
+        name, version, label = match["name"], match["version"], match["label"]
+        dataset = self.workspace.dataset(name, version) if version else None
+        if dataset is not None:
+            self.out.add(dataset.problems)
+            return DataAsset(name, version, None, kind, node.at, dataset.path, dataset.file)
+        return DataAsset(name, version, label, kind, node.at)
+
+    def _expression(self, node: ScalarNode, text: str, *, server: bool = False) -> Binding | Template | None:
+        """The binding or the template that ``text`` is, or None for plain text.
+
+        ``server``: expressions that only the server knows (``${{name}}``) may stand here.
+        """
+        found = expressions(text)
+        if not found:
+            if not server:
+                self._unreadable_expression(node)
+            return None
+        bindings = []
+        for number, expression in enumerate(found):
+            aimed = target(expression.body)
+            at = node.position_of(text[expression.start : expression.end], _earlier(found, number, text))
+            if aimed is not None:
+                bindings.append(Binding(aimed.kind, aimed.name, at, aimed.job))
+            elif not server and expression.body not in SERVER_NAMES:
+                fix = _HOW
+                near = f"parent.{expression.body}"
+                if target(near):
+                    fix = f"Did you mean ${{{{{near}}}}}?"
+                else:
+                    words = ("parent.inputs", "parent.jobs", "parent.outputs")
+                    first = ".".join(expression.body.split(".")[:2])
+                    fix = suggest(first, words, _HOW, _HOW) if first not in words else _HOW
+                what = f"${{{{{expression.body}}}}} points at nothing that a pipeline has."
+                self.out.error(at, "MR210", what, fix)
+                return Template(text, node.at, ())
+        if not bindings:
+            return None
+        if is_whole(text, found):
+            return bindings[0]
+        return Template(text, node.at, tuple(bindings))
+
+    def _unreadable_expression(self, node: ScalarNode) -> bool:
+        text = node.value
+        start = unclosed(text) if isinstance(text, str) else None
+        if start is None:
+            return False
+        what = "This expression is not closed, empty, or holds blanks."
+        self.out.error(node.position_of("${" + "{"), "MR210", what, _HOW)
+        return True
+
+
+def _earlier(found: list[Expression], number: int, text: str) -> int:
+    """How many expressions before this one read the same."""
+    same = text[found[number].start : found[number].end]
+    return sum(text[item.start : item.end] == same for item in found[:number])
+
+
+def _lower(text: str | None) -> str | None:
+    return text.lower() if text else text

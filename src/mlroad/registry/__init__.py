@@ -1,0 +1,1 @@
+"""The registry of models: versions with their lineage, and their aliases."""

@@ -1,0 +1,139 @@
+"""The files of registered versions: in the workspace's default datastore, and in a cache here.
+
+A version's content lies at ``factory/registry/<model>/<id>/``, whole before the version exists, and is never
+changed; ``<id>`` is the start of the lineage id and of lineage.json's digest, so that of two registrations of
+the same run at once neither writes over what the other's tags vouch for. Here it is kept at
+``.registry/cache/<model>/<version>/``, as far as it was needed, and checked against the digests in the
+version's tags each time that it is used.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mlroad.azure.errors import plain_errors
+from mlroad.azure.storage import Upload, default_datastore, delete, download, parse_address, upload
+from mlroad.azure.workspace import Workspace
+from mlroad.core.digests import files_below, sha256_of_file
+from mlroad.core.problems import UserError
+from mlroad.core.run_folders import remove
+from mlroad.registry.registered_model import LINEAGE, LINEAGE_TAG, difference, is_registered
+
+_ID, _LINEAGE = 16, 8
+_FOLDERS = {"prod": "model", "dev": "dev/model"}
+_DIGESTS = {"prod": "model_digest", "dev": "dev_model_digest"}
+
+
+class Files:
+    """Up and down for one workspace. Every method raises AzureError if Azure refuses or fails."""
+
+    def __init__(self, root: Path, cache: Path, client: Any, workspace: Workspace) -> None:
+        self._root, self._cache = root, cache
+        self._client, self._workspace = client, workspace
+
+    def put(self, model: str, tags: Mapping[str, str], folder: Path) -> str:
+        """Upload the content of a version; its address. Files that are there already are not sent again."""
+        with plain_errors(f"Uploading the version of {model}", self._workspace):
+            datastore = default_datastore(self._client)
+            lineage = tags[LINEAGE_TAG].removeprefix("sha256:")
+            place = f"factory/registry/{model}/{tags['lineage_id'][:_ID]}-{lineage[:_LINEAGE]}"
+            files = [
+                Upload(Path(entry.path), f"{place}/{name}", sha256_of_file(Path(entry.path)))
+                for name, entry in sorted(files_below(folder), key=lambda found: found[0])
+            ]
+            upload(self._client, datastore, files)
+        return f"azureml://datastores/{datastore}/paths/{place}/"
+
+    def model(self, name: str, number: int, tags: Mapping[str, str], stage: str) -> Path | None:
+        """The MLflow model of a version, fetched if it is not here; None if the version has none.
+
+        Raises UserError if what lies in the cloud is not what was registered.
+        """
+        wanted = tags.get(_DIGESTS[stage])
+        if not wanted:
+            return None
+        target = self._cache / name / str(number) / _FOLDERS[stage]
+        if target.is_dir() and not difference(target, wanted, tags):
+            return target
+        new = self._fetch(f"{name}:{number}", tags, _FOLDERS[stage] + "/", is_file=False)
+        try:
+            if what := difference(new, wanted, tags):
+                what = f"The {stage} model of {name}:{number} is not the one that was registered: {what}."
+                raise UserError(what, f"Find out who changed {tags.get('content')}.")
+            _replace(new, target)
+        finally:
+            remove(new.parent)
+        return target
+
+    def lineage(self, name: str, number: int, tags: Mapping[str, str]) -> dict[str, Any]:
+        """lineage.json of a version. Raises UserError if it is not there, or not what was registered."""
+        target = self._cache / name / str(number) / LINEAGE
+        read = _bytes(target)
+        if not is_registered(read, tags):
+            new = self._fetch(f"{name}:{number}", tags, LINEAGE, is_file=True)
+            try:
+                read = _bytes(new)
+                if not is_registered(read, tags):
+                    what = f"The lineage of {name}:{number} is not the one that was registered."
+                    raise UserError(what, f"Find out who changed {tags.get('content')}.")
+                _replace(new, target)
+            finally:
+                remove(new.parent)
+        content: dict[str, Any] = json.loads(read)
+        return content
+
+    def delete(self, name: str, number: int, tags: Mapping[str, str]) -> None:
+        """Delete the content of a version, there and here."""
+        with plain_errors(f"Deleting the files of {name}:{number}", self._workspace):
+            delete(self._client, parse_address(self._root, tags["content"]))
+        remove(self._cache / name / str(number))
+
+    def _fetch(self, version: str, tags: Mapping[str, str], path: str, *, is_file: bool) -> Path:
+        """To a folder of its own: a fetch that is killed leaves nothing that a later one would trust."""
+        address = parse_address(self._root, tags["content"] + path)
+        folder = self._cache / f".fetching-{secrets.token_hex(4)}"
+        folder.mkdir(parents=True)
+        try:
+            with plain_errors(f"Fetching {version}", self._workspace):
+                return download(self._client, address, is_file, folder, "content")
+        except BaseException:
+            remove(folder)
+            raise
+
+
+class Lineage(Mapping[str, Any]):
+    """lineage.json of a version, fetched when it is first used: a list of all versions needs none."""
+
+    def __init__(self, fetch: Callable[[], dict[str, Any]]) -> None:
+        self._fetch = fetch
+        self._content: dict[str, Any] | None = None
+
+    def __getitem__(self, key: str) -> Any:
+        return self._read()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
+
+    def _read(self) -> dict[str, Any]:
+        if self._content is None:
+            self._content = self._fetch()
+        return self._content
+
+
+def _bytes(file: Path) -> bytes:
+    """What is in a file; nothing if there is none."""
+    return file.read_bytes() if file.is_file() else b""
+
+
+def _replace(new: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.is_dir():
+        remove(target)
+    new.replace(target)

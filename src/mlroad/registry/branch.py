@@ -1,0 +1,428 @@
+"""The local registry in the git branch `registry` of `origin`: `mlroad registry pull` and `push`.
+
+The branch has a history of its own and holds mlflow.db and the content of the versions. All is done with
+git's plumbing: neither the work tree nor the index of the repo is touched. A push after somebody else's is
+rejected by git, as every push that is no fast-forward: that is the compare-and-swap that keeps two from
+writing over each other.
+
+.registry/.branch says which commit of the branch the registry came from, and the tree of each version in it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
+
+from mlroad.core.locks import locked
+from mlroad.core.problems import UserError
+from mlroad.core.run_folders import remove, write_json
+from mlroad.registry.local_registry import (
+    CHANGED,
+    DATABASE,
+    MODELS,
+    LocalRegistry,
+    mark_changed,
+    new_staged,
+    read_mark,
+    registry_folder,
+)
+
+BRANCH = "registry"
+TRIES = 5
+MOST_BYTES = 95_000_000
+"""GitHub refuses files of 100 MB."""
+_REMOTE = "origin"
+_REF = f"refs/heads/{BRANCH}"
+_KEPT = f"refs/factory/{BRANCH}"
+_STATE = ".branch"
+_CHUNK = 1 << 20
+_NO_REFS = 2  # git ls-remote --exit-code
+
+_T = TypeVar("_T")
+
+
+class GitFailed(Exception):
+    """git could not do it. Exit code 1."""
+
+
+class Moved(Exception):
+    """Somebody else has pushed since the registry was pulled. Exit code 3."""
+
+
+@dataclass
+class _State:
+    """What .branch says."""
+
+    commit: str | None = None
+    folders: dict[str, str] = field(default_factory=dict)
+    """models/<model>/<id>, and its tree in the commit."""
+    pushing: str | None = None
+    """A commit whose push was begun; whether it arrived is known when the branch is looked at again."""
+    mark: str = ""
+    """What .changed said then."""
+
+
+def publish(root: Path, action: Callable[[LocalRegistry], _T], describe: Callable[[_T], str]) -> _T:
+    """Pull, do ``action``, push; if others were faster, all of that anew, five times at most.
+
+    ``action`` must be one that may be repeated. Raises Moved, GitFailed, UserError, and what it raises.
+    """
+    branch = RegistryBranch(root)
+    with locked(branch.folder / ".publish.lock"):
+        for attempt in range(TRIES):
+            if attempt:
+                time.sleep(random.uniform(0.1, 0.5) * attempt)  # noqa: S311 - so that two do not keep step
+            mine = read_mark(branch.folder) != "local"
+            branch.pull(discard=mine)
+            result = action(LocalRegistry(branch.folder, changes="publish"))
+            try:
+                branch.push(describe(result))
+            except Moved:
+                if not mine:
+                    raise
+                continue
+            return result
+    raise Moved(f"Others pushed to the branch {BRANCH} each of {TRIES} times. Run the command again.")
+
+
+class RegistryBranch:
+    """The branch, seen from the repo at ``root``."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.folder = registry_folder(root)
+
+    def pull(self, *, discard: bool = False) -> str:
+        """Make the registry what the branch holds; what was done, for people.
+
+        Raises UserError if that would lose local changes (unless ``discard``), GitFailed if the branch cannot
+        be read. A branch that does not exist yet is no failure, one that is gone is.
+        """
+        with self._alone() as state:
+            head = self._head()
+            if head is None:
+                if state.commit:
+                    raise _gone(state.commit)
+                return f"There is no branch {BRANCH} in {_REMOTE} yet; the first push makes it."
+            head = self._fetch()
+            self._settle(state, head)
+            if read_mark(self.folder) and not discard:
+                if head == state.commit:
+                    return f"Nothing new in the branch {BRANCH}; what changed here is not pushed yet."
+                raise UserError(
+                    "The registry here has changes that were never pushed, and the branch has moved on.",
+                    "Throw them away (`mlroad registry pull --discard`), and repeat them with --publish.",
+                )
+            return self._take(state, head)
+
+    def push(self, message: str, *, restore: bool = False) -> str:
+        """Commit the registry to the branch and push it; what was done, for people.
+
+        With ``restore`` a branch that somebody deleted is made again, from what is here.
+
+        Raises Moved if the branch is not what was pulled, GitFailed if git cannot push or the branch is gone,
+        UserError for a file that is too large.
+        """
+        with self._alone() as state:
+            head = self._head()
+            if state.pushing:
+                self._settle(state, self._fetch() if head else None)
+            if head is None and state.commit:
+                if not restore:
+                    raise _gone(state.commit)
+                return self._restore(state, message)
+            if head != state.commit:
+                raise Moved(
+                    f"The branch {BRANCH} has moved on since it was pulled. "
+                    "Pull it (`mlroad registry pull --discard`) and repeat your command with --publish."
+                )
+            if not LocalRegistry(self.folder).database.is_file() or (head and not read_mark(self.folder)):
+                return "Nothing to push."
+            commit = self._commit(state, message)
+            if commit is None:
+                (self.folder / CHANGED).unlink(missing_ok=True)
+                return "Nothing to push."
+            state.pushing, state.mark = commit, read_mark(self.folder) or "local"
+            self._write(state)
+            (self.folder / CHANGED).unlink(missing_ok=True)
+            self._send(state, commit, head)
+            self._settle(state, commit)
+            return f"Pushed {commit[:7]} to the branch {BRANCH}: {message}"
+
+    def _restore(self, state: _State, message: str) -> str:
+        """Push what is here to the branch that is gone, with its history if git has that still."""
+        if self._run("cat-file", "-e", f"{state.commit}^{{commit}}").returncode:
+            state.commit, state.folders = None, {}
+        there = LocalRegistry(self.folder).database.is_file()
+        commit = (self._commit(state, message) if there else None) or state.commit
+        if commit is None:
+            raise GitFailed(
+                "There is nothing here to restore it from. Do it on a machine that has pulled it."
+            )
+        state.pushing, state.mark = commit, read_mark(self.folder)
+        self._write(state)
+        self._send(state, commit, None)
+        self._settle(state, commit)
+        (self.folder / CHANGED).unlink(missing_ok=True)
+        return f"Restored the branch {BRANCH} in {_REMOTE} from what is here ({commit[:7]})."
+
+    def _head(self) -> str | None:
+        """The commit of the branch at the remote. Only git's own "no such ref" means that there is none."""
+        done = self._run("ls-remote", "--exit-code", _REMOTE, _REF)
+        if done.returncode == _NO_REFS:
+            return None
+        if done.returncode or not done.stdout.strip():
+            raise _failed(f"The branch {BRANCH} of {_REMOTE} cannot be read", done)
+        return done.stdout.decode().split()[0]
+
+    def _fetch(self) -> str:
+        depth = ["--depth=1"] if self._git("rev-parse", "--is-shallow-repository") == "true" else []
+        quiet = ["--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", *depth]
+        done = self._run("-c", "gc.auto=0", "fetch", *quiet, _REMOTE, f"+{_REF}:{_KEPT}")
+        if done.returncode:
+            raise _failed(f"The branch {BRANCH} of {_REMOTE} cannot be fetched", done)
+        return self._git("rev-parse", _KEPT)
+
+    def _settle(self, state: _State, head: str | None) -> None:
+        """Find out whether a push that was begun has arrived."""
+        if not state.pushing:
+            return
+        if head and not self._run("merge-base", "--is-ancestor", state.pushing, head).returncode:
+            state.commit, state.folders = state.pushing, self._folders(state.pushing)
+            self._run("update-ref", _KEPT, head)
+        else:
+            mark_changed(self.folder, state.mark)
+        state.pushing, state.mark = None, ""
+        self._write(state)
+
+    def _take(self, state: _State, head: str) -> str:
+        """Write what the branch holds: first new content, then the database, then what is left goes."""
+        files, folders = self._files(head), self._folders(head)
+        staged = new_staged(self.folder)
+        new = [
+            name
+            for name, tree in folders.items()
+            if state.folders.get(name) != tree or not (self.folder / name).is_dir()
+        ]
+        self._extract({path: blob for path, blob in files.items() if _folder_of(path) in {*new, ""}}, staged)
+        for name in new:
+            place = self.folder / name
+            if place.exists():
+                place.rename(staged / f"replaced-{place.name}")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            (staged / name).rename(place)
+        if DATABASE in files:
+            _replace_database(staged / DATABASE, self.folder / DATABASE)
+        for place in self.folder.glob(f"{MODELS}/*/*"):
+            if place.relative_to(self.folder).as_posix() not in folders:
+                remove(place)
+        same = state.commit == head
+        state.commit, state.folders = head, folders
+        self._write(state)
+        (self.folder / CHANGED).unlink(missing_ok=True)
+        remove(staged)
+        if same and not new:
+            return f"The registry is as in the branch {BRANCH} ({head[:7]})."
+        return f"Pulled {head[:7]} of the branch {BRANCH}: {len(folders)} versions, {len(new)} new here."
+
+    def _commit(self, state: _State, message: str) -> str | None:
+        """A commit of the registry as it is, on top of the one that it came from; None if they are alike."""
+        registry = LocalRegistry(self.folder)
+        used = {
+            registry.content(version).relative_to(self.folder).as_posix()
+            for model in registry.models()
+            for version in registry.versions(model)
+        }
+        before = self._folders(state.commit) if state.commit else {}
+        kept = {name for name in used if name in before and state.folders.get(name) == before[name]}
+        staged = new_staged(self.folder)
+        try:
+            # A copy that is whole and compact, whatever writers have left beside the file.
+            with closing(sqlite3.connect(registry.database, timeout=30, isolation_level=None)) as database:
+                database.execute("VACUUM INTO ?", (str(staged / DATABASE),))
+            index = {"GIT_INDEX_FILE": str((staged / "index").resolve())}
+            if state.commit:
+                self._git("read-tree", state.commit, env=index)
+            gone = [path for path in self._files(state.commit) if _folder_of(path) not in {*kept, ""}]
+            new = {
+                file.relative_to(self.folder).as_posix(): file
+                for name in sorted(used - kept)
+                for file in sorted((self.folder / name).rglob("*"))
+                if file.is_file()
+            }
+            lines = [f"0 {'0' * 40}\t{path}" for path in gone]
+            lines += self._stored({DATABASE: staged / DATABASE, **new})
+            self._git(
+                "update-index", "-z", "--index-info", env=index, stdin="".join(f"{its}\0" for its in lines)
+            )
+            tree = self._git("write-tree", env=index)
+        except sqlite3.Error as error:
+            raise UserError(
+                f"{registry.database} cannot be read: {error}.", "Pull the registry anew."
+            ) from None
+        finally:
+            remove(staged)
+        if state.commit and tree == self._git("rev-parse", state.commit + "^{tree}"):
+            return None
+        parent = ["-p", state.commit] if state.commit else []
+        return self._git("commit-tree", tree, *parent, "-m", message, env=self._identity())
+
+    def _stored(self, files: Mapping[str, Path]) -> Iterator[str]:
+        """Write files to git, byte for byte, and give their lines for its index. Raises UserError."""
+        sizes = {path: file.stat().st_size for path, file in files.items()}
+        large = [f"{path} ({size / 1e6:.0f} MB)" for path, size in sizes.items() if size > MOST_BYTES]
+        if large:
+            raise UserError(
+                f"Too large for a git branch: {', '.join(large)}; the most is {MOST_BYTES / 1e6:.0f} MB.",
+                "Register such models in Azure ML: `registry: azureml` in factory.yml.",
+            )
+        paths = "".join(f"{path.resolve()}\n" for path in files.values())
+        names = self._git("hash-object", "-w", "--no-filters", "--stdin-paths", stdin=paths).split()
+        for path, name in zip(files, names, strict=True):
+            yield f"100644 {name}\t{path}"
+
+    def _send(self, state: _State, commit: str, head: str | None) -> None:
+        """Push ``commit`` to the branch, which is at ``head``."""
+        done = self._run("push", "--no-verify", "--porcelain", _REMOTE, f"{commit}:{_REF}")
+        if not done.returncode:
+            return
+        said = (done.stdout + done.stderr).decode(errors="replace")
+        raced = ("fetch first", "non-fast-forward", "cannot lock ref", "failed to update ref", "stale info")
+        if any(words in said for words in raced) or self._head() != head:
+            self._settle(state, None)
+            raise Moved(
+                f"Somebody else has pushed to the branch {BRANCH} meanwhile. Pull it and repeat your command."
+            )
+        self._settle(state, None)
+        raise _failed(f"The branch {BRANCH} cannot be pushed to {_REMOTE}", done)
+
+    def _extract(self, files: Mapping[str, str], to: Path) -> None:
+        """Write blobs to files, byte for byte."""
+        with subprocess.Popen(
+            ["git", "cat-file", "--batch"], cwd=self.root, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as process:
+            if process.stdin is None or process.stdout is None:
+                raise GitFailed("git cannot be started")
+            for path, blob in files.items():
+                process.stdin.write(f"{blob}\n".encode())
+                process.stdin.flush()
+                size = int(process.stdout.readline().split()[2])
+                file = to / path
+                file.parent.mkdir(parents=True, exist_ok=True)
+                with file.open("wb") as out:
+                    while size:
+                        block = process.stdout.read(min(size, _CHUNK))
+                        if not block:
+                            raise GitFailed(f"git cannot read {path} of the branch {BRANCH}")
+                        out.write(block)
+                        size -= len(block)
+                process.stdout.read(1)
+
+    def _files(self, commit: str | None) -> dict[str, str]:
+        """Every file of a commit of the branch with its blob. Raises GitFailed for one out of place."""
+        if commit is None:
+            return {}
+        found: dict[str, str] = {}
+        for entry in self._git("ls-tree", "-r", "-z", commit).split("\0"):
+            if not entry:
+                continue
+            about, _, path = entry.partition("\t")
+            its = PurePosixPath(path)
+            if path != DATABASE and (its.parts[0] != MODELS or len(its.parts) < 4 or ".." in its.parts):
+                raise GitFailed(
+                    f"The branch {BRANCH} holds {path}, which no registry has. Is it another branch?"
+                )
+            found[path] = about.split()[2]
+        return found
+
+    def _folders(self, commit: str) -> dict[str, str]:
+        """The folders of versions in a commit with their trees."""
+        entries = self._git("ls-tree", "-r", "-d", "-z", commit, "--", f"{MODELS}/").split("\0")
+        pairs = (entry.partition("\t") for entry in entries if entry)
+        return {path: about.split()[2] for about, _, path in pairs if path.count("/") == 2}
+
+    def _identity(self) -> dict[str, str]:
+        """Who commits: whoever git knows, or the factory itself, as on a machine of CI."""
+        if not self._run("var", "GIT_COMMITTER_IDENT").returncode:
+            return {}
+        name, mail = "factory", "factory@localhost"
+        return {
+            "GIT_AUTHOR_NAME": name, "GIT_AUTHOR_EMAIL": mail,
+            "GIT_COMMITTER_NAME": name, "GIT_COMMITTER_EMAIL": mail,
+        }  # fmt: skip
+
+    @contextmanager
+    def _alone(self) -> Iterator[_State]:
+        """The state of the branch here, while no other process writes the registry."""
+        with locked(self.folder / ".lock"):
+            try:
+                content = json.loads((self.folder / _STATE).read_text(encoding="utf-8"))
+                state = _State(**content)
+            except (OSError, ValueError, TypeError):
+                state = _State()
+            yield state
+
+    def _write(self, state: _State) -> None:
+        write_json(self.folder / _STATE, vars(state))
+
+    def _git(self, *arguments: str, env: Mapping[str, str] | None = None, stdin: str = "") -> str:
+        done = self._run(*arguments, env=env, stdin=stdin)
+        if done.returncode:
+            raise _failed(f"git {arguments[0]} failed", done)
+        return done.stdout.decode("utf-8", "surrogateescape").strip()
+
+    def _run(
+        self, *arguments: str, env: Mapping[str, str] | None = None, stdin: str = ""
+    ) -> subprocess.CompletedProcess[bytes]:
+        try:
+            return subprocess.run(
+                ["git", *arguments],
+                cwd=self.root,
+                input=stdin.encode("utf-8", "surrogateescape"),
+                capture_output=True,
+                env={**os.environ, "LC_ALL": "C", **(env or {})},
+                check=False,
+            )
+        except OSError:
+            raise GitFailed("git is not there. Install it.") from None
+
+
+def _gone(commit: str) -> GitFailed:
+    return GitFailed(
+        f"The branch {BRANCH} is gone from {_REMOTE}: somebody deleted it. The registry here is of its "
+        f"commit {commit[:7]}, and is kept. `mlroad registry push --restore` makes the branch again from "
+        "what is here; do that on the machine that pulled or pushed last."
+    )
+
+
+def _replace_database(new: Path, old: Path) -> None:
+    """In one transaction, so that whoever has the old one open sees the new content: MLflow keeps it open."""
+    if old.is_file():
+        with (
+            suppress(sqlite3.Error),
+            closing(sqlite3.connect(new)) as source,
+            closing(sqlite3.connect(old, timeout=30)) as target,
+        ):
+            source.backup(target)
+            return
+    new.replace(old)
+
+
+def _folder_of(path: str) -> str:
+    """models/<model>/<id> of a file; empty for mlflow.db."""
+    parts = path.split("/")
+    return "/".join(parts[:3]) if len(parts) > 3 else ""
+
+
+def _failed(what: str, done: subprocess.CompletedProcess[Any]) -> GitFailed:
+    said = done.stderr.decode(errors="replace").strip() or done.stdout.decode(errors="replace").strip()
+    return GitFailed(f"{what}: {said or f'exit code {done.returncode}'}")

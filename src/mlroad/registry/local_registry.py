@@ -1,0 +1,362 @@
+"""The registry on this machine: MLflow's, in one SQLite file, with the content of the versions beside it.
+
+.registry/
+    mlflow.db                     names, numbers, tags and aliases; MLflow writes it, and reads it as well
+    models/<model>/<id>/          the content of a version; <id> is the start of its lineage id
+        lineage.json verdict.json model/ dev/model/ dev/verdict.json onnx inference.json report.html …
+        model/lineage.json dev/model/lineage.json: the same, for whoever takes a model
+    .staged/                      what is being written
+    .lock                         held while something is written
+    .changed                      there is something that was not pushed; see factory.registry.branch
+
+A version is written in this order: its content in .staged, moved to its place at once; its entry with all
+its tags, in one transaction; its alias. So a kill leaves content without an entry at worst, which nobody
+sees, a rerun replaces and `mlroad clean` deletes. Reading needs SQL only: importing MLflow takes longer than
+a command may.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import secrets
+import shutil
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from mlroad.core.locks import locked
+from mlroad.core.problems import UserError
+from mlroad.core.run_folders import remove as remove_folder
+from mlroad.registry.base import Version
+from mlroad.registry.registered_model import LINEAGE, is_registered
+
+FOLDER = ".registry"
+VARIABLE = "MLROAD_REGISTRY"
+"""Names another folder for the registry."""
+DATABASE = "mlflow.db"
+MODELS = "models"
+STAGED = ".staged"
+CHANGED = ".changed"
+_ID = 16
+_DELETED = "Deleted_Internal"
+_RESTORE = "`mlroad registry pull --discard` fetches it anew from the branch `registry`."
+
+
+class Lineage(Mapping[str, Any]):
+    """lineage.json of a version, read when it is first used: a list of 1,000 versions needs none."""
+
+    def __init__(self, name: str, file: Path | None, tags: Mapping[str, str]) -> None:
+        self._name = name
+        self._file = file
+        self._tags = tags
+        self._content: dict[str, Any] | None = None
+
+    def __getitem__(self, key: str) -> Any:
+        return self._read()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
+
+    def _read(self) -> dict[str, Any]:
+        if self._content is None:
+            try:
+                read = self._file.read_bytes() if self._file else b"null"
+                content = json.loads(read)
+            except (OSError, ValueError) as error:
+                raise UserError(f"The lineage of {self._name} cannot be read: {error}.", _RESTORE) from None
+            if self._file and not is_registered(read, self._tags):
+                what = f"The lineage of {self._name} is not the one that was registered"
+                raise UserError(f"{what}: {self._file} has changed.", _RESTORE)
+            if not isinstance(content, dict):
+                raise UserError(f"{self._name} was not registered by `mlroad register`.", "")
+            self._content = content
+        return self._content
+
+
+class LocalRegistry:
+    """A registry in a folder. Several processes may use it at once; one of them writes at a time."""
+
+    def __init__(self, folder: Path, *, changes: str = "local") -> None:
+        """``changes`` is the mark that writing leaves until it is pushed."""
+        self.folder = folder
+        self._changes = changes
+
+    @classmethod
+    def of(cls, root: Path) -> LocalRegistry:
+        """The registry of the repo at ``root``."""
+        return cls(registry_folder(root))
+
+    @property
+    def database(self) -> Path:
+        """MLflow's SQLite file."""
+        return self.folder / DATABASE
+
+    def models(self) -> list[str]:
+        """See `Registry`."""
+        rows = self._ask("SELECT DISTINCT name FROM model_versions WHERE current_stage != ?", _DELETED)
+        return sorted(name for (name,) in rows)
+
+    def versions(self, model: str) -> list[Version]:
+        """See `Registry`."""
+        return self._versions(model)
+
+    def version(self, model: str, number: int) -> Version:
+        """See `Registry`."""
+        if found := self._versions(model, number):
+            return found[0]
+        numbers = [str(version.number) for version in self._versions(model)]
+        if numbers:
+            what = f"{model} has the versions {', '.join(numbers[-10:])}."
+        else:
+            what = f"Registered are: {', '.join(self.models()) or 'no models'}."
+        raise UserError(f"There is no {model}:{number}.", what)
+
+    def by_alias(self, model: str, alias: str) -> Version | None:
+        """See `Registry`."""
+        sql = "SELECT version FROM registered_model_aliases WHERE name = ? AND alias = ?"
+        for (number,) in self._ask(sql, model, alias):
+            found = self._versions(model, number)
+            return found[0] if found else None
+        return None
+
+    def model_path(self, version: Version, stage: str) -> Path | None:
+        """See `Registry`."""
+        content = self.content(version)
+        path = content / "model" if stage == "prod" else content / stage / "model"
+        return path if path.is_dir() else None
+
+    def content(self, version: Version) -> Path:
+        """The folder of a version."""
+        return self._place(version.model, version.tags.get("lineage_id", "unknown"))
+
+    def add(self, model: str, lineage: Mapping[str, Any], folder: Path) -> Version:
+        """See `Registry`."""
+        from mlroad.registry.version_lineage import tags_of
+
+        with self._writing() as client:
+            known = self._by_id(model, lineage["id"])
+            if known is not None:
+                remove_folder(folder)
+                return known
+            self._mark()
+            tags = tags_of(lineage, folder)
+            self._move(folder, self._place(model, lineage["id"]))
+            if not self._ask("SELECT 1 FROM registered_models WHERE name = ?", model):
+                client.create_registered_model(model)
+            made = client.create_model_version(
+                model,
+                f"{MODELS}/{model}/{lineage['id'][:_ID]}",  # relative: the registry moves between machines
+                run_id=lineage["run"],
+                tags=tags,
+                await_creation_for=0,
+            )
+        return self.version(model, int(made.version))
+
+    def set_alias(self, version: Version, alias: str, *, forward: bool = False) -> None:
+        """See `Registry`."""
+        with self._writing() as client:
+            self.version(version.model, version.number)
+            has = self.by_alias(version.model, alias)
+            if has and (has.number == version.number or (forward and has.number > version.number)):
+                return
+            self._mark()
+            client.set_registered_model_alias(version.model, alias, str(version.number))
+
+    def set_tags(self, version: Version, tags: Mapping[str, str]) -> None:
+        """See `Registry`."""
+        with self._writing() as client:
+            self._mark()
+            for name, value in tags.items():
+                client.set_model_version_tag(version.model, str(version.number), name, value)
+
+    def remove(self, version: Version) -> None:
+        """See `Registry`."""
+        with self._writing() as client:
+            now = self.version(version.model, version.number)
+            if now.aliases:
+                raise UserError(
+                    f"{now.name} is {', '.join(now.aliases)}.", "Give the alias to another first."
+                )
+            content = self.content(now)
+            self._mark()
+            client.delete_model_version(now.model, str(now.number))
+            remove_folder(content)
+
+    def orphans(self, age: timedelta) -> list[Path]:
+        """What killed commands have left behind, untouched for ``age``: no version has this content."""
+        used = {self.content(version) for model in self.models() for version in self.versions(model)}
+        found = [*self.folder.glob(f"{MODELS}/*/*"), *self.folder.glob(f"{STAGED}/*")]
+        before = (datetime.now(UTC) - age).timestamp()
+        return sorted(path for path in found if path not in used and path.stat().st_mtime < before)
+
+    def remove_orphan(self, path: Path) -> None:
+        """Delete what `orphans` named, unless it has become the content of a version since."""
+        with self._lock():
+            if path in self.orphans(timedelta(0)):
+                remove_folder(path) if path.is_dir() else path.unlink()
+
+    def _by_id(self, model: str, lineage_id: str) -> Version | None:
+        for version in reversed(self._versions(model)):
+            if version.tags.get("lineage_id") == lineage_id:
+                return version
+        return None
+
+    def _place(self, model: str, lineage_id: str) -> Path:
+        return self.folder / MODELS / model / lineage_id[:_ID]
+
+    def _move(self, folder: Path, place: Path) -> None:
+        """Move staged content to its place, where a killed registration may have left its own."""
+        try:
+            os.utime(folder)  # how old it is counts from now
+            if place.exists():
+                place.rename(new_staged(self.folder) / "replaced")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if folder.parent != self.folder / STAGED:
+                near = new_staged(self.folder) / "copy"
+                shutil.copytree(folder, near)
+                remove_folder(folder)
+                folder = near
+            folder.rename(place)
+        except OSError as error:
+            what = f"{place} cannot be written: {error.strerror}."
+            raise UserError(what, "Free some space, or check the rights of the registry.") from None
+
+    def _mark(self) -> None:
+        mark_changed(self.folder, self._changes)
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        with locked(self.folder / ".lock"):
+            yield
+
+    @contextmanager
+    def _writing(self) -> Iterator[Any]:
+        """MLflow's client, while nobody else writes."""
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        from mlflow.exceptions import MlflowException
+        from mlflow.tracking import MlflowClient
+
+        for logger in ("mlflow", "alembic"):
+            logging.getLogger(logger).setLevel(logging.WARNING)
+        with self._lock():
+            if not self.database.is_file():
+                self._create(MlflowClient)
+            try:
+                yield _client(MlflowClient, self.database)
+            except MlflowException as error:
+                raise UserError(f"MLflow cannot write {self.database}: {error.message}", "") from None
+
+    def _create(self, client: Any) -> None:
+        """A new database: MLflow makes one in many steps, so it is moved to its place when it is whole."""
+        new = new_staged(self.folder) / DATABASE
+        _client(client, new).search_registered_models(max_results=1)
+        copy = new.with_name("copy.db")
+        shutil.copyfile(new, copy)  # MLflow keeps its own open, which some systems do not move
+        with closing(sqlite3.connect(copy)) as database, database:
+            # The store of runs, which is not used, notes the folder that it was made in.
+            database.execute("UPDATE experiments SET artifact_location = 'mlruns/' || experiment_id")
+        copy.replace(self.database)
+        with suppress(OSError):
+            shutil.rmtree(new.parent)
+
+    def _versions(self, model: str, number: int | None = None) -> list[Version]:
+        which, arguments = ("AND version = ?", (model, number)) if number is not None else ("", (model,))
+        with self._open() as database:
+            if database is None:
+                return []
+            # The texts that are put in are the constants above.
+            rows = database.execute(
+                "SELECT version, creation_time FROM model_versions"  # noqa: S608
+                f" WHERE name = ? {which} AND current_stage != '{_DELETED}' ORDER BY version",
+                arguments,
+            ).fetchall()
+            tags: defaultdict[int, dict[str, str]] = defaultdict(dict)
+            sql = f"SELECT version, key, value FROM model_version_tags WHERE name = ? {which}"  # noqa: S608
+            for its, key, value in database.execute(sql, arguments):
+                tags[its][key] = value
+            aliases: defaultdict[int, list[str]] = defaultdict(list)
+            sql = "SELECT version, alias FROM registered_model_aliases WHERE name = ? ORDER BY alias"
+            for its, alias in database.execute(sql, (model,)):
+                aliases[its].append(alias)
+        return [self._as_version(model, its, made, tags[its], aliases[its]) for its, made in rows]
+
+    def _as_version(
+        self, model: str, number: int, created: int, tags: dict[str, str], aliases: list[str]
+    ) -> Version:
+        its = tags.get("lineage_id")
+        file = self._place(model, its) / LINEAGE if its else None
+        when = datetime.fromtimestamp(created / 1000, UTC)
+        return Version(model, number, tuple(aliases), when, tags, Lineage(f"{model}:{number}", file, tags))
+
+    def _ask(self, sql: str, *arguments: object) -> list[Any]:
+        with self._open() as database:
+            return database.execute(sql, arguments).fetchall() if database else []
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection | None]:
+        """The database at one moment, to read; None if nothing has been registered yet."""
+        if not self.database.is_file():
+            yield None
+            return
+        try:
+            with closing(self._connect()) as database:
+                yield database
+        except sqlite3.Error as error:
+            raise UserError(f"{self.database} cannot be read: {error}.", _RESTORE) from None
+
+    def _connect(self) -> sqlite3.Connection:
+        address = self.database.resolve().as_uri()
+        for mode in ("ro", "rw"):
+            database = sqlite3.connect(f"{address}?mode={mode}", uri=True, timeout=30, isolation_level=None)
+            try:
+                database.execute("BEGIN")
+                database.execute("SELECT 1 FROM registered_models LIMIT 1").fetchall()
+            except sqlite3.OperationalError:
+                # A writer was killed: the next reader that may write has to undo what it had begun.
+                database.close()
+                if mode == "rw":
+                    raise
+            else:
+                return database
+        raise AssertionError("not reached")
+
+
+def registry_folder(root: Path) -> Path:
+    """Where the registry of the repo at ``root`` is."""
+    named = os.environ.get(VARIABLE)
+    return Path(named) if named else root / FOLDER
+
+
+def new_staged(registry: Path) -> Path:
+    """A new empty folder, from which `LocalRegistry.add` moves content to its place without copying it."""
+    staged = registry / STAGED / secrets.token_hex(8)
+    staged.mkdir(parents=True)
+    return staged
+
+
+def mark_changed(folder: Path, by: str) -> None:
+    """Note before a write that there is something to push: "local", or "publish" if only that wrote."""
+    mark = folder / CHANGED
+    if read_mark(folder) in ("", by) or by == "local":
+        folder.mkdir(parents=True, exist_ok=True)
+        mark.write_text(by, encoding="utf-8")
+
+
+def read_mark(folder: Path) -> str:
+    """What `mark_changed` has noted; empty if all was pushed."""
+    mark = folder / CHANGED
+    return mark.read_text(encoding="utf-8").strip() or "local" if mark.is_file() else ""
+
+
+def _client(client: Any, database: Path) -> Any:
+    uri = f"sqlite:///{database.resolve().as_posix()}"
+    return client(tracking_uri=uri, registry_uri=uri)

@@ -1,0 +1,57 @@
+"""A model as the registry holds it: the folder that was judged, and lineage.json at its top.
+
+So whoever takes the folder alone, as an MLflow model, has its story with it. The digest of a model stays that
+of the folder as it was judged: lineage.json does not count in it, and has a digest of its own, in the
+version's tag ``lineage_digest``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from mlroad.core.digests import combined, files_below, sha256_of_file
+
+LINEAGE = "lineage.json"
+LINEAGE_TAG = "lineage_digest"
+
+
+def own_lineage(model: Path) -> str:
+    """What is wrong with a model that has something of that name already; empty if it has not."""
+    for path in model.iterdir():
+        if path.name.casefold() == LINEAGE:  # for some systems it is the same name
+            return f"The model has its own {path.name}, and the registry puts one there: choose another name."
+    return ""
+
+
+def lineage_digest(lineage: Path) -> str | None:
+    """``sha256:…`` of a copy of lineage.json, None if there is none. Raises OSError."""
+    return _digest(lineage.read_bytes()) if lineage.is_file() else None
+
+
+def is_registered(lineage: bytes, tags: Mapping[str, str]) -> bool:
+    """Whether this is the content of lineage.json that was registered."""
+    return _digest(lineage) == tags.get(LINEAGE_TAG)
+
+
+def _digest(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def judged_digest(model: Path) -> str:
+    """``sha256:…`` of a registered model as it was judged. Raises OSError."""
+    files = {name: entry for name, entry in files_below(model) if name != LINEAGE}
+    return "sha256:" + combined({name: sha256_of_file(Path(entry.path)) for name, entry in files.items()})
+
+
+def difference(model: Path, digest: str | None, tags: Mapping[str, str]) -> str:
+    """How a model differs from the one that was registered, as the end of a sentence; empty if it does not.
+
+    Raises OSError.
+    """
+    if (now := judged_digest(model)) != digest:
+        return f"its digest is {now[:19]}…, and its lineage says {str(digest)[:19]}…"
+    if lineage_digest(model / LINEAGE) != tags.get(LINEAGE_TAG):
+        return f"its {LINEAGE} is another, or gone"
+    return ""

@@ -1,0 +1,255 @@
+"""lineage.json: what a registered version was made from, and by which proof it was let in.
+
+It lies beside the models of a version, and in each of them; see factory.registry.content.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlroad.core.problems import UserError
+from mlroad.models.metric_names import shown
+from mlroad.registry.registered_model import LINEAGE, LINEAGE_TAG, lineage_digest
+
+if TYPE_CHECKING:
+    from mlroad.run.candidate import Candidate
+
+VERDICT = "verdict.json"
+_PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_NO_PACKAGE = re.compile(r"(python|pip)\b(?!-)")
+_PIN = re.compile(r"==\s*([^\s,*]+)")
+_VERDICT_KEYS = (
+    "verdict", "passed", "headline", "task", "target", "decide_by", "candidate", "champion", "metrics",
+    "slices", "latency", "size", "inference", "onnx", "waivers", "bootstrap", "rules", "made", "factory",
+)  # fmt: skip
+
+
+def lineage_id(run: str, model_digest: str) -> str:
+    """The id under which a run's model is registered once, however often that is asked for."""
+    return hashlib.sha256(f"{run}\n{model_digest}".encode()).hexdigest()
+
+
+def make_lineage(
+    prod: Candidate,
+    verdict: Mapping[str, Any],
+    dev: Candidate | None,
+    dev_verdict: Mapping[str, Any] | None,
+    by: str,
+) -> dict[str, Any]:
+    """The content of lineage.json. Raises UserError for a dataset that the repo does not know."""
+    root, commit, digest = prod.model.root, str(prod.record["git"]["commit"]), prod.digest()
+    datasets = list(_datasets(root, prod))
+    return {
+        "schema": 1,
+        "id": lineage_id(prod.run, digest),
+        "model": prod.model.name,
+        "run": prod.run,
+        "dev_run": dev.run if dev else None,
+        "commit": commit,
+        "pipeline": prod.record.get("pipeline"),
+        "parameters": dict(prod.record.get("parameters") or {}),
+        "step_parameters": _step_parameters(prod.record),
+        "target": prod.train.get("target"),
+        "job": prod.train.get("job"),
+        "model_digest": digest,
+        "dev_model_digest": dev.digest() if dev else None,
+        "datasets": datasets + list(_datasets(root, dev) if dev else []),
+        "holdout": _holdout(root, verdict),
+        "inference_tests": _inference_tests(root, prod.model.name, commit),
+        "provenance": _yaml_at(root, commit, f"models/{prod.model.name}/provenance.yml"),
+        "verdict": _short(verdict),
+        "dev_verdict": _short(dev_verdict) if dev_verdict else None,
+        "inference": verdict.get("inference") or {},
+        "python": prod.record.get("python"),
+        "packages": _packages(prod.model_path, here=prod.train.get("target") == "local"),
+        "registered": datetime.now(UTC).isoformat(timespec="seconds"),
+        "by": by,
+    }
+
+
+def tags_of(lineage: Mapping[str, Any], folder: Path) -> dict[str, str]:
+    """The tags that let people and other programs find a version in the registry; its JSON is in full.
+
+    ``folder`` is the content to be registered, with lineage.json.
+    """
+    verdict, provenance = lineage.get("verdict") or {}, lineage.get("provenance") or {}
+    datasets = lineage["datasets"]
+    job = lineage.get("job") or {}
+    tags = {
+        "lineage_id": lineage["id"],
+        "run": lineage["run"],
+        "dev_run": lineage.get("dev_run"),
+        "commit": lineage.get("commit"),
+        "target": lineage.get("target"),
+        "job": job.get("name"),
+        "model_digest": lineage.get("model_digest"),
+        "dev_model_digest": lineage.get("dev_model_digest"),
+        "datasets": " ".join(f"{use['stage']}:{use['input']}={use['dataset']}" for use in datasets),
+        "holdout": (lineage.get("holdout") or {}).get("dataset"),
+        "prototype": "@".join(str(provenance[key]) for key in ("repo", "tag") if provenance.get(key)),
+        "verdict": shown(verdict.get("verdict"), verdict.get("champion")),
+        "passed": str(bool(verdict.get("passed"))).lower(),
+        "registered": lineage.get("registered"),
+        "by": lineage.get("by"),
+        LINEAGE_TAG: lineage_digest(folder / LINEAGE),
+    }
+    return {name: str(value) for name, value in tags.items() if value}
+
+
+def uses(lineage: Mapping[str, Any]) -> Iterator[tuple[str, str, list[str], str | None]]:
+    """Every dataset version that has a part in a version: (its id, the part, the way to it, its digest).
+
+    The way is the dataset that was used, then its parents down to this one.
+    """
+    parts = [(f"trained ({its['stage']} data, input {its['input']})", its) for its in lineage["datasets"]]
+    if lineage.get("holdout"):
+        parts.append(("judged on the holdout", lineage["holdout"]))
+    if lineage.get("inference_tests"):
+        parts.append(("tested for inference", lineage["inference_tests"]))
+    for part, its in parts:
+        yield from _uses_below(part, its, [])
+
+
+def _uses_below(
+    part: str, its: Mapping[str, Any], way: list[str]
+) -> Iterator[tuple[str, str, list[str], str | None]]:
+    name = str(its["dataset"])
+    yield name, part, [*way, name], its.get("digest")
+    for parent in its.get("parents") or []:
+        yield from _uses_below(part, parent, [*way, name])
+
+
+def _datasets(root: Path, candidate: Candidate) -> Iterator[dict[str, Any]]:
+    for name, given in sorted((candidate.record.get("inputs") or {}).items()):
+        dataset = given.get("dataset")
+        digest = given.get("dataset_digest") or given.get("digest")
+        about = {
+            "input": name,
+            "stage": candidate.stage,
+            "dataset": dataset or given.get("path"),
+            "digest": digest,
+        }
+        yield about | {"parents": _parents(root, dataset, {dataset}) if dataset else []}
+
+
+def _holdout(root: Path, verdict: Mapping[str, Any]) -> dict[str, Any] | None:
+    holdout = verdict.get("holdout")
+    if not holdout:
+        return None
+    name = str(holdout["dataset"]).removeprefix("azureml:")
+    return {**holdout, "dataset": name, "parents": _parents(root, name, {name})}
+
+
+def _inference_tests(root: Path, model: str, commit: str) -> dict[str, Any] | None:
+    """The dataset that the golden answers came from."""
+    suite = _yaml_at(root, commit, f"models/{model}/inference_tests/suite.yml")
+    if not suite or not suite.get("dataset"):
+        return None
+    name = str(suite["dataset"]).removeprefix("azureml:")
+    return {"dataset": name, "digest": suite.get("digest"), "parents": _parents(root, name, {name})}
+
+
+def _parents(root: Path, dataset: str, seen: set[str]) -> list[dict[str, Any]]:
+    """What a dataset version was made from, and that from what, with the digests."""
+    from mlroad.data.store import find
+
+    found: list[dict[str, Any]] = []
+    for reference in find(root, dataset).parents:
+        name = reference.removeprefix("azureml:")
+        if name in seen:  # a circle in files that people write
+            continue
+        version = find(root, name)
+        found.append(
+            {"dataset": name, "digest": version.digest, "parents": _parents(root, name, seen | {name})}
+        )
+    return found
+
+
+def _short(verdict: Mapping[str, Any]) -> dict[str, Any]:
+    """A verdict with its figures, and of its checks those that say more than "passed"."""
+    short = {key: verdict[key] for key in _VERDICT_KEYS if key in verdict}
+    checks = verdict.get("checks") or []
+    return short | {
+        "checks": len(checks),
+        "notable": [its for its in checks if its.get("result") != "passed"],
+    }
+
+
+def _step_parameters(record: Mapping[str, Any]) -> dict[str, str]:
+    """What each step was given besides data: ``{"train.alpha": "10.0"}``."""
+    return {
+        f"{step}.{name}": str(given["value"])
+        for step, about in (record.get("steps") or {}).items()
+        for name, given in (about.get("inputs") or {}).items()
+        if isinstance(given, Mapping) and "value" in given
+    }
+
+
+def _packages(model: Path, *, here: bool) -> dict[str, str]:
+    """The versions of the packages that an MLflow model names.
+
+    ``here``: it was trained by this Python, which knows what it had, whatever range the model names. Of a
+    model that was trained elsewhere, only what it pins is known.
+    """
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as installed
+
+    found: dict[str, str] = {}
+    for line in _requirements(model):
+        name = _PACKAGE.match(line)
+        if not name:
+            continue
+        pin = _PIN.search(line)
+        version = pin[1] if pin else None
+        if here:
+            with suppress(PackageNotFoundError):
+                version = installed(name[0])
+        if version:
+            found[name[0]] = version
+    return found
+
+
+def _requirements(model: Path) -> Iterator[str]:
+    """The lines of requirements.txt, or, without that, what conda.yaml lists."""
+    import yaml
+
+    file = model / "requirements.txt"
+    with suppress(OSError, ValueError, AttributeError, yaml.YAMLError):
+        if file.is_file():
+            lines = file.read_text(encoding="utf-8").splitlines()
+        else:
+            content = yaml.safe_load((model / "conda.yaml").read_text(encoding="utf-8"))
+            items = content.get("dependencies") or []
+            lines = [item for item in items if isinstance(item, str) and not _NO_PACKAGE.match(item)]
+            lines += [str(line) for item in items if isinstance(item, dict) for line in item.get("pip") or []]
+        for line in lines:
+            yield line.split("#")[0].split(";")[0].strip()
+
+
+def _yaml_at(root: Path, commit: str, path: str) -> dict[str, Any] | None:
+    """A YAML file of the repo as it was in a commit; None if that had none. Raises UserError."""
+    import yaml
+
+    done = subprocess.run(
+        ["git", "show", f"{commit}:./{path}"], cwd=root, capture_output=True, check=False
+    )  # fmt: skip
+    if done.returncode:
+        return None
+    try:
+        content = yaml.safe_load(done.stdout.decode("utf-8"))
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(
+            f"{path} of commit {commit[:7]} cannot be read: {error}.", "Mend it and commit."
+        ) from None
+    if not isinstance(content, dict):
+        return None
+    plain: dict[str, Any] = json.loads(json.dumps(content, default=str))  # dates become texts
+    return plain

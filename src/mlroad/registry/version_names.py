@@ -1,0 +1,51 @@
+"""How people name a version: ``diabetes:3`` or ``diabetes@champion``, never "the latest"."""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+
+from mlroad.core.problems import UserError
+from mlroad.registry.base import Registry, Version
+
+_NAME = re.compile(r"(?P<model>[^:@\s]+)(?:(?P<mark>[:@])(?P<which>[^:@\s]+))?")
+
+
+def find_version(registry: Registry, name: str, default: str | None = None) -> Version:
+    """The version that ``name`` means; without a number or alias the one with the alias ``default``.
+
+    Raises UserError with what there is.
+    """
+    found = _NAME.fullmatch(name)
+    if not found:
+        raise UserError(f"{name!r} names no version.", "Write model:number or model@alias, as in diabetes:3.")
+    model, mark, which = found["model"].removeprefix("models/"), found["mark"], found["which"]
+    if which is None:
+        if default is None:
+            raise UserError(f"Which version of {model}?", f"Write {model}:number or {model}@champion.")
+        mark, which = "@", default
+    if which.lower() == "latest":
+        raise UserError(
+            f"{name} may be another version tomorrow.", f"Write {model}:number, or {model}@candidate."
+        )
+    if mark == ":":
+        if not re.fullmatch(r"[1-9][0-9]{0,8}", which):
+            raise UserError(f"{which} is no version.", f"Versions are numbers, as in {model}:3.")
+        return registry.version(model, int(which))
+    version = registry.by_alias(model, which)
+    if version is None:
+        raise UserError(f"No version of {model} is {which}.", _there_are(registry, model))
+    return version
+
+
+def _there_are(registry: Registry, model: str) -> str:
+    versions = registry.versions(model)
+    if not versions:
+        names = registry.models()
+        near = get_close_matches(model, names, n=1)
+        hint = f"Did you mean {near[0]}? " if near else ""
+        return f"{hint}Registered are: {', '.join(names) or 'no models'}."
+    aliases = sorted({f"{alias} ({version.number})" for version in versions for alias in version.aliases})
+    return (
+        f"It has {len(versions)} version{'s'[: len(versions) != 1]}; aliases: {', '.join(aliases) or 'none'}."
+    )

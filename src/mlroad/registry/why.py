@@ -1,0 +1,247 @@
+"""What the registry tells: `mlroad why`, `mlroad who-used` and `mlroad list`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from mlroad.models.metric_names import shown
+from mlroad.registry.base import Registry, Version
+from mlroad.registry.champion import history
+from mlroad.registry.version_lineage import uses
+
+_WIDTH = 12
+
+
+def why_json(version: Version) -> dict[str, Any]:
+    """The whole story for programs."""
+    return {
+        "model": version.model,
+        "version": version.number,
+        "aliases": list(version.aliases),
+        "created": version.created.isoformat(timespec="seconds"),
+        "tags": dict(version.tags),
+        "lineage": dict(version.lineage) | {"approved": _last(history(version))},
+        "history": history(version),
+    }
+
+
+def why(version: Version) -> str:
+    """The whole story for people."""
+    of = version.lineage
+    aliases = f" ({', '.join(version.aliases)})" if version.aliases else ""
+    verdict = of.get("verdict") or {}
+    lines = [f"{version.name}{aliases}: {verdict.get('headline')}"]
+    for title, part in (
+        ("made from", _origin(of)),
+        ("data", _data(of)),
+        ("verdict", _verdict(verdict)),
+        ("dev twin", _dev_twin(of)),
+        ("waivers", _waivers(of)),
+        ("champion", _history(version)),
+    ):
+        if rows := list(part):
+            lines += ["", title, *(f"  {row}" for row in rows)]
+    return "\n".join(lines)
+
+
+def who_used(registry: Registry, dataset: str) -> list[dict[str, Any]]:
+    """All versions that were trained on a dataset version, judged by it, or on what was made from it."""
+    found = []
+    for model in registry.models():
+        for version in registry.versions(model):
+            parts = [
+                {"part": part, "way": way, "digest": digest}
+                for name, part, way, digest in uses(version.lineage)
+                if name == dataset
+            ]
+            if parts:
+                about = {"model": version.model, "version": version.number, "aliases": list(version.aliases)}
+                found.append({**about, "uses": parts})
+    return found
+
+
+def who_used_text(dataset: str, found: Sequence[Mapping[str, Any]]) -> str:
+    """The same for people."""
+    if not found:
+        return f"No registered version used {dataset}, or anything that was made from it."
+    lines = []
+    for its in found:
+        aliases = f" ({', '.join(its['aliases'])})" if its["aliases"] else ""
+        lines.append(f"{its['model']}:{its['version']}{aliases}")
+        for use in its["uses"]:
+            by = "" if len(use["way"]) == 1 else f", by way of {' made from '.join(use['way'])}"
+            lines.append(f"  {use['part']}{by}")
+    return "\n".join(lines)
+
+
+def list_json(registry: Registry, model: str | None) -> list[dict[str, Any]]:
+    """The versions of one model or of all, by number."""
+    return [
+        {
+            "model": version.model,
+            "version": version.number,
+            "aliases": list(version.aliases),
+            "verdict": version.tags.get("verdict"),
+            "commit": version.tags.get("commit"),
+            "run": version.tags.get("run"),
+            "deployed": version.tags.get("deployed"),
+            "created": version.created.isoformat(timespec="seconds"),
+        }
+        for name in ([model] if model else registry.models())
+        for version in registry.versions(name)
+    ]
+
+
+def list_text(found: Sequence[Mapping[str, Any]]) -> str:
+    """The same for people: a table."""
+    head = ("version", "aliases", "verdict", "commit", "deployed", "registered")
+    rows = [
+        (
+            f"{its['model']}:{its['version']}",
+            ", ".join(its["aliases"]) or "-",
+            its["verdict"] or "-",
+            (its["commit"] or "-")[:7],
+            its["deployed"] or "-",
+            its["created"][:16].replace("T", " "),
+        )
+        for its in found
+    ]
+    widths = [max(len(row[number]) for row in (head, *rows)) for number in range(len(head))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in (head, *rows)
+    )
+
+
+def _last(notes: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    return notes[-1] if notes else None
+
+
+def _row(name: str, value: object) -> str:
+    return f"{name:<{_WIDTH}} {value}"
+
+
+def _origin(of: Mapping[str, Any]) -> Iterator[str]:
+    yield _row("commit", of.get("commit"))
+    origin = of.get("provenance") or {}
+    if origin:
+        tag = "@".join(str(origin[key]) for key in ("repo", "tag") if origin.get(key))
+        commit = f" (commit {str(origin['commit'])[:12]})" if origin.get("commit") else ""
+        yield _row("prototype", f"{tag or 'see provenance.yml'}{commit}")
+    job = of.get("job") or {}
+    where = f", Azure ML job {job.get('name')} {job.get('url') or ''}".rstrip() if job else ""
+    yield _row("run", f"{of.get('run')} on {of.get('target')}{where}")
+    yield _row("pipeline", of.get("pipeline"))
+    parameters = of.get("parameters") or {}
+    own = {  # of the steps, what is not the pipeline's, handed on
+        name: value
+        for name, value in (of.get("step_parameters") or {}).items()
+        if str(parameters.get(name.rpartition(".")[2])) != str(value)
+    }
+    if parameters or own:
+        yield _row(
+            "parameters", ", ".join(f"{name}={value}" for name, value in {**parameters, **own}.items())
+        )
+    yield _row("model", of.get("model_digest"))
+    packages = of.get("packages") or {}
+    if packages:
+        pins = ", ".join(f"{name} {pin}" for name, pin in packages.items())
+        yield _row("packages", f"Python {of.get('python')}, {pins}")
+    yield _row("registered", f"{of.get('registered')} by {of.get('by')}")
+
+
+def _data(of: Mapping[str, Any]) -> Iterator[str]:
+    for its in of.get("datasets") or []:
+        yield f"{its['stage']} data, input {its['input']}"
+        yield from _tree(its, "  ")
+    if of.get("holdout"):
+        rows = of["holdout"].get("rows")
+        yield f"holdout{f', {rows} rows' if rows else ''}"
+        yield from _tree(of["holdout"], "  ")
+    if of.get("inference_tests"):
+        yield "golden answers of the inference tests"
+        yield from _tree(of["inference_tests"], "  ")
+
+
+def _tree(its: Mapping[str, Any], space: str, made: str = "") -> Iterator[str]:
+    yield f"{space}{made}{its['dataset']} {its.get('digest') or 'without digest'}"
+    for parent in its.get("parents") or []:
+        yield from _tree(parent, space + "  ", "made from ")
+
+
+def _verdict(verdict: Mapping[str, Any]) -> Iterator[str]:
+    champion = verdict.get("champion") or {}
+    told = f"against version {champion['version']}" if champion else "no champion to compare with"
+    yield _row(shown(verdict.get("verdict"), champion), f"{told}, judged {verdict.get('made')}")
+    for name, its in (verdict.get("metrics") or {}).items():
+        star = "*" if name == verdict.get("decide_by") else ""
+        yield _row(name + star, _figures(its, champion))
+    for its in verdict.get("slices") or []:
+        told = f"{_figures(its, champion)}, {its['rows']} rows"
+        yield _row("slice", f"{its['column']}={its['value']} {its['metric']}: {told}")
+    if latency := verdict.get("latency"):
+        p95, budget = _number(latency.get("p95_ms")), latency.get("budget_ms")
+        yield _row("latency", f"p95 {p95} ms{f', budget {_number(budget)} ms' if budget else ''}")
+    if size := verdict.get("size"):
+        budget = size.get("budget_bytes")
+        yield _row("size", f"{size.get('bytes')} bytes{f', budget {budget}' if budget else ''}")
+    for runtime, its in (verdict.get("inference") or {}).items():
+        state = "passed" if its.get("passed") else "FAILED"
+        yield _row("inference", f"{runtime} {state}: {its.get('cases')} cases, {its.get('failed')} failed")
+    if onnx := verdict.get("onnx"):
+        most, budget = _number(onnx.get("max_difference")), _number(onnx.get("budget"))
+        yield _row("onnx", f"differs by {most} at most, budget {budget}")
+    if "checks" in verdict:
+        notable = len(verdict.get("notable") or [])
+        yield _row("checks", f"{verdict['checks']}, of which {notable} did not plainly pass")
+    for check in verdict.get("notable") or []:
+        yield _row("", f"{check.get('id')} {check.get('result')}: {check.get('what')}")
+
+
+def _figures(its: Mapping[str, Any], champion: object) -> str:
+    text = f"{_number(its.get('candidate'))}{_interval(its.get('candidate_interval'))}"
+    if its.get("champion") is not None:
+        text += f", champion {_number(its['champion'])}"
+        text += f", difference {_number(its.get('difference'))}{_interval(its.get('interval'))}"
+    if its.get("limit") is not None:
+        text += f", limit {_number(its['limit'])}"
+    return text + (f": {shown(its['verdict'], champion)}" if its.get("verdict") else "")
+
+
+def _dev_twin(of: Mapping[str, Any]) -> Iterator[str]:
+    if not of.get("dev_run"):
+        yield "none: later dev candidates cannot be compared with this version"
+        return
+    yield _row("run", of["dev_run"])
+    yield _row("model", of.get("dev_model_digest"))
+    yield from _verdict(of.get("dev_verdict") or {})
+
+
+def _waivers(of: Mapping[str, Any]) -> Iterator[str]:
+    for its in (of.get("verdict") or {}).get("waivers") or []:
+        used = "" if its.get("used") else " (not needed)"
+        yield f"{its.get('gate')}: {its.get('reason')} {its.get('owner')}, until {its.get('expires')}{used}"
+
+
+def _history(version: Version) -> Iterator[str]:
+    notes = history(version)
+    for note in notes:
+        before = f", after version {note['previous']}" if note.get("previous") else ""
+        because = f": {note['reason']}" if note.get("reason") else ""
+        what = "approved" if note.get("what") == "approve" else "rolled back to"
+        yield f"{what} {note.get('at')} by {note.get('by')}{before}{because}"
+    if not notes:
+        yield "never"
+    if version.tags.get("deployed"):
+        yield f"deployed: {version.tags['deployed']}"
+
+
+def _number(value: object) -> str:
+    return f"{value:.5g}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+
+
+def _interval(ends: object) -> str:
+    if not isinstance(ends, Sequence) or isinstance(ends, str) or len(ends) != 2:
+        return ""
+    return f" [{_number(ends[0])}, {_number(ends[1])}]"

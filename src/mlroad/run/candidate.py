@@ -1,0 +1,109 @@
+"""A candidate: a finished run of a model's pipeline, with the model that came out of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, cast
+
+from mlroad.core.digests import digest_of
+from mlroad.core.problems import UserError
+from mlroad.core.run_folders import all_runs, read_record
+from mlroad.run.model_folder import ModelFolder, Stage
+
+TRAIN = "train.json"
+"""What `mlroad train` adds to a run: for which stage it was, and where it was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A run that was made by `mlroad train`."""
+
+    model: ModelFolder
+    folder: Path
+    record: Mapping[str, Any]
+    """run.json."""
+    train: Mapping[str, Any]
+    """train.json."""
+
+    @property
+    def run(self) -> str:
+        """The run's id."""
+        return self.folder.name
+
+    @property
+    def stage(self) -> Stage:
+        """Which data it was trained on."""
+        return cast("Stage", self.train["data"])
+
+    @property
+    def model_path(self) -> Path:
+        """The MLflow model. It may be missing: a gate says so."""
+        return self.folder / "outputs" / "model"
+
+    @property
+    def onnx_path(self) -> Path | None:
+        """The ONNX file, if the pipeline has an output ``onnx``."""
+        path = self.folder / "outputs" / "onnx"
+        return path if path.exists() else None
+
+    @property
+    def gate(self) -> Path:
+        """The folder of what the factory has found out about the run; made when it is first asked for."""
+        folder = self.folder / "gate"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def digest(self) -> str:
+        """``sha256:…`` of the MLflow model. Raises OSError if it is missing."""
+        return f"sha256:{digest_of(self.model_path)}"
+
+
+def find_candidate(model: ModelFolder, run: str | None = None) -> Candidate:
+    """The run of that id, or the newest that `mlroad train` has finished.
+
+    Raises UserError if there is none, or it did not finish.
+    """
+    train = f"Make one with `mlroad train {model.name}`."
+    if run is not None:
+        folder = model.runs / run
+        if not folder.is_dir() or "/" in run or run.startswith("."):
+            raise UserError(f"There is no run {run} of {model.name}.", _known(model) or train)
+        candidate = _read(model, folder)
+        if candidate is None:
+            raise UserError(f"{folder} is no candidate: it was not made by `mlroad train`.", train)
+        if candidate.record.get("state") != "completed":
+            raise UserError(f"{folder} did not finish: it is {candidate.record.get('state')}.", train)
+        return candidate
+    for candidate in candidates(model):
+        if candidate.record.get("state") == "completed":
+            return candidate
+    raise UserError(f"There is no finished candidate of {model.name} here.", train)
+
+
+def candidates(model: ModelFolder) -> Iterator[Candidate]:
+    """All that are on this machine, newest first."""
+    for folder in reversed(all_runs(model.runs)):
+        if candidate := _read(model, folder):
+            yield candidate
+
+
+def _read(model: ModelFolder, folder: Path) -> Candidate | None:
+    record = read_record(folder)
+    try:
+        train = json.loads((folder / TRAIN).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if record is None or not isinstance(train, dict) or train.get("data") not in ("dev", "prod"):
+        return None
+    return Candidate(model, folder, record, train)
+
+
+def _known(model: ModelFolder) -> str:
+    names = [f"{candidate.run} ({candidate.stage})" for candidate in islice(candidates(model), 3)]
+    if not names:
+        return ""
+    return f"The newest are {', '.join(names)}; `mlroad runs {model.name}` lists all."

@@ -1,0 +1,116 @@
+"""The data of a run: verified before anything starts, and named in what the run leaves behind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mlroad.core.hash_cache import Seen
+from mlroad.core.problems import Problem, UserError
+from mlroad.data.by_path import VersionPaths
+from mlroad.data.store import DATASETS, Used, find, use_version
+from mlroad.data.version import DatasetVersion
+from mlroad.pipeline.model import DataAsset, DataPath
+from mlroad.run.plan import Joined, Plan, Source
+
+_MLFLOW_DIGEST = 36
+"""Characters that MLflow keeps of a dataset's digest; the source holds all of it."""
+
+
+def verified_data(plan: Plan, root: Path) -> dict[str, Used]:
+    """Every dataset version that a plan reads, by ``name:version``, verified just now.
+
+    Raises UserError, with all problems, if one of them is not what it was when it was made.
+    """
+    root = Path() if root.resolve() == Path.cwd() else root  # short paths in messages
+    found: dict[str, Used] = {}
+    problems: list[Problem] = []
+    with Seen(root) as seen:
+        for name, version in sorted(_named(plan)):
+            if not (root / DATASETS / name / f"{version}.yml").is_file():
+                continue
+            try:
+                found[f"{name}:{version}"] = use_version(root, find(root, f"{name}:{version}"), seen)
+            except UserError as error:
+                problems += error.problems
+    if problems:
+        raise UserError(problems)
+    return found
+
+
+def with_versions(plan: Plan, root: Path) -> Plan:
+    """The plan in which each path that is data of a dataset version is known as that version.
+
+    The steps get the path as it was given. Raises UserError for a path in the folder of a version whose file
+    is broken.
+    """
+    if not (root / DATASETS).is_dir():
+        return plan
+    paths = VersionPaths(root)
+    known: dict[Path, DatasetVersion | None] = {}
+
+    def asset(source: DataPath) -> DataPath | DataAsset:
+        if source.path not in known:
+            known[source.path] = paths.of(source.path)
+        version = known[source.path]
+        if version is None:
+            return source
+        return DataAsset(
+            version.name, version.version, None, source.type, source.at, source.path, version.file
+        )
+
+    def named(source: Source) -> Source:
+        if isinstance(source, Joined):
+            parts = tuple(asset(part) if isinstance(part, DataPath) else part for part in source.parts)
+            return replace(source, parts=parts)
+        return asset(source) if isinstance(source, DataPath) else source
+
+    steps = {
+        name: replace(step, inputs={port: named(source) for port, source in step.inputs.items()})
+        for name, step in plan.steps.items()
+    }
+    return replace(plan, steps=steps, inputs={name: named(source) for name, source in plan.inputs.items()})
+
+
+def with_digests(inputs: Mapping[str, Any], data: Mapping[str, Used]) -> dict[str, Any]:
+    """The inputs of a run or a step as run.json shows them, with the digest of each dataset version."""
+    shown: dict[str, Any] = {}
+    for name, about in inputs.items():
+        used = data.get(str(about.get("dataset", ""))) if isinstance(about, dict) else None
+        shown[name] = {**about, "dataset_digest": used.version.digest} if used else about
+    return shown
+
+
+def mlflow_inputs(data: Mapping[str, Used]) -> list[dict[str, str]]:
+    """What MLflow logs as inputs of the run (`mlflow.log_input`)."""
+    return [
+        {
+            "name": reference,
+            "digest": (used.version.digest or "")[:_MLFLOW_DIGEST],
+            "source": json.dumps({"uri": f"azureml:{reference}", "digest": used.version.digest}),
+            "profile": json.dumps({"rows": used.version.rows, "bytes": used.content.size}),
+        }
+        for reference, used in data.items()
+    ]
+
+
+def mlflow_tags(data: Mapping[str, Used]) -> dict[str, str]:
+    """Tags of the run, to find all runs of a dataset: MLflow cannot search for the whole digest of inputs."""
+    return {f"dataset.{reference}": str(used.version.digest) for reference, used in data.items()}
+
+
+def _named(plan: Plan) -> set[tuple[str, str]]:
+    sources = [
+        *plan.inputs.values(),
+        *(source for step in plan.steps.values() for source in step.inputs.values()),
+    ]
+    return {(asset.name, asset.version) for asset in _assets(sources) if asset.version}
+
+
+def _assets(sources: list[Source]) -> Iterator[DataAsset]:
+    for source in sources:
+        parts = source.parts if isinstance(source, Joined) else (source,)
+        yield from (part for part in parts if isinstance(part, DataAsset))

@@ -1,0 +1,160 @@
+"""`mlroad run --isolated`: steps run with the requirements that they declare, installed once by uv."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlroad.core.locks import locked
+from mlroad.core.problems import Position, Problem, UserError
+from mlroad.core.run_folders import RUNS, remove
+from mlroad.pipeline.model import Environment
+from mlroad.run.plan import Plan
+from mlroad.run.step_environment import Site, installed, own_site
+
+_INCLUDE = re.compile(r"^(-r|-c|--requirement|--constraint)[ =]*(\S+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Requirements:
+    """What pip would install. ``base`` is the folder that ``-r other.txt`` counts from."""
+
+    lines: tuple[str, ...]
+    python: str | None
+    base: Path
+    left_out: tuple[str, ...]
+    """Conda packages, which uv cannot install."""
+
+
+def isolated_sites(plan: Plan, repo: Path, say: Callable[[str], None]) -> dict[str, Site]:
+    """The environment of each step. Raises UserError if one cannot be built."""
+    sites: dict[str, Site] = {}
+    built: dict[object, Site] = {}
+    for name, step in plan.steps.items():
+        wanted = requirements_of(step.environment) if step.environment else None
+        if wanted not in built:
+            if wanted is None:
+                say(f"{name} declares nothing that uv can install, so it runs in the repo's own environment.")
+                built[wanted] = own_site(repo)
+            else:
+                if wanted.left_out:
+                    say(f"{name}: uv cannot install the conda packages {', '.join(wanted.left_out)}.")
+                at = step.environment.at if step.environment else step.at
+                built[wanted] = _build(wanted, repo / RUNS / ".environments", at, say)
+        sites[name] = built[wanted]
+    return sites
+
+
+def requirements_of(environment: Environment) -> Requirements | None:
+    """The pip part of a conda file, or the requirements.txt of a build context; None if there is neither."""
+    if environment.conda_file is not None:
+        import yaml
+
+        content = yaml.safe_load(environment.conda_file.read_text(encoding="utf-8"))
+        return _of_conda(content if isinstance(content, dict) else {}, environment.conda_file.parent)
+    if environment.conda is not None:
+        return _of_conda(environment.conda, environment.at.file.parent)
+    if environment.build_context is not None:
+        file = environment.build_context / "requirements.txt"
+        if file.is_file():
+            lines = tuple(file.read_text(encoding="utf-8").splitlines())
+            return Requirements(lines, None, environment.build_context, ())
+    return None
+
+
+def _of_conda(content: Mapping[str, object], base: Path) -> Requirements | None:
+    lines: list[str] = []
+    left_out: list[str] = []
+    python: str | None = None
+    dependencies = content.get("dependencies")
+    for entry in dependencies if isinstance(dependencies, list) else ():
+        if isinstance(entry, dict):
+            lines += [str(line) for line in entry.get("pip") or ()]
+        elif found := re.fullmatch(r"python\s*={1,2}\s*([\d.]+?)(\.\*)?", str(entry)):
+            python = found[1]
+        elif not re.fullmatch(r"(python|pip)\b.*", str(entry)):
+            left_out.append(str(entry))
+    return Requirements(tuple(lines), python, base, tuple(left_out)) if lines else None
+
+
+def _build(wanted: Requirements, environments: Path, at: Position, say: Callable[[str], None]) -> Site:
+    """Build the environment, or find it built. Two runs at once build it once."""
+    python = wanted.python or f"{sys.version_info.major}.{sys.version_info.minor}"
+    parts = [python, sys.platform, *wanted.lines, *_included(wanted)]
+    digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+    folder = environments / digest
+    with locked(environments / f"{digest}.lock"):
+        if not (folder / "ready").exists():
+            uv = _uv()
+            say(f"Installing {len(wanted.lines)} requirements for Python {python} …")
+            remove(folder)
+            _make(uv, python, folder, wanted.base, at, say)
+            file = folder / "requirements.txt"
+            lines = [_from(line, wanted.base) for line in wanted.lines]
+            file.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+            target = str(folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
+            _call([uv, "pip", "install", "--quiet", "--python", target, "-r", str(file)], wanted.base, at)
+            (folder / "ready").touch()
+    programs = folder / ("Scripts" if os.name == "nt" else "bin")
+    contents = {"python": python, "requirements": digest}
+    for packages in (*folder.glob("lib/python*/site-packages"), *folder.glob("Lib/site-packages")):
+        contents |= installed(packages)
+    return Site(programs, folder, contents)
+
+
+def _make(uv: str, python: str, folder: Path, base: Path, at: Position, say: Callable[[str], None]) -> None:
+    """An empty environment. A patch release that uv cannot find gives way to any of its minor version."""
+    command = [uv, "venv", "--quiet", "--python"]
+    minor = ".".join(python.split(".")[:2])
+    try:
+        _call([*command, python, str(folder)], base, at)
+    except UserError:
+        if minor == python:
+            raise
+        say(f"uv finds no Python {python}, so it is some Python {minor}.")
+        remove(folder)
+        _call([*command, minor, str(folder)], base, at)
+
+
+def _included(wanted: Requirements) -> list[str]:
+    """The contents of the files that ``-r`` and ``-c`` lines name."""
+    found: list[str] = []
+    for line in wanted.lines:
+        match = _INCLUDE.match(line)
+        if match and (wanted.base / match[2]).is_file():
+            found.append((wanted.base / match[2]).read_text(encoding="utf-8"))
+    return found
+
+
+def _from(line: str, base: Path) -> str:
+    """A requirement whose relative path counts from ``base``, wherever the file is that holds it."""
+    if line.startswith("."):
+        return str(base / line)
+    return _INCLUDE.sub(lambda found: f"{found[1]} {base / found[2]}", line)
+
+
+def _uv() -> str:
+    beside = Path(sys.executable).with_name("uv.exe" if os.name == "nt" else "uv")
+    found = str(beside) if beside.is_file() else shutil.which("uv")
+    if found is None:
+        raise UserError(
+            "--isolated needs uv, and it is not installed.",
+            "Install it (`python -m pip install uv`), or run without --isolated.",
+        )
+    return found
+
+
+def _call(command: list[str], folder: Path, at: Position) -> None:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = " ".join(done.stderr.split())
+        what = f"The environment cannot be built: {said[-600:]}"
+        raise UserError(Problem(at, "MR520", what, "Mend the requirements, or run without --isolated."))

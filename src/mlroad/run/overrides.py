@@ -1,0 +1,184 @@
+"""`--set` and `--input`: values for one run, put into the pipeline as if they stood in its YAML."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from mlroad.core.problems import Position, UserError
+from mlroad.pipeline.model import (
+    DATA_TYPES,
+    DataAsset,
+    DataPath,
+    InputPort,
+    Literally,
+    PipelineComponent,
+    PipelineJob,
+    Scalar,
+    Step,
+    Unsupported,
+    Value,
+)
+from mlroad.pipeline.ports import coerce
+from mlroad.run.plan import no_such
+
+_FORMS = (
+    "inputs.NAME, jobs.STEP.inputs.NAME, jobs.STEP.jobs.INNER.inputs.NAME, "
+    "jobs.STEP.environment_variables.NAME, jobs.STEP.limits.timeout, "
+    "settings.continue_on_step_failure, settings.force_rerun or experiment_name"
+)
+
+
+def override(job: PipelineJob, sets: tuple[str, ...], inputs: tuple[str, ...]) -> PipelineJob:
+    """The job with the values of ``--set`` and ``--input``. Raises UserError for what cannot be set."""
+    for text in inputs:
+        name, value = _pair("--input", text)
+        job = _set_input(job, name, value, f"--input {text}")
+    for text in sets:
+        path, value = _pair("--set", text)
+        job = _set(job, path.split("."), value, f"--set {text}")
+    return job
+
+
+def _pair(option: str, text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise UserError(f"{option} {text}: there is no = in it.", f"Write {option} NAME=VALUE.")
+    return name.strip(), value
+
+
+def _set(job: PipelineJob, path: list[str], value: str, said: str) -> PipelineJob:
+    match path:
+        case ["inputs", *name] if name:
+            return _set_input(job, ".".join(name), value, said)
+        case ["jobs", step, *rest] if rest:
+            return replace(job, steps=_set_step(job.steps, step, rest, value, said))
+        case ["settings", "continue_on_step_failure"]:
+            return replace(job, continue_on_step_failure=_boolean(value, said))
+        case ["settings", "force_rerun"]:
+            return replace(job, force_rerun=_boolean(value, said))
+        case ["experiment_name"]:
+            return replace(job, experiment_name=value)
+    raise UserError(f"{said}: {'.'.join(path)} cannot be set.", f"What can be: {_FORMS}.")
+
+
+def _set_input(job: PipelineJob, name: str, value: str, said: str) -> PipelineJob:
+    port = job.inputs.get(name)
+    if port is None and name not in job.values:
+        raise UserError(f"{said}: {no_such('input', name, [*job.inputs, *job.values])}")
+    given = job.values.get(name)
+    kind = port.type if port else getattr(given, "type", "string")
+    return replace(job, values={**job.values, name: _value(port, kind, name, value, said)})
+
+
+def _set_step(
+    steps: Mapping[str, Step], name: str, path: list[str], value: str, said: str
+) -> Mapping[str, Step]:
+    if name not in steps:
+        raise UserError(f"{said}: {no_such('step', name, steps)}")
+    step = steps[name]
+    component = step.component
+    match path:
+        case ["inputs", *rest] if rest and not isinstance(component, Unsupported):
+            port_name = ".".join(rest)
+            port = component.inputs.get(port_name)
+            if port is None:
+                raise UserError(f"{said}: {no_such(f'input of {name}', port_name, list(component.inputs))}")
+            given = _value(port, port.type, port_name, value, said)
+            step = replace(step, inputs={**step.inputs, port_name: given})
+        case ["jobs", inner, *rest] if rest and isinstance(component, PipelineComponent):
+            inside = _set_step(component.steps, inner, rest, value, said)
+            step = replace(step, component=replace(component, steps=inside))
+        case ["environment_variables", variable]:
+            step = replace(step, environment_variables={**step.environment_variables, variable: value})
+        case ["limits", "timeout"]:
+            step = replace(step, timeout=_seconds(value, said))
+        case _:
+            raise UserError(f"{said}: {'.'.join(path)} of a step cannot be set.", f"What can be: {_FORMS}.")
+    return {**steps, name: step}
+
+
+def _value(port: InputPort | None, kind: str, name: str, text: str, said: str) -> Value:
+    at = Position(Path(said.split("=", maxsplit=1)[0]))
+    if kind in DATA_TYPES:
+        return _data(text, kind, at, said)
+    value = _scalar(text, kind)
+    if port:
+        fitting = coerce(port.type, value)
+        if fitting is None:
+            raise UserError(
+                f"{said}: {name} is of type {port.type}, and {text!r} is not.", _example(port.type)
+            )
+        if port.enum and fitting not in port.enum and str(fitting) not in map(str, port.enum):
+            raise UserError(f"{said}: {name} must be one of {', '.join(map(str, port.enum))}.")
+        _within(port, fitting, name, said)
+    return Literally(value, at)
+
+
+def _within(port: InputPort, value: Scalar, name: str, said: str) -> None:
+    if isinstance(value, str):
+        return
+    if port.minimum is not None and value < port.minimum:
+        raise UserError(f"{said}: {name} must be at least {port.minimum:g}.")
+    if port.maximum is not None and value > port.maximum:
+        raise UserError(f"{said}: {name} must be at most {port.maximum:g}.")
+
+
+def _scalar(text: str, kind: str) -> Scalar:
+    """Text as YAML would read it, so that ``--set`` and the file give a step the same."""
+    if kind == "string":
+        return text
+    import yaml
+
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+    return value if isinstance(value, str | int | float | bool) else text
+
+
+def _data(text: str, kind: str, at: Position, said: str) -> Value:
+    if text.startswith("azureml:"):
+        from mlroad.pipeline.repo_assets import Workspace
+
+        found = re.fullmatch(r"azureml:([^:@/]+):([^:@/]+)", text)
+        dataset = Workspace(Path.cwd()).dataset(found[1], found[2]) if found else None
+        if not found or dataset is None or dataset.path is None:
+            raise UserError(
+                f"{said}: datasets/ has no {text.removeprefix('azureml:')}.", "Write azureml:NAME:VERSION."
+            )
+        return DataAsset(found[1], found[2], None, kind, at, dataset.path, dataset.file)
+    # Not resolved: a link is the name that the user gave, and a step may look at it.
+    path = Path(os.path.abspath(text))  # noqa: PTH100
+    if not path.exists():
+        raise UserError(f"{said}: there is no file or folder {path}.")
+    if kind == "uri_file" and path.is_dir():
+        raise UserError(f"{said}: {path} is a folder, and the input is a {kind}.")
+    if kind != "uri_file" and path.is_file():
+        raise UserError(f"{said}: {path} is a file, and the input is a {kind}.")
+    return DataPath(path, kind, at)
+
+
+def _boolean(text: str, said: str) -> bool:
+    value = coerce("boolean", text)
+    if value is None:
+        raise UserError(f"{said}: {text!r} is neither true nor false.")
+    return bool(value)
+
+
+def _seconds(text: str, said: str) -> float:
+    value = coerce("number", text)
+    if not isinstance(value, float) or value <= 0:
+        raise UserError(f"{said}: {text!r} is no number of seconds above 0.")
+    return value
+
+
+def _example(kind: str) -> str:
+    return {
+        "integer": "Write a whole number.",
+        "number": "Write a number.",
+        "boolean": "Write true or false.",
+    }[kind]

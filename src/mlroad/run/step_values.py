@@ -1,0 +1,112 @@
+"""What the inputs of a step are here: the text that its command receives, and the identity of its content."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+from mlroad.core.digests import DigestCache
+from mlroad.pipeline.model import DataAsset
+from mlroad.run.command import fill
+from mlroad.run.plan import Joined, Plan, PlannedStep, Produced, Source, Text
+from mlroad.run.reuse import Fingerprint
+from mlroad.run.snapshot import Frozen
+from mlroad.run.state import RunState, StepState
+from mlroad.run.step_environment import Site
+
+
+class Values:
+    """The values of one run. Used by many threads."""
+
+    def __init__(
+        self, plan: Plan, run: RunState, codes: Mapping[str, Frozen], sites: Mapping[str, Site], cache: Path
+    ) -> None:
+        self._plan = plan
+        self._run = run
+        self._codes = codes
+        self._sites = sites
+        self._digests = DigestCache(cache)
+        self._lock = threading.Lock()
+
+    def save(self) -> None:
+        """Keep the digests of data for the next run. Raises OSError."""
+        self._digests.save()
+
+    def text(self, source: Source) -> str:
+        """What a command receives for a value."""
+        if isinstance(source, Text):
+            return source.text
+        if isinstance(source, Joined):
+            return "".join(part if isinstance(part, str) else self.text(part) for part in source.parts)
+        return self.path(source).as_posix()
+
+    def path(self, source: Source) -> Path:
+        """Where data lies."""
+        if isinstance(source, Produced):
+            return self._run.folder / self._plan.steps[source.step].outputs[source.output].place
+        path = getattr(source, "path", None)
+        assert isinstance(path, Path), source
+        return path.absolute()
+
+    def fingerprint(self, step: PlannedStep, state: StepState) -> Fingerprint:
+        """All that decides the step's result; the inputs are noted in ``state``.
+
+        Raises OSError for input data that cannot be read.
+        """
+        values: dict[str, str] = {}
+        inputs: dict[str, str] = {}
+        for name, source in step.inputs.items():
+            if isinstance(source, Text):
+                values[name] = source.text
+                state.inputs[name] = {"value": source.text}
+            elif isinstance(source, Joined):
+                inputs[name] = "".join(self._identity(part) for part in source.parts)
+                state.inputs[name] = {"value": self.text(source)}
+            else:
+                inputs[name] = self._identity(source)
+                state.inputs[name] = self._about(source, inputs[name])
+        shown = {name: values.get(name, f"<{name}>") for name in step.inputs}
+        distribution = {
+            f"distribution.{name}": str(value) for name, value in (step.distribution or {}).items()
+        }
+        return Fingerprint(
+            step=step.name,
+            command=fill(
+                step.component.command, shown, {name: f"<{name}>" for name in step.outputs}, frozenset()
+            ),
+            code=self._codes[step.name].files,
+            values=values,
+            inputs=inputs,
+            environment=self._sites[step.name].digest,
+            variables={**step.environment_variables, **distribution},
+            outputs={name: target.type for name, target in step.outputs.items()},
+        )
+
+    def _about(self, source: Source, identity: str) -> dict[str, object]:
+        """What run.json says of a data input."""
+        about: dict[str, object] = {
+            "path": str(self.path(source)),
+            "digest": f"sha256:{identity.rpartition(' ')[2]}",
+        }
+        if isinstance(source, Produced):
+            about["from"] = f"{source.step}.{source.output}"
+        if isinstance(source, DataAsset):
+            about["dataset"] = f"{source.name}:{source.version}"
+        return about
+
+    def _identity(self, source: str | Source) -> str:
+        """The name of a file or folder and the digest of its content; plain text as it is."""
+        if isinstance(source, str):
+            return source
+        if isinstance(source, Text | Joined):
+            return self.text(source)
+        if isinstance(source, Produced):
+            made = self._run.steps[source.step].outputs.get(source.output)
+            if made is None:
+                return "absent"
+            place = self._plan.steps[source.step].outputs[source.output].place
+            return f"{place.rpartition('/')[2]} {str(made['digest']).removeprefix('sha256:')}"
+        path = self.path(source)
+        with self._lock:
+            return f"{path.name} {self._digests.digest(path)}"

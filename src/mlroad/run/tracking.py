@@ -1,0 +1,182 @@
+"""The runner's side of MLflow: the talk with the recorder process. Never imports MLflow."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+from mlroad.run.processes import ProcessKeeper
+
+_PACKAGES = Path(__file__).resolve().parents[2]
+_START = "import sys; sys.path.append(sys.argv.pop(1)); from mlroad.run.recorder import main; main()"
+
+
+class Tracker:
+    """Tells the recorder what happens. When the recorder cannot work, the run goes on without it."""
+
+    def __init__(self, repo: Path, experiment: str, log: Path, warn: Callable[[str], None]) -> None:
+        self._repo = repo
+        self.experiment = experiment
+        self._log = log
+        self._warn = warn
+        self.uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(repo / 'mlflow.db').as_posix()}"
+        self.run_id: str | None = None
+        self._experiment_id = ""
+        self._ids: dict[str, str] = {}
+        self._changed = threading.Condition()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._requests: SimpleQueue[bytes] = SimpleQueue()
+        self._dead = True
+
+    @property
+    def works(self) -> bool:
+        """Whether a recorder runs."""
+        return not self._dead
+
+    def start(
+        self,
+        keeper: ProcessKeeper,
+        name: str,
+        tags: Mapping[str, str],
+        params: Mapping[str, str],
+        datasets: Sequence[Mapping[str, str]] = (),
+    ) -> None:
+        """Start the recorder and the parent run; returns at once."""
+        if find_spec("mlflow") is None:
+            self._warn("MLflow is not installed in this environment, so this run is not tracked.")
+            return
+        with self._log.open("wb") as log:
+            self._process = keeper.start_helper(
+                [
+                    sys.executable,
+                    "-P",
+                    "-c",
+                    _START,
+                    str(_PACKAGES),
+                    str(self._repo / ".runs" / ".mlflow.lock"),
+                ],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                cwd=self._repo,
+                env={**os.environ, "MLFLOW_TRACKING_URI": self.uri},
+                # Ctrl-C is for the runner, which tells the recorder what became of the run.
+                start_new_session=True,
+                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+            )
+        self._dead = False
+        for work in (self._listen, self._send):
+            threading.Thread(target=work, daemon=True).start()
+        artifacts = self._repo / "mlruns" / re.sub(r"[^\w.-]", "_", self.experiment)
+        self._say(
+            do="begin",
+            experiment=self.experiment,
+            artifacts=artifacts.as_uri(),
+            name=name,
+            tags={"mlflow.user": _user(), "mlflow.source.type": "LOCAL", **tags},
+            params=dict(params),
+            datasets=[dict(dataset) for dataset in datasets],
+        )
+
+    def variables(self) -> dict[str, str]:
+        """What a step gets that does not seem to use MLflow: enough to track to the same place if it does."""
+        return {"MLFLOW_TRACKING_URI": self.uri, "MLFLOW_EXPERIMENT_NAME": self.experiment}
+
+    def begin_step(self, step: str, tags: Mapping[str, str]) -> None:
+        """Ask for the run of a step that uses MLflow; `step_run` tells when it is there."""
+        self._say(do="step", step=step, tags=dict(tags), started=_now())
+
+    def step_variables(self, step: str) -> dict[str, str]:
+        """Wait for the run of a step that has begun: the variables by which MLflow finds it."""
+        run_id = self.step_run(step)
+        if run_id is None:
+            return self.variables()
+        return {**self.variables(), "MLFLOW_EXPERIMENT_ID": self._experiment_id, "MLFLOW_RUN_ID": run_id}
+
+    def step_run(self, step: str) -> str | None:
+        """Wait for the run of a step that has begun; None if the recorder does not work."""
+        with self._changed:
+            self._changed.wait_for(lambda: step in self._ids or self._dead)
+            return self._ids.get(step)
+
+    def end_step(
+        self, step: str, status: str, params: Mapping[str, str], started: float, tags: Mapping[str, str]
+    ) -> None:
+        """End the run of a step; ``started`` in seconds since 1970."""
+        self._say(
+            do="end_step",
+            step=step,
+            status=status,
+            params=dict(params),
+            tags=dict(tags),
+            started=int(started * 1000),
+            ended=_now(),
+        )
+
+    def reused(self, step: str, earlier: str, tags: Mapping[str, str]) -> None:
+        """A step was reused: its run repeats what the earlier one logged."""
+        self._say(do="reused", step=step, tags={**tags, "mlroad.reused_from": earlier}, **{"from": earlier})
+
+    def end(self, status: str) -> None:
+        """End the parent run and the recorder. Waits for the store to be written."""
+        if self._process is None:
+            return
+        self._say(do="end", status=status)
+        self._requests.put(b"")
+        self._process.wait()
+
+    def _say(self, **request: Any) -> None:
+        """Send a request, without waiting for a recorder that is still importing."""
+        if not self._dead:
+            self._requests.put(json.dumps(request).encode() + b"\n")
+
+    def _send(self) -> None:
+        assert self._process and self._process.stdin
+        with contextlib.suppress(OSError):  # a dead recorder is the listener's to tell
+            while request := self._requests.get():
+                self._process.stdin.write(request)
+                self._process.stdin.flush()
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()
+
+    def _listen(self) -> None:
+        assert self._process and self._process.stdout
+        finished = False
+        for line in self._process.stdout:
+            answer = json.loads(line)
+            with self._changed:
+                if "begin" in answer:
+                    self.run_id = answer["begin"]["run_id"]
+                    self._experiment_id = answer["begin"]["experiment_id"]
+                elif "step" in answer:
+                    self._ids[answer["step"]] = answer["run_id"]
+                finished = finished or "end" in answer
+                self._changed.notify_all()
+        with self._changed:
+            self._dead = True
+            self._changed.notify_all()
+        if not finished:
+            self._warn(f"MLflow stopped working, so this run is not tracked further: see {self._log}")
+
+
+def _now() -> int:
+    return int(time.time() * 1000)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return "unknown"

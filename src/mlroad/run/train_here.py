@@ -1,0 +1,35 @@
+"""Training on this machine: mlroad's runner, with the data versions of a stage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mlroad.core.run_folders import all_runs, write_json
+from mlroad.run.candidate import TRAIN
+from mlroad.run.launch import Options, run
+from mlroad.run.model_folder import ModelFolder, Stage
+
+
+def train_here(model: ModelFolder, stage: Stage, *, reuse: bool = True) -> int:
+    """Run the pipeline on the data of ``stage``; the exit code of the command. Raises UserError."""
+    inputs = tuple(f"{name}={version}" for name, version in model.data(stage).items())
+    before = {folder.name for folder in all_runs(model.runs)}
+    code = run(model.path, Options(inputs=inputs, reuse=reuse))
+    made = [folder for folder in all_runs(model.runs) if folder.name not in before]
+    if code == 0 and made:
+        note_candidate(model, made[-1], stage, target="local")
+    return code
+
+
+def note_candidate(
+    model: ModelFolder, folder: Path, stage: Stage, *, target: str, job: dict[str, str] | None = None
+) -> None:
+    """Make a finished run a candidate, and tell people and the workflow its id."""
+    from mlroad.core.github_outputs import tell_workflow
+
+    about = {
+        "schema": 1, "model": model.name, "data": stage, "target": target, "run": folder.name, "job": job,
+    }  # fmt: skip
+    write_json(folder / TRAIN, about)
+    tell_workflow(run=folder.name)
+    print(f"\ncandidate {model.name} {folder.name}, trained on {stage} data")

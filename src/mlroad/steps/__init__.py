@@ -1,0 +1,1 @@
+"""The step contract, and what is generated from it."""

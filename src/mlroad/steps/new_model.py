@@ -1,0 +1,79 @@
+"""`mlroad new`: a model folder with a working baseline, made as a whole or not at all."""
+
+from __future__ import annotations
+
+import keyword
+import re
+import tempfile
+import tomllib
+from pathlib import Path
+
+from mlroad.core.problems import UserError
+from mlroad.steps.sync import sync
+
+_SCAFFOLD = Path(__file__).with_name("scaffold")
+_PLACEHOLDER = "my_model"
+_SCAFFOLD_PYTHON = "python=3.11"
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+# Windows has devices of these names in every folder.
+_DEVICES = {
+    "con",
+    "prn",
+    "aux",
+    "nul",
+    *(f"{port}{number}" for port in ("com", "lpt") for number in range(10)),
+}
+
+
+def new_model(root: Path, name: str) -> Path:
+    """Make ``root``/models/``name`` and return it.
+
+    Raises UserError for a name that cannot be one, or that is taken; nothing is written then.
+    """
+    _check_name(name)
+    target = root / "models" / name
+    if target.exists():
+        raise UserError(f"{target} exists already.", "Choose another name, or delete that folder first.")
+    try:
+        target.parent.mkdir(exist_ok=True)
+        # Made beside its place, so that the last act is one rename on one disk.
+        with tempfile.TemporaryDirectory(prefix=".new-", dir=target.parent) as temporary:
+            folder = Path(temporary) / name
+            _write_scaffold(folder, _oldest_python(root))
+            sync([folder])
+            folder.rename(target)
+    except OSError as error:
+        what = f"{target} cannot be made: {error.strerror}."
+        raise UserError(what, "Check the rights of models/ and the space on the disk.") from error
+    return target
+
+
+def _write_scaffold(folder: Path, python: str) -> None:
+    for source in sorted(_SCAFFOLD.rglob("*")):
+        if source.is_file() and "__pycache__" not in source.parts:
+            copy = folder / source.relative_to(_SCAFFOLD)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            text = source.read_text(encoding="utf-8")
+            text = text.replace(_PLACEHOLDER, folder.name).replace(_SCAFFOLD_PYTHON, f"python={python}")
+            copy.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _check_name(name: str) -> None:
+    if keyword.iskeyword(name) or name in _DEVICES:
+        raise UserError(f"{name} is a reserved word.", f"Try {name}_model.")
+    if _NAME.fullmatch(name):
+        return
+    suggestion = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_").lstrip("0123456789_")[:63]
+    fix = "Use small letters, digits and _, and start with a letter"
+    fix += f": try {suggestion}." if _NAME.fullmatch(suggestion) else ", such as churn_model."
+    raise UserError(f"{name!r} is no name for a model.", fix)
+
+
+def _oldest_python(root: Path) -> str:
+    """The oldest Python that the repo supports, as its pyproject.toml says; it is what Azure ML will use."""
+    try:
+        project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+        match = re.search(r">=\s*(3\.\d+)", project["project"]["requires-python"])
+    except (OSError, ValueError, KeyError, TypeError):
+        match = None
+    return match[1] if match else "3.11"

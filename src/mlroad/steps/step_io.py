@@ -1,0 +1,150 @@
+"""The step contract: one typed function makes a step's command line.
+
+`mlroad sync` copies this file beside every model's steps and writes each step's Azure ML component from the
+same function signature. It stands alone: Python 3.11 or newer and typer are all that it needs, here and in
+Azure ML.
+
+    from step_io import InputFolder, OutputFile, OutputModel, run
+
+    def train(prepared: InputFolder, model: OutputModel, metrics: OutputFile, max_depth: int = 6) -> None:
+        ...
+
+    if __name__ == "__main__":
+        run(train)
+
+Data arrives as a `pathlib.Path` on this machine's disk, wherever it came from. Everything else is a plain
+value: int, float, bool, str, a `Literal` or an `Enum`. `x: InputFile | None = None` may be left out.
+"""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+@dataclass(frozen=True)
+class DataType:
+    """What a path holds (the Azure ML type) and which way it goes."""
+
+    azure: str
+    output: bool
+    is_file: bool = False
+
+
+InputFolder = Annotated[Path, DataType("uri_folder", output=False)]
+InputFile = Annotated[Path, DataType("uri_file", output=False, is_file=True)]
+InputModel = Annotated[Path, DataType("mlflow_model", output=False)]
+InputTable = Annotated[Path, DataType("mltable", output=False)]
+OutputFolder = Annotated[Path, DataType("uri_folder", output=True)]
+OutputFile = Annotated[Path, DataType("uri_file", output=True, is_file=True)]
+OutputModel = Annotated[Path, DataType("mlflow_model", output=True)]
+OutputTable = Annotated[Path, DataType("mltable", output=True)]
+
+
+def run(step: Callable[..., None]) -> None:
+    """Call ``step`` with the values of the command line, and leave the process.
+
+    The exit code is 0, or 1 with a plain traceback if the step raised, or 2 with one line if the command line
+    was wrong.
+    """
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    app.command(help=inspect.getdoc(step) or "")(_command(step))
+    app()
+
+
+def _command(step: Callable[..., None]) -> Callable[..., None]:
+    """Wrap ``step`` in a function whose signature says in typer's words what the step's says in ours."""
+    hints = typing.get_type_hints(step, include_extras=True)
+    parameters: list[inspect.Parameter] = []
+    converters: dict[str, Callable[[Any], Any]] = {}
+    for name, parameter in inspect.signature(step).parameters.items():
+        if name not in hints:
+            raise TypeError(f"{step.__name__}: parameter {name} has no type hint, so it is no option")
+        hint, options, converters[name] = _option(hints[name])
+        optional = _without_none(hints[name]) is not hints[name]
+        parameters.append(
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                annotation=Annotated[hint | None if optional else hint, options],
+                default=_shown(parameter.default),
+            )
+        )
+
+    def command(**values: Any) -> None:
+        # `$[[...]]` leaves an optional input out in Azure ML; typer then hands over its default.
+        step(**{name: converters[name](value) for name, value in values.items() if value is not None})
+
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return command
+
+
+def _option(hint: Any) -> tuple[Any, Any, Callable[[Any], Any]]:
+    """What typer shall read for a hint, with which settings, and what makes the step's value of it."""
+    hint = _without_none(hint)
+    if typing.get_origin(hint) is Annotated:
+        data = next((note for note in hint.__metadata__ if isinstance(note, DataType)), None)
+        if data is None:
+            return _option(typing.get_args(hint)[0])
+        return _path_option(data)
+    if hint is bool:
+        # Azure ML passes str(value): `--flag True`, never a bare `--flag`.
+        choices = {"True": True, "False": False}
+        return _choice_option(choices, "True|False", case_sensitive=False)
+    if typing.get_origin(hint) is typing.Literal:
+        return _choice_option({str(value): value for value in typing.get_args(hint)})
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return _choice_option({str(member.value): member for member in hint})
+    return hint, typer.Option(), lambda value: value
+
+
+def _path_option(data: DataType) -> tuple[Any, Any, Callable[[Any], Any]]:
+    kind = "file" if data.is_file else "folder"
+    about = f"{'writes' if data.output else 'reads'} {data.azure}"
+    if not data.output:
+        option = typer.Option(
+            metavar=kind.upper(),
+            help=about,
+            exists=True,
+            file_okay=data.azure != "uri_folder",
+            dir_okay=not data.is_file,
+        )
+        return Path, option, lambda value: value
+
+    def prepared(path: Path) -> Path:
+        (path.parent if data.is_file else path).mkdir(parents=True, exist_ok=True)
+        return path
+
+    return Path, typer.Option(metavar=kind.upper(), help=about), prepared
+
+
+def _choice_option(
+    choices: dict[str, Any], metavar: str | None = None, case_sensitive: bool = True
+) -> tuple[Any, Any, Callable[[Any], Any]]:
+    by_text = choices if case_sensitive else {text.lower(): value for text, value in choices.items()}
+    hint: Any = typing.Literal.__getitem__(tuple(choices))
+    option = typer.Option(metavar=f"[{metavar or '|'.join(choices)}]", case_sensitive=case_sensitive)
+    return hint, option, lambda value: by_text[value if case_sensitive else value.lower()]
+
+
+def _without_none(hint: Any) -> Any:
+    """`X` of `X | None`; any other hint as it is."""
+    members = typing.get_args(hint)
+    if type(None) not in members or typing.get_origin(hint) is typing.Literal:
+        return hint
+    return next(member for member in members if member is not type(None))
+
+
+def _shown(default: Any) -> Any:
+    """A default as text that the command line could have held."""
+    if isinstance(default, Enum):
+        return str(default.value)
+    return str(default) if isinstance(default, bool) else default

@@ -1,0 +1,1 @@
+"""What mlroad does in Azure, by the real clients against tests/azure_loopback."""

@@ -1,1 +1,0 @@
-"""What modelkit does in Azure, by the real clients against tests/azure_loopback."""

@@ -1,0 +1,63 @@
+"""Docs rot where nothing holds them to the code."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.support import REPO, tracked_and_new
+
+PAGES = [
+    path for path in tracked_and_new(REPO) if path.suffix == ".md" and path.parts[0] != "prototype_template"
+]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_links_lead_somewhere(page: Path) -> None:
+    text = (REPO / page).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#\s]+)", text):
+        if "://" not in target:
+            assert (REPO / page.parent / target).exists(), f"{page}: {target}"
+
+
+def test_every_page_can_be_found_from_the_index() -> None:
+    index = (REPO / "docs" / "README.md").read_text(encoding="utf-8")
+    linked = set(re.findall(r"\]\(([^)]+)\)", index))
+    pages = {path.relative_to("docs").as_posix() for path in PAGES if path.parts[0] == "docs"}
+    assert pages - {"README.md"} == linked
+
+
+def test_every_question_is_explained() -> None:
+    questions = yaml.safe_load((REPO / "copier.yml").read_text(encoding="utf-8"))
+    asked = {
+        name for name, q in questions.items() if not name.startswith("_") and q.get("when", True) is not False
+    }
+    table = (REPO / "docs" / "reference" / "questions.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == asked
+
+
+GITHUB_PAGE = REPO / "prototype_template" / "docs" / "github.md"
+
+
+def test_every_variable_of_the_workflows_is_explained() -> None:
+    text = GITHUB_PAGE.read_text(encoding="utf-8")
+    workflows = [file for file in tracked_and_new(REPO) if file.parent.name == "workflows"]
+    used = {
+        name
+        for file in workflows
+        for name in re.findall(r"\bvars\.(\w+)", (REPO / file).read_text(encoding="utf-8"))
+    }
+    assert {"MLROAD_TARGET", "RETRAIN_MODELS"} <= used
+    assert used <= set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", text))
+
+
+@pytest.mark.parametrize("page", [GITHUB_PAGE, REPO / "docs" / "how-to" / "set-up-approval.md"], ids=str)
+def test_what_is_sent_to_github_is_json(page: Path) -> None:
+    found = re.findall(r"<<'END'\n(.*?)\nEND\n", page.read_text(encoding="utf-8"), re.DOTALL)
+    assert found
+    for body in found:
+        assert isinstance(json.loads(body), dict)

@@ -1,0 +1,165 @@
+"""What comes out of a copy: every permutation, the exact files, no leftovers of the template language."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pytest_copie.plugin import Copie
+
+from tests.support import REPO, contents, git, tracked_and_new
+
+LISTS = Path(__file__).parent / "file_lists"
+PERMUTATIONS = [
+    dict(zip(("template", "sample", "notebook_outputs", "python_version"), answers, strict=True))
+    for answers in itertools.product(
+        ("prototype", "factory"), (True, False), ("strip", "keep"), ("3.11", "3.14")
+    )
+]
+
+
+@pytest.mark.parametrize("answers", PERMUTATIONS, ids=lambda a: "-".join(map(str, a.values())))
+def test_every_permutation_renders_to_files_that_parse(
+    copie: Copie, template_repo: Path, answers: dict[str, Any]
+) -> None:
+    result = copie.copy(extra_answers=answers, template_dir=template_repo)
+    assert result.exception is None
+    assert result.project_dir is not None
+    for name, data in contents(result.project_dir).items():
+        text = data.decode("utf-8")
+        assert "{=" + " " not in text, f"{name}: a variable was left over"
+        assert "{" + "%" not in text, f"{name}: a block was left over"
+        assert not name.endswith(".jinja"), name
+        assert not set('<>:"|?*{}') & set(name), f"{name}: not a name for every file system"
+        assert "\r" not in text, f"{name}: line ends"
+        parse(name, text)
+
+
+def parse(name: str, text: str) -> None:
+    """Each kind of file is read by its own parser."""
+    if name.endswith((".json", ".ipynb")) and ".vscode" not in name and ".devcontainer" not in name:
+        json.loads(text)
+    elif name.endswith((".yml", ".yaml")):
+        list(yaml.safe_load_all(text))
+    elif name.endswith(".toml"):
+        tomllib.loads(text)
+    elif name.endswith(".py"):
+        compile(text, name, "exec")
+
+
+@pytest.mark.parametrize("template", ["prototype", "factory"])
+@pytest.mark.parametrize("sample", [True, False])
+def test_exactly_these_files(rendered: Callable[..., Path], template: str, sample: bool) -> None:
+    """The list is kept in a file, so that a review sees each file that a team will get."""
+    expected = LISTS / f"{template}{'' if sample else '_no_sample'}.txt"
+    found = "\n".join(sorted(contents(rendered(template=template, sample=sample)))) + "\n"
+    assert found == expected.read_text(encoding="utf-8"), f"if this is meant: write it to {expected}"
+
+
+def test_answers_are_recorded_and_standards_are_not(rendered: Callable[..., Path]) -> None:
+    answers = yaml.safe_load((rendered() / ".copier-answers.yml").read_text(encoding="utf-8"))
+    assert {key for key in answers if not key.startswith("_")} == {
+        "template", "project_name", "description", "owners", "python_version", "sample", "notebook_outputs",
+    }  # fmt: skip
+
+
+GOOD_NAMES = ["a", "churn", "churn-models", "team2-models", "x1-2-3"]
+BAD_NAMES = [
+    "Churn",
+    "churn models",
+    "churn_models",
+    "-churn",
+    "churn-",
+    "a--b",
+    "2churn",
+    "mlroad",
+    "ä",
+    "a/b",
+]
+
+
+@pytest.mark.parametrize("name", GOOD_NAMES)
+def test_good_project_names(copie: Copie, template_repo: Path, name: str) -> None:
+    result = copie.copy(extra_answers={"project_name": name}, template_dir=template_repo)
+    assert result.exception is None
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "hint"),
+    [("project_name", name, "Choose" if name == "mlroad" else "such as churn-models") for name in BAD_NAMES]
+    + [
+        ("owners", "data-science", "@octocat"),
+        ("owners", "@", "@octocat"),
+        ("owners", "@a, @b", "@octocat"),
+        ("description", 'The "best" models', "without double quotes"),
+        ("template", "prototpye", "Invalid choice"),
+        ("python_version", "3.9", "Invalid choice"),
+    ],
+)
+def test_bad_answers_are_refused_with_help(
+    copie: Copie, template_repo: Path, question: str, answer: str, hint: str
+) -> None:
+    result = copie.copy(extra_answers={question: answer}, template_dir=template_repo)
+    assert hint in str(result.exception)
+    assert not any((copie.test_dir / "copie000").iterdir()), "something half written"
+
+
+def test_default_names_are_made_from_the_folder(tmp_path: Path, template_repo: Path) -> None:
+    import copier
+
+    for folder, expected in [("Churn Models", "churn-models"), ("2026_run", "run"), ("---", "my-models")]:
+        copier.run_copy(
+            str(template_repo), tmp_path / folder, defaults=True, vcs_ref="HEAD", quiet=True, skip_tasks=True
+        )
+        answers = yaml.safe_load((tmp_path / folder / ".copier-answers.yml").read_text(encoding="utf-8"))
+        assert answers["project_name"] == expected
+
+
+@pytest.mark.parametrize("sample", [True, False])
+def test_a_fresh_repo_ignores_nothing_it_was_given(rendered: Callable[..., Path], sample: bool) -> None:
+    """A .gitignore that hides a delivered file would lose it in the first commit."""
+    project = rendered(sample=sample)
+    assert {path.as_posix() for path in tracked_and_new(project)} == set(contents(project))
+    assert git(project, "status", "--porcelain") == ""
+
+
+def files_of(folder: str) -> set[str]:
+    """The files of one template in this repo, relative to its folder."""
+    return {p.relative_to(folder).as_posix() for p in tracked_and_new(REPO) if p.parts[0] == folder}
+
+
+def test_shared_files_stand_once_and_all_are_shared() -> None:
+    """copier.yml lists what the factory includes; this holds the list and the folder together."""
+    questions = yaml.safe_load((REPO / "copier.yml").read_text(encoding="utf-8"))
+    listed = yaml.safe_load(questions["shared_files"]["default"])
+    assert listed == sorted(set(listed))
+    prototype, factory = files_of("prototype_template"), files_of("factory_template")
+    tool = {name for name in prototype if name.startswith("mlroad/")}
+    assert tool <= set(listed), f"add to shared_files in copier.yml: {sorted(tool - set(listed))}"
+    assert set(listed) <= prototype, f"not in prototype_template: {sorted(set(listed) - prototype)}"
+    assert not set(listed) & factory, "a shared file has a copy in factory_template"
+
+
+def test_files_in_both_repos_are_the_same(rendered: Callable[..., Path]) -> None:
+    """The same path means the same thing: only these differ."""
+    prototype, factory = contents(rendered()), contents(rendered(template="factory"))
+    differing = {name for name in prototype.keys() & factory.keys() if prototype[name] != factory[name]}
+    # Stricter rules, and a sample in the state after a promotion.
+    own = {".copier-answers.yml", "README.md", "pyproject.toml", "ruff.toml", "mypy.ini", "models/README.md"}
+    own |= {f"models/diabetes/{name}" for name in ("MODEL_CARD.md", "pipeline.yml", "environment/conda.yml")}
+    assert differing == own
+
+
+def test_plain_files_hold_no_template_syntax() -> None:
+    """The factory includes them through Jinja, so they must mean the same to it."""
+    for path in tracked_and_new(REPO):
+        if path.parts[0] == "prototype_template" and path.suffix != ".jinja":
+            text = (REPO / path).read_text(encoding="utf-8")
+            for mark in ("{=" + " ", "{" + "%", "{=" + "#"):
+                assert mark not in text, f"{path} holds {mark}"

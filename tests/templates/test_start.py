@@ -1,0 +1,244 @@
+"""The first command of the README, as a newcomer calls it on a machine with Python, git and pip alone."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import shlex
+import shutil
+import string
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support import IDENTITY, REPO, call, git, tool
+
+# What a machine needs to reach its package index; a plain machine has none of it.
+NETWORK = re.compile(r"^(PIP_|UV_INDEX|UV_DEFAULT_INDEX|SSL_CERT|https?_proxy|no_proxy)", re.IGNORECASE)
+
+
+@pytest.fixture
+def bare(tmp_path: Path, template_repo: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """``bare("new", "x")`` runs start.py of a clean clone: empty HOME, the system's PATH."""
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "--quiet", str(template_repo), str(clone))
+    home = tmp_path / "home"
+    home.mkdir()
+
+    def run(*arguments: str | Path, path: str = os.defpath) -> subprocess.CompletedProcess[str]:
+        # Not the tests' own environment: that one holds the tools already.
+        python = Path(sys._base_executable)  # type: ignore[attr-defined]
+        environment = {key: value for key, value in os.environ.items() if NETWORK.match(key)}
+        cache = os.environ.get("UV_CACHE_DIR") or uv_cache()
+        environment |= {**IDENTITY, "PATH": path, "HOME": str(home), "UV_CACHE_DIR": cache}
+        command = [str(python), "start.py", *map(str, arguments)]
+        return subprocess.run(
+            command, cwd=clone, env=environment, capture_output=True, text=True, encoding="utf-8",
+            stdin=subprocess.DEVNULL, check=False,
+        )  # fmt: skip
+
+    return run
+
+
+def uv_cache() -> str:
+    """The cache of this machine: what is tested is the command, not the network."""
+    return call([tool("uv"), "cache", "dir"], REPO).stdout.strip()
+
+
+Bare = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.mark.slow
+def test_the_first_command_makes_a_repo_and_trains_the_sample(bare: Bare, tmp_path: Path) -> None:
+    result = bare("new", tmp_path / "my-models")
+    assert result.returncode == 0, result.stdout + result.stderr
+    project = tmp_path / "my-models"
+    assert (project / ".git" / "hooks" / "pre-commit").is_file()
+    assert list((project / ".runs").rglob("run.json"))
+    assert "git add --all" in result.stdout
+    assert "Traceback" not in result.stdout + result.stderr
+    commit_with_hooks(project, tmp_path)
+
+
+def commit_with_hooks(project: Path, tmp_path: Path) -> None:
+    """A commit from a shell that knows nothing of uv or .venv: the hooks must still find their tools."""
+    environment = {"PATH": os.defpath, "HOME": str(tmp_path / "home"), **IDENTITY}
+
+    def commit(message: str) -> subprocess.CompletedProcess[str]:
+        for command in (["git", "add", "--all"], ["git", "commit", "-m", message]):
+            result = subprocess.run(
+                command, cwd=project, env=environment, capture_output=True, text=True, check=False
+            )
+        return result
+
+    first = commit("Start")
+    assert first.returncode == 0, first.stdout + first.stderr
+    letters = random.Random(4).choices(string.ascii_letters + string.digits, k=36)
+    token = "ghp_" + "".join(letters)
+    (project / "models" / "leak.py").write_text(f'key = "{token}"\n', encoding="utf-8")
+    second = commit("Leak")
+    assert second.returncode != 0, "a secret was committed"
+    assert "leak.py:1: secret: GitHub token" in second.stdout + second.stderr
+
+
+@pytest.mark.slow
+def test_without_the_sample_there_is_nothing_to_train_and_all_is_well(bare: Bare, tmp_path: Path) -> None:
+    result = bare("new", tmp_path / "empty", "-d", "sample=false", "-d", "project_name=empty")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "mlroad new my_model" in result.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-d", "project_name=Bad Name"], "small letters, digits and single hyphens"),
+        (["-d", "template=prototpye"], "'prototpye' is not in"),
+        (["-d", "projectname=x"], "Did you mean project_name?"),
+        (["-d", "nonsense"], "is not KEY=VALUE"),
+    ],
+)
+def test_wrong_answers_make_nothing(bare: Bare, tmp_path: Path, arguments: list[str], message: str) -> None:
+    result = bare("new", tmp_path / "out", *arguments)
+    assert result.returncode == 2, result.stderr
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_is_not_empty_is_left_alone(bare: Bare, tmp_path: Path) -> None:
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / "mine.txt").write_text("mine", encoding="utf-8")
+    result = bare("new", full)
+    assert result.returncode == 2
+    assert "is not an empty folder" in result.stderr
+    assert [path.name for path in full.iterdir()] == ["mine.txt"]
+
+
+def test_no_repo_inside_the_template(bare: Bare) -> None:
+    result = bare("new", "inside")
+    assert result.returncode == 2
+    assert "lies inside the template" in result.stderr
+
+
+def test_without_git_the_remedy_is_told(bare: Bare, tmp_path: Path) -> None:
+    nothing = tmp_path / "nothing"
+    nothing.mkdir()
+    result = bare("new", tmp_path / "out", path=str(nothing))
+    assert result.returncode == 2
+    assert "git was not found. Install it" in result.stderr
+
+
+def test_without_pip_the_remedy_is_told(template_repo: Path, tmp_path: Path) -> None:
+    """As on Debian, where python3-pip is a package of its own."""
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "--quiet", str(template_repo), str(clone))
+    call([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "bare")], tmp_path)
+    python = next(path for path in (tmp_path / "bare").glob("*/python*") if path.stem == "python")
+    command = [str(python), "start.py", "new", str(tmp_path / "out")]
+    result = subprocess.run(
+        command, cwd=clone, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 2, result.stderr
+    assert "has no pip. Install it" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def a_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *tools: str) -> None:
+    """A machine with these tools alone, and nothing configured."""
+    (tmp_path / "bin").mkdir()
+    for name in tools:
+        (tmp_path / "bin" / name).symlink_to(shutil.which(name) or tool(name))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    for variable in (*IDENTITY, "XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_COUNT"):
+        monkeypatch.delenv(variable, raising=False)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links")
+def test_without_uv_on_the_path_its_own_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tools.start import next_steps
+
+    a_machine(tmp_path, monkeypatch, "git")
+    told = next_steps(tmp_path, "mlroad run models/diabetes")
+    assert told[1].startswith("source .venv/bin/activate    # or install uv")
+    assert f"`{REPO}/.tools/bin/uv run`" in told[2]
+    assert told[-1] == "mlroad run models/diabetes"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links")
+def test_with_uv_on_the_path_nothing_is_said_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tools.start import next_steps
+
+    a_machine(tmp_path, monkeypatch, "git", "uv")
+    told = next_steps(tmp_path, "mlroad run models/diabetes")
+    assert told[1] == "git add --all"
+    assert told[-1] == "uv run mlroad run models/diabetes"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links")
+def test_whom_git_does_not_know_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tools.start import next_steps
+
+    a_machine(tmp_path, monkeypatch, "git")
+    folder = tmp_path / "a repo"
+    folder.mkdir()
+    name, mail = 'git config --global user.name "Your Name"', "git config --global user.email you@example.com"
+    commit = 'git commit -m "Start"'
+    told = next_steps(folder, "x")
+    assert told[0] == f"cd '{folder}'"
+    assert told[told.index("git add --all") :][1:4] == [name, mail, commit]
+    for command in (name, mail):
+        subprocess.run(shlex.split(command), check=True)
+        told = next_steps(folder, "x")
+        assert command not in told
+    assert told[told.index("git add --all") + 1] == commit
+    (tmp_path / ".gitconfig").unlink()
+    for variable, value in IDENTITY.items():
+        monkeypatch.setenv(variable, value)
+    assert not [line for line in next_steps(folder, "x") if line.startswith("git config")]
+
+
+def test_start_py_can_be_read_by_a_python_that_is_too_old() -> None:
+    """An old Python must get as far as the message: no syntax that came after Python 3.0."""
+    import ast
+
+    source = (REPO / "start.py").read_text(encoding="utf-8")
+    tree = ast.parse(source, feature_version=(3, 0))
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr | ast.AnnAssign)]
+
+
+def test_a_python_that_is_too_old_gets_the_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = (REPO / "start.py").read_text(encoding="utf-8").replace("(3, 11)", "(4, 0)")
+    result = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert re.match(r"start\.py: this is Python 3\.\d+\. Python 3\.11 or newer is needed", result.stderr)
+
+
+def test_the_date_of_the_resolution_is_the_same_everywhere() -> None:
+    files = ("pyproject.toml", "prototype_template/pyproject.toml.jinja", "tools/start.py")
+    dates = {
+        file: re.findall(
+            r'(?:exclude-newer|EXCLUDE_NEWER) = "(.*)"', (REPO / file).read_text(encoding="utf-8")
+        )
+        for file in files
+    }
+    assert all(len(found) == 1 for found in dates.values()), dates
+    assert len({found[0] for found in dates.values()}) == 1, dates
+
+
+@pytest.mark.parametrize(("answer", "own"), [("3.11", True), ("99.1", False)])
+def test_a_repo_for_a_newer_python_gets_one(tmp_path: Path, answer: str, own: bool) -> None:
+    """Python 3.11 runs start.py and the team wants 3.14: `uv sync` with 3.11 would leave half a repo."""
+    from tools.start import python_for
+
+    text = f"_commit: v1\nproject_name: demo\npython_version: '{answer}'\n"
+    (tmp_path / ".copier-answers.yml").write_text(text, encoding="utf-8")
+    assert python_for(tmp_path) == (sys.executable if own else answer)

@@ -1,0 +1,184 @@
+"""`copier update` is the product for platform teams: nothing of a team's own may be lost."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support import clone_template, commit_all, contents, git, render, update
+
+# Delivered once, then the team's own (copier.yml, _exclude). A fresh render has the newest of them.
+OWNED = ("README.md", ".github/CODEOWNERS", "models/", "datasets/", "notebooks/")
+MARKERS = (b"<<<<<<< ", b">>>>>>> ")
+
+
+def standards(folder: Path) -> dict[str, bytes]:
+    return {name: data for name, data in contents(folder).items() if not name.startswith(OWNED)}
+
+
+def assert_no_conflict(project: Path) -> None:
+    for name, data in contents(project).items():
+        assert not name.endswith(".rej"), name
+        assert not any(line.startswith(MARKERS) for line in data.splitlines()), name
+
+
+@pytest.fixture
+def two_versions(tmp_path: Path) -> Path:
+    """The template at its previous commit (tag ``v0.0.1``) and now (tag ``v0.0.2``)."""
+    repo = clone_template(tmp_path / "template")
+    rendered_from = ("copier.yml", "prototype_template", "factory_template")
+    previous = git(repo, "rev-list", "--max-count=2", "HEAD", "--", *rendered_from).split()
+    assert len(previous) == 2, "the update test needs the template's history (a clone that is not shallow)"
+    git(repo, "tag", "v0.0.1", previous[1])
+    git(repo, "tag", "v0.0.2", "HEAD")
+    return repo
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("template", ["prototype", "factory"])
+def test_a_pristine_repo_updated_from_the_previous_commit_equals_a_fresh_render(
+    tmp_path: Path, two_versions: Path, template: str
+) -> None:
+    answers = {"template": template, "project_name": "demo"}
+    updated = render(two_versions, tmp_path / "old" / "demo", ref="v0.0.1", **answers)
+    update(updated, ref="v0.0.2")
+    fresh = render(two_versions, tmp_path / "new" / "demo", ref="v0.0.2", **answers)
+    assert_no_conflict(updated)
+    assert standards(updated) == standards(fresh)
+
+
+@pytest.fixture
+def next_version(template_repo: Path, tmp_path: Path) -> Path:
+    """Today's template (tag ``v9.0.0``) and a later release (``v9.1.0``) that touches what teams edit."""
+    repo = Path(shutil.copytree(template_repo, tmp_path / "template"))
+    git(repo, "tag", "v9.0.0")
+    prototype = repo / "prototype_template"
+    pyproject = prototype / "pyproject.toml.jinja"
+    text = pyproject.read_text(encoding="utf-8")
+    assert "rich>=14,<16" in text
+    assert "2026-" in text
+    text = text.replace("rich>=14,<16", "rich>=14,<17").replace(
+        'exclude-newer = "2026-', 'exclude-newer = "2027-'
+    )
+    pyproject.write_text(text, encoding="utf-8", newline="\n")
+    rules = prototype / "ruff.toml.jinja"
+    text = rules.read_text(encoding="utf-8")
+    assert '"PLE"]' in text
+    rules.write_text(text.replace('"PLE"]', '"PLE", "ASYNC"]'), encoding="utf-8", newline="\n")
+    for path in ("README.md.jinja", "src/mlroad/core/problems.py", "models/README.md"):
+        with (prototype / path).open("a", encoding="utf-8", newline="\n") as file:
+            file.write("\n# A later release says this.\n")
+    commit_all(repo, "feat: a later release")
+    git(repo, "tag", "v9.1.0")
+    return repo
+
+
+def append(path: Path, text: str) -> None:
+    with path.open("a", encoding="utf-8", newline="\n") as file:
+        file.write(text)
+
+
+def with_a_teams_edits(project: Path) -> None:
+    """What a team does in its first weeks."""
+    model = project / "models" / "churn"
+    (model / "steps").mkdir(parents=True)
+    (model / "pipeline.yml").write_text("type: pipeline\njobs: {}\n", encoding="utf-8")
+    (model / "steps" / "train.py").write_text("ANSWER = 42\n", encoding="utf-8")
+    append(project / "README.md", "\n## How we work here\n\nWith care.\n")
+    append(project / ".github" / "CODEOWNERS", "/models/churn/ @my-org/churn\n")
+    pyproject = project / "pyproject.toml"
+    text = pyproject.read_text(encoding="utf-8")
+    assert '    "pandas' in text
+    text = text.replace('    "pandas', '    "lightgbm>=4",\n    "pandas')
+    pyproject.write_text(text, encoding="utf-8", newline="\n")
+    append(project / "ruff.toml", '\n[format]\nquote-style = "single"\n')
+    (project / "uv.lock").write_text("version = 1\n", encoding="utf-8")
+    (project / "models" / "README.md").unlink()
+    commit_all(project, "Our own work")
+
+
+TEAM_LINES = {
+    "README.md": b"With care.",
+    ".github/CODEOWNERS": b"/models/churn/ @my-org/churn",
+    "pyproject.toml": b'"lightgbm>=4"',
+    "models/churn/steps/train.py": b"ANSWER = 42",
+    "models/churn/pipeline.yml": b"jobs: {}",
+    "uv.lock": b"version = 1",
+}
+
+
+def assert_team_lines(project: Path) -> None:
+    files = contents(project)
+    for name, line in TEAM_LINES.items():
+        assert line in files[name], f"{name} lost {line!r}"
+
+
+def test_an_update_keeps_every_edit_and_brings_the_standards(next_version: Path, tmp_path: Path) -> None:
+    project = render(next_version, tmp_path / "demo", ref="v9.0.0", project_name="demo")
+    with_a_teams_edits(project)
+    before = contents(project)
+    update(project, ref="v9.1.0")
+    after = contents(project)
+    assert_no_conflict(project)
+    assert_team_lines(project)
+    for name in before:
+        if name.startswith(OWNED):
+            assert after[name] == before[name], f"{name} belongs to the team"
+    assert b"rich>=14,<17" in after["pyproject.toml"]
+    assert b'exclude-newer = "2027-' in after["pyproject.toml"]
+    assert b'"ASYNC"]' in after["ruff.toml"]
+    assert b'quote-style = "single"' in after["ruff.toml"]
+    assert b"A later release" in after["src/mlroad/core/problems.py"]
+    assert "models/README.md" not in after, "a file that the team deleted came back"
+
+
+def test_a_conflict_with_an_edited_standard_is_left_for_people_to_see(
+    next_version: Path, tmp_path: Path
+) -> None:
+    """Two edits at one place: both stay, between markers (which CI refuses, see tests/act)."""
+    project = render(next_version, tmp_path / "demo", ref="v9.0.0", project_name="demo")
+    append(project / "mlroad" / "problems.py", "\n# The team says that.\n")
+    commit_all(project, "Edit a standard")
+    update(project, ref="v9.1.0")
+    merged = (project / "mlroad" / "problems.py").read_bytes()
+    assert b"<<<<<<< " in merged
+    assert b"The team says that." in merged
+    assert b"A later release says this." in merged
+
+
+@pytest.mark.parametrize("sample", [True, False])
+def test_a_prototype_becomes_a_factory_by_one_update(
+    template_repo: Path, tmp_path: Path, rendered: Callable[..., Path], sample: bool
+) -> None:
+    project = render(template_repo, tmp_path / "demo", project_name="demo", sample=sample)
+    with_a_teams_edits(project)
+    before = contents(project)
+    update(project, template="factory")
+    after = contents(project)
+    assert_no_conflict(project)
+    assert_team_lines(project)
+    assert b"template: factory" in after[".copier-answers.yml"]
+    for name in before:
+        if name.startswith(OWNED):
+            assert after.get(name) == before[name], f"{name} belongs to the team"
+    fresh = standards(rendered(template="factory", sample=sample))
+    edited = {"pyproject.toml", "ruff.toml", ".copier-answers.yml"}
+    assert {name: after.get(name) for name in fresh if name not in edited} == {
+        name: data for name, data in fresh.items() if name not in edited
+    }
+
+
+def test_a_repo_follows_its_template_to_another_address(next_version: Path, tmp_path: Path) -> None:
+    """docs/how-to/use-your-own-copy.md: one line in the answers file moves it."""
+    project = render(next_version, tmp_path / "demo", ref="v9.0.0", project_name="demo")
+    moved = next_version.rename(tmp_path / "elsewhere")
+    answers = project / ".copier-answers.yml"
+    text = answers.read_text(encoding="utf-8")
+    answers.write_text(text.replace(str(next_version), str(moved)), encoding="utf-8", newline="\n")
+    commit_all(project, "Follow the template")
+    update(project, ref="v9.1.0")
+    assert b"A later release" in contents(project)["src/mlroad/core/problems.py"]
+    assert_no_conflict(project)

@@ -1,0 +1,185 @@
+"""`mlroad dataset compatible`, and what `mlroad check` asks of it: dev and prod agree on the schema."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from mlroad.data.compatible import check_dev_prod
+from tests.unit.data.conftest import Repo
+
+DEV = "id,age,team\n" + "".join(f"{i},{20 + i},{'red' if i % 2 else 'blue'}\n" for i in range(20))
+SCHEMA = """\
+fieldsMatch: equal
+primaryKey: id
+fields:
+  - name: id
+    type: integer
+    constraints: {required: true}
+  - name: age
+    type: integer
+    constraints:
+      required: true
+      minimum: 0
+  - name: team
+    type: string
+    constraints:
+      enum: [red, blue]
+"""
+
+
+@pytest.fixture
+def people(repo: Repo) -> Repo:
+    """people:1 for dev and people:2 for prod, each with a schema of its own that says the same."""
+    repo.write("raw/people.csv", DEV)
+    repo.good("add people raw/people.csv")
+    repo.write("datasets/people/schema.yml", SCHEMA)
+    repo.write("datasets/people/schema-prod.yml", SCHEMA)
+    repo.good("schema infer people:1")
+    repo.write("raw/people.csv", DEV + "99,50,red\n")
+    repo.good("add people raw/people.csv --stage prod")
+    repo.good("schema infer people:2 --file schema-prod.yml")
+    return repo
+
+
+def prod(repo: Repo, old: str, new: str) -> None:
+    """Change the schema of prod."""
+    assert old in SCHEMA
+    repo.write("datasets/people/schema-prod.yml", SCHEMA.replace(old, new, 1))
+
+
+def away(repo: Repo) -> None:
+    """Take the data of prod away, as in a repo whose large data is elsewhere."""
+    shutil.rmtree(repo / "datasets/people/2")
+
+
+def test_they_agree(people: Repo) -> None:
+    assert "people:1 and people:2 agree on the schema: 3 columns." in people.good(
+        "compatible people:1 people:2"
+    )
+    assert people.good("compatible") == people.good("compatible people:1 people:2")
+    away(people)
+    people.good("compatible")
+    assert check_dev_prod(people.path) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        (
+            "type: integer\n    constraints:\n",
+            "type: number\n    constraints:\n",
+            7,
+            "MD503: The column age is number in people:2, and integer",
+        ),
+        (
+            "  - name: team",
+            "  - name: income\n    type: number\n  - name: team",
+            12,
+            "MD502: people:2 has grown the column income (number)",
+        ),
+        ("  - name: age", "  - name: years", 7, "MD502: people:2 has grown the column years"),
+        (
+            "primaryKey: id",
+            "primaryKey: [id, age]",
+            2,
+            "MD505: The key of people:2 is id, age, that of people:1 id",
+        ),
+        ("      required: true\n", "", 7, "MD504: The column age may be missing in people:2, and never is"),
+        (
+            "enum: [red, blue]",
+            "enum: [red, blue, green]",
+            15,
+            "MD504: The column team of people:2 may hold green",
+        ),
+        ("    constraints:\n      enum: [red, blue]\n", "", 12, "MD504: The column team may hold any value"),
+    ],
+)
+def test_they_disagree(people: Repo, old: str, new: str, line: int, words: str) -> None:
+    prod(people, old, new)
+    away(people)
+    people.refused("compatible people:1 people:2", f"schema-prod.yml:{line}", words, "do not agree", code=1)
+    people.refused("compatible", words, code=1)
+    (problem, *_) = check_dev_prod(people.path)
+    assert problem.severity == "error"
+    assert (problem.at.file, problem.at.line) == (people / "datasets/people/schema-prod.yml", line)
+
+
+def test_a_column_that_prod_lacks_is_told_at_its_version(people: Repo) -> None:
+    prod(people, SCHEMA[SCHEMA.index("  - name: team") :], "")
+    away(people)
+    people.refused("compatible", "people/2.yml:", "MD501: people:2 has no column team (string)", code=1)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("minimum: 0", "minimum: 18", "minimum of the column age is 18 in people:2, and 0 in people:1"),
+        ("enum: [red, blue]", "enum: [red]", "never holds blue"),
+        ("type: string\n", "type: string\n    description: The team's colour\n", ""),
+        ("enum: [red, blue]", "enum: [blue, red]", ""),
+    ],
+)
+def test_what_only_warns_or_is_nothing(people: Repo, old: str, new: str, words: str) -> None:
+    prod(people, old, new)
+    away(people)
+    said = people.good("compatible")
+    assert words in said
+    assert ("warning" in said) == bool(words)
+
+
+def test_prod_data_that_grew_a_column_under_the_same_schema(people: Repo) -> None:
+    people.write("raw/people.csv", "id,age,team,income\n1,30,red,5000\n")
+    people.good("add people raw/people.csv --stage prod")
+    people.refused("compatible", "MD411: people:3 has the column income", code=1)
+
+
+def test_without_schemas_the_data_tells(repo: Repo) -> None:
+    repo.write("raw/a.csv", "x,y\n1,2\n")
+    repo.good("add a raw/a.csv")
+    repo.write("raw/a.csv", "y,x,z\n1,2.5,3\n")
+    repo.good("add a raw/a.csv --stage prod")
+    said = repo.refused("compatible", "MD502: a:2 has grown the column z (integer)", code=1)
+    assert "MD503: The column x is number in a:2, and integer in a:1" in said
+    assert "warning: The columns of a:2 are in another order" in said
+    assert check_dev_prod(repo.path) == []
+    shutil.rmtree(repo / "datasets/a/2")
+    repo.refused("compatible", "a/2.yml:", "MD507: a:2 names no schema, and its data is not here")
+
+
+def test_only_the_newest_of_each_stage_must_agree(people: Repo) -> None:
+    prod(people, "type: string", "type: any")
+    people.write("raw/people.csv", DEV + "98,51,red\n")
+    people.good("add people raw/people.csv --stage prod")
+    (people / "datasets/people/3.yml").write_text(
+        (people / "datasets/people/3.yml")
+        .read_text(encoding="utf-8")
+        .replace("schema-prod.yml", "schema.yml"),
+        encoding="utf-8",
+    )
+    assert "people:1 and people:3 agree" in people.good("compatible")
+
+
+def test_no_pair_is_nothing_to_compare(repo: Repo) -> None:
+    repo.good("add numbers raw/numbers.csv")
+    assert "No dataset has both a dev and a prod version." in repo.good("compatible")
+
+
+def test_mistakes(people: Repo) -> None:
+    people.refused("compatible people:1", "One version alone agrees with nothing")
+    people.refused("compatible people:1 people:9", "There is no people:9")
+    people.write("datasets/people/schema-prod.yml", SCHEMA.replace("integer", "whole"))
+    people.refused("compatible", "schema-prod.yml:5", "whole is no type")
+    (problem, *_) = check_dev_prod(people.path)
+    assert problem.at.line == 5
+    people.write("datasets/people/1/people.csv", "id,age,team\n1,2,red\n")
+    people.write("datasets/people/schema-prod.yml", SCHEMA)
+    people.refused("compatible", "MD203")
+
+
+def test_a_broken_version_file_is_left_to_verify(people: Repo, tmp_path: Path) -> None:
+    people.write("datasets/people/3.yml", "name: [")
+    assert "people:1 and people:2 agree" in people.good("compatible")
+    assert people.dataset("verify").code != 0

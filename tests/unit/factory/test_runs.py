@@ -1,0 +1,93 @@
+"""`mlroad runs`: the candidates on this machine, and what is said of one that is not there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.unit.factory.command import Command
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+def run(
+    repo: Path, name: str, stage: str = "dev", *, dirty: bool = False, state: str = "completed", of: str = ""
+) -> Path:
+    """A run as `mlroad train` leaves it, or, without ``of``, with the verdict of no gate."""
+    folder = repo / ".runs" / "diabetes" / name
+    folder.mkdir(parents=True)
+    record = {"schema": 1, "id": name, "state": state, "git": {"commit": COMMIT, "dirty": dirty}}
+    train = {"schema": 1, "model": "diabetes", "data": stage, "target": "local", "run": name, "job": None}
+    (folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
+    (folder / "train.json").write_text(json.dumps(train), encoding="utf-8")
+    if of:
+        (folder / "gate").mkdir()
+        figures = {"mae": {"candidate": 45.512, "champion": None if of == "better" else 44.0}}
+        verdict = {
+            "schema": 1, "run": name, "verdict": of, "passed": of == "better", "decide_by": "mae",
+            "metrics": figures,
+        }  # fmt: skip
+        (folder / "gate" / "verdict.json").write_text(json.dumps(verdict), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def three(factory: Command) -> Command:
+    run(factory.repo, "20261124-100000-000000", of="better")
+    run(factory.repo, "20261124-110000-000000", "prod", dirty=True, of="worse")
+    run(factory.repo, "20261124-120000-000000", state="failed")
+    plain = run(factory.repo, "20261124-130000-000000")
+    (plain / "train.json").unlink()  # of `mlroad run`: no candidate
+    return factory
+
+
+def test_newest_first_with_verdict(three: Command) -> None:
+    said = three("runs", "diabetes")
+    assert said.code == 0
+    assert [line.split() for line in said.out.splitlines()] == [
+        ["run", "data", "target", "commit", "state", "verdict", "decided", "by"],
+        ["20261124-120000-000000", "dev", "local", "0123456", "failed", "-", "-"],
+        ["20261124-110000-000000", "prod", "local", "0123456+", "completed", "worse", "mae", "45.51",
+         "(champion", "44)"],
+        ["20261124-100000-000000", "dev", "local", "0123456", "completed", "better", "mae", "45.51"],
+    ]  # fmt: skip
+
+
+def test_for_programs(three: Command) -> None:
+    found = json.loads(three("runs", "models/diabetes", "--json").out)
+    assert [(its["stage"], its["verdict"]) for its in found] == [
+        ("dev", None),
+        ("prod", "worse"),
+        ("dev", "better"),
+    ]
+    assert found[1] == {
+        "run": "20261124-110000-000000", "stage": "prod", "target": "local", "commit": COMMIT, "dirty": True,
+        "state": "completed", "verdict": "worse", "passed": False, "decide_by": "mae", "candidate": 45.512,
+        "champion": 44.0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"run": "20261124-000000-000000", "verdict": "better"}'])
+def test_a_verdict_that_is_none(factory: Command, content: str) -> None:
+    folder = run(factory.repo, "20261124-100000-000000", of="better")
+    (folder / "gate" / "verdict.json").write_text(content, encoding="utf-8")
+    assert factory("runs", "diabetes").out.splitlines()[1].split()[-2:] == ["-", "-"]
+
+
+def test_none_and_no_such_model(factory: Command) -> None:
+    assert (
+        "There is no candidate of diabetes here. `mlroad train diabetes`" in factory("runs", "diabetes").out
+    )
+    assert factory("runs", "diabetes", "--json").out == "[]\n"
+    said = factory("runs", "diabets")
+    assert said.code == 2
+    assert "Did you mean diabetes?" in said.err
+
+
+def test_a_run_that_is_not_there(three: Command) -> None:
+    said = three("gate", "diabetes", "--run", "20260101-000000-000000")
+    assert said.code == 2
+    assert "The newest are 20261124-120000-000000 (dev), 20261124-110000-000000 (prod), " in said.err
+    assert "`mlroad runs diabetes` lists all" in said.err

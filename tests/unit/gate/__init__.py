@@ -1,0 +1,1 @@
+"""`mlroad gate`."""

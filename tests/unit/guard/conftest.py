@@ -1,0 +1,55 @@
+"""A repo to guard, and the guard as its user starts it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).parents[3]
+TEMPLATE = REPO / "prototype_template"
+SOURCE = REPO / "src" / "mlroad"
+Guard = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def environment() -> dict[str, str]:
+    """The environment without git's own variables, in which `python -m mlroad guard` works anywhere."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    people = [f"GIT_{who}_{what}" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")]
+    alone = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    return {**kept, **dict.fromkeys(people, "test@example.org"), **alone}
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    """An empty git repo with a pyproject.toml."""
+    root = tmp_path / "repo"
+    root.mkdir()
+    (root / "pyproject.toml").write_text('[project]\nname = "x"\n', encoding="utf-8")
+    subprocess.run(
+        ["git", "init", "--quiet", "--initial-branch=main", str(root)], env=environment(), check=True
+    )
+    return root
+
+
+@pytest.fixture
+def guard(repo: Path) -> Guard:
+    """`mlroad guard ...` in the repo, or in a folder of it."""
+
+    def run(*arguments: str, folder: Path = repo) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "mlroad", "guard", *arguments]
+        return subprocess.run(
+            command,
+            cwd=folder,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            check=False,
+        )
+
+    return run

@@ -1,0 +1,67 @@
+"""How much the secret scan finds, and how rarely it cries wolf."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mlroad.guard.patterns import HOUSE_RULES
+from mlroad.guard.secret_rules import find
+from mlroad.guard.secret_samples import samples
+from mlroad.guard.secret_scan import Secret, SecretScan
+from mlroad.guard.settings import Settings
+from mlroad.guard.sources import Source
+from tests.unit.guard.corpus import Case, harmless, secrets
+from tests.unit.guard.rarer import rarer
+
+SECRETS = secrets()
+RARER = [Case(kind, "a.txt", text, token) for kind, text, token in rarer()]
+HARMLESS = harmless()
+
+
+@pytest.fixture(scope="module")
+def scan(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecretScan]:
+    with SecretScan(Settings(tmp_path_factory.mktemp("repo"))) as opened:
+        yield opened
+
+
+def scanned(scan: SecretScan, case: Case, folder: Path) -> list[Secret]:
+    path = folder / case.file
+    path.write_bytes(case.text.encode("utf-16" if case.kind.startswith("UTF-16") else "utf-8"))
+    return scan.secrets(Source(path, case.file, Path(case.file)))
+
+
+@pytest.mark.parametrize("case", SECRETS, ids=lambda case: f"{case.kind}-{case.file}")
+def test_finds_the_secret(scan: SecretScan, case: Case, tmp_path: Path) -> None:
+    assert any(
+        case.token in found.value or found.value in case.token for found in scanned(scan, case, tmp_path)
+    )
+
+
+@pytest.mark.parametrize("case", RARER, ids=lambda case: case.kind)
+def test_finds_the_rarer_kinds_by_name(scan: SecretScan, case: Case, tmp_path: Path) -> None:
+    found = {secret.kind: secret.value for secret in scanned(scan, case, tmp_path)}
+    assert case.kind in found
+    assert case.token in found[case.kind]
+
+
+def test_no_rule_is_dead() -> None:
+    """Each rule finds something: one with a wrong keyword or pattern would be silent for ever."""
+    texts = [case.text for case in (*SECRETS, *RARER)] + [sample.written() for sample in samples()]
+    # In a notebook the rules see the cells, where quotes are not escaped.
+    texts += [text.replace('\\"', '"') for text in texts]
+    dead = [rule.kind for rule in HOUSE_RULES if not any(any(find(text, (rule,))) for text in texts)]
+    assert dead == []
+
+
+@pytest.mark.parametrize("case", HARMLESS, ids=lambda case: f"{case.kind}-{case.file}")
+def test_leaves_the_harmless_alone(scan: SecretScan, case: Case, tmp_path: Path) -> None:
+    assert scanned(scan, case, tmp_path) == []
+
+
+def test_corpus_is_as_large_as_promised() -> None:
+    assert len(SECRETS) >= 72
+    assert len({case.kind for case in SECRETS}) >= 42
+    assert len(HARMLESS) >= 67

@@ -1,0 +1,202 @@
+"""cases.jsonl line by line: every mistake has its line and code, and what is right is read as it stands."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlroad.models.cases import read_cases
+from mlroad.models.tensors import FAMILIES, TensorError, answer_tensors, frame_of
+from mlroad.models.tolerance import Limit
+
+
+def tensor(**changes: Any) -> dict[str, Any]:
+    return {"name": "age", "shape": [1, 1], "datatype": "FP64", "data": [51.5], **changes}
+
+
+def case(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": "one",
+        "kind": "golden",
+        "request": {"inputs": [tensor()]},
+        "expect": {"outputs": [tensor(name="prediction", shape=[1])]},
+        **changes,
+    }
+
+
+def asks(**changes: Any) -> dict[str, Any]:
+    return case(request={"inputs": [tensor(**changes)]})
+
+
+def without(content: dict[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in content.items() if name != key}
+
+
+INVALID = case(id="two", kind="invalid", expect={"error": True})
+
+
+def read(tmp_path: Path, *lines: object) -> tuple[list[Any], list[Any]]:
+    file = tmp_path / "cases.jsonl"
+    texts = [line if isinstance(line, str) else json.dumps(line) for line in lines]
+    file.write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
+    return read_cases(file)
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "words"),
+    [
+        ("", "MI102", "This line is empty"),
+        ("{", "MI102", "no JSON"),
+        ("[]", "MI105", "JSON object"),
+        ("{} {}", "MI102", "Extra data"),
+        ('{"id": "a", "id": "b"}', "MI102", "the key id stands twice"),
+        (json.dumps(asks(data=[float("nan")])), "MI102", "NaN is no number of JSON"),
+        (json.dumps(asks(data=[float("-inf")])), "MI102", "-Infinity is no number of JSON"),
+        ("[" * 100_000, "MI102", "nested too deeply"),
+        (case(kind="goldn"), "MI106", "Did you mean golden?"),
+        (case(kind="boundary"), "MI106", "boundary is not supported by this version"),
+        (case(kind="invariance"), "MI106", "not supported"),
+        (case(kind="directional"), "MI106", "not supported"),
+        (case(kind=["golden"]), "MI106", "no kind of case"),
+        (case(id=7), "MI105", "id of a case"),
+        (case(id=" "), "MI105", "id of a case"),
+        (without(case(), "expect"), "MI104", "A case needs the key expect"),
+        (without(case(), "id"), "MI104", "A case needs the key id"),
+        (case(note="x"), "MI103", "no key note in a case"),
+        (case(expct=1), "MI103", "Did you mean expect?"),
+        (case(request=[]), "MI105", "A request should be a JSON object"),
+        (case(request={}), "MI104", "A request needs the key inputs"),
+        (case(request={"inputs": {}}), "MI105", "inputs should be a list"),
+        (case(request={"inputs": [tensor()], "id": 1}), "MI105", "id of a request"),
+        (case(request={"inputs": [tensor()], "outputs": []}), "MI103", "no key outputs in a request"),
+        (case(request={"inputs": [1]}), "MI105", "A tensor should be"),
+        (case(request={"inputs": [tensor(), tensor()]}), "MI108", "age stands twice"),
+        (case(request={"inputs": [without(tensor(), "shape")]}), "MI104", "A tensor needs the key shape"),
+        (asks(parameters={}), "MI103", "no key parameters in a tensor"),
+        (asks(name=""), "MI108", "name"),
+        (asks(datatype="FP16"), "MI108", 'the datatype of age is "FP16"'),
+        (asks(datatype="fp64"), "MI108", "datatype"),
+        (asks(datatype=["FP64"]), "MI108", "datatype"),
+        (asks(shape=[2]), "MI108", "which is 2 values, and data of 1"),
+        (asks(shape=[-1, -1]), "MI108", "shape"),
+        (asks(shape=[True]), "MI108", "shape"),
+        (asks(shape=1), "MI108", "shape"),
+        (asks(data=51.5), "MI108", "should be a list"),
+        (asks(data=[None]), "MI108", "age holds null, which is no FP64"),
+        (asks(data=["51"]), "MI108", 'age holds "51", which is no FP64'),
+        (asks(data=[True]), "MI108", "age holds true, which is no FP64"),
+        (asks(data=[10**400]), "MI108", "which is no FP64"),
+        (asks(datatype="FP32", data=[1e39]), "MI108", "which is no FP32"),
+        (asks(datatype="INT64", data=[1.0]), "MI108", "which is no INT64"),
+        (asks(datatype="INT8", data=[128]), "MI108", "which is no INT8"),
+        (asks(datatype="UINT8", data=[-1]), "MI108", "which is no UINT8"),
+        (asks(datatype="INT64", data=[2**63]), "MI108", "which is no INT64"),
+        (asks(datatype="BOOL", data=[1]), "MI108", "which is no BOOL"),
+        (asks(datatype="BYTES", data=[1]), "MI108", "which is no BYTES"),
+        (asks(datatype="BYTES", data=["\ud800"]), "MI108", "which is no BYTES"),
+        (asks(shape=[2, 1], data=[[1.0], [2.0, 3.0]]), "MI108", "nested data"),
+        (asks(shape=[2, 1], data=[[1.0], 2.0]), "MI108", "nested data"),
+        (case(expect={"error": True}), "MI103", "no key error in what a golden case expects"),
+        (case(expect={"outputs": []}), "MI105", "expects no value"),
+        (case(expect={"outputs": [tensor(shape=[0], data=[])]}), "MI105", "expects no value"),
+        (case(expect={"outputs": [tensor(data=["x"])]}), "MI108", "In outputs"),
+        (case(kind="invalid"), "MI103", "no key outputs in what an invalid case expects"),
+        (case(kind="invalid", expect={"error": False}), "MI105", "expects that the model refuses"),
+        (case(kind="invalid", expect={"error": 1}), "MI105", "expects that the model refuses"),
+        (case(kind="invalid", expect={"error": True, "code": 1}), "MI103", "no key code"),
+        (INVALID, "MI107", "The id two stands in line 1 already"),
+    ],
+)
+def test_mistakes(tmp_path: Path, line: object, code: str, words: str) -> None:
+    """The line before and after are read all the same."""
+    cases, problems = read(tmp_path, INVALID, line, case(id="three"))
+    assert problems
+    assert (problems[0].at.line, problems[0].code) == (2, code), problems
+    assert words in str(problems[0])
+    assert str(problems[0]).startswith(f"{tmp_path / 'cases.jsonl'}:2")
+    assert [found.id for found in cases if found.line != 2] == ["two", "three"]
+
+
+def test_every_mistake_is_told(tmp_path: Path) -> None:
+    _, problems = read(tmp_path, case(kind="x"), case(), {**asks(data=["y"]), "id": 3}, "nothing")
+    assert [(problem.at.line, problem.code) for problem in problems] == [
+        (1, "MI106"),
+        (3, "MI105"),
+        (3, "MI108"),
+        (4, "MI102"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("datatype", "values", "dtype"),
+    [
+        ("BOOL", [True, False], "bool"),
+        *(
+            (f"INT{bits}", [-(2 ** (bits - 1)), 2 ** (bits - 1) - 1], f"int{bits}")
+            for bits in (8, 16, 32, 64)
+        ),
+        *((f"UINT{bits}", [0, 2**bits - 1], f"uint{bits}") for bits in (8, 16, 32, 64)),
+        ("FP32", [0.5, -3], "float32"),
+        ("FP64", [1e300, 3], "float64"),
+        ("BYTES", ["Zürich", ""], "str"),
+    ],
+)
+def test_every_datatype_there_and_back(tmp_path: Path, datatype: str, values: list[Any], dtype: str) -> None:
+    (found,), problems = read(tmp_path, asks(datatype=datatype, shape=[2, 1], data=[[v] for v in values]))
+    assert not problems
+    frame = frame_of(found.inputs)
+    name = frame["age"].dtype.name.replace("object", "str")  # pandas 2 and 3
+    assert (name, list(frame["age"])) == (dtype, values)
+    (back,) = answer_tensors(frame)
+    assert (back.datatype, list(back.data)) == (datatype, values)
+    assert datatype in FAMILIES
+
+
+def test_scalars_in_an_array_of_objects() -> None:
+    scalars: list[tuple[list[Any], str]] = [
+        ([np.float64(1.5)], "FP64"),
+        ([np.int64(2)], "INT64"),
+        ([np.str_("a")], "BYTES"),
+    ]
+    for wrapped, datatype in scalars:
+        (found,) = answer_tensors(np.array(wrapped, dtype=object))
+        assert (found.datatype, found.data) == (datatype, tuple(wrapped))
+    with pytest.raises(TensorError, match="NoneType"):
+        answer_tensors([1.5, None])
+    with pytest.raises(TensorError, match="datetime64"):
+        answer_tensors(np.array(["2026-01-31"], dtype="datetime64[D]"))
+
+
+def test_a_case_is_written_as_it_was_read(tmp_path: Path) -> None:
+    lines = [case(request={"id": "r", "inputs": [tensor()]}), INVALID]
+    cases, problems = read(tmp_path, *lines)
+    assert not problems
+    assert [json.loads(found.text()) for found in cases] == lines
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected", "answer", "passes"),
+    [
+        (Limit(), 1.0, 1.0, True),
+        (Limit(), 0.1 + 0.2, 0.3, False),
+        (Limit(absolute=0.5), 10.0, 10.5, True),
+        (Limit(absolute=0.5), 10.0, 9.4, False),
+        (Limit(relative=0.1), -10.0, -11.0, True),
+        (Limit(relative=0.1), -10.0, -11.1, False),
+        (Limit(relative=0.1), 0.0, 1e-9, False),
+        (Limit(absolute=0.5, relative=0.1), 10.0, 11.5, True),
+        (Limit(absolute=1e9), 1.0, float("nan"), False),
+        (Limit(absolute=1e9), 1.0, float("inf"), False),
+        (Limit(), 2**60 + 1, 2**60, False),
+        (Limit(absolute=1), 7, 8, True),
+        (Limit(absolute=1), True, False, False),
+        (Limit(absolute=1), "a", "b", False),
+        (Limit(), "a", "a", True),
+    ],
+)
+def test_limits(limit: Limit, expected: Any, answer: Any, passes: bool) -> None:
+    assert limit.allows(expected, answer) is passes

@@ -1,0 +1,185 @@
+"""`mlroad check` as people and programs call it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks.make_models import make_models
+from tests.unit.pipeline.mutations import BASE
+
+TOOL = Path(__file__).parents[3] / "src"
+
+
+def _run(folder: Path, *arguments: str, module: str = "mlroad") -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(TOOL), "PYTHONUTF8": "1", "COLUMNS": "200"}
+    code = "from mlroad.__main__ import main; import sys; sys.argv[0] = 'mlroad'; main()"
+    start = ["-m", "mlroad"] if module == "mlroad" else ["-c", code]
+    return subprocess.run(
+        [sys.executable, *start, "check", *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    """A repo with two models, both right."""
+    make_models(tmp_path / "repo", 2)
+    return tmp_path / "repo"
+
+
+def _break(repo: Path, model: str = "model_001") -> Path:
+    pipeline = repo / "models" / model / "pipeline.yml"
+    text = pipeline.read_text(encoding="utf-8")
+    pipeline.write_text(text.replace("alpha: 10.0", "alhpa: 10.0"), encoding="utf-8")
+    return pipeline
+
+
+@pytest.mark.parametrize("module", ["mlroad", "cli"])
+def test_nothing_wrong(repo: Path, module: str) -> None:
+    done = _run(repo, module=module)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("module", ["mlroad", "cli"])
+def test_text(repo: Path, module: str) -> None:
+    _break(repo)
+    done = _run(repo, module=module)
+    place = Path("models/model_001/pipeline.yml")
+    assert done.stdout.splitlines() == [
+        f"{place}:33:7: MR201: The component model_001_train has no input alhpa. Did you mean alpha?",
+        "Found 1 error.",
+    ]
+    assert done.returncode == 1
+
+
+def test_the_same_from_anywhere(repo: Path) -> None:
+    _break(repo)
+    inside = _run(repo / "models" / "model_001")
+    assert inside.returncode == 1
+    assert "MR201" in inside.stdout
+    by_path = _run(repo.parent, str(repo))
+    assert by_path.returncode == 1
+    assert str(Path("repo/models/model_001/pipeline.yml:33:7")) in by_path.stdout
+
+
+def test_only_what_is_named(repo: Path) -> None:
+    _break(repo)
+    assert _run(repo, "models/model_000").returncode == 0
+    assert _run(repo, "models/model_000", "models/model_001/pipeline.yml").returncode == 1
+    assert _run(repo, "models/model_001/components/train.yml").returncode == 0
+    assert _run(repo, "models/model_001/steps/train.py").returncode == 0
+
+
+def test_scripts_and_components_too(repo: Path) -> None:
+    script = repo / "models" / "model_000" / "steps" / "train.py"
+    text = script.read_text(encoding="utf-8")
+    script.write_text(text.replace("alpha: float = 10.0", "alpha: float = 1.0"), encoding="utf-8")
+    prep = repo / "models" / "model_001" / "steps" / "prep.py"
+    prep.write_text(prep.read_text(encoding="utf-8") + '\nopen("../data/x.csv")\n', encoding="utf-8")
+    found = json.loads(_run(repo, "--format", "json").stdout)
+    assert {problem["code"] for problem in found} == {"MR312", "MR401"}
+    assert {problem["file"] for problem in found} == {
+        "models/model_000/components/train.yml",
+        "models/model_001/steps/prep.py",
+    }
+
+
+def test_json(repo: Path) -> None:
+    _break(repo)
+    done = _run(repo, "--format=json")
+    assert json.loads(done.stdout) == [
+        {
+            "file": "models/model_001/pipeline.yml",
+            "line": 33,
+            "column": 7,
+            "code": "MR201",
+            "severity": "error",
+            "what": "The component model_001_train has no input alhpa.",
+            "fix": "Did you mean alpha?",
+        }
+    ]
+    assert json.loads(_run(repo, "models/model_000", "--format", "json").stdout) == []
+
+
+def test_github(repo: Path) -> None:
+    _break(repo)
+    assert _run(repo, "--format", "github").stdout.splitlines() == [
+        "::error file=models/model_001/pipeline.yml,line=33,col=7,title=MR201::"
+        "The component model_001_train has no input alhpa. Did you mean alpha?"
+    ]
+
+
+def test_sarif(repo: Path) -> None:
+    _break(repo)
+    log = json.loads(_run(repo, "--format", "sarif").stdout)
+    (run,) = log["runs"]
+    assert log["version"] == "2.1.0"
+    assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == ["MR201"]
+    (result,) = run["results"]
+    assert (result["ruleId"], result["level"]) == ("MR201", "error")
+    place = result["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"]["uri"] == "models/model_001/pipeline.yml"
+    assert place["region"] == {"startLine": 33, "startColumn": 7}
+
+
+def test_a_warning_leaves_the_exit_code(repo: Path) -> None:
+    pipeline = repo / "models" / "model_000" / "pipeline.yml"
+    text = pipeline.read_text(encoding="utf-8")
+    pipeline.write_text(text.replace("  prep:\n", "  prep:\n    depends_on: nothing\n"), encoding="utf-8")
+    done = _run(repo)
+    assert done.returncode == 0
+    assert "MR110: warning: " in done.stdout
+    assert done.stdout.endswith("Found 1 warning.\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nowhere"], "nowhere does not exist"),
+        (["--format", "xml"], "There is no format xml"),
+        (["--frmat", "json"], "--frmat"),
+        (["pyproject.toml"], "neither YAML nor Python"),
+        (["models/model_000/environment/conda.yml"], "MR130"),
+    ],
+)
+def test_bad_usage(repo: Path, arguments: list[str], said: str) -> None:
+    done = _run(repo, *arguments)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_outside_a_repo(tmp_path: Path) -> None:
+    shutil.copytree(BASE, tmp_path / "alone")
+    done = _run(tmp_path / "alone", "pipeline.yml")
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_a_dataset_and_a_folder_of_them(repo: Path) -> None:
+    assert _run(repo, "datasets/diabetes/1.yml").returncode == 0
+    asset = repo / "datasets" / "diabetes" / "1.yml"
+    asset.write_text(
+        asset.read_text(encoding="utf-8").replace('version: "1"', 'version: "2"'), encoding="utf-8"
+    )
+    assert "MR237" in _run(repo, "datasets").stdout
+
+
+def test_a_component_that_cannot_be_registered(tmp_path: Path) -> None:
+    """Its name matters only where it stands alone; a pipeline that refers to the file does not care."""
+    shutil.copytree(BASE, tmp_path / "base")
+    train = tmp_path / "base" / "components" / "train.yml"
+    train.write_text(train.read_text(encoding="utf-8").replace("base_train", "Base-Train"), encoding="utf-8")
+    assert "MR119" in _run(tmp_path, "base/components/train.yml").stdout
+    assert _run(tmp_path, "base").returncode == 0

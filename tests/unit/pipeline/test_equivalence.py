@@ -1,0 +1,99 @@
+"""Whatever azure-ai-ml rejects, the checker rejects: on known mistakes, and on changes made by chance."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from mlroad.pipeline.check_repo import check
+from mlroad.pipeline.checker import check_pipeline
+from tests.unit.pipeline.azure import azure_errors
+from tests.unit.pipeline.mutations import BASE, MUTATIONS, PIPELINE
+from tests.unit.pipeline.oddities import ODDITIES
+from tests.unit.pipeline.random_changes import changes
+
+pytestmark = pytest.mark.slow
+SEED = int(os.environ.get("EQUIVALENCE_SEED", "3"))
+COUNT = int(os.environ.get("EQUIVALENCE_COUNT", "150"))
+
+
+def _rejects(file: Path) -> bool:
+    return any(problem.severity == "error" for problem in check_pipeline(file))
+
+
+def test_known_mistakes(tmp_path: Path) -> None:
+    missed = []
+    for number, mutation in enumerate(MUTATIONS):
+        folder = tmp_path / str(number)
+        shutil.copytree(BASE, folder)
+        mutation.apply(folder)
+        if azure_errors(folder / PIPELINE) and not _rejects(folder / PIPELINE):
+            missed.append(mutation.title)
+    assert missed == []
+
+
+def test_oddities_are_fine_with_azure_too(tmp_path: Path) -> None:
+    refused = {}
+    for number, oddity in enumerate(ODDITIES):
+        folder = tmp_path / str(number)
+        shutil.copytree(BASE, folder)
+        oddity.apply(folder)
+        errors = azure_errors(folder / PIPELINE)
+        if errors:
+            refused[oddity.title] = errors
+    assert refused == {}
+
+
+def test_changes_by_chance(base: Path) -> None:
+    missed, rejected = [], 0
+    for said, file, text in changes(BASE, SEED, COUNT):
+        original = (base / file).read_text(encoding="utf-8")
+        (base / file).write_text(text, encoding="utf-8")
+        if azure_errors(base / PIPELINE):
+            rejected += 1
+            if not _rejects(base / PIPELINE):
+                missed.append(said)
+        (base / file).write_text(original, encoding="utf-8")
+    assert missed == [], f"seed {SEED}"
+    assert rejected > COUNT // 4, "the changes are too harmless to say anything"
+
+
+def test_components_alone(base: Path) -> None:
+    missed, rejected = [], 0
+    for said, file, text in changes(BASE, SEED + 1, COUNT):
+        if file.name == PIPELINE:
+            continue
+        original = (base / file).read_text(encoding="utf-8")
+        (base / file).write_text(text, encoding="utf-8")
+        if azure_errors(base / file, component=True):
+            rejected += 1
+            if not any(problem.severity == "error" for problem in check([base / file])):
+                missed.append(said)
+        (base / file).write_text(original, encoding="utf-8")
+    assert missed == [], f"seed {SEED + 1}"
+    assert rejected > 5
+
+
+@pytest.mark.filterwarnings("ignore")  # its own use of marshmallow
+def test_every_key_of_the_schemas_is_known() -> None:
+    from azure.ai.ml._schema.component.command_component import CommandComponentSchema
+    from azure.ai.ml._schema.pipeline.component_job import CommandSchema
+    from azure.ai.ml._schema.pipeline.pipeline_component import PipelineComponentSchema
+    from azure.ai.ml._schema.pipeline.pipeline_job import PipelineJobSchema
+
+    from mlroad.pipeline import shapes
+
+    pairs = (
+        (PipelineJobSchema, shapes.PIPELINE_JOB),
+        (CommandComponentSchema, shapes.COMMAND_COMPONENT),
+        (PipelineComponentSchema, shapes.PIPELINE_COMPONENT),
+        (CommandSchema, shapes.COMPONENT_STEP),
+    )
+    for schema, shape in pairs:
+        fields = schema(context={"base_path": "."}).fields
+        keys = {field.data_key or name for name, field in fields.items()}
+        assert len(keys) > 10
+        assert keys - set(shape.keys) - set(shape.silent) == set(), schema.__name__

@@ -1,0 +1,415 @@
+"""The registry in its git branch: pull, push, --publish, and what git cannot do."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support import commit_all, git
+from tests.unit.registry.repos import (
+    PACKAGES,
+    aliases,
+    begin,
+    factory,
+    listed,
+    make_run,
+    make_verdict,
+    register,
+    write,
+)
+
+
+@pytest.fixture
+def remote(repo: Path, tmp_path: Path) -> Path:
+    """A bare repo that is the origin of ``repo``."""
+    bare = tmp_path / "origin.git"
+    git(tmp_path, "init", "--quiet", "--bare", "--initial-branch", "main", str(bare))
+    git(repo, "remote", "add", "origin", str(bare))
+    git(repo, "push", "--quiet", "origin", "main")
+    return bare
+
+
+def clone(remote: Path, name: str, *options: str) -> Path:
+    git(remote.parent, "clone", "--quiet", *options, remote.as_uri(), name)
+    return remote.parent / name
+
+
+def head(remote: Path) -> str:
+    return git(remote, "rev-parse", "refs/heads/registry").strip()
+
+
+def state(repo: Path) -> str:
+    """What a user has in git: what is checked out, the index, the branches, what was stashed."""
+    status = git(repo, "status", "--porcelain=v2", "--branch")
+    return status + git(repo, "branch", "-v") + git(repo, "stash", "list")
+
+
+def test_push_and_pull_carry_the_registry_to_another_machine(repo: Path, remote: Path) -> None:
+    assert "There is no branch registry in origin yet" in factory(repo, "registry", "pull").stdout
+    register(repo, 1)
+    (repo / "uncommitted.txt").write_text("mine", encoding="utf-8")
+    (repo / "staged.txt").write_text("mine", encoding="utf-8")
+    git(repo, "add", "staged.txt")
+    before = state(repo)
+    assert "Pushed" in factory(repo, "registry", "push", "-m", "first").stdout
+    assert state(repo) == before
+    assert "Nothing to push." in factory(repo, "registry", "push").stdout
+
+    other = clone(remote, "other")
+    before = state(other)
+    assert "1 versions, 1 new here" in factory(other, "registry", "pull").stdout
+    assert state(other) == before
+    assert aliases(other) == {"candidate": 1}
+    factory(other, "approve", "diabetes")
+    factory(other, "registry", "push")
+    factory(repo, "registry", "pull")
+    assert aliases(repo) == {"candidate": 1, "champion": 1}
+    files = git(remote, "ls-tree", "-r", "--name-only", "registry").split()
+    assert "mlflow.db" in files
+    assert all(name == "mlflow.db" or name.startswith("models/diabetes/") for name in files)
+    assert git(remote, "log", "--format=%s", "registry").split("\n")[1] == "registry: first"
+
+
+def test_bytes_come_through_as_they_are(repo: Path, remote: Path) -> None:
+    """Whatever line ends, filters and ignored names git is told about."""
+    git(repo, "config", "core.autocrlf", "true")
+    (repo / ".git" / "info" / "attributes").write_text("* text eol=crlf\n", encoding="utf-8")
+    (repo / ".git" / "info" / "exclude").write_text("*\n", encoding="utf-8")
+    run = make_run(repo, 1, judged=False)
+    folder = repo / ".runs" / "diabetes" / run
+    content = b"a\r\nb\nc\r\n\x00\xff"
+    (folder / "outputs" / "model" / "weights .bin").write_bytes(content)
+    (folder / "gate").mkdir()
+    write(folder / "gate" / "verdict.json", make_verdict(folder, run, "prod", None))
+    factory(repo, "register", "diabetes", "--run", run, "--publish")
+    other = clone(remote, "other")
+    factory(other, "registry", "pull")
+    path = factory(other, "registry", "path", "diabetes:1").stdout.strip()
+    assert (other / path / "weights .bin").read_bytes() == content
+    factory(other, "approve", "diabetes", "--publish")  # the digests are as they were
+
+
+def test_a_push_after_somebody_elses_is_refused(repo: Path, remote: Path) -> None:
+    register(repo, 1)
+    factory(repo, "registry", "push")
+    other = clone(remote, "other")
+    factory(other, "registry", "pull")
+    factory(other, "approve", "diabetes", "--publish")
+    register(repo, 2)
+    done = factory(repo, "registry", "push", check=False)
+    assert done.returncode == 3
+    assert "has moved on since it was pulled" in done.stderr
+    lost = factory(repo, "registry", "pull", check=False)
+    assert lost.returncode == 2
+    assert "changes that were never pushed" in lost.stderr
+    assert [its["version"] for its in listed(repo)] == [1, 2]
+    factory(repo, "registry", "pull", "--discard")
+    assert aliases(repo) == {"candidate": 1, "champion": 1}
+    assert [its["version"] for its in listed(repo)] == [1]
+
+
+def test_publish_pulls_first_and_redoes_nothing_twice(repo: Path, remote: Path) -> None:
+    run = make_run(repo, 1)
+    factory(repo, "register", "diabetes", "--run", run, "--publish")
+    first = head(remote)
+    factory(repo, "register", "diabetes", "--run", run, "--publish")
+    assert head(remote) == first
+    other = clone(remote, "other")
+    assert "approved" in factory(other, "approve", "diabetes", "--publish").stdout
+    factory(repo, "registry", "tag", "diabetes@champion", "deployed=production", "--publish")
+    factory(other, "registry", "pull")
+    assert listed(other)[0]["deployed"] == "production"
+
+
+def test_a_refused_candidate_is_not_published(repo: Path, remote: Path) -> None:
+    run = make_run(repo, 1, verdict={"passed": False, "headline": "Too bad."})
+    done = factory(repo, "register", "diabetes", "--run", run, "--publish", check=False)
+    assert done.returncode == 1
+    assert git(remote, "branch", "--list", "registry") == ""
+
+
+@pytest.mark.slow
+def test_publishing_at_once_loses_nothing(repo: Path, remote: Path) -> None:
+    register(repo, 1)
+    factory(repo, "registry", "push")
+    clones = [clone(remote, f"clone{number}") for number in range(4)]
+    runs = [make_run(each, 2 + number) for number, each in enumerate(clones)]
+    children = [
+        begin(each, "register", "diabetes", "--run", run, "--publish")
+        for each, run in zip(clones, runs, strict=True)
+    ]
+    for child in children:
+        child.join(120)
+    assert [child.exitcode for child in children] == [0] * 4
+    factory(repo, "registry", "pull")
+    found = listed(repo)
+    assert [its["version"] for its in found] == [1, 2, 3, 4, 5]
+    assert sorted(its["run"] for its in found[1:]) == sorted(runs)
+    assert aliases(repo) == {"candidate": 5}
+
+
+@pytest.mark.slow
+def test_the_first_two_to_publish_at_once(repo: Path, remote: Path) -> None:
+    """There is no branch yet: one of them makes it, the other comes after."""
+    clones = [clone(remote, f"clone{number}") for number in range(2)]
+    runs = [make_run(each, number) for number, each in enumerate(clones)]
+    children = [
+        begin(each, "register", "diabetes", "--run", run, "--publish")
+        for each, run in zip(clones, runs, strict=True)
+    ]
+    for child in children:
+        child.join(120)
+    assert [child.exitcode for child in children] == [0, 0]
+    factory(repo, "registry", "pull", "--discard")
+    assert [its["version"] for its in listed(repo)] == [1, 2]
+
+
+def test_losing_the_race_in_the_last_moment(repo: Path, remote: Path) -> None:
+    """Somebody pushes between our look at the branch and our push: a hook of the remote plays him."""
+    register(repo, 1)
+    factory(repo, "registry", "push")
+    other = clone(remote, "other")
+    factory(other, "registry", "pull")
+    rival = git(remote, "commit-tree", "registry^{tree}", "-p", "registry", "-m", "rival").strip()
+    hook = remote / "hooks" / "pre-receive"
+    hook.write_text(
+        f"#!/bin/sh\nrm $0\nunset GIT_QUARANTINE_PATH\ngit update-ref refs/heads/registry {rival}\n",
+        encoding="utf-8",
+    )
+    hook.chmod(0o755)
+    factory(other, "approve", "diabetes", "--publish")
+    assert git(remote, "log", "--format=%s", "registry").split("\n")[1] == "rival"
+    factory(repo, "registry", "pull", "--discard")
+    assert aliases(repo) == {"candidate": 1, "champion": 1}
+
+
+def test_a_branch_that_never_stands_still(repo: Path, remote: Path) -> None:
+    register(repo, 1)
+    factory(repo, "registry", "push")
+    hook = remote / "hooks" / "pre-receive"
+    hook.write_text(
+        "#!/bin/sh\n"
+        "unset GIT_QUARANTINE_PATH\n"
+        "new=$(GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a "
+        "GIT_OBJECT_DIRECTORY=$PWD/objects git commit-tree 'registry^{tree}' -p registry -m rival$$)\n"
+        "git update-ref refs/heads/registry $new\n",
+        encoding="utf-8",
+    )
+    hook.chmod(0o755)
+    done = factory(repo, "approve", "diabetes", "--publish", check=False)
+    assert done.returncode == 3
+    assert "each of 5 times" in done.stderr
+
+
+def test_a_remote_that_cannot_be_read_is_no_empty_one(repo: Path, remote: Path) -> None:
+    register(repo, 1)
+    factory(repo, "registry", "push")
+    remote.rename(remote.with_name("gone.git"))
+    for words in (("registry", "pull"), ("registry", "push"), ("approve", "diabetes", "--publish")):
+        done = factory(repo, *words, check=False)
+        assert done.returncode == 1
+        assert "cannot be read" in done.stderr
+        assert "Traceback" not in done.stderr
+    assert aliases(repo) == {"candidate": 1}
+
+
+def test_a_branch_that_was_deleted_is_no_empty_one(repo: Path, remote: Path) -> None:
+    """Whatever is called says so, nothing is lost here, and what it advises makes the branch again."""
+    register(repo, 1)
+    factory(repo, "registry", "push")
+    before = head(remote)
+    git(remote, "update-ref", "-d", "refs/heads/registry")
+    for words in (
+        ("registry", "pull"), ("registry", "pull", "--discard"), ("registry", "push"),
+        ("approve", "diabetes", "--publish"),
+    ):  # fmt: skip
+        done = factory(repo, *words, check=False)
+        assert done.returncode == 1
+        assert "is gone from origin: somebody deleted it" in done.stderr
+        assert "`mlroad registry push --restore`" in done.stderr
+        assert "--discard" not in done.stderr
+        assert aliases(repo) == {"candidate": 1}
+    assert "Restored the branch registry in origin" in factory(repo, "registry", "push", "--restore").stdout
+    assert head(remote) == before
+    factory(repo, "approve", "diabetes", "--publish")
+    assert "Nothing to push." in factory(repo, "registry", "push", "--restore").stdout
+
+
+def test_a_branch_is_restored_with_what_was_not_pushed_yet(repo: Path, remote: Path) -> None:
+    register(repo, 1)
+    factory(repo, "registry", "push")
+    factory(repo, "approve", "diabetes")
+    git(remote, "update-ref", "-d", "refs/heads/registry")
+    factory(repo, "registry", "push", "--restore", "-m", "back")
+    assert git(remote, "log", "--format=%s", "registry").split("\n")[:2] == [
+        "registry: back",
+        "registry: update",
+    ]
+    other = clone(remote, "other")
+    factory(other, "registry", "pull")
+    assert aliases(other) == {"candidate": 1, "champion": 1}
+    assert "as in the branch" in factory(repo, "registry", "pull").stdout
+
+
+def test_a_branch_is_restored_without_its_history(repo: Path, remote: Path) -> None:
+    """A folder of the registry in a new clone: git does not know the old commits."""
+    register(repo, 1)
+    factory(repo, "registry", "push")
+    git(remote, "update-ref", "-d", "refs/heads/registry")
+    git(remote, "gc", "--quiet", "--prune=now")
+    other = clone(remote, "other")
+    shutil.copytree(repo / ".registry", other / ".registry")
+    factory(other, "registry", "push", "--restore")
+    factory(repo, "registry", "pull", "--discard")
+    assert aliases(repo) == {"candidate": 1}
+
+
+def test_somebody_else_restores_the_branch_at_the_same_time(repo: Path, remote: Path) -> None:
+    register(repo, 1)
+    factory(repo, "registry", "push")
+    factory(repo, "approve", "diabetes")
+    rival = git(remote, "commit-tree", "registry^{tree}", "-m", "rival").strip()
+    git(remote, "update-ref", "-d", "refs/heads/registry")
+    hook = remote / "hooks" / "pre-receive"
+    hook.write_text(
+        f"#!/bin/sh\nrm $0\nunset GIT_QUARANTINE_PATH\ngit update-ref refs/heads/registry {rival}\n",
+        encoding="utf-8",
+    )
+    hook.chmod(0o755)
+    done = factory(repo, "registry", "push", "--restore", check=False)
+    assert done.returncode == 3
+    assert aliases(repo) == {"candidate": 1, "champion": 1}
+    assert "changes that were never pushed" in factory(repo, "registry", "pull", check=False).stderr
+
+
+def test_no_remote_at_all(repo: Path) -> None:
+    done = factory(repo, "registry", "pull", check=False)
+    assert done.returncode == 1
+    assert "origin" in done.stderr
+
+
+def test_a_remote_that_refuses_the_push(repo: Path, remote: Path) -> None:
+    register(repo, 1)
+    hook = remote / "hooks" / "pre-receive"
+    hook.write_text("#!/bin/sh\necho 'protected branch' >&2\nexit 1\n", encoding="utf-8")
+    hook.chmod(0o755)
+    done = factory(repo, "registry", "push", check=False)
+    assert done.returncode == 1
+    assert "protected branch" in done.stderr
+    hook.unlink()
+    assert "Pushed" in factory(repo, "registry", "push").stdout
+
+
+def test_another_branch_of_that_name_is_no_registry(repo: Path, remote: Path) -> None:
+    git(repo, "push", "--quiet", "origin", "main:registry")
+    done = factory(repo, "registry", "pull", check=False)
+    assert done.returncode == 1
+    assert "holds .gitignore, which no registry has" in done.stderr
+
+
+def test_a_file_that_github_would_refuse(repo: Path, remote: Path) -> None:
+    register(repo, 1)
+    path = repo / factory(repo, "registry", "path", "diabetes:1").stdout.strip()
+    with (path / "weights.bin").open("wb") as file:
+        file.truncate(95_000_001)
+    done = factory(repo, "registry", "push", check=False)
+    assert done.returncode == 2
+    assert "weights.bin (95 MB)" in done.stderr
+    assert "registry: azureml" in done.stderr
+
+
+def test_a_shallow_clone_as_in_ci(repo: Path, remote: Path) -> None:
+    register(repo, 1)
+    register(repo, 2)
+    factory(repo, "registry", "push")
+    commit_all(repo, "Later")
+    git(repo, "push", "--quiet", "origin", "main")
+    shallow = clone(remote, "shallow", "--depth", "1")
+    factory(shallow, "approve", "diabetes:1", "--publish")
+    factory(shallow, "approve", "diabetes:2", "--publish")
+    full = clone(remote, "full")
+    factory(full, "registry", "pull")
+    assert git(full, "rev-parse", "--is-shallow-repository").strip() == "false"
+    factory(full, "rollback", "diabetes", "--publish")
+    assert aliases(full) == {"candidate": 2, "champion": 1}
+
+
+def test_cleaned_versions_leave_the_branch(repo: Path, remote: Path) -> None:
+    for number in (1, 2, 3):
+        register(repo, number)
+    factory(repo, "registry", "push")
+    other = clone(remote, "other")
+    factory(other, "registry", "pull")
+    factory(repo, "clean", "--keep", "1", "--days", "0", "--yes", "--publish")
+    factory(other, "registry", "pull")
+    for each in (repo, other):
+        assert [its["version"] for its in listed(each)] == [3]
+        assert len(list((each / ".registry" / "models" / "diabetes").iterdir())) == 1
+
+
+def test_without_a_git_identity(repo: Path, remote: Path) -> None:
+    register(repo, 1)
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("GIT_")},
+        "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "EMAIL": "",
+        "PYTHONPATH": os.pathsep.join(map(str, PACKAGES)),
+    }  # fmt: skip
+    git(repo, "config", "user.useConfigOnly", "true")
+    done = subprocess.run(
+        [sys.executable, "-m", "mlroad", "registry", "push"],
+        cwd=repo, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert git(remote, "log", "-1", "--format=%an", "registry").strip() == "factory"
+
+
+def test_azure_has_no_branch(repo: Path) -> None:
+    (repo / "factory.yml").write_text("registry: azureml\n", encoding="utf-8")
+    for word in ("pull", "push"):
+        assert "there is no branch" in factory(repo, "registry", word).stdout
+
+
+def test_what_is_published_was_merged(repo: Path, remote: Path) -> None:
+    commit_all(repo, "Not pushed")
+    run = make_run(repo, 1)
+    words = ("register", "diabetes", "--run", run, "--publish")
+    done = factory(repo, *words, check=False)
+    assert done.returncode == 1
+    assert "is not in the branch main of origin. Push it, or merge its pull request" in done.stderr
+    git(repo, "push", "--quiet", "origin", "HEAD:refs/heads/feature")
+    assert factory(repo, *words, check=False).returncode == 1
+    assert git(remote, "branch", "--list", "registry") == ""
+    git(repo, "push", "--quiet", "origin", "main")
+    factory(repo, *words)
+    assert git(remote, "branch", "--list", "registry")
+
+
+def test_a_commit_that_others_have_built_on(repo: Path, remote: Path) -> None:
+    """In CI: a shallow checkout of a merged commit, detached, whose branch has moved on since."""
+    commit_all(repo, "Merged")
+    git(repo, "push", "--quiet", "origin", "main")
+    shallow = clone(remote, "shallow", "--depth", "1")
+    git(shallow, "checkout", "--quiet", "--detach")
+    commit_all(repo, "Later")
+    git(repo, "push", "--quiet", "origin", "main")
+    factory(shallow, "register", "diabetes", "--run", make_run(shallow, 1), "--publish")
+    assert aliases(shallow) == {"candidate": 1}
+    commit_all(shallow, "A pull request")
+    done = factory(shallow, "register", "diabetes", "--run", make_run(shallow, 2), "--publish", check=False)
+    assert done.returncode == 1
+    assert "is not in the branch main of origin" in done.stderr
+
+
+def test_an_origin_without_a_branch(repo: Path, tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet", "--bare", "--initial-branch", "main", "empty.git")
+    git(repo, "remote", "add", "origin", str(tmp_path / "empty.git"))
+    run = make_run(repo, 1)
+    done = factory(repo, "register", "diabetes", "--run", run, "--publish", check=False)
+    assert done.returncode == 1
+    assert "origin has no default branch yet" in done.stderr
+    factory(repo, "register", "diabetes", "--run", run)

@@ -1,0 +1,131 @@
+"""`--isolated`: steps see what they declare, and nothing else of the repo."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from mlroad.core.problems import Position
+from mlroad.pipeline.model import Environment
+from mlroad.run.isolated import requirements_of
+from tests.unit.run.project import Project
+
+PIPELINE = """type: pipeline
+jobs:
+  show:
+    type: command
+    code: ./src
+    command: python main.py
+    environment: {image: "ubuntu:24.04", conda_file: ./conda.yml}
+"""
+MAIN = """
+import importlib.util
+
+import tiny_example
+
+print(tiny_example.WORD, importlib.util.find_spec("yaml") is None)
+"""
+CONDA = "dependencies: [pip, {pip: [tiny-example]}]\n"
+linux = pytest.mark.skipif(sys.platform != "linux", reason="links")
+
+
+def wheel(folder: Path, word: str) -> Path:
+    """A package that needs no network: one module that holds ``word``."""
+    file = folder / "tiny_example-1.0-py3-none-any.whl"
+    info = "tiny_example-1.0.dist-info"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("tiny_example.py", f"WORD = {word!r}\n")
+        archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: tiny-example\nVersion: 1.0\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/RECORD", "")
+    return file
+
+
+@pytest.mark.slow
+def test_a_step_with_its_own_packages(project: Project) -> None:
+    model = project.model("m", {"pipeline.yml": PIPELINE, "src/main.py": MAIN})
+    package = wheel(model, "declared")
+    conda = f"dependencies: [pip, numpy=2, {{pip: ['./{package.name}']}}]\n"
+    project.model("m", {"conda.yml": conda})
+    own = project.run("models/m")
+    assert own.exit == 1
+    assert "No module named 'tiny_example'" in own.out
+    isolated = project.run("models/m", "--isolated")
+    assert isolated.exit == 0, isolated.out + isolated.err
+    assert isolated.log("show") == "declared True\n"
+    assert "uv cannot install the conda packages numpy=2" in isolated.out
+    again = project.run("models/m", "--isolated")
+    assert again.states == {"show": "reused"}
+    assert "Installing" not in again.out
+
+
+@pytest.mark.slow
+def test_a_patch_release_that_nobody_has(project: Project) -> None:
+    """conda has Python 3.7.6 for ever; uv has the last of each minor version."""
+    model = project.model("m", {"pipeline.yml": PIPELINE, "src/main.py": MAIN})
+    package = wheel(model, "declared")
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    conda = f"dependencies: [python={python}.99, pip, {{pip: ['./{package.name}']}}]\n"
+    project.model("m", {"conda.yml": conda})
+    result = project.run("models/m", "--isolated")
+    assert result.exit == 0, result.out + result.err
+    assert f"uv finds no Python {python}.99, so it is some Python {python}." in result.out
+    project.model("m", {"conda.yml": conda.replace(f"{python}.99", "9.9.9")})
+    result = project.run("models/m", "--isolated")
+    assert result.exit == 2
+    assert "MR520" in result.err
+
+
+@pytest.mark.slow
+def test_requirements_that_cannot_be_installed(project: Project) -> None:
+    project.model("m", {"pipeline.yml": PIPELINE, "src/main.py": MAIN})
+    project.model("m", {"conda.yml": "dependencies: [pip, {pip: ['./missing-1.0-py3-none-any.whl']}]\n"})
+    result = project.run("models/m", "--isolated")
+    assert result.exit == 2
+    assert "models/m/pipeline.yml:7:" in result.err
+    assert "MR520" in result.err
+    assert result.folder is None
+
+
+@linux
+def test_without_uv_nothing_seems_to_begin(project: Project, tmp_path: Path) -> None:
+    project.model("m", {"pipeline.yml": PIPELINE, "src/main.py": MAIN, "conda.yml": CONDA})
+    git = shutil.which("git")
+    assert git
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/git").symlink_to(git)
+    # A Python without uv beside it.
+    (tmp_path / "bin/python").symlink_to(sys._base_executable)  # type: ignore[attr-defined]
+    command = [str(tmp_path / "bin/python"), "-c", "from mlroad.__main__ import main; main()"]
+    packages = sysconfig.get_path("purelib")
+    environment = project.environment(PATH=str(tmp_path / "bin"))
+    environment["PYTHONPATH"] += os.pathsep + packages
+    done = subprocess.run(
+        [*command, "run", "models/m", "--isolated"], cwd=project.root, env=environment,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "it is not installed. Install it (`python -m pip install uv`)" in done.stderr
+
+
+def test_requirements(tmp_path: Path) -> None:
+    at = Position(tmp_path / "x.yml")
+    (tmp_path / "conda.yml").write_text("dependencies:\n- python=3.12\n- pip=24\n- scipy\n- pip: [a>=1, b]\n")
+    found = requirements_of(Environment(at, conda_file=tmp_path / "conda.yml"))
+    assert found
+    assert (found.lines, found.python, found.left_out) == (("a>=1", "b"), "3.12", ("scipy",))
+    inline = requirements_of(Environment(at, conda={"dependencies": [{"pip": ["c"]}]}))
+    assert inline
+    assert (inline.lines, inline.python) == (("c",), None)
+    (tmp_path / "requirements.txt").write_text("d\n")
+    built = requirements_of(Environment(at, build_context=tmp_path))
+    assert built
+    assert built.lines == ("d",)
+    assert requirements_of(Environment(at, image="ubuntu")) is None

@@ -1,0 +1,52 @@
+"""A factory with one tiny model, made by the self-test's own sample."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from mlroad.cli import main as cli
+from mlroad.gate.selftest.sample_factory import MODEL, make_sample
+
+
+@dataclass(frozen=True)
+class Tiny:
+    """The repo, and the command line in it."""
+
+    path: Path
+    capfd: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch
+
+    @property
+    def gates(self) -> Path:
+        return self.path / "models" / MODEL / "gates.yml"
+
+    @property
+    def gate(self) -> Path:
+        return next((self.path / ".runs" / MODEL).iterdir()) / "gate"
+
+    def factory(self, arguments: str) -> tuple[int, str]:
+        """Exit code, and both outputs."""
+        self.monkeypatch.chdir(self.path)
+        self.monkeypatch.setattr(sys, "argv", ["factory", *shlex.split(arguments)])
+        self.capfd.readouterr()
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as leaving:
+            code = leaving.code if isinstance(leaving.code, int) else 0 if leaving.code is None else 1
+        out, err = self.capfd.readouterr()
+        return code, out + err
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Tiny:
+    root = tmp_path / "repo"
+    root.mkdir()
+    make_sample(root)
+    (root / "pyproject.toml").write_text("[project]\nname = 'demo'\n", encoding="utf-8")
+    return Tiny(root, capfd, monkeypatch)

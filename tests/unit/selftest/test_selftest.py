@@ -1,0 +1,173 @@
+"""`mlroad selftest`: green on a gate that works, red on one that does not, and without a trace."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from pathlib import Path
+
+import pytest
+
+from mlroad.core.hash_cache import state_of
+from mlroad.gate.judge import gate
+from mlroad.gate.selftest.fault_copies import judge_good
+from mlroad.report.make_report import make_report
+from mlroad.run.candidate import find_candidate
+from mlroad.run.model_folder import find_model
+from tests.support import contents
+from tests.unit.selftest.conftest import Tiny
+
+pytestmark = pytest.mark.slow
+FAULTS = {
+    "shuffled labels": "metrics.mae.limit failed",
+    "constant model": "predictions failed",
+    "missing metric": "metrics.mae.limit broken",
+    "missing model": "predictions broken",
+    "replaced model": "candidate broken",
+    "NaN predictions": "predictions broken",
+    "wrong dataset version": "data.training broken",
+    "trained on the holdout": "data.overlap broken",
+    "truncated ONNX": "onnx broken",
+    "slow model": "latency.p95 failed",
+    "regressed slice": "slices.group=",
+    "worse than the champion": "metrics.mae.regression failed",
+    "edited inference answers": "inference.python broken",
+    "expired waiver": "waivers failed",
+    "champion required, none there": "champion broken",
+}
+LAX = """\
+task: regression
+holdout: azureml:tiny_holdout:1
+target: y
+champion: optional
+decide_by: mae
+metrics:
+  mae: {limit: 1.0e+9, max_regression: 1.0e+9}
+"""
+
+
+def table(out: str) -> dict[str, tuple[str, str]]:
+    """Mark and finding of each fault."""
+    found = re.findall(r"^(ok|!!|--)  (.+?) {2,}(.+?) {2,}(.+)$", out, re.MULTILINE)
+    return {name: (mark, got) for mark, name, _, got in found}
+
+
+def test_every_fault_is_rejected_for_the_right_reason(tiny: Tiny, tmp_path: Path) -> None:
+    """A model of the repo, by its own gates.yml, which is the sample's. Nothing of the repo changes."""
+    tiny.monkeypatch.setenv("TMPDIR", str(tmp_path))
+    tiny.monkeypatch.setattr("tempfile.tempdir", None)
+    before = contents(tiny.path)
+    code, out = tiny.factory("selftest tiny")
+    found = table(out)
+    assert code == 0, out
+    assert set(found) == {*FAULTS, "nothing: the good candidate"}
+    for name, got in FAULTS.items():
+        assert found[name][0] == "ok", out
+        assert found[name][1].startswith(got), out
+    assert "rejected all 15 faults for the right reason" in out
+    assert contents(tiny.path) == before
+    # The process that forks lives as long as this one.
+    assert not [path for path in tmp_path.glob("factory-*") if not path.name.startswith("factory-fork-")]
+
+
+def test_lax_gates_are_red_and_the_faults_named(tiny: Tiny) -> None:
+    tiny.gates.write_text(LAX, encoding="utf-8")
+    code, out = tiny.factory("selftest tiny")
+    found = table(out)
+    assert code == 1, out
+    assert "the gate does not stop what it has to: shuffled labels, worse than the champion." in out
+    assert found["shuffled labels"] == ("!!", "passed the gate")
+    assert found["worse than the champion"] == ("!!", "passed the gate")
+    assert found["regressed slice"] == ("--", "not planted: gates.yml has no slices")
+    assert found["slow model"] == ("--", "not planted: gates.yml has no latency budget")
+    assert found["NaN predictions"][0] == "ok"
+
+
+def test_a_good_candidate_that_fails_is_red(tiny: Tiny) -> None:
+    text = tiny.gates.read_text(encoding="utf-8").replace("limit: 1.5", "limit: 0.001")
+    tiny.gates.write_text(text, encoding="utf-8")
+    code, out = tiny.factory("selftest tiny")
+    assert code == 1
+    assert table(out) == {"nothing: the good candidate": ("!!", "metrics.mae.limit failed")}
+    assert "the good candidate itself does not pass" in out
+
+
+def test_a_model_that_is_always_wrong_about_its_data_is_red(tiny: Tiny) -> None:
+    """A holdout that was changed after it was frozen."""
+    file = tiny.path / "datasets" / "tiny_holdout" / "1" / "tiny_holdout.csv"
+    file.write_bytes(file.read_bytes().replace(b"1", b"2", 1))
+    code, out = tiny.factory("selftest tiny")
+    assert code == 1
+    assert "data.holdout broken" in out
+
+
+def test_mistakes_are_told_in_plain_words(tiny: Tiny) -> None:
+    code, out = tiny.factory("selftest --run x")
+    assert (code, "--run needs a model" in out) == (2, True)
+    code, out = tiny.factory("selftest tine")
+    assert (code, "Did you mean tiny?" in out) == (2, True)
+    tiny.gates.write_text(LAX.replace("decide_by", "decided_by"), encoding="utf-8")
+    code, out = tiny.factory("selftest tiny")
+    assert (code, "MR702" in out) == (2, True)
+    assert "Traceback" not in out
+
+
+def test_the_report_of_a_real_verdict(tiny: Tiny) -> None:
+    """What the gate writes is what the report reads."""
+    code, out = tiny.factory("gate tiny")
+    assert code == 0, out
+    code, out = tiny.factory("report tiny")
+    assert code == 0, out
+    page = (tiny.gate / "report.html").read_text(encoding="utf-8")
+    for told in (
+        "No champion yet",
+        "tiny_train:1",
+        "tiny_holdout:1",
+        "Predicted and true",
+        "1 of 1",
+        "group = 1",
+    ):
+        assert told in page, told
+    assert page.count('class="chip ok">passed') >= 12
+    markdown = (tiny.gate / "report.md").read_text(encoding="utf-8")
+    assert "## ✅ tiny: first" in markdown
+    # A red one, for each kind of reason.
+    text = tiny.gates.read_text(encoding="utf-8")
+    tiny.gates.write_text(
+        text.replace("limit: 2.0", "limit: 0.01").replace("min_rows: 20", ""), encoding="utf-8"
+    )
+    (tiny.gate.parent / "outputs" / "onnx").unlink()
+    assert tiny.factory("gate tiny")[0] == 1
+    assert tiny.factory("report tiny")[0] == 0
+    page = (tiny.gate / "report.html").read_text(encoding="utf-8")
+    assert "What did not pass" in page
+    assert "slices.group=1.mae.limit" in page
+    assert "2 checks failed and 1 check could not be made" in page
+
+
+def test_a_copy_leaves_the_data_of_the_others_as_it_is(tiny: Tiny, tmp_path: Path) -> None:
+    """Several are judged at once: what one reads must not seem to change by another's coming or going."""
+    good = judge_good(find_candidate(find_model(tiny.path, "tiny")))
+    files = [path for path in (tiny.path / "datasets").rglob("*") if path.is_file()]
+    before = [state_of(path.stat()) for path in files]
+    good.copy(tmp_path / "copy", "metrics")
+    assert len(files) == 4
+    assert [state_of(path.stat()) for path in files] == before
+
+
+def test_the_report_of_a_candidate_that_lost(tiny: Tiny, tmp_path: Path) -> None:
+    """Against a champion, as the gate writes it down: who is worse, by how much, and where."""
+    good = judge_good(find_candidate(find_model(tiny.path, "tiny")))
+    copy = good.copy(tmp_path / "worse", "metrics")
+    copy.replace_model(good.answers + 1.0, good.rows)
+    verdict = gate(copy.read(), good.champion())
+    assert verdict["verdict"] == "worse"
+    made = make_report(copy.read())
+    page = unescape(made.page.read_text(encoding="utf-8"))
+    for told in (
+        "MAE is worse than the champion's by more than is allowed", "against champion 1", "Difference in MAE",
+        'class="strip bad"', "candidate and champion are measured",
+    ):  # fmt: skip
+        assert told in page, told
+    assert page.count('class="dots champion"') == 2
+    assert "| MAE (decides) |" in made.markdown

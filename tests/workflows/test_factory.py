@@ -1,0 +1,308 @@
+"""The factory's workflows from end to end: pull requests, merges and retraining, with the local registry.
+
+Each run trains models, so few runs serve many assertions: one merge of two models, from whose registry the
+pull requests then start.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.support import call, commit_all, git
+from tests.workflows.harness import Act, Run, made_up_token
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="act's host mode needs a POSIX shell"),
+]
+DOWNLOAD = "actions/download-artifact@70fc10c6e5e1ce46ad2ea6f2b72d43f7d47b13c3"
+LOGIN = "azure/login@a457da9ea143d694b1b9c7c869ebb04ebe844ef5"
+STEPS = Path("models/diabetes/steps")
+STATIC = ("lint", "types", "guard", "second-scan", "check", "selftest", "affected")
+NO_AZURE = [("model", LOGIN), ("candidate", LOGIN), ("approve", LOGIN)]
+PROD_STEPS = [
+    "Train on the prod data", "Inference tests (prod)", "Gates (prod)",
+    "The gates of this model reject what is bad", "Report (prod)", "Register the candidate",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Merged:
+    """A factory after its first merge, and the run that made two champions."""
+
+    repo: Path
+    run: Run
+
+
+def write(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8", newline="\n")
+
+
+def edit(file: Path, pattern: str, new: str) -> None:
+    text, count = re.subn(pattern, new, file.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert count == 1, f"{pattern} is {count} times in {file}"
+    file.write_text(text, encoding="utf-8", newline="\n")
+
+
+def set_alpha(repo: Path, alpha: float) -> None:
+    """A stronger penalty makes the sample's model worse: 10 is good, 100 fair, 200 misses its limit."""
+    edit(repo / "models" / "diabetes" / "pipeline.yml", r"alpha: [\d.]+$", f"alpha: {alpha}")
+
+
+def second_model(repo: Path) -> None:
+    """A model more: one folder, and nothing else. It has fewer steps than the sample, to be quick."""
+    folder = Path(shutil.copytree(repo / "models" / "diabetes", repo / "models" / "second"))
+    edit(folder / "inference_tests" / "suite.yml", "^model: diabetes$", "model: second")
+    pipeline = yaml.safe_load((folder / "pipeline.yml").read_text(encoding="utf-8"))
+    for step in ("evaluate", "predict"):
+        for output in pipeline["jobs"].pop(step)["outputs"]:
+            del pipeline["outputs"][output]
+    (folder / "pipeline.yml").write_text(yaml.safe_dump(pipeline, sort_keys=False), encoding="utf-8")
+    call([sys.executable, "-m", "mlroad", "sync", "models/second"], repo)
+
+
+def registry_log(repo: Path) -> list[str]:
+    """What was done to the registry, newest first."""
+    return git(repo, "log", "--format=%s", "registry").splitlines()
+
+
+@pytest.fixture(scope="module")
+def merged(act: Act, rendered: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Merged:
+    """The sample with a champion that can be improved, and a second model; both come with one merge."""
+    repo = Path(shutil.copytree(rendered(template="factory"), tmp_path_factory.mktemp("merged") / "demo"))
+    set_alpha(repo, 100.0)
+    # Frozen answers move with the model. This spares the tests a training to freeze them anew.
+    suite = repo / "models" / "diabetes" / "inference_tests" / "suite.yml"
+    for key in ("tolerance", "retrained"):
+        edit(suite, f"^{key}: .*", f"{key}: {{absolute: 200}}")
+    second_model(repo)
+    commit_all(repo, "Two models")
+    changed = {path.split("/")[1] for path in git(repo, "diff", "--name-only", "HEAD~1").split()}
+    assert changed == {"diabetes", "second"}
+    approver = ("--env", "ACT_GH_APPROVER=octocat")
+    run = act.run(repo, workflow="cd.yml", event="push", base="HEAD~1", arguments=approver)
+    return Merged(repo, run)
+
+
+@pytest.fixture
+def topic(merged: Merged, tmp_path: Path) -> Path:
+    """A copy of the merged repo, registry and all, that a test may change."""
+    return Path(shutil.copytree(merged.repo, tmp_path / "demo", symlinks=True))
+
+
+@pytest.fixture
+def comments(tmp_path: Path) -> Path:
+    """The comments of the pull request; somebody has written one already."""
+    folder = tmp_path / "comments"
+    folder.mkdir()
+    (folder / "1.md").write_text("Nice!\n", encoding="utf-8")
+    return folder
+
+
+def test_a_merge_makes_champions(merged: Merged) -> None:
+    """Both models at once: two jobs that race for one branch of the registry, and neither is lost."""
+    twice: list[dict[str, str]] = [{}, {}]
+    merged.run.assert_green({"affected": [], "candidate": twice, "approve": twice}, skipped=NO_AZURE)
+    assert "second: models/second/" in merged.run.summaries["CD/affected"]
+    log = registry_log(merged.repo)
+    for model in ("diabetes", "second"):
+        assert any(line.startswith(f"registry: register {model}:1") for line in log), log
+        assert f"registry: approve {model}:1 (by @octocat)" in log
+        job = next(j for j in merged.run.jobs if j.id == "approve" and f"({model})" in j.name)
+        told = next(step.log for step in job.steps.values() if step.name == "Why it is there")
+        commit = git(merged.repo, "rev-parse", "HEAD").strip()
+        for fact in (f"{model}:1", commit[:7], "diabetes_train:1", "champion"):
+            assert fact in told, f"mlroad why did not tell {fact}\n{told}"
+    kept = [path.name for path in (merged.run.artifacts / "runs-diabetes").rglob("*") if path.is_file()]
+    assert {"run.json", "train.json", "verdict.json", "report.html"} <= set(kept)
+
+
+def test_a_pull_request_that_improves_and_one_that_worsens(act: Act, topic: Path, comments: Path) -> None:
+    pull = ("--env", f"ACT_GH_COMMENTS={comments}")
+    base = git(topic, "rev-parse", "HEAD").strip()
+    set_alpha(topic, 10.0)
+    run = act.run(topic, workflow="pr.yml", base=base, arguments=pull)
+    jobs = {**dict.fromkeys((*STATIC, "comment", "ci"), ()), "model": [{"model": "diabetes"}]}
+    run.assert_green(jobs, skipped=NO_AZURE)
+    summary = run.summaries["PR/model (diabetes)"]
+    assert "better" in summary.lower(), summary
+    assert sorted(path.name for path in (run.artifacts / "report-diabetes").iterdir()) == [
+        "diabetes.html",
+        "diabetes.md",
+    ]
+    assert {path.name for path in comments.iterdir()} == {"1.md", "2.md"}
+    first = (comments / "2.md").read_text(encoding="utf-8")
+    assert "better" in first.lower()
+
+    set_alpha(topic, 200.0)
+    run = act.run(topic, job="comment", workflow="pr.yml", base=base, arguments=pull)
+    run.assert_red("model", "Gates", "mae", "55")
+    assert run.job("comment").result == "success", run.output
+    assert {path.name for path in comments.iterdir()} == {"1.md", "2.md"}, (
+        "the comment is renewed, not repeated"
+    )
+    second = (comments / "2.md").read_text(encoding="utf-8")
+    assert "worse" in second.lower()
+    assert "56.48" in second, second
+    assert second != first
+    assert (comments / "1.md").read_text(encoding="utf-8") == "Nice!\n"
+
+
+def test_what_a_model_job_stops(act: Act, topic: Path) -> None:
+    """A test that fails, and an answer that was edited by hand, in one run: each step says its own."""
+    folder = topic / "models" / "second"
+    base = git(topic, "rev-parse", "HEAD").strip()
+    edit(
+        folder / "tests" / "test_diabetes_steps.py",
+        r"\Z",
+        "\n\ndef test_nothing() -> None:\n    assert not 1\n",
+    )
+    cases = folder / "inference_tests" / "cases.jsonl"
+    cases.write_text(cases.read_text(encoding="utf-8").replace('"golden-', '"golden-x', 1), encoding="utf-8")
+    run = act.run(topic, job="model", workflow="pr.yml", base=base)
+    job = run.job("model", model="second")
+    assert job.failed_steps() == ["Inference tests", "Gates", "Unit tests, and what they cover"], run.output
+    log = {step.name: step.log for step in job.steps.values()}
+    assert "cases.jsonl" in log["Inference tests"]
+    assert "inference" in log["Gates"]
+    assert "test_nothing" in log["Unit tests, and what they cover"]
+    assert (run.artifacts / "report-second" / "second.md").is_file()
+
+
+def test_retraining(act: Act, topic: Path) -> None:
+    run = act.run(topic, workflow="retrain.yml", event="schedule")
+    assert run.jobs == [], "without RETRAIN_MODELS the schedule sleeps"
+
+    inputs = {"model": "secnd", "stage": "prod"}
+    run = act.run(topic, workflow="retrain.yml", event="workflow_dispatch", inputs=inputs)
+    run.assert_red(
+        "models", "Which models are wanted", "There is no model secnd. There are: diabetes, second."
+    )
+
+    before = registry_log(topic)
+    inputs = {"model": "second", "stage": "dev"}
+    run = act.run(topic, workflow="retrain.yml", event="workflow_dispatch", inputs=inputs)
+    not_prod = [("candidate", step) for step in PROD_STEPS]
+    run.assert_green({"models": [], "candidate": []}, skipped=[*NO_AZURE, *not_prod])
+    assert registry_log(topic) == before
+
+
+@pytest.fixture
+def factory(project: Callable[..., Path]) -> Path:
+    """A fresh factory with a folder for experiments; no model of it is ever trained in these tests."""
+    return project(template="factory", experimentation=True)
+
+
+def test_a_fork_and_an_experiment(act: Act, factory: Path) -> None:
+    """Experiments touch no model and no lint, and a fork's run may not comment; both cost only the checks."""
+    base = git(factory, "rev-parse", "HEAD").strip()
+    trial = factory / "experimentation" / "trial"
+    write(trial / "look.py", "import os\ndef f( x )->int: return 'a'\n")
+    write(trial / "pipeline.yml", "jobs: nonsense\n")
+    write(trial / "test_look.py", "def test_it(): assert False\n")
+    run = act.run(factory, workflow="pr.yml", base=base, fork=True)
+    run.assert_green(dict.fromkeys((*STATIC, "ci"), ()))
+    assert "touching no model: experimentation/" in run.summaries["PR/affected"]
+
+    write(trial / "connect.py", f'client = connect(token="{made_up_token()}")\n')
+    run = act.run(factory, job="guard", workflow="pr.yml", base=base)
+    run.assert_red(
+        "guard", "Secrets, notebooks, large files, conflicts", "experimentation/trial/connect.py:1"
+    )
+    assert made_up_token() not in run.output, "a finding must not print the secret"
+
+
+def test_a_comment_that_cannot_be_written(act: Act, factory: Path, comments: Path) -> None:
+    """A pull request that had a report once, and touches no model any more: there is one to renew."""
+    base = git(factory, "rev-parse", "HEAD").strip()
+    write(factory / "notes.md", "Nothing to train.\n")
+    old = comments / "2.md"
+    old.write_text("<!-- mlroad report -->\nOld news\n", encoding="utf-8")
+    pull = ("--env", f"ACT_GH_COMMENTS={comments}")
+    refused = ("--env", "ACT_GH_READ_ONLY=yes")
+    run = act.run(factory, job="comment", workflow="pr.yml", base=base, arguments=(*pull, *refused))
+    run.assert_red("comment", "Comment, or renew the comment", "HTTP 403")
+    assert "Old news" in old.read_text(encoding="utf-8")
+    run = act.run(factory, job="comment", workflow="pr.yml", base=base, arguments=pull)
+    run.assert_green({"affected": [], "comment": []}, skipped=[("comment", DOWNLOAD)])
+    assert "This change touches no model." in old.read_text(encoding="utf-8")
+
+
+def style(repo: Path) -> None:
+    write(repo / STEPS / "extra.py", 'import os\n\nHOME = os.path.join("a", "b")\n')
+
+
+def layout(repo: Path) -> None:
+    write(repo / STEPS / "extra.py", "a  =  1\n")
+
+
+def wrong_types(repo: Path) -> None:
+    write(
+        repo / STEPS / "extra.py",
+        'def area() -> int:\n    return "wide"\n\n\ndef b(width):\n    return width\n',
+    )
+
+
+def no_gates(repo: Path) -> None:
+    (repo / "models" / "diabetes" / "gates.yml").unlink()
+
+
+def unknown_gate(repo: Path) -> None:
+    edit(repo / "models" / "diabetes" / "gates.yml", "^size:", "sizes:")
+
+
+def leak(repo: Path) -> None:
+    write(repo / "factory.yml", f"token: {made_up_token()}\n")
+
+
+def blind_gate(repo: Path) -> None:
+    """Somebody "mends" the tool, so that every check passes."""
+    blind = 'Check(id_, "passed" if result == "failed" else result,'
+    edit(repo / "factory" / "gate" / "checks.py", r"Check\(id_, result,", blind)
+
+
+@pytest.mark.parametrize(
+    ("plant", "job", "step", "messages"),
+    [
+        (style, "lint", "Lint", ["extra.py,line=3", "PTH118"]),
+        (layout, "lint", "Format", ["extra.py"]),
+        (wrong_types, "types", "Types", [f"::error file={STEPS}/extra.py,line=2,title=mypy", "line=5"]),
+        (no_gates, "check", "Model folders are complete", ["models/diabetes: MR711: gates.yml is missing"]),
+        (unknown_gate, "check", "Model folders are complete", ["gates.yml", "Did you mean size?"]),
+        (leak, "guard", "Secrets, notebooks, large files, conflicts", ["factory.yml:1"]),
+        (leak, "second-scan", "Secrets, a second opinion", []),
+        (blind_gate, "selftest", "The gates reject what is bad", []),
+    ],
+)
+def test_red(
+    act: Act, factory: Path, plant: Callable[[Path], None], job: str, step: str, messages: list[str]
+) -> None:
+    plant(factory)
+    act.run(factory, job=job, workflow="pr.yml").assert_red(job, step, *messages)
+
+
+def test_ci_names_what_failed(act: Act, factory: Path) -> None:
+    """Branch protection looks at `ci` alone: neither a failed job nor a skipped one may pass it by."""
+    layout(factory)
+    no_gates(factory)
+    workflow = factory / ".github" / "workflows" / "pr.yml"
+    edit(workflow, "^          BASE: .*$", "          BASE: nowhere")  # so that it is not known what to train
+    run = act.run(factory, workflow="pr.yml")
+    run.assert_red("affected", "Which models the change touches", "knows no commit nowhere", "fetch-depth: 0")
+    messages = ["lint: failure", "check: failure", "affected: failure", "model: skipped"]
+    run.assert_red("ci", "Every job before this one succeeded", *messages)
+    assert "types:" not in run.job("ci").steps["0"].log.partition("::error")[2]
+    assert not [job for job in run.jobs if job.id in ("model", "comment")]
+
+    edit(workflow.with_name("cd.yml"), "^          BASE: .*$", "          BASE: nowhere")
+    run = act.run(factory, job="affected", workflow="cd.yml", event="push")
+    run.assert_red("affected", "Which models the merge touches", "knows no commit nowhere")

