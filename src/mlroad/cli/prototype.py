@@ -211,10 +211,10 @@ def graph(
     pipeline: Annotated[Path, typer.Argument(help="A model folder, or a pipeline's YAML file.")],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Write a picture: a file ending in .svg, .png, .mmd or .md."),
+        typer.Option("--output", "-o", help="Write a file instead: .md or .mmd."),
     ] = None,
 ) -> None:
-    """Draw a pipeline with the states and durations of its last run; Mermaid, if no file is named."""
+    """Print a Mermaid diagram of a pipeline, with the states and durations of its last run."""
     from mlroad.run.graph import graph_command
 
     typer.echo(graph_command(pipeline, output))

@@ -1,4 +1,4 @@
-"""`mlroad graph`: a pipeline's steps, how data flows, and the last run's states, as Mermaid, SVG or PNG."""
+"""`mlroad graph`: the steps of a pipeline, its data flow and its last run, as a Mermaid diagram."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from typing import Any
 
 from mlroad.core.problems import UserError
 from mlroad.core.run_folders import last_run
+from mlroad.pipeline.loader import load_pipeline
 from mlroad.run.display import duration
 from mlroad.run.launch import pipeline_file
 from mlroad.run.plan import Joined, Plan, Text, make_plan, needs_of
 
-COLOURS = {
+_COLOURS = {
     "completed": ("#d7f2de", "#2a7a3b"),
     "reused": ("#d9ecfb", "#1f5f99"),
     "failed": ("#fbdcdc", "#b02525"),
@@ -25,150 +26,133 @@ COLOURS = {
     "skipped": ("#eeeeee", "#777777"),
     "running": ("#fff8d6", "#94691a"),
     "data": ("#f4f0fa", "#6b4fa0"),
-    "": ("#ffffff", "#444444"),
 }
-"""State to colours of the area and of the line; ``data`` is an input or output of the pipeline."""
+"""State of a step to fill and stroke colour; ``data`` is an input or output of the pipeline."""
+
+_PICTURES = (".svg", ".png", ".pdf", ".jpg", ".gif")
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class _Node:
     """A step, or an input or output of the pipeline."""
 
-    key: str
     label: str
-    about: str
     state: str
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Edge:
-    """Data that flows from one node to another; ``name`` is what the giving side calls it."""
+class _Edge:
+    """Data that flows from one node to another; ``label`` is the name of the output."""
 
     start: str
     end: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Graph:
-    """What is drawn."""
-
-    title: str
-    nodes: Mapping[str, Node]
-    edges: tuple[Edge, ...]
+    label: str
 
 
 def graph_command(path: Path, output: Path | None) -> str:
     """The text to print. Raises UserError for a pipeline that cannot be read, or for an unknown format."""
-    from mlroad.pipeline.loader import load_pipeline
-
     file = pipeline_file(path)
     loaded = load_pipeline(file)
     if loaded.job is None or loaded.errors:
         raise UserError(loaded.errors or loaded.problems)
-    plan = make_plan(loaded.job)
-    graph = make_graph(plan, last_run(file), loaded.job.display_name or file.parent.name)
+    diagram = "\n".join(mermaid(make_plan(loaded.job), last_run(file)))
     if output is None:
-        return "\n".join(mermaid(graph))
-    formats = {".svg": _svg, ".png": _png, ".mmd": _mermaid, ".md": _markdown}
-    if output.suffix not in formats:
-        raise UserError(f"{output} is in no format known here.", f"End its name in {', '.join(formats)}.")
-    content = formats[output.suffix](graph)
+        return diagram
+    _write(output, diagram)
+    return f"wrote {output}"
+
+
+def _write(output: Path, diagram: str) -> None:
+    """Write the diagram as the file's ending says. Raises UserError."""
+    if output.suffix == ".md":
+        content = f"```mermaid\n{diagram}\n```\n"
+    elif output.suffix == ".mmd":
+        content = f"{diagram}\n"
+    elif output.suffix in _PICTURES:
+        raise UserError(
+            f"{output}: mlroad graph writes Mermaid, not pictures.",
+            f"Write {output.with_suffix('.md')}, which GitHub and VS Code render, or write "
+            f"{output.with_suffix('.mmd')} and convert it with Mermaid's own command line, mmdc.",
+        )
+    else:
+        raise UserError(f"{output}: unknown format.", "Use a file name that ends in .md or .mmd.")
     temporary = output.with_name(f".{output.name}.{os.getpid()}")
     try:
-        temporary.write_bytes(content)
+        temporary.write_text(content, encoding="utf-8", newline="\n")
         temporary.replace(output)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise UserError(f"{output} cannot be written: {error.strerror}.") from None
-    return f"wrote {output}"
 
 
-def make_graph(plan: Plan, record: Mapping[str, Any] | None, title: str) -> Graph:
-    """Nodes and edges of a plan, with states from the record of a run."""
-    nodes: dict[str, Node] = {}
-    edges: list[Edge] = []
-    by_source: dict[int, str] = {}
+def mermaid(plan: Plan, record: Mapping[str, Any] | None) -> Iterator[str]:
+    """The lines of the diagram of a plan; states and durations come from the record of a run."""
+    nodes, edges = _nodes_and_edges(plan, record)
+    yield "flowchart TD"
+    yield from _level(nodes, "", "  ")
+    for edge in edges:
+        arrow = f"-->|{edge.label}|" if edge.label else "-->"
+        yield f"  {_id(edge.start)} {arrow} {_id(edge.end)}"
+    used = {node.state for node in nodes.values()}
+    for state, (fill, stroke) in _COLOURS.items():
+        if state in used:
+            yield f"  classDef {_id(state)} fill:{fill},stroke:{stroke},color:#222"
+
+
+def _nodes_and_edges(plan: Plan, record: Mapping[str, Any] | None) -> tuple[dict[str, _Node], list[_Edge]]:
+    """What the diagram shows, by the keys that edges use."""
+    nodes: dict[str, _Node] = {}
+    edges: dict[_Edge, None] = {}
+    inputs: dict[int, str] = {}
     for name, source in plan.inputs.items():
         if not isinstance(source, Text | Joined):
-            nodes[f"in.{name}"] = Node(f"in.{name}", name, "input", "data")
-            by_source[id(source)] = f"in.{name}"
+            nodes[f"in.{name}"] = _Node(name, "data")
+            inputs[id(source)] = f"in.{name}"
     ran = (record or {}).get("steps", {})
     for name, step in plan.steps.items():
-        state = str(ran.get(name, {}).get("state", ""))
-        nodes[name] = Node(name, name, _about(ran.get(name, {})), state if state in COLOURS else "")
+        about = ran.get(name, {})
+        state = str(about.get("state", ""))
+        nodes[name] = _Node(name, state if state in _COLOURS else "", _detail(about))
         for source in step.inputs.values():
-            edges += [Edge(need.step, name, need.output) for need in needs_of(source)]
-            if id(source) in by_source:
-                edges.append(Edge(by_source[id(source)], name, ""))
+            edges |= {_Edge(need.step, name, need.output): None for need in needs_of(source)}
+            if id(source) in inputs:
+                edges[_Edge(inputs[id(source)], name, "")] = None
     for name, made in plan.outputs.items():
-        nodes[f"out.{name}"] = Node(f"out.{name}", name, "output", "data")
-        edges.append(Edge(made.step, f"out.{name}", made.output))
-    return Graph(title, nodes, tuple(dict.fromkeys(edges)))
+        nodes[f"out.{name}"] = _Node(name, "data")
+        edges[_Edge(made.step, f"out.{name}", made.output)] = None
+    return nodes, list(edges)
 
 
-def mermaid(graph: Graph) -> Iterator[str]:
-    """The graph in Mermaid's language, which GitHub and VS Code draw."""
-    yield "flowchart TD"
-    yield from _members(graph, "", "  ")
-    for edge in graph.edges:
-        arrow = f"-->|{edge.name}|" if edge.name else "-->"
-        yield f"  {_key(edge.start)} {arrow} {_key(edge.end)}"
-    used = {node.state for node in graph.nodes.values()}
-    for state, (area, line) in COLOURS.items():
-        if state and state in used:
-            yield f"  classDef {_key(state)} fill:{area},stroke:{line},color:#222"
-
-
-def _members(graph: Graph, prefix: str, indent: str) -> Iterator[str]:
+def _level(nodes: Mapping[str, _Node], prefix: str, indent: str) -> Iterator[str]:
     """The nodes of one level, and those of the nested pipelines below it as subgraphs."""
-    inner: dict[str, None] = {}
-    for node in graph.nodes.values():
+    nested: dict[str, None] = {}
+    for key, node in nodes.items():
         if node.state == "data":
             if not prefix:
-                yield f'{indent}{_key(node.key)}[/"{node.label}"/]:::n_data'
-        elif node.key.startswith(prefix):
-            rest = node.key.removeprefix(prefix)
-            if "." in rest:
-                inner[rest.split(".", maxsplit=1)[0]] = None
-            else:
-                about = f"<br/>{node.about}" if node.about else ""
-                style = f":::{_key(node.state)}" if node.state else ""
-                yield f'{indent}{_key(node.key)}["{rest}{about}"]{style}'
-    for name in inner:
-        yield f'{indent}subgraph {_key("sub." + prefix + name)}["{name}"]'
-        yield from _members(graph, f"{prefix}{name}.", indent + "  ")
+                yield f'{indent}{_id(key)}[/"{node.label}"/]:::n_data'
+        elif key.startswith(prefix):
+            name, dot, _ = key.removeprefix(prefix).partition(".")
+            if dot:
+                nested[name] = None
+                continue
+            detail = f"<br/>{node.detail}" if node.detail else ""
+            style = f":::{_id(node.state)}" if node.state else ""
+            yield f'{indent}{_id(key)}["{name}{detail}"]{style}'
+    for name in nested:
+        yield f'{indent}subgraph {_id("sub." + prefix + name)}["{name}"]'
+        yield from _level(nodes, f"{prefix}{name}.", indent + "  ")
         yield f"{indent}end"
 
 
-def _key(text: str) -> str:
-    """A name that is no word of Mermaid's own (`end`, `graph`)."""
+def _id(text: str) -> str:
+    """An identifier that is not a keyword of Mermaid (`end`, `graph`)."""
     return "n_" + re.sub(r"\W", "_", text)
 
 
-def _about(step: Mapping[str, Any]) -> str:
+def _detail(step: Mapping[str, Any]) -> str:
+    """The second line of a step's box."""
     state = step.get("state")
     if not state or state == "skipped":
         return str(state or "")
-    seconds = step.get("saved_seconds") or step.get("seconds") or 0.0
-    return f"{state}, {duration(seconds)}"
-
-
-def _svg(graph: Graph) -> bytes:
-    from mlroad.run.picture import svg
-
-    return svg(graph).encode()
-
-
-def _png(graph: Graph) -> bytes:
-    from mlroad.run.picture import png
-
-    return png(graph)
-
-
-def _mermaid(graph: Graph) -> bytes:
-    return ("\n".join(mermaid(graph)) + "\n").encode()
-
-
-def _markdown(graph: Graph) -> bytes:
-    return ("```mermaid\n" + "\n".join(mermaid(graph)) + "\n```\n").encode()
+    return f"{state}, {duration(step.get('saved_seconds') or step.get('seconds') or 0.0)}"

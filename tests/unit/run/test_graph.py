@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
-from xml.etree import ElementTree
 
 import pytest
 
@@ -57,31 +56,14 @@ def test_the_last_run_is_shown(nested: Project) -> None:
     assert re.search(r'\["write<br/>reused, [0-9.]+ s"\]', out), out
 
 
-def test_svg(nested: Project) -> None:
-    nested.run("models/nested")
-    code, out, _ = graph(nested, "models/nested", "--output", "graph.svg")
-    assert (code, out.strip()) == (0, "wrote graph.svg")
-    root = ElementTree.parse(nested.root / "graph.svg").getroot()
-    texts = [node.text or "" for node in root.iter("{http://www.w3.org/2000/svg}text")]
-    assert {"after", "final", "outer.beside", "outer.inner.write"} <= set(texts)
-    assert sum(text.startswith("completed, ") for text in texts) == 3
-    width, height = float(root.attrib["width"]), float(root.attrib["height"])
-    boxes = [node.attrib for node in root.iter("{http://www.w3.org/2000/svg}rect")][1:]
-    areas = [tuple(float(box[side]) for side in ("x", "y", "width", "height")) for box in boxes]
-    for x, y, w, h in areas:
-        assert 0 <= x <= x + w <= width
-        assert 0 <= y <= y + h <= height
-    for number, (x, y, w, h) in enumerate(areas):
-        for other_x, other_y, other_w, other_h in areas[number + 1 :]:
-            apart = x + w <= other_x or other_x + other_w <= x or y + h <= other_y or other_y + other_h <= y
-            assert apart, "two boxes overlap"
-
-
-@pytest.mark.slow
-def test_png(nested: Project) -> None:
-    code, _, _ = graph(nested, "models/nested", "--output", "graph.png")
-    assert code == 0
-    assert (nested.root / "graph.png").read_bytes().startswith(b"\x89PNG\r\n")
+@pytest.mark.parametrize(("name", "fence"), [("graph.md", "```mermaid"), ("graph.mmd", "flowchart TD")])
+def test_a_file(nested: Project, name: str, fence: str) -> None:
+    _, printed, _ = graph(nested, "models/nested")
+    code, out, _ = graph(nested, "models/nested", "--output", name)
+    assert (code, out.strip()) == (0, f"wrote {name}")
+    written = (nested.root / name).read_text(encoding="utf-8")
+    assert written.startswith(fence)
+    assert printed in written
 
 
 def test_a_step_that_cannot_run_here_is_drawn_too(project: Project) -> None:
@@ -94,8 +76,16 @@ def test_a_step_that_cannot_run_here_is_drawn_too(project: Project) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["models/nested", "--output", "graph.gif"], "is in no format known here"),
-        (["models/nested", "--output", "no/such/folder/graph.svg"], "cannot be written: No such file"),
+        (
+            ["models/nested", "--output", "graph.svg"],
+            "graph.svg: mlroad graph writes Mermaid, not pictures. Write graph.md, which GitHub",
+        ),
+        (["models/nested", "--output", "graph.png"], "Write graph.md, which GitHub"),
+        (
+            ["models/nested", "--output", "graph.txt"],
+            "graph.txt: unknown format. Use a file name that ends in .md",
+        ),
+        (["models/nested", "--output", "no/such/folder/graph.md"], "cannot be written: No such file"),
         (["models/nestd"], 'Did you mean "models/nested"?'),
     ],
 )
