@@ -19,12 +19,12 @@ from mlroad.azure.errors import plain_errors
 from mlroad.azure.storage import Upload, default_datastore, upload
 from mlroad.azure.workspace import Workspace, connect, the_workspace
 from mlroad.core.problems import UserError
-from mlroad.data.store import use_version
+from mlroad.data.store import require_verified
 from mlroad.data.version import DatasetVersion
 
 
 @dataclass(frozen=True, slots=True)
-class Registered:
+class RegisteredAsset:
     """A data asset. ``path`` is where its data lies in the cloud; ``is_new`` if this call made the asset."""
 
     id: str
@@ -74,7 +74,7 @@ class DataAssets:
                 return number
         return max(numbered, default=0) + 1
 
-    def register(self, version: DatasetVersion) -> Registered:
+    def register(self, version: DatasetVersion) -> RegisteredAsset:
         """Upload the data if it is local, and register it. Doing so again changes nothing.
 
         Raises UserError if the data is not what the version file says, and if other data has the name.
@@ -94,7 +94,7 @@ class DataAssets:
 
     def _upload(self, version: DatasetVersion) -> str:
         """Upload the data, verified just now, to a place that its digest names; that place's address."""
-        used = use_version(self._root, version)
+        used = require_verified(self._root, version)
         is_file = version.type == "uri_file"
         _, _, digest = used.content.digest.partition(":")
         folder = f"datasets/{version.name}/{digest}"
@@ -116,9 +116,9 @@ class DataAssets:
         fix = f"Versions never change: make the next one (`mlroad dataset add {version.name} PATH`)."
         raise UserError(version.problem("MD602", what, fix, "tags.digest"))
 
-    def _registered(self, version: DatasetVersion, asset: Any, is_new: bool) -> Registered:
+    def _registered(self, version: DatasetVersion, asset: Any, is_new: bool) -> RegisteredAsset:
         url = f"https://ml.azure.com/data/{version.name}/{version.version}/details?wsid={self.workspace.id}"
-        return Registered(str(asset.id), str(asset.path), url, is_new)
+        return RegisteredAsset(str(asset.id), str(asset.path), url, is_new)
 
 
 @contextlib.contextmanager

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import typer
 
-from mlroad.azure.deliveries import Delivery, deliver, outcome
+from mlroad.azure.delivery import Delivery, deliver, outcome
 from mlroad.azure.delivery_pull_request import pr_body, title
 from mlroad.core.problems import UserError
-from mlroad.data.schema_files import write_text
+from mlroad.data.declared_schema import write_text
 
 
 def take_in(

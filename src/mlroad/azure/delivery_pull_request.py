@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from mlroad.azure.deliveries import Delivered, users_of
+from mlroad.azure.delivery import DeliveryResult, pipelines_using
 from mlroad.core.text import count, size
 from mlroad.data.diff_findings import findings, headline
 from mlroad.data.store import local_path
@@ -24,12 +24,12 @@ def title(version: DatasetVersion) -> str:
     return f"data: add {version.id} ({version.stage})"
 
 
-def pr_body(root: Path, delivered: Delivered) -> str:
+def pr_body(root: Path, delivered: DeliveryResult) -> str:
     """Markdown for GitHub."""
     return "\n".join(_lines(root, delivered)) + "\n"
 
 
-def _lines(root: Path, delivered: Delivered) -> Iterator[str]:
+def _lines(root: Path, delivered: DeliveryResult) -> Iterator[str]:
     assert delivered.made
     version = delivered.made.version
     previous = delivered.previous.version if delivered.previous else None
@@ -67,7 +67,7 @@ def _facts(previous: DatasetVersion | None, version: DatasetVersion) -> Iterator
     yield "| digest |" + "".join(f" `{each.digest}` |" for each in both)
 
 
-def _checked(delivered: Delivered) -> Iterator[str]:
+def _checked(delivered: DeliveryResult) -> Iterator[str]:
     checked = delivered.checked
     if checked is None:
         yield "- The content is that of a version that was there already."
@@ -82,7 +82,7 @@ def _checked(delivered: Delivered) -> Iterator[str]:
         yield f"- The amount of data is in the allowed range of {delivered.previous.version.id}."
 
 
-def _compared(delivered: Delivered) -> Iterator[str]:
+def _compared(delivered: DeliveryResult) -> Iterator[str]:
     diff = delivered.checked.diff if delivered.checked else None
     assert diff
     sentence = _plain(headline(diff))
@@ -101,7 +101,7 @@ def _compared(delivered: Delivered) -> Iterator[str]:
     yield f"The whole comparison, with plots: `uv run mlroad dataset diff {old} {new} --html report.html`"
 
 
-def _place(root: Path, delivered: Delivered, version: DatasetVersion) -> Iterator[str]:
+def _place(root: Path, delivered: DeliveryResult, version: DatasetVersion) -> Iterator[str]:
     if delivered.registered:
         yield f"- Azure ML: [{version.id}]({delivered.registered.url})"
     else:
@@ -116,7 +116,7 @@ def _place(root: Path, delivered: Delivered, version: DatasetVersion) -> Iterato
 
 
 def _use(root: Path, previous: DatasetVersion | None, version: DatasetVersion) -> Iterator[str]:
-    users = users_of(root, previous) if previous else []
+    users = pipelines_using(root, previous) if previous else []
     yield f"Nothing uses it yet: write `azureml:{version.id}` into a pipeline."
     if previous and users:
         yield f"These use `azureml:{previous.id}`:"

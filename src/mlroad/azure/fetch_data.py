@@ -18,8 +18,8 @@ from mlroad.azure.storage import Address, download, parse_address
 from mlroad.azure.workspace import connect
 from mlroad.core.data_digest import digest_content
 from mlroad.core.problems import UserError
-from mlroad.data.make import keep_out_of_git
-from mlroad.data.store import LARGE, local_path, use_version
+from mlroad.data.create_version import keep_out_of_git
+from mlroad.data.store import LARGE, local_path, require_verified
 from mlroad.data.version import DatasetVersion
 
 
@@ -30,7 +30,7 @@ def fetch(root: Path, version: DatasetVersion) -> tuple[Path, bool]:
     """
     target = local_path(root, version)
     if target.exists() or version.digest is None:
-        return use_version(root, version).path, False
+        return require_verified(root, version).path, False
     address = parse_address(root, version.path) if version.is_remote else _registered(root, version)
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.is_relative_to(root / LARGE):
@@ -48,7 +48,7 @@ def fetch(root: Path, version: DatasetVersion) -> tuple[Path, bool]:
         arrived.rename(target)
     finally:
         shutil.rmtree(staged, ignore_errors=True)
-    return use_version(root, version).path, True
+    return require_verified(root, version).path, True
 
 
 def fetch_to(address: Address, is_file: bool, folder: Path, name: str) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from mlroad.azure.data_assets import DataAssets, Registered
+from mlroad.azure.data_assets import DataAssets, RegisteredAsset
 from mlroad.core.problems import UserError
 from mlroad.data.store import all_version_files, find, names, version_files
 from mlroad.data.version import DatasetVersion, load_version
@@ -30,7 +30,7 @@ def register_versions(root: Path, references: Sequence[str], everything: bool = 
         yield told(version, assets.register(version))
 
 
-def told(version: DatasetVersion, registered: Registered) -> str:
+def told(version: DatasetVersion, registered: RegisteredAsset) -> str:
     """What people read when a version was registered."""
     if not registered.is_new:
         return f"{version.id} is registered already, with the same digest."

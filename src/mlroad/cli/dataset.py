@@ -61,7 +61,7 @@ def add(
 def list_() -> None:
     """Show all datasets and their versions."""
     from mlroad.core.repo import root_here
-    from mlroad.data.show import overview
+    from mlroad.data.version_list import overview
 
     typer.echo(overview(root_here()))
 
@@ -110,10 +110,10 @@ def derive(
     """Run a step on a version, and make a version of what it writes, with all that is needed to repeat it."""
     from mlroad.core.repo import root_here
     from mlroad.data.add import told
-    from mlroad.run.derive import Order, StepFailedError
+    from mlroad.run.derive import DeriveOptions, StepFailedError
     from mlroad.run.derive import derive as run_step
 
-    order = Order(name, step, parents, settings or (), output, file, stage, description)
+    order = DeriveOptions(name, step, parents, settings or (), output, file, stage, description)
     try:
         typer.echo(told(root_here(), run_step(root_here(), order)))
     except StepFailedError as error:
@@ -177,7 +177,7 @@ def register(
 
     if source is not None:
         from mlroad.azure.deliver import take_in
-        from mlroad.azure.deliveries import Delivery
+        from mlroad.azure.delivery import Delivery
 
         delivery = Delivery("", source, stage, description, max_loss, local)
         raise typer.Exit(take_in(root_here(), references or [], delivery, pr_body, outcome))
@@ -223,11 +223,13 @@ def split(
 ) -> None:
     """Divide a version into training data and a holdout, which stays frozen for later versions."""
     from mlroad.core.repo import root_here
-    from mlroad.data.split import Wish
+    from mlroad.data.split import SplitOptions
     from mlroad.data.split import split as divide
 
     typer.echo(
-        divide(root_here(), Wish(reference, share, key or (), train, holdout, renew, stage or "")).text()
+        divide(
+            root_here(), SplitOptions(reference, share, key or (), train, holdout, renew, stage or "")
+        ).text()
     )
 
 
@@ -240,9 +242,9 @@ def lineage(
 ) -> None:
     """Show what a version came from, and what was made and trained from it."""
     from mlroad.core.repo import root_here
-    from mlroad.data.lineage import Lineage
+    from mlroad.data.lineage import DatasetLineage
 
-    graph = Lineage(root_here(), reference)
+    graph = DatasetLineage(root_here(), reference)
     typer.echo({"text": graph.text, "mermaid": graph.mermaid, "json": graph.json}[format_]())
     for problem in graph.problems:
         typer.echo(str(problem), err=True)

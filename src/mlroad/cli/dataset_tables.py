@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -32,7 +33,7 @@ def infer(
 ) -> None:
     """Write a first schema from a version's data, or adopt the one that is there if the data fits it."""
     from mlroad.core.repo import root_here
-    from mlroad.data.schema_run import infer as infer_schema
+    from mlroad.data.schema_commands import infer as infer_schema
 
     outcome = infer_schema(root_here(), reference, file, key or (), bounds)
     for line in (*map(str, outcome.problems), *outcome.lines):
@@ -48,7 +49,7 @@ def check(
 ) -> None:
     """Check that the data of versions is what their schemas say; exit 1 if it is not."""
     from mlroad.core.repo import root_here
-    from mlroad.data.schema_run import check as check_schemas
+    from mlroad.data.schema_commands import check as check_schemas
 
     outcome = check_schemas(root_here(), references or [])
     for line in (*map(str, outcome.problems), *outcome.lines):
@@ -69,15 +70,25 @@ def diff(
     """Show what differs between two versions: columns, their figures and shifts, and rows by key."""
     from rich.console import Console
 
+    from mlroad.core.problems import UserError
     from mlroad.core.repo import root_here
-    from mlroad.data.diff_run import diff_versions
+    from mlroad.data.declared_schema import write_text
     from mlroad.data.diff_text import print_diff
+    from mlroad.data.diff_versions import diff_versions
+    from mlroad.report.dataset_diff import Origin, diff_html
 
-    found = diff_versions(root_here(), before, after, key or (), html)
+    if html is not None and not html.absolute().parent.is_dir():
+        raise UserError(f"{html.parent} does not exist.", "Create the folder first, or choose another path.")
+    compared = diff_versions(root_here(), before, after, key or ())
+    found = compared.diff
     console = Console(highlight=False)
     # Without a terminal nothing says how wide lines may be, and rich would take 80: too little for a table.
     print_diff(found, console if console.is_terminal else Console(highlight=False, width=_WIDTH))
     if html is not None:
+        flags = "".join(f" --key {column}" for column in key or ())
+        command = f"mlroad dataset diff {found.before.label} {found.after.label}{flags} --html {html.name}"
+        made_at = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+        write_text(html, diff_html(found, Origin(compared.before, compared.after, command, made_at)))
         typer.echo(f"\nWrote {html}: open it in a browser, or mail it.")
     raise typer.Exit(1 if exit_code and not found.is_same else 0)
 
@@ -94,11 +105,11 @@ def overlap(
 ) -> None:
     """Find rows that two versions share, such as training data in a holdout; exit 1 if there are any."""
     from mlroad.core.repo import root_here
-    from mlroad.data.diff_run import open_pair
     from mlroad.data.overlap import find_overlap, overlap_text
-    from mlroad.data.sql import Engine
+    from mlroad.data.sql import TableEngine
+    from mlroad.data.version_tables import open_pair
 
-    with Engine() as engine:
+    with TableEngine() as engine:
         pair = open_pair(engine, root_here(), first, second)
         found = find_overlap(engine, *pair.tables, key or (), ignore or ())
     typer.echo(overlap_text(found))

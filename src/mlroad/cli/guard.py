@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mlroad.core.problems import UserError
+from mlroad.guard.guard_settings import load_settings
+from mlroad.guard.guarded_files import all_files, named_files
 from mlroad.guard.run_guards import GUARDS, check
-from mlroad.guard.settings import load_settings
-from mlroad.guard.sources import all_files, named_files
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "mlroad guard") -> int:
@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None, prog: str = "mlroad guard") -> int:
 
             return selftest(arguments[1:], f"{prog} selftest")
         if arguments[:1] == ["allow"]:
-            from mlroad.guard.allow import main as allow
+            from mlroad.guard.allow_secret import main as allow
 
             return allow(arguments[1:], f"{prog} allow")
         return _check(arguments, prog)
@@ -48,7 +48,7 @@ def _check(arguments: list[str], prog: str) -> int:
     sources = all_files(settings.root) if options.all else named_files(settings.root, options.files)
     problems = check(sources, settings, wanted, options.fix)
     if options.models:
-        from mlroad.guard.model_check import check_models
+        from mlroad.guard.committed_models import check_models
 
         problems += check_models(settings.root, sources)
     for problem in problems:

@@ -7,7 +7,7 @@ from pathlib import Path
 from mlroad.core.git import Git
 from mlroad.core.problems import UserError
 from mlroad.core.text import count, quoted, size
-from mlroad.data.make import Draft, Made, make_version
+from mlroad.data.create_version import CreatedVersion, VersionDraft, create_version
 from mlroad.data.store import listing_file, local_path
 from mlroad.data.version import DatasetVersion
 
@@ -33,7 +33,7 @@ def add_data(
         )
     if not Path(source).exists():
         raise UserError(f"{source} does not exist.", "Check the path.")
-    draft = Draft(
+    draft = VersionDraft(
         name=name,
         source=Path(source),
         type=kind,
@@ -42,10 +42,10 @@ def add_data(
         is_table=is_table,
         address=address,
     )
-    return told(root, make_version(root, draft))
+    return told(root, create_version(root, draft))
 
 
-def told(root: Path, made: Made) -> str:
+def told(root: Path, made: CreatedVersion) -> str:
     """What people read when a version was made."""
     version = made.version
     if not made.is_new:

@@ -15,14 +15,14 @@ from pathlib import Path
 
 from mlroad.core.hash_cache import Seen
 from mlroad.core.problems import Position, Problem, Severity, UserError
-from mlroad.data.diff_run import open_used
+from mlroad.data.declared_schema import declared_schema
 from mlroad.data.schema import Field, Schema
 from mlroad.data.schema_check import check_table
-from mlroad.data.schema_files import declared_schema
-from mlroad.data.schema_infer import observed
-from mlroad.data.sql import Engine
-from mlroad.data.store import find, local_path, names, use_version, version_files
+from mlroad.data.schema_draft import observed
+from mlroad.data.sql import TableEngine
+from mlroad.data.store import find, local_path, names, require_verified, version_files
 from mlroad.data.version import DatasetVersion, load_version
+from mlroad.data.version_tables import open_version
 
 _LIMITS = (
     "minimum",
@@ -145,9 +145,9 @@ def _side(root: Path, version: DatasetVersion, seen: Seen) -> Side:
             fix = f"Where the data is, run `mlroad dataset schema infer {version.id}`."
             raise UserError(version.problem("MD507", what, fix, "path"))
         return Side(version, schema)
-    used = use_version(root, version, seen)
-    with Engine() as engine:
-        table = open_used(engine, used)
+    used = require_verified(root, version, seen)
+    with TableEngine() as engine:
+        table = open_version(engine, used)
         if schema is None:
             return Side(version, observed(table))
         return Side(version, schema, tuple(check_table(engine, table, schema)))

@@ -19,7 +19,7 @@ from typing import BinaryIO, TextIO, cast
 
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.data import sql
-from mlroad.data.sql import Engine, reason
+from mlroad.data.sql import TableEngine, reason
 from mlroad.data.table import Kind
 from mlroad.data.text_types import as_type, infer
 
@@ -53,7 +53,7 @@ class Texts:
 
 
 def read_csv(
-    engine: Engine, files: Sequence[Path], declared: Mapping[str, Kind], dialect: Dialect | None = None
+    engine: TableEngine, files: Sequence[Path], declared: Mapping[str, Kind], dialect: Dialect | None = None
 ) -> Texts:
     """Files with the same header as one view of texts, with the type of each column.
 
@@ -178,7 +178,7 @@ def _delimiter(file: Path, first: str) -> str:
     return max(_DELIMITERS, key=bare.count)
 
 
-def _recode(engine: Engine, file: Path, encoding: str, shown: dict[Path, Path]) -> Path:
+def _recode(engine: TableEngine, file: Path, encoding: str, shown: dict[Path, Path]) -> Path:
     copy = engine.folder / f"{engine.fresh('recoded')}.csv"
     try:
         with _bytes(file) as source, copy.open("w", encoding="utf-8", newline="") as target:
@@ -191,7 +191,7 @@ def _recode(engine: Engine, file: Path, encoding: str, shown: dict[Path, Path]) 
 
 
 def _bad_rows(
-    engine: Engine, files: Sequence[Path], options: str, shown: Mapping[Path, Path]
+    engine: TableEngine, files: Sequence[Path], options: str, shown: Mapping[Path, Path]
 ) -> list[Problem]:
     """What each bad row has wrong: a second reading that goes on after the first one."""
     problems: list[Problem] = []

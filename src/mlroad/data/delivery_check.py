@@ -12,19 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlroad.core.problems import Position, Problem
+from mlroad.data.declared_schema import DEFAULT
 from mlroad.data.diff import Diff, compare, file_key
-from mlroad.data.diff_run import open_used
+from mlroad.data.open_table import format_of, open_table
 from mlroad.data.schema import Schema, load_schema
 from mlroad.data.schema_check import check_table
-from mlroad.data.schema_files import DEFAULT
-from mlroad.data.sql import Engine
-from mlroad.data.store import DATASETS, Used
+from mlroad.data.sql import TableEngine
+from mlroad.data.store import DATASETS, VerifiedVersion
 from mlroad.data.table import Table
-from mlroad.data.tabular import format_of, open_table
+from mlroad.data.version_tables import open_version
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class DeliveryCheck:
     """What was found. ``diff`` is None without a version before it, or if the data is no table."""
 
     problems: tuple[Problem, ...]
@@ -33,7 +33,9 @@ class Checked:
     schema: Path | None
 
 
-def check_delivery(root: Path, name: str, data: Path, previous: Used | None, *, max_loss: float) -> Checked:
+def check_delivery(
+    root: Path, name: str, data: Path, previous: VerifiedVersion | None, *, max_loss: float
+) -> DeliveryCheck:
     """Hold delivered data to the dataset's schema and to the version before it.
 
     ``max_loss`` is the share of rows that may be fewer. Raises UserError for data that cannot be read.
@@ -41,8 +43,8 @@ def check_delivery(root: Path, name: str, data: Path, previous: Used | None, *, 
     file = root / DATASETS / name / DEFAULT
     schema = load_schema(file) if file.is_file() else None
     if not data.is_dir() and format_of(data) is None:
-        return Checked((), None, None, None)
-    with Engine() as engine:
+        return DeliveryCheck((), None, None, None)
+    with TableEngine() as engine:
         table = open_table(engine, data, f"the new {name}", schema.kinds if schema else None)
         problems = list(_rows(table, previous, max_loss))
         if schema:
@@ -51,10 +53,10 @@ def check_delivery(root: Path, name: str, data: Path, previous: Used | None, *, 
         if diff and not schema:
             problems += _columns(diff)
     rows = None if table.format == "files" else table.rows
-    return Checked(tuple(problems), rows, diff, file if schema else None)
+    return DeliveryCheck(tuple(problems), rows, diff, file if schema else None)
 
 
-def _rows(table: Table, previous: Used | None, max_loss: float) -> Iterator[Problem]:
+def _rows(table: Table, previous: VerifiedVersion | None, max_loss: float) -> Iterator[Problem]:
     at, word = Position(table.source), "files" if table.format == "files" else "rows"
     if not table.rows:
         yield Problem(at, "MD611", f"There are no {word} in it.", "See whether the job before it has failed.")
@@ -75,14 +77,14 @@ def _allowing(before: int, after: int) -> str:
 
 
 def _compare(
-    engine: Engine, table: Table, previous: Used | None, schema: Schema | None, keyed: bool
+    engine: TableEngine, table: Table, previous: VerifiedVersion | None, schema: Schema | None, keyed: bool
 ) -> Diff | None:
     """The difference to the version before. A key that is not unique was found already: no key then."""
     if previous is None:
         return None
     if not previous.path.is_dir() and format_of(previous.path) is None:
         return None
-    before = open_used(engine, previous)
+    before = open_version(engine, previous)
     key = schema.key if schema and keyed else ()
     if any(before.column(column) is None for column in key):
         key = ()

@@ -8,8 +8,8 @@ from typing import Literal
 
 from mlroad.data.drift import Shape, is_comparable, shapes
 from mlroad.data.profile import Profile, axis, profile
-from mlroad.data.rows import RowDiff, compare_rows
-from mlroad.data.sql import Engine
+from mlroad.data.row_diff import RowDiff, compare_rows
+from mlroad.data.sql import TableEngine
 from mlroad.data.table import Table
 from mlroad.data.text_types import OddValues, odd_values
 
@@ -56,7 +56,7 @@ class Diff:
         return unmoved and len(self.with_status("same")) == len(self.columns)
 
 
-def compare(engine: Engine, before: Table, after: Table, key: Sequence[str] = ()) -> Diff:
+def compare(engine: TableEngine, before: Table, after: Table, key: Sequence[str] = ()) -> Diff:
     """Compare two versions of a table.
 
     Raises UserError for a key that a version lacks, or that names several rows.
@@ -103,7 +103,9 @@ def _status(before: Profile | None, after: Profile | None) -> Status:
     return "same" if before.column.kind == after.column.kind else "type changed"
 
 
-def _odd(engine: Engine, table: Table, before: Profile | None, after: Profile | None) -> OddValues | None:
+def _odd(
+    engine: TableEngine, table: Table, before: Profile | None, after: Profile | None
+) -> OddValues | None:
     if not before or not after or not table.texts:
         return None
     if after.column.kind != "string" or before.column.kind == "string":
@@ -111,7 +113,7 @@ def _odd(engine: Engine, table: Table, before: Profile | None, after: Profile | 
     return odd_values(engine, table.texts, after.column.name)
 
 
-def _whole(engine: Engine, table: Table, before: Profile | None, after: Profile | None) -> bool:
+def _whole(engine: TableEngine, table: Table, before: Profile | None, after: Profile | None) -> bool:
     if not before or not after or (before.column.kind, after.column.kind) != ("integer", "number"):
         return False
     value = axis(after.column)

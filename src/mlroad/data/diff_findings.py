@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mlroad.data.diff import ColumnDiff, Diff
-from mlroad.data.profile import CATEGORIES, Profile, number, spoken
+from mlroad.data.profile import CATEGORIES, Profile, axis_text, number_text
 
 _MISSING = 0.01
 """A share of missing values that moves by less is not worth a line."""
@@ -166,7 +166,9 @@ def _categories(column: ColumnDiff, before: Profile, after: Profile) -> Iterator
 def _move(before: Profile, after: Profile) -> str:
     if before.median is not None and after.median is not None:
         column = after.column
-        return f": the median went from {spoken(before.median, column)} to {spoken(after.median, column)}"
+        return (
+            f": the median went from {axis_text(before.median, column)} to {axis_text(after.median, column)}"
+        )
     old = {value: count / max(1, before.rows) for value, count in before.categories}
     new = {value: count / max(1, after.rows) for value, count in after.categories}
     if not old or not new:
@@ -176,6 +178,6 @@ def _move(before: Profile, after: Profile) -> str:
     return f": {named} went from {percent(old.get(most, 0))} to {percent(new.get(most, 0))}"
 
 
-def figure(value: float | None) -> str:
+def optional_number(value: float | None) -> str:
     """A figure in a table; nothing where there is none."""
-    return "" if value is None else number(value)
+    return "" if value is None else number_text(value)

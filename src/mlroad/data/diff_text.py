@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlroad.data.diff import ColumnDiff, Diff
-from mlroad.data.diff_findings import figure, findings, headline, percent
-from mlroad.data.profile import Profile, spoken
+from mlroad.data.diff_findings import findings, headline, optional_number, percent
+from mlroad.data.profile import Profile, axis_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -84,7 +84,11 @@ def _cells(column: ColumnDiff) -> list[str]:
         _pair(before, after, lambda p: percent(p.share_missing) if p.missing else "0"),
         _pair(before, after, _distinct),
         _pair(before, after, _range),
-        _pair(before, after, lambda p: spoken(p.mean, p.column) if p.column.is_time else figure(p.mean)),
+        _pair(
+            before,
+            after,
+            lambda p: axis_text(p.mean, p.column) if p.column.is_time else optional_number(p.mean),
+        ),
         shift,
     ]
 
@@ -105,4 +109,4 @@ def _distinct(found: Profile) -> str:
 def _range(found: Profile) -> str:
     if found.lowest is None:
         return ""
-    return f"{spoken(found.lowest, found.column)} … {spoken(found.highest, found.column)}"
+    return f"{axis_text(found.lowest, found.column)} … {axis_text(found.highest, found.column)}"

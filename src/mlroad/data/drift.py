@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mlroad.data.profile import Profile, TableProfile, axis, has_axis
-from mlroad.data.sql import Engine
+from mlroad.data.sql import TableEngine
 from mlroad.data.table import Column
 
 Level = Literal["stable", "shifted", "strongly shifted"]
@@ -63,7 +63,7 @@ class Shape:
 
 
 def shapes(
-    engine: Engine,
+    engine: TableEngine,
     before: TableProfile,
     after: TableProfile,
     pairs: Sequence[tuple[Profile | None, Profile | None]],
@@ -154,7 +154,7 @@ def _range(profiles: Sequence[Profile]) -> tuple[float, float]:
 
 
 def _count(
-    engine: Engine, drawn: str, wanted: Sequence[tuple[Profile | None, _Edges | None]]
+    engine: TableEngine, drawn: str, wanted: Sequence[tuple[Profile | None, _Edges | None]]
 ) -> list[dict[float, int]]:
     """The counts at each upper edge, for each profile; infinity holds what is above the last."""
     parts = [

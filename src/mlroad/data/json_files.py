@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, cast
 
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.data import sql
-from mlroad.data.sql import Engine, reason
+from mlroad.data.sql import TableEngine, reason
 from mlroad.data.table import Kind
 
 SUFFIXES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
@@ -22,7 +22,7 @@ _LONGEST = 16_000_000
 
 
 def read_json_lines(
-    engine: Engine, files: Sequence[Path], declared: Mapping[str, Kind], skip_bad: bool = False
+    engine: TableEngine, files: Sequence[Path], declared: Mapping[str, Kind], skip_bad: bool = False
 ) -> str:
     """A query for the rows. Every line is looked at before a column gets a type; mixed ones stay JSON.
 
@@ -68,7 +68,7 @@ def line_of_row(file: Path, row: int) -> int:
     return 0
 
 
-def _check_names(engine: Engine, files: Sequence[Path], columns: Sequence[str]) -> None:
+def _check_names(engine: TableEngine, files: Sequence[Path], columns: Sequence[str]) -> None:
     """Columns that differ in case alone: the engine renames the second to NAME_1, so nobody would find it."""
     lower = {column.casefold() for column in columns}
     for column in columns:

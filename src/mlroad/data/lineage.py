@@ -40,7 +40,7 @@ class UsingRun:
         return f"run {self.pipeline} {self.id}: {self.state}{tracked}{other}"
 
 
-class Lineage:
+class DatasetLineage:
     """The graph around one version: its ancestors, its descendants and their runs."""
 
     def __init__(self, root: Path, reference: str) -> None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from mlroad.core.problems import UserError
 from mlroad.data.diff_findings import percent
-from mlroad.data.rows import EXAMPLES, check_columns, comparable, same, shown
-from mlroad.data.sql import Engine
+from mlroad.data.row_diff import EXAMPLES, check_columns, comparable, same_key, shown_value
+from mlroad.data.sql import TableEngine
 from mlroad.data.table import Table
 
 
@@ -33,7 +33,7 @@ class Overlap:
 
 
 def find_overlap(
-    engine: Engine, first: Table, second: Table, key: Sequence[str] = (), ignore: Sequence[str] = ()
+    engine: TableEngine, first: Table, second: Table, key: Sequence[str] = (), ignore: Sequence[str] = ()
 ) -> Overlap:
     """Find shared rows: by ``key``, or by the values of all columns that both have but those to ``ignore``.
 
@@ -86,7 +86,9 @@ def _identity(first: Table, second: Table, ignore: Sequence[str]) -> tuple[str, 
     return tuple(c.name for c in first.columns if second.column(c.name) and c.name not in ignore)
 
 
-def _count(engine: Engine, first: Table, second: Table, columns: tuple[str, ...], *, is_key: bool) -> Overlap:
+def _count(
+    engine: TableEngine, first: Table, second: Table, columns: tuple[str, ...], *, is_key: bool
+) -> Overlap:
     sides = []
     for side, (table, other) in enumerate(((first, second), (second, first))):
         values = [_value(table, other, column) for column in columns]
@@ -120,7 +122,7 @@ def _keys(values: Sequence[str], *, is_key: bool) -> list[str]:
 
 
 def _examples(
-    engine: Engine, tables: tuple[Table, Table], columns: tuple[str, ...], groups: str, *, is_key: bool
+    engine: TableEngine, tables: tuple[Table, Table], columns: tuple[str, ...], groups: str, *, is_key: bool
 ) -> tuple[Mapping[str, str], ...]:
     first, second = tables
     values = [_value(first, second, column) for column in columns]
@@ -136,10 +138,10 @@ def _examples(
     texts = [f"{_quoted(first, column)}::VARCHAR AS v{i}" for i, column in enumerate(shown_columns)]
     rows = engine.rows(
         f"SELECT {', '.join(f'v{i}' for i in range(len(texts)))} FROM (SELECT {', '.join([*keys, *texts])}"
-        f" FROM {first.view}) v SEMI JOIN {chosen} c ON {same('c', 'v', names)}"
+        f" FROM {first.view}) v SEMI JOIN {chosen} c ON {same_key('c', 'v', names)}"
         f" ORDER BY {listed} LIMIT {EXAMPLES}"
     )
-    return tuple({c: shown(value) for c, value in zip(shown_columns, row, strict=True)} for row in rows)
+    return tuple({c: shown_value(value) for c, value in zip(shown_columns, row, strict=True)} for row in rows)
 
 
 def _quoted(table: Table, column: str) -> str:

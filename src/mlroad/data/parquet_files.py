@@ -11,12 +11,12 @@ from pathlib import Path
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.data import sql
 from mlroad.data.csv_files import check_names
-from mlroad.data.sql import Engine, reason
+from mlroad.data.sql import TableEngine, reason
 
 SUFFIXES = (".parquet", ".pq")
 
 
-def read_parquet(engine: Engine, files: Sequence[Path]) -> str:
+def read_parquet(engine: TableEngine, files: Sequence[Path]) -> str:
     """A query for the rows of files with the same columns. Raises UserError for a file that is no Parquet."""
     columns = [_columns(engine, file) for file in files]
     for file, found in zip(files[1:], columns[1:], strict=True):
@@ -29,7 +29,7 @@ def read_parquet(engine: Engine, files: Sequence[Path]) -> str:
     return f"FROM read_parquet({sql.files(files)}, union_by_name={by_name}, hive_partitioning=false)"
 
 
-def _columns(engine: Engine, file: Path) -> list[str]:
+def _columns(engine: TableEngine, file: Path) -> list[str]:
     if not file.stat().st_size:
         raise UserError(Problem(Position(file), "MD301", "The file is empty.", "Write it again."))
     try:

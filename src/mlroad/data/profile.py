@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mlroad.data import sql
-from mlroad.data.sql import Engine
+from mlroad.data.sql import TableEngine
 from mlroad.data.table import Column, Table
 
 EXACT_UP_TO = 1_000_000
@@ -70,7 +70,7 @@ class TableProfile:
     is_sample: bool
 
 
-def profile(engine: Engine, table: Table) -> TableProfile:
+def profile(engine: TableEngine, table: Table) -> TableProfile:
     """Look at every row of a table."""
     is_exact = table.rows <= EXACT_UP_TO
     drawn = table.view if is_exact else _sample(engine, table)
@@ -119,14 +119,14 @@ def axis(column: Column) -> str:
     return _place(sql.name(column.name), column)
 
 
-def spoken(value: float | None, column: Column) -> str:
+def axis_text(value: float | None, column: Column) -> str:
     """A number on a column's axis, as people write it."""
     if value is None:
         return ""
-    return _time(value, column) if column.is_time else number(value)
+    return _time(value, column) if column.is_time else number_text(value)
 
 
-def number(value: float) -> str:
+def number_text(value: float) -> str:
     """A number with four significant digits, or all digits of a whole one."""
     if not math.isfinite(value):
         return str(value)
@@ -138,7 +138,7 @@ def number(value: float) -> str:
 
 
 def _all_rows(
-    engine: Engine, view: str, columns: Sequence[Column], is_exact: bool, *, careful: bool = False
+    engine: TableEngine, view: str, columns: Sequence[Column], is_exact: bool, *, careful: bool = False
 ) -> tuple[dict[str, Any], ...]:
     """The figures of some columns, in one pass over all rows; ``careful`` about what is not finite."""
     inner = [f"{_struct(_aggregates(column, is_exact, careful))} AS a{i}" for i, column in enumerate(columns)]
@@ -199,7 +199,7 @@ def _place(value: str, column: Column) -> str:
     return f"{value}::DOUBLE"
 
 
-def _sample(engine: Engine, table: Table) -> str:
+def _sample(engine: TableEngine, table: Table) -> str:
     name = engine.fresh("sample")
     columns = [sql.name(column.name) for column in table.columns if has_axis(column)] or ["1 AS nothing"]
     engine.run(
@@ -210,7 +210,7 @@ def _sample(engine: Engine, table: Table) -> str:
 
 
 def _spread(
-    engine: Engine, table: Table, drawn: str, is_exact: bool
+    engine: TableEngine, table: Table, drawn: str, is_exact: bool
 ) -> tuple[dict[str, tuple[float, ...]], dict[str, float]]:
     """Quantiles of what has an axis, and standard deviations of numbers, by column."""
     columns = [column for column in table.columns if has_axis(column)]
@@ -227,7 +227,9 @@ def _spread(
     )
 
 
-def _categories(engine: Engine, table: Table, column: Column, distinct: int) -> tuple[tuple[str, int], ...]:
+def _categories(
+    engine: TableEngine, table: Table, column: Column, distinct: int
+) -> tuple[tuple[str, int], ...]:
     if column.kind not in ("string", "boolean", "integer") or not 0 < distinct <= CATEGORIES:
         return ()
     quoted = sql.name(column.name)
@@ -242,5 +244,5 @@ def _time(seconds: float, column: Column) -> str:
     try:
         moment = datetime.fromtimestamp(seconds, UTC)
     except (OverflowError, OSError, ValueError):
-        return number(seconds)
+        return number_text(seconds)
     return moment.strftime("%Y-%m-%d" if column.kind == "date" else "%Y-%m-%d %H:%M")

@@ -13,9 +13,9 @@ from pathlib import Path
 from mlroad.core.problems import Position, Problem
 from mlroad.data import csv_files, json_files, sql
 from mlroad.data.profile import FLOATS
-from mlroad.data.rows import shown
+from mlroad.data.row_diff import shown_value
 from mlroad.data.schema import Field, Schema
-from mlroad.data.sql import Engine
+from mlroad.data.sql import TableEngine
 from mlroad.data.table import Column, Table
 from mlroad.data.text_types import has_type, type_of
 
@@ -42,7 +42,7 @@ class _Rule:
     view: str
 
 
-def check_table(engine: Engine, table: Table, schema: Schema) -> list[Problem]:
+def check_table(engine: TableEngine, table: Table, schema: Schema) -> list[Problem]:
     """Every way in which a table is not what its schema says."""
     problems = list(_columns(table, schema))
     rules: list[_Rule] = []
@@ -149,7 +149,7 @@ def _plain(name: str) -> str:
     return {"exclusiveMinimum": "exclusive minimum", "exclusiveMaximum": "exclusive maximum"}.get(name, name)
 
 
-def _broken(engine: Engine, table: Table, schema: Schema, rules: Sequence[_Rule]) -> Iterator[Problem]:
+def _broken(engine: TableEngine, table: Table, schema: Schema, rules: Sequence[_Rule]) -> Iterator[Problem]:
     for view in dict.fromkeys(rule.view for rule in rules):
         here = [rule for rule in rules if rule.view == view]
         counts = engine.row(
@@ -160,7 +160,7 @@ def _broken(engine: Engine, table: Table, schema: Schema, rules: Sequence[_Rule]
                 yield _found(engine, table, schema, rule, count)
 
 
-def _found(engine: Engine, table: Table, schema: Schema, rule: _Rule, count: int) -> Problem:
+def _found(engine: TableEngine, table: Table, schema: Schema, rule: _Rule, count: int) -> Problem:
     line = rule.field.line_of(rule.constraint)
     at, row = _first(engine, table, rule)
     are = rule.what if count != 1 else rule.what.replace("are ", "is ", 1).replace("do ", "does ", 1)
@@ -172,13 +172,13 @@ def _found(engine: Engine, table: Table, schema: Schema, rule: _Rule, count: int
             f"SELECT {rule.value}::VARCHAR AS v FROM {rule.view} WHERE {rule.condition}"
             f" GROUP BY v ORDER BY count(*) DESC, v LIMIT {_EXAMPLES}"
         )
-        listed = ", ".join(json.dumps(shown(found[0]), ensure_ascii=False) for found in examples)
+        listed = ", ".join(json.dumps(shown_value(found[0]), ensure_ascii=False) for found in examples)
         what = f"{word}, such as {listed} (row {row:,} first); see {_named(schema, line)}."
     code = "MD412" if rule.constraint == "type" else "MD413"
     return Problem(at, code, what, "Mend the data in a new version, or correct the schema.")
 
 
-def _first(engine: Engine, table: Table, rule: _Rule) -> tuple[Position, int]:
+def _first(engine: TableEngine, table: Table, rule: _Rule) -> tuple[Position, int]:
     """Where the first row that breaks a rule stands, and its number."""
     rows = f"SELECT row_number() OVER () AS r, {rule.condition} AS broken FROM {rule.view}"
     row = engine.row(f"SELECT min(r) FROM ({rows}) WHERE broken")[0]
@@ -197,7 +197,7 @@ def position(table: Table, row: int) -> Position:
     return Position(file)
 
 
-def _not_unique(engine: Engine, table: Table, schema: Schema, key: tuple[str, ...]) -> Iterator[Problem]:
+def _not_unique(engine: TableEngine, table: Table, schema: Schema, key: tuple[str, ...]) -> Iterator[Problem]:
     if any(table.column(name) is None for name in key):
         return
     is_key = key == schema.key
@@ -213,7 +213,9 @@ def _not_unique(engine: Engine, table: Table, schema: Schema, key: tuple[str, ..
     word = "the key" if is_key else "the column"
     if count:
         example = engine.row(f"{repeated} ORDER BY ALL LIMIT 1")
-        pairs = " and ".join(f"{name} = {shown(value)}" for name, value in zip(key, example, strict=False))
+        pairs = " and ".join(
+            f"{name} = {shown_value(value)}" for name, value in zip(key, example, strict=False)
+        )
         counted = (
             f"{count:,} values of {word} {', '.join(key)} stand"
             if count > 1

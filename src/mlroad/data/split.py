@@ -17,16 +17,16 @@ from typing import Any
 from mlroad.core.hash_cache import workspace
 from mlroad.core.problems import UserError
 from mlroad.core.text import count
-from mlroad.data.make import Draft, Made, make_version
-from mlroad.data.split_rows import Counts, Form, Rule, divide, form_of
-from mlroad.data.store import use, version_files
+from mlroad.data.create_version import CreatedVersion, VersionDraft, create_version
+from mlroad.data.split_rows import SourceFormat, SplitCounts, SplitRule, source_format, split_rows
+from mlroad.data.store import find_verified, version_files
 from mlroad.data.version import DatasetVersion, load_version
 
 SHARE = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class SplitOptions:
     """What `split` was asked for. None takes what the frozen holdout was made with."""
 
     reference: str
@@ -40,12 +40,12 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
+class SplitResult:
     """What came of it."""
 
-    train: Made
-    holdout: Made
-    counts: Counts
+    train: CreatedVersion
+    holdout: CreatedVersion
+    counts: SplitCounts
     is_frozen: bool
     source: DatasetVersion
 
@@ -64,45 +64,45 @@ class Split:
         return "\n".join(lines)
 
 
-def split(root: Path, wish: Wish) -> Split:
+def split(root: Path, wish: SplitOptions) -> SplitResult:
     """Make the two versions, or the training data alone if there is a holdout.
 
     Raises UserError for a share or key that contradicts the frozen holdout or the data, and an empty side.
     """
-    source = use(root, wish.reference)
+    source = find_verified(root, wish.reference)
     name = source.version.name
     train_name, holdout_name = wish.train or f"{name}_train", wish.holdout or f"{name}_holdout"
-    form = form_of(source.path)
+    form = source_format(source.path)
     frozen = None if wish.renew else _frozen(root, holdout_name)
     if frozen:
         rule = _frozen_rule(frozen, wish)
-        kept = use(root, frozen.id).path
+        kept = find_verified(root, frozen.id).path
     else:
         rule, kept = _new_rule(form, name, wish), None
     with workspace(root) as folder:
         train, holdout = folder / f"{train_name}{form.suffix}", folder / f"{holdout_name}{form.suffix}"
-        counts = divide(source.path, rule, train, holdout, kept)
+        counts = split_rows(source.path, rule, train, holdout, kept)
         _check(counts, frozen)
         about = _about(rule)
         if frozen is None:
             draft = _draft(holdout_name, holdout, source.version, {**about, "side": "holdout"}, wish.stage)
-            made_holdout = make_version(root, draft)
+            made_holdout = create_version(root, draft)
         else:
-            made_holdout = Made(frozen, is_new=False)
+            made_holdout = CreatedVersion(frozen, is_new=False)
         about |= {"side": "train", "holdout": made_holdout.version.id}
-        made_train = make_version(root, _draft(train_name, train, source.version, about, wish.stage))
-    return Split(made_train, made_holdout, counts, frozen is not None, source.version)
+        made_train = create_version(root, _draft(train_name, train, source.version, about, wish.stage))
+    return SplitResult(made_train, made_holdout, counts, frozen is not None, source.version)
 
 
-def repeated(root: Path, version: DatasetVersion, folder: Path) -> Path:
+def repeat_split(root: Path, version: DatasetVersion, folder: Path) -> Path:
     """Do again the side of a split that ``version`` is. Raises UserError as `split` does."""
     about = (version.derivation or {})["split"]
-    source = use(root, version.parents[0])
-    rule = Rule(str(about["salt"]), float(about["share"]), tuple(about["identity"]))
-    suffix = form_of(source.path).suffix
+    source = find_verified(root, version.parents[0])
+    rule = SplitRule(str(about["salt"]), float(about["share"]), tuple(about["identity"]))
+    suffix = source_format(source.path).suffix
     train, holdout = folder / f"train{suffix}", folder / f"holdout{suffix}"
-    kept = use(root, about["holdout"]).path if about["side"] == "train" else None
-    divide(source.path, rule, train, holdout, kept)
+    kept = find_verified(root, about["holdout"]).path if about["side"] == "train" else None
+    split_rows(source.path, rule, train, holdout, kept)
     return train if about["side"] == "train" else holdout
 
 
@@ -117,7 +117,7 @@ def _frozen(root: Path, name: str) -> DatasetVersion | None:
     return newest
 
 
-def _frozen_rule(frozen: DatasetVersion, wish: Wish) -> Rule:
+def _frozen_rule(frozen: DatasetVersion, wish: SplitOptions) -> SplitRule:
     about: dict[str, Any] = (frozen.derivation or {})["split"]
     for option, asked, was in (
         ("--share", wish.share, about["share"]),
@@ -127,10 +127,10 @@ def _frozen_rule(frozen: DatasetVersion, wish: Wish) -> Rule:
             shown = ", ".join(was) if isinstance(was, list) else was
             what = f"{frozen.id} is frozen, and was made with {option} {shown}."
             raise UserError(what, f"Leave {option} out, or freeze another holdout: --renew.")
-    return Rule(str(about["salt"]), float(about["share"]), tuple(about["identity"]))
+    return SplitRule(str(about["salt"]), float(about["share"]), tuple(about["identity"]))
 
 
-def _new_rule(form: Form, name: str, wish: Wish) -> Rule:
+def _new_rule(form: SourceFormat, name: str, wish: SplitOptions) -> SplitRule:
     share = SHARE if wish.share is None else wish.share
     if not 0 < share < 1:
         raise UserError(f"--share is {share}.", "It lies between 0 and 1: 0.2 makes a fifth the holdout.")
@@ -139,10 +139,10 @@ def _new_rule(form: Form, name: str, wish: Wish) -> Rule:
     for column in wish.key:
         if column not in form.columns:
             raise UserError(f"There is no column {column}.", f"There are {', '.join(form.columns[:20])}.")
-    return Rule(f"mlroad split {name}\n", share, tuple(wish.key) or form.columns)
+    return SplitRule(f"mlroad split {name}\n", share, tuple(wish.key) or form.columns)
 
 
-def _check(counts: Counts, frozen: DatasetVersion | None) -> None:
+def _check(counts: SplitCounts, frozen: DatasetVersion | None) -> None:
     if frozen and counts.gone == counts.frozen:
         what = (
             f"None of the rows of {frozen.id} is in this version, so nothing would be kept out of training."
@@ -153,8 +153,8 @@ def _check(counts: Counts, frozen: DatasetVersion | None) -> None:
         raise UserError(what, "Choose another --share, or a --key with more values.")
 
 
-def _draft(name: str, made: Path, source: DatasetVersion, about: dict[str, Any], stage: str) -> Draft:
-    return Draft(
+def _draft(name: str, made: Path, source: DatasetVersion, about: dict[str, Any], stage: str) -> VersionDraft:
+    return VersionDraft(
         name=name,
         source=made,
         stage=stage or source.stage,
@@ -164,9 +164,9 @@ def _draft(name: str, made: Path, source: DatasetVersion, about: dict[str, Any],
     )
 
 
-def _about(rule: Rule) -> dict[str, Any]:
+def _about(rule: SplitRule) -> dict[str, Any]:
     return {"share": rule.share, "salt": rule.salt, "identity": list(rule.identity)}
 
 
-def _known(made: Made) -> str:
+def _known(made: CreatedVersion) -> str:
     return "" if made.is_new else ", made before"

@@ -19,13 +19,13 @@ from mlroad.core.data_digest import digest_content
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.data import sql
 from mlroad.data.csv_files import Dialect, header
-from mlroad.data.sql import Engine
+from mlroad.data.open_table import open_table
+from mlroad.data.sql import TableEngine
 from mlroad.data.table import Table
-from mlroad.data.tabular import open_table
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class SplitRule:
     """How rows are named and divided."""
 
     salt: str
@@ -45,7 +45,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class SplitCounts:
     """Rows (or files) on each side. ``gone`` are identities of the frozen holdout that the source lacks."""
 
     train: int
@@ -55,32 +55,34 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class SourceFormat:
     """What a source is: the columns of a table (none for a folder of files), and how its files end."""
 
     columns: tuple[str, ...]
     suffix: str
 
 
-def form_of(source: Path) -> Form:
+def source_format(source: Path) -> SourceFormat:
     """Look at a source. Raises UserError for what cannot be divided."""
     if (source / "MLTable").is_file():
         what = "An MLTable cannot be divided: it may name files anywhere."
         raise UserError(
             Problem(Position(source / "MLTable"), "MD701", what, "Divide the files that it names.")
         )
-    with Engine() as engine:
+    with TableEngine() as engine:
         table = open_table(engine, source)
         if table.format == "files":
-            return Form((), "")
+            return SourceFormat((), "")
         name = table.files[0].name
         if table.format == "JSON Lines" and name.endswith(".gz"):
             raise UserError(Problem(Position(table.files[0]), "MD701", "This is packed.", "Unpack it first."))
         suffix = "".join(table.files[0].suffixes[-2:]) if name.endswith(".gz") else table.files[0].suffix
-        return Form(tuple(column.name for column in table.columns), suffix)
+        return SourceFormat(tuple(column.name for column in table.columns), suffix)
 
 
-def divide(source: Path, rule: Rule, train: Path, holdout: Path, frozen: Path | None = None) -> Counts:
+def split_rows(
+    source: Path, rule: SplitRule, train: Path, holdout: Path, frozen: Path | None = None
+) -> SplitCounts:
     """Write the two sides in the format of the source, rows in their old order.
 
     With a ``frozen`` holdout, its rows are the holdout's, and all others go to training.
@@ -88,7 +90,7 @@ def divide(source: Path, rule: Rule, train: Path, holdout: Path, frozen: Path | 
     """
     if not rule.identity:
         return _divide_files(source, rule, train, holdout, frozen)
-    with Engine() as engine:
+    with TableEngine() as engine:
         table = open_table(engine, source)
         old = open_table(engine, frozen) if frozen else None
         for side in (table, old):
@@ -101,10 +103,12 @@ def divide(source: Path, rule: Rule, train: Path, holdout: Path, frozen: Path | 
             raise UserError(what, "Write it in the same format, or freeze another holdout: --renew.")
         if table.format == "JSON Lines":
             return _divide_lines(table.files, rule, train, holdout, old.files if old else ())
-        return _Tables(engine, rule).divide(table, train, holdout, old)
+        return _TableSplitter(engine, rule).split(table, train, holdout, old)
 
 
-def _divide_files(source: Path, rule: Rule, train: Path, holdout: Path, frozen: Path | None) -> Counts:
+def _divide_files(
+    source: Path, rule: SplitRule, train: Path, holdout: Path, frozen: Path | None
+) -> SplitCounts:
     kept = {file.sha256 for file in digest_content(frozen).files} if frozen else None
     found: set[str] = set()
     counts = {train: 0, holdout: 0}
@@ -116,12 +120,12 @@ def _divide_files(source: Path, rule: Rule, train: Path, holdout: Path, frozen: 
         shutil.copyfile(file.where, target)
         counts[side] += 1
         found.add(file.sha256)
-    return Counts(counts[train], counts[holdout], len((kept or set()) - found), len(kept or ()))
+    return SplitCounts(counts[train], counts[holdout], len((kept or set()) - found), len(kept or ()))
 
 
 def _divide_lines(
-    sources: Sequence[Path], rule: Rule, train: Path, holdout: Path, frozen: Sequence[Path]
-) -> Counts:
+    sources: Sequence[Path], rule: SplitRule, train: Path, holdout: Path, frozen: Sequence[Path]
+) -> SplitCounts:
     kept = {identity for identity, _ in _lines(frozen, rule)} if frozen else None
     found: set[str] = set()
     counts = {True: 0, False: 0}
@@ -136,10 +140,10 @@ def _divide_lines(
             counts[side] += 1
             if kept is not None and side:
                 found.add(identity)
-    return Counts(counts[False], counts[True], len((kept or set()) - found), len(kept or ()))
+    return SplitCounts(counts[False], counts[True], len((kept or set()) - found), len(kept or ()))
 
 
-def _lines(files: Sequence[Path], rule: Rule) -> Iterator[tuple[str, str]]:
+def _lines(files: Sequence[Path], rule: SplitRule) -> Iterator[tuple[str, str]]:
     """Identity and text of each line of JSON Lines files, which were read once already and are sound."""
     for file in files:
         with file.open(encoding="utf-8-sig", newline="\n") as stream:
@@ -154,14 +158,14 @@ _PLACE, _IDENTITY = '"mlroad: place"', '"mlroad: identity"'
 """Columns of ours beside the table's own."""
 
 
-class _Tables:
+class _TableSplitter:
     """CSV and Parquet, divided by the engine."""
 
-    def __init__(self, engine: Engine, rule: Rule) -> None:
+    def __init__(self, engine: TableEngine, rule: SplitRule) -> None:
         self._engine = engine
         self._rule = rule
 
-    def divide(self, table: Table, train: Path, holdout: Path, frozen: Table | None) -> Counts:
+    def split(self, table: Table, train: Path, holdout: Path, frozen: Table | None) -> SplitCounts:
         named = self._named(table)
         salt = sql.text(self._rule.salt)
         is_holdout = f"substr(sha256({salt} || {_IDENTITY}), 1, 8) < '{self._rule.limit}'"
@@ -178,7 +182,7 @@ class _Tables:
             rows = f"SELECT {columns} FROM {named} WHERE {side} ORDER BY {_PLACE}"
             copied = self._engine.row(f"COPY ({rows}) TO {sql.text(path.absolute())} ({_options(table)})")
             counts.append(int(copied[0]))
-        return Counts(counts[0], counts[1], gone, total)
+        return SplitCounts(counts[0], counts[1], gone, total)
 
     def _named(self, table: Table) -> str:
         """A view of the rows with their place and identity. CSV keeps the texts that stand in the file."""

@@ -34,7 +34,7 @@ def files(paths: Iterable[Path]) -> str:
     return f"[{', '.join(text(str(path.absolute()).translate(marks)) for path in paths)}]"
 
 
-class Engine:
+class TableEngine:
     """One connection with a temporary folder of its own; use it in a ``with`` block."""
 
     def __init__(self, memory: str = MEMORY) -> None:
@@ -68,7 +68,7 @@ class Engine:
             duckdb.SerializationException,
         )
 
-    def __enter__(self) -> Engine:
+    def __enter__(self) -> TableEngine:
         return self
 
     def __exit__(

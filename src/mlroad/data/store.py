@@ -28,7 +28,7 @@ LARGE = "data"
 
 
 @dataclass(frozen=True, slots=True)
-class Used:
+class VerifiedVersion:
     """A version that was verified just now, with the data that it stands for."""
 
     version: DatasetVersion
@@ -92,21 +92,21 @@ def listing_file(version: DatasetVersion) -> Path:
     return version.file.with_suffix(".sha256")
 
 
-def use(root: Path, reference: str, seen: Seen | None = None) -> Used:
+def find_verified(root: Path, reference: str, seen: Seen | None = None) -> VerifiedVersion:
     """Find and verify a version: what every command calls before it reads the data.
 
     Raises UserError if there is no such version, its data is not here, or one byte of it has changed.
     """
-    return use_version(root, find(root, reference), seen)
+    return require_verified(root, find(root, reference), seen)
 
 
-def use_version(root: Path, version: DatasetVersion, seen: Seen | None = None) -> Used:
+def require_verified(root: Path, version: DatasetVersion, seen: Seen | None = None) -> VerifiedVersion:
     """Verify a version that was found already. Raises UserError as `use` does."""
     with seen or Seen(root) as known:
         problems, content = verify_version(root, version, known)
     if problems or content is None:
         raise UserError(problems)
-    return Used(version, local_path(root, version), content)
+    return VerifiedVersion(version, local_path(root, version), content)
 
 
 def verify_version(

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mlroad.data import sql
-from mlroad.data.sql import Engine
+from mlroad.data.sql import TableEngine
 from mlroad.data.table import Kind
 
 TEXT = "VARCHAR"
@@ -56,7 +56,9 @@ def as_type(column: str, type_: str) -> str:
     return column if type_ == TEXT else f"try_cast(trim({column}) AS {type_})"
 
 
-def infer(engine: Engine, view: str, columns: Sequence[str], declared: Mapping[str, Kind]) -> dict[str, str]:
+def infer(
+    engine: TableEngine, view: str, columns: Sequence[str], declared: Mapping[str, Kind]
+) -> dict[str, str]:
     """The SQL type of each column of a view of texts. What a schema declares is tried first."""
     pending = {column: _candidates(declared.get(column)) for column in columns}
     # What fails on the first rows fails on all, so most candidates are dropped cheaply.
@@ -85,7 +87,7 @@ class OddValues:
     examples: tuple[str, ...]
 
 
-def odd_values(engine: Engine, view: str, column: str) -> OddValues | None:
+def odd_values(engine: TableEngine, view: str, column: str) -> OddValues | None:
     """What stands between a column of texts and a better type that at least half of its values have."""
     quoted = sql.name(column)
     kinds: tuple[tuple[Kind, str], ...] = (("number", "DOUBLE"), ("date", "DATE"), ("datetime", "TIMESTAMP"))
@@ -112,7 +114,7 @@ def _candidates(declared: Kind | None) -> tuple[str, ...]:
     return (TEXT,) if first == TEXT else (first, *(type_ for type_ in _CHAIN if type_ != first), TEXT)
 
 
-def _failing(engine: Engine, view: str, types: Mapping[str, str]) -> list[str]:
+def _failing(engine: TableEngine, view: str, types: Mapping[str, str]) -> list[str]:
     tested = [(column, type_) for column, type_ in types.items() if type_ != TEXT]
     if not tested:
         return []
@@ -122,6 +124,6 @@ def _failing(engine: Engine, view: str, types: Mapping[str, str]) -> list[str]:
     return [column for (column, _), fits in zip(tested, good, strict=True) if fits is False]
 
 
-def _empty(engine: Engine, view: str, columns: Sequence[str]) -> set[str]:
+def _empty(engine: TableEngine, view: str, columns: Sequence[str]) -> set[str]:
     counts = engine.row(f"SELECT {', '.join(f'count({sql.name(column)})' for column in columns)} FROM {view}")
     return {column for column, count in zip(columns, counts, strict=True) if not count}

@@ -8,12 +8,12 @@ from typing import Any
 
 from mlroad.core.digests import digest_of
 from mlroad.core.problems import UserError
-from mlroad.data.diff_run import open_used
 from mlroad.data.overlap import find_overlap
-from mlroad.data.sql import Engine
-from mlroad.data.store import Used, find, use
+from mlroad.data.sql import TableEngine
+from mlroad.data.store import VerifiedVersion, find, find_verified
 from mlroad.data.table import Table
 from mlroad.data.version import parse_reference
+from mlroad.data.version_tables import open_version
 from mlroad.gate.checks import Board
 from mlroad.gate.gates_file import Gates
 from mlroad.registry.registered_model import own_lineage
@@ -101,10 +101,10 @@ def _differences(
             yield f"{version} is {found.stage} data, and stands in data.yml for {stage}."
 
 
-def check_holdout(board: Board, root: Path, gates: Gates) -> Used | None:
+def check_holdout(board: Board, root: Path, gates: Gates) -> VerifiedVersion | None:
     """Verify the holdout; None if it is not what it was when it was frozen."""
     try:
-        used = use(root, gates.holdout)
+        used = find_verified(root, gates.holdout)
     except UserError as error:
         board.add(HOLDOUT, "broken", str(error))
         return None
@@ -112,7 +112,9 @@ def check_holdout(board: Board, root: Path, gates: Gates) -> Used | None:
     return used
 
 
-def check_overlap(board: Board, root: Path, gates: Gates, holdout: Used | None, versions: list[str]) -> None:
+def check_overlap(
+    board: Board, root: Path, gates: Gates, holdout: VerifiedVersion | None, versions: list[str]
+) -> None:
     """No row of the training data may stand in the holdout.
 
     Compared on the columns that both have. Data without the target, such as a list of countries, is not made
@@ -124,9 +126,9 @@ def check_overlap(board: Board, root: Path, gates: Gates, holdout: Used | None, 
         )
         return
     try:
-        with Engine() as engine:
-            judged = open_used(engine, holdout)
-            tables = [open_used(engine, use(root, version)) for version in versions]
+        with TableEngine() as engine:
+            judged = open_version(engine, holdout)
+            tables = [open_version(engine, find_verified(root, version)) for version in versions]
             chosen = [table for table in tables if table.column(gates.target)] or tables
             told = [_shared(engine, table, judged) for table in chosen]
     except UserError as error:
@@ -141,7 +143,7 @@ def check_overlap(board: Board, root: Path, gates: Gates, holdout: Used | None, 
         board.add(OVERLAP, "passed", f"No row of {names} is in {judged.label}.")
 
 
-def _shared(engine: Engine, table: Table, judged: Table) -> str:
+def _shared(engine: TableEngine, table: Table, judged: Table) -> str:
     overlap = find_overlap(engine, table, judged)
     if not overlap.count:
         return ""

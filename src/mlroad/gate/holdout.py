@@ -11,10 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mlroad.core.problems import Problem, UserError
-from mlroad.data.diff_run import open_used
-from mlroad.data.sql import Engine
-from mlroad.data.store import Used
+from mlroad.data.sql import TableEngine
+from mlroad.data.store import VerifiedVersion
 from mlroad.data.table import Column
+from mlroad.data.version_tables import open_version
 from mlroad.gate.gates_file import Gates
 from mlroad.gate.metrics import Floats
 from mlroad.models.process import ModelBroken
@@ -49,10 +49,10 @@ class Predictions:
     kind: Kind
 
 
-def read_holdout(used: Used, gates: Gates) -> Holdout:
+def read_holdout(used: VerifiedVersion, gates: Gates) -> Holdout:
     """Read a verified version. Raises UserError if it is no table, or its target cannot be judged by."""
-    with Engine() as engine:
-        table = open_used(engine, used)
+    with TableEngine() as engine:
+        table = open_version(engine, used)
         if table.format == "files":
             raise UserError(
                 f"{used.version.id} is no table.", "The gate needs rows: CSV, Parquet, JSON Lines."

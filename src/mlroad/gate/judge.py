@@ -17,7 +17,7 @@ import numpy as np
 from mlroad import __version__
 from mlroad.core.problems import UserError
 from mlroad.core.run_folders import write_json
-from mlroad.data.store import Used
+from mlroad.data.store import VerifiedVersion
 from mlroad.gate.bootstrap import method
 from mlroad.gate.checks import Board, number
 from mlroad.gate.data_checks import (
@@ -126,7 +126,7 @@ class _Gate:
             for its in self._gates.slices
         )
 
-    def _find_champion(self, used: Used | None) -> str:
+    def _find_champion(self, used: VerifiedVersion | None) -> str:
         """Look for the champion; why it cannot be compared with, if it cannot."""
         try:
             registry = self._registry or open_registry(self._root)
@@ -136,7 +136,7 @@ class _Gate:
             return str(error)
         return ""
 
-    def _read(self, used: Used | None) -> Holdout | None:
+    def _read(self, used: VerifiedVersion | None) -> Holdout | None:
         if used is None:
             return None
         holdout = read_holdout(used, self._gates)

@@ -20,10 +20,10 @@ from pathlib import Path
 
 import mlroad
 from mlroad.core.problems import UserError
-from mlroad.guard.house_rules import digest_of, load_house
-from mlroad.guard.scanner import open_engine
+from mlroad.guard.guard_settings import HOUSE_FILE, Settings, load_settings
+from mlroad.guard.house_rules import digest_of, load_house_rules
+from mlroad.guard.secret_engine import open_secret_engine
 from mlroad.guard.secret_samples import Sample, samples
-from mlroad.guard.settings import HOUSE_FILE, Settings, load_settings
 
 _PACKAGE = Path(mlroad.__file__).parent
 
@@ -95,7 +95,7 @@ def _places(settings: Settings) -> list[str]:
 
 
 def _house_rules(settings: Settings) -> list[str]:
-    house = load_house(settings.house_file)
+    house = load_house_rules(settings.house_file)
     if not house.examples:
         return []
     files = {f"house_{number}.txt": f"{example}\n" for number, example in enumerate(house.examples)}
@@ -123,7 +123,7 @@ def _calls(settings: Settings) -> list[str]:
 
 def _missing_plugin(settings: Settings) -> list[str]:
     try:
-        with open_engine(settings.house_file, Path("no/such/plugin.py")):
+        with open_secret_engine(settings.house_file, Path("no/such/plugin.py")):
             return ["the engine started without the house plugin"]
     except UserError:
         pass

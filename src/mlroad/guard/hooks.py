@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mlroad.core.problems import UserError
-from mlroad.guard.sources import git
+from mlroad.guard.guarded_files import git
 
 CONFIG = ".pre-commit-config.yaml"
 

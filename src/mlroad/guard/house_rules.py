@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, cast
 
 from mlroad.core.problems import Position, Problem, UserError
-from mlroad.guard.secret_rules import Rule, anything, find, readable
+from mlroad.guard.secret_rules import SecretRule, anything, find, readable
 
 FAMILY = "house"
 
 
 @dataclass(frozen=True, slots=True)
-class Allowed:
+class AllowedSecret:
     """A string that looks like a secret and is none: SHA-256 of the whole token, where it stands, and why."""
 
     sha256: str
@@ -24,12 +24,12 @@ class Allowed:
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class HouseRules:
     """What the team's file says. ``examples`` are the made-up secrets that prove each rule alive."""
 
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[SecretRule, ...] = ()
     examples: tuple[str, ...] = ()
-    allowed: tuple[Allowed, ...] = ()
+    allowed: tuple[AllowedSecret, ...] = ()
 
     def allows(self, file: str, secret: str) -> bool:
         """True when this very token is listed for this very file. A prefix or another token never matches."""
@@ -44,10 +44,10 @@ def digest_of(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def load_house(file: Path | None) -> House:
+def load_house_rules(file: Path | None) -> HouseRules:
     """Read the team's file. Raises UserError with every mistake in it; a rule that does not work is one."""
     if file is None:
-        return House()
+        return HouseRules()
     import tomllib
 
     try:
@@ -67,11 +67,13 @@ def load_house(file: Path | None) -> House:
     allowed = _allowed(file, text, content.get("allow", []), problems)
     if problems:
         raise UserError(problems)
-    return House(tuple(rules), tuple(examples), tuple(allowed))
+    return HouseRules(tuple(rules), tuple(examples), tuple(allowed))
 
 
-def _rules(file: Path, text: str, entries: Any, problems: list[Problem]) -> tuple[list[Rule], list[str]]:
-    rules: list[Rule] = []
+def _rules(
+    file: Path, text: str, entries: Any, problems: list[Problem]
+) -> tuple[list[SecretRule], list[str]]:
+    rules: list[SecretRule] = []
     examples: list[str] = []
     for number, entry in enumerate(_tables(file, text, "rule", entries, problems), start=1):
         line = _nth_line(text, "[[rule]]", number)
@@ -95,7 +97,7 @@ def _rules(file: Path, text: str, entries: Any, problems: list[Problem]) -> tupl
                 _problem(file, line, f"The pattern of {kind!r} is not valid ({error}).", "Mend it.")
             )
             continue
-        rule = Rule(kind, FAMILY, pattern, tuple(keywords), accept=anything)
+        rule = SecretRule(kind, FAMILY, pattern, tuple(keywords), accept=anything)
         planted = "".join(cast("list[str]", example))
         if not any(find(readable(planted), (rule,))):
             what = f"The rule {kind!r} does not find its own example."
@@ -108,8 +110,8 @@ def _rules(file: Path, text: str, entries: Any, problems: list[Problem]) -> tupl
     return rules, examples
 
 
-def _allowed(file: Path, text: str, entries: Any, problems: list[Problem]) -> list[Allowed]:
-    allowed: list[Allowed] = []
+def _allowed(file: Path, text: str, entries: Any, problems: list[Problem]) -> list[AllowedSecret]:
+    allowed: list[AllowedSecret] = []
     for number, entry in enumerate(_tables(file, text, "allow", entries, problems), start=1):
         line = _nth_line(text, "[[allow]]", number)
         values = [entry.get(key) for key in ("sha256", "file", "reason")]
@@ -120,7 +122,7 @@ def _allowed(file: Path, text: str, entries: Any, problems: list[Problem]) -> li
                 _problem(file, line, what, "Let `mlroad guard allow FILE:LINE --reason ...` write it.")
             )
         else:
-            allowed.append(Allowed(digest, name, reason))
+            allowed.append(AllowedSecret(digest, name, reason))
     return allowed
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mlroad.core.problems import Position, Problem
-from mlroad.guard.sources import Source
+from mlroad.guard.guarded_files import GuardedFile
 
 # Output that is a picture, a film or packed numbers: never text that somebody wrote.
 _NO_TEXT = re.compile(
@@ -27,7 +27,7 @@ _RUN_METADATA = ("ExecuteTime", "collapsed", "execution", "scrolled")
 
 
 @dataclass(frozen=True, slots=True)
-class Decoded:
+class NotebookText:
     """The readable text of a notebook. ``starts[i]`` is the first line (from 0) of the part ``labels[i]``."""
 
     lines: list[str]
@@ -40,7 +40,7 @@ class Decoded:
         return f"{self.labels[part]}, line {line - self.starts[part]}"
 
 
-class BrokenNotebook(Exception):
+class BrokenNotebookError(Exception):
     """The file is no notebook that Jupyter can open; the message says why, ``line`` where."""
 
     def __init__(self, message: str, line: int = 0) -> None:
@@ -49,21 +49,21 @@ class BrokenNotebook(Exception):
 
 
 def parse(text: str) -> dict[str, Any]:
-    """The notebook as JSON. Raises BrokenNotebook, with the reason, for what Jupyter would not open."""
+    """The notebook as JSON. Raises BrokenNotebookError, with the reason, for what Jupyter would not open."""
     try:
         notebook = json.loads(text)
     except json.JSONDecodeError as error:
-        raise BrokenNotebook(f"It is not valid JSON: {error.msg}", error.lineno) from error
+        raise BrokenNotebookError(f"It is not valid JSON: {error.msg}", error.lineno) from error
     except RecursionError as error:
-        raise BrokenNotebook("It is nested too deeply") from error
+        raise BrokenNotebookError("It is nested too deeply") from error
     if not isinstance(notebook, dict):
-        raise BrokenNotebook("It is JSON, but no notebook")
+        raise BrokenNotebookError("It is JSON, but no notebook")
     if notebook.get("nbformat") in (1, 2, 3) or "worksheets" in notebook:
-        raise BrokenNotebook(
+        raise BrokenNotebookError(
             "It has the format of before 2015; `jupyter nbconvert --to notebook` writes a new one"
         )
     if notebook.get("nbformat") != 4 or not isinstance(notebook.get("cells"), list):
-        raise BrokenNotebook("It lacks `nbformat: 4` or its list of cells")
+        raise BrokenNotebookError("It lacks `nbformat: 4` or its list of cells")
     for number, cell in enumerate(notebook["cells"], start=1):
         _check_cell(number, cell)
     return notebook
@@ -71,15 +71,15 @@ def parse(text: str) -> dict[str, Any]:
 
 def _check_cell(number: int, cell: object) -> None:
     if not isinstance(cell, dict) or cell.get("cell_type") not in _CELL_TYPES:
-        raise BrokenNotebook(f"Cell {number} has no cell_type code, markdown or raw")
+        raise BrokenNotebookError(f"Cell {number} has no cell_type code, markdown or raw")
     if not isinstance(cell.get("metadata"), dict):
-        raise BrokenNotebook(f"Cell {number} lacks its metadata")
+        raise BrokenNotebookError(f"Cell {number} lacks its metadata")
     if not _is_text(cell.get("source")):
-        raise BrokenNotebook(f"Cell {number} has a source that is no text")
+        raise BrokenNotebookError(f"Cell {number} has a source that is no text")
     if cell["cell_type"] == "code":
         outputs = cell.get("outputs")
         if not isinstance(outputs, list) or not all(isinstance(output, dict) for output in outputs):
-            raise BrokenNotebook(f"Cell {number} lacks its list of outputs")
+            raise BrokenNotebookError(f"Cell {number} lacks its list of outputs")
 
 
 def _is_text(value: object) -> bool:
@@ -88,7 +88,7 @@ def _is_text(value: object) -> bool:
     )
 
 
-def decode(notebook: dict[str, Any]) -> Decoded:
+def decode(notebook: dict[str, Any]) -> NotebookText:
     """Everything in a notebook that can be read: sources, textual outputs, attachments, metadata."""
     lines: list[str] = []
     starts: list[int] = []
@@ -108,7 +108,7 @@ def decode(notebook: dict[str, Any]) -> Decoded:
         }
         add(f"metadata of cell {number}", "\n".join(_texts(rest)))
     add("metadata", "\n".join(_texts({key: value for key, value in notebook.items() if key != "cells"})))
-    return Decoded(lines, starts, labels)
+    return NotebookText(lines, starts, labels)
 
 
 def _joined(value: str | list[str]) -> str:
@@ -142,7 +142,7 @@ def _texts(value: object, key: str = "") -> Iterator[str]:
         yield value if "/" in key or not key else f'"{key}": "{value}"'
 
 
-def json_line(text: str, decoded: Decoded, line: int) -> int:
+def json_line(text: str, decoded: NotebookText, line: int) -> int:
     """The line of the .ipynb file in which line ``line`` of the decoded text stands (0: not found)."""
     wanted = decoded.lines[line - 1]
     same_before = decoded.lines[: line - 1].count(wanted)
@@ -158,7 +158,7 @@ def json_line(text: str, decoded: Decoded, line: int) -> int:
     return 0
 
 
-def check_notebook(source: Source, strip: bool, fix: bool) -> list[Problem]:
+def check_notebook(source: GuardedFile, strip: bool, fix: bool) -> list[Problem]:
     """Whether a notebook opens, reads well in a diff, and carries outputs only where the team keeps them.
 
     With ``fix`` the file is put right in place; the order of keys and the indent stay.
@@ -166,9 +166,9 @@ def check_notebook(source: Source, strip: bool, fix: bool) -> list[Problem]:
     text = source.text()
     try:
         if text is None:
-            raise BrokenNotebook("It is a binary file")
+            raise BrokenNotebookError("It is a binary file")
         notebook = parse(text)
-    except BrokenNotebook as error:
+    except BrokenNotebookError as error:
         fixing = "Repair it in a text editor, or take the last good version with `git checkout -- FILE`."
         return [Problem(Position(source.shown, error.line), "notebook-broken", f"{error}.", fixing)]
     one_line = text.strip().count("\n") < 2

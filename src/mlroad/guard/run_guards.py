@@ -6,16 +6,16 @@ from collections.abc import Collection, Iterable
 from contextlib import nullcontext
 
 from mlroad.core.problems import Problem
-from mlroad.guard.content import check_conflicts, check_leftover, check_size
+from mlroad.guard.file_checks import check_conflicts, check_leftover, check_size
+from mlroad.guard.guard_settings import Settings
+from mlroad.guard.guarded_files import GuardedFile
 from mlroad.guard.notebooks import check_notebook
-from mlroad.guard.settings import Settings
-from mlroad.guard.sources import Source
 
 GUARDS = ("secrets", "notebooks", "large-files", "conflicts")
 
 
 def check(
-    sources: Iterable[Source], settings: Settings, guards: Collection[str], fix: bool = False
+    sources: Iterable[GuardedFile], settings: Settings, guards: Collection[str], fix: bool = False
 ) -> list[Problem]:
     """Run the guards and return everything they find, in the order of the files.
 

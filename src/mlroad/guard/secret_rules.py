@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from mlroad.guard.lookalikes import is_token
+from mlroad.guard.false_positives import is_token
 
 # How far a token may reach from its keyword. Bounds the work on minified files that are one endless line.
 _BEFORE, _AFTER = 1_000, 8_000
@@ -29,7 +29,7 @@ def _accept_token(match: re.Match[str]) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class SecretRule:
     """One kind of secret.
 
     ``pattern`` captures the whole token in the group ``secret``, or in its full match. ``keywords`` are
@@ -47,10 +47,10 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
+class RuleMatch:
     """A match of a rule in a text, by offsets."""
 
-    rule: Rule
+    rule: SecretRule
     start: int
     secret: str
 
@@ -85,7 +85,7 @@ def _lower(text: str) -> str:
     return text.encode("latin-1", "replace").lower().decode("latin-1")
 
 
-def find(text: str, rules: Iterable[Rule]) -> Iterator[Hit]:
+def find(text: str, rules: Iterable[SecretRule]) -> Iterator[RuleMatch]:
     """Every match of every rule in a text that ``readable`` has prepared."""
     low = _lower(text)
     for rule in rules:
@@ -95,7 +95,7 @@ def find(text: str, rules: Iterable[Rule]) -> Iterator[Hit]:
             yield from _matches(text, rule, 0, len(text))
 
 
-def _find_near_keywords(text: str, low: str, rule: Rule) -> Iterator[Hit]:
+def _find_near_keywords(text: str, low: str, rule: SecretRule) -> Iterator[RuleMatch]:
     done = -1  # the text up to here has been searched
     for at in _places(text, low, rule.keywords):
         if at < done:
@@ -126,10 +126,10 @@ def _places(text: str, low: str, keywords: tuple[str, ...]) -> list[int]:
     return sorted(places)
 
 
-def _matches(text: str, rule: Rule, start: int, end: int) -> Iterator[Hit]:
+def _matches(text: str, rule: SecretRule, start: int, end: int) -> Iterator[RuleMatch]:
     for match in _compiled(rule.pattern).finditer(text, start, end):
         if rule.accept(match):
-            yield Hit(
+            yield RuleMatch(
                 rule,
                 match.start("secret") if "secret" in match.re.groupindex else match.start(),
                 secret_of(match),

@@ -15,20 +15,20 @@ from importlib.util import find_spec
 from types import TracebackType
 
 from mlroad.core.problems import Position, Problem, UserError
-from mlroad.guard.house_rules import House, digest_of, load_house
-from mlroad.guard.notebooks import BrokenNotebook, Decoded, decode, json_line, parse
-from mlroad.guard.patterns import ENGINE_RULES, HOUSE_RULES
-from mlroad.guard.scanner import Engine, Found, open_engine
-from mlroad.guard.secret_rules import Rule, find, readable
-from mlroad.guard.settings import Settings
-from mlroad.guard.sources import Source
+from mlroad.guard.guard_settings import Settings
+from mlroad.guard.guarded_files import GuardedFile
+from mlroad.guard.house_rules import HouseRules, digest_of, load_house_rules
+from mlroad.guard.notebooks import BrokenNotebookError, NotebookText, decode, json_line, parse
+from mlroad.guard.patterns import BUILT_IN_RULES, PLUGIN_RULES
+from mlroad.guard.secret_engine import EngineFinding, SecretEngine, open_secret_engine
+from mlroad.guard.secret_rules import SecretRule, find, readable
 
 
 @dataclass(frozen=True, slots=True)
-class Secret:
+class FoundSecret:
     """A secret in a file: its line, its place if that is a notebook, its kind, and the whole token."""
 
-    source: Source
+    source: GuardedFile
     line: int
     place: str
     kind: str
@@ -42,10 +42,10 @@ class SecretScan(AbstractContextManager["SecretScan"]):
         if find_spec("detect_secrets") is None:
             raise UserError("detect-secrets is not installed, so nothing can be scanned.", "Run `uv sync`.")
         self._settings = settings
-        self.house: House = load_house(settings.house_file)
-        self._rules: tuple[Rule, ...] = (*self.house.rules, *HOUSE_RULES, *ENGINE_RULES.values())
-        self._opened: AbstractContextManager[Engine] | None = None
-        self._engine: Engine | None = None
+        self.house: HouseRules = load_house_rules(settings.house_file)
+        self._rules: tuple[SecretRule, ...] = (*self.house.rules, *BUILT_IN_RULES, *PLUGIN_RULES.values())
+        self._opened: AbstractContextManager[SecretEngine] | None = None
+        self._engine: SecretEngine | None = None
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -53,7 +53,7 @@ class SecretScan(AbstractContextManager["SecretScan"]):
         if self._opened:
             self._opened.__exit__(kind, error, trace)
 
-    def secrets(self, source: Source) -> list[Secret]:
+    def secrets(self, source: GuardedFile) -> list[FoundSecret]:
         """Every secret in a file, the ones that the team's file allows left out."""
         text = source.text()
         if not text:
@@ -61,37 +61,39 @@ class SecretScan(AbstractContextManager["SecretScan"]):
         if source.name.endswith(".ipynb"):
             try:
                 decoded = decode(parse(text))
-            except BrokenNotebook:
+            except BrokenNotebookError:
                 pass  # told by the notebook guard; what it holds is scanned as it stands
             else:
                 return self._in_notebook(source, text, decoded)
         lines = readable(text).split("\n")
-        return [Secret(source, item.line, "", item.kind, item.secret) for item in self._found(source, lines)]
+        return [
+            FoundSecret(source, item.line, "", item.kind, item.secret) for item in self._found(source, lines)
+        ]
 
-    def _in_notebook(self, source: Source, text: str, decoded: Decoded) -> list[Secret]:
+    def _in_notebook(self, source: GuardedFile, text: str, decoded: NotebookText) -> list[FoundSecret]:
         lines = readable("\n".join(decoded.lines)).split("\n")
         return [
-            Secret(
+            FoundSecret(
                 source, json_line(text, decoded, item.line), decoded.place(item.line), item.kind, item.secret
             )
             for item in self._found(source, lines)
         ]
 
-    def _found(self, source: Source, lines: list[str]) -> list[Found]:
+    def _found(self, source: GuardedFile, lines: list[str]) -> list[EngineFinding]:
         numbers = suspicious_lines(lines, self._rules)
         if not numbers:
             return []
         found = self._loaded().scan(source.name, lines, numbers)
         return [item for item in found if not self.house.allows(source.name, item.secret)]
 
-    def _loaded(self) -> Engine:
+    def _loaded(self) -> SecretEngine:
         if self._engine is None:
-            self._opened = open_engine(self._settings.house_file)
+            self._opened = open_secret_engine(self._settings.house_file)
             self._engine = self._opened.__enter__()
         return self._engine
 
 
-def suspicious_lines(lines: Sequence[str], rules: Iterable[Rule]) -> list[int]:
+def suspicious_lines(lines: Sequence[str], rules: Iterable[SecretRule]) -> list[int]:
     """The lines (from 1) in which a rule matches."""
     text = "\n".join(lines)
     starts: list[int] = []
@@ -105,7 +107,7 @@ def suspicious_lines(lines: Sequence[str], rules: Iterable[Rule]) -> list[int]:
     return sorted(numbers)
 
 
-def as_problem(secret: Secret) -> Problem:
+def as_problem(secret: FoundSecret) -> Problem:
     """How a secret is reported: never with its value, since logs of CI are read by many."""
     where = f" ({secret.place})" if secret.place else ""
     digest = digest_of(secret.value)[:8]

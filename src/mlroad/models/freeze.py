@@ -21,7 +21,7 @@ import yaml
 from mlroad.core.problems import UserError
 from mlroad.core.run_folders import root_of
 from mlroad.core.text import count
-from mlroad.data.store import use
+from mlroad.data.store import find_verified
 from mlroad.data.version import DatasetVersion
 from mlroad.models.cases import FROZEN_INVALID, Case, read_cases
 from mlroad.models.pick import pick
@@ -64,8 +64,8 @@ def freeze(model_folder: Path, order: Order) -> list[str]:
     run = find_run(model_folder, order.run)
     root = _root(model_folder)
     trained, source = _data(run, order.dataset)
-    used = use(root, source)
-    trained_version = used.version if trained == source else use(root, trained).version
+    used = find_verified(root, source)
+    trained_version = used.version if trained == source else find_verified(root, trained).version
     _check_trained(run, trained_version)
     model = _load(run)
     columns = _columns(model, run)

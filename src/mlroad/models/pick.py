@@ -47,10 +47,10 @@ def pick(path: Path, label: str, columns: Sequence[ColumnSpec], wanted: int) -> 
 def _pool(path: Path, label: str, columns: Sequence[ColumnSpec]) -> tuple[list[tuple[Any, ...]], int]:
     """The first rows by hash, distinct, and the number of rows in which something is missing."""
     from mlroad.data import sql
-    from mlroad.data.sql import Engine
-    from mlroad.data.tabular import open_table
+    from mlroad.data.open_table import open_table
+    from mlroad.data.sql import TableEngine
 
-    with Engine() as engine:
+    with TableEngine() as engine:
         texts = {column.name: "string" for column in columns if column.datatype == "BYTES"}
         table = open_table(engine, path, label, texts)  # type: ignore[arg-type]
         there = [column.name for column in table.columns]

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from html import escape
 
 from mlroad.data.diff import ColumnDiff, Diff, changed_share
-from mlroad.data.diff_findings import Finding, figure, findings, headline, percent
-from mlroad.data.profile import Profile, spoken
-from mlroad.data.rows import RowDiff
+from mlroad.data.diff_findings import Finding, findings, headline, optional_number, percent
+from mlroad.data.profile import Profile, axis_text
+from mlroad.data.row_diff import RowDiff
 from mlroad.report.base_style import STYLE
 from mlroad.report.dataset_plots import draw
 
@@ -211,11 +211,11 @@ def _lines(before: Profile | None, after: Profile | None) -> Iterator[tuple[str,
     yield both(
         "different values", {i: f"{'' if p.distinct_is_exact else '≈ '}{p.distinct:,}" for i, p in sides}
     )
-    yield both("least", {i: spoken(p.lowest, p.column) for i, p in sides})
-    yield both("median", {i: spoken(p.median, p.column) for i, p in sides})
-    yield both("mean", {i: spoken(p.mean, p.column) for i, p in sides})
-    yield both("spread (std)", {i: figure(p.std) for i, p in sides})
-    yield both("greatest", {i: spoken(p.highest, p.column) for i, p in sides})
+    yield both("least", {i: axis_text(p.lowest, p.column) for i, p in sides})
+    yield both("median", {i: axis_text(p.median, p.column) for i, p in sides})
+    yield both("mean", {i: axis_text(p.mean, p.column) for i, p in sides})
+    yield both("spread (std)", {i: optional_number(p.std) for i, p in sides})
+    yield both("greatest", {i: axis_text(p.highest, p.column) for i, p in sides})
     if any(p.infinite for _, p in sides):
         yield both("infinite", {i: f"{p.infinite:,}" for i, p in sides})
 

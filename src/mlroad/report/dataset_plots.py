@@ -7,7 +7,7 @@ from html import escape
 
 from mlroad.data.diff_findings import percent
 from mlroad.data.drift import Bars, Bins
-from mlroad.data.profile import spoken
+from mlroad.data.profile import axis_text
 from mlroad.data.table import Column
 
 _WIDTH, _HEIGHT, _FLOOR = 320, 96, 1.0
@@ -46,13 +46,13 @@ def _bins(plot: Bins, column: Column, name: str) -> str:
         path = _steps([share / top * (_HEIGHT - 4) for share in after], step)
         parts.append(f'<path class="after" d="{path}"/>')
     for i, (old, new) in enumerate(zip(before, after, strict=True)):
-        ends = f"{spoken(plot.edges[i], column)} to {spoken(plot.edges[i + 1], column)}"
+        ends = f"{axis_text(plot.edges[i], column)} to {axis_text(plot.edges[i + 1], column)}"
         parts.append(
             f'<rect class="hover" x="{i * step:.1f}" y="0" width="{step:.1f}" height="{_HEIGHT}">'
             f"<title>{escape(ends)}: {percent(old)} before, {percent(new)} after</title></rect>"
         )
     parts.append("</svg>")
-    low, high = (spoken(end, column) for end in plot.ends)
+    low, high = (axis_text(end, column) for end in plot.ends)
     outside = [
         f"{percent(count / total)} {word}"
         for word, pair in (("lower", plot.below), ("higher", plot.above))

@@ -10,9 +10,9 @@ from typing import Any
 
 from mlroad.core.hash_cache import Seen
 from mlroad.core.problems import Problem, UserError
-from mlroad.data.by_path import VersionPaths
-from mlroad.data.store import DATASETS, Used, find, use_version
+from mlroad.data.store import DATASETS, VerifiedVersion, find, require_verified
 from mlroad.data.version import DatasetVersion
+from mlroad.data.version_lookup import VersionPaths
 from mlroad.pipeline.model import DataAsset, DataPath
 from mlroad.run.plan import Joined, Plan, Source
 
@@ -20,20 +20,20 @@ _MLFLOW_DIGEST = 36
 """Characters that MLflow keeps of a dataset's digest; the source holds all of it."""
 
 
-def verified_data(plan: Plan, root: Path) -> dict[str, Used]:
+def verified_data(plan: Plan, root: Path) -> dict[str, VerifiedVersion]:
     """Every dataset version that a plan reads, by ``name:version``, verified just now.
 
     Raises UserError, with all problems, if one of them is not what it was when it was made.
     """
     root = Path() if root.resolve() == Path.cwd() else root  # short paths in messages
-    found: dict[str, Used] = {}
+    found: dict[str, VerifiedVersion] = {}
     problems: list[Problem] = []
     with Seen(root) as seen:
         for name, version in sorted(_named(plan)):
             if not (root / DATASETS / name / f"{version}.yml").is_file():
                 continue
             try:
-                found[f"{name}:{version}"] = use_version(root, find(root, f"{name}:{version}"), seen)
+                found[f"{name}:{version}"] = require_verified(root, find(root, f"{name}:{version}"), seen)
             except UserError as error:
                 problems += error.problems
     if problems:
@@ -75,7 +75,7 @@ def with_versions(plan: Plan, root: Path) -> Plan:
     return replace(plan, steps=steps, inputs={name: named(source) for name, source in plan.inputs.items()})
 
 
-def with_digests(inputs: Mapping[str, Any], data: Mapping[str, Used]) -> dict[str, Any]:
+def with_digests(inputs: Mapping[str, Any], data: Mapping[str, VerifiedVersion]) -> dict[str, Any]:
     """The inputs of a run or a step as run.json shows them, with the digest of each dataset version."""
     shown: dict[str, Any] = {}
     for name, about in inputs.items():
@@ -84,7 +84,7 @@ def with_digests(inputs: Mapping[str, Any], data: Mapping[str, Used]) -> dict[st
     return shown
 
 
-def mlflow_inputs(data: Mapping[str, Used]) -> list[dict[str, str]]:
+def mlflow_inputs(data: Mapping[str, VerifiedVersion]) -> list[dict[str, str]]:
     """What MLflow logs as inputs of the run (`mlflow.log_input`)."""
     return [
         {
@@ -97,7 +97,7 @@ def mlflow_inputs(data: Mapping[str, Used]) -> list[dict[str, str]]:
     ]
 
 
-def mlflow_tags(data: Mapping[str, Used]) -> dict[str, str]:
+def mlflow_tags(data: Mapping[str, VerifiedVersion]) -> dict[str, str]:
     """Tags of the run, to find all runs of a dataset: MLflow cannot search for the whole digest of inputs."""
     return {f"dataset.{reference}": str(used.version.digest) for reference, used in data.items()}
 

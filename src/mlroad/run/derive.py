@@ -15,14 +15,14 @@ from mlroad.core.data_digest import ContentDigest, changes, digest_content
 from mlroad.core.git import Git
 from mlroad.core.hash_cache import workspace
 from mlroad.core.problems import Position, UserError
-from mlroad.data.make import Draft, Made, make_version
-from mlroad.data.recipe import Recipe, other_outputs, output_type, packages_of, plan
-from mlroad.data.store import find, use
+from mlroad.data.create_version import CreatedVersion, VersionDraft, create_version
+from mlroad.data.derivation import Derivation, other_outputs, output_type, packages_of, plan_derivation
+from mlroad.data.store import find, find_verified
 from mlroad.data.version import DatasetVersion, check_name
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class DeriveOptions:
     """What `derive` was asked for."""
 
     name: str
@@ -40,7 +40,7 @@ class StepFailedError(Exception):
     """The step ended with another exit code than 0, or wrote nothing. Its own words are above."""
 
 
-def derive(root: Path, order: Order) -> Made:
+def derive(root: Path, order: DeriveOptions) -> CreatedVersion:
     """Run the step and make the version.
 
     Raises UserError for an order that does not fit the step, and for parents that are not as they were;
@@ -50,7 +50,7 @@ def derive(root: Path, order: Order) -> Made:
     relative = _in_repo(root, order.step)
     first = find(root, order.parents[0].rpartition("=")[2])
     file = order.file or f"{order.name}{PurePosixPath(first.path).suffix or '.csv'}"
-    recipe = plan(
+    recipe = plan_derivation(
         order.step, relative, parents=order.parents, settings=order.settings, output=order.output, file=file
     )
     git = Git(root)
@@ -64,7 +64,7 @@ def derive(root: Path, order: Order) -> Made:
             packages=packages_of(code),
         )
         made = _run(root, recipe, code, folder)
-        draft = Draft(
+        draft = VersionDraft(
             name=order.name,
             source=made,
             type=output_type(order.step, recipe.output),
@@ -74,11 +74,11 @@ def derive(root: Path, order: Order) -> Made:
             derivation=recipe.as_tag(),
             move=True,
         )
-        return make_version(root, draft)
+        return create_version(root, draft)
 
 
 @dataclass(frozen=True, slots=True)
-class Repetition:
+class RepeatResult:
     """What came of running a derivation again."""
 
     version: DatasetVersion
@@ -86,7 +86,7 @@ class Repetition:
     lines: tuple[str, ...]
 
 
-def repeat(root: Path, reference: str) -> Repetition:
+def repeat(root: Path, reference: str) -> RepeatResult:
     """Run the derivation of a version again, and compare.
 
     If the code has changed since, the recorded commit's is taken. Raises UserError if it cannot be run again
@@ -95,32 +95,34 @@ def repeat(root: Path, reference: str) -> Repetition:
     version = find(root, reference)
     if "split" in (version.derivation or {}):
         return _repeat_split(root, version)
-    recipe = Recipe.from_tag(version.derivation or {}, version.at("tags.derivation"))
+    recipe = Derivation.from_tag(version.derivation or {}, version.at("tags.derivation"))
     with workspace(root) as folder:
         code, note = _code_of(root, recipe, version, folder)
         made = _run(root, recipe, code, folder)
         content = digest_content(made)
         if content.digest == version.digest:
-            return Repetition(version, True, (*note, f"{version.id} repeated: {content.digest}, as before."))
+            return RepeatResult(
+                version, True, (*note, f"{version.id} repeated: {content.digest}, as before.")
+            )
         again = digest_content(_run(root, recipe, code, folder))
         differing = _differing(root, version, content)
         reasons = _reasons(recipe, code, content, again)
         head = f"{version.id} does not repeat: it has {version.digest}, and now came {content.digest}."
-        return Repetition(version, False, (*note, head, *differing, *reasons))
+        return RepeatResult(version, False, (*note, head, *differing, *reasons))
 
 
-def _repeat_split(root: Path, version: DatasetVersion) -> Repetition:
-    from mlroad.data.split import repeated
+def _repeat_split(root: Path, version: DatasetVersion) -> RepeatResult:
+    from mlroad.data.split import repeat_split
 
     with workspace(root) as folder:
-        now = digest_content(repeated(root, version, folder)).digest
+        now = digest_content(repeat_split(root, version, folder)).digest
     if now == version.digest:
-        return Repetition(version, True, (f"{version.id} repeated: {now}, as before.",))
+        return RepeatResult(version, True, (f"{version.id} repeated: {now}, as before.",))
     lines = (
         f"{version.id} does not repeat: it has {version.digest}, and now came {now}.",
         "Why: probably another duckdb, which writes the files; `mlroad dataset diff` compares rows.",
     )
-    return Repetition(version, False, lines)
+    return RepeatResult(version, False, lines)
 
 
 def _in_repo(root: Path, step: Path) -> PurePosixPath:
@@ -144,11 +146,11 @@ def _frozen(step: Path, folder: Path) -> Path:
     return freeze(step.parent, (), Position(step), folder / "code").folder
 
 
-def _run(root: Path, recipe: Recipe, code: Path, folder: Path) -> Path:
+def _run(root: Path, recipe: Derivation, code: Path, folder: Path) -> Path:
     """Run the step in a fresh copy of its code; returns what it wrote."""
     from mlroad.run.step_environment import own_site, step_environment
 
-    used = {name: use(root, reference) for name, reference in recipe.inputs.items()}
+    used = {name: find_verified(root, reference) for name, reference in recipe.inputs.items()}
     work = Path(tempfile.mkdtemp(prefix="work-", dir=folder))
     shutil.copytree(code, work, dirs_exist_ok=True)
     results = Path(tempfile.mkdtemp(prefix="out-", dir=folder)).absolute()
@@ -172,14 +174,14 @@ def _run(root: Path, recipe: Recipe, code: Path, folder: Path) -> Path:
             f"The step {recipe.step} ended with exit code {done.returncode}: nothing was made."
         )
     for reference in recipe.inputs.values():
-        use(root, reference)  # a step that writes into its input would change a version
+        find_verified(root, reference)  # a step that writes into its input would change a version
     if not result.exists() or (result.is_dir() and not any(result.iterdir())):
         raise StepFailedError(f"The step {recipe.step} wrote nothing to its output {recipe.output}.")
     return result
 
 
 def _code_of(
-    root: Path, recipe: Recipe, version: DatasetVersion, folder: Path
+    root: Path, recipe: Derivation, version: DatasetVersion, folder: Path
 ) -> tuple[Path, tuple[str, ...]]:
     """The code as it was: what is there if it is the same, or else that of the recorded commit."""
     step = root / recipe.step
@@ -213,12 +215,12 @@ def _differing(root: Path, version: DatasetVersion, content: ContentDigest) -> I
     if version.type == "uri_file":
         return
     with contextlib.suppress(UserError):
-        before = {file.path: file.sha256 for file in use(root, version.id).content.files}
+        before = {file.path: file.sha256 for file in find_verified(root, version.id).content.files}
         for name, kind in changes(before, content.files):
             yield f"  {name}: {kind}"
 
 
-def _reasons(recipe: Recipe, code: Path, content: ContentDigest, again: ContentDigest) -> Iterator[str]:
+def _reasons(recipe: Derivation, code: Path, content: ContentDigest, again: ContentDigest) -> Iterator[str]:
     if content.digest != again.digest:
         yield "Why: the step is not deterministic. Two runs just now, on the same data, differ as well."
         yield "What to do: seed its random numbers, sort what has no order, and write no times into the data."

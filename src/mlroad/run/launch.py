@@ -19,7 +19,7 @@ from mlroad.core.problems import Problem, UserError
 from mlroad.core.repo import find_root, is_model, model_folders
 from mlroad.core.run_folders import RunFolder, prune, root_of, runs_of
 from mlroad.core.signals import raising
-from mlroad.data.store import Used
+from mlroad.data.store import VerifiedVersion
 from mlroad.pipeline.model import PipelineJob, RemoteData
 from mlroad.run.dataset_inputs import mlflow_inputs, mlflow_tags, verified_data, with_digests, with_versions
 from mlroad.run.display import PlainDisplay, short
@@ -119,7 +119,13 @@ class _Launch:
     """Everything that one run holds."""
 
     def __init__(
-        self, file: Path, plan: Plan, sites: Mapping[str, Site], options: Options, *, data: Mapping[str, Used]
+        self,
+        file: Path,
+        plan: Plan,
+        sites: Mapping[str, Site],
+        options: Options,
+        *,
+        data: Mapping[str, VerifiedVersion],
     ) -> None:
         self._file = file
         self._plan = plan

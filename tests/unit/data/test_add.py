@@ -11,8 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 
+import mlroad
 from mlroad.core import text as words
-from mlroad.data import make
 from mlroad.data.store import find
 from mlroad.data.version import load_version
 from tests.support import git
@@ -49,7 +49,7 @@ def test_a_shell_of_windows_takes_double_quotes(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_large_file_stays_out_of_git(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(make, "SMALL", 10)
+    monkeypatch.setattr("mlroad.data.create_version.SMALL", 10)
     said = repo.good("add numbers raw/numbers.csv")
     assert "not in git" in said
     assert load_version(repo / "datasets/numbers/1.yml").path == "../../data/numbers/1/numbers.csv"
@@ -175,7 +175,7 @@ def test_warnings_about_git(repo: Repo) -> None:
 
 @pytest.mark.slow
 def test_many_at_once_get_numbers_of_their_own(repo: Repo) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(Path(make.__file__).parents[2])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(mlroad.__file__).parents[1])}
     program = "from mlroad.__main__ import main; main()"
     running = []
     for number in range(6):

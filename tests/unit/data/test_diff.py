@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from mlroad.data.diff import Diff, compare
 from mlroad.data.diff_findings import findings, headline
 from mlroad.data.drift import Bars, Bins, index
-from mlroad.data.profile import EXACT_UP_TO, number
-from mlroad.data.sql import Engine
-from mlroad.data.tabular import open_table
+from mlroad.data.open_table import open_table
+from mlroad.data.profile import EXACT_UP_TO, number_text
+from mlroad.data.sql import TableEngine
 from tests.unit.data.conftest import Repo
 
 
 def diff(before: Path, after: Path, key: Sequence[str] = ()) -> Diff:
-    with Engine() as engine:
+    with TableEngine() as engine:
         return compare(engine, open_table(engine, before, "x:1"), open_table(engine, after, "x:2"), key)
 
 
@@ -164,13 +164,13 @@ def test_infinite_numbers(tmp_path: Path) -> None:
             "a\n1\n2\n3\n4\n",
             "a\n1\n2\n3\nn/a\n",
             "",
-            '2 a: changed from integer to string. 1 values are no number, such as "n/a".',
+            '2 a: changed from integer to string. 1 values are no number_text, such as "n/a".',
         ),
         (
             "a\n1\n2\n",
             "a\n1.0\n7.0\n",
             "",
-            "1 a: changed from integer to number, and all values are still whole",
+            "1 a: changed from integer to number_text, and all values are still whole",
         ),
         ("a\n1\n2\n", "a\n1.5\n7.0\n", "", "2 a: changed from integer to number."),
         ("a,b\n1,x\n2,y\n", "b,a\nx,1\ny,2\n", "", "1 : The columns are in another order"),
@@ -263,7 +263,7 @@ def test_a_large_table_is_sampled_for_plots_alone(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_numbers_are_readable(value: float, text: str) -> None:
-    assert number(value) == text
+    assert number_text(value) == text
 
 
 def test_the_command(repo: Repo) -> None:

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mlroad.data import make
-from mlroad.data.make import Draft, make_version
-from mlroad.run.derive import Order, derive
+from mlroad.data.create_version import VersionDraft, create_version
+from mlroad.run.derive import DeriveOptions, derive
 from tests.support import commit_all, git
 from tests.unit.data.conftest import TABLE, Repo, start
 
@@ -23,10 +22,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = start(tmp_path_factory.mktemp("family") / "repo")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        version = make_version(Path(), Draft("numbers", Path("raw/numbers.csv"))).version
+        version = create_version(Path(), VersionDraft("numbers", Path("raw/numbers.csv"))).version
         commit_all(folder, "numbers:1")
-        first = Order("numbers", Path(STEP), [version.id], ["at_least=2"])
-        second = Order("clean", Path(STEP), ["numbers:2"], ["at_least=3"])
+        first = DeriveOptions("numbers", Path(STEP), [version.id], ["at_least=2"])
+        second = DeriveOptions("clean", Path(STEP), ["numbers:2"], ["at_least=3"])
         digest = derive(Path(), first).version.digest
         derive(Path(), second)
     record = {
@@ -113,7 +112,7 @@ def test_broken_records_of_runs_hurt_nobody(family: Repo, content: str) -> None:
 @pytest.fixture
 def large(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> Repo:
     """numbers:1 and :2 with their data below data/."""
-    monkeypatch.setattr(make, "SMALL", 1)
+    monkeypatch.setattr("mlroad.data.create_version.SMALL", 1)
     repo.good("add numbers raw/numbers.csv")
     repo.write("raw/numbers.csv", TABLE + "4,four\n")
     repo.good("add numbers raw/numbers.csv")

@@ -15,10 +15,10 @@ from frictionless.resources import TableResource
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mlroad.data.open_table import open_table
 from mlroad.data.schema import URL, load_schema
 from mlroad.data.schema_check import check_table
-from mlroad.data.sql import Engine
-from mlroad.data.tabular import open_table
+from mlroad.data.sql import TableEngine
 
 VALUES = {
     "integer": ["1", "-3", "70", "", "x", "2.5", "9"],
@@ -62,7 +62,7 @@ def ours(folder: Path, fields: str, table: str) -> set[str]:
     (folder / "schema.yml").write_text(f"fields: {fields}\n", encoding="utf-8")
     (folder / "table.csv").write_text(table, encoding="utf-8")
     schema = load_schema(folder / "schema.yml")
-    with Engine() as engine:
+    with TableEngine() as engine:
         found = check_table(engine, open_table(engine, folder / "table.csv", "t:1", schema.kinds), schema)
     return {
         field.name for field in schema.fields if any(f" {field.name} " in problem.what for problem in found)
@@ -85,14 +85,14 @@ def test_both_find_fault_with_the_same_columns(tmp_path: Path, case: tuple[str, 
 
 
 def test_both_read_what_infer_writes(tmp_path: Path) -> None:
-    from mlroad.data.schema_infer import draft
+    from mlroad.data.schema_draft import draft
 
     file = tmp_path / "table.csv"
     file.write_text(
         "n,word,day\n" + "".join(f"{i},{'ab'[i % 2]},2026-01-{i + 1:02}\n" for i in range(20)),
         encoding="utf-8",
     )
-    with Engine() as engine:
+    with TableEngine() as engine:
         text = draft(engine, open_table(engine, file, "t:1"), ["n"])
     schema = Schema.from_descriptor(yaml.safe_load(text))
     assert [(field.name, field.type) for field in schema.fields] == [

@@ -10,8 +10,8 @@ import duckdb
 import pytest
 
 from mlroad.core.problems import UserError
-from mlroad.data.sql import Engine
-from mlroad.data.tabular import count_rows, open_table
+from mlroad.data.open_table import count_rows, open_table
+from mlroad.data.sql import TableEngine
 from tests.unit.data.conftest import Repo
 
 TYPED = (
@@ -22,12 +22,12 @@ TYPED = (
 
 
 def kinds(path: Path) -> dict[str, str]:
-    with Engine() as engine:
+    with TableEngine() as engine:
         return {column.name: column.kind for column in open_table(engine, path).columns}
 
 
 def values(path: Path) -> list[tuple[object, ...]]:
-    with Engine() as engine:
+    with TableEngine() as engine:
         return engine.rows(f"FROM {open_table(engine, path).view}")
 
 
@@ -225,7 +225,7 @@ def test_parquet_that_is_damaged_in_the_middle(tmp_path: Path) -> None:
     content = bytearray(file.read_bytes())
     content[1000:90_000] = bytes(89_000)
     file.write_bytes(content)
-    with pytest.raises(UserError, match="cannot be read"), Engine() as engine:
+    with pytest.raises(UserError, match="cannot be read"), TableEngine() as engine:
         table = open_table(engine, file)
         engine.rows(f"SELECT sum(i), max(s) FROM {table.view}")
 
@@ -242,7 +242,7 @@ def test_nothing_is_left_in_the_temporary_folder(tmp_path: Path, monkeypatch: py
 
 
 def test_the_engine_reaches_no_network(tmp_path: Path) -> None:
-    with Engine() as engine:
+    with TableEngine() as engine:
         settings = dict(
             engine.rows("SELECT name, value FROM duckdb_settings() WHERE name LIKE 'auto%known_extensions'")
         )
@@ -290,7 +290,7 @@ def test_counting_rows_reads_no_types_and_no_pictures(
     def fail(*_: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr("mlroad.data.tabular.digest_content", fail)
-    monkeypatch.setattr("mlroad.data.tabular._copied", fail)
+    monkeypatch.setattr("mlroad.data.open_table.digest_content", fail)
+    monkeypatch.setattr("mlroad.data.open_table._copied", fail)
     assert count_rows(tmp_path / "pictures") is None
     assert count_rows(tmp_path / "a.csv") == 2

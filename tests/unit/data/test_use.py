@@ -11,8 +11,7 @@ import pytest
 
 from mlroad.core import data_digest
 from mlroad.core.hash_cache import FileState
-from mlroad.data import make
-from mlroad.data.by_path import VersionPaths
+from mlroad.data.version_lookup import VersionPaths
 from tests.unit.data.conftest import TABLE, Repo
 
 PIPELINE = """\
@@ -193,7 +192,7 @@ def test_data_in_the_cloud(model: Repo) -> None:
 
 
 def test_large_data_is_not_read_for_each_run(model: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(make, "SMALL", 1)
+    monkeypatch.setattr("mlroad.data.create_version.SMALL", 1)
     model.good("add large raw/numbers.csv --stage prod")
     point(model, "azureml:large:1")
     time.sleep(2.1)

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from mlroad.core.problems import UserError
-from mlroad.data.store import use
+from mlroad.data.store import find_verified
 from mlroad.gate.checks import Board
 from mlroad.gate.data_checks import check_holdout, check_overlap, check_training
 from mlroad.gate.evaluate import check_slice_columns
@@ -122,7 +122,7 @@ class TestTraining:
 class TestOverlap:
     def check(self, factory: Factory, *versions: str) -> tuple[str, str]:
         board = Board()
-        holdout = use(factory.repo, "toys_holdout:1")
+        holdout = find_verified(factory.repo, "toys_holdout:1")
         check_overlap(board, factory.repo, gates_of(factory), holdout, list(versions))
         return found(board)
 
@@ -170,7 +170,7 @@ class TestChampion:
         rewrite_lineage(content, change)
 
     def test_it_is_there(self, later: Factory) -> None:
-        digest = use(later.repo, "toys_holdout:1").version.digest
+        digest = find_verified(later.repo, "toys_holdout:1").version.digest
         dev, prod = self.find(later, digest=digest), self.find(later, later.prod, digest)
         assert dev.version == prod.version == "1"
         assert dev.path != prod.path

@@ -9,9 +9,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from mlroad.guard.guard_settings import Settings
+from mlroad.guard.guarded_files import GuardedFile
 from mlroad.guard.secret_scan import SecretScan
-from mlroad.guard.settings import Settings
-from mlroad.guard.sources import Source
 from tests.unit.guard.corpus import Case, harmless, secrets
 
 KINGFISHER = ["uvx", "--from", "kingfisher-bin==2.14.0", "kingfisher", "scan"]
@@ -47,7 +47,7 @@ def _written(cases: list[Case], folder: Path) -> Path:
 def _mlroad(folder: Path) -> set[str]:
     with SecretScan(Settings(folder)) as scan:
         files = [path for path in folder.rglob("*") if path.is_file()]
-        sources = [Source(path, path.relative_to(folder).as_posix(), path) for path in files]
+        sources = [GuardedFile(path, path.relative_to(folder).as_posix(), path) for path in files]
         return {source.name.split("/")[0] for source in sources if scan.secrets(source)}
 
 

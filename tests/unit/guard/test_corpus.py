@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from mlroad.guard.patterns import HOUSE_RULES
+from mlroad.guard.guard_settings import Settings
+from mlroad.guard.guarded_files import GuardedFile
+from mlroad.guard.patterns import BUILT_IN_RULES
 from mlroad.guard.secret_rules import find
 from mlroad.guard.secret_samples import samples
-from mlroad.guard.secret_scan import Secret, SecretScan
-from mlroad.guard.settings import Settings
-from mlroad.guard.sources import Source
+from mlroad.guard.secret_scan import FoundSecret, SecretScan
 from tests.unit.guard.corpus import Case, harmless, secrets
 from tests.unit.guard.rarer import rarer
 
@@ -27,10 +27,10 @@ def scan(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecretScan]:
         yield opened
 
 
-def scanned(scan: SecretScan, case: Case, folder: Path) -> list[Secret]:
+def scanned(scan: SecretScan, case: Case, folder: Path) -> list[FoundSecret]:
     path = folder / case.file
     path.write_bytes(case.text.encode("utf-16" if case.kind.startswith("UTF-16") else "utf-8"))
-    return scan.secrets(Source(path, case.file, Path(case.file)))
+    return scan.secrets(GuardedFile(path, case.file, Path(case.file)))
 
 
 @pytest.mark.parametrize("case", SECRETS, ids=lambda case: f"{case.kind}-{case.file}")
@@ -52,7 +52,7 @@ def test_no_rule_is_dead() -> None:
     texts = [case.text for case in (*SECRETS, *RARER)] + [sample.written() for sample in samples()]
     # In a notebook the rules see the cells, where quotes are not escaped.
     texts += [text.replace('\\"', '"') for text in texts]
-    dead = [rule.kind for rule in HOUSE_RULES if not any(any(find(text, (rule,))) for text in texts)]
+    dead = [rule.kind for rule in BUILT_IN_RULES if not any(any(find(text, (rule,))) for text in texts)]
     assert dead == []
 
 

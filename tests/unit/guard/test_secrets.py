@@ -13,9 +13,9 @@ import pytest
 
 from mlroad.core.problems import UserError
 from mlroad.guard.house_rules import digest_of
-from mlroad.guard.patterns import ENGINE_RULES, HOUSE_RULES, azure_secrets
-from mlroad.guard.scanner import FILTERS, open_engine
-from mlroad.guard.secret_rules import Rule, find
+from mlroad.guard.patterns import BUILT_IN_RULES, PLUGIN_RULES, azure_secrets
+from mlroad.guard.secret_engine import FILTERS, open_secret_engine
+from mlroad.guard.secret_rules import SecretRule, find
 from mlroad.guard.secret_samples import samples
 from tests.unit.guard.conftest import SOURCE, Guard, environment
 from tests.unit.guard.corpus import Maker, cell, notebook, stream
@@ -120,13 +120,16 @@ def test_no_text_is_skipped_for_its_name(repo: Path, guard: Guard, name: str) ->
 
 
 def test_canary_2_a_missing_plugin_is_an_error_and_no_pass(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="cannot be loaded"), open_engine(None, tmp_path / "gone.py"):
+    with pytest.raises(UserError, match="cannot be loaded"), open_secret_engine(None, tmp_path / "gone.py"):
         pass
 
 
 def test_canary_2_a_plugin_file_without_the_plugin_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "plugin.py").write_text("x = 1\n")
-    with pytest.raises(UserError, match="holds no HouseDetector"), open_engine(None, tmp_path / "plugin.py"):
+    with (
+        pytest.raises(UserError, match="holds no MlroadDetector"),
+        open_secret_engine(None, tmp_path / "plugin.py"),
+    ):
         pass
 
 
@@ -176,10 +179,10 @@ def test_canary_3_an_allowed_token_hides_no_other(repo: Path, guard: Guard) -> N
 
 def test_the_light_pass_covers_the_patterns_of_the_engines_plugins() -> None:
     made = random.Random(4)
-    with open_engine(None) as engine:
+    with open_secret_engine(None) as engine:
         plugins = {type(plugin).__name__: plugin for plugin in engine.plugins}
-        assert set(plugins) == {"HouseDetector", *ENGINE_RULES}
-        for name, rule in ENGINE_RULES.items():
+        assert set(plugins) == {"MlroadDetector", *PLUGIN_RULES}
+        for name, rule in PLUGIN_RULES.items():
             for pattern in plugins[name].denylist:
                 for _ in range(20):
                     token = _string_for(pattern.pattern, made)
@@ -227,15 +230,15 @@ def _set(items: list[tuple[object, object]]) -> str:
 
 def test_every_family_has_a_sample_and_every_sample_is_found() -> None:
     made = samples()
-    families = {rule.family for rule in (*HOUSE_RULES, *ENGINE_RULES.values())}
+    families = {rule.family for rule in (*BUILT_IN_RULES, *PLUGIN_RULES.values())}
     assert {sample.family for sample in made} == families
     for sample in made:
-        hits = list(find(sample.written(), (*HOUSE_RULES, *ENGINE_RULES.values())))
+        hits = list(find(sample.written(), (*BUILT_IN_RULES, *PLUGIN_RULES.values())))
         assert any(sample.secret in hit.secret or hit.secret in sample.secret for hit in hits), sample
 
 
 @pytest.mark.parametrize("rule", azure_secrets.RULES, ids=lambda rule: rule.kind)
-def test_the_selftest_plants_a_sample_for_each_rule_of_azure(rule: Rule) -> None:
+def test_the_selftest_plants_a_sample_for_each_rule_of_azure(rule: SecretRule) -> None:
     """The selftest of a generated repo is red when a rule is gone, as far as its samples reach."""
     assert [sample for sample in samples() if list(find(sample.written(), [rule]))]
 
@@ -245,7 +248,7 @@ def test_every_keyword_stands_in_what_its_rule_finds() -> None:
     for seed in range(3):
         for sample in samples(seed):
             text = sample.written()
-            for rule in HOUSE_RULES:
+            for rule in BUILT_IN_RULES:
                 if rule.extra_lines == 0 and re.search(rule.pattern, text):
                     low = text.lower()
                     assert not rule.keywords or any(
@@ -260,7 +263,7 @@ def test_long_lines_are_scanned_to_their_end(repo: Path, guard: Guard) -> None:
 
 def test_detect_secrets_own_hook_can_use_the_plugin(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text(f'client = "{OPENAI}"\n')
-    plugin = SOURCE / "guard/plugin.py"
+    plugin = SOURCE / "guard/detect_secrets_plugin.py"
     hook = [sys.executable, "-m", "detect_secrets.pre_commit_hook", "-p", str(plugin), "a.py"]
     done = subprocess.run(hook, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 1
@@ -305,7 +308,7 @@ def test_selftest_is_red_when_a_rule_is_gone(repo: Path, tmp_path: Path) -> None
             "canary 2: a missing plugin",
             "engine.py",
             "            reason = str(error) or",
-            "            yield Engine([], [])\n            return\n            reason = str(error) or",
+            "            yield SecretEngine([], [])\n            return\n            reason = str(error) or",
         ),
         (
             "canary 3: an allowed token",

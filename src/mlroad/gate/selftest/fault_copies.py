@@ -16,7 +16,7 @@ import numpy as np
 from mlroad.core.digests import digest_of
 from mlroad.core.problems import UserError
 from mlroad.core.run_folders import write_json
-from mlroad.data.store import DATASETS, LARGE, use
+from mlroad.data.store import DATASETS, LARGE, find_verified
 from mlroad.data.version import parse_reference
 from mlroad.gate.gates_file import FILE, Gates, load_gates
 from mlroad.gate.holdout import Holdout, read_holdout
@@ -231,7 +231,7 @@ def judge_good(candidate: Candidate) -> Good:
     verdict = gate(candidate, OneChampion(candidate.model.name, path, candidate.digest() if path else ""))
     unknown = Good(candidate, gates, verdict, None, np.empty(0))
     try:
-        holdout = read_holdout(use(candidate.model.root, gates.holdout), gates)
+        holdout = read_holdout(find_verified(candidate.model.root, gates.holdout), gates)
         with (candidate.gate / ROWS).open(encoding="utf-8", newline="") as lines:
             answers = [float(row["candidate"]) for row in csv.DictReader(lines)]
     except (UserError, OSError, ValueError, KeyError):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from mlroad.guard.patterns.assignments import RULES as ASSIGNMENTS
+from mlroad.guard.patterns.assigned_secrets import RULES as ASSIGNMENTS
 from mlroad.guard.patterns.azure_secrets import RULES as AZURE
-from mlroad.guard.patterns.general import RULES as GENERAL
-from mlroad.guard.patterns.services import ENGINE_RULES
-from mlroad.guard.patterns.services import RULES as SERVICES
-from mlroad.guard.secret_rules import Rule
+from mlroad.guard.patterns.generic_secrets import RULES as GENERAL
+from mlroad.guard.patterns.service_tokens import PLUGIN_RULES
+from mlroad.guard.patterns.service_tokens import RULES as SERVICES
+from mlroad.guard.secret_rules import SecretRule
 
-HOUSE_RULES: tuple[Rule, ...] = (*AZURE, *SERVICES, *GENERAL, *ASSIGNMENTS)
+BUILT_IN_RULES: tuple[SecretRule, ...] = (*AZURE, *SERVICES, *GENERAL, *ASSIGNMENTS)
 
-__all__ = ["ENGINE_RULES", "HOUSE_RULES"]
+__all__ = ["BUILT_IN_RULES", "PLUGIN_RULES"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from mlroad.guard.lookalikes import is_password, is_placeholder, is_public_key, is_random, is_token
-from mlroad.guard.secret_rules import Rule, secret_of
+from mlroad.guard.false_positives import is_password, is_placeholder, is_public_key, is_random, is_token
+from mlroad.guard.secret_rules import SecretRule, secret_of
 
 _AN = "[A-Za-z0-9]"
 _B64 = "[A-Za-z0-9+/]"
@@ -15,19 +15,19 @@ _END = r"(?![A-Za-z0-9+/_=-])"
 _NOT_AFTER = r"(?<!sha512-)(?<!sha512:)(?<!sha512=)(?<!bdata\":\")(?<!bdata\": \")"
 
 
-def _annotated(kind: str, provider: str) -> Rule:
+def _annotated(kind: str, provider: str) -> SecretRule:
     # 52 random characters, a fixed mark, date, platform, provider, checksum: 84 in all, or 88 with padding.
     pattern = (
         rf"(?<!{_AN}){_AN}{{52}}JQQJ9[9DH]{_AN}[A-L]{_AN}{{16}}{provider}{_AN}{{4}}(?:{_AN}{{2}}==)?(?!{_AN})"
     )
     # The fixed part may be a long row of A; only the random part tells a made-up example.
-    return Rule(kind, "azure", pattern, ("JQQJ9",), lambda match: len(set(match[0][:52])) >= 15)
+    return SecretRule(kind, "azure", pattern, ("JQQJ9",), lambda match: len(set(match[0][:52])) >= 15)
 
 
-def _signed(kind: str, before: int, signature: str, after: str, chars: str = _B64) -> Rule:
+def _signed(kind: str, before: int, signature: str, after: str, chars: str = _B64) -> SecretRule:
     keyword = signature.replace("\\", "")
     pattern = rf"{_START}{chars}{{{before}}}{signature}{after}{_END}"
-    return Rule(kind, "azure", pattern, (keyword,))
+    return SecretRule(kind, "azure", pattern, (keyword,))
 
 
 def _real_uuid(match: re.Match[str]) -> bool:
@@ -57,11 +57,11 @@ def _known(match: re.Match[str]) -> bool:
 _P_AB = rf"[A-P]{_B64}{{5}}="
 _P_64 = rf"{_B64}{{5}}[AQgw]=="
 
-RULES: tuple[Rule, ...] = (
+RULES: tuple[SecretRule, ...] = (
     _annotated("Azure DevOps token", "AZDO"),
     _annotated("Azure OpenAI or AI services key", "ACOG"),
     _annotated("Microsoft annotated key", f"[A-Za-z]{_AN}{{3}}"),
-    Rule(
+    SecretRule(
         "Entra client secret",
         "azure",
         r"(?<![\w~.+/-])[\w~.-]{3}[78]Q~[\w~.-]{31,34}(?![\w~+/-])",
@@ -81,28 +81,28 @@ RULES: tuple[Rule, ...] = (
     _signed("Azure ML endpoint key", 76, r"\+AMC", _P_64),
     _signed("API Management key", 76, "APIM", _P_64),
     _signed("Container registry password", 42, r"\+ACR", rf"[A-D]{_B64}{{5}}"),
-    Rule(
+    SecretRule(
         "Azure account key in a connection string",
         "azure",
         r"(?i:Account_?Key|AccessKey)\s*=\s*(?P<secret>[A-Za-z0-9+/]{42,86}={1,2})(?![A-Za-z0-9+/=])",
         ("accountkey", "accesskey", "account_key"),
         _key_of_bytes,
     ),
-    Rule(
+    SecretRule(
         "Event Hub, Service Bus or IoT Hub connection string",
         "azure",
         r"(?i:SharedAccessKey)\s*=\s*(?P<secret>[A-Za-z0-9+/]{42,86}={1,2})(?![A-Za-z0-9+/=])",
         ("sharedaccesskey",),
         _key_of_bytes,
     ),
-    Rule(
+    SecretRule(
         "Azure 64-byte key (storage, Cosmos DB)",
         "azure",
         rf"{_NOT_AFTER}{_START}[A-Za-z0-9+/]{{86}}==(?![A-Za-z0-9+/=])",
         ("==",),
         _key_of_bytes,
     ),
-    Rule(
+    SecretRule(
         "Azure SAS token",
         "azure",
         # The whole query string is the token. `sig` is a Base64 SHA-256, URL-encoded or not.
@@ -112,14 +112,14 @@ RULES: tuple[Rule, ...] = (
         ("sig=",),
         _known,
     ),
-    Rule(
+    SecretRule(
         "Teams or Power Automate webhook",
         "chat",
         r"https://[\w.-]+\.webhook\.office\.com/webhookb2/[0-9a-fA-F-]{36}@[0-9a-fA-F-]{36}/IncomingWebhook/"
         r"[0-9a-fA-F]{32}/[0-9a-fA-F-]{36}(?:/[\w-]+)?",
         (".webhook.office.com",),
     ),
-    Rule(
+    SecretRule(
         "Application Insights connection string",
         "azure",
         r"(?i:instrumentation_?key)[\"']?\s*[:=]\s*[\"']?(?P<secret>[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12})"
@@ -127,7 +127,7 @@ RULES: tuple[Rule, ...] = (
         ("instrumentationkey", "instrumentation_key"),
         _real_uuid,
     ),
-    Rule(
+    SecretRule(
         "Database password in a connection string",
         "connection",
         r"(?i:\b(?:server|data source|host|driver|user id|uid|user|username|initial catalog|database|dsn)"
@@ -135,7 +135,7 @@ RULES: tuple[Rule, ...] = (
         ("password", "pwd"),
         _connection_password,
     ),
-    Rule(
+    SecretRule(
         "Database password in a connection string",
         "connection",
         r"(?i:\b(?:password|pwd)\s*=\s*)\{?(?P<secret>[^;\"'\s}<>]{4,128})\}?;[^\n]{0,200}?"
@@ -143,19 +143,19 @@ RULES: tuple[Rule, ...] = (
         ("password", "pwd"),
         _connection_password,
     ),
-    Rule(
+    SecretRule(
         "Password in a connection string of a cache",
         "connection",
         r"(?i:\.redis\.cache\.windows\.net[^\n]{0,80}?password=)(?P<secret>[A-Za-z0-9+/=]{20,88})",
         (".redis.cache.windows.net",),
     ),
-    Rule(
+    SecretRule(
         "Azure Functions key in a URL",
         "azure",
         r"(?i:\.azurewebsites\.net/[^\s\"'<>]{0,200}[?&]code=)(?P<secret>[A-Za-z0-9/+%=_-]{20,100})",
         (".azurewebsites.net",),
     ),
-    Rule(
+    SecretRule(
         "Azure DevOps token",
         "azure",
         r"(?<![A-Za-z0-9+/=_-])[a-z2-7]{52}(?![A-Za-z0-9+/_=-])",

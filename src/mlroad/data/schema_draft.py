@@ -10,9 +10,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 
 from mlroad.data.profile import Profile, profile
-from mlroad.data.rows import check_columns
+from mlroad.data.row_diff import check_columns
 from mlroad.data.schema import URL, Field, Scalar, Schema
-from mlroad.data.sql import Engine
+from mlroad.data.sql import TableEngine
 from mlroad.data.table import Table
 from mlroad.data.text_types import odd_values
 
@@ -28,7 +28,7 @@ def observed(table: Table) -> Schema:
     return Schema(tuple(Field(column.name, column.kind) for column in table.columns), matches="equal")
 
 
-def draft(engine: Engine, table: Table, key: Sequence[str] = (), bounds: bool = False) -> str:
+def draft(engine: TableEngine, table: Table, key: Sequence[str] = (), bounds: bool = False) -> str:
     """The text of a schema file for a table. ``bounds`` makes limits of the least and greatest values.
 
     Raises UserError for a key that is no column.
@@ -59,7 +59,7 @@ def _head(table: Table, key: Sequence[str]) -> Iterator[str]:
     yield "fields:"
 
 
-def _odd(engine: Engine, table: Table) -> dict[str, str]:
+def _odd(engine: TableEngine, table: Table) -> dict[str, str]:
     """Why a column is a text although most of its values are not."""
     found: dict[str, str] = {}
     for column in table.columns:

@@ -1,6 +1,6 @@
 """The house plugin of detect-secrets: every house rule, and the team's own, as one detector.
 
-`mlroad guard` loads it by path, as ``detect-secrets-hook -p src/mlroad/guard/plugin.py FILE`` does.
+`mlroad guard` loads it by path, as ``detect-secrets-hook -p PATH FILE`` does.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from detect_secrets.core.potential_secret import PotentialSecret
 from detect_secrets.plugins.base import BasePlugin
 from detect_secrets.util.code_snippet import CodeSnippet
 
-from mlroad.guard.house_rules import load_house
-from mlroad.guard.patterns import HOUSE_RULES
-from mlroad.guard.secret_rules import Hit, find, readable
+from mlroad.guard.house_rules import load_house_rules
+from mlroad.guard.patterns import BUILT_IN_RULES
+from mlroad.guard.secret_rules import RuleMatch, find, readable
 
 
-class HouseDetector(BasePlugin):  # type: ignore[misc]
+class MlroadDetector(BasePlugin):  # type: ignore[misc]
     """Finds whole tokens, so that a token which is known and allowed never hides another one."""
 
     secret_type = "House rule"  # noqa: S105 - the name of a kind
 
     def __init__(self, house_file: str | None = None) -> None:
         self._house_file = house_file
-        self._rules = (*load_house(Path(house_file) if house_file else None).rules, *HOUSE_RULES)
+        self._rules = (*load_house_rules(Path(house_file) if house_file else None).rules, *BUILT_IN_RULES)
 
     def analyze_string(self, string: str) -> Iterator[str]:
         """Every secret in a string."""
@@ -43,7 +43,7 @@ class HouseDetector(BasePlugin):  # type: ignore[misc]
         hits = self._hits(line, context)
         return {PotentialSecret(hit.rule.kind, filename, hit.secret, line_number) for hit in hits}
 
-    def _hits(self, line: str, context: CodeSnippet | None) -> Iterator[Hit]:
+    def _hits(self, line: str, context: CodeSnippet | None) -> Iterator[RuleMatch]:
         yield from find(readable(line), [rule for rule in self._rules if not rule.extra_lines])
         spanning = [rule for rule in self._rules if rule.extra_lines]
         following = context.lines[context.target_index + 1 :] if context else []

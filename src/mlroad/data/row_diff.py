@@ -14,7 +14,7 @@ from typing import Any
 from mlroad.core.problems import UserError
 from mlroad.data import sql
 from mlroad.data.profile import FLOATS
-from mlroad.data.sql import Engine
+from mlroad.data.sql import TableEngine
 from mlroad.data.table import Column, Table
 
 EXAMPLES = 5
@@ -50,7 +50,7 @@ class RowDiff:
     changed_rows: tuple[ChangedRow, ...] = ()
 
 
-def compare_rows(engine: Engine, before: Table, after: Table, key: Sequence[str]) -> RowDiff | None:
+def compare_rows(engine: TableEngine, before: Table, after: Table, key: Sequence[str]) -> RowDiff | None:
     """Compare the rows of two versions; None if they have no column in common.
 
     Raises UserError for a key that a version lacks, or that names several rows.
@@ -85,7 +85,7 @@ def comparable(column: Column, other: Column) -> str:
     return f"{quoted}::{'DOUBLE' if column.is_numeric and other.is_numeric else 'VARCHAR'}"
 
 
-def shown(value: object) -> str:
+def shown_value(value: object) -> str:
     """A value as reports show it: short, and visible where it is missing."""
     if value is None:
         return "missing"
@@ -93,14 +93,14 @@ def shown(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:77]}…"
 
 
-def same(left: str, right: str, keys: Sequence[str]) -> str:
+def same_key(left: str, right: str, keys: Sequence[str]) -> str:
     """The condition that two rows have the same key; what is missing equals what is missing."""
     return " AND ".join(f"{left}.{key} IS NOT DISTINCT FROM {right}.{key}" for key in keys)
 
 
 class _Comparison:
     def __init__(
-        self, engine: Engine, before: Table, after: Table, key: Sequence[str], columns: Sequence[str]
+        self, engine: TableEngine, before: Table, after: Table, key: Sequence[str], columns: Sequence[str]
     ) -> None:
         self.engine = engine
         self.tables = (before, after)
@@ -191,7 +191,7 @@ class _Comparison:
             if twice:
                 count, *values = twice[0]
                 pairs = zip(self.key, values, strict=True)
-                example = ", ".join(f"{column} = {shown(value)}" for column, value in pairs)
+                example = ", ".join(f"{column} = {shown_value(value)}" for column, value in pairs)
                 flags = " ".join(f"--key {column}" for column in self.key)
                 what = f"{flags} names no single row: {table.label} has {count} with {example}."
                 raise UserError(what, "Name all columns of the key, or none to compare whole rows.")
@@ -218,7 +218,7 @@ class _Comparison:
         """The condition that a row has a chosen key."""
         nothing = " OR ".join(f"{key} IS NULL" for key in self.keys)
         if self.engine.row(f"SELECT count(*) FROM {chosen} WHERE {nothing}")[0]:
-            return same(left, right, self.keys)
+            return same_key(left, right, self.keys)
         # The plain form lets the engine skip the parts of a file in which no chosen key can be.
         return " AND ".join(f"{left}.{key} = {right}.{key}" for key in self.keys)
 
@@ -245,10 +245,10 @@ class _Comparison:
         return tuple(self._changed_row(row) for row in rows)
 
     def _changed_row(self, row: Sequence[Any]) -> ChangedRow:
-        key = {column: shown(value) for column, value in zip(self.key, row, strict=False)}
+        key = {column: shown_value(value) for column, value in zip(self.key, row, strict=False)}
         rest = row[len(self.key) :]
         values = {
-            column: (shown(rest[3 * i + 1]), shown(rest[3 * i + 2]))
+            column: (shown_value(rest[3 * i + 1]), shown_value(rest[3 * i + 2]))
             for i, column in enumerate(self.columns)
             if rest[3 * i]
         }
@@ -268,4 +268,6 @@ class _Comparison:
             f" ORDER BY {', '.join(self.keys)} LIMIT {EXAMPLES}"
         )
         names = [column.name for column in table.columns]
-        return tuple({name: shown(value) for name, value in zip(names, row, strict=True)} for row in rows)
+        return tuple(
+            {name: shown_value(value) for name, value in zip(names, row, strict=True)} for row in rows
+        )

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mlroad.core.problems import UserError
-from mlroad.guard.house_rules import digest_of, load_house
-from mlroad.guard.secret_scan import Secret, SecretScan
-from mlroad.guard.settings import HOUSE_FILE, Settings, load_settings
-from mlroad.guard.sources import named_files
+from mlroad.guard.guard_settings import HOUSE_FILE, Settings, load_settings
+from mlroad.guard.guarded_files import named_files
+from mlroad.guard.house_rules import digest_of, load_house_rules
+from mlroad.guard.secret_scan import FoundSecret, SecretScan
 
 
 def main(argv: Sequence[str], prog: str = "mlroad guard allow") -> int:
@@ -32,13 +32,13 @@ def main(argv: Sequence[str], prog: str = "mlroad guard allow") -> int:
         text += _entry(secret, options.reason.strip())
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text.lstrip("\n"), encoding="utf-8", newline="\n")
-    load_house(file)
+    load_house_rules(file)
     for secret in found:
         print(f"Allowed in {file}: {secret.kind} at {options.place}. A real secret must be revoked instead.")
     return 0
 
 
-def _findings(settings: Settings, place: str) -> list[Secret]:
+def _findings(settings: Settings, place: str) -> list[FoundSecret]:
     match = re.fullmatch(r"(?P<file>.+?):(?P<line>\d+)(?::.*)?", place)
     if match is None:
         raise UserError(f"{place}: is no FILE:LINE.", "Copy the place from the finding.")
@@ -54,7 +54,7 @@ def _findings(settings: Settings, place: str) -> list[Secret]:
     return found
 
 
-def _entry(secret: Secret, reason: str) -> str:
+def _entry(secret: FoundSecret, reason: str) -> str:
     lines = (
         "\n[[allow]]",
         f'sha256 = "{digest_of(secret.value)}"',

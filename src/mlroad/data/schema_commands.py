@@ -8,15 +8,15 @@ from pathlib import Path
 
 from mlroad.core.hash_cache import Seen
 from mlroad.core.problems import Problem, UserError
-from mlroad.data.diff_run import open_used
+from mlroad.data.declared_schema import declared_schema, name_schema, write_text
+from mlroad.data.open_table import open_table
 from mlroad.data.schema import load_schema
 from mlroad.data.schema_check import check_table
-from mlroad.data.schema_files import declared_schema, name_schema, write_text
-from mlroad.data.schema_infer import draft
-from mlroad.data.sql import Engine
-from mlroad.data.store import all_version_files, find, local_path, use, use_version
-from mlroad.data.tabular import open_table
+from mlroad.data.schema_draft import draft
+from mlroad.data.sql import TableEngine
+from mlroad.data.store import all_version_files, find, find_verified, local_path, require_verified
 from mlroad.data.version import DatasetVersion, load_version
+from mlroad.data.version_tables import open_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,8 @@ def infer(root: Path, reference: str, file: str, key: Sequence[str] = (), bounds
             f"{file!r} cannot be a schema's file.", "Use a name such as schema.yml or schema-2.yml."
         )
     target = version.file.parent / file
-    with Engine() as engine:
-        used = use(root, reference)
+    with TableEngine() as engine:
+        used = find_verified(root, reference)
         if target.is_file():
             schema = load_schema(target)
             table = open_table(engine, used.path, version.id, schema.kinds, used.content.files)
@@ -53,7 +53,7 @@ def infer(root: Path, reference: str, file: str, key: Sequence[str] = (), bounds
                 return Outcome((f"{version.id} does not fit {target.as_posix()}. {hint}",), tuple(problems))
             name_schema(version, file)
             return Outcome((f"{version.id} fits {target.as_posix()}, and names it now.",))
-        table = open_used(engine, used)
+        table = open_version(engine, used)
         text = draft(engine, table, key, bounds)
         _prove(engine, used.path, version, text)
     write_text(target, text)
@@ -112,9 +112,9 @@ def _with_schema(root: Path) -> list[DatasetVersion]:
 def _check_one(root: Path, version: DatasetVersion, seen: Seen) -> tuple[list[Problem], str]:
     schema = declared_schema(version)
     assert schema
-    used = use_version(root, version, seen)
-    with Engine() as engine:
-        table = open_used(engine, used)
+    used = require_verified(root, version, seen)
+    with TableEngine() as engine:
+        table = open_version(engine, used)
         problems = check_table(engine, table, schema)
     if problems:
         return problems, ""
@@ -122,7 +122,7 @@ def _check_one(root: Path, version: DatasetVersion, seen: Seen) -> tuple[list[Pr
     return [], f"{version.id}: {table.rows:,} rows, {len(table.columns)} columns, all as {file} says."
 
 
-def _prove(engine: Engine, path: Path, version: DatasetVersion, text: str) -> None:
+def _prove(engine: TableEngine, path: Path, version: DatasetVersion, text: str) -> None:
     """A schema that was just made must fit the data that it was made of."""
     trial = engine.folder / f"{version.name}-schema.yml"
     trial.write_text(text, encoding="utf-8")

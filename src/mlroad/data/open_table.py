@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from mlroad.core.data_digest import FileDigest, digest_content
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.data import csv_files, json_files, mltable, parquet_files, sql
-from mlroad.data.sql import Engine
+from mlroad.data.sql import TableEngine
 from mlroad.data.table import Column, Format, Kind, Table, kind_of
 
 _FORMATS: dict[str, Format] = {
@@ -28,7 +28,7 @@ _READERS: dict[str, Format] = {"csv": "CSV", "parquet": "Parquet", "json": "JSON
 
 
 def open_table(
-    engine: Engine,
+    engine: TableEngine,
     path: Path,
     label: str = "",
     declared: Mapping[str, Kind] | None = None,
@@ -56,7 +56,7 @@ def count_rows(path: Path) -> int | None:
             return None
     elif path.is_file() and format_of(path) is None:
         return None
-    with Engine() as engine:
+    with TableEngine() as engine:
         return _Opening(engine, path.name, {}, counts_only=True).open(path).rows
 
 
@@ -74,7 +74,7 @@ def _is_data(name: str) -> bool:
 class _Opening:
     """How to open a table. ``counts_only`` leaves the values of CSV texts, which is enough to count rows."""
 
-    engine: Engine
+    engine: TableEngine
     label: str
     declared: Mapping[str, Kind]
     counts_only: bool = False
@@ -130,11 +130,11 @@ class _Opening:
         return Table(self.label, source, format_, files, view, columns, rows, texts)
 
 
-def _columns(engine: Engine, query: str) -> tuple[Column, ...]:
+def _columns(engine: TableEngine, query: str) -> tuple[Column, ...]:
     return tuple(Column(row[0], row[1], kind_of(row[1])) for row in engine.rows(f"DESCRIBE {query}"))
 
 
-def _copied(engine: Engine, query: str, columns: Sequence[Column]) -> str:
+def _copied(engine: TableEngine, query: str, columns: Sequence[Column]) -> str:
     # JSON is no type of Parquet. As a text its values compare well enough: the same value has the same text.
     mixed = [f"{sql.name(c.name)}::VARCHAR AS {sql.name(c.name)}" for c in columns if c.type == "JSON"]
     source = f"(SELECT * REPLACE ({', '.join(mixed)}) FROM ({query}))" if mixed else f"({query})"
@@ -143,7 +143,7 @@ def _copied(engine: Engine, query: str, columns: Sequence[Column]) -> str:
     return f"FROM read_parquet({sql.files([copy])}, hive_partitioning=false)"
 
 
-def _transformed(engine: Engine, query: str, recipe: mltable.Recipe, source: Path) -> str:
+def _transformed(engine: TableEngine, query: str, recipe: mltable.Recipe, source: Path) -> str:
     columns = [column.name for column in _columns(engine, query)]
     wanted = recipe.keep if recipe.keep is not None else columns
     missing = [column for column in (*wanted, *recipe.drop) if column not in columns]
@@ -155,7 +155,7 @@ def _transformed(engine: Engine, query: str, recipe: mltable.Recipe, source: Pat
     return f"SELECT {', '.join(kept)} FROM ({query}){limit}"
 
 
-def _files_table(engine: Engine, folder: Path, label: str, files: Sequence[FileDigest]) -> Table:
+def _files_table(engine: TableEngine, folder: Path, label: str, files: Sequence[FileDigest]) -> Table:
     rows = engine.folder / f"{engine.fresh('files')}.jsonl"
     with rows.open("w", encoding="utf-8", newline="\n") as stream:
         for file in files:

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mlroad.core.problems import Problem
-from mlroad.guard.sources import Source
+from mlroad.guard.guarded_files import GuardedFile
 
 
-def check_models(root: Path, sources: Iterable[Source]) -> list[Problem]:
+def check_models(root: Path, sources: Iterable[GuardedFile]) -> list[Problem]:
     """What `mlroad check` finds in the model folders that hold these files."""
     folders = [root / "models" / name for name in sorted(_models(sources))]
     if not folders:
@@ -21,7 +21,7 @@ def check_models(root: Path, sources: Iterable[Source]) -> list[Problem]:
     return check(touched) if touched else []
 
 
-def _models(sources: Iterable[Source]) -> set[str]:
+def _models(sources: Iterable[GuardedFile]) -> set[str]:
     parts = (source.name.split("/") for source in sources)
     return {part[1] for part in parts if len(part) > 2 and part[0] == "models"}
 

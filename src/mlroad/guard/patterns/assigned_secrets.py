@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from mlroad.guard.lookalikes import is_about, is_password, is_placeholder, is_public_name, is_random
-from mlroad.guard.secret_rules import Rule, secret_of
+from mlroad.guard.false_positives import is_about, is_password, is_placeholder, is_public_name, is_random
+from mlroad.guard.secret_rules import SecretRule, secret_of
 
 _WORDS = "pass(?:word|wd|phrase)|pwd|secret|token|credentials?|key|sas|pat|conn(?:ection)?_?str(?:ing)?"
 _NAME = rf"(?i:(?P<word>{_WORDS}))(?P<rest>[\w-]{{0,40}})"
@@ -71,8 +71,8 @@ def _accept_argument(match: re.Match[str]) -> bool:
     return not is_placeholder(secret_of(match)) and _accept(match)
 
 
-RULES: tuple[Rule, ...] = (
-    Rule(
+RULES: tuple[SecretRule, ...] = (
+    SecretRule(
         "Password or key in an assignment",
         "assignment",
         rf"{_NAME}\\?[\"'\])]{{0,3}}\s{{0,20}}(?::\s*[A-Za-z][\w.\[\] |]{{0,40}}\s*)?"
@@ -80,7 +80,7 @@ RULES: tuple[Rule, ...] = (
         _KEYWORDS,
         _accept,
     ),
-    Rule(
+    SecretRule(
         "Password or key in an assignment",
         "assignment",
         # .env, YAML, INI, shell, Dockerfile: no quotes, the value ends the line.
@@ -90,7 +90,7 @@ RULES: tuple[Rule, ...] = (
         _KEYWORDS,
         _accept_plain,
     ),
-    Rule(
+    SecretRule(
         "Password or key as a default value",
         "assignment",
         # os.getenv("DB_PASSWORD", "...") and os.environ.setdefault("TOKEN", "...")
@@ -99,14 +99,14 @@ RULES: tuple[Rule, ...] = (
         ("getenv", "environ.", "setenv", "set_secret"),
         _accept_argument,
     ),
-    Rule(
+    SecretRule(
         "Password or key in XML",
         "assignment",
         rf"<(?:[\w.:-]{{0,40}}?)(?i:(?P<word>{_WORDS}))(?P<rest>[\w-]{{0,40}})>(?P<secret>[^<>\s]{{6,500}})</",
         ("passw", "pwd", "secret", "token", "key"),
         _accept,
     ),
-    Rule(
+    SecretRule(
         "Password or key in XML",
         "assignment",
         rf"<add\s+key=\"[\w.:-]{{0,60}}?(?i:(?P<word>{_WORDS}))(?P<rest>[\w-]{{0,40}})\"\s+value=\"(?P<secret>[^\"\s]{{6,500}})\"",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import re
 
-from mlroad.guard.lookalikes import is_password, is_placeholder, is_random, is_reference, words
-from mlroad.guard.secret_rules import Rule, anything, secret_of
+from mlroad.guard.false_positives import is_password, is_placeholder, is_random, is_reference, words
+from mlroad.guard.secret_rules import SecretRule, anything, secret_of
 
 
 def _key_material(match: re.Match[str]) -> bool:
@@ -48,8 +48,8 @@ def _option(match: re.Match[str]) -> bool:
     return is_password(secret_of(match)) or is_random(secret_of(match))
 
 
-RULES: tuple[Rule, ...] = (
-    Rule(
+RULES: tuple[SecretRule, ...] = (
+    SecretRule(
         "Private key",
         "private key",
         # The body may follow on the next lines, be escaped as \n in JSON, or be quoted line by line.
@@ -60,14 +60,14 @@ RULES: tuple[Rule, ...] = (
         _key_material,
         extra_lines=80,
     ),
-    Rule(
+    SecretRule(
         "PuTTY private key",
         "private key",
         r"PuTTY-User-Key-File-[23]: (?P<body>[\w-]{6,40})",
         ("PuTTY-User-Key-File-",),
         anything,
     ),
-    Rule(
+    SecretRule(
         "Password in a URL",
         "url",
         r"(?<![\w+.-])[A-Za-z][A-Za-z0-9+.-]{1,30}://(?P<user>[^\s:/?#@\"'<>`{}\[\]()]{0,100}):"
@@ -75,21 +75,21 @@ RULES: tuple[Rule, ...] = (
         ("://",),
         _url_password,
     ),
-    Rule(
+    SecretRule(
         "Bearer token",
         "header",
         r"(?i:\bbearer)\s+(?P<secret>[A-Za-z0-9._~+/-]{20,2000}=*)",
         ("bearer",),
         _bearer,
     ),
-    Rule(
+    SecretRule(
         "Basic authorization header",
         "header",
         r"(?i:\bauthorization\b[\"']?\s*[:=]\s*[\"']?basic)\s+(?P<secret>[A-Za-z0-9+/]{8,400}={0,2})",
         ("authorization",),
         _basic,
     ),
-    Rule(
+    SecretRule(
         "Password on a command line",
         "command",
         r"(?i:\s--?(?:password|passwd|pwd|token|api-?key|account-key|client-secret|secret|admin-password|sas-token"
@@ -97,7 +97,7 @@ RULES: tuple[Rule, ...] = (
         ("-p", "-t", "-a", "-c", "-s"),
         _option,
     ),
-    Rule(
+    SecretRule(
         "Password on a command line",
         "command",
         r"\b(?:curl|wget)\b[^\n]{0,300}?\s(?:-u|--user)[ =]?[\"']?[^\s:\"'$<{]{1,100}:"
@@ -105,7 +105,7 @@ RULES: tuple[Rule, ...] = (
         ("curl", "wget"),
         _option,
     ),
-    Rule(
+    SecretRule(
         "Password on a command line",
         "command",
         # HTTPie and xh; a space behind the name, so that it is no address.
@@ -115,7 +115,7 @@ RULES: tuple[Rule, ...] = (
         ("-a",),
         _option,
     ),
-    Rule(
+    SecretRule(
         "Password on a command line",
         "command",
         r"\b(?:docker|podman|helm registry|oras|az acr) login\b[^\n]{0,200}?\s-p\s*[\"']?"
@@ -123,7 +123,7 @@ RULES: tuple[Rule, ...] = (
         (" login",),
         _option,
     ),
-    Rule(
+    SecretRule(
         "Password in a netrc line",
         "netrc",
         r"\bmachine\s+\S+\s+login\s+\S+\s+password\s+(?P<secret>\S{4,300})",

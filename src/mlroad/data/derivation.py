@@ -29,7 +29,7 @@ _BOOLEANS = {"true": True, "false": False}
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class Derivation:
     """What to run, and what it was run with."""
 
     step: PurePosixPath
@@ -62,7 +62,7 @@ class Recipe:
         return tag | ({"file": self.file} if self.file else {})
 
     @classmethod
-    def from_tag(cls, tag: Mapping[str, Any], at: Position) -> Recipe:
+    def from_tag(cls, tag: Mapping[str, Any], at: Position) -> Derivation:
         """Read the tag. Raises UserError if it is none of ours, or was edited into nonsense."""
         try:
             return cls(
@@ -84,9 +84,9 @@ class Recipe:
             ) from None
 
 
-def plan(
+def plan_derivation(
     step: Path, at: PurePosixPath, *, parents: Sequence[str], settings: Sequence[str], output: str, file: str
-) -> Recipe:
+) -> Derivation:
     """Fit what the command line says to the step's signature.
 
     ``parents`` are ``name:version`` or ``input=name:version``, ``settings`` are ``parameter=value``; ``file``
@@ -96,7 +96,7 @@ def plan(
     chosen = _output(signature, output)
     if chosen.type == "uri_file" and PurePosixPath(file).name != file:
         raise UserError(f"{file!r} is no name of a file.", "Write a name without folders, such as clean.csv.")
-    return Recipe(
+    return Derivation(
         step=at,
         inputs=_inputs(signature, parents),
         output=chosen.name,

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from mlroad.core.problems import UserError
-from mlroad.guard.patterns.services import ENGINE_RULES
+from mlroad.guard.patterns.service_tokens import PLUGIN_RULES
 
-HOUSE_PLUGIN = Path(__file__).with_name("plugin.py")
+HOUSE_PLUGIN = Path(__file__).with_name("detect_secrets_plugin.py")
 _CONTEXT_LINES = 90  # a private key of 4,096 bits has about 52
 _RESTORE = "Restore mlroad/guard from the template (`copier update`), then run `uv sync`."
 FILTERS = (
@@ -28,7 +28,7 @@ FILTERS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class EngineFinding:
     """A secret that the engine reports in a line (counted from 1)."""
 
     line: int
@@ -36,18 +36,18 @@ class Found:
     secret: str
 
 
-class Engine:
-    """The loaded scanner. Make it with ``open_engine``."""
+class SecretEngine:
+    """The loaded scanner. Make it with ``open_secret_engine``."""
 
     def __init__(self, plugins: Sequence[Any], filters: Sequence[Any]) -> None:
         self.plugins = plugins
         self._filters = filters
 
-    def scan(self, name: str, lines: list[str], numbers: Sequence[int]) -> list[Found]:
+    def scan(self, name: str, lines: list[str], numbers: Sequence[int]) -> list[EngineFinding]:
         """Scan the lines ``numbers`` (from 1) of the text ``lines``, which the file ``name`` holds."""
         from detect_secrets.util.code_snippet import get_code_snippet
 
-        found: list[Found] = []
+        found: list[EngineFinding] = []
         for number in numbers:
             line = lines[number - 1].rstrip()
             context = get_code_snippet(lines, number, lines_of_context=_CONTEXT_LINES)
@@ -60,7 +60,7 @@ class Engine:
                 ):
                     value = secret.secret_value
                     if not self._hidden({**facts, "secret": value}, {"secret"}):
-                        found.append(Found(number, secret.type, value))
+                        found.append(EngineFinding(number, secret.type, value))
         return _specific(found)
 
     def _hidden(self, facts: dict[str, Any], needed: set[str]) -> bool:
@@ -74,7 +74,7 @@ class Engine:
 
 
 @contextmanager
-def open_engine(house_file: Path | None, plugin: Path = HOUSE_PLUGIN) -> Iterator[Engine]:
+def open_secret_engine(house_file: Path | None, plugin: Path = HOUSE_PLUGIN) -> Iterator[SecretEngine]:
     """Load detect-secrets. Raises UserError when it, a plugin or a filter is missing: no scan is no pass."""
     try:
         from detect_secrets.core.log import log
@@ -84,11 +84,11 @@ def open_engine(house_file: Path | None, plugin: Path = HOUSE_PLUGIN) -> Iterato
         raise UserError(
             f"detect-secrets cannot be loaded ({error}).", "Run `uv sync` and try again."
         ) from error
-    house: dict[str, Any] = {"name": "HouseDetector", "path": f"file://{plugin}"}
+    house: dict[str, Any] = {"name": "MlroadDetector", "path": f"file://{plugin}"}
     if house_file:
         house["house_file"] = str(house_file)
     config = {
-        "plugins_used": [house, *({"name": name} for name in ENGINE_RULES)],
+        "plugins_used": [house, *({"name": name} for name in PLUGIN_RULES)],
         "filters_used": [{"path": path} for path in FILTERS],
     }
     get_mapping_from_secret_type_to_class.cache_clear()  # it remembers the plugins of an earlier load
@@ -97,14 +97,14 @@ def open_engine(house_file: Path | None, plugin: Path = HOUSE_PLUGIN) -> Iterato
         try:
             plugins, filters = get_plugins(), get_filters()
         except (TypeError, FileNotFoundError, ImportError) as error:
-            reason = str(error) or "it holds no HouseDetector"
+            reason = str(error) or "it holds no MlroadDetector"
             raise UserError(
                 f"The secret scan's plugin cannot be loaded: {plugin} ({reason}).", _RESTORE
             ) from error
         filters = [function for function in filters if function.path in FILTERS]
-        _require({"HouseDetector", *ENGINE_RULES}, {type(item).__name__ for item in plugins}, "plugin")
+        _require({"MlroadDetector", *PLUGIN_RULES}, {type(item).__name__ for item in plugins}, "plugin")
         _require(set(FILTERS), {function.path for function in filters}, "filter")
-        yield Engine(plugins, filters)
+        yield SecretEngine(plugins, filters)
 
 
 def _require(expected: set[str], loaded: set[str], what: str) -> None:
@@ -115,12 +115,12 @@ def _require(expected: set[str], loaded: set[str], what: str) -> None:
         )
 
 
-def _specific(found: list[Found]) -> list[Found]:
+def _specific(found: list[EngineFinding]) -> list[EngineFinding]:
     """One report for one token: where kinds overlap in a line, the most specific one stays."""
-    from mlroad.guard.patterns import HOUSE_RULES
+    from mlroad.guard.patterns import BUILT_IN_RULES
 
-    order = {rule.kind: index for index, rule in reversed(list(enumerate(HOUSE_RULES)))}
-    kept: list[Found] = []
+    order = {rule.kind: index for index, rule in reversed(list(enumerate(BUILT_IN_RULES)))}
+    kept: list[EngineFinding] = []
     for item in sorted(
         found, key=lambda item: (item.line, order.get(item.kind, -1), item.kind, -len(item.secret))
     ):

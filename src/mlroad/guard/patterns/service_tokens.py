@@ -6,8 +6,8 @@ import base64
 import json
 import re
 
-from mlroad.guard.lookalikes import is_token
-from mlroad.guard.secret_rules import Rule, anything, secret_of
+from mlroad.guard.false_positives import is_token
+from mlroad.guard.secret_rules import SecretRule, anything, secret_of
 
 _E = r"(?![A-Za-z0-9_-])"
 _S = r"(?<![A-Za-z0-9_])"
@@ -27,11 +27,11 @@ def _is_aws_id(match: re.Match[str]) -> bool:
     return is_token(token) and len(set(token)) >= 8 and any(char.isdigit() for char in token)
 
 
-def _rule(kind: str, family: str, pattern: str, *keywords: str) -> Rule:
-    return Rule(kind, family, f"{_S}{pattern}", keywords)
+def _rule(kind: str, family: str, pattern: str, *keywords: str) -> SecretRule:
+    return SecretRule(kind, family, f"{_S}{pattern}", keywords)
 
 
-RULES: tuple[Rule, ...] = (
+RULES: tuple[SecretRule, ...] = (
     # Databricks
     _rule(
         "Databricks token",
@@ -99,13 +99,13 @@ RULES: tuple[Rule, ...] = (
     _rule("LangSmith key", "models", rf"lsv2_(?:pt|sk)_[0-9a-f]{{32}}_[0-9a-f]{{10}}{_E}", "lsv2_"),
     _rule("Pinecone key", "models", rf"pcsk_[A-Za-z0-9]{{5,6}}_[A-Za-z0-9]{{60,70}}{_E}", "pcsk_"),
     _rule("Weights & Biases key", "wandb", rf"wandb_v\d+_[A-Za-z0-9_]{{40,}}{_E}", "wandb_v"),
-    Rule(
+    SecretRule(
         "Weights & Biases key",
         "wandb",
         r"(?i:wandb)[^\n]{0,80}?[\"'\s=:](?P<secret>[0-9a-f]{40})(?![0-9a-f])",
         ("wandb",),
     ),
-    Rule(
+    SecretRule(
         "Weights & Biases key",
         "wandb",
         r"api\.wandb\.ai[^\n]{0,80}?password\s+(?P<secret>[0-9a-f]{40})(?![0-9a-f])",
@@ -122,7 +122,7 @@ RULES: tuple[Rule, ...] = (
         "AKIA",
         "ASIA",
     ),
-    Rule(
+    SecretRule(
         "AWS secret access key",
         "aws",
         r"(?i:(?:aws|amazon)?[\w.-]{0,20}secret[\w.-]{0,20}key[\w.-]{0,10})[\"']?\s*[\])]?\s*(?::\s*str\s*)?(?:=|:|=>|:=|,)\s*"
@@ -131,29 +131,29 @@ RULES: tuple[Rule, ...] = (
         _is_aws_id,
     ),
     _rule("AWS Bedrock key", "aws", r"ABSK[A-Za-z0-9+/]{100,140}={0,2}", "ABSK"),
-    Rule("Google API key", "gcp", rf"(?<![A-Za-z0-9_-])AIza[\w-]{{35}}{_E}", ("AIza",)),
+    SecretRule("Google API key", "gcp", rf"(?<![A-Za-z0-9_-])AIza[\w-]{{35}}{_E}", ("AIza",)),
     _rule("Google OAuth secret", "gcp", rf"GOCSPX-[\w-]{{28}}{_E}", "GOCSPX-"),
     _rule("Google access token", "gcp", r"ya29\.[\w-]{40,}", "ya29."),
     # Chat
     _rule("Slack token", "slack", rf"xox[abeoprs](?:\.xox[bp])?-[A-Za-z0-9-]{{20,250}}{_E}", "xox"),
     _rule("Slack app token", "slack", rf"xapp-\d-[A-Z0-9]+-\d+-[a-f0-9]{{32,}}{_E}", "xapp-"),
-    Rule(
+    SecretRule(
         "Slack webhook",
         "slack",
         r"https://hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/[A-Za-z0-9_/+-]{20,}",
         ("hooks.slack",),
     ),
-    Rule(
+    SecretRule(
         "Discord webhook",
         "chat",
         r"https://(?:\w+\.)?discord(?:app)?\.com/api/(?:v\d+/)?webhooks/\d{16,20}/[\w-]{50,80}",
         ("/webhooks/",),
     ),
-    Rule("Telegram bot token", "chat", rf"(?<![\w:])\d{{8,10}}:AA[\w-]{{33}}{_E}", (":AA",)),
+    SecretRule("Telegram bot token", "chat", rf"(?<![\w:])\d{{8,10}}:AA[\w-]{{33}}{_E}", (":AA",)),
     # Package registries
     _rule("PyPI token", "pypi", r"pypi-AgE[\w-]{60,}", "pypi-AgE"),
     _rule("npm token", "npm", rf"npm_[A-Za-z0-9]{{36}}{_E}", "npm_"),
-    Rule(
+    SecretRule(
         "npm token",
         "npm",
         r":_(?:authToken|auth|password)\s*=\s*[\"']?(?P<secret>[A-Za-z0-9+/=_-]{16,})",
@@ -183,7 +183,7 @@ RULES: tuple[Rule, ...] = (
     _rule("Prefect key", "operations", rf"pn[ub]_[A-Za-z0-9]{{36}}{_E}", "pnu_", "pnb_"),
     _rule("age secret key", "private key", rf"AGE-SECRET-KEY-1[0-9A-Z]{{58}}{_E}", "AGE-SECRET-KEY-1"),
     # Signed tokens
-    Rule(
+    SecretRule(
         "JSON Web Token",
         "jwt",
         r"(?<![\w.-])eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{16,}(?![\w-])",
@@ -193,12 +193,12 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def _spot(kind: str, family: str, pattern: str, *keywords: str) -> Rule:
-    return Rule(kind, family, pattern, keywords, anything, engine=True)
+def _spot(kind: str, family: str, pattern: str, *keywords: str) -> SecretRule:
+    return SecretRule(kind, family, pattern, keywords, anything, engine=True)
 
 
 # Kinds that detect-secrets' own plugins find. These spot the lines, so that the engine loads when needed.
-ENGINE_RULES: dict[str, Rule] = {
+PLUGIN_RULES: dict[str, SecretRule] = {
     "DiscordBotTokenDetector": _spot(
         "Discord bot token",
         "chat",

@@ -35,7 +35,7 @@ SCHEMA = "schema.yml"
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class VersionDraft:
     """A version to be."""
 
     name: str
@@ -58,14 +58,14 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class CreatedVersion:
     """A version, and whether it is new or was there already with the same content."""
 
     version: DatasetVersion
     is_new: bool
 
 
-def make_version(root: Path, draft: Draft) -> Made:
+def create_version(root: Path, draft: VersionDraft) -> CreatedVersion:
     """Make the next version of a dataset from a file or folder.
 
     Data that lies below datasets/<name>/ or data/<name>/ already stays where it is, unless another version
@@ -81,7 +81,7 @@ def make_version(root: Path, draft: Draft) -> Made:
     kind = _type(draft)
     same = _same(root, draft, content, kind)
     if same:
-        return Made(same, is_new=False)
+        return CreatedVersion(same, is_new=False)
     version = DatasetVersion(
         file=root / DATASETS / draft.name / "0.yml",
         name=draft.name,
@@ -99,8 +99,8 @@ def make_version(root: Path, draft: Draft) -> Made:
         tags=draft.tags,
     )
     if not draft.address and _stays(root, draft):
-        return Made(_publish_in_place(root, version, draft, content), is_new=True)
-    return Made(_publish_copy(root, version, draft, content), is_new=True)
+        return CreatedVersion(_publish_in_place(root, version, draft, content), is_new=True)
+    return CreatedVersion(_publish_copy(root, version, draft, content), is_new=True)
 
 
 def _check_case(root: Path, name: str) -> None:
@@ -110,7 +110,7 @@ def _check_case(root: Path, name: str) -> None:
             raise UserError(what, "Windows and macOS cannot tell the two apart: choose another name.")
 
 
-def _type(draft: Draft) -> str:
+def _type(draft: VersionDraft) -> str:
     is_folder = draft.source.is_dir()
     if draft.type is None:
         return "uri_file" if not is_folder else "mltable" if _is_mltable(draft.source) else "uri_folder"
@@ -122,10 +122,10 @@ def _type(draft: Draft) -> str:
     return draft.type
 
 
-def _rows(draft: Draft) -> int | None:
+def _rows(draft: VersionDraft) -> int | None:
     if not draft.is_table:
         return None
-    from mlroad.data.tabular import count_rows
+    from mlroad.data.open_table import count_rows
 
     return count_rows(draft.source)
 
@@ -134,7 +134,7 @@ def _is_mltable(folder: Path) -> bool:
     return (folder / "MLTable").is_file()
 
 
-def _same(root: Path, draft: Draft, content: ContentDigest, kind: str) -> DatasetVersion | None:
+def _same(root: Path, draft: VersionDraft, content: ContentDigest, kind: str) -> DatasetVersion | None:
     """A version of that content, type, stage, address and parents."""
     for file in reversed(version_files(root, draft.name)):
         version = load_version(file)
@@ -146,7 +146,7 @@ def _same(root: Path, draft: Draft, content: ContentDigest, kind: str) -> Datase
     return None
 
 
-def _stays(root: Path, draft: Draft) -> bool:
+def _stays(root: Path, draft: VersionDraft) -> bool:
     """Whether the source lies where a version's data belongs, and is no other version's."""
     source = draft.source.resolve()
     homes = [(root / place / draft.name).resolve() for place in (DATASETS, LARGE)]
@@ -174,7 +174,7 @@ def _relative(data: Path, version: DatasetVersion) -> str:
 
 
 def _publish_in_place(
-    root: Path, version: DatasetVersion, draft: Draft, content: ContentDigest
+    root: Path, version: DatasetVersion, draft: VersionDraft, content: ContentDigest
 ) -> DatasetVersion:
     version = replace(version, path=_relative(draft.source, version))
     for number in itertools.count(_next_number(root, version.name, draft.first)):
@@ -185,7 +185,7 @@ def _publish_in_place(
 
 
 def _publish_copy(
-    root: Path, version: DatasetVersion, draft: Draft, content: ContentDigest
+    root: Path, version: DatasetVersion, draft: VersionDraft, content: ContentDigest
 ) -> DatasetVersion:
     is_large = content.size > SMALL or bool(draft.address)
     place = root / (LARGE if is_large else DATASETS) / version.name
@@ -218,7 +218,7 @@ def _publish_copy(
     raise AssertionError  # pragma: no cover - count() never ends
 
 
-def _bring(draft: Draft, kind: str, content: ContentDigest, staged: Path) -> None:
+def _bring(draft: VersionDraft, kind: str, content: ContentDigest, staged: Path) -> None:
     """Copy or move the files, and make sure that what arrived is what was looked at."""
     for file in content.files:
         name = Path(draft.address).name if draft.address and kind == "uri_file" else file.path

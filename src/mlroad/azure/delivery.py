@@ -23,13 +23,13 @@ from mlroad.core.data_digest import digest_content
 from mlroad.core.hash_cache import Seen
 from mlroad.core.problems import Problem, UserError
 from mlroad.data.add import told as told_made
-from mlroad.data.delivery_check import Checked, check_delivery
-from mlroad.data.make import SMALL, Draft, Made, keep_out_of_git, make_version
-from mlroad.data.store import DATASETS, LARGE, Used, local_path, use_version, version_files
+from mlroad.data.create_version import SMALL, CreatedVersion, VersionDraft, create_version, keep_out_of_git
+from mlroad.data.delivery_check import DeliveryCheck, check_delivery
+from mlroad.data.store import DATASETS, LARGE, VerifiedVersion, local_path, require_verified, version_files
 from mlroad.data.version import DatasetVersion, check_name, load_version
 
 if TYPE_CHECKING:
-    from mlroad.azure.data_assets import DataAssets, Registered
+    from mlroad.azure.data_assets import DataAssets, RegisteredAsset
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +48,18 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivered:
+class DeliveryResult:
     """What came of it: problems and no version, or a version that may have been there before."""
 
     problems: tuple[Problem, ...] = ()
-    made: Made | None = None
-    previous: Used | None = None
-    checked: Checked | None = None
-    registered: Registered | None = None
+    made: CreatedVersion | None = None
+    previous: VerifiedVersion | None = None
+    checked: DeliveryCheck | None = None
+    registered: RegisteredAsset | None = None
     lines: tuple[str, ...] = ()
 
 
-def deliver(root: Path, delivery: Delivery) -> Delivered:
+def deliver(root: Path, delivery: Delivery) -> DeliveryResult:
     """Check, make, register. Raises UserError for what the job's author has to mend, and AzureError."""
     check_name(delivery.name)
     if not 0 <= delivery.max_loss < 1:
@@ -72,16 +72,16 @@ def deliver(root: Path, delivery: Delivery) -> Delivered:
             digest = digest_content(data, seen).digest
         same = [version for version in versions if (version.digest, version.stage) == (digest, stage)]
         if same:
-            return _registered(root, assets, Delivered(made=Made(same[-1], is_new=False)))
+            return _registered(root, assets, DeliveryResult(made=CreatedVersion(same[-1], is_new=False)))
         previous = _previous(root, versions, stage, assets)
         checked = _check(root, delivery, data, previous)
         if checked.problems:
-            return Delivered(checked.problems, None, previous, checked)
+            return DeliveryResult(checked.problems, None, previous, checked)
         number = assets.number_for(delivery.name, digest, stage) if assets else 1
         if not assets:
             _check_size(delivery, data)
-        made = make_version(root, _draft(delivery, data, stage, number))
-    return _registered(root, assets, Delivered((), made, previous, checked))
+        made = create_version(root, _draft(delivery, data, stage, number))
+    return _registered(root, assets, DeliveryResult((), made, previous, checked))
 
 
 def _assets(root: Path) -> DataAssets | None:
@@ -121,7 +121,7 @@ def _data(root: Path, delivery: Delivery) -> Iterator[Path]:
 
 def _previous(
     root: Path, versions: list[DatasetVersion], stage: str, assets: DataAssets | None
-) -> Used | None:
+) -> VerifiedVersion | None:
     """The newest version of the stage, or else of any, with its data; it is fetched if it is not here."""
     chosen = [version for version in versions if version.stage == stage] or versions
     if not chosen:
@@ -130,17 +130,17 @@ def _previous(
         from mlroad.azure.fetch_data import fetch
 
         fetch(root, chosen[-1])
-    return use_version(root, chosen[-1])
+    return require_verified(root, chosen[-1])
 
 
-def _check(root: Path, delivery: Delivery, data: Path, previous: Used | None) -> Checked:
+def _check(root: Path, delivery: Delivery, data: Path, previous: VerifiedVersion | None) -> DeliveryCheck:
     """Data that cannot be read is as wrong as data that breaks the schema: the job failed, not its author."""
     try:
         return check_delivery(root, delivery.name, data, previous, max_loss=delivery.max_loss)
     except UserError as error:
         if not error.problems:
             raise
-        return Checked(error.problems, None, None, None)
+        return DeliveryCheck(error.problems, None, None, None)
 
 
 def _check_size(delivery: Delivery, data: Path) -> None:
@@ -152,9 +152,9 @@ def _check_size(delivery: Delivery, data: Path) -> None:
     raise UserError(what, fix)
 
 
-def _draft(delivery: Delivery, data: Path, stage: str, number: int) -> Draft:
+def _draft(delivery: Delivery, data: Path, stage: str, number: int) -> VersionDraft:
     is_remote = "://" in delivery.source
-    return Draft(
+    return VersionDraft(
         name=delivery.name,
         source=data,
         stage=stage,
@@ -170,7 +170,7 @@ def _size(data: Path) -> int:
     return sum(file.stat().st_size for file in files)
 
 
-def _registered(root: Path, assets: DataAssets | None, delivered: Delivered) -> Delivered:
+def _registered(root: Path, assets: DataAssets | None, delivered: DeliveryResult) -> DeliveryResult:
     made = delivered.made
     assert made
     lines = [told_made(root, made)]
@@ -185,7 +185,7 @@ def _registered(root: Path, assets: DataAssets | None, delivered: Delivered) -> 
     return replace(delivered, registered=registered, lines=tuple(lines))
 
 
-def users_of(root: Path, version: DatasetVersion) -> list[str]:
+def pipelines_using(root: Path, version: DatasetVersion) -> list[str]:
     """The pipelines (paths from the root) that name a version."""
     reference = re.compile(rf"azureml:{re.escape(version.id)}(?![\w.-])")
     return [
@@ -195,7 +195,7 @@ def users_of(root: Path, version: DatasetVersion) -> list[str]:
     ]
 
 
-def outcome(delivered: Delivered) -> dict[str, object]:
+def outcome(delivered: DeliveryResult) -> dict[str, object]:
     """What other programs read (``--outcome``)."""
     version = delivered.made.version if delivered.made else None
     return {

@@ -6,14 +6,14 @@ import re
 from pathlib import Path
 
 from mlroad.core.problems import Position, Problem, UserError
-from mlroad.guard.sources import Source, git
+from mlroad.guard.guarded_files import GuardedFile, git
 
 # Seven signs at the start of a line, then a space or nothing. Seven = alone underline a heading.
 _MARKER = re.compile(r"(?m)^(?:<{7}|>{7}|\|{7})(?: [^\n]*)?\r?$|^={7}\r?$")
 _LEFTOVERS = (".rej", ".orig")
 
 
-def check_size(source: Source, root: Path, limit_mb: float) -> list[Problem]:
+def check_size(source: GuardedFile, root: Path, limit_mb: float) -> list[Problem]:
     """A file above the limit, unless Git LFS holds it."""
     size = source.path.stat().st_size
     if size <= limit_mb * 1_000_000 or _in_lfs(source, root):
@@ -26,7 +26,7 @@ def check_size(source: Source, root: Path, limit_mb: float) -> list[Problem]:
     return [Problem(Position(source.shown), "large-file", what, fix)]
 
 
-def _in_lfs(source: Source, root: Path) -> bool:
+def _in_lfs(source: GuardedFile, root: Path) -> bool:
     try:
         told = git(root, "check-attr", "-z", "filter", "--", str(source.path))
     except UserError:
@@ -34,7 +34,7 @@ def _in_lfs(source: Source, root: Path) -> bool:
     return told.split(b"\0")[2:3] == [b"lfs"]
 
 
-def check_conflicts(source: Source) -> list[Problem]:
+def check_conflicts(source: GuardedFile) -> list[Problem]:
     """Marks of an unresolved merge, at the start of a line as git and copier write them."""
     data = source.data()
     if b"<<<<<<<" not in data and b">>>>>>>" not in data and b"|||||||" not in data:
@@ -56,7 +56,7 @@ def check_conflicts(source: Source) -> list[Problem]:
     return problems
 
 
-def check_leftover(source: Source) -> list[Problem]:
+def check_leftover(source: GuardedFile) -> list[Problem]:
     """A .rej or .orig file: a change of the template or of a merge that found no place."""
     if source.path.suffix not in _LEFTOVERS:
         return []

@@ -14,7 +14,7 @@ _SNIFF = 8_192
 
 
 @dataclass(slots=True)
-class Source:
+class GuardedFile:
     """A file under guard. ``name`` is its path from the root, with slashes; ``shown`` is for messages."""
 
     path: Path
@@ -73,16 +73,16 @@ def _remedy(message: list[str]) -> str:
     return "Run that git command by hand to see more."
 
 
-def all_files(root: Path, under: Sequence[str] = ()) -> list[Source]:
+def all_files(root: Path, under: Sequence[str] = ()) -> list[GuardedFile]:
     """Every tracked file, and every untracked one that is not ignored. Links and submodules are left out."""
     listed = git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *under)
     names = sorted({os.fsdecode(name) for name in listed.split(b"\0") if name})
     return [source for name in names if (source := _source(root / name, name))]
 
 
-def named_files(root: Path, arguments: Sequence[str]) -> list[Source]:
+def named_files(root: Path, arguments: Sequence[str]) -> list[GuardedFile]:
     """The files and folders that somebody names. Raises UserError for what does not exist."""
-    sources: list[Source] = []
+    sources: list[GuardedFile] = []
     for argument in arguments:
         path = Path(os.path.abspath(argument))  # noqa: PTH100 - resolve() would follow a link
         if path.is_dir():
@@ -99,10 +99,10 @@ def named_files(root: Path, arguments: Sequence[str]) -> list[Source]:
     return sources
 
 
-def _source(path: Path, name: str) -> Source | None:
+def _source(path: Path, name: str) -> GuardedFile | None:
     if path.is_symlink() or not path.is_file():
         return None
-    return Source(path, name, _shown(path))
+    return GuardedFile(path, name, _shown(path))
 
 
 def _shown(path: Path) -> Path:
