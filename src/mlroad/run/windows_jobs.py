@@ -1,16 +1,20 @@
-"""Windows: a step's process tree is a job object, which the kernel ends when its last handle closes.
+"""Windows: the process tree of a step is a job object, which the kernel ends when its last handle closes.
 
-The handle dies with the runner, so a killed runner leaves nothing behind. Source: Microsoft's documentation
-of CreateJobObject, SetInformationJobObject (JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE) and AssignProcessToJobObject.
+The handle closes when the runner dies, so a killed runner leaves nothing behind. psutil has no job objects,
+and it cannot find the children of a parent that has ended. Source: Microsoft's documentation of
+CreateJobObject, SetInformationJobObject (JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE) and AssignProcessToJobObject.
 """
 
 from __future__ import annotations
 
+import ctypes
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
+
+import psutil
 
 _KILL_ON_CLOSE = 0x2000
 _EXTENDED_LIMITS = 9
@@ -22,9 +26,7 @@ _SUSPENDED = 0x4
 def start_in_job(
     arguments: list[str], folder: Path, environment: Mapping[str, str], log: IO[bytes]
 ) -> tuple[subprocess.Popen[bytes], object]:
-    """Start a process inside a new job, before it can start others. Raises OSError."""
-    import ctypes
-
+    """Start a process in a new job object, before it can start others. Raises OSError."""
     kernel: Any = ctypes.WinDLL("kernel32", use_last_error=True)  # type: ignore[attr-defined,unused-ignore]
     kernel.CreateJobObjectW.restype = ctypes.c_void_p
     job = ctypes.c_void_p(kernel.CreateJobObjectW(None, None))
@@ -45,13 +47,11 @@ def start_in_job(
     )
     handle = ctypes.c_void_p(int(popen._handle))  # type: ignore[attr-defined,unused-ignore]
     kernel.AssignProcessToJobObject(job, handle)
-    ctypes.WinDLL("ntdll").NtResumeProcess(handle)  # type: ignore[attr-defined,unused-ignore]
+    psutil.Process(popen.pid).resume()
     return popen, job
 
 
 def end_job(job: object) -> None:
-    """End every process of the job, at once. Ending it again does nothing."""
-    import ctypes
-
+    """End every process of the job object at once. Ending it again does nothing."""
     kernel: Any = ctypes.WinDLL("kernel32", use_last_error=True)  # type: ignore[attr-defined,unused-ignore]
     kernel.TerminateJobObject(job, 1)
