@@ -1,7 +1,7 @@
 """Generated workflows, run by act on this machine; docs/explanation/act-tests.md says what that proves.
 
-act leaves with 0 when a job was skipped for an unknown label or a condition, so its exit code proves nothing:
-every job and every step of the workflow file must have reported its own success.
+act exits with 0 when it skips a job because of an unknown label or a condition, so its exit code proves
+nothing: every job and every step of the workflow file must have reported its own success.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.support import commit_all, git, tool
 
 STAND_INS = Path(__file__).parent / "actions"
 PROGRAMS = Path(__file__).parent / "bin"
-# What a machine needs to reach its package index; none of it is there on GitHub, where none is needed.
+# What a machine needs to reach its package index. GitHub's runners need and have none of it.
 PASSED_ON = re.compile(
     r"^(UV_|PIP_|SSL_|(https?|no|all)_proxy$|REQUESTS_CA_BUNDLE$|CURL_CA_BUNDLE$)", re.IGNORECASE
 )
@@ -45,7 +45,7 @@ class Step:
 
 @dataclass
 class Job:
-    """One job, one cell of its matrix. ``steps`` are keyed by their id or else their number in the file."""
+    """One job, or one cell of its matrix. The keys of ``steps`` are ids, or else numbers in the file."""
 
     id: str
     name: str
@@ -69,9 +69,9 @@ class Run:
     gh_log: Path
 
     def job(self, job_id: str, called: str = "", **matrix: Any) -> Job:
-        """The only job of that id (and matrix cell, if one is given).
+        """The only job with that id (and matrix cell, if one is given).
 
-        Jobs of a reusable workflow have no cell of their own: ``called`` is a part of the name.
+        act reports no matrix cell for jobs of a reusable workflow: ``called`` is a part of their name.
         """
         found = [
             j for j in self.jobs
@@ -81,7 +81,7 @@ class Run:
         return found[0]
 
     def lost_words(self) -> bool:
-        """Whether a step failed of which act tells nothing but that."""
+        """Whether act lost the output of a step that failed."""
         failed = [step for job in self.jobs for step in job.steps.values() if step.result == "failure"]
         return any(not ACTS_OWN.sub("", step.log).strip() for step in failed)
 
@@ -90,7 +90,7 @@ class Run:
     ) -> None:
         """These jobs ran, in these matrix cells, and no others; every step of the file ran and succeeded.
 
-        ``skipped`` names the (job, step) pairs whose ``if:`` rightly kept them from running.
+        ``skipped`` names the (job, step) pairs whose ``if:`` is false in this run.
         """
         ran = {
             job_id: [j.matrix for j in self.jobs if j.id == job_id] for job_id in {j.id for j in self.jobs}
@@ -105,13 +105,13 @@ class Run:
                 assert result == wanted_result, f"{job.name}, step {name}: {result}\n{self.output}"
 
     def assert_red(self, job_id: str, step_name: str, *messages: str, called: str = "") -> None:
-        """This job failed, in this step and none before, which said each of ``messages``."""
+        """This job failed in this step and no other, and the step printed each of ``messages``."""
         job = self.job(job_id, called)
         assert job.result == "failure", f"{job.name}: {job.result}\n{self.output}"
         assert job.failed_steps() == [step_name], f"{job.name}: {job.failed_steps()} failed\n{self.output}"
         step = next(s for s in job.steps.values() if s.name == step_name)
         for message in messages:
-            assert message in step.log, f"{job.name} did not say {message!r}\n{step.log}"
+            assert message in step.log, f"{job.name} did not print {message!r}\n{step.log}"
 
 
 def steps_of(workflow: Mapping[str, Any], job_id: str) -> Iterator[tuple[str, str]]:
@@ -154,12 +154,13 @@ class Act:
         base: str | None = None,
         fork: bool = False,
     ) -> Run:
-        """Commit what lies in ``project``, and run the workflow on it (or one job, with those it needs).
+        """Commit the changes in ``project`` and run the workflow on it (or one job, with the jobs it needs).
 
-        ``base`` is the commit that a pull request is compared with, or what was there before a push; without
-        it the same commit. A pull request from a ``fork`` comes from another repo.
+        ``base`` is the commit that a pull request is compared with, or the commit before a push (default: the
+        same commit). A pull request from a ``fork`` comes from another repo.
 
-        act 0.2.89 now and then loses what a step printed just before it failed; then it is asked again.
+        Now and then, act 0.2.89 loses what a step printed just before it failed; then the workflow runs
+        again.
         """
         if git(project, "status", "--porcelain"):
             commit_all(project, "What the test changed")
@@ -188,7 +189,7 @@ class Act:
         command += ["-P", "ubuntu-latest=-self-hosted"]
         command += ["--no-cache-server", "--no-skip-checkout", "--json", "--env-file", os.devnull]
         command += ["--secret", "GITHUB_TOKEN=made-up", "--defaultbranch", "main"]
-        command += self.local_repositories(called_files(file))
+        command += self.local_repositories([*called_files(file), *local_actions(project)])
         for name, value in self.environment(project, here).items():
             command += ["--env", f"{name}={value}"]
         command += ["--job", job] if job else []
@@ -209,7 +210,7 @@ class Act:
         return Run(parsed, jobs, f"{readable}\n{done.stderr}", summaries, here / "artifacts", here / "gh.log")
 
     def environment(self, project: Path, here: Path) -> dict[str, str]:
-        """The variables of every step: what this machine needs, and where the stand-ins find their things."""
+        """The variables of every step: what this machine needs, and the folders of the stand-ins."""
         passed = {k: v for k, v in os.environ.items() if PASSED_ON.match(k) and k not in NOT_PASSED_ON}
         own_config = Path.home() / ".config" / "uv" / "uv.toml"
         if own_config.is_file():
@@ -225,13 +226,13 @@ class Act:
             "GIT_PAGER": "cat",
         }
 
-    def local_repositories(self, workflows: Sequence[Path]) -> list[str]:
-        """act's flags that put a stand-in, as a git repo, in the place of every action that is used."""
+    def local_repositories(self, files: Sequence[Path]) -> list[str]:
+        """act's flags that replace every action in use with a stand-in, as a git repo."""
         flags = []
-        used = {use for workflow in workflows for use in USES.findall(workflow.read_text(encoding="utf-8"))}
+        used = {use for file in files for use in USES.findall(file.read_text(encoding="utf-8"))}
         for name, sha in sorted(used):
             source = STAND_INS / name
-            assert source.is_dir(), f"{workflows[0].name} uses {name}: write a stand-in, {source}/action.yml"
+            assert source.is_dir(), f"{files[0].name} uses {name}: write a stand-in, {source}/action.yml"
             repo = self.folder / "actions" / name
             if not repo.exists():
                 shutil.copytree(source, repo)
@@ -242,16 +243,21 @@ class Act:
 
 
 def called_files(workflow: Path) -> list[Path]:
-    """The file of a workflow, and those of the reusable workflows of the same repo that its jobs call."""
+    """The file of a workflow, and the reusable workflows of the same repo that its jobs call."""
     jobs = yaml.safe_load(workflow.read_text(encoding="utf-8"))["jobs"].values()
     called = {str(job["uses"]) for job in jobs if str(job.get("uses", "")).startswith("./")}
     return [workflow, *(workflow.parents[2] / name for name in sorted(called))]
 
 
+def local_actions(project: Path) -> list[Path]:
+    """The composite actions of the repo itself."""
+    return sorted((project / ".github" / "actions").glob("*/action.yml"))
+
+
 def event_payload(
     project: Path, ref: str = "refs/heads/main", base: str | None = None, fork: bool = False
 ) -> dict[str, Any]:
-    """What GitHub would send for a pull request, and for a push to ``ref``."""
+    """What GitHub would send for a pull request and for a push to ``ref``."""
     repository = {"full_name": "my-org/demo", "default_branch": "main", "fork": False}
     theirs = {"full_name": "somebody/demo", "default_branch": "main", "fork": True} if fork else repository
     sha = git(project, "rev-parse", "HEAD").strip()
@@ -281,11 +287,11 @@ def read_log(lines: Sequence[str]) -> tuple[list[Job], dict[str, str], str]:
         if "jobID" not in entry:
             continue
         matrix = entry.get("matrix") or {}
-        # Jobs of a reusable workflow have no matrix of their own: their names tell them apart.
+        # Jobs of a reusable workflow report no matrix; they differ by name.
         key = f"{entry['jobID']} {entry['job'].strip()} {sorted(matrix.items())}"
         job = jobs.setdefault(key, Job(entry["jobID"], entry["job"].strip(), matrix))
         job.result = entry.get("jobResult", job.result)
-        # A composite action's own steps have longer ids, and belong to the step that uses it.
+        # The steps of a composite action have longer ids, and belong to the step that uses the action.
         ids = entry.get("stepID") or []
         if not ids or entry.get("stage") != "Main":
             continue
@@ -299,5 +305,5 @@ def read_log(lines: Sequence[str]) -> tuple[list[Job], dict[str, str], str]:
 
 
 def made_up_token() -> str:
-    """A GitHub token as far as its looks go, put together here so that no file of ours holds one."""
+    """A string that looks like a GitHub token, put together here so that no file of ours contains one."""
     return "gh" + "p_" + "".join(random.Random(7).choices(string.ascii_letters + string.digits, k=36))

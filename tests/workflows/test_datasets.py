@@ -20,7 +20,7 @@ pytestmark = [
 ]
 IDS = ("AZURE_CLIENT_ID=1", "AZURE_TENANT_ID=2")
 LOGIN = "azure/login@a457da9ea143d694b1b9c7c869ebb04ebe844ef5"
-APP_STEP = "Become the App, so that CI runs on the pull request"
+APP_STEP = "Sign in as the App, so that CI runs on the pull request"
 APP = ("--var", "TEMPLATE_APP_ID=1", "--secret", "TEMPLATE_APP_PRIVATE_KEY=made-up")
 NO_AZURE = [("deliver", LOGIN)]
 NO_APP = [("deliver", APP_STEP)]
@@ -103,7 +103,7 @@ def test_a_delivery_becomes_a_pull_request_without_a_cloud(act: Act, factory: Pa
 def test_wrong_data_is_red_and_asks_for_nothing(act: Act, factory: Path) -> None:
     (factory / "landing.csv").write_text("day,sold\n2026-01-01\n", encoding="utf-8")
     run = act.run(factory, workflow="datasets.yml", event="workflow_dispatch", inputs=inputs())
-    run.assert_red("deliver", "Check the data and make the version", "landing.csv:2: MD303", "refused")
+    run.assert_red("deliver", "Check the data and create the version", "landing.csv:2: MD303", "refused")
     assert "MD303" in run.summaries["Datasets/deliver"]
     assert not run.gh_log.is_file() or "gh pr" not in run.gh_log.read_text(encoding="utf-8")
 
@@ -144,5 +144,5 @@ def test_a_merge_is_verified_and_registered(
     data = factory / "datasets" / "sales" / "1" / "landing.csv"
     data.write_text(table(8), encoding="utf-8", newline="\n")
     run = act.run(factory, workflow="datasets.yml", event="push", arguments=azure)
-    run.assert_red("verify", "Every version is what it was", "MD203")
+    run.assert_red("verify", "Verify the datasets", "MD203")
     assert not [job for job in run.jobs if job.id == "register" and job.result == "success"]

@@ -30,7 +30,7 @@ STATIC = ("lint", "types", "guard", "second-scan", "check", "selftest", "affecte
 NO_AZURE = [("model", LOGIN), ("candidate", LOGIN), ("approve", LOGIN)]
 PROD_STEPS = [
     "Train on the prod data", "Inference tests (prod)", "Gates (prod)",
-    "The gates of this model reject what is bad", "Report (prod)", "Register the candidate",
+    "Test that this model's gates reject bad candidates", "Report (prod)", "Register the candidate",
 ]  # fmt: skip
 
 
@@ -118,7 +118,7 @@ def test_a_merge_makes_champions(merged: Merged) -> None:
         assert any(line.startswith(f"registry: register {model}:1") for line in log), log
         assert f"registry: approve {model}:1 (by @octocat)" in log
         job = next(j for j in merged.run.jobs if j.id == "approve" and f"({model})" in j.name)
-        told = next(step.log for step in job.steps.values() if step.name == "Why it is there")
+        told = next(step.log for step in job.steps.values() if step.name == "Show the lineage")
         commit = git(merged.repo, "rev-parse", "HEAD").strip()
         for fact in (f"{model}:1", commit[:7], "diabetes_train:1", "champion"):
             assert fact in told, f"mlroad why did not tell {fact}\n{told}"
@@ -170,11 +170,11 @@ def test_what_a_model_job_stops(act: Act, topic: Path) -> None:
     cases.write_text(cases.read_text(encoding="utf-8").replace('"golden-', '"golden-x', 1), encoding="utf-8")
     run = act.run(topic, job="model", workflow="pr.yml", base=base)
     job = run.job("model", model="second")
-    assert job.failed_steps() == ["Inference tests", "Gates", "Unit tests, and what they cover"], run.output
+    assert job.failed_steps() == ["Inference tests", "Gates", "Unit tests and coverage"], run.output
     log = {step.name: step.log for step in job.steps.values()}
     assert "cases.jsonl" in log["Inference tests"]
     assert "inference" in log["Gates"]
-    assert "test_nothing" in log["Unit tests, and what they cover"]
+    assert "test_nothing" in log["Unit tests and coverage"]
     assert (run.artifacts / "report-second" / "second.md").is_file()
 
 
@@ -185,7 +185,7 @@ def test_retraining(act: Act, topic: Path) -> None:
     inputs = {"model": "secnd", "stage": "prod"}
     run = act.run(topic, workflow="retrain.yml", event="workflow_dispatch", inputs=inputs)
     run.assert_red(
-        "models", "Which models are wanted", "There is no model secnd. There are: diabetes, second."
+        "models", "List the models to train", "There is no model secnd. There are: diabetes, second."
     )
 
     before = registry_log(topic)
@@ -230,11 +230,11 @@ def test_a_comment_that_cannot_be_written(act: Act, factory: Path, comments: Pat
     pull = ("--env", f"ACT_GH_COMMENTS={comments}")
     refused = ("--env", "ACT_GH_READ_ONLY=yes")
     run = act.run(factory, job="comment", workflow="pr.yml", base=base, arguments=(*pull, *refused))
-    run.assert_red("comment", "Comment, or renew the comment", "HTTP 403")
+    run.assert_red("comment", "Create or update the comment", "HTTP 403")
     assert "Old news" in old.read_text(encoding="utf-8")
     run = act.run(factory, job="comment", workflow="pr.yml", base=base, arguments=pull)
     run.assert_green({"affected": [], "comment": []}, skipped=[("comment", DOWNLOAD)])
-    assert "This change touches no model." in old.read_text(encoding="utf-8")
+    assert "This change does not affect any model." in old.read_text(encoding="utf-8")
 
 
 def style(repo: Path) -> None:
@@ -276,11 +276,21 @@ def blind_gate(repo: Path) -> None:
         (style, "lint", "Lint", ["extra.py,line=3", "PTH118"]),
         (layout, "lint", "Format", ["extra.py"]),
         (wrong_types, "types", "Types", [f"::error file={STEPS}/extra.py,line=2,title=mypy", "line=5"]),
-        (no_gates, "check", "Model folders are complete", ["models/diabetes: MR711: gates.yml is missing"]),
-        (unknown_gate, "check", "Model folders are complete", ["gates.yml", "Did you mean size?"]),
+        (
+            no_gates,
+            "check",
+            "Check pipelines, components and model folders",
+            ["models/diabetes: MR711: gates.yml is missing"],
+        ),
+        (
+            unknown_gate,
+            "check",
+            "Check pipelines, components and model folders",
+            ["gates.yml", "Did you mean size?"],
+        ),
         (leak, "guard", "Secrets, notebooks, large files, conflicts", ["factory.yml:1"]),
-        (leak, "second-scan", "Secrets, a second opinion", []),
-        (blind_gate, "selftest", "The gates reject what is bad", []),
+        (leak, "second-scan", "Second secret scan", []),
+        (blind_gate, "selftest", "Test that the gates reject bad candidates", []),
     ],
 )
 def test_red(
@@ -297,12 +307,12 @@ def test_ci_names_what_failed(act: Act, factory: Path) -> None:
     workflow = factory / ".github" / "workflows" / "pr.yml"
     edit(workflow, "^          BASE: .*$", "          BASE: nowhere")  # so that it is not known what to train
     run = act.run(factory, workflow="pr.yml")
-    run.assert_red("affected", "Which models the change touches", "knows no commit nowhere", "fetch-depth: 0")
+    run.assert_red("affected", "Find the affected models", "knows no commit nowhere", "fetch-depth: 0")
     messages = ["lint: failure", "check: failure", "affected: failure", "model: skipped"]
-    run.assert_red("ci", "Every job before this one succeeded", *messages)
+    run.assert_red("ci", "Check that every job succeeded", *messages)
     assert "types:" not in run.job("ci").steps["0"].log.partition("::error")[2]
     assert not [job for job in run.jobs if job.id in ("model", "comment")]
 
     edit(workflow.with_name("cd.yml"), "^          BASE: .*$", "          BASE: nowhere")
     run = act.run(factory, job="affected", workflow="cd.yml", event="push")
-    run.assert_red("affected", "Which models the merge touches", "knows no commit nowhere")
+    run.assert_red("affected", "Find the affected models", "knows no commit nowhere")

@@ -73,7 +73,7 @@ def test_what_a_merge_stops(act: Act, five: Path) -> None:
         assert ("Register the candidate" in ran) == (model == "locked"), ran
     # The last one is registered, and nobody approves: it becomes no champion.
     assert run.job("candidate", called="(alone)").result == "success", run.output
-    said = "::error title=approve::Nobody has approved. Give the environment production its reviewers"
+    said = "::error title=approve::Nobody approved. Add reviewers to the environment production"
     run.assert_red("approve", "Make it the champion", said)
     log = git(five, "log", "--format=%s", "registry").splitlines()
     assert log

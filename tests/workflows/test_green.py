@@ -50,7 +50,7 @@ def test_types_are_advice(act: Act, project: Callable[..., Path]) -> None:
     run.assert_green({"types": []})
     log = run.job("types").steps["3"].log
     assert "::warning file=models/diabetes/steps/extra.py,line=2,title=mypy::" in log
-    assert "::notice::mypy has remarks" in log
+    assert "::notice::mypy reported errors" in log
 
 
 def test_one_comment_silences_both_scans(act: Act, project: Callable[..., Path]) -> None:
@@ -72,5 +72,5 @@ def test_everything_that_fails_is_named_at_the_end(act: Act, project: Callable[.
     assert results["types"] == results["second-scan"] == "success"
     assert "train" not in results
     messages = ["lint: failure", "guard: failure", "check: failure", "train: skipped"]
-    run.assert_red("ci", "Every job before this one succeeded", *messages)
+    run.assert_red("ci", "Check that every job succeeded", *messages)
     assert "types:" not in run.job("ci").steps["0"].log.partition("::error")[2]

@@ -22,13 +22,13 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform == "win32", reason="act's host mode needs a POSIX shell"),
 ]
-LINT = ("lint", "Syntax and real bugs")
+LINT = ("lint", "Lint")
 GUARD = ("guard", "Secrets, notebooks, large files, conflicts")
-ALIVE = ("guard", "The guards are alive")
-CHECK = ("check", "Pipelines, components and steps")
-DATA = ("check", "Datasets are what their versions say")
-SCHEMA = ("check", "Data fits its schema, and dev and prod agree")
-SECOND = ("second-scan", "Secrets, a second opinion")
+ALIVE = ("guard", "Test the guards themselves")
+CHECK = ("check", "Check pipelines, components and steps")
+DATA = ("check", "Verify the datasets")
+SCHEMA = ("check", "Compare data with schemas, and prod with dev")
+SECOND = ("second-scan", "Second secret scan")
 STEPS = Path("models/diabetes/steps")
 
 

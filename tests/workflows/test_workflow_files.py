@@ -1,6 +1,6 @@
-"""What can be said of workflow files without running them: three validators, and our own house rules.
+"""Workflow files, checked without running them: three validators, and our own rules.
 
-Each validator is tried on a bad workflow first: one that finds nothing could be one that is broken.
+Each validator is first tried on a bad workflow: a validator that finds nothing could be broken.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,10 @@ from tests.support import REPO, call, tool, tracked_and_new
 from tests.workflows.harness import STAND_INS, USES
 
 TEMPLATES = ("prototype", "factory")
-WORKFLOWS = [
-    path for path in tracked_and_new(REPO) if re.search(r"\.github/workflows/[^/]+\.ya?ml$", str(path))
-]
+FILES = tracked_and_new(REPO)
+WORKFLOWS = [path for path in FILES if re.search(r"\.github/workflows/[^/]+\.ya?ml$", path.as_posix())]
+ACTIONS = [path for path in FILES if re.search(r"\.github/actions/[^/]+/action\.ya?ml$", path.as_posix())]
+SETUP = "./.github/actions/setup"
 BAD = """
 name: Bad
 on: pull_request_target
@@ -78,6 +80,10 @@ def workflows(repo: Path) -> list[Path]:
     return sorted((repo / ".github" / "workflows").glob("*.yml"))
 
 
+def actions(repo: Path) -> list[Path]:
+    return sorted((repo / ".github" / "actions").glob("*/action.yml"))
+
+
 @pytest.fixture
 def bad(tmp_path: Path) -> Path:
     file = tmp_path / ".github" / "workflows" / "bad.yml"
@@ -100,21 +106,23 @@ def test_actionlint(
 
 
 def test_zizmor(repo: Path, bad: Path) -> None:
-    zizmor = ("zizmor", "--offline", "--no-progress", "--quiet")
+    zizmor = ("zizmor", "--offline", "--no-progress", "--quiet", "--persona", "auditor")
     found = run(*zizmor, bad).stdout
     assert "unpinned-uses" in found
     assert "template-injection" in found
-    if files := [*workflows(repo), *(repo / ".github").glob("dependabot.yml")]:
-        done = run(*zizmor, *files)
-        assert done.returncode == 0, done.stdout + done.stderr
+    # All of it: workflows, actions, dependabot.yml, and zizmor's own settings.
+    done = run(*zizmor, repo / ".github")
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_schemas(repo: Path, bad: Path) -> None:
     check = ("check-jsonschema", "--builtin-schema")
     assert run(*check, "vendor.github-workflows", bad).returncode != 0
+    assert run(*check, "vendor.github-actions", bad).returncode != 0
     assert run(*check, "vendor.dependabot", bad).returncode != 0
     for schema, files in (
         ("vendor.github-workflows", workflows(repo)),
+        ("vendor.github-actions", actions(repo)),
         ("vendor.dependabot", list((repo / ".github").glob("dependabot.yml"))),
     ):
         if files:
@@ -128,8 +136,19 @@ def each_job() -> Iterator[tuple[Path, str, dict[str, Any]]]:
             yield path, name, job
 
 
+def each_step() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every step of a workflow or action, and where it is."""
+    for path, name, job in each_job():
+        for step in job.get("steps", ()):
+            yield f"{path}, job {name}", step
+    for path in ACTIONS:
+        for step in yaml.safe_load((REPO / path).read_text(encoding="utf-8"))["runs"]["steps"]:
+            yield str(path), step
+
+
 def test_workflows_exist() -> None:
     """The rules below hold for every file that is found, so some must be."""
+    assert [path.as_posix() for path in ACTIONS] == ["prototype_template/.github/actions/setup/action.yml"]
     names = {path.as_posix() for path in WORKFLOWS}
     assert {".github/workflows/ci.yml", "prototype_template/.github/workflows/ci.yml"} <= names
     assert {
@@ -151,7 +170,7 @@ def test_nothing_is_allowed_that_is_not_asked_for(path: Path) -> None:
 def test_every_job_has_limits(path: Path, name: str, job: dict[str, Any]) -> None:
     assert "permissions" in job
     if job.get("uses", "").startswith("./"):
-        return  # the jobs of the file that it calls are looked at themselves
+        return  # the jobs of the called file are checked themselves
     assert job["timeout-minutes"] <= 120
     assert job.get("runs-on") in ("ubuntu-latest", "${{ matrix.os }}"), (
         "act would skip another label silently"
@@ -161,51 +180,63 @@ def test_every_job_has_limits(path: Path, name: str, job: dict[str, Any]) -> Non
             assert step["with"]["persist-credentials"] is False
 
 
-@pytest.mark.parametrize("path", WORKFLOWS, ids=str)
+@pytest.mark.parametrize("path", [*WORKFLOWS, *ACTIONS], ids=str)
 def test_actions_are_pinned_and_say_their_version(path: Path) -> None:
     text = (REPO / path).read_text(encoding="utf-8")
     used = re.findall(r"^\s*-?\s*uses:\s*(.*)$", text, re.MULTILINE)
     for use in used:
-        assert use.startswith("./.github/workflows/") or re.fullmatch(
-            r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", use
-        ), use
+        ours = use == SETUP or use.startswith("./.github/workflows/")
+        assert ours or re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", use), use
 
 
 def test_one_action_has_one_pin() -> None:
     pins: dict[str, set[str]] = {}
-    for path in WORKFLOWS:
+    for path in [*WORKFLOWS, *ACTIONS]:
         for action, sha in USES.findall((REPO / path).read_text(encoding="utf-8")):
             pins.setdefault(action, set()).add(sha)
     assert {action: shas for action, shas in pins.items() if len(shas) > 1} == {}
 
 
-def test_uv_has_one_version() -> None:
-    """act cannot show a wrong one: its stand-in for setup-uv takes the uv of this machine."""
-    versions = set()
-    for path in WORKFLOWS:
-        versions |= set(
-            re.findall(
-                r'^ +(?:UV_VERSION|version): "(.*)"$', (REPO / path).read_text(encoding="utf-8"), re.MULTILINE
-            )
-        )
-    assert len(versions) == 1
+@pytest.mark.parametrize(
+    ("path", "name", "job"),
+    [job for job in each_job() if job[0].parts[0] != ".github"],
+    ids=lambda value: str(value)[-40:],
+)
+def test_the_wheel_is_verified_before_anything_is_installed(
+    path: Path, name: str, job: dict[str, Any]
+) -> None:
+    """The action `setup` verifies and then installs: it is the only way to uv, right after the checkout."""
+    steps = job.get("steps", [])
+    assert not [step for step in steps if "setup-uv" in step.get("uses", "")], "use the action `setup`"
+    with_uv = [number for number, step in enumerate(steps) if re.search(r"\buvx? ", step.get("run", ""))]
+    if with_uv:
+        before = [step.get("uses", "").partition("@")[0] for step in steps[: with_uv[0]]]
+        assert SETUP in before, f"{path}, {name}: {steps[with_uv[0]]['name']} uses uv before {SETUP}"
+        assert before.index(SETUP) == before.index("actions/checkout") + 1
+
+
+def test_uv_is_the_one_that_builds_the_wheel() -> None:
+    """Another version could build other bytes. act cannot show it: its stand-in takes this machine's uv."""
+    [version] = [step["with"]["version"] for _, step in each_step() if "setup-uv" in step.get("uses", "")]
+    build = tomllib.loads((REPO / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]
+    assert build["requires"] == [f"uv_build=={version}"]
 
 
 def test_stand_ins_are_asked_only_what_they_understand() -> None:
     """An input that a stand-in ignores would be an input that no test has seen."""
-    for path, name, job in each_job():
-        for step in job.get("steps", ()):
-            stand_in = STAND_INS / step.get("uses", "-").partition("@")[0] / "action.yml"
-            if stand_in.is_file():
-                inputs = yaml.safe_load(stand_in.read_text(encoding="utf-8"))["inputs"]
-                assert set(step.get("with", {})) <= set(inputs), f"{path}, job {name}: {step['uses']}"
+    for where, step in each_step():
+        used = step.get("uses", "-").partition("@")[0]
+        stand_in = REPO / "prototype_template" / used if used == SETUP else STAND_INS / used
+        if (stand_in / "action.yml").is_file():
+            inputs = yaml.safe_load((stand_in / "action.yml").read_text(encoding="utf-8"))["inputs"]
+            assert set(step.get("with", {})) <= set(inputs), f"{where}: {used}"
 
 
 @pytest.mark.parametrize(("template", "file"), [("prototype", "ci.yml"), ("factory", "pr.yml")])
 def test_branch_protection_requires_what_ci_reports(
     rendered: Callable[..., Path], template: str, file: str
 ) -> None:
-    """A required check that no job reports would block every pull request for ever."""
+    """A required check that no job reports would block every pull request permanently."""
     repo = rendered(template=template)
     rules = json.loads((repo / ".github" / "rulesets" / "main.json").read_text(encoding="utf-8"))["rules"]
     jobs = yaml.safe_load((repo / ".github" / "workflows" / file).read_text(encoding="utf-8"))["jobs"]
@@ -215,7 +246,7 @@ def test_branch_protection_requires_what_ci_reports(
     required = [check["context"] for check in by_type["required_status_checks"]["required_status_checks"]]
     assert required
     assert set(required) <= {job.get("name", job_id) for job_id, job in jobs.items()}
-    # One check stands for all: it needs every other job, whatever became of them.
+    # One check is enough: it needs every other job, whatever its result.
     assert required == ["ci"]
     assert set(jobs["ci"]["needs"]) == set(jobs) - {"ci"}
     assert jobs["ci"]["if"] == "always()"
@@ -230,7 +261,7 @@ def factory_workflow(name: str) -> dict[str, Any]:
 def test_merges_of_one_model_wait_for_each_other_and_none_is_cancelled() -> None:
     """act runs everything at once, so this can only be read."""
     candidate = factory_workflow("model.yml")["jobs"]["candidate"]
-    # A run that only reports waits in a line of its own: it must not take the place of a merge that waits.
+    # A run that only reports has its own group: it must not replace a merge that is waiting.
     group = "model-${{ inputs.model }}${{ inputs.stage == 'dev' && '-dev' || '' }}"
     assert candidate["concurrency"] == {"group": group, "cancel-in-progress": False}
     for name in ("cd.yml", "retrain.yml"):
@@ -264,13 +295,13 @@ def test_a_pull_request_can_write_nothing_but_its_comment() -> None:
 
 def test_no_workflow_of_a_factory_names_a_model(rendered: Callable[..., Path]) -> None:
     for path in workflows(rendered(template="factory")):
-        # The examples in comments and in the help of an input are for people.
+        # Comments and descriptions of inputs may hold examples.
         text = re.sub(r"#.*$|description:.*$", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
         assert "diabetes" not in text, path
 
 
 def test_steps_that_use_the_branch_of_the_registry_can_sign_in() -> None:
-    """`gh auth setup-git` lends git the token of the step that it runs in: each one needs it."""
+    """`gh auth setup-git` makes git use the token of the current step, so each step needs one."""
     for path in WORKFLOWS:
         workflow = yaml.safe_load((REPO / path).read_text(encoding="utf-8"))
         for name, job in workflow["jobs"].items():
@@ -289,10 +320,10 @@ def test_steps_that_use_the_branch_of_the_registry_can_sign_in() -> None:
     ("approver", "variable", "by"),
     [("octocat", "", "@octocat"), ("", "none", "@merger"), ("", "", None), ("", "yes", None)],
 )
-def test_nobody_becomes_champion_without_an_approval(
+def test_no_version_becomes_champion_without_an_approval(
     tmp_path: Path, approver: str, variable: str, by: str | None
 ) -> None:
-    """GitHub makes an environment that it does not know, without reviewers: then the step itself says no."""
+    """GitHub creates an unknown environment without reviewers: then the step itself must fail."""
     workflow = yaml.safe_load(
         (REPO / "factory_template/.github/workflows/model.yml").read_text(encoding="utf-8")
     )
@@ -319,7 +350,7 @@ def test_nobody_becomes_champion_without_an_approval(
     called = (tmp_path / "uv.log").read_text(encoding="utf-8") if (tmp_path / "uv.log").is_file() else ""
     if by is None:
         assert done.returncode == 1
-        assert "::error title=approve::Nobody has approved." in done.stdout
+        assert "::error title=approve::Nobody approved." in done.stdout
         assert called == ""
     else:
         assert done.returncode == 0, done.stderr
