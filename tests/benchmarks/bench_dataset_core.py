@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from mlroad.core.data_digest import digest_content, listing
-from mlroad.core.hash_cache import Seen
+from mlroad.core.digests import digest_content, listing
+from mlroad.core.hash_cache import HashCache
 from mlroad.data.version import DatasetVersion, write_version
 from tests.benchmarks.timing import median, seconds
 
@@ -62,11 +62,11 @@ def hashing(folder: Path) -> None:
         f"digest of 400 files of 4 MB: {rate(whole, lambda: digest_content(many)):.2f} GB/s ({cores} cores)"
     )
     time.sleep(0.05)
-    with Seen(folder, settled=0) as seen:
-        digest_content(many, seen)
-    with Seen(folder) as seen:
-        read_again = digest_content(many, seen).files_read
-    again = median(lambda: timed(lambda: digest_content(many, Seen(folder))))
+    with HashCache(folder, settled=0) as cache:
+        digest_content(many, cache)
+    with HashCache(folder) as cache:
+        read_again = digest_content(many, cache).files_read
+    again = median(lambda: timed(lambda: digest_content(many, HashCache(folder))))
     print(f"  unchanged, again: {again * 1000:.0f} ms, {read_again} files read (0: not read twice)")
 
 
@@ -83,7 +83,7 @@ def verifying(root: Path) -> None:
         source = data if is_folder else data / "0.csv"
         content = digest_content(source)
         if is_folder:
-            (folder / f"{count}.sha256").write_text(listing(content.files), encoding="utf-8", newline="\n")
+            (folder / f"{count}.sha256").write_text(listing(content.by_path), encoding="utf-8", newline="\n")
         write_version(
             DatasetVersion(
                 file=folder / f"{count}.yml",

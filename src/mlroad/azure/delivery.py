@@ -19,8 +19,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from mlroad.core.data_digest import digest_content
-from mlroad.core.hash_cache import Seen
+from mlroad.core.digests import digest_content
+from mlroad.core.hash_cache import HashCache
 from mlroad.core.problems import Problem, UserError
 from mlroad.data.add import told as told_made
 from mlroad.data.create_version import SMALL, CreatedVersion, VersionDraft, create_version, keep_out_of_git
@@ -68,8 +68,8 @@ def deliver(root: Path, delivery: Delivery) -> DeliveryResult:
     with _data(root, delivery) as data:
         versions = [load_version(file) for file in version_files(root, delivery.name)]
         stage = delivery.stage or (versions[-1].stage if versions else "dev")
-        with Seen(root) as seen:
-            digest = digest_content(data, seen).digest
+        with HashCache(root) as cache:
+            digest = digest_content(data, cache).digest
         same = [version for version in versions if (version.digest, version.stage) == (digest, stage)]
         if same:
             return _registered(root, assets, DeliveryResult(made=CreatedVersion(same[-1], is_new=False)))

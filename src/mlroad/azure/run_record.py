@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import platform
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -15,6 +13,7 @@ from typing import Any
 
 from mlroad import __version__
 from mlroad.core.digests import digest_of
+from mlroad.core.git import commit_state
 from mlroad.core.run_folders import RunFolder
 from mlroad.data.version import DatasetVersion
 from mlroad.run.plan import Plan, Text
@@ -64,7 +63,7 @@ class Record:
 
     def __post_init__(self) -> None:
         self.steps |= {name: Step() for name in self.plan.job.steps}
-        self.git = git_state(self.root)
+        self.git = commit_state(self.root)
 
     def write(self) -> None:
         """Replace run.json. Raises OSError."""
@@ -78,7 +77,7 @@ class Record:
 
     def add_output(self, name: str, type_: str) -> None:
         """Note an output that lies in the folder now, with its digest. Raises OSError if it does not."""
-        digest = f"sha256:{digest_of(self.folder.path / 'outputs' / name)}"
+        digest = digest_of(self.folder.path / "outputs" / name)
         self.outputs[name] = {"path": f"outputs/{name}", "type": type_, "digest": digest}
 
     def parameters(self) -> dict[str, str]:
@@ -142,20 +141,6 @@ class Record:
             "warnings": [],
             "mlflow_run_id": None,
         }
-
-
-def git_state(root: Path) -> dict[str, Any]:
-    """``commit`` (None outside a repo) and ``dirty``, as the runner finds them."""
-    command = ["git", "status", "--porcelain=v2", "--branch"]
-    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
-    try:
-        done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return {"commit": None, "dirty": None}
-    lines = done.stdout.splitlines()
-    oid = next((line.split()[2] for line in lines if line.startswith("# branch.oid ")), "(initial)")
-    dirty = any(not line.startswith("#") for line in lines)
-    return {"commit": None if oid == "(initial)" else oid, "dirty": dirty}
 
 
 def _iso(seconds: float | None) -> str | None:

@@ -1,114 +1,215 @@
-"""The few questions that datasets ask git. Outside of a git repo, or without git, every answer is empty."""
+"""git, started as a process. Every question to git goes through `run_git`."""
 
 from __future__ import annotations
 
 import io
+import os
 import subprocess
-import tarfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from mlroad.core.problems import UserError
 
+STATUS = ("status", "--porcelain=v2", "--branch")
+"""The arguments of git whose output `parse_status` reads."""
+
+
+class GitError(UserError):
+    """git is missing, or a git command failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class GitOutput:
+    """What a git command printed, and its exit code."""
+
+    code: int
+    data: bytes
+    """Its standard output."""
+    errors: str
+    """Its error output."""
+
+    @property
+    def ok(self) -> bool:
+        return self.code == 0
+
+    @property
+    def text(self) -> str:
+        """The standard output, without white space around it."""
+        return self.data.decode("utf-8", "surrogateescape").strip()
+
+    @property
+    def names(self) -> list[str]:
+        """The parts of an output that NUL characters separate (``-z``)."""
+        return [name for name in self.data.decode("utf-8", "surrogateescape").split("\0") if name]
+
+    @property
+    def reason(self) -> str:
+        """The last line of the error output, or else of the output."""
+        lines = (self.errors.strip() or self.text).splitlines()
+        return lines[-1] if lines else f"exit code {self.code}"
+
+
+def run_git(
+    folder: Path,
+    *arguments: str,
+    stdin: str | bytes = b"",
+    environment: Mapping[str, str] | None = None,
+    check: bool = False,
+) -> GitOutput:
+    """Run git in ``folder``; messages are in English. ``environment`` is added to this process's own.
+
+    Raises GitError if git is not installed and, with ``check``, if the command fails.
+    """
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments],
+            input=stdin.encode("utf-8", "surrogateescape") if isinstance(stdin, str) else stdin,
+            env={**os.environ, "LC_ALL": "C", **(environment or {})},
+            capture_output=True,
+            check=False,
+        )
+    except OSError as error:
+        reason = "git is not installed" if isinstance(error, FileNotFoundError) else f"git: {error.strerror}"
+        raise GitError(f"{reason}.", "Install git and try again.") from None
+    output = GitOutput(done.returncode, done.stdout, done.stderr.decode("utf-8", "replace"))
+    if check and not output.ok:
+        raise GitError(f"git {arguments[0]} failed: {output.reason}.", _remedy(output.errors))
+    return output
+
+
+def top_folder(folder: Path) -> Path | None:
+    """The top of the git repo around ``folder``; None outside a repo. Raises GitError without git."""
+    found = run_git(folder, "rev-parse", "--show-toplevel")
+    return Path(found.text) if found.ok else None
+
+
+def file_at(root: Path, commit: str, path: str) -> bytes | None:
+    """The content of a file (relative to ``root``) in a commit; None if the commit does not have it.
+
+    Raises GitError without git.
+    """
+    found = run_git(root, "cat-file", "blob", f"{commit}:./{path}")
+    return found.data if found.ok else None
+
+
+def commit_state(root: Path) -> dict[str, Any]:
+    """The ``commit`` that is checked out, and whether files differ from it (``dirty``); None if unknown."""
+    try:
+        found = run_git(root, *STATUS, environment={"GIT_OPTIONAL_LOCKS": "0"})
+    except GitError:
+        return parse_status("")
+    return parse_status(found.text if found.ok else "")
+
+
+def parse_status(output: str) -> dict[str, Any]:
+    """The same, from the output of git with the arguments `STATUS`; empty outside a repo."""
+    lines = output.splitlines()
+    commit = next((line.split()[2] for line in lines if line.startswith("# branch.oid ")), "(initial)")
+    dirty = any(not line.startswith("#") for line in lines)
+    return {"commit": None if commit == "(initial)" else commit, "dirty": dirty if lines else None}
+
+
+def _remedy(errors: str) -> str:
+    if "not a git repository" in errors:
+        return "Run `mlroad setup`, which creates the repo and installs its hooks."
+    return "Run that git command by hand to see more."
+
 
 class Git:
-    """git in the repo around ``root``."""
+    """Questions about the repo around ``root``. Outside a git repo, or without git, every answer is empty."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
     @cached_property
     def is_repo(self) -> bool:
-        """Whether ``root`` is the top of a git repo (a folder in somebody else's repo is not)."""
+        """Whether ``root`` is the top of a git repo (and not a folder inside another repo)."""
         top = self._ask("rev-parse", "--show-toplevel")
-        return bool(top) and Path(top.strip()).resolve() == self._root.resolve()
+        return bool(top) and Path(top).resolve() == self._root.resolve()
 
     @cached_property
     def is_first_commit(self) -> bool:
-        """Whether nothing came before HEAD. A shallow clone only looks like that."""
-        return self._ask("rev-list", "--count", "HEAD").strip() == "1" and not self._is_shallow
+        """Whether HEAD has no parent. A shallow clone only looks like that."""
+        return self._ask("rev-list", "--count", "HEAD") == "1" and not self._is_shallow
 
     @property
     def _is_shallow(self) -> bool:
-        return self._ask("rev-parse", "--is-shallow-repository").strip() != "false"
+        return self._ask("rev-parse", "--is-shallow-repository") != "false"
 
     def commit(self) -> str | None:
         """The commit that is checked out; None before the first one."""
-        return self._ask("rev-parse", "--verify", "--quiet", "HEAD").strip() or None if self.is_repo else None
+        return self._ask("rev-parse", "--verify", "--quiet", "HEAD") or None if self.is_repo else None
 
     def is_dirty(self, folder: Path) -> bool:
-        """Whether something below ``folder`` (relative to the root) is not as in the commit."""
-        return bool(
-            self._ask("status", "--porcelain", "--untracked-files=all", "--", folder.as_posix()).strip()
-        )
+        """Whether anything below ``folder`` (relative to the root) differs from the commit."""
+        return bool(self._ask("status", "--porcelain", "--untracked-files=all", "--", folder.as_posix()))
 
     def resolve(self, reference: str) -> str:
-        """The commit of a branch, tag or commit. Raises UserError if there is none of that name."""
+        """The commit of a branch, tag or commit. Raises UserError if git does not know it."""
         found = self._ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{reference}^{{commit}}")
-        if not found.strip():
+        if not found:
             deeper = "Fetch more of the history (in CI: fetch-depth: 2)."
             raise UserError(
-                f"git here knows no {reference}.", deeper if self._is_shallow else "Check the name."
+                f"git does not know {reference} here.", deeper if self._is_shallow else "Check the name."
             )
-        return found.strip()
+        return found
 
     def blobs(self, commit: str, folder: str) -> dict[str, str]:
         """The files below ``folder`` in a commit: path to the name of its content."""
-        entries = [
-            entry.partition("\t") for entry in self._names("ls-tree", "-r", "-z", commit, "--", f"{folder}/")
-        ]
+        listed = self._run("ls-tree", "-r", "-z", commit, "--", f"{folder}/").names
+        entries = [entry.partition("\t") for entry in listed]
         return {path: about.split()[2] for about, _, path in entries}
 
     def differing(self, commit: str, folder: str) -> list[str]:
-        """The paths below ``folder`` that are other now than in a commit, or gone."""
-        return self._names(
+        """The paths below ``folder`` that have changed since a commit, or are gone."""
+        return self._run(
             "diff", "-z", "--name-only", "--no-renames", "--diff-filter=MDT", commit, "--", folder
-        )
+        ).names
 
     def content(self, name: str) -> bytes:
-        """What a blob holds (``commit:path`` names one, too)."""
-        return self._run("cat-file", "blob", name)
+        """The content of a blob (``commit:path`` names one, too)."""
+        return self._run("cat-file", "blob", name).data
 
     def references(self) -> list[str]:
-        """The commits at the tip of every branch, local and remote, every tag, and what is stashed."""
+        """The commits at the tips of all branches, local and remote, all tags, and the stash."""
         return sorted(set(self._ask("for-each-ref", "--format=%(objectname)").split()))
 
     def extract(self, commit: str, folder: str, target: Path) -> bool:
         """Write ``folder`` as it was in a commit to ``target``; False if git has no such commit or folder."""
-        packed = self._run("archive", "--format=tar", commit, "--", folder)
+        packed = self._run("archive", "--format=tar", commit, "--", folder).data
         if not packed:
             return False
+        import tarfile  # 6 ms, for something that few commands do
+
         with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
             archive.extractall(target, filter="data")
         return True
 
     def ignored(self, files: Sequence[Path]) -> list[Path]:
-        """Those of ``files`` that git would leave out of a commit."""
+        """Those of ``files`` that git ignores."""
         known = {file.resolve(): file for file in files}
         names = "\0".join(str(file) for file in known)
-        found = self._run("check-ignore", "-z", "--stdin", stdin=names.encode()).decode(errors="replace")
-        return [known[Path(name).resolve()] for name in found.split("\0") if name]
+        return [
+            known[Path(name).resolve()]
+            for name in self._run("check-ignore", "-z", "--stdin", stdin=names).names
+        ]
 
     def altered(self, files: Sequence[Path]) -> list[Path]:
         """Those of ``files`` whose bytes git would change on commit (line ends, filters)."""
         plain = [file for file in files if "\n" not in str(file)]
-        names = "".join(f"{file.resolve()}\n" for file in plain).encode()
-        kept = self._run("hash-object", "--no-filters", "--stdin-paths", stdin=names).split()
-        filtered = self._run("hash-object", "--stdin-paths", stdin=names).split()
+        names = "".join(f"{file.resolve()}\n" for file in plain)
+        kept = self._run("hash-object", "--no-filters", "--stdin-paths", stdin=names).data.split()
+        filtered = self._run("hash-object", "--stdin-paths", stdin=names).data.split()
         return [file for file, a, b in zip(plain, kept, filtered, strict=False) if a != b]
 
-    def _names(self, *arguments: str) -> list[str]:
-        return [name for name in self._run(*arguments).decode(errors="surrogateescape").split("\0") if name]
-
     def _ask(self, *arguments: str) -> str:
-        return self._run(*arguments).decode(errors="replace")
+        return self._run(*arguments).text
 
-    def _run(self, *arguments: str, stdin: bytes = b"") -> bytes:
+    def _run(self, *arguments: str, stdin: str = "") -> GitOutput:
         try:
-            done = subprocess.run(
-                ["git", *arguments], cwd=self._root, input=stdin, capture_output=True, check=False
-            )
-        except OSError:
-            return b""
-        return done.stdout
+            return run_git(self._root, *arguments, stdin=stdin)
+        except GitError:
+            return GitOutput(127, b"", "")

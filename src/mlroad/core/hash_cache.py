@@ -1,37 +1,36 @@
-"""What is known of files that have not changed since they were last read, so that nothing is read twice.
+"""A cache of file hashes, so that files that have not changed are not read again.
 
-One SQLite file, ``.mlroad/seen.db`` in the repo, holds for each file its size, times and inode, and the
-SHA-256 of its content. It is only a cache: without it, or with ``--full``, every byte is read.
+One SQLite file, ``.mlroad/hashes.db`` in the repo, holds each file's size, times, inode and SHA-256. It is
+only a cache: without it, or with ``--full``, every byte is read.
 
-An edit within the same tick of the clock leaves a file's times as they were. So a file whose last change was
-less than `SETTLED` before it was read is not remembered (git's index treats "racy" files in the same way).
-The time of the inode's last change (ctime) counts too where there is one: it moves even when an edit sets
-the modification time back.
+An edit within the same tick of the clock leaves a file's times unchanged. So a file that was changed less
+than `SETTLED` before the cache was opened is not remembered (git's index treats "racy" files in the same
+way). The time of the inode's last change (ctime) counts too where there is one: it moves even when an edit
+sets the modification time back.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlroad.core.repo import CACHE, cache_folder
+
 if TYPE_CHECKING:
     import sqlite3
 
-OWN = ".mlroad"
-"""The folder of a repo for what mlroad can make anew at any time. It tells git to ignore all of it."""
 SETTLED = 2_000_000_000
 """Nanoseconds. FAT keeps times to 2 s, the coarsest of the file systems in use."""
 _VERSION = 1
 _BATCH = 1000
-"""Files to remember at once: a commit for each would take longer than reading small ones."""
+"""Files per transaction: a transaction for each file would take longer than reading a small one."""
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS seen (
+CREATE TABLE IF NOT EXISTS hashes (
     file TEXT PRIMARY KEY, size INTEGER, modified INTEGER, changed INTEGER, inode TEXT, sha256 TEXT
 ) WITHOUT ROWID
 """
@@ -39,7 +38,7 @@ CREATE TABLE IF NOT EXISTS seen (
 
 @dataclass(frozen=True, slots=True)
 class FileState:
-    """What tells that a file was touched. Times are nanoseconds."""
+    """What shows that a file was touched. Times are in nanoseconds."""
 
     size: int
     modified: int
@@ -48,35 +47,19 @@ class FileState:
 
 
 def state_of(found: os.stat_result) -> FileState:
-    """The state of a file from its `stat`. On Windows ``changed`` is when the file was made."""
+    """The state of a file from its `stat`. On Windows ``changed`` is when the file was created."""
     return FileState(found.st_size, found.st_mtime_ns, found.st_ctime_ns, f"{found.st_dev}:{found.st_ino}")
 
 
-def own_folder(root: Path) -> Path:
-    """`OWN`, made if need be."""
-    folder = root / OWN
-    folder.mkdir(parents=True, exist_ok=True)
-    ignore = folder / ".gitignore"
-    if not ignore.exists():
-        ignore.write_text("*\n", encoding="utf-8", newline="\n")
-    return folder
+class HashCache:
+    """The cache of one repo. If its file is broken or locked, files are read again, and that is all.
 
-
-@contextlib.contextmanager
-def workspace(root: Path) -> Iterator[Path]:
-    """A temporary folder on the same disk as the repo, so that what is made in it can be moved into place."""
-    with tempfile.TemporaryDirectory(
-        prefix="work-", dir=own_folder(root), ignore_cleanup_errors=True
-    ) as name:
-        yield Path(name)
-
-
-class Seen:
-    """The cache of one repo. Every fault of its file means no more than that data is read again."""
+    Threads may share it if they take turns.
+    """
 
     def __init__(self, root: Path, full: bool = False, settled: int = SETTLED) -> None:
-        """``full`` believes nothing that was remembered, and remembers anew."""
-        self._file = root / OWN / "seen.db"
+        """``full`` ignores what is in the cache, and fills it again."""
+        self._file = root / CACHE / "hashes.db"
         self._full = full
         self._settled = settled
         self._opened_at = time.time_ns()
@@ -85,12 +68,12 @@ class Seen:
         self._fresh: dict[str, tuple[FileState, str]] = {}
 
     def known(self, states: Mapping[str, FileState]) -> dict[str, str]:
-        """The SHA-256 of those files (absolute paths) that are as they were when they were read."""
+        """The SHA-256 of those files (absolute paths) that have not changed since they were read."""
         fresh = ((file, self._fresh[file]) for file in states if file in self._fresh)
         result = {file: sha256 for file, (state, sha256) in fresh if states[file] == state}
         if self._full:
             return result
-        query = "SELECT size, modified, changed, inode, sha256 FROM seen WHERE file = ?"
+        query = "SELECT size, modified, changed, inode, sha256 FROM hashes WHERE file = ?"
         with self._using() as database:
             for file, state in states.items() if database else ():
                 row = database.execute(query, (file,)).fetchone() if database else None
@@ -99,7 +82,7 @@ class Seen:
         return result
 
     def remember(self, digests: Mapping[str, str], states: Mapping[str, FileState]) -> None:
-        """Keep what was read, but for files too fresh to tell a later edit by their times."""
+        """Keep these digests, except of files so new that their times would not show a later edit."""
         before = self._opened_at - self._settled
         for file, sha256 in digests.items():
             state = states[file]
@@ -109,7 +92,7 @@ class Seen:
             self._write()
 
     def close(self) -> None:
-        """Write what is still to be written, and leave the file."""
+        """Write what is still pending, and close the file."""
         self._write()
         if self._database is not None:
             self._database.close()
@@ -125,10 +108,10 @@ class Seen:
         self._fresh.clear()
         with self._using() as database:
             if database:
-                database.executemany("INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?, ?, ?)", rows)
+                database.executemany("INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?, ?, ?)", rows)
                 database.commit()
 
-    def __enter__(self) -> Seen:
+    def __enter__(self) -> HashCache:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -136,7 +119,7 @@ class Seen:
 
     @contextlib.contextmanager
     def _using(self) -> Iterator[sqlite3.Connection | None]:
-        """The database for a few statements; None if it cannot be used. Its errors end in the block."""
+        """The database for a few statements; None if it cannot be used. It swallows the database's errors."""
         import sqlite3
 
         database = None
@@ -155,19 +138,19 @@ class Seen:
         if self._broken:
             return None
         if self._database is None:
-            own_folder(self._file.parent.parent)
-            self._database = sqlite3.connect(self._file, timeout=10)
-            # Losing the last entries in a power cut costs nothing but reading again.
+            cache_folder(self._file.parent.parent)
+            self._database = sqlite3.connect(self._file, timeout=10, check_same_thread=False)
+            # A power cut may lose the last entries; then those files are read again.
             self._database.execute("PRAGMA synchronous = OFF")
             (version,) = self._database.execute("PRAGMA user_version").fetchone()
             if version != _VERSION:
-                self._database.execute("DROP TABLE IF EXISTS seen")
+                self._database.execute("DROP TABLE IF EXISTS hashes")
             self._database.execute(_SCHEMA)
             self._database.execute(f"PRAGMA user_version = {_VERSION}")
         return self._database
 
     def _give_up(self, keep: bool = False) -> None:
-        """Do without, and throw the file away unless it is only locked: the next command makes a new one."""
+        """Go on without, and delete the file unless it is only locked: the next command makes a new one."""
         if self._broken:
             return
         self._broken = True

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from mlroad.core.problems import UserError
 
+CACHE = ".mlroad"
+"""The folder of a repo for what mlroad can make again at any time. It tells git to ignore all of it."""
 _ROOT_MARKS = ("datasets", "pyproject.toml", ".git")
 
 
@@ -26,7 +28,7 @@ def root_here() -> Path:
     root = find_root(here)
     if root is None:
         raise UserError(
-            f"{here} is in no repo.", "Change into a folder of the repo that holds models/ first."
+            f"{here} is not in a repo.", "Change into the repo (the folder that contains models/) first."
         )
     return Path() if root == here else root
 
@@ -34,14 +36,14 @@ def root_here() -> Path:
 def chosen_models(folders: list[Path]) -> list[Path]:
     """``folders`` if they are models, or all models of the repo if there are none.
 
-    Raises UserError for a folder that is no model.
+    Raises UserError for a folder that is not a model.
     """
     if not folders:
         return model_folders(root_here())
     for folder in folders:
         if not is_model(folder):
-            what = f"{folder} is no model folder: it holds neither pipeline.yml nor steps/."
-            raise UserError(what, "Name a folder such as models/my_model, or none for all.")
+            what = f"{folder} is not a model folder: it has neither pipeline.yml nor steps/."
+            raise UserError(what, "Name a folder such as models/my_model, or none to take all models.")
     return folders
 
 
@@ -54,8 +56,18 @@ def model_folders(root: Path) -> list[Path]:
 
 
 def is_model(folder: Path) -> bool:
-    """Whether ``folder`` holds a model, and is not one that `mlroad new` is about to make."""
+    """Whether ``folder`` is a model's, and not one that `mlroad new` is still creating."""
     hidden = folder.name.startswith(".") and folder.name != ".."
     if hidden or not folder.is_dir():
         return False
     return (folder / "pipeline.yml").is_file() or (folder / "steps").is_dir()
+
+
+def cache_folder(root: Path) -> Path:
+    """`CACHE`, created if it is missing."""
+    folder = root / CACHE
+    folder.mkdir(parents=True, exist_ok=True)
+    ignore = folder / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n", encoding="utf-8", newline="\n")
+    return folder

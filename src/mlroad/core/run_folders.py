@@ -14,15 +14,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
-import shutil
-import stat
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from mlroad.core.files import remove, write_json
 from mlroad.core.locks import try_lock
 from mlroad.core.problems import UserError
 from mlroad.core.repo import find_root
@@ -135,20 +133,6 @@ class RunFolder:
             self._lock = None
 
 
-def write_json(file: Path, content: Mapping[str, Any]) -> None:
-    """Write a file as a whole or not at all. Raises OSError."""
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.{secrets.token_hex(2)}")
-    try:
-        with temporary.open("w", encoding="utf-8", newline="\n") as out:
-            json.dump(content, out, indent=1, ensure_ascii=False)
-            out.write("\n")
-        temporary.replace(file)
-    except OSError:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
-
-
 def prune(runs: Path, keep: int) -> list[str]:
     """Delete all but the newest ``keep`` runs; those that are going on stay. The names of the deleted."""
     deleted: list[str] = []
@@ -165,14 +149,3 @@ def prune(runs: Path, keep: int) -> list[str]:
         for folder in runs.glob(".deleted-*"):
             remove(folder)
     return deleted
-
-
-def remove(folder: Path) -> None:
-    """Delete a folder with all that is in it, as far as that goes."""
-
-    def writable(function: Callable[..., Any], path: str, _: Any) -> None:
-        with contextlib.suppress(OSError):
-            Path(path).chmod(stat.S_IRWXU)
-            function(path)
-
-    shutil.rmtree(folder, onerror=writable)

@@ -1,28 +1,72 @@
-"""Numbers as people read them, and words as their shell does."""
+"""Numbers, sizes, durations and names as people read them."""
 
 from __future__ import annotations
 
+import difflib
+import math
 import os
 import re
 import shlex
+from collections.abc import Iterable, Sequence
 
 
 def count(number: int, what: str) -> str:
-    """A number of things for people: 1 row, 1,234 rows."""
+    """A number of things: 1 row, 1,234 rows."""
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
+def number(value: float) -> str:
+    """A number with four significant digits, or all digits of a whole one: 0.1235, 56.79, 12,346."""
+    if not math.isfinite(value):
+        return str(value)
+    if abs(value) < 1e15 and value == int(value):
+        return f"{int(value):,}"
+    if 1e-3 <= abs(value) < 1e9:
+        return f"{value:,.4g}" if abs(value) < 10_000 else f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
 def size(octets: int) -> str:
-    """Bytes for people: 18.6 kB, 3.2 GB."""
-    number, units = float(octets), ["B", "kB", "MB", "GB", "TB"]
-    while number >= 1000 and len(units) > 1:
-        number /= 1000
+    """A number of bytes: 18.6 kB, 3.2 GB."""
+    amount, units = float(octets), ["B", "kB", "MB", "GB", "TB"]
+    while amount >= 1000 and len(units) > 1:
+        amount /= 1000
         units.pop(0)
-    return f"{octets} B" if units[0] == "B" else f"{number:.1f} {units[0]}"
+    return f"{octets} B" if units[0] == "B" else f"{amount:.1f} {units[0]}"
+
+
+def duration(seconds: float) -> str:
+    """A duration: 0.4 s, 2 min 5 s, 3 h 20 min."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min"
+
+
+def some(names: Sequence[str], most: int = 3) -> str:
+    """The first ``most`` names, and how many more there are: a, b, c and 2 more."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The one of ``known`` that ``name`` was probably meant to be. Upper and lower case count as the same."""
+    lower = {candidate.lower(): candidate for candidate in reversed(list(known))}
+    found = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=cutoff)
+    return lower[found[0]] if found else None
+
+
+def did_you_mean(name: str, known: Iterable[str], otherwise: str = "", cutoff: float = 0.6) -> str:
+    """``Did you mean …?`` with the nearest of ``known``, or else ``otherwise``."""
+    near = nearest(name, known, cutoff)
+    return f"Did you mean {near}?" if near else otherwise
 
 
 def quoted(word: str) -> str:
-    """A word for people to paste into their shell: in quotes if it needs them."""
-    if os.name == "nt":  # both cmd and PowerShell take double quotes; neither takes what POSIX shells do
+    """A word to paste into a shell: in quotes if it needs them."""
+    if os.name == "nt":  # cmd and PowerShell both take double quotes, and neither takes POSIX quotes
         return f'"{word}"' if re.search(r"[^\w./\\:+-]", word) else word
     return shlex.quote(word)

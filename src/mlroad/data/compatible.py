@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlroad.core.hash_cache import Seen
+from mlroad.core.hash_cache import HashCache
 from mlroad.core.problems import Position, Problem, Severity, UserError
 from mlroad.data.declared_schema import declared_schema
 from mlroad.data.schema import Field, Schema
@@ -81,8 +81,8 @@ def compare_versions(root: Path, dev: str, prod: str) -> Report:
 
     Raises UserError for a version that does not exist, or whose data or schema is broken.
     """
-    with Seen(root) as seen:
-        sides = [_side(root, find(root, reference), seen) for reference in (dev, prod)]
+    with HashCache(root) as cache:
+        sides = [_side(root, find(root, reference), cache) for reference in (dev, prod)]
     return _report(*sides)
 
 
@@ -137,7 +137,7 @@ def differences(dev: Side, prod: Side) -> list[Problem]:
     return found
 
 
-def _side(root: Path, version: DatasetVersion, seen: Seen) -> Side:
+def _side(root: Path, version: DatasetVersion, cache: HashCache) -> Side:
     schema = declared_schema(version)
     if not local_path(root, version).exists():
         if schema is None:
@@ -145,7 +145,7 @@ def _side(root: Path, version: DatasetVersion, seen: Seen) -> Side:
             fix = f"Where the data is, run `mlroad dataset schema infer {version.id}`."
             raise UserError(version.problem("MD507", what, fix, "path"))
         return Side(version, schema)
-    used = require_verified(root, version, seen)
+    used = require_verified(root, version, cache)
     with TableEngine() as engine:
         table = open_version(engine, used)
         if schema is None:

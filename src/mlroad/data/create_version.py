@@ -16,8 +16,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from mlroad.core.data_digest import ContentDigest, digest_content, listing
-from mlroad.core.hash_cache import Seen
+from mlroad.core.digests import ContentDigest, digest_content, listing
+from mlroad.core.hash_cache import HashCache
 from mlroad.core.problems import UserError
 from mlroad.data.store import (
     DATASETS,
@@ -76,8 +76,8 @@ def create_version(root: Path, draft: VersionDraft) -> CreatedVersion:
     _check_case(root, draft.name)
     if root.resolve().is_relative_to(draft.source.resolve()):
         raise UserError(f"{draft.source} holds this repo itself.", "Name the folder with the data.")
-    with Seen(root) as seen:
-        content = digest_content(draft.source, seen)
+    with HashCache(root) as cache:
+        content = digest_content(draft.source, cache)
     kind = _type(draft)
     same = _same(root, draft, content, kind)
     if same:
@@ -242,7 +242,7 @@ def _write(version: DatasetVersion, content: ContentDigest) -> bool:
         return False
     version.file.parent.mkdir(parents=True, exist_ok=True)
     if version.type != "uri_file":
-        listing_file(version).write_text(listing(content.files), encoding="utf-8", newline="\n")
+        listing_file(version).write_text(listing(content.by_path), encoding="utf-8", newline="\n")
     try:
         write_version(version)
     except FileExistsError:

@@ -6,11 +6,11 @@ Code: MD403 the file that a version names is missing.
 from __future__ import annotations
 
 import json
-import os
 import re
 import tempfile
 from pathlib import Path
 
+from mlroad.core import files
 from mlroad.core.problems import UserError
 from mlroad.data.schema import Schema, load_schema
 from mlroad.data.version import DatasetVersion, load_version
@@ -31,24 +31,11 @@ def declared_schema(version: DatasetVersion) -> Schema | None:
 
 
 def write_text(file: Path, text: str) -> None:
-    """Write a file, whole or not at all. Raises UserError where that is not allowed."""
+    """Write a file, completely or not at all. Raises UserError if that is not possible."""
     try:
-        _write_text(file, text)
+        files.write_text(file, text)
     except OSError as error:
-        what = f"{file} cannot be written: {error.strerror or error}."
-        raise UserError(what, "Check the path and its rights.") from None
-
-
-def _write_text(file: Path, text: str) -> None:
-    handle, name = tempfile.mkstemp(prefix=".new-", suffix=".tmp", dir=file.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-        temporary.chmod(0o644)
-        temporary.replace(file)
-    finally:
-        temporary.unlink(missing_ok=True)
+        raise files.unwritable(file, error, "Check the path and its permissions.") from None
 
 
 def name_schema(version: DatasetVersion, schema: str) -> None:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlroad.core.git import Git
-from mlroad.core.hash_cache import OWN
 from mlroad.core.problems import UserError
+from mlroad.core.repo import CACHE
 from mlroad.core.text import size
 from mlroad.data.store import DATASETS, LARGE, all_version_files, local_path
 from mlroad.data.version import VERSION, DatasetVersion, load_version, parse_version
@@ -43,7 +43,7 @@ def find_garbage(root: Path, copies: bool = False) -> list[Garbage]:
             found.append(_garbage(place, "no version on any branch names it"))
     for base in (root / DATASETS, root / LARGE):
         found += [_garbage(left, "left by a command that was stopped") for left in base.glob("*/.new-*")]
-    found += [_garbage(left, "left by a command that was stopped") for left in (root / OWN).glob("work-*")]
+    found += [_garbage(left, "left by a command that was stopped") for left in (root / CACHE).glob("work-*")]
     if copies:
         for version in needed:
             path = root / LARGE / version.name / version.version

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlroad.core.hash_cache import Seen
+from mlroad.core.hash_cache import HashCache
 from mlroad.core.problems import Problem
 from mlroad.core.text import count
 from mlroad.data.store import all_version_files, find, local_path, verify_version
@@ -103,7 +103,7 @@ class DatasetLineage:
         return json.dumps({"asked": self.asked.id, "versions": versions}, indent=2, ensure_ascii=False)
 
     def _verified(self, names: Sequence[str]) -> Iterator[tuple[str, str]]:
-        with Seen(self.root) as seen:
+        with HashCache(self.root) as cache:
             for name in names:
                 version = self._versions.get(name)
                 if version is None:
@@ -111,7 +111,7 @@ class DatasetLineage:
                 elif version.digest and not local_path(self.root, version).exists():
                     yield name, "not here"
                 else:
-                    problems, _ = verify_version(self.root, version, seen)
+                    problems, _ = verify_version(self.root, version, cache)
                     self.problems += problems
                     yield name, "CHANGED" if problems else "verified"
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from mlroad.core.data_digest import FileDigest, digest_content
+from mlroad.core.digests import FileDigest, digest_content
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.data import csv_files, json_files, mltable, parquet_files, sql
 from mlroad.data.sql import TableEngine

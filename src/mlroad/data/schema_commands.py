@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlroad.core.hash_cache import Seen
+from mlroad.core.hash_cache import HashCache
 from mlroad.core.problems import Problem, UserError
 from mlroad.data.declared_schema import declared_schema, name_schema, write_text
 from mlroad.data.open_table import open_table
@@ -75,13 +75,13 @@ def check(root: Path, references: Sequence[str] = ()) -> Outcome:
             raise UserError(what, f"Make one with `mlroad dataset schema infer {version.id}`.")
     lines: list[str] = []
     problems: list[Problem] = []
-    with Seen(root) as seen:
+    with HashCache(root) as cache:
         for version in versions or _with_schema(root):
             if not versions and not local_path(root, version).exists():
                 lines.append(f"{version.id}: its data is not here, so it was not checked.")
                 continue
             try:
-                found, line = _check_one(root, version, seen)
+                found, line = _check_one(root, version, cache)
             except UserError as error:
                 if not error.problems:
                     raise
@@ -109,10 +109,10 @@ def _with_schema(root: Path) -> list[DatasetVersion]:
     return [version for version in map(load_version, all_version_files(root)) if version.schema]
 
 
-def _check_one(root: Path, version: DatasetVersion, seen: Seen) -> tuple[list[Problem], str]:
+def _check_one(root: Path, version: DatasetVersion, cache: HashCache) -> tuple[list[Problem], str]:
     schema = declared_schema(version)
     assert schema
-    used = require_verified(root, version, seen)
+    used = require_verified(root, version, cache)
     with TableEngine() as engine:
         table = open_version(engine, used)
         problems = check_table(engine, table, schema)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlroad.core.hash_cache import workspace
+from mlroad.core.files import scratch_folder
 from mlroad.core.problems import UserError
 from mlroad.core.text import count
 from mlroad.data.create_version import CreatedVersion, VersionDraft, create_version
@@ -79,7 +79,7 @@ def split(root: Path, wish: SplitOptions) -> SplitResult:
         kept = find_verified(root, frozen.id).path
     else:
         rule, kept = _new_rule(form, name, wish), None
-    with workspace(root) as folder:
+    with scratch_folder(root) as folder:
         train, holdout = folder / f"{train_name}{form.suffix}", folder / f"{holdout_name}{form.suffix}"
         counts = split_rows(source.path, rule, train, holdout, kept)
         _check(counts, frozen)

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlroad.core.data_digest import digest_content
+from mlroad.core.digests import digest_content
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.data import sql
 from mlroad.data.csv_files import Dialect, header

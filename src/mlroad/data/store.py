@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from mlroad.core.data_digest import ContentDigest, changes, digest_content, listing_digest, read_listing
-from mlroad.core.hash_cache import Seen
+from mlroad.core.digests import ContentDigest, changes, digest_content, listing_file_digest, read_listing
+from mlroad.core.hash_cache import HashCache
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.core.text import quoted
 from mlroad.data.version import VERSION, DatasetVersion, load_version, parse_reference
@@ -92,17 +92,17 @@ def listing_file(version: DatasetVersion) -> Path:
     return version.file.with_suffix(".sha256")
 
 
-def find_verified(root: Path, reference: str, seen: Seen | None = None) -> VerifiedVersion:
+def find_verified(root: Path, reference: str, cache: HashCache | None = None) -> VerifiedVersion:
     """Find and verify a version: what every command calls before it reads the data.
 
     Raises UserError if there is no such version, its data is not here, or one byte of it has changed.
     """
-    return require_verified(root, find(root, reference), seen)
+    return require_verified(root, find(root, reference), cache)
 
 
-def require_verified(root: Path, version: DatasetVersion, seen: Seen | None = None) -> VerifiedVersion:
+def require_verified(root: Path, version: DatasetVersion, cache: HashCache | None = None) -> VerifiedVersion:
     """Verify a version that was found already. Raises UserError as `use` does."""
-    with seen or Seen(root) as known:
+    with cache or HashCache(root) as known:
         problems, content = verify_version(root, version, known)
     if problems or content is None:
         raise UserError(problems)
@@ -110,7 +110,7 @@ def require_verified(root: Path, version: DatasetVersion, seen: Seen | None = No
 
 
 def verify_version(
-    root: Path, version: DatasetVersion, seen: Seen | None = None
+    root: Path, version: DatasetVersion, cache: HashCache | None = None
 ) -> tuple[list[Problem], ContentDigest | None]:
     """What is wrong with the data of a version (nothing, if it is as it was), and its digest now."""
     path = local_path(root, version)
@@ -124,7 +124,7 @@ def verify_version(
             version.problem("MD205", what, "Restore the data, or the version file from git.", "type")
         ], None
     try:
-        content = digest_content(path, seen)
+        content = digest_content(path, cache)
     except UserError as error:
         return [version.problem("MD203", f"{version.id}: {error}", "", "path")], None
     if path.is_dir():
@@ -140,12 +140,14 @@ def _folder_problems(version: DatasetVersion, path: Path, content: ContentDigest
     if not file.is_file():
         what = f"The listing of {version.id} is missing" + ("." if good else ", and its data has changed.")
         return [Problem(Position(file), "MD204", what, "Restore the listing from git.")]
-    if listing_digest(file) != version.digest:
+    if listing_file_digest(file) != version.digest:
         what = f"This is not the listing that {version.id} was made with."
         return [Problem(Position(file), "MD204", what, "Restore it from git.")]
     if good:
         return []
-    return [_changed(version, path / name, kind) for name, kind in changes(read_listing(file), content.files)]
+    return [
+        _changed(version, path / name, kind) for name, kind in changes(read_listing(file), content.by_path)
+    ]
 
 
 def _changed(version: DatasetVersion, file: Path, kind: str) -> Problem:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlroad.core.git import Git
-from mlroad.core.hash_cache import Seen
+from mlroad.core.hash_cache import HashCache
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.core.text import count
 from mlroad.data.store import (
@@ -66,12 +66,12 @@ def verify_all(root: Path, references: Sequence[str], full: bool = False, base: 
     problems: list[Problem] = []
     versions = _named(root, references) if references else _all(root, problems)
     verified = absent = files = read = 0
-    with Seen(root, full=full) as seen:
+    with HashCache(root, full=full) as cache:
         for version in versions:
             if not references and _is_elsewhere(root, version):
                 absent += 1
                 continue
-            found, content = verify_version(root, version, seen)
+            found, content = verify_version(root, version, cache)
             problems += found
             verified += not found
             if content:

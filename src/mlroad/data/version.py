@@ -11,13 +11,13 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from mlroad.core.files import write_new
 from mlroad.core.problems import Position, Problem, UserError
 
 SCHEMA_URL = "https://azuremlschemas.azureedge.net/latest/data.schema.json"
@@ -45,7 +45,7 @@ class DatasetVersion:
     """As written: relative to ``file``, or ``azureml://…``."""
     description: str = ""
     digest: str | None = None
-    """``sha256:<64 hex>``; mlroad.core.data_digest defines it."""
+    """``sha256:<64 hex>``; mlroad.core.digests defines it."""
     size: int | None = None
     """Bytes of all files."""
     rows: int | None = None
@@ -188,30 +188,8 @@ def version_text(version: DatasetVersion) -> str:
 
 
 def write_version(version: DatasetVersion) -> None:
-    """Write a new version file, whole or not at all. Raises FileExistsError rather than overwrite one."""
-    version.file.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".new-", suffix=".tmp", dir=version.file.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(version_text(version))
-        temporary.chmod(0o644)
-        publish(temporary, version.file)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def publish(temporary: Path, final: Path) -> None:
-    """Give a finished file its final name. Raises FileExistsError if that name is taken."""
-    try:
-        # A link fails where a name is taken, on every system; a rename would replace it on some.
-        os.link(temporary, final)
-    except FileExistsError:
-        raise
-    except OSError:
-        # A file system without hard links (FAT, some network drives).
-        with final.open("xb") as file:
-            file.write(temporary.read_bytes())
+    """Write a new version file, completely or not at all. Raises FileExistsError if it exists."""
+    write_new(version.file, version_text(version))
 
 
 _Wrong = tuple[str, str, str]

@@ -32,7 +32,7 @@ def check_candidate(board: Board, candidate: Candidate) -> None:
         if path is None or not path.exists():
             continue  # what a model must have is told by the check that needs it
         about = made.get(name) if isinstance(made, dict) else None
-        if not isinstance(about, dict) or about.get("digest") != f"sha256:{digest_of(path)}":
+        if not isinstance(about, dict) or about.get("digest") != digest_of(path):
             wrong.append(name)
     own = own_lineage(candidate.model_path) if candidate.model_path.is_dir() else ""
     if wrong:

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from mlroad import __version__
+from mlroad.core.files import replacing, write_json
 from mlroad.core.problems import UserError
-from mlroad.core.run_folders import write_json
 from mlroad.data.store import VerifiedVersion
 from mlroad.gate.bootstrap import method
 from mlroad.gate.checks import Board, number
@@ -219,10 +219,8 @@ class _Gate:
         table.insert(1, "truth", holdout.truth)
         table.insert(2, "candidate", said.values)
         table.insert(3, "champion", other.values if other else "")
-        file = self._candidate.gate / ROWS
-        temporary = file.with_name(f".{file.name}.new")
-        table.to_csv(temporary, index=False, lineterminator="\n")
-        temporary.replace(file)
+        with replacing(self._candidate.gate / ROWS) as temporary:
+            table.to_csv(temporary, index=False, lineterminator="\n")
 
     def _verdict(self, holdout: Holdout | None, digest: str | None, waivers: list[Waiver]) -> dict[str, Any]:
         gates, candidate, board = self._gates, self._candidate, self._board

@@ -7,10 +7,10 @@ the digests in the verdict with those of the candidate's commit, which people ha
 from __future__ import annotations
 
 import hashlib
-import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from mlroad.core.git import file_at
 from mlroad.models.suite import CASES, FOLDER, SUITE, text_digest
 
 FILES = ("gates.yml", "waivers.yml", "data.yml")
@@ -33,15 +33,7 @@ def rules_of(model_folder: Path) -> Rules:
 
 def rules_at(root: Path, commit: str, model: str) -> Rules:
     """Of the files as ``commit`` has them."""
-    return _digests(lambda name: committed(root, commit, f"models/{model}/{name}"))
-
-
-def committed(root: Path, commit: str, path: str) -> bytes | None:
-    """The content of a file (relative to ``root``) in a commit; None if that has none."""
-    done = subprocess.run(
-        ["git", "cat-file", "blob", f"{commit}:./{path}"], cwd=root, capture_output=True, check=False
-    )
-    return done.stdout if done.returncode == 0 else None
+    return _digests(lambda name: file_at(root, commit, f"models/{model}/{name}"))
 
 
 def differences(judged: object, here: Rules, commit: str) -> list[str]:

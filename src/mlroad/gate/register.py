@@ -6,18 +6,18 @@ import getpass
 import json
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from mlroad.core.digests import digest_of
+from mlroad.core.files import remove, write_json
+from mlroad.core.git import file_at, run_git
 from mlroad.core.problems import UserError
-from mlroad.core.run_folders import remove, write_json
 from mlroad.gate.consistency import contradictions
 from mlroad.gate.gates_file import FILE as GATES
 from mlroad.gate.gates_file import load_gates
-from mlroad.gate.judged_by import committed, differences, rules_at
+from mlroad.gate.judged_by import differences, rules_at
 from mlroad.gate.waivers import FILE as WAIVERS
 from mlroad.gate.waivers import load_waivers
 from mlroad.registry.base import CANDIDATE, CHAMPION, Refused, Registry, Version
@@ -74,7 +74,7 @@ def who(root: Path) -> str:
     """Who calls: on GitHub the one that started the workflow, else git's user name."""
     if actor := os.environ.get("GITHUB_ACTOR"):
         return actor
-    name = _git(root, "config", "user.name")
+    name = run_git(root, "config", "user.name").text
     if name:
         return name
     try:
@@ -110,7 +110,7 @@ def _copy(candidate: Candidate, to: Path, digest: str) -> None:
     """The model of a run with the proofs, and the check that the copy is what was judged."""
     to.mkdir(exist_ok=True)
     shutil.copytree(candidate.model_path, to / "model")
-    if f"sha256:{digest_of(to / 'model')}" != digest:
+    if digest_of(to / "model") != digest:
         raise Refused(f"{candidate.run} is not registered:", ["Its model has changed while it was copied."])
     if candidate.onnx_path and candidate.onnx_path.is_file():
         shutil.copyfile(candidate.onnx_path, to / "onnx")
@@ -167,8 +167,7 @@ def _wrong_commit(candidate: Candidate) -> Iterator[str]:
         return
     if (candidate.record.get("git") or {}).get("dirty") is not False:
         yield f"{candidate.run} was made from files that are not committed. Commit, train and gate anew."
-    head = _git(root, "rev-parse", "HEAD")
-    if commit != head and _git(root, "merge-base", "--is-ancestor", commit, "HEAD") is None:
+    if not run_git(root, "merge-base", "--is-ancestor", commit, "HEAD").ok:
         yield f"{candidate.run} is of commit {commit[:12]}, which is not in the history of HEAD."
 
 
@@ -207,7 +206,7 @@ def _contradictions(candidate: Candidate, verdict: Mapping[str, Any]) -> Iterato
     root, commit, folder = candidate.model.root, str(_commit(candidate)), candidate.model.path
     read: dict[str, str | None] = {}
     for name in (GATES, WAIVERS):
-        content = committed(root, commit, f"models/{candidate.model.name}/{name}")
+        content = file_at(root, commit, f"models/{candidate.model.name}/{name}")
         read[name] = None if content is None else content.decode("utf-8-sig", errors="replace")
     try:
         gates = load_gates(folder / GATES, read[GATES] or "")
@@ -232,12 +231,3 @@ def _stale(registry: Registry, candidate: Candidate, verdict: Mapping[str, Any])
 
 def _commit(candidate: Candidate) -> str | None:
     return (candidate.record.get("git") or {}).get("commit")
-
-
-def _git(root: Path, *arguments: str) -> str | None:
-    """What git says, or None if it says no."""
-    try:
-        done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)
-    except OSError:
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None

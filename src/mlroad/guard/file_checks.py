@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from mlroad.core.git import run_git
 from mlroad.core.problems import Position, Problem, UserError
-from mlroad.guard.guarded_files import GuardedFile, git
+from mlroad.guard.guarded_files import GuardedFile
 
 # Seven signs at the start of a line, then a space or nothing. Seven = alone underline a heading.
 _MARKER = re.compile(r"(?m)^(?:<{7}|>{7}|\|{7})(?: [^\n]*)?\r?$|^={7}\r?$")
@@ -28,10 +29,10 @@ def check_size(source: GuardedFile, root: Path, limit_mb: float) -> list[Problem
 
 def _in_lfs(source: GuardedFile, root: Path) -> bool:
     try:
-        told = git(root, "check-attr", "-z", "filter", "--", str(source.path))
+        told = run_git(root, "check-attr", "-z", "filter", "--", str(source.path))
     except UserError:
-        return False  # not in a repo
-    return told.split(b"\0")[2:3] == [b"lfs"]
+        return False  # no git
+    return told.names[2:3] == ["lfs"]
 
 
 def check_conflicts(source: GuardedFile) -> list[Problem]:

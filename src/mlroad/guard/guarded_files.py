@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlroad.core.git import run_git
 from mlroad.core.problems import UserError
 
 _SNIFF = 8_192
@@ -53,30 +53,10 @@ class GuardedFile:
             return data.decode("latin-1")
 
 
-def git(root: Path, *arguments: str) -> bytes:
-    """Run git and return what it prints. Raises UserError when git is missing or refuses."""
-    try:
-        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, check=False)
-    except FileNotFoundError as error:
-        raise UserError("git is not installed.", "Install git and try again.") from error
-    if done.returncode:
-        message = done.stderr.decode(errors="replace").strip().splitlines()
-        raise UserError(
-            f"git {arguments[0]} failed: {message[-1] if message else 'no message'}.", _remedy(message)
-        )
-    return done.stdout
-
-
-def _remedy(message: list[str]) -> str:
-    if any("not a git repository" in line for line in message):
-        return "Run `mlroad setup`, which makes the repo and installs its hooks."
-    return "Run that git command by hand to see more."
-
-
 def all_files(root: Path, under: Sequence[str] = ()) -> list[GuardedFile]:
     """Every tracked file, and every untracked one that is not ignored. Links and submodules are left out."""
-    listed = git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *under)
-    names = sorted({os.fsdecode(name) for name in listed.split(b"\0") if name})
+    listed = ("ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    names = sorted(set(run_git(root, *listed, "--", *under, check=True).names))
     return [source for name in names if (source := _source(root / name, name))]
 
 

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from mlroad.core.git import run_git, top_folder
 from mlroad.core.problems import UserError
-from mlroad.guard.guarded_files import git
 
 CONFIG = ".pre-commit-config.yaml"
 
@@ -20,19 +20,17 @@ def set_up(folder: Path) -> Iterator[str]:
 
     Raises UserError when git or prek is missing, and where hooks would guard the wrong repo.
     """
-    if shutil.which("git") is None:
-        raise UserError("git is not installed.", "Install git and run this again.")
     if not (folder / CONFIG).is_file():
         raise UserError(f"There is no {CONFIG} in {folder}.", "Run this in the top folder of the repo.")
     prek = _prek()
-    if _top(folder) is None:
-        git(folder, "init", "--initial-branch=main", "--quiet")
+    if top_folder(folder) is None:
+        run_git(folder, "init", "--initial-branch=main", "--quiet", check=True)
         yield "Made a git repo with the branch main."
-    top = _top(folder)
+    top = top_folder(folder)
     if top is None or not top.samefile(folder):
         what = f"This folder is inside the git repo {top}, whose hooks would not know it."
         raise UserError(what, "Move the folder out of that repo, or run `git init` here yourself.")
-    hooks = git(folder, "config", "--get", "--default", "", "core.hooksPath").decode().strip()
+    hooks = run_git(folder, "config", "--get", "core.hooksPath").text
     if hooks:
         what = f"git looks for hooks in {hooks} (core.hooksPath), so ours would never run."
         raise UserError(what, "Run `git config --unset core.hooksPath` and then this again.")
@@ -51,7 +49,7 @@ def _let_hooks_find_tools(folder: Path) -> None:
     So a commit from a shell or an editor that knows nothing of it, or of uv, runs the project's tools. `pwd`
     turns a Windows path into the form that git's shell can put into a PATH.
     """
-    hook = folder / git(folder, "rev-parse", "--git-path", "hooks/pre-commit").decode().strip()
+    hook = folder / run_git(folder, "rev-parse", "--git-path", "hooks/pre-commit", check=True).text
     programs = Path(sys.executable).parent.as_posix()
     line = f'PATH="$(cd "{programs}" && pwd):$PATH"; export PATH\n'
     text = hook.read_text(encoding="utf-8")
@@ -67,13 +65,3 @@ def _prek() -> str:
     if found is None:
         raise UserError("prek is not installed.", "Run `uv sync` and then this again.")
     return found
-
-
-def _top(folder: Path) -> Path | None:
-    done = subprocess.run(
-        ["git", "-C", str(folder), "rev-parse", "--show-toplevel"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return Path(done.stdout.strip()) if done.returncode == 0 else None

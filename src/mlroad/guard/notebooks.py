@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import bisect
 import json
-import os
 import re
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlroad.core.files import write_bytes
 from mlroad.core.problems import Position, Problem
 from mlroad.guard.guarded_files import GuardedFile
 
@@ -218,20 +217,12 @@ def _keeps(metadata: dict[str, Any]) -> bool:
 
 
 def write(path: Path, notebook: dict[str, Any], indent: int) -> None:
-    """Write a notebook as Jupyter does, by way of a temporary file: a crash leaves the old one whole."""
+    """Write a notebook as Jupyter does, completely or not at all."""
     try:
         data = (json.dumps(notebook, ensure_ascii=False, indent=indent) + "\n").encode("utf-8")
     except UnicodeEncodeError:  # half of a surrogate pair in an output
         data = (json.dumps(notebook, indent=indent) + "\n").encode("utf-8")
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(name).chmod(path.stat().st_mode)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_bytes(path, data)
 
 
 def _indent(text: str) -> int:

@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import json
 import math
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from mlroad.core.files import unwritable, write_bytes
 from mlroad.core.problems import UserError
 from mlroad.core.run_folders import root_of
 from mlroad.core.text import count
@@ -359,17 +359,10 @@ def _write(folder: Path, cases: str, suite: str) -> None:
 
 
 def _replace(file: Path, text: str) -> None:
-    """Write a file as a whole or not at all; leave it alone if it says so already. Raises UserError."""
+    """Write a file, unless it has this content already. Raises UserError."""
     content = text.encode()
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        if file.is_file() and file_digest(file) == text_digest(content):
-            return
-        temporary.write_bytes(content)
-        temporary.replace(file)
+        if not file.is_file() or file_digest(file) != text_digest(content):
+            write_bytes(file, content)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise UserError(
-            f"{file} cannot be written: {error.strerror}.", "Check its rights and the disk."
-        ) from None
+        raise unwritable(file, error) from None

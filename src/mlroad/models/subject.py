@@ -59,7 +59,7 @@ class Run:
     def model_digest(self) -> str:
         """``sha256:…`` of the MLflow model, empty if it is missing or cannot be read."""
         with contextlib.suppress(OSError):
-            return f"sha256:{digest_of(self.model_path)}" if self.model_path.is_dir() else ""
+            return digest_of(self.model_path) if self.model_path.is_dir() else ""
         return ""
 
 

@@ -17,8 +17,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from mlroad.core.files import write_json
 from mlroad.core.problems import Position, Problem, UserError
-from mlroad.core.run_folders import root_of, write_json
+from mlroad.core.run_folders import root_of
 from mlroad.core.text import count
 from mlroad.models.cases import Case
 from mlroad.models.subject import EndedError, Run, Subject, find_run, reason_of

@@ -19,8 +19,8 @@ from mlroad.azure.errors import plain_errors
 from mlroad.azure.storage import Upload, default_datastore, delete, download, parse_address, upload
 from mlroad.azure.workspace import Workspace
 from mlroad.core.digests import files_below, sha256_of_file
+from mlroad.core.files import remove
 from mlroad.core.problems import UserError
-from mlroad.core.run_folders import remove
 from mlroad.registry.registered_model import LINEAGE, LINEAGE_TAG, difference, is_registered
 
 _ID, _LINEAGE = 16, 8

@@ -20,8 +20,8 @@ from typing import Any
 from mlroad.azure.errors import AzureError, plain_errors
 from mlroad.azure.workspace import connect, the_workspace
 from mlroad.core.factory_settings import load_settings
+from mlroad.core.files import remove
 from mlroad.core.problems import UserError
-from mlroad.core.run_folders import remove
 from mlroad.registry.azure_files import Files, Lineage
 from mlroad.registry.base import CHAMPION, Version
 from mlroad.registry.local_registry import registry_folder

@@ -11,7 +11,6 @@ writing over each other.
 from __future__ import annotations
 
 import json
-import os
 import random
 import sqlite3
 import subprocess
@@ -20,11 +19,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+from typing import TypeVar
 
+from mlroad.core.files import remove, write_json
+from mlroad.core.git import GitError, GitOutput, run_git
 from mlroad.core.locks import locked
 from mlroad.core.problems import UserError
-from mlroad.core.run_folders import remove, write_json
 from mlroad.registry.local_registry import (
     CHANGED,
     DATABASE,
@@ -160,7 +160,7 @@ class RegistryBranch:
 
     def _restore(self, state: _State, message: str) -> str:
         """Push what is here to the branch that is gone, with its history if git has that still."""
-        if self._run("cat-file", "-e", f"{state.commit}^{{commit}}").returncode:
+        if not self._run("cat-file", "-e", f"{state.commit}^{{commit}}").ok:
             state.commit, state.folders = None, {}
         there = LocalRegistry(self.folder).database.is_file()
         commit = (self._commit(state, message) if there else None) or state.commit
@@ -178,17 +178,17 @@ class RegistryBranch:
     def _head(self) -> str | None:
         """The commit of the branch at the remote. Only git's own "no such ref" means that there is none."""
         done = self._run("ls-remote", "--exit-code", _REMOTE, _REF)
-        if done.returncode == _NO_REFS:
+        if done.code == _NO_REFS:
             return None
-        if done.returncode or not done.stdout.strip():
+        if not done.ok or not done.text:
             raise _failed(f"The branch {BRANCH} of {_REMOTE} cannot be read", done)
-        return done.stdout.decode().split()[0]
+        return done.text.split()[0]
 
     def _fetch(self) -> str:
         depth = ["--depth=1"] if self._git("rev-parse", "--is-shallow-repository") == "true" else []
         quiet = ["--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", *depth]
         done = self._run("-c", "gc.auto=0", "fetch", *quiet, _REMOTE, f"+{_REF}:{_KEPT}")
-        if done.returncode:
+        if not done.ok:
             raise _failed(f"The branch {BRANCH} of {_REMOTE} cannot be fetched", done)
         return self._git("rev-parse", _KEPT)
 
@@ -196,7 +196,7 @@ class RegistryBranch:
         """Find out whether a push that was begun has arrived."""
         if not state.pushing:
             return
-        if head and not self._run("merge-base", "--is-ancestor", state.pushing, head).returncode:
+        if head and self._run("merge-base", "--is-ancestor", state.pushing, head).ok:
             state.commit, state.folders = state.pushing, self._folders(state.pushing)
             self._run("update-ref", _KEPT, head)
         else:
@@ -293,9 +293,9 @@ class RegistryBranch:
     def _send(self, state: _State, commit: str, head: str | None) -> None:
         """Push ``commit`` to the branch, which is at ``head``."""
         done = self._run("push", "--no-verify", "--porcelain", _REMOTE, f"{commit}:{_REF}")
-        if not done.returncode:
+        if done.ok:
             return
-        said = (done.stdout + done.stderr).decode(errors="replace")
+        said = done.text + done.errors
         raced = ("fetch first", "non-fast-forward", "cannot lock ref", "failed to update ref", "stale info")
         if any(words in said for words in raced) or self._head() != head:
             self._settle(state, None)
@@ -352,7 +352,7 @@ class RegistryBranch:
 
     def _identity(self) -> dict[str, str]:
         """Who commits: whoever git knows, or the factory itself, as on a machine of CI."""
-        if not self._run("var", "GIT_COMMITTER_IDENT").returncode:
+        if self._run("var", "GIT_COMMITTER_IDENT").ok:
             return {}
         name, mail = "factory", "factory@localhost"
         return {
@@ -376,24 +376,15 @@ class RegistryBranch:
 
     def _git(self, *arguments: str, env: Mapping[str, str] | None = None, stdin: str = "") -> str:
         done = self._run(*arguments, env=env, stdin=stdin)
-        if done.returncode:
+        if not done.ok:
             raise _failed(f"git {arguments[0]} failed", done)
-        return done.stdout.decode("utf-8", "surrogateescape").strip()
+        return done.text
 
-    def _run(
-        self, *arguments: str, env: Mapping[str, str] | None = None, stdin: str = ""
-    ) -> subprocess.CompletedProcess[bytes]:
+    def _run(self, *arguments: str, env: Mapping[str, str] | None = None, stdin: str = "") -> GitOutput:
         try:
-            return subprocess.run(
-                ["git", *arguments],
-                cwd=self.root,
-                input=stdin.encode("utf-8", "surrogateescape"),
-                capture_output=True,
-                env={**os.environ, "LC_ALL": "C", **(env or {})},
-                check=False,
-            )
-        except OSError:
-            raise GitFailed("git is not there. Install it.") from None
+            return run_git(self.root, *arguments, stdin=stdin, environment=env)
+        except GitError as error:
+            raise GitFailed(str(error)) from None
 
 
 def _gone(commit: str) -> GitFailed:
@@ -423,6 +414,5 @@ def _folder_of(path: str) -> str:
     return "/".join(parts[:3]) if len(parts) > 3 else ""
 
 
-def _failed(what: str, done: subprocess.CompletedProcess[Any]) -> GitFailed:
-    said = done.stderr.decode(errors="replace").strip() or done.stdout.decode(errors="replace").strip()
-    return GitFailed(f"{what}: {said or f'exit code {done.returncode}'}")
+def _failed(what: str, done: GitOutput) -> GitFailed:
+    return GitFailed(f"{what}: {done.errors.strip() or done.text or f'exit code {done.code}'}")

@@ -30,9 +30,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from mlroad.core.files import remove as remove_folder
 from mlroad.core.locks import locked
 from mlroad.core.problems import UserError
-from mlroad.core.run_folders import remove as remove_folder
 from mlroad.registry.base import Version
 from mlroad.registry.registered_model import LINEAGE, is_registered
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
+
+from mlroad.core.git import run_git
 
 _REF = "refs/factory/merged"
 
@@ -13,11 +14,10 @@ def not_merged(root: Path, commit: str) -> str | None:
 
     Works in a shallow clone and with a detached HEAD as well: what is missing of the branch is fetched.
     """
-    said = _git(root, "ls-remote", "--symref", "origin", "HEAD")
-    if said.returncode:
-        reason = (said.stderr.strip().splitlines() or ["git says nothing more"])[-1]
-        return f"The default branch of origin cannot be read: {reason}"
-    lines = [line.split() for line in said.stdout.splitlines()]
+    said = run_git(root, "ls-remote", "--symref", "origin", "HEAD")
+    if not said.ok:
+        return f"The default branch of origin cannot be read: {said.reason}"
+    lines = [line.split() for line in said.text.splitlines()]
     head = next((words[0] for words in lines if words[-1:] == ["HEAD"] and words[0] != "ref:"), None)
     if head is None:
         return (
@@ -27,22 +27,15 @@ def not_merged(root: Path, commit: str) -> str | None:
     name = next((words[1].removeprefix("refs/heads/") for words in lines if words[0] == "ref:"), "HEAD")
     if commit == head:
         return None
-    if _git(root, "cat-file", "-e", head + "^{commit}").returncode:
+    if not run_git(root, "cat-file", "-e", head + "^{commit}").ok:
         quiet = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules")
-        fetched = _git(root, "-c", "gc.auto=0", "fetch", *quiet, "origin", f"+HEAD:{_REF}")
-        if fetched.returncode:
-            reason = (fetched.stderr.strip().splitlines() or ["git says nothing more"])[-1]
-            return f"The branch {name} of origin cannot be fetched: {reason}"
-        head = _git(root, "rev-parse", _REF).stdout.strip()
-    if _git(root, "merge-base", "--is-ancestor", commit, head).returncode == 0:
+        fetched = run_git(root, "-c", "gc.auto=0", "fetch", *quiet, "origin", f"+HEAD:{_REF}")
+        if not fetched.ok:
+            return f"The branch {name} of origin cannot be fetched: {fetched.reason}"
+        head = run_git(root, "rev-parse", _REF).text
+    if run_git(root, "merge-base", "--is-ancestor", commit, head).ok:
         return None
     return (
         f"Commit {commit[:7]} is not in the branch {name} of origin. Push it, or merge its pull request, "
         "and register it then."
-    )
-
-
-def _git(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["git", *arguments], cwd=root, capture_output=True, text=True, encoding="utf-8", check=False
     )

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from mlroad.core.digests import combined, files_below, sha256_of_file
+from mlroad.core.digests import files_below, listing_digest, sha256_of_file
 
 LINEAGE = "lineage.json"
 LINEAGE_TAG = "lineage_digest"
@@ -42,7 +42,7 @@ def _digest(content: bytes) -> str:
 def judged_digest(model: Path) -> str:
     """``sha256:…`` of a registered model as it was judged. Raises OSError."""
     files = {name: entry for name, entry in files_below(model) if name != LINEAGE}
-    return "sha256:" + combined({name: sha256_of_file(Path(entry.path)) for name, entry in files.items()})
+    return listing_digest({name: sha256_of_file(Path(entry.path)) for name, entry in files.items()})
 
 
 def difference(model: Path, digest: str | None, tags: Mapping[str, str]) -> str:

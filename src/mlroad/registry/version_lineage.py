@@ -8,13 +8,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlroad.core.git import file_at
 from mlroad.core.problems import UserError
 from mlroad.models.metric_names import shown
 from mlroad.registry.registered_model import LINEAGE, LINEAGE_TAG, lineage_digest
@@ -238,13 +238,11 @@ def _yaml_at(root: Path, commit: str, path: str) -> dict[str, Any] | None:
     """A YAML file of the repo as it was in a commit; None if that had none. Raises UserError."""
     import yaml
 
-    done = subprocess.run(
-        ["git", "show", f"{commit}:./{path}"], cwd=root, capture_output=True, check=False
-    )  # fmt: skip
-    if done.returncode:
+    data = file_at(root, commit, path)
+    if data is None:
         return None
     try:
-        content = yaml.safe_load(done.stdout.decode("utf-8"))
+        content = yaml.safe_load(data.decode("utf-8"))
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(
             f"{path} of commit {commit[:7]} cannot be read: {error}.", "Mend it and commit."

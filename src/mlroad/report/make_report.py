@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlroad.core.files import write_bytes
 from mlroad.core.problems import UserError
 from mlroad.report.markdown import markdown
 from mlroad.report.page import page
@@ -37,13 +35,9 @@ def make_report(candidate: Candidate, output: Path | None = None) -> Made:
 
 def _write(file: Path, content: str) -> None:
     """As a whole or not at all."""
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.{secrets.token_hex(2)}")
     try:
         # Texts from broken files may hold halves of a character pair, which no encoding knows.
-        temporary.write_bytes(content.encode("utf-8", "replace"))
-        temporary.replace(file)
+        write_bytes(file, content.encode("utf-8", "replace"))
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
         what = f"The report cannot be written: {file}: {error.strerror}."
         raise UserError(what, "Name another file with -o.") from None

@@ -59,7 +59,7 @@ class Candidate:
 
     def digest(self) -> str:
         """``sha256:…`` of the MLflow model. Raises OSError if it is missing."""
-        return f"sha256:{digest_of(self.model_path)}"
+        return digest_of(self.model_path)
 
 
 def find_candidate(model: ModelFolder, run: str | None = None) -> Candidate:

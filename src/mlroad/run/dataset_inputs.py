@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mlroad.core.hash_cache import Seen
+from mlroad.core.hash_cache import HashCache
 from mlroad.core.problems import Problem, UserError
 from mlroad.data.store import DATASETS, VerifiedVersion, find, require_verified
 from mlroad.data.version import DatasetVersion
@@ -28,12 +28,12 @@ def verified_data(plan: Plan, root: Path) -> dict[str, VerifiedVersion]:
     root = Path() if root.resolve() == Path.cwd() else root  # short paths in messages
     found: dict[str, VerifiedVersion] = {}
     problems: list[Problem] = []
-    with Seen(root) as seen:
+    with HashCache(root) as cache:
         for name, version in sorted(_named(plan)):
             if not (root / DATASETS / name / f"{version}.yml").is_file():
                 continue
             try:
-                found[f"{name}:{version}"] = require_verified(root, find(root, f"{name}:{version}"), seen)
+                found[f"{name}:{version}"] = require_verified(root, find(root, f"{name}:{version}"), cache)
             except UserError as error:
                 problems += error.problems
     if problems:

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from mlroad.core.data_digest import ContentDigest, changes, digest_content
+from mlroad.core.digests import ContentDigest, changes, digest_content
+from mlroad.core.files import scratch_folder
 from mlroad.core.git import Git
-from mlroad.core.hash_cache import workspace
 from mlroad.core.problems import Position, UserError
 from mlroad.data.create_version import CreatedVersion, VersionDraft, create_version
 from mlroad.data.derivation import Derivation, other_outputs, output_type, packages_of, plan_derivation
@@ -54,7 +54,7 @@ def derive(root: Path, order: DeriveOptions) -> CreatedVersion:
         order.step, relative, parents=order.parents, settings=order.settings, output=order.output, file=file
     )
     git = Git(root)
-    with workspace(root) as folder:
+    with scratch_folder(root) as folder:
         code = _frozen(order.step, folder)
         recipe = replace(
             recipe,
@@ -96,7 +96,7 @@ def repeat(root: Path, reference: str) -> RepeatResult:
     if "split" in (version.derivation or {}):
         return _repeat_split(root, version)
     recipe = Derivation.from_tag(version.derivation or {}, version.at("tags.derivation"))
-    with workspace(root) as folder:
+    with scratch_folder(root) as folder:
         code, note = _code_of(root, recipe, version, folder)
         made = _run(root, recipe, code, folder)
         content = digest_content(made)
@@ -114,7 +114,7 @@ def repeat(root: Path, reference: str) -> RepeatResult:
 def _repeat_split(root: Path, version: DatasetVersion) -> RepeatResult:
     from mlroad.data.split import repeat_split
 
-    with workspace(root) as folder:
+    with scratch_folder(root) as folder:
         now = digest_content(repeat_split(root, version, folder)).digest
     if now == version.digest:
         return RepeatResult(version, True, (f"{version.id} repeated: {now}, as before.",))
@@ -215,8 +215,8 @@ def _differing(root: Path, version: DatasetVersion, content: ContentDigest) -> I
     if version.type == "uri_file":
         return
     with contextlib.suppress(UserError):
-        before = {file.path: file.sha256 for file in find_verified(root, version.id).content.files}
-        for name, kind in changes(before, content.files):
+        before = find_verified(root, version.id).content.by_path
+        for name, kind in changes(before, content.by_path):
             yield f"  {name}: {kind}"
 
 

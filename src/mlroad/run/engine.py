@@ -15,8 +15,9 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from mlroad.core.digests import digest_of
+from mlroad.core.files import remove
 from mlroad.core.problems import UserError
-from mlroad.core.run_folders import RunFolder, remove
+from mlroad.core.run_folders import RunFolder
 from mlroad.run.command import fill
 from mlroad.run.mlflow_use import Use
 from mlroad.run.plan import ARTIFACTS, Plan, PlannedStep, Target, Text
@@ -93,7 +94,7 @@ class Engine:
         self._record = record
         self._start_tracking = start_tracking
         self._store = ReuseStore(runs)
-        self._values = Values(plan, state, codes, sites, runs / ".reuse" / "digests.json")
+        self._values = Values(plan, state, codes, sites, runs.parent.parent)
         self._events: SimpleQueue[str] = SimpleQueue()
         self._processes: dict[str, Process] = {}
         self._deadlines: dict[str, float] = {}
@@ -402,7 +403,7 @@ def _is_full(folder: Path) -> bool:
 
 def _about(target: Target, digest: str) -> dict[str, object]:
     asset: dict[str, object] = {"asset": target.asset} if target.asset else {}
-    return {"path": target.place, "type": target.type, "digest": f"sha256:{digest}", **asset}
+    return {"path": target.place, "type": target.type, "digest": digest, **asset}
 
 
 def _move(source: Path, target: Path) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlroad.core.files import unwritable, write_text
 from mlroad.core.problems import UserError
 from mlroad.core.run_folders import last_run
 from mlroad.pipeline.loader import load_pipeline
@@ -77,13 +77,10 @@ def _write(output: Path, diagram: str) -> None:
         )
     else:
         raise UserError(f"{output}: unknown format.", "Use a file name that ends in .md or .mmd.")
-    temporary = output.with_name(f".{output.name}.{os.getpid()}")
     try:
-        temporary.write_text(content, encoding="utf-8", newline="\n")
-        temporary.replace(output)
+        write_text(output, content)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise UserError(f"{output} cannot be written: {error.strerror}.") from None
+        raise unwritable(output, error) from None
 
 
 def mermaid(plan: Plan, record: Mapping[str, Any] | None) -> Iterator[str]:

@@ -13,9 +13,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlroad.core.files import remove
 from mlroad.core.locks import locked
 from mlroad.core.problems import Position, Problem, UserError
-from mlroad.core.run_folders import RUNS, remove
+from mlroad.core.run_folders import RUNS
 from mlroad.pipeline.model import Environment
 from mlroad.run.plan import Plan
 from mlroad.run.step_environment import Site, installed, own_site

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mlroad import __version__
+from mlroad.core.git import STATUS, parse_status
 from mlroad.core.problems import Problem, UserError
 from mlroad.core.repo import find_root, is_model, model_folders
 from mlroad.core.run_folders import RunFolder, prune, root_of, runs_of
@@ -155,7 +156,7 @@ class _Launch:
         except BaseException:
             self._keeper.close()
             self._folder.close()
-            from mlroad.core.run_folders import remove
+            from mlroad.core.files import remove
 
             remove(self._folder.path)
             raise
@@ -298,7 +299,7 @@ class _Git:
         self._process: subprocess.Popen[bytes] | None = None
         with suppress(OSError):  # no git: no commit
             self._process = keeper.start_helper(
-                ["git", "status", "--porcelain=v2", "--branch"],
+                ["git", *STATUS],
                 cwd=root,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -310,13 +311,7 @@ class _Git:
         """``commit`` (None outside a repo) and ``dirty``. Waits for git the first time."""
         if self._answer is None:
             output = self._process.communicate()[0].decode("utf-8", "replace") if self._process else ""
-            commit, dirty = None, False
-            for line in output.splitlines():
-                if line.startswith("# branch.oid "):
-                    commit = line.split()[2] if not line.endswith("(initial)") else None
-                elif not line.startswith("#"):
-                    dirty = True
-            self._answer = {"commit": commit, "dirty": dirty if output else None}
+            self._answer = parse_status(output)
         return self._answer
 
 

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from mlroad.core.digests import files_below
+from mlroad.core.files import write_json
 from mlroad.core.locks import locked
-from mlroad.core.run_folders import write_json
 
-_VERSION = 1
+_VERSION = 2
 States = dict[str, list[int]]
 """Relative name (empty for a file itself) to size in bytes and time of change in nanoseconds."""
 

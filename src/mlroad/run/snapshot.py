@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlroad.core.digests import combined, sha256_of_file
+from mlroad.core.digests import listing_digest, sha256_of_file
 from mlroad.core.problems import Position, Problem, UserError
 
 _NEVER = ("__pycache__", ".runs")
@@ -54,7 +54,7 @@ def freeze(code: Path | None, includes: tuple[Path, ...], at: Position, folder: 
         raise UserError(
             Problem(at, "MR511", what, "Check that it can be read, or exclude it by .amlignore.")
         ) from None
-    return Frozen(folder, combined(files), files)
+    return Frozen(folder, listing_digest(files), files)
 
 
 def unpack(frozen: Frozen, folder: Path) -> None:

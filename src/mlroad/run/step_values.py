@@ -6,7 +6,8 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-from mlroad.core.digests import DigestCache
+from mlroad.core.digests import digest_of
+from mlroad.core.hash_cache import HashCache
 from mlroad.pipeline.model import DataAsset
 from mlroad.run.command import fill
 from mlroad.run.plan import Joined, Plan, PlannedStep, Produced, Source, Text
@@ -20,18 +21,18 @@ class Values:
     """The values of one run. Used by many threads."""
 
     def __init__(
-        self, plan: Plan, run: RunState, codes: Mapping[str, Frozen], sites: Mapping[str, Site], cache: Path
+        self, plan: Plan, run: RunState, codes: Mapping[str, Frozen], sites: Mapping[str, Site], root: Path
     ) -> None:
         self._plan = plan
         self._run = run
         self._codes = codes
         self._sites = sites
-        self._digests = DigestCache(cache)
+        self._hashes = HashCache(root)
         self._lock = threading.Lock()
 
     def save(self) -> None:
-        """Keep the digests of data for the next run. Raises OSError."""
-        self._digests.save()
+        """Keep the hashes of data for the next run."""
+        self._hashes.close()
 
     def text(self, source: Source) -> str:
         """What a command receives for a value."""
@@ -87,7 +88,7 @@ class Values:
         """What run.json says of a data input."""
         about: dict[str, object] = {
             "path": str(self.path(source)),
-            "digest": f"sha256:{identity.rpartition(' ')[2]}",
+            "digest": identity.rpartition(" ")[2],
         }
         if isinstance(source, Produced):
             about["from"] = f"{source.step}.{source.output}"
@@ -106,7 +107,7 @@ class Values:
             if made is None:
                 return "absent"
             place = self._plan.steps[source.step].outputs[source.output].place
-            return f"{place.rpartition('/')[2]} {str(made['digest']).removeprefix('sha256:')}"
+            return f"{place.rpartition('/')[2]} {made['digest']}"
         path = self.path(source)
         with self._lock:
-            return f"{path.name} {self._digests.digest(path)}"
+            return f"{path.name} {digest_of(path, self._hashes)}"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mlroad.core.run_folders import all_runs, write_json
+from mlroad.core.files import write_json
+from mlroad.core.run_folders import all_runs
 from mlroad.run.candidate import TRAIN
 from mlroad.run.launch import Options, run
 from mlroad.run.model_folder import ModelFolder, Stage

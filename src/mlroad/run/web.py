@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from mlroad.core.files import replacing
 from mlroad.core.problems import Problem, UserError
 from mlroad.core.run_folders import RUNS
 from mlroad.pipeline.model import DataPath, RemoteData
@@ -60,16 +60,17 @@ def _fetch(source: RemoteData, root: Path, giving: str) -> DataPath:
     folder = root / RUNS / ".downloads" / hashlib.sha256(source.url.encode()).hexdigest()[:16]
     file = folder / name
     if not file.exists():
-        temporary = folder / f".{os.getpid()}.part"
         try:
             folder.mkdir(parents=True, exist_ok=True)
             print(f"fetching {source.url}")
             # The address is http(s): the plan refuses all others.
-            with urlopen(source.url, timeout=_PATIENCE) as answer, temporary.open("wb") as out:  # noqa: S310
+            with (
+                replacing(file) as temporary,
+                urlopen(source.url, timeout=_PATIENCE) as answer,  # noqa: S310
+                temporary.open("wb") as out,
+            ):
                 shutil.copyfileobj(answer, out, 1 << 20)
-            temporary.replace(file)
         except (OSError, ValueError) as error:
-            temporary.unlink(missing_ok=True)
             what = f"{source.url} cannot be fetched: {getattr(error, 'reason', None) or error}."
             fix = f"Check the address and the network, or pass {giving}."
             raise UserError(Problem(source.at, "MR506", what, fix)) from None

@@ -9,12 +9,12 @@ Codes: MR311 missing, MR312 differs, MR313 without a script, MR314 the user's pa
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlroad.core.files import write_text
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.steps.components import GENERATED, OWNED_KEYS, YOURS, first_user_part, generated_part
 from mlroad.steps.signatures import StepSignature, read_signature
@@ -49,7 +49,8 @@ def sync(models: Iterable[Path]) -> list[Change]:
         if change.text is None:
             change.path.unlink()
         else:
-            write(change.path, change.text)
+            change.path.parent.mkdir(parents=True, exist_ok=True)
+            write_text(change.path, change.text)
     return changes
 
 
@@ -150,14 +151,3 @@ def _first_difference(found: str, wanted: str) -> int:
     """The line, from 1, where ``found`` first differs."""
     pairs = zip(found.split("\n"), wanted.split("\n"), strict=False)
     return next((number for number, (left, right) in enumerate(pairs, start=1) if left != right), 1)
-
-
-def write(path: Path, text: str) -> None:
-    """Write ``text`` to ``path`` in one go: a reader sees the old file or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -59,8 +59,8 @@ def staged(root: Path, run: str, twin: bool = True, by: str = "me") -> tuple[dic
         "run": run,
         "by": by,
         "commit": "c" * 40,
-        "model_digest": f"sha256:{digest_of(folder / 'model')}",
-        "dev_model_digest": f"sha256:{digest_of(folder / 'dev' / 'model')}" if twin else None,
+        "model_digest": digest_of(folder / "model"),
+        "dev_model_digest": digest_of(folder / "dev" / "model") if twin else None,
         "datasets": [
             {"input": "raw", "stage": "prod", "dataset": "sales:1", "digest": "sha256:0", "parents": []}
         ],

@@ -319,7 +319,7 @@ def test_version_files_do_not_change_between_commits(repo: Repo) -> None:
 def test_the_first_commit_has_nothing_before_it(repo: Repo) -> None:
     repo.good("add numbers raw/numbers.csv")
     repo.good("verify --base HEAD^1")
-    repo.refused("verify --base main~7", "git here knows no main~7")
+    repo.refused("verify --base main~7", "git does not know main~7 here")
 
 
 def test_a_clone_too_shallow_to_tell_is_refused(repo: Repo, tmp_path: Path) -> None:

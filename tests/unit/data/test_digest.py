@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from mlroad.core.data_digest import changes, digest_content, listing, listing_digest, read_listing
-from mlroad.core.hash_cache import Seen
+from mlroad.core.digests import changes, digest_content, listing, listing_file_digest, read_listing
+from mlroad.core.hash_cache import HashCache
 from mlroad.core.problems import UserError
 
 
@@ -66,7 +66,7 @@ def test_every_change_in_a_folder_changes_the_digest(tmp_path: Path, change: str
             (tmp_path / "a/2.txt").write_bytes(one)
     after = digest_content(tmp_path)
     assert after.digest != before.digest
-    assert changes({file.path: file.sha256 for file in before.files}, after.files)
+    assert changes(before.by_path, after.by_path)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names, and no sha256sum")
@@ -75,14 +75,14 @@ def test_the_listing_is_what_sha256sum_reads(tmp_path: Path) -> None:
     fill(data, ["plain", "with blank", "back\\slash", "new\nline", "\u2028", "é", "sub/x"])
     content = digest_content(data)
     file = tmp_path / "1.sha256"
-    file.write_text(listing(content.files), encoding="utf-8", newline="\n")
-    assert listing_digest(file) == content.digest
+    file.write_text(listing(content.by_path), encoding="utf-8", newline="\n")
+    assert listing_file_digest(file) == content.digest
     assert read_listing(file) == {entry.path: entry.sha256 for entry in content.files}
     file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
-    assert listing_digest(file) == content.digest, "git on Windows may write it with CRLF"
+    assert listing_file_digest(file) == content.digest, "git on Windows may write it with CRLF"
     assert read_listing(file) == {entry.path: entry.sha256 for entry in content.files}
     if shutil.which("sha256sum"):
-        file.write_text(listing(content.files), encoding="utf-8", newline="\n")
+        file.write_text(listing(content.by_path), encoding="utf-8", newline="\n")
         subprocess.run(["sha256sum", "--check", "--strict", file], cwd=data, check=True)
 
 
@@ -132,7 +132,7 @@ def test_a_file_that_changes_while_it_is_read(tmp_path: Path, monkeypatch: pytes
         os.utime(file, ns=(1, 1))
         return sha256()
 
-    monkeypatch.setattr("mlroad.core.data_digest.hashlib.sha256", meddle)
+    monkeypatch.setattr("mlroad.core.digests.hashlib.sha256", meddle)
     with pytest.raises(UserError, match="changed while it was read"):
         digest_content(file)
 
@@ -143,29 +143,29 @@ def test_a_file_that_changes_while_it_is_read(tmp_path: Path, monkeypatch: pytes
 def test_untouched_files_are_not_read_again(tmp_path: Path) -> None:
     fill(tmp_path / "data", ["a", "b", "c/d"])
     time.sleep(0.05)
-    with Seen(tmp_path, settled=0) as seen:
-        assert digest_content(tmp_path / "data", seen).files_read == 3
-    with Seen(tmp_path, settled=0) as seen:
-        assert digest_content(tmp_path / "data", seen).files_read == 0
+    with HashCache(tmp_path, settled=0) as cache:
+        assert digest_content(tmp_path / "data", cache).files_read == 3
+    with HashCache(tmp_path, settled=0) as cache:
+        assert digest_content(tmp_path / "data", cache).files_read == 0
     (tmp_path / "data" / "b").write_text("other", encoding="utf-8")
-    with Seen(tmp_path, settled=0) as seen:
-        found = digest_content(tmp_path / "data", seen)
+    with HashCache(tmp_path, settled=0) as cache:
+        found = digest_content(tmp_path / "data", cache)
         assert (found.files_read, found.digest) == (1, digest_content(tmp_path / "data").digest)
-    with Seen(tmp_path, full=True) as seen:
-        assert digest_content(tmp_path / "data", seen).files_read == 3
+    with HashCache(tmp_path, full=True) as cache:
+        assert digest_content(tmp_path / "data", cache).files_read == 3
 
 
 def test_fresh_files_are_read_again(tmp_path: Path) -> None:
     """Two writes within one tick of the clock leave the same times, so what is fresh is not remembered."""
     file = tmp_path / "x"
     file.write_bytes(b"one")
-    with Seen(tmp_path) as seen:
-        before = digest_content(file, seen)
+    with HashCache(tmp_path) as cache:
+        before = digest_content(file, cache)
     state = file.stat()
     file.write_bytes(b"two")
     os.utime(file, ns=(state.st_atime_ns, state.st_mtime_ns))
-    with Seen(tmp_path) as seen:
-        after = digest_content(file, seen)
+    with HashCache(tmp_path) as cache:
+        after = digest_content(file, cache)
     assert (after.files_read, after.digest != before.digest) == (1, True)
 
 
@@ -175,24 +175,24 @@ def test_an_edit_that_sets_the_time_back_is_seen(tmp_path: Path) -> None:
     file.write_bytes(b"one")
     os.utime(file, (1_000_000_000, 1_000_000_000))
     time.sleep(0.05)
-    with Seen(tmp_path, settled=0) as seen:
-        before = digest_content(file, seen)
-        assert digest_content(file, seen).files_read == 0
+    with HashCache(tmp_path, settled=0) as cache:
+        before = digest_content(file, cache)
+        assert digest_content(file, cache).files_read == 0
     file.write_bytes(b"two")
     os.utime(file, (1_000_000_000, 1_000_000_000))
-    with Seen(tmp_path, settled=0) as seen:
-        assert digest_content(file, seen).digest != before.digest
+    with HashCache(tmp_path, settled=0) as cache:
+        assert digest_content(file, cache).digest != before.digest
 
 
 @pytest.mark.parametrize("damage", [b"no database", b""])
 def test_a_broken_cache_costs_only_time(tmp_path: Path, damage: bytes) -> None:
     fill(tmp_path / "data", ["a"])
     (tmp_path / ".mlroad").mkdir()
-    (tmp_path / ".mlroad" / "seen.db").write_bytes(damage)
+    (tmp_path / ".mlroad" / "hashes.db").write_bytes(damage)
     time.sleep(0.05)
     for _ in range(3):
-        with Seen(tmp_path, settled=0) as seen:
-            found = digest_content(tmp_path / "data", seen)
+        with HashCache(tmp_path, settled=0) as cache:
+            found = digest_content(tmp_path / "data", cache)
     assert found.digest == digest_content(tmp_path / "data").digest
     assert found.files_read == 0
 
@@ -202,8 +202,8 @@ def test_no_right_to_write_the_cache(tmp_path: Path) -> None:
     fill(tmp_path / "data", ["a"])
     tmp_path.chmod(0o500)
     try:
-        with Seen(tmp_path) as seen:
-            assert digest_content(tmp_path / "data", seen).files_read == 1
+        with HashCache(tmp_path) as cache:
+            assert digest_content(tmp_path / "data", cache).files_read == 1
     finally:
         tmp_path.chmod(0o700)
 
@@ -211,6 +211,6 @@ def test_no_right_to_write_the_cache(tmp_path: Path) -> None:
 def test_two_at_once(tmp_path: Path) -> None:
     fill(tmp_path / "data", [f"{number}" for number in range(50)])
     time.sleep(0.05)
-    with Seen(tmp_path, settled=0) as one, Seen(tmp_path, settled=0) as two:
-        digests = {digest_content(tmp_path / "data", seen).digest for seen in (one, two, one)}
+    with HashCache(tmp_path, settled=0) as one, HashCache(tmp_path, settled=0) as two:
+        digests = {digest_content(tmp_path / "data", cache).digest for cache in (one, two, one)}
     assert len(digests) == 1

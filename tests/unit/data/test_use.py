@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mlroad.core import data_digest
+from mlroad.core import digests
 from mlroad.core.hash_cache import FileState
 from mlroad.data.version_lookup import VersionPaths
 from tests.unit.data.conftest import TABLE, Repo
@@ -198,13 +198,13 @@ def test_large_data_is_not_read_for_each_run(model: Repo, monkeypatch: pytest.Mo
     time.sleep(2.1)
     assert model.mlroad("run models/m --dry-run").code == 0
     read: list[str] = []
-    hashed = data_digest._hash
+    hashed = digests._hash
 
     def counted(file: str, state: FileState) -> str:
         read.append(file)
         return hashed(file, state)
 
-    monkeypatch.setattr(data_digest, "_hash", counted)
+    monkeypatch.setattr(digests, "_hash", counted)
     assert model.mlroad("run models/m --dry-run").code == 0
     assert not read
 

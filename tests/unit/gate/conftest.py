@@ -76,7 +76,7 @@ class Factory:
         """Let run.json say that the run made the outputs that lie there now."""
         file = self.run / "run.json"
         record = json.loads(file.read_text(encoding="utf-8"))
-        record["outputs"]["model"]["digest"] = f"sha256:{digest_of(self.run / 'outputs' / 'model')}"
+        record["outputs"]["model"]["digest"] = digest_of(self.run / "outputs" / "model")
         file.write_text(json.dumps(record), encoding="utf-8")
 
     def gates(self, *lines: str, **replaced: str) -> None:

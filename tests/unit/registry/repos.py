@@ -147,7 +147,7 @@ def make_verdict(folder: Path, run: str, stage: str, champion: int | None) -> di
         "decide_by": "mae",
         "candidate": {
             "commit": record["git"]["commit"], "dirty": record["git"]["dirty"],
-            "digest": f"sha256:{digest_of(folder / 'outputs' / 'model')}", "data": data,
+            "digest": digest_of(folder / 'outputs' / 'model'), "data": data,
         },
         "champion": {"version": str(champion)} if champion else None,
         "holdout": {"dataset": "azureml:diabetes_holdout:1", "digest": DIGESTS["holdout"], "rows": 111},

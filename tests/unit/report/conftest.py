@@ -118,7 +118,7 @@ def make_repo(root: Path) -> None:
 
 
 def model_digest(root: Path) -> str:
-    return f"sha256:{digest_of(root / '.runs' / 'diabetes' / RUN / 'outputs' / 'model')}"
+    return digest_of(root / ".runs" / "diabetes" / RUN / "outputs" / "model")
 
 
 def metric(

@@ -52,7 +52,7 @@ def test_a_day_with_a_model(repo: Path) -> None:
     [
         (["new", "Rents 2"], "try rents_2"),
         (["new", "class"], "reserved"),
-        (["sync", "models/nowhere"], "no model folder"),
+        (["sync", "models/nowhere"], "not a model folder"),
         (["sync", "--chekc"], "--check"),
         (["new"], "Missing argument"),
     ],

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from mlroad.core.digests import digest_of
+from mlroad.core.files import write_json
 from mlroad.core.problems import UserError
-from mlroad.core.run_folders import write_json
 from mlroad.data.store import DATASETS, LARGE, find_verified
 from mlroad.data.version import parse_reference
 from mlroad.gate.gates_file import FILE, Gates, load_gates
@@ -114,7 +114,7 @@ class Copy:
         outputs = dict(self.candidate.record["outputs"])
         for name, path in (("model", self.candidate.model_path), ("onnx", self.candidate.onnx_path)):
             if path and path.exists():
-                outputs[name] = {**outputs[name], "digest": f"sha256:{digest_of(path)}"}
+                outputs[name] = {**outputs[name], "digest": digest_of(path)}
         self.change_run({"outputs": outputs})
 
     def read(self) -> Candidate:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mlroad.core.data_digest import digest_content
-from mlroad.core.digests import digest_of
-from mlroad.core.run_folders import write_json
+from mlroad.core.digests import digest_content, digest_of
+from mlroad.core.files import write_json
 from mlroad.data.version import DatasetVersion, write_version
 from mlroad.gate.selftest.planted_models import Floats, save_linear, save_linear_onnx
 from mlroad.models.cases import Case
@@ -104,9 +103,7 @@ def _run(folder: Path, train: DatasetVersion, weights: Floats, bias: float) -> N
             "state": "completed",
             "git": {"commit": "0" * 40, "dirty": False},
             "inputs": {"raw": {"dataset": train.id, "dataset_digest": train.digest}},
-            "outputs": {
-                name: {"digest": f"sha256:{digest_of(outputs / name)}"} for name in ("model", "onnx")
-            },
+            "outputs": {name: {"digest": digest_of(outputs / name)} for name in ("model", "onnx")},
         },
     )
     about = {"schema": 1, "model": MODEL, "data": "prod", "target": "local", "run": folder.name, "job": None}
