@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import typer
+import click
 
 from mlroad.azure.delivery import Delivery, deliver, outcome
 from mlroad.azure.delivery_pull_request import pr_body, title
@@ -35,8 +35,8 @@ def take_in(
         said["title"] = title(delivered.made.version) if delivered.made else None
         write_text(outcome_file, json.dumps(said, ensure_ascii=False, indent=2) + "\n")
     for line in (*map(str, delivered.problems), *delivered.lines):
-        typer.echo(line)
+        click.echo(line)
     if not delivered.problems:
         return 0
-    typer.echo(f"{names[0]}: the data was refused, and nothing was made.", err=True)
+    click.echo(f"{names[0]}: the data was refused, and nothing was made.", err=True)
     return 1

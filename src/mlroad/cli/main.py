@@ -1,15 +1,99 @@
-"""The command line: every group of commands in one place."""
+"""`mlroad`: the table of all commands."""
 
 from __future__ import annotations
 
-from mlroad.cli import affected, gate, registry, report, selftest, train
-from mlroad.cli.prototype import app
-from mlroad.cli.startup import start
+import gc
+import sys
 
-for _area in (affected, train, gate, report, registry, selftest):
-    _area.add_commands(app)
+import click
+
+from mlroad import __version__
+from mlroad.cli.lazy import Entry, LazyGroup
+from mlroad.cli.needs_factory import in_prototype, require_factory
+from mlroad.cli.startup import plain_endings, set_encodings
+
+PROTOTYPE, DATA, FACTORY, REPO = "Prototype", "Data", "Factory", "Repo"
+
+COMMANDS = {
+    "new": Entry("mlroad.cli.models:new", "Create a model folder with a working baseline.", PROTOTYPE),
+    "run": Entry("mlroad.cli.run:run", "Run a pipeline on this machine as Azure ML would.", PROTOTYPE),
+    "sync": Entry("mlroad.cli.models:sync", "Write the components of models from their steps.", PROTOTYPE),
+    "check": Entry("mlroad.cli.check:check", "Find mistakes in models before Azure ML does.", PROTOTYPE),
+    "graph": Entry("mlroad.cli.run:graph", "Draw a pipeline and the states of its last run.", PROTOTYPE),
+    "freeze": Entry("mlroad.cli.inference:freeze", "Write inference tests from a run's model.", PROTOTYPE),
+    "test": Entry("mlroad.cli.inference:test", "Run a model's inference tests.", PROTOTYPE),
+    "models": Entry("mlroad.cli.models:models", "List the models of this repo.", PROTOTYPE),
+    "dataset": Entry("mlroad.cli.dataset:dataset", "Create, compare, check and register datasets.", DATA),
+    "train": Entry("mlroad.cli.train:train", "Train a candidate on dev or prod data.", FACTORY),
+    "runs": Entry("mlroad.cli.train:runs", "List the candidates on this machine.", FACTORY),
+    "gate": Entry("mlroad.cli.gate:gate", "Judge a candidate by the model's gates.yml.", FACTORY),
+    "report": Entry("mlroad.cli.report:report", "Write the report on a judged candidate.", FACTORY),
+    "register": Entry("mlroad.cli.registry:register", "Register a candidate that passed its gate.", FACTORY),
+    "approve": Entry("mlroad.cli.registry:approve", "Make a registered version the champion.", FACTORY),
+    "rollback": Entry(
+        "mlroad.cli.registry:rollback", "Make the previous champion the champion again.", FACTORY
+    ),
+    "list": Entry("mlroad.cli.registry:list_versions", "List the registered versions.", FACTORY),
+    "why": Entry("mlroad.cli.registry:why", "Show where a registered version comes from.", FACTORY),
+    "who-used": Entry(
+        "mlroad.cli.registry:who_used", "List the versions that used a dataset version.", FACTORY
+    ),
+    "clean": Entry("mlroad.cli.registry:clean", "Delete old versions that nothing uses.", FACTORY),
+    "registry": Entry("mlroad.cli.registry:registry", "Pull, push and tag the registry.", FACTORY),
+    "affected": Entry("mlroad.cli.affected:affected", "List the models that a change affects.", FACTORY),
+    "selftest": Entry("mlroad.cli.selftest:selftest", "Check that the gate rejects bad candidates.", FACTORY),
+    "setup": Entry("mlroad.cli.repo:setup", "Set up this repo after a copy or a clone.", REPO),
+    "guard": Entry("mlroad.cli.guard:guard", "Find secrets, unclean notebooks and large files.", REPO),
+}
+
+
+_EPILOG = """\b
+mlroad COMMAND --help   the options, exit codes and examples of a command
+Completion in bash (zsh: zsh_source, fish: fish_source), in ~/.bashrc:
+  eval "$(_MLROAD_COMPLETE=bash_source mlroad)"
+"""
+
+
+class Root(LazyGroup):
+    """The top of the command line."""
+
+    def heading(self, section: str) -> str:
+        """The heading of a section; it tells when this repo is not the place for the commands below."""
+        if section == FACTORY and in_prototype():
+            return "Factory (these commands need a model factory; this is a prototyping repo)"
+        return section
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, imported now. What is missing may be what only a factory installs."""
+        try:
+            return super().get_command(ctx, cmd_name)
+        except ModuleNotFoundError:
+            if self.table[cmd_name].section == FACTORY:
+                require_factory(f"mlroad {cmd_name}")
+            raise
+
+
+@click.group(
+    cls=Root,
+    table=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=_EPILOG,
+)
+@click.version_option(__version__, message="mlroad %(version)s")
+def mlroad() -> None:
+    """Create, check, run, gate and register models, from the files that Azure ML runs."""
 
 
 def main() -> None:
     """Entry point of the console script."""
-    start(app)
+    # A start makes many objects and little garbage; collecting every 700 objects takes a tenth of its time.
+    gc.set_threshold(50_000)
+    set_encodings()
+    with plain_endings():
+        try:
+            mlroad.main(prog_name="mlroad", standalone_mode=False)
+        except click.ClickException as error:
+            error.show()
+            sys.exit(error.exit_code)
+        except click.Abort:
+            sys.exit(130)

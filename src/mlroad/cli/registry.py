@@ -1,111 +1,102 @@
-"""The commands of this area; each imports what it needs when it is called."""
+"""The commands on registered versions, and `mlroad registry` on the registry as a whole."""
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import TypeVar
 
-import typer
+import click
 
-if TYPE_CHECKING:
-    from mlroad.registry.base import Registry
-    from mlroad.registry.champion import Change
+from mlroad.cli.needs_factory import FactoryCommand
+from mlroad.core.factory_settings import load_settings
+from mlroad.core.github_outputs import tell_workflow
+from mlroad.core.problems import UserError
+from mlroad.core.repo import root_here
+from mlroad.data.store import find as find_dataset
+from mlroad.data.version import parse_reference
+from mlroad.gate import register as registering
+from mlroad.gate.gates_file import FILE as GATES
+from mlroad.gate.gates_file import load_gates
+from mlroad.registry import champion, own_tags
+from mlroad.registry import clean as cleaning
+from mlroad.registry import why as stories
+from mlroad.registry.base import CANDIDATE, Refused, Registry, open_registry
+from mlroad.registry.branch import GitFailed, Moved, RegistryBranch
+from mlroad.registry.branch import publish as change_in_branch
+from mlroad.registry.version_names import find_version
+from mlroad.run.model_folder import find_model
 
 _T = TypeVar("_T")
 
-_Publish = Annotated[
-    bool,
-    typer.Option(
-        "--publish", help="Pull the registry's branch first, push it afterwards; anew if others were faster."
-    ),
-]
-_By = Annotated[str | None, typer.Option("--by", help="Who decides; the caller, if not given.")]
-_Json = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
-
-registry_app = typer.Typer(
-    name="registry",
-    help="The registry as a whole: its git branch, its folders, tags of versions.",
-    no_args_is_help=True,
+_model = click.argument("model", help="The model's name.")
+_version = click.argument(
+    "version", metavar="MODEL:VERSION|MODEL@ALIAS", help="A version, such as diabetes:3 or diabetes@champion."
 )
+_publish = click.option(
+    "--publish",
+    is_flag=True,
+    help="Pull the registry's branch first and push it afterwards; retry if someone else pushed first.",
+)
+_by = click.option("--by", metavar="NAME", help="Who decides (default: you).")
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-def add_commands(app: typer.Typer) -> None:
-    """Add them to ``app``."""
-    app.command()(register)
-    app.command()(approve)
-    app.command()(rollback)
-    app.command()(why)
-    app.command("who-used")(who_used)
-    app.command("list")(list_versions)
-    app.command()(clean)
-    app.add_typer(registry_app)
+@click.command(cls=FactoryCommand)
+@_model
+@click.option("--run", metavar="ID", required=True, help="The run on prod data that passed its gate.")
+@click.option("--dev-run", metavar="ID", help="Its dev twin: the run of the same commit on dev data.")
+@_by
+@_publish
+def register(model: str, run: str, dev_run: str | None, by: str | None, publish: bool) -> None:
+    """Register a candidate that passed its gate.
 
-
-def register(
-    model: Annotated[str, typer.Argument(help="The model's name.")],
-    *,
-    run: Annotated[str, typer.Option("--run", help="The run on prod data that passed its gate.")],
-    dev_run: Annotated[
-        str | None, typer.Option("--dev-run", help="The run of the same commit on dev data: its twin.")
-    ] = None,
-    by: _By = None,
-    publish: _Publish = False,
-) -> None:
-    """Register a candidate whose verdict is green, with its lineage; it gets the alias "candidate".
+    The version is registered with its lineage, and gets the alias "candidate". A run is registered once,
+    however often you call this. With --publish, its commit must be in the default branch of origin.
 
     \b
     mlroad register diabetes --run 20261124-101500-000000 --dev-run 20261124-101000-000000
     mlroad register diabetes --run … --dev-run … --publish
 
-    The same run is registered once, however often this is called. With --publish its commit must be in the
-    default branch of origin.
-    Exit codes: 0 registered, 1 refused, 2 a mistake on the command line, 3 others keep pushing (--publish).
+    Exit codes: 0 registered, 1 refused, 2 a wrong argument, 3 others keep pushing (--publish).
     """
-    from mlroad.core.github_outputs import tell_workflow
-    from mlroad.core.repo import root_here
-    from mlroad.gate.register import register as do
-    from mlroad.run.model_folder import find_model
-
     folder = find_model(root_here(), model)
     version, new = _change(
         publish,
-        lambda registry: do(registry, folder, run, dev_run, by, merged=publish),
+        lambda registry: registering.register(registry, folder, run, dev_run, by, merged=publish),
         lambda done: f"register {done[0].name} (run {run})",
     )
     tell_workflow(version=str(version.number))
-    print(f"{'registered' if new else 'was registered already as'} {version.name}")
+    click.echo(f"{'registered' if new else 'already registered as'} {version.name}")
     if not version.tags.get("dev_model_digest"):
-        print("It has no dev twin (--dev-run): candidates trained on dev data cannot be compared with it.")
-    print(f"next: mlroad approve {version.name}")
+        click.echo(
+            "It has no dev twin (--dev-run): candidates trained on dev data cannot be compared with it."
+        )
+    click.echo(f"next: mlroad approve {version.name}")
 
 
-def approve(
-    version: Annotated[str, typer.Argument(metavar="MODEL[:VERSION]", help="Its candidate, if no version.")],
-    *,
-    by: _By = None,
-    publish: _Publish = False,
-) -> None:
-    """Make a version champion. The champion until now is remembered, for `mlroad rollback`.
+@click.command(cls=FactoryCommand)
+@click.argument("version", metavar="MODEL[:VERSION]", help="A version (default: the model's candidate).")
+@_by
+@_publish
+def approve(version: str, by: str | None, publish: bool) -> None:
+    """Make a registered version the champion.
+
+    The previous champion is recorded for `mlroad rollback`.
 
     \b
     mlroad approve diabetes                the version with the alias "candidate"
     mlroad approve diabetes:3 --by "@octocat"
 
-    Exit codes: 0 done or done before, 1 its verdict is not green, 2 a mistake on the command line.
+    Exit codes: 0 done, now or before, 1 its gate did not pass, 2 a wrong argument, 3 others keep pushing.
     """
-    from mlroad.core.repo import root_here
-    from mlroad.gate.register import who
-    from mlroad.registry.base import CANDIDATE
-    from mlroad.registry.champion import approve as do
-    from mlroad.registry.version_names import find_version
-
-    name = by or who(root_here())
+    name = by or registering.who(root_here())
     change = _change(
         publish,
-        lambda registry: do(registry, find_version(registry, version, CANDIDATE), name),
+        lambda registry: champion.approve(registry, find_version(registry, version, CANDIDATE), name),
         lambda done: f"approve {done.version.name} (by {name})",
     )
     _tell(change, f"approved by {name}")
@@ -113,307 +104,298 @@ def approve(
         _advise_required(root_here(), change.version.model)
 
 
-def rollback(
-    model: Annotated[str, typer.Argument(help="The model's name.")],
-    *,
-    to: Annotated[
-        int | None, typer.Option("--to", help="This version, rather than the champion before.")
-    ] = None,
-    reason: Annotated[str, typer.Option("--reason", help="Why; it is kept with the version.")] = "",
-    by: _By = None,
-    publish: _Publish = False,
-) -> None:
-    """Make the previous champion champion again.
+@click.command(cls=FactoryCommand)
+@_model
+@click.option("--to", type=int, metavar="VERSION", help="This version (default: the previous champion).")
+@click.option("--reason", default="", help="Why; it is recorded with the version.")
+@_by
+@_publish
+def rollback(model: str, to: int | None, reason: str, by: str | None, publish: bool) -> None:
+    """Make the previous champion the champion again.
+
+    Called twice, it goes back two champions. Use --to where the command may be repeated.
 
     \b
     mlroad rollback diabetes --reason "wrong units in production"
     mlroad rollback diabetes --to 2
 
-    Called twice, it goes back two champions. Give --to where it may be repeated.
-    Exit codes: 0 done, 1 that version may not be champion, 2 there is none to go back to.
+    Exit codes: 0 done, 1 that version cannot be champion, 2 there is no previous champion, or a wrong
+    argument, 3 others keep pushing.
     """
-    from mlroad.core.repo import root_here
-    from mlroad.gate.register import who
-    from mlroad.registry.champion import rollback as do
-
-    name = by or who(root_here())
+    name = by or registering.who(root_here())
     change = _change(
         publish,
-        lambda registry: do(registry, model.removeprefix("models/"), to, name, reason),
+        lambda registry: champion.rollback(registry, model.removeprefix("models/"), to, name, reason),
         lambda done: f"roll back to {done.version.name} (by {name})",
     )
     _tell(change, f"rolled back by {name}")
 
 
-def why(
-    version: Annotated[str, typer.Argument(metavar="MODEL:VERSION|MODEL@ALIAS")], *, as_json: _Json = False
-) -> None:
-    """Tell everything about a version: code, data, run, verdict, waivers, approvals.
+@click.command(cls=FactoryCommand)
+@_version
+@_json
+def why(version: str, as_json: bool) -> None:
+    """Show where a registered version comes from.
+
+    Code, data, run, verdict, waivers and approvals.
 
     \b
     mlroad why diabetes:3
     mlroad why diabetes@champion --json
     """
-    from mlroad.registry.version_names import find_version
-    from mlroad.registry.why import why as text
-    from mlroad.registry.why import why_json
-
     found = find_version(_registry(), version)
-    _print(why_json(found) if as_json else text(found))
+    _print(stories.why_json(found) if as_json else stories.why(found))
 
 
-def who_used(
-    dataset: Annotated[str, typer.Argument(metavar="DATASET:VERSION")], *, as_json: _Json = False
-) -> None:
-    """List the versions that were trained on a dataset version, judged by it, or on what was made from it.
+@click.command("who-used", cls=FactoryCommand)
+@click.argument("dataset", metavar="DATASET:VERSION", help="A dataset version, such as diabetes:1.")
+@_json
+def who_used(dataset: str, as_json: bool) -> None:
+    """List the versions that used a dataset version.
+
+    They were trained on it, judged by it, or trained on data that was made from it.
 
     \b
     mlroad who-used diabetes_train:1
     mlroad who-used azureml:diabetes:1 --json
     """
-    from mlroad.core.repo import root_here
-    from mlroad.data.store import find as find_dataset
-    from mlroad.data.version import parse_reference
-    from mlroad.registry.why import who_used as find
-    from mlroad.registry.why import who_used_text
-
     name = ":".join(parse_reference(dataset))
-    found = find(_registry(), name)
+    found = stories.who_used(_registry(), name)
     if not found:
-        find_dataset(root_here(), name)  # of a misspelt name nobody could say that it was not used
-    _print(found if as_json else who_used_text(name, found))
+        find_dataset(root_here(), name)  # a misspelled name is an error, and not "never used"
+    _print(found if as_json else stories.who_used_text(name, found))
 
 
-def list_versions(
-    model: Annotated[str | None, typer.Argument(help="One model; all of them, if not given.")] = None,
-    *,
-    as_json: _Json = False,
-) -> None:
-    """List the registered versions with their aliases and verdicts, by number.
+@click.command("list", cls=FactoryCommand)
+@click.argument("model", required=False, help="A model (default: all models).")
+@_json
+def list_versions(model: str | None, as_json: bool) -> None:
+    """List the registered versions.
+
+    With their aliases and verdicts, by number.
 
     \b
     mlroad list
     mlroad list diabetes --json
     """
-    from mlroad.core.repo import root_here
-    from mlroad.registry.why import list_json, list_text
-    from mlroad.run.model_folder import find_model
-
     registry, name = _registry(), model.rstrip("/").removeprefix("models/") if model else None
     if name and name not in registry.models():
         find_model(root_here(), name, also=registry.models())
-    found = list_json(registry, name)
+    found = stories.list_json(registry, name)
     if as_json:
         _print(found)
     elif found:
-        print(list_text(found))
+        click.echo(stories.list_text(found))
     else:
-        print(f"No version{f' of {model}' if model else ''} is registered.")
+        click.echo(f"No version{f' of {model}' if model else ''} is registered.")
 
 
-def clean(
-    *,
-    keep: Annotated[int, typer.Option("--keep", min=1, help="So many of the newest versions stay.")] = 10,
-    days: Annotated[float, typer.Option("--days", min=0, help="Versions younger than this stay.")] = 90,
-    yes: Annotated[bool, typer.Option("--yes", help="Delete. Without it, nothing is changed.")] = False,
-    publish: _Publish = False,
-) -> None:
-    """Show which old versions nobody needs, and delete them with --yes.
+@click.command(cls=FactoryCommand)
+@click.option(
+    "--keep",
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=10,
+    show_default=True,
+    help="Keep the N newest versions of each model.",
+)
+@click.option(
+    "--days",
+    type=click.FloatRange(min=0),
+    metavar="N",
+    default=90.0,
+    show_default=True,
+    help="Keep versions that are younger than N days.",
+)
+@click.option("--yes", is_flag=True, help="Delete. Without it, the command only shows what it would delete.")
+@_publish
+def clean(keep: int, days: float, yes: bool, publish: bool) -> None:
+    """Delete old versions that nothing uses.
 
     Never a version with an alias, one that is deployed (tag "deployed"), or the previous champion.
 
     \b
-    mlroad clean                        show
+    mlroad clean                        show what would be deleted
     mlroad clean --keep 20 --days 30 --yes
     """
-    from mlroad.registry.clean import carry_out, plan
-
     if not yes:
-        planned = plan(_registry(), keep, days)
-        for version, reason in planned.keep:
-            print(f"keep {version.name}: {reason}")
-        for version in planned.delete:
-            print(f"delete {version.name}, registered {version.created:%Y-%m-%d}")
-        for path in planned.orphans:
-            print(f"delete {path}, left behind by a command that was stopped")
-        if planned.delete or planned.orphans:
-            print("Nothing was deleted. The same with --yes does it.")
-        else:
-            print("Nothing to delete.")
+        _print_plan(cleaning.plan(_registry(), keep, days))
         return
     done = _change(
         publish,
-        lambda registry: list(carry_out(registry, plan(registry, keep, days))),
+        lambda registry: list(cleaning.carry_out(registry, cleaning.plan(registry, keep, days))),
         lambda done: f"clean: {len(done)} deleted",
     )
-    print("\n".join(done) or "Nothing to delete.")
+    click.echo("\n".join(done) or "Nothing to delete.")
 
 
-@registry_app.command()
-def pull(
-    *,
-    discard: Annotated[
-        bool, typer.Option("--discard", help="Throw away what changed here and was not pushed.")
-    ] = False,
-) -> None:
-    """Fetch the registry from the branch "registry" of origin. Without such a branch there is nothing to do.
+@click.group()
+def registry() -> None:
+    """Pull, push and tag the registry.
+
+    The local registry is the branch "registry" of this git repo.
+    """
+
+
+registry.command_class = FactoryCommand
+
+
+@registry.command()
+@click.option("--discard", is_flag=True, help="Discard changes here that were not pushed.")
+def pull(discard: bool) -> None:
+    """Fetch the registry from the branch "registry" of origin.
+
+    Without such a branch, there is nothing to do.
+
+    \b
+    mlroad registry pull
 
     Exit codes: 0 done, 1 git cannot fetch it, 2 there are changes here that were not pushed.
     """
-    from mlroad.core.repo import root_here
-    from mlroad.registry.branch import RegistryBranch
-
     if _is_local():
         with _exit_codes():
-            print(RegistryBranch(root_here()).pull(discard=discard))
+            click.echo(RegistryBranch(root_here()).pull(discard=discard))
 
 
-@registry_app.command()
-def push(
-    *,
-    message: Annotated[str, typer.Option("--message", "-m", help="Of the commit.")] = "update",
-    restore: Annotated[
-        bool, typer.Option("--restore", help="If the branch was deleted: make it again from what is here.")
-    ] = False,
-) -> None:
-    """Push the registry to the branch "registry" of origin. The work tree and the index are not touched.
+@registry.command()
+@click.option("--message", "-m", default="update", show_default=True, help="The message of the commit.")
+@click.option("--restore", is_flag=True, help="If the branch was deleted: create it again from what is here.")
+def push(message: str, restore: bool) -> None:
+    """Push the registry to the branch "registry" of origin.
 
-    Exit codes: 0 done, 1 git cannot push or the branch was deleted, 2 a file is too large, 3 others have
-    pushed since: pull and repeat.
+    Your work tree and index do not change.
+
+    \b
+    mlroad registry push -m "tag diabetes:3"
+
+    Exit codes: 0 done, 1 git cannot push or the branch was deleted, 2 a file is too large, 3 someone else
+    pushed first: pull and repeat.
     """
-    from mlroad.core.repo import root_here
-    from mlroad.registry.branch import RegistryBranch
-
     if _is_local():
         with _exit_codes():
-            print(RegistryBranch(root_here()).push(f"registry: {message}", restore=restore))
+            click.echo(RegistryBranch(root_here()).push(f"registry: {message}", restore=restore))
 
 
-@registry_app.command()
-def path(
-    version: Annotated[str, typer.Argument(metavar="MODEL:VERSION|MODEL@ALIAS")],
-    *,
-    stage: Annotated[
-        Literal["prod", "dev"], typer.Option("--stage", help="The model, or its dev twin.")
-    ] = "prod",
-) -> None:
-    """Print the folder of a registered MLflow model on this machine.
+@registry.command()
+@_version
+@click.option(
+    "--stage",
+    type=click.Choice(("prod", "dev")),
+    default="prod",
+    show_default=True,
+    help="The model, or its dev twin.",
+)
+def path(version: str, stage: str) -> None:
+    """Print the folder of a registered MLflow model.
 
     \b
     mlroad registry path diabetes@champion
     """
-    from mlroad.core.problems import UserError
-    from mlroad.registry.version_names import find_version
-
-    registry = _registry()
-    found = find_version(registry, version)
-    folder = registry.model_path(found, stage)
+    opened = _registry()
+    found = find_version(opened, version)
+    folder = opened.model_path(found, stage)
     if folder is None:
-        raise UserError(
-            f"{found.name} has no {stage} model.", "It was registered without one, or it is gone."
-        )
-    print(folder)
+        what = f"{found.name} has no {stage} model."
+        raise UserError(what, "It was registered without one, or the model was deleted.")
+    click.echo(folder)
 
 
-@registry_app.command()
-def tag(
-    version: Annotated[str, typer.Argument(metavar="MODEL:VERSION|MODEL@ALIAS")],
-    tags: Annotated[list[str], typer.Argument(metavar="NAME=VALUE...")],
-    *,
-    publish: _Publish = False,
-) -> None:
-    """Write tags of a version. What carries the tag "deployed" is never cleaned away.
+@registry.command()
+@_version
+@click.argument(
+    "tags", metavar="NAME=VALUE...", nargs=-1, required=True, help="An empty value deletes a tag."
+)
+@_publish
+def tag(version: str, tags: tuple[str, ...], publish: bool) -> None:
+    """Set tags of a version.
+
+    `mlroad clean` never deletes a version with the tag "deployed".
 
     \b
     mlroad registry tag diabetes@champion deployed=production --publish
     mlroad registry tag diabetes:2 deployed=
     """
-    from mlroad.registry.own_tags import own_tags
-    from mlroad.registry.version_names import find_version
+    wanted = own_tags.own_tags(tags)
 
-    wanted = own_tags(tags)
-
-    def do(registry: Registry) -> str:
+    def set_tags(registry: Registry) -> str:
         found = find_version(registry, version)
         registry.set_tags(found, wanted)
         return found.name
 
-    name = _change(publish, do, lambda name: f"tag {name} {' '.join(tags)}")
-    print(f"tagged {name}: {', '.join(tags)}")
+    name = _change(publish, set_tags, lambda name: f"tag {name} {' '.join(tags)}")
+    click.echo(f"tagged {name}: {', '.join(tags)}")
 
 
 def _registry() -> Registry:
-    from mlroad.core.repo import root_here
-    from mlroad.registry.base import open_registry
-
     return open_registry(root_here())
 
 
 def _is_local() -> bool:
-    """Whether there is a branch to pull and push; says so if not, so that workflows can call it anyway."""
-    from mlroad.core.factory_settings import load_settings
-    from mlroad.core.repo import root_here
-
+    """Whether there is a branch to pull and push. It prints if not, so that workflows can call it anyway."""
     if load_settings(root_here()).registry == "local":
         return True
-    print("The registry is in Azure ML (factory.yml): there is no branch to pull or push.")
+    click.echo("The registry is in Azure ML (factory.yml): there is no branch to pull or push.")
     return False
 
 
 def _change(publish: bool, action: Callable[[Registry], _T], describe: Callable[[_T], str]) -> _T:
-    """Do something to the registry, in its branch as well if asked for."""
-    from mlroad.core.factory_settings import load_settings
-    from mlroad.core.repo import root_here
-    from mlroad.registry.branch import publish as with_branch
-
-    root: Path = root_here()
+    """Change the registry; with ``publish``, its branch as well."""
+    root = root_here()
     with _exit_codes():
         if publish and load_settings(root).registry == "local":
-            return with_branch(root, action, lambda done: f"registry: {describe(done)}")
+            return change_in_branch(root, action, lambda done: f"registry: {describe(done)}")
         return action(_registry())
 
 
 @contextmanager
 def _exit_codes() -> Iterator[None]:
-    from mlroad.registry.base import Refused
-    from mlroad.registry.branch import GitFailed, Moved
-
     try:
         yield
     except (Refused, GitFailed) as error:
-        print(error, file=sys.stderr)
-        raise typer.Exit(1) from None
+        click.echo(error, err=True)
+        sys.exit(1)
     except Moved as error:
-        print(error, file=sys.stderr)
-        raise typer.Exit(3) from None
+        click.echo(error, err=True)
+        sys.exit(3)
 
 
-def _tell(change: Change, how: str) -> None:
+def _tell(change: champion.Change, how: str) -> None:
     name = change.version.name
     if not change.new:
-        print(f"{name} is champion already")
+        click.echo(f"{name} is already the champion")
         return
     before = f"; it was {change.before.name}" if change.before else ""
-    print(f"{name} is champion now, {how}{before}")
+    click.echo(f"{name} is now the champion, {how}{before}")
     if change.before:
-        print(f"to undo: mlroad rollback {change.version.model} --to {change.before.number}")
+        click.echo(f"to undo: mlroad rollback {change.version.model} --to {change.before.number}")
+
+
+def _print_plan(planned: cleaning.Plan) -> None:
+    for version, reason in planned.keep:
+        click.echo(f"keep {version.name}: {reason}")
+    for version in planned.delete:
+        click.echo(f"delete {version.name}, registered {version.created:%Y-%m-%d}")
+    for orphan in planned.orphans:
+        click.echo(f"delete {orphan}, left behind by a command that was stopped")
+    if planned.delete or planned.orphans:
+        click.echo("Nothing was deleted. Add --yes to delete them.")
+    else:
+        click.echo("Nothing to delete.")
 
 
 def _advise_required(root: Path, model: str) -> None:
-    """After the first champion: without one, no candidate should be let in any more."""
-    from mlroad.core.problems import UserError
-    from mlroad.gate.gates_file import FILE, load_gates
-
-    file = root / "models" / model / FILE
+    """After the first champion, every candidate should be compared with one."""
+    file = root / "models" / model / GATES
     try:
         optional = not load_gates(file).champion_required
-    except UserError:  # the gate tells what is wrong with it
+    except UserError:  # `mlroad gate` reports what is wrong with it
         return
     if optional:
-        print(f"next: write `champion: required` in models/{model}/{FILE}, so that none is judged without it")
+        click.echo(
+            f"next: write `champion: required` in models/{model}/{GATES}, "
+            "so that the gate compares every candidate with a champion"
+        )
 
 
 def _print(content: object) -> None:
-    import json
-
-    print(content if isinstance(content, str) else json.dumps(content, indent=2, ensure_ascii=False))
+    click.echo(content if isinstance(content, str) else json.dumps(content, indent=2, ensure_ascii=False))

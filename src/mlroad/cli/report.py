@@ -1,49 +1,46 @@
-"""The commands of this area; each imports what it needs when it is called."""
+"""`mlroad report`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
+
+from mlroad.cli.needs_factory import FactoryCommand
+from mlroad.core.github_outputs import add_to_summary
+from mlroad.core.repo import root_here
+from mlroad.report.make_report import make_report
+from mlroad.run.candidate import find_candidate
+from mlroad.run.model_folder import find_model
 
 
-def add_commands(app: typer.Typer) -> None:
-    """Add them to ``app``."""
-    app.command()(report)
+@click.command(cls=FactoryCommand)
+@click.argument("model", help="The model's name.")
+@click.option("--run", metavar="ID", help="A run that was judged (default: the newest).")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Where to write the page (default: beside the verdict).",
+)
+@click.option("--summary", is_flag=True, help="Also add the Markdown to the job summary of the workflow.")
+def report(model: str, run: str | None, output: Path | None, summary: bool) -> None:
+    """Write the report on a judged candidate.
 
-
-def report(
-    model: Annotated[str, typer.Argument(help="The model's name.")],
-    *,
-    run: Annotated[str | None, typer.Option("--run", help="Which candidate; the newest if left out.")] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", help="Where the page goes; beside the verdict if left out."),
-    ] = None,
-    summary: Annotated[
-        bool, typer.Option("--summary", help="Add the Markdown to the job summary of a workflow as well.")
-    ] = False,
-) -> None:
-    """Write the page for the people who decide, from what the gate has found out.
+    The report is one HTML page that loads nothing from the network, and report.md beside the verdict with
+    the same content for a pull request.
 
     \b
     mlroad report diabetes                 the newest candidate
-    mlroad report diabetes -o report.html  the page where you want it
+    mlroad report diabetes -o report.html  choose where the page goes
 
-    The page is one HTML file that loads nothing. report.md beside the verdict says the same for a
-    pull request.
-    Exit codes: 0 written (whatever the verdict is), 2 the gate has not judged this candidate.
+    Exit codes: 0 written (whatever the verdict is), 2 this candidate was not judged yet.
     """
-    from mlroad.core.github_outputs import add_to_summary
-    from mlroad.core.repo import root_here
-    from mlroad.report.make_report import make_report
-    from mlroad.run.candidate import find_candidate
-    from mlroad.run.model_folder import find_model
-
     candidate = find_candidate(find_model(root_here(), model), run)
     made = make_report(candidate, output)
     if summary:
         add_to_summary(made.markdown)
-    print(f"{made.facts.model} {candidate.run}: {made.facts.shown}. {made.facts.verdict.get('headline', '')}")
-    print(f"page      {made.page}\nMarkdown  {made.markdown_file}")
+    click.echo(
+        f"{made.facts.model} {candidate.run}: {made.facts.shown}. {made.facts.verdict.get('headline', '')}"
+    )
+    click.echo(f"page      {made.page}\nMarkdown  {made.markdown_file}")

@@ -1,47 +1,43 @@
-"""The commands of this area; each imports what it needs when it is called."""
+"""`mlroad selftest`."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
 
-import typer
+import click
+
+from mlroad.cli.needs_factory import FactoryCommand
+from mlroad.core.problems import UserError
+from mlroad.core.repo import root_here
+from mlroad.gate.selftest.run_selftest import selftest as plant_faults
+from mlroad.gate.selftest.run_selftest import told
+from mlroad.run.candidate import find_candidate
+from mlroad.run.model_folder import find_model
 
 
-def add_commands(app: typer.Typer) -> None:
-    """Add them to ``app``."""
-    app.command()(selftest)
+@click.command(cls=FactoryCommand)
+@click.argument(
+    "model", required=False, help="Plant faults in this model's newest candidate (default: a sample)."
+)
+@click.option("--run", metavar="ID", help="Another candidate of the model.")
+def selftest(model: str | None, run: str | None) -> None:
+    """Check that the gate rejects bad candidates.
 
-
-def selftest(
-    model: Annotated[
-        str | None,
-        typer.Argument(help="Plant faults in this model's newest candidate; otherwise in a sample."),
-    ] = None,
-    *,
-    run: Annotated[str | None, typer.Option("--run", help="Another candidate of the model.")] = None,
-) -> None:
-    """Plant bad candidates, and see whether the gate rejects each for the right reason.
+    It plants faults in copies of a candidate, and checks that the gate rejects each for the right reason.
+    Everything happens in a temporary folder.
 
     \b
     mlroad selftest              the gate itself, on a tiny model made for it
-    mlroad selftest diabetes     the gates.yml of a model, on its newest candidate
+    mlroad selftest diabetes     a model's gates.yml, on its newest candidate
 
-    All happens in a temporary folder. Exit codes: 0 every fault was rejected for the right reason, 1 one was
-    not or the good candidate did not pass, 2 a mistake in a file or on the command line.
+    Exit codes: 0 the gate rejected every fault for the right reason, 1 it did not, or it rejected the good
+    candidate, 2 a mistake in a file or a wrong argument.
     """
-    from mlroad.core.problems import UserError
-    from mlroad.gate.selftest.run_selftest import selftest as plant
-    from mlroad.gate.selftest.run_selftest import told
-
     candidate = None
     if model is not None:
-        from mlroad.core.repo import root_here
-        from mlroad.run.candidate import find_candidate
-        from mlroad.run.model_folder import find_model
-
         candidate = find_candidate(find_model(root_here(), model), run)
     elif run is not None:
         raise UserError("--run needs a model.", "Write `mlroad selftest MODEL --run ID`.")
-    tested = plant(candidate)
-    print(told(tested, f"{model or 'sample'}"))
-    raise typer.Exit(1 if tested.wrong else 0)
+    tested = plant_faults(candidate)
+    click.echo(told(tested, model or "sample"))
+    sys.exit(1 if tested.wrong else 0)

@@ -1,80 +1,79 @@
-"""The commands of this area; each imports what it needs when it is called."""
+"""`mlroad train` and `mlroad runs`."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import json
+import sys
+from typing import Literal
 
-import typer
+import click
+
+from mlroad.azure.train_on_azure import train_on_azure
+from mlroad.cli.needs_factory import FactoryCommand
+from mlroad.core.repo import root_here
+from mlroad.run.candidate_list import runs_json, runs_text
+from mlroad.run.model_folder import find_model
+from mlroad.run.train_here import train_here
+
+_model = click.argument("model", help="The model's name.")
 
 
-def add_commands(app: typer.Typer) -> None:
-    """Add them to ``app``."""
-    app.command()(train)
-    app.command()(runs)
-
-
+@click.command(cls=FactoryCommand)
+@_model
+@click.option(
+    "--data",
+    type=click.Choice(("dev", "prod")),
+    default="dev",
+    show_default=True,
+    help="Which dataset versions of data.yml to train on.",
+)
+@click.option(
+    "--target",
+    type=click.Choice(("local", "azureml")),
+    default="local",
+    show_default=True,
+    help="This machine, or Azure ML.",
+)
+@click.option("--no-reuse", is_flag=True, help="Run steps even if nothing changed.")
+@click.option(
+    "--create-compute", is_flag=True, help="Azure ML: create the compute of factory.yml if it is missing."
+)
 def train(
-    model: Annotated[str, typer.Argument(help="The model's name.")],
-    *,
-    data: Annotated[
-        Literal["dev", "prod"], typer.Option("--data", help="Which versions of data.yml to train on.")
-    ] = "dev",
-    target: Annotated[
-        Literal["local", "azureml"], typer.Option("--target", help="This machine, or Azure ML.")
-    ] = "local",
-    no_reuse: Annotated[
-        bool, typer.Option("--no-reuse", help="Run steps even when nothing has changed.")
-    ] = False,
-    create_compute: Annotated[
-        bool, typer.Option("--create-compute", help="Azure ML: create the compute of factory.yml if need be.")
-    ] = False,
+    model: str, data: Literal["dev", "prod"], target: str, no_reuse: bool, create_compute: bool
 ) -> None:
-    """Train a candidate: run the model's pipeline on its dev or prod data.
+    """Train a candidate on dev or prod data.
 
     \b
     mlroad train diabetes                       on the dev data, on this machine
     mlroad train diabetes --data prod           on all data
     mlroad train diabetes --data prod --target azureml
 
-    Exit codes: 0 done, 1 a step failed, 2 a mistake in the model folder or on the command line, 130 Ctrl-C.
+    Exit codes: 0 done, 1 a step failed, 2 a mistake in the model folder or a wrong argument, 130 Ctrl-C.
     """
-    from mlroad.core.repo import root_here
-    from mlroad.run.model_folder import find_model
-
     folder = find_model(root_here(), model)
     if target == "azureml":
-        from mlroad.azure.train_on_azure import train_on_azure
-
-        raise typer.Exit(train_on_azure(folder, data, create_compute=create_compute))
-    from mlroad.run.train_here import train_here
-
-    raise typer.Exit(train_here(folder, data, reuse=not no_reuse))
+        sys.exit(train_on_azure(folder, data, create_compute=create_compute))
+    sys.exit(train_here(folder, data, reuse=not no_reuse))
 
 
-def runs(
-    model: Annotated[str, typer.Argument(help="The model's name.")],
-    *,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
-) -> None:
-    """List the candidates on this machine, newest first, with what the gate said of each.
+@click.command(cls=FactoryCommand)
+@_model
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def runs(model: str, as_json: bool) -> None:
+    """List the candidates on this machine.
+
+    Newest first, with the gate's verdict on each. A + after the commit: there were changes that were not
+    committed.
 
     \b
     mlroad runs diabetes
     mlroad runs diabetes --json
-
-    A + after the commit: files were changed that are not committed.
     """
-    import json
-
-    from mlroad.core.repo import root_here
-    from mlroad.run.candidate_list import runs_json, runs_text
-    from mlroad.run.model_folder import find_model
-
     folder = find_model(root_here(), model)
     found = runs_json(folder)
     if as_json:
-        print(json.dumps(found, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
     elif found:
-        print(runs_text(found))
+        click.echo(runs_text(found))
     else:
-        print(f"There is no candidate of {folder.name} here. `mlroad train {folder.name}` makes one.")
+        click.echo(f"There is no candidate of {folder.name} here. Train one: mlroad train {folder.name}")

@@ -33,6 +33,11 @@ def root_here() -> Path:
     return Path() if root == here else root
 
 
+def is_factory(root: Path) -> bool:
+    """Whether the repo at ``root`` is a model factory, rather than a prototyping repo."""
+    return (root / "factory.yml").is_file()
+
+
 def chosen_models(folders: list[Path]) -> list[Path]:
     """``folders`` if they are models, or all models of the repo if there are none.
 

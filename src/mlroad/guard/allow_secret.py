@@ -2,40 +2,31 @@
 
 from __future__ import annotations
 
-import argparse
 import re
-from collections.abc import Sequence
-from pathlib import Path
 
 from mlroad.core.problems import UserError
-from mlroad.guard.guard_settings import HOUSE_FILE, Settings, load_settings
+from mlroad.guard.guard_settings import HOUSE_FILE, Settings
 from mlroad.guard.guarded_files import named_files
 from mlroad.guard.house_rules import digest_of, load_house_rules
 from mlroad.guard.secret_scan import FoundSecret, SecretScan
 
 
-def main(argv: Sequence[str], prog: str = "mlroad guard allow") -> int:
-    """Write one [[allow]] entry for each finding in the line. Returns 0."""
-    parser = argparse.ArgumentParser(
-        prog=prog, description="Record that a finding of the secret scan is no secret."
-    )
-    parser.add_argument("place", metavar="FILE:LINE", help="as the finding names it")
-    parser.add_argument("--reason", required=True, help="why it is none; a reviewer reads it")
-    options = parser.parse_args(argv)
-    if not options.reason.strip():
-        raise UserError("--reason is empty.", "Say why this is no secret.")
-    settings = load_settings(Path.cwd())
-    found = _findings(settings, options.place)
+def allow(settings: Settings, place: str, reason: str) -> list[str]:
+    """Write one [[allow]] entry for each finding in the line ``place``, and say what was allowed."""
+    if not reason.strip():
+        raise UserError("--reason is empty.", "Say why this is not a secret.")
+    found = _findings(settings, place)
     file = settings.house_file or settings.root / HOUSE_FILE
     text = file.read_text(encoding="utf-8") if file.is_file() else ""
     for secret in found:
-        text += _entry(secret, options.reason.strip())
+        text += _entry(secret, reason.strip())
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text.lstrip("\n"), encoding="utf-8", newline="\n")
     load_house_rules(file)
-    for secret in found:
-        print(f"Allowed in {file}: {secret.kind} at {options.place}. A real secret must be revoked instead.")
-    return 0
+    return [
+        f"Allowed in {file}: {secret.kind} at {place}. A real secret must be revoked instead."
+        for secret in found
+    ]
 
 
 def _findings(settings: Settings, place: str) -> list[FoundSecret]:

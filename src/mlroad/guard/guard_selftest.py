@@ -6,21 +6,20 @@ very command that hooks and CI start. What was switched off by mistake is found 
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import mlroad
 from mlroad.core.problems import UserError
-from mlroad.guard.guard_settings import HOUSE_FILE, Settings, load_settings
+from mlroad.guard.guard_settings import HOUSE_FILE, Settings
 from mlroad.guard.house_rules import digest_of, load_house_rules
 from mlroad.guard.secret_engine import open_secret_engine
 from mlroad.guard.secret_samples import Sample, samples
@@ -28,14 +27,8 @@ from mlroad.guard.secret_samples import Sample, samples
 _PACKAGE = Path(mlroad.__file__).parent
 
 
-def main(argv: Sequence[str], prog: str = "mlroad guard selftest") -> int:
-    """Run every trial. Returns 0 when all guards are alive, else 1."""
-    parser = argparse.ArgumentParser(
-        prog=prog, description="Prove that every guard is alive, by planting what it must stop."
-    )
-    parser.parse_args(argv)
-    settings = load_settings(Path.cwd())
-    failed: list[str] = []
+def run_trials(settings: Settings) -> Iterator[tuple[str, list[str]]]:
+    """Run every trial, and tell its name and what went wrong."""
     trials: dict[str, Callable[[Settings], list[str]]] = {
         "a secret of each family is found": _families,
         "secrets are found in .py, .env, .ipynb, its outputs and lock files, also from a subfolder": _places,
@@ -47,12 +40,7 @@ def main(argv: Sequence[str], prog: str = "mlroad guard selftest") -> int:
         "harmless files pass": _harmless,
     }
     for name, trial in trials.items():
-        faults = trial(settings)
-        print(f"{'FAILED' if faults else 'ok'}: {name}")
-        for fault in faults:
-            print(f"  {fault}")
-        failed += faults
-    return 1 if failed else 0
+        yield name, trial(settings)
 
 
 def _families(settings: Settings) -> list[str]:

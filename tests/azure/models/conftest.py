@@ -154,6 +154,7 @@ def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write(model / "data.yml", DATA)
     write(folder / ".gitignore", ".runs/\n.registry/\ndata/\n__pycache__/\n")
     (folder / "datasets").mkdir()
+    write(folder / "factory.yml", "registry: local\n")
     monkeypatch.setenv("MLROAD_POLL_SECONDS", "0.05")
     return folder
 

@@ -8,10 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
-from mlroad.cli.main import main
-from mlroad.cli.prototype import app
+from mlroad.cli.main import main, mlroad
 from tests.support import commit_all, git
 
 FILES = {
@@ -33,9 +32,10 @@ FILES = {
     "datasets/other/1.yml": "name: other\n",
     "datasets/other/2.yml": "name: other\n",
     "datasets/other/1.sha256": "00\n",
-    "src/mlroad/cli/prototype.py": "x = 1\n",
-    "src/mlroad/cli/factory.py": "x = 1\n",
+    "src/mlroad/cli/main.py": "x = 1\n",
+    "src/mlroad/cli/gate.py": "x = 1\n",
     "pyproject.toml": "[project]\n",
+    "factory.yml": "registry: local\n",
     "docs/a.md": "A\n",
     ".github/workflows/pr.yml": "on: push\n",
     ".github/workflows/datasets.yml": "on: push\n",
@@ -68,7 +68,7 @@ def repo(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def ask(*arguments: str, base: str = "main") -> str:
-    done = CliRunner().invoke(app, ["affected", "--base", base, *arguments], catch_exceptions=False)
+    done = CliRunner().invoke(mlroad, ["affected", "--base", base, *arguments], catch_exceptions=False)
     assert done.exit_code == 0, done.output
     return done.stdout
 
@@ -104,7 +104,7 @@ def change(repo: Path, path: str) -> None:
         ("datasets/sales_train/3.yml", []),
         ("datasets/other/10/rows.csv", []),
         # What all share, and what nobody has thought of.
-        ("src/mlroad/cli/prototype.py", ["alpha", "beta"]),
+        ("src/mlroad/cli/main.py", ["alpha", "beta"]),
         ("factory/gate/new.py", ["alpha", "beta"]),
         ("pyproject.toml", ["alpha", "beta"]),
         ("factory.yml", ["alpha", "beta"]),
@@ -147,16 +147,16 @@ def test_it_explains_itself(repo: Path) -> None:
     assert "models/alpha/steps/train.py changed" in lines[0]
     assert "datasets/sales/1/a.csv changed, and models/alpha/" in lines[0]
     assert "which comes from sales:1" in lines[0]
-    assert lines[1] == "touching no model: docs/a.md"
-    change(repo, "src/mlroad/cli/prototype.py")
+    assert lines[1] == "affecting no model: docs/a.md"
+    change(repo, "src/mlroad/cli/main.py")
     beta = ask("--explain").splitlines()[1]
-    assert beta == "beta: src/mlroad/cli/prototype.py changed, which all models share"
+    assert beta == "beta: src/mlroad/cli/main.py changed, which all models share"
     assert ask() == "alpha\nbeta\n"
 
 
 def test_json_stays_json_when_it_explains(repo: Path) -> None:
     change(repo, "models/alpha/steps/train.py")
-    done = CliRunner().invoke(app, ["affected", "--base", "main", "--json", "--explain"])
+    done = CliRunner().invoke(mlroad, ["affected", "--base", "main", "--json", "--explain"])
     assert json.loads(done.stdout) == ["alpha"]
     assert "alpha: models/alpha/steps/train.py changed" in done.stderr
 
@@ -261,6 +261,7 @@ def test_a_shallow_clone_is_refused_with_what_to_do(
 
 
 def test_outside_a_repo(tmp_path: Path, fails: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "datasets").mkdir()
+    write(tmp_path, "datasets/a/1.yml", "name: a\n")
+    write(tmp_path, "factory.yml", "registry: local\n")
     monkeypatch.chdir(tmp_path)
     assert "no git repo" in fails("--base=main")

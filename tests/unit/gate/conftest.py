@@ -13,7 +13,7 @@ import pytest
 
 from mlroad.core.digests import digest_of
 from mlroad.core.run_folders import all_runs
-from tests.unit.factory.command import Command, Said
+from tests.unit.cli.command import Command, Said
 from tests.unit.gate import toy
 
 

@@ -137,6 +137,7 @@ def make_repo(repo: Path) -> Path:
     git(repo, "init", "--quiet", "--initial-branch", "main")
     for name, text in (
         (".gitignore", ".runs/\n.registry/\n.mlroad/\nraw/\nmlruns/\nmlflow.db\n.mlflow/\n__pycache__/\n"),
+        ("factory.yml", "registry: local\n"),
         (".gitattributes", "/datasets/** -text\n"),
         ("models/toy/pipeline.yml", PIPELINE),
         ("models/toy/data.yml", DATA),

@@ -103,7 +103,7 @@ def test_binary_and_odd_encodings_are_no_trouble(repo: Path, guard: Guard) -> No
     ("arguments", "told"),
     [
         (("gone.py",), "there is no such file"),
-        ((), "Name files or folders, or say --all"),
+        ((), "Name files or folders, or use --all"),
         (("--all", "pyproject.toml"), "not both"),
         (("--all", "--only", "secret"), "unknown guard secret"),
     ],

@@ -137,7 +137,8 @@ def test_canary_2_a_missing_detect_secrets_ends_with_2(repo: Path) -> None:
     (repo / "a.py").write_text("x = 1\n")
     code = (
         "import sys; sys.modules['detect_secrets'] = None\n"
-        "from mlroad.cli.guard import main; sys.exit(main(['--all']))"
+        "sys.argv[1:] = ['guard', '--all']\n"
+        "from mlroad.cli.main import main; main()"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=repo, env=environment(), capture_output=True, text=True, check=False

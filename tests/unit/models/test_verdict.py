@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +11,6 @@ import pytest
 
 from mlroad.core.digests import digest_of
 from mlroad.models.suite import suite_digest
-from tests.support import REPO, call
 from tests.unit.models.conftest import CASES, SUITE, Rents
 
 pytestmark = pytest.mark.slow
@@ -310,13 +308,3 @@ def test_one_limit_for_one_output(frozen: Rents) -> None:
     frozen.green(run)
     frozen.edit(SUITE, "{relative: 1000}", "{relative: 0.0001}")
     frozen.red("MI201", run=run)
-
-
-def test_help_loads_no_library() -> None:
-    """A start stays fast: what a command needs is imported when it is called."""
-    code = (
-        "import sys\nfrom typer.testing import CliRunner\nfrom mlroad.cli.prototype import app\n"
-        "said = CliRunner().invoke(app, ['--help']).output\nassert 'freeze' in said and 'test' in said\n"
-        "assert not {'mlflow', 'pandas', 'numpy', 'duckdb', 'yaml'} & set(sys.modules), sorted(sys.modules)"
-    )
-    call([sys.executable, "-c", code], REPO, {"PYTHONPATH": str(REPO / "src")})

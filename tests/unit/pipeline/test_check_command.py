@@ -148,7 +148,7 @@ def test_a_warning_leaves_the_exit_code(repo: Path) -> None:
     ("arguments", "said"),
     [
         (["nowhere"], "nowhere does not exist"),
-        (["--format", "xml"], "There is no format xml"),
+        (["--format", "xml"], "'xml' is not one of 'text', 'json'"),
         (["--frmat", "json"], "--frmat"),
         (["pyproject.toml"], "neither YAML nor Python"),
         (["models/model_000/environment/conda.yml"], "MR130"),

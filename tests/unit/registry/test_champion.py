@@ -15,10 +15,10 @@ def _approve(repo: Path, *words: str) -> str:
 
 
 def test_approve_takes_the_candidate_and_is_idempotent(three: Path) -> None:
-    assert "diabetes:3 is champion now, approved by @octocat" in _approve(
+    assert "diabetes:3 is now the champion, approved by @octocat" in _approve(
         three, "diabetes", "--by", "@octocat"
     )
-    assert "diabetes:3 is champion already" in _approve(three, "diabetes")
+    assert "diabetes:3 is already the champion" in _approve(three, "diabetes")
     story = json.loads(factory(three, "why", "diabetes@champion", "--json").stdout)
     assert [note["by"] for note in story["history"]] == ["@octocat"]
     assert story["lineage"]["approved"]["by"] == "@octocat"
@@ -28,7 +28,7 @@ def test_rollback_goes_back_through_the_champions(three: Path) -> None:
     for number in (1, 2, 3):
         _approve(three, f"diabetes:{number}")
     done = factory(three, "rollback", "diabetes", "--reason", "wrong units")
-    assert "diabetes:2 is champion now" in done.stdout
+    assert "diabetes:2 is now the champion" in done.stdout
     assert "it was diabetes:3" in done.stdout
     assert "to undo: mlroad rollback diabetes --to 3" in done.stdout
     assert "rolled back to" in factory(three, "why", "diabetes:2").stdout
@@ -40,7 +40,7 @@ def test_rollback_goes_back_through_the_champions(three: Path) -> None:
     assert "had no champion before 1" in last.stderr
     factory(three, "rollback", "diabetes", "--to", "3")
     assert aliases(three)["champion"] == 3
-    assert "is champion already" in factory(three, "rollback", "diabetes", "--to", "3").stdout
+    assert "is already the champion" in factory(three, "rollback", "diabetes", "--to", "3").stdout
 
 
 def test_approving_anew_after_a_rollback(three: Path) -> None:
@@ -64,7 +64,7 @@ def test_an_older_version_is_no_approval_but_a_rollback(three: Path) -> None:
     )
     assert told in done.stderr
     assert aliases(three)["champion"] == 2
-    assert "diabetes:2 is champion already" in _approve(three, "diabetes:2")
+    assert "diabetes:2 is already the champion" in _approve(three, "diabetes:2")
     factory(three, "rollback", "diabetes", "--to", "1")
     assert aliases(three)["champion"] == 1
     _approve(three, "diabetes:3")

@@ -32,7 +32,7 @@ def test_a_green_candidate_is_registered_once_with_its_lineage(repo: Path) -> No
     again = factory(repo, "register", "models/diabetes", "--run", prod, "--dev-run", dev)
     assert "registered diabetes:1" in first.stdout
     assert "next: mlroad approve diabetes:1" in first.stdout
-    assert "was registered already as diabetes:1" in again.stdout
+    assert "already registered as diabetes:1" in again.stdout
     assert aliases(repo) == {"candidate": 1}
     folder = Path(factory(repo, "registry", "path", "diabetes:1").stdout.strip())
     dev_folder = Path(

@@ -91,6 +91,7 @@ def make_repo(root: Path) -> None:
     (root / "models" / "diabetes").mkdir(parents=True)
     (root / "models" / "diabetes" / "pipeline.yml").write_text("type: pipeline\njobs: {}\n", encoding="utf-8")
     (root / "pyproject.toml").write_text("[project]\nname = 'demo'\n", encoding="utf-8")
+    (root / "factory.yml").write_text("registry: local\n", encoding="utf-8")
     for name, parent in (("diabetes_train", "diabetes:1"), ("diabetes_holdout", "diabetes:1")):
         file = root / "datasets" / name / "1.yml"
         file.parent.mkdir(parents=True)

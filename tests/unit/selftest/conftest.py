@@ -49,4 +49,5 @@ def tiny(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.
     root.mkdir()
     make_sample(root)
     (root / "pyproject.toml").write_text("[project]\nname = 'demo'\n", encoding="utf-8")
+    (root / "factory.yml").write_text("registry: local\n", encoding="utf-8")
     return Tiny(root, capfd, monkeypatch)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.factory.command import Command
+from tests.unit.cli.command import Command
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.factory.command import Command
+from tests.unit.cli.command import Command
 
 MODEL = Path("models/diabetes")
 

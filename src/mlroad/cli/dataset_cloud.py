@@ -1,0 +1,97 @@
+"""The commands of `mlroad dataset` that use Azure ML."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from mlroad.azure.deliver import take_in
+from mlroad.azure.delivery import Delivery
+from mlroad.azure.fetch_data import fetch as fetch_version
+from mlroad.azure.register_data import register_versions
+from mlroad.core.repo import root_here
+from mlroad.data.store import find
+
+
+@click.command()
+@click.argument("references", metavar="[NAME[:VERSION]]...", nargs=-1, help="Datasets or versions.")
+@click.option("--all", "everything", is_flag=True, help="Register all versions of the repo.")
+@click.option(
+    "--from-etl",
+    "source",
+    metavar="PATH|URL",
+    help="New data for NAME (a file, a folder, azureml://…): check it, create a version, register it.",
+)
+@click.option(
+    "--stage",
+    type=click.Choice(("dev", "prod")),
+    help="With --from-etl: what it is for (default: as the version before).",
+)
+@click.option(
+    "--max-loss",
+    type=float,
+    metavar="SHARE",
+    default=0.5,
+    show_default=True,
+    help="With --from-etl: largest acceptable loss of rows (a share).",
+)
+@click.option("--local", is_flag=True, help="With --from-etl: do not register it in Azure ML.")
+@click.option(
+    "--pr-body",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="With --from-etl: write the text for a pull request to FILE.",
+)
+@click.option(
+    "--outcome",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="With --from-etl: write the outcome to FILE, as JSON.",
+)
+@click.option("--description", "-m", default="", help="What the data is.")
+def register(
+    references: tuple[str, ...],
+    everything: bool,
+    source: str | None,
+    stage: str | None,
+    max_loss: float,
+    local: bool,
+    pr_body: Path | None,
+    outcome: Path | None,
+    description: str,
+) -> None:
+    """Register versions as data assets.
+
+    With --from-etl, also take in the data that a job delivers. Versions that are already registered stay as
+    they are, so the command can be repeated.
+
+    \b
+    mlroad dataset register churn:1
+    mlroad dataset register --all
+    mlroad dataset register churn --from-etl azureml://datastores/etl/paths/churn/
+
+    Exit codes: 0 registered, 1 the data was refused, 2 a wrong argument, or Azure ML cannot be reached.
+    """
+    if source is not None:
+        delivery = Delivery("", source, stage, description, max_loss, local)
+        sys.exit(take_in(root_here(), references, delivery, pr_body, outcome))
+    for line in register_versions(root_here(), references, everything):
+        click.echo(line)
+
+
+@click.command()
+@click.argument("references", metavar="NAME:VERSION...", nargs=-1, required=True, help="Versions.")
+def fetch(references: tuple[str, ...]) -> None:
+    """Download data that is in the cloud.
+
+    The download is compared with the version's digest.
+
+    \b
+    mlroad dataset fetch churn:2
+    """
+    root = root_here()
+    for version in [find(root, reference) for reference in references]:
+        path, is_new = fetch_version(root, version)
+        click.echo(f"{'Downloaded' if is_new else 'Already here:'} {version.id}: {path.as_posix()}")

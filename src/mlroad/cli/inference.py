@@ -1,0 +1,96 @@
+"""`mlroad freeze` and `mlroad test`: inference tests."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from mlroad.core.problems import UserError
+from mlroad.models.freeze import Order
+from mlroad.models.freeze import accept as accept_edits
+from mlroad.models.freeze import freeze as write_cases
+from mlroad.models.verdict import as_json, run_tests, told
+
+_model = click.argument("model", type=click.Path(path_type=Path), help="A model folder, such as models/iris.")
+_run_id = click.option("--run", "run_id", metavar="ID", help="A run (default: the newest that completed).")
+
+
+@click.command()
+@_model
+@_run_id
+@click.option(
+    "--rows",
+    type=click.IntRange(1, 1000),
+    metavar="N",
+    default=20,
+    show_default=True,
+    help="How many golden cases.",
+)
+@click.option(
+    "--dataset",
+    metavar="NAME:VERSION",
+    default="",
+    help="Where the rows come from (default: the data that the run read).",
+)
+@click.option(
+    "--absolute",
+    type=click.FloatRange(min=0),
+    metavar="X",
+    help="Largest allowed difference of an answer, for a model trained on the same data.",
+)
+@click.option(
+    "--retrained",
+    type=click.FloatRange(min=0),
+    metavar="X",
+    help="Largest allowed difference of an answer, for a model trained on other data.",
+)
+@click.option("--accept", is_flag=True, help="Accept the edited cases.jsonl without running the model.")
+def freeze(
+    model: Path,
+    run_id: str | None,
+    rows: int,
+    dataset: str,
+    absolute: float | None,
+    retrained: float | None,
+    accept: bool,
+) -> None:
+    """Write inference tests from a run's model.
+
+    The cases hold the model's answers to rows of a dataset, and requests that it must refuse.
+
+    \b
+    mlroad freeze models/iris
+    mlroad freeze models/iris --rows 50 --dataset iris_holdout:1
+    mlroad freeze models/iris --accept
+
+    Exit codes: 0 written, 1 the model failed, 2 a mistake in the model folder or a wrong argument.
+    """
+    order = Order(run_id, rows, dataset, absolute, retrained)
+    if accept and order != Order():
+        raise UserError("--accept does not run the model.", "Leave out the other options.")
+    click.echo("\n".join(accept_edits(model) if accept else write_cases(model, order)))
+
+
+@click.command()
+@_model
+@_run_id
+@click.option("--runtime", metavar="python", default="python", help="What runs the model.")
+@click.option(
+    "--format", "form", type=click.Choice(("text", "json")), default="text", help="How to print the verdict."
+)
+def test(model: Path, run_id: str | None, runtime: str, form: str) -> None:
+    """Run a model's inference tests.
+
+    The tests run on the model of a run. The verdict is written beside the run.
+
+    \b
+    mlroad test models/iris
+    mlroad test models/iris --run 20261124-101500-000000 --format json
+
+    Exit codes: 0 all passed, 1 a case failed or the tests are not valid, 2 there is nothing to test.
+    """
+    verdict = run_tests(model, run_id, runtime)
+    click.echo(as_json(verdict) if form == "json" else told(verdict, model))
+    sys.exit(0 if verdict.passed else 1)

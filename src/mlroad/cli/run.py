@@ -1,0 +1,106 @@
+"""`mlroad run` and `mlroad graph`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from mlroad.run.graph import graph_command
+from mlroad.run.launch import Options
+from mlroad.run.launch import run as launch
+
+_pipeline = click.argument(
+    "pipeline", type=click.Path(path_type=Path), help="A model folder, or a pipeline's YAML file."
+)
+
+
+@click.command()
+@_pipeline
+@click.option(
+    "--set", "sets", metavar="PATH=VALUE", multiple=True, help="Override a value for this run. Repeatable."
+)
+@click.option(
+    "--input",
+    "inputs",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="Set an input of the pipeline: a path or a value. Repeatable.",
+)
+@click.option(
+    "--step",
+    "steps",
+    metavar="NAME",
+    multiple=True,
+    help="Run only this step and the steps that it depends on. Repeatable.",
+)
+@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Run at most N steps at once.")
+@click.option("--no-reuse", is_flag=True, help="Run steps even if nothing changed.")
+@click.option(
+    "--isolated", is_flag=True, help="Run each step with the requirements it declares, installed by uv."
+)
+@click.option("--dry-run", is_flag=True, help="Show the steps and commands, and run nothing.")
+@click.option(
+    "--keep",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Afterwards, delete all but the newest N runs of this pipeline.",
+)
+@click.option("--quiet", "-q", is_flag=True, help="Without a terminal: do not print the logs of the steps.")
+def run(
+    pipeline: Path,
+    sets: tuple[str, ...],
+    inputs: tuple[str, ...],
+    steps: tuple[str, ...],
+    jobs: int | None,
+    no_reuse: bool,
+    isolated: bool,
+    dry_run: bool,
+    keep: int | None,
+    quiet: bool,
+) -> None:
+    """Run a pipeline on this machine as Azure ML would.
+
+    Run it again, and only steps whose code, inputs or parameters changed run.
+
+    \b
+    mlroad run models/iris                                   the whole pipeline
+    mlroad run models/iris --set jobs.train.inputs.max_depth=3
+    mlroad run models/iris --input raw=data/small.csv        other data
+    mlroad run models/iris --step train --no-reuse           one step and what it depends on
+
+    Exit codes: 0 done, 1 a step failed, 2 a mistake in the pipeline or a wrong argument, 130 Ctrl-C.
+    """
+    options = Options(
+        sets=sets,
+        inputs=inputs,
+        steps=steps,
+        jobs=jobs,
+        dry_run=dry_run,
+        reuse=not no_reuse,
+        isolated=isolated,
+        keep=keep,
+        quiet=quiet,
+    )
+    sys.exit(launch(pipeline, options))
+
+
+@click.command()
+@_pipeline
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path),
+    help="Write the drawing to a file that ends in .svg, .png, .mmd or .md.",
+)
+def graph(pipeline: Path, output: Path | None) -> None:
+    """Draw a pipeline and the states of its last run.
+
+    Without --output, it prints Mermaid, which GitHub and VS Code show as a drawing.
+
+    \b
+    mlroad graph models/iris
+    mlroad graph models/iris -o pipeline.svg
+    """
+    click.echo(graph_command(pipeline, output))
