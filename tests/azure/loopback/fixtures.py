@@ -54,7 +54,7 @@ def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def mlroad(repo: Path, monkeypatch: pytest.MonkeyPatch) -> Mlroad:
     """``mlroad("dataset", "list")`` in ``repo``: the command line with its own handling of errors."""
-    from mlroad.__main__ import main
+    from mlroad.cli.main import main
 
     def run(*arguments: str) -> Result:
         monkeypatch.chdir(repo)
