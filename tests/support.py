@@ -6,11 +6,15 @@ import os
 import shutil
 import subprocess
 import sysconfig
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import copier
+import yaml
+
+from mlroad.core.wheel import put_wheel, wheel_named
 
 REPO = Path(__file__).resolve().parent.parent
 IDENTITY = {
@@ -72,11 +76,26 @@ def clone_template(destination: Path) -> Path:
 
 
 def render(template_repo: Path, destination: Path, ref: str = "HEAD", **answers: Any) -> Path:
-    """A repo rendered at ``ref``, as `copier copy --defaults` makes it, committed to git."""
+    """A repo rendered at ``ref``, as `copier copy --defaults` makes it, committed to git with its wheel."""
     copier.run_copy(str(template_repo), destination, data=answers, defaults=True, vcs_ref=ref, quiet=True)
+    add_wheel(template_repo, destination)
     git(destination, "init", "--quiet", "--initial-branch", "main")
     commit_all(destination, "Start")
     return destination
+
+
+_wheels = tempfile.TemporaryDirectory(prefix="mlroad-wheels-")
+
+
+def add_wheel(template_repo: Path, project: Path) -> None:
+    """Put the wheel that a repo names into it, as `mlroad setup` does; each is built once."""
+    if not (project / "pyproject.toml").is_file() or (wheel := wheel_named(project)) is None:
+        return
+    kept = Path(_wheels.name) / wheel.stem
+    if not kept.is_dir():
+        put_wheel(kept, wheel, str(template_repo))
+    shutil.rmtree(project / wheel.parent, ignore_errors=True)
+    shutil.copytree(kept / wheel.parent, project / wheel.parent)
 
 
 def update(project: Path, ref: str = "HEAD", **answers: Any) -> None:
@@ -85,6 +104,8 @@ def update(project: Path, ref: str = "HEAD", **answers: Any) -> None:
     os.environ.update(IDENTITY)
     try:
         copier.run_update(project, data=answers, defaults=True, overwrite=True, vcs_ref=ref, quiet=True)
+        answers_file = (project / ".copier-answers.yml").read_text(encoding="utf-8")
+        add_wheel(Path(yaml.safe_load(answers_file)["_src_path"]), project)
     finally:
         os.environ.clear()
         os.environ.update(environment)

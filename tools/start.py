@@ -16,7 +16,7 @@ from pathlib import Path
 
 TEMPLATE = Path(__file__).resolve().parent.parent
 TOOLS = TEMPLATE / ".tools"
-UV = "uv>=0.13,<0.14"
+UV = "uv==0.13.6"
 COPIER = "copier>=9.19,<10"
 # The date up to which releases are taken; pyproject.toml and the generated repos hold the same one.
 EXCLUDE_NEWER = "2026-11-15T00:00:00Z"

@@ -14,8 +14,8 @@ import yaml
 from pytest_copie.plugin import Copie
 
 from tests.support import REPO, contents, git, tracked_and_new
+from tests.templates import file_lists
 
-LISTS = Path(__file__).parent / "file_lists"
 PERMUTATIONS = [
     dict(zip(("template", "sample", "notebook_outputs", "python_version"), answers, strict=True))
     for answers in itertools.product(
@@ -53,19 +53,31 @@ def parse(name: str, text: str) -> None:
         compile(text, name, "exec")
 
 
-@pytest.mark.parametrize("template", ["prototype", "factory"])
-@pytest.mark.parametrize("sample", [True, False])
-def test_exactly_these_files(rendered: Callable[..., Path], template: str, sample: bool) -> None:
+@pytest.mark.parametrize("name", file_lists.LISTS)
+def test_exactly_these_files(rendered: Callable[..., Path], name: str) -> None:
     """The list is kept in a file, so that a review sees each file that a team will get."""
-    expected = LISTS / f"{template}{'' if sample else '_no_sample'}.txt"
-    found = "\n".join(sorted(contents(rendered(template=template, sample=sample)))) + "\n"
-    assert found == expected.read_text(encoding="utf-8"), f"if this is meant: write it to {expected}"
+    expected = (file_lists.FOLDER / name).read_text(encoding="utf-8")
+    found = file_lists.listed(rendered(**file_lists.LISTS[name]))
+    assert found == expected, "If this is meant, run `python -m tests.templates.file_lists`."
+
+
+@pytest.mark.parametrize(("template", "files", "lines"), [("prototype", 50, 2000), ("factory", 75, None)])
+def test_a_repo_stays_thin(
+    rendered: Callable[..., Path], template: str, files: int, lines: int | None
+) -> None:
+    """What a team did not write must be small enough to read on the first day. Data does not count."""
+    found = contents(rendered(template=template))
+    assert len(found) <= files
+    if lines is not None:
+        text = [data for name, data in found.items() if not name.endswith((".whl", ".csv"))]
+        assert sum(data.count(b"\n") for data in text) <= lines
 
 
 def test_answers_are_recorded_and_standards_are_not(rendered: Callable[..., Path]) -> None:
     answers = yaml.safe_load((rendered() / ".copier-answers.yml").read_text(encoding="utf-8"))
     assert {key for key in answers if not key.startswith("_")} == {
         "template", "project_name", "description", "owners", "python_version", "sample", "notebook_outputs",
+        "toolkit",
     }  # fmt: skip
 
 
@@ -140,8 +152,7 @@ def test_shared_files_stand_once_and_all_are_shared() -> None:
     listed = yaml.safe_load(questions["shared_files"]["default"])
     assert listed == sorted(set(listed))
     prototype, factory = files_of("prototype_template"), files_of("factory_template")
-    tool = {name for name in prototype if name.startswith("mlroad/")}
-    assert tool <= set(listed), f"add to shared_files in copier.yml: {sorted(tool - set(listed))}"
+    assert len(listed) < 25
     assert set(listed) <= prototype, f"not in prototype_template: {sorted(set(listed) - prototype)}"
     assert not set(listed) & factory, "a shared file has a copy in factory_template"
 

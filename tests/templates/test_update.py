@@ -58,9 +58,9 @@ def next_version(template_repo: Path, tmp_path: Path) -> Path:
     prototype = repo / "prototype_template"
     pyproject = prototype / "pyproject.toml.jinja"
     text = pyproject.read_text(encoding="utf-8")
-    assert "rich>=14,<16" in text
+    assert "mypy>=2.4,<3" in text
     assert "2026-" in text
-    text = text.replace("rich>=14,<16", "rich>=14,<17").replace(
+    text = text.replace("mypy>=2.4,<3", "mypy>=2.5,<3").replace(
         'exclude-newer = "2026-', 'exclude-newer = "2027-'
     )
     pyproject.write_text(text, encoding="utf-8", newline="\n")
@@ -68,7 +68,7 @@ def next_version(template_repo: Path, tmp_path: Path) -> Path:
     text = rules.read_text(encoding="utf-8")
     assert '"PLE"]' in text
     rules.write_text(text.replace('"PLE"]', '"PLE", "ASYNC"]'), encoding="utf-8", newline="\n")
-    for path in ("README.md.jinja", "src/mlroad/core/problems.py", "models/README.md"):
+    for path in ("README.md.jinja", "docs/tools.md", "models/README.md"):
         with (prototype / path).open("a", encoding="utf-8", newline="\n") as file:
             file.write("\n# A later release says this.\n")
     commit_all(repo, "feat: a later release")
@@ -127,11 +127,11 @@ def test_an_update_keeps_every_edit_and_brings_the_standards(next_version: Path,
     for name in before:
         if name.startswith(OWNED):
             assert after[name] == before[name], f"{name} belongs to the team"
-    assert b"rich>=14,<17" in after["pyproject.toml"]
+    assert b"mypy>=2.5,<3" in after["pyproject.toml"]
     assert b'exclude-newer = "2027-' in after["pyproject.toml"]
     assert b'"ASYNC"]' in after["ruff.toml"]
     assert b'quote-style = "single"' in after["ruff.toml"]
-    assert b"A later release" in after["src/mlroad/core/problems.py"]
+    assert b"A later release" in after["docs/tools.md"]
     assert "models/README.md" not in after, "a file that the team deleted came back"
 
 
@@ -140,10 +140,10 @@ def test_a_conflict_with_an_edited_standard_is_left_for_people_to_see(
 ) -> None:
     """Two edits at one place: both stay, between markers (which CI refuses, see tests/act)."""
     project = render(next_version, tmp_path / "demo", ref="v9.0.0", project_name="demo")
-    append(project / "mlroad" / "problems.py", "\n# The team says that.\n")
+    append(project / "docs" / "tools.md", "\n# The team says that.\n")
     commit_all(project, "Edit a standard")
     update(project, ref="v9.1.0")
-    merged = (project / "mlroad" / "problems.py").read_bytes()
+    merged = (project / "docs" / "tools.md").read_bytes()
     assert b"<<<<<<< " in merged
     assert b"The team says that." in merged
     assert b"A later release says this." in merged
@@ -180,5 +180,5 @@ def test_a_repo_follows_its_template_to_another_address(next_version: Path, tmp_
     answers.write_text(text.replace(str(next_version), str(moved)), encoding="utf-8", newline="\n")
     commit_all(project, "Follow the template")
     update(project, ref="v9.1.0")
-    assert b"A later release" in contents(project)["src/mlroad/core/problems.py"]
+    assert b"A later release" in contents(project)["docs/tools.md"]
     assert_no_conflict(project)
