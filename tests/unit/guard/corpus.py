@@ -782,6 +782,14 @@ def harmless(seed: int = 7) -> list[Case]:
             "names.yml",
             "secretName: db-credentials-v2\nsecretKeyRef:\n  key: connection-string-1\n",
         ),
+        (
+            "path of a wheel",  # what looks random in it depends on the commit
+            "pyproject.toml",
+            "".join(
+                f'mlroad = {{ path = "vendor/mlroad-0.2.0+g{commit}-py3-none-any.whl" }}\n'
+                for commit in ("a1b2c3d4e5f6", "5fa9a4db65ad", "2bcba83f1d18")
+            ),
+        ),
         ("Databricks secret", "dbx.py", 'pw = dbutils.secrets.get(scope="ml", key="sql-password-2")\n'),
         (
             "dictionary keys",

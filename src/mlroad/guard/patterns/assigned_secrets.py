@@ -31,9 +31,15 @@ def _accept(match: re.Match[str]) -> bool:
         and name[-1].islower() == match["word"][0].islower()
     ):
         return False  # part of a longer word: path, patch, spatial
+    if word == "pat" and _LONGER_WORD.match(rest):
+        return False
     if word.startswith("secret") and _is_strong_password(value):
         return True
     return is_random(value)
+
+
+# What makes another word of "pat": path, patch, patent, patient, patrol, pattern.
+_LONGER_WORD = re.compile(r"(?i)h|ch|ent|ient|rol|tern")
 
 
 def _name(match: re.Match[str]) -> str:
