@@ -12,6 +12,9 @@ if sys.version_info < (3, 11):
     )
     sys.exit(2)
 
+# The parts of the tool that need no other package: they build the wheel and run Copier.
+sys.path.insert(0, sys.path[0] + "/src")
+
 from tools.start import main
 
 if __name__ == "__main__":

@@ -123,7 +123,7 @@ def test_a_folder_that_is_not_empty_is_left_alone(bare: Bare, tmp_path: Path) ->
 def test_no_repo_inside_the_template(bare: Bare) -> None:
     result = bare("new", "inside")
     assert result.returncode == 2
-    assert "lies inside the template" in result.stderr
+    assert "is inside the template" in result.stderr
 
 
 def test_without_git_the_remedy_is_told(bare: Bare, tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ def test_a_python_that_is_too_old_gets_the_message(monkeypatch: pytest.MonkeyPat
 
 
 def test_the_date_of_the_resolution_is_the_same_everywhere() -> None:
-    files = ("pyproject.toml", "prototype_template/pyproject.toml.jinja", "tools/start.py")
+    files = ("pyproject.toml", "prototype_template/pyproject.toml.jinja", "src/mlroad/core/template.py")
     dates = {
         file: re.findall(
             r'(?:exclude-newer|EXCLUDE_NEWER) = "(.*)"', (REPO / file).read_text(encoding="utf-8")

@@ -1,16 +1,164 @@
-"""`mlroad setup`."""
+"""`mlroad setup` and `mlroad update`: a repo after a copy or a clone, and the template's next version."""
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import click
 
+from mlroad.core.git import run_git
+from mlroad.core.problems import UserError
+from mlroad.core.repo import root_here
+from mlroad.core.template import origin, run_copier
+from mlroad.core.text import some
+from mlroad.core.wheel import SUMS, find_uv, is_intact, put_wheel, uv_environment, wheel_named
 from mlroad.guard.hooks import set_up
 
 
 @click.command()
 def setup() -> None:
-    """Set up this repo after a copy or a clone."""
-    for done in set_up(Path.cwd()):
+    """Set up this repo after a copy or a clone.
+
+    Builds the wheel of mlroad if vendor/ does not have it, installs the environment with `uv sync`, and
+    installs the git hooks. What is there already stays, so it can run again at any time.
+
+    \b
+    uv run mlroad setup
+    uvx --from "git+https://github.com/my-org/ml-road" mlroad setup      before there is a wheel
+
+    Exit codes: 0 done, 2 something is missing.
+    """
+    repo = root_here()
+    _bring_wheel(repo)
+    _remove_leftovers(repo)
+    _install(repo)
+    for done in set_up(repo, _programs(repo)):
         click.echo(done)
+
+
+@click.command()
+@click.option("--to", "version", metavar="VERSION", help="A tag or commit (default: the newest version).")
+@click.option("--defaults", is_flag=True, help="Ask nothing; new questions get their default answers.")
+def update(version: str | None, defaults: bool) -> None:
+    """Update this repo to the newest version of its template.
+
+    Runs `copier update`, builds the new wheel of mlroad, installs it, and runs `mlroad sync`. Your edits are
+    merged; where you and the template changed the same lines, both stay between conflict markers, and the
+    files are listed. Without a terminal it asks nothing.
+
+    \b
+    mlroad update                        to the newest version
+    mlroad update --to v1.4.0            to a certain version
+
+    Exit codes: 0 done, 1 there are conflicts to resolve, 2 something is missing.
+    """
+    repo = root_here()
+    before = origin(repo)
+    _refuse_changes(repo)
+    click.echo(f"Updating from version {before.version} with the template at {before.address}.")
+    arguments = ["update", "--quiet", "--conflict", "inline"]
+    if version:
+        arguments += ["--vcs-ref", version]
+    if defaults or not sys.stdin.isatty():
+        arguments.append("--defaults")
+    run_copier(arguments, repo)
+    _remove_leftovers(repo)
+    conflicts = run_git(repo, "diff", "-z", "--name-only", "--relative", "--diff-filter=U").names
+    if {"pyproject.toml", ".copier-answers.yml"} & set(conflicts):
+        _report(repo, conflicts)
+        click.echo("Then run `mlroad setup` and `mlroad sync`.")
+        sys.exit(1)
+    if not run_git(repo, "status", "--porcelain").text:
+        click.echo(f"Nothing to do: {before.version} is the newest version.")
+        return
+    _bring_wheel(repo)
+    _make_way(repo)
+    _install(repo)
+    click.echo("Writing the generated parts of the models (mlroad sync).")
+    # The new version does that, not the one that runs this command.
+    synced = _call([find_uv(), "run", "--no-sync", "mlroad", "sync"], repo) == 0
+    click.echo(f"Updated to version {origin(repo).version}. See what changed: git diff HEAD")
+    if not synced:
+        click.echo("`mlroad sync` failed: see its message above. Run it again when that is fixed.", err=True)
+    _report(repo, conflicts)
+    sys.exit(1 if conflicts or not synced else 0)
+
+
+def _bring_wheel(repo: Path) -> None:
+    """Build the wheel that pyproject.toml names if it is missing. Raises UserError if it was changed."""
+    wheel = wheel_named(repo)
+    if wheel is None:
+        for unused in (repo / "vendor").glob("mlroad-*.whl"):
+            unused.unlink()
+            (unused.parent / SUMS).unlink(missing_ok=True)
+    elif not (repo / wheel).is_file():
+        template = origin(repo)
+        click.echo(f"Building {wheel.as_posix()} from the template at {template.address}.")
+        put_wheel(repo, wheel, template.address)
+    elif not is_intact(repo, wheel):
+        what = f"{wheel.as_posix()}: Its SHA-256 is not the one in {SUMS}."
+        fix = "Restore both (git checkout -- vendor), or delete the wheel to have it built again."
+        raise UserError(what, fix)
+
+
+def _install(repo: Path) -> None:
+    """`uv sync`, with its own messages."""
+    click.echo("Installing the environment (uv sync).")
+    if _call([find_uv(), "sync", "--quiet"], repo):
+        raise UserError("`uv sync` failed: see its message above.", "Fix that and run `mlroad setup`.")
+
+
+def _call(command: list[str], repo: Path) -> int:
+    sys.stdout.flush()
+    return subprocess.run(command, cwd=repo, env=uv_environment(), check=False).returncode
+
+
+def _programs(repo: Path) -> Path:
+    """The folder of the programs in the repo's environment, or of this Python if prek is not there."""
+    environment = repo.resolve() / os.environ.get("UV_PROJECT_ENVIRONMENT", ".venv")
+    own = environment / ("Scripts" if os.name == "nt" else "bin")
+    return own if shutil.which("prek", path=os.fspath(own)) else Path(sys.executable).parent
+
+
+def _make_way(repo: Path) -> None:
+    """Windows does not replace a program that runs, as this one does there; it does let us rename it."""
+    running = _programs(repo) / "mlroad.exe"
+    if running.is_file():
+        running.replace(running.with_suffix(".old"))
+
+
+def _refuse_changes(repo: Path) -> None:
+    """Raises UserError if anything is not committed: an update can be undone only from a clean state."""
+    changed = run_git(repo, "status", "--porcelain", "-z", check=True).names
+    if changed:
+        files = some([entry[3:] for entry in changed])
+        raise UserError(f"There are changes that are not committed: {files}.", "Commit or stash them first.")
+
+
+def _remove_leftovers(repo: Path) -> None:
+    """Delete folders whose files are all gone from the repo, but for compiled Python that git ignores."""
+    deleted = run_git(repo, "diff", "-z", "--name-only", "--relative", "--diff-filter=D", "HEAD").names
+    folders = {folder for name in deleted for folder in Path(name).parents if folder != Path()}
+    for folder in sorted(folders, key=lambda folder: len(folder.parts)):
+        place = repo / folder
+        if place.is_dir() and all(_is_compiled(file) for file in place.rglob("*") if file.is_file()):
+            shutil.rmtree(place)
+
+
+def _is_compiled(file: Path) -> bool:
+    return file.suffix == ".pyc" and file.parent.name == "__pycache__"
+
+
+def _report(repo: Path, conflicts: list[str]) -> None:
+    """What to do about each conflict, in the form of every other message."""
+    for name in conflicts:
+        lines = (repo / name).read_text(encoding="utf-8", errors="replace").splitlines()
+        line = next((number for number, text in enumerate(lines, 1) if text.startswith("<" * 7)), 1)
+        click.echo(
+            f"{name}:{line}: You and the template changed the same lines. "
+            f"Choose between the markers, then run `git add {name}`."
+        )

@@ -16,7 +16,10 @@ import tarfile
 import tempfile
 import tomllib
 from pathlib import Path
+from typing import Any
 
+from mlroad.core.files import write_bytes, write_text
+from mlroad.core.git import GitOutput, run_git
 from mlroad.core.problems import UserError
 
 SUMS = "SHA256SUMS"
@@ -25,23 +28,31 @@ _SOURCES = ("pyproject.toml", "README.md", "LICENSE", "src/mlroad")
 _NAME = re.compile(r"mlroad-(?P<version>[0-9][0-9.a-z]*(?:\+g(?P<commit>[0-9a-f]{7,40}))?)-py3-none-any\.whl")
 
 
-def wheel_named(repo: Path) -> Path | None:
-    """The wheel that the repo's pyproject.toml names, relative to it; None if the tool comes from elsewhere.
+def tool_source(repo: Path) -> dict[str, Any]:
+    """The line for mlroad under [tool.uv.sources] in the repo's pyproject.toml; empty if there is none.
 
-    Raises UserError for a pyproject.toml that cannot be read, or that names a file that is not such a wheel.
+    Raises UserError for a file that cannot be read.
     """
     file = repo / "pyproject.toml"
     try:
         settings = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UserError(f"{file}: {error}.", "Fix the file, then run the command again.") from error
+        raise UserError(f"{file}: {error}.", "Fix the file and try again.") from error
     source = settings.get("tool", {}).get("uv", {}).get("sources", {}).get("mlroad", {})
-    path = source.get("path") if isinstance(source, dict) else None
+    return source if isinstance(source, dict) else {}
+
+
+def wheel_named(repo: Path) -> Path | None:
+    """The wheel that the repo's pyproject.toml names, relative to it; None if mlroad comes from elsewhere.
+
+    Raises UserError for a file that cannot be read, and for a path to something else than such a wheel.
+    """
+    path = tool_source(repo).get("path")
     if path is None:
         return None
     if not _NAME.fullmatch(Path(path).name):
-        what = f"{file}: {path} is not a wheel of mlroad, such as vendor/mlroad-1.0-py3-none-any.whl."
-        raise UserError(what, "Restore the line for mlroad under [tool.uv.sources].")
+        what = f"{repo / 'pyproject.toml'}: {path} is not a wheel of mlroad."
+        raise UserError(what, "Restore the line for mlroad: git log -p pyproject.toml")
     return Path(path)
 
 
@@ -51,29 +62,28 @@ def version_of(wheel: Path) -> str:
 
 
 def is_intact(repo: Path, wheel: Path) -> bool:
-    """Whether the wheel is there, and is the one whose SHA-256 is recorded beside it."""
+    """Whether the wheel has the SHA-256 that is recorded beside it."""
     file = repo / wheel
     sums = file.parent / SUMS
-    if not file.is_file() or not sums.is_file():
+    if not sums.is_file():
         return False
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     return f"{digest}  {wheel.name}" in sums.read_text(encoding="utf-8").splitlines()
 
 
 def put_wheel(repo: Path, wheel: Path, template: str, from_disk: bool = False) -> None:
-    """Build the wheel that the repo names, with its SHA-256, and remove older ones.
+    """Build the wheel that the repo names, record its SHA-256, and remove older wheels.
 
-    ``template`` is the template's address for git, or its folder; ``from_disk`` takes the files of that
+    ``template`` is the template's address for git, or its folder. ``from_disk`` takes the files of that
     folder as they are, whatever is committed. Raises UserError when the template cannot be reached, does not
     have the commit, or does not build that wheel.
     """
     with tempfile.TemporaryDirectory(prefix="mlroad-") as temporary:
-        built = build(template, wheel, Path(temporary), from_disk)
-        folder = repo / wheel.parent
-        folder.mkdir(parents=True, exist_ok=True)
-        digest = hashlib.sha256(built.read_bytes()).hexdigest()
-        _replace(folder / wheel.name, built.read_bytes())
-        _replace(folder / SUMS, f"{digest}  {wheel.name}\n".encode())
+        content = build(template, wheel, Path(temporary), from_disk).read_bytes()
+    folder = repo / wheel.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    write_bytes(folder / wheel.name, content)
+    write_text(folder / SUMS, f"{hashlib.sha256(content).hexdigest()}  {wheel.name}\n")
     for old in folder.glob("mlroad-*.whl"):
         if old.name != wheel.name:
             old.unlink()
@@ -91,13 +101,11 @@ def build(template: str, wheel: Path, folder: Path, from_disk: bool = False) -> 
     target = folder / "built"
     # A uv of the version that [build-system] requires builds this by itself, offline.
     command = [find_uv(), "build", "--quiet", "--wheel", "--out-dir", str(target), str(sources)]
-    done = subprocess.run(
-        command, env=clean_environment(), capture_output=True, encoding="utf-8", check=False
-    )
+    done = subprocess.run(command, env=uv_environment(), capture_output=True, text=True, check=False)
     built = target / wheel.name
     if done.returncode or not built.is_file():
-        what = f"{wheel.name} could not be built from {template}: {_last_line(done.stderr)}"
-        raise UserError(what, "Check the network, then run `mlroad setup` again.")
+        reason = (done.stderr.strip().splitlines() or ["uv gave no reason."])[-1].strip()
+        raise UserError(f"{wheel} could not be built from {template}: {reason}", "Check the network.")
     return built
 
 
@@ -106,17 +114,16 @@ def find_uv() -> str:
 
     Raises UserError if there is none.
     """
-    beside = Path(sys.executable).parent
-    found = os.environ.get("UV") or shutil.which("uv", path=os.fspath(beside)) or shutil.which("uv")
+    beside = os.fspath(Path(sys.executable).parent)
+    found = os.environ.get("UV") or shutil.which("uv", path=beside) or shutil.which("uv")
     if found is None:
-        raise UserError("uv is not on the PATH.", "Install it: `pip install uv`.")
+        raise UserError("uv is not on the PATH.", "Install it: python -m pip install uv")
     return found
 
 
-def clean_environment() -> dict[str, str]:
-    """The environment for uv and git in another folder: nothing in it names the caller's venv or repo."""
-    dropped = ("VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT", "GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE")
-    kept = {name: value for name, value in os.environ.items() if name not in dropped}
+def uv_environment() -> dict[str, str]:
+    """This process's environment for uv, without the virtual environment that this process runs in."""
+    kept = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
     # Behind a company's proxy uv fails unless it trusts what the system trusts.
     return {"UV_SYSTEM_CERTS": "1", **kept}
 
@@ -131,29 +138,28 @@ def _check_out(template: str, commit: str, target: Path) -> None:
     """Write the sources of a commit to ``target``, with the same line ends on every system."""
     with tempfile.TemporaryDirectory(prefix="mlroad-template-") as temporary:
         # A folder is cloned too: in it, `git archive` would follow the settings of one machine.
-        cloned = _git("clone", "--quiet", "--bare", template, temporary)
-        if cloned.returncode:
-            said = cloned.stderr.decode(errors="replace")
-            reason = next((line for line in said.splitlines() if line.startswith("fatal: ")), said).strip()
-            what = f"The template at {template} cannot be read: {reason}"
+        cloned = run_git(Path.cwd(), "clone", "--quiet", "--bare", template, temporary)
+        if not cloned.ok:
+            what = f"The template at {template} cannot be read: {_reason(cloned)}"
             fix = "Check your network and access. If it moved, change _src_path in .copier-answers.yml."
             raise UserError(what, fix)
-        packed = _git("-C", temporary, "archive", "--format=tar", commit, "--", *_SOURCES)
-        if packed.returncode:
-            what = f"The template at {template} has no commit {commit}."
+        line_ends = ("-c", "core.autocrlf=false", "-c", "core.eol=lf")
+        packed = run_git(Path(temporary), *line_ends, "archive", "--format=tar", commit, "--", *_SOURCES)
+        if not packed.ok:
+            what = f"The template at {template} has no commit {commit}: {_reason(packed)}"
             raise UserError(what, "Push that commit there, or run `mlroad update`.")
-        with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
+        with tarfile.open(fileobj=io.BytesIO(packed.data)) as archive:
             archive.extractall(target, filter="data")
 
 
 def _copy_working_tree(template: Path, target: Path) -> None:
     """The sources as they are on this disk."""
+    target.mkdir(parents=True, exist_ok=True)
     for name in _SOURCES:
         if (template / name).is_dir():
             ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
             shutil.copytree(template / name, target / name, ignore=ignored)
         else:
-            target.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(template / name, target / name)
 
 
@@ -168,17 +174,7 @@ def _write_version(sources: Path, version: str) -> None:
         file.write_text(text, encoding="utf-8", newline="\n")
 
 
-def _git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
-    command = ["git", "-c", "core.autocrlf=false", "-c", "core.eol=lf", *arguments]
-    return subprocess.run(command, env=clean_environment(), capture_output=True, check=False)
-
-
-def _replace(file: Path, data: bytes) -> None:
-    """Write a file so that a reader, or a kill, never sees half of it."""
-    waiting = file.with_name(f".{file.name}.{os.getpid()}")
-    waiting.write_bytes(data)
-    waiting.replace(file)
-
-
-def _last_line(text: str) -> str:
-    return (text.strip().splitlines() or ["no message"])[-1].strip()
+def _reason(output: GitOutput) -> str:
+    """git's own reason: the first line that is fatal, not the advice after it."""
+    lines = output.errors.splitlines()
+    return next((line for line in lines if line.startswith("fatal: ")), output.reason).removeprefix("fatal: ")

@@ -132,6 +132,7 @@ def test_setup_without_git_says_so(fresh: Path, tmp_path: Path) -> None:
 def test_setup_in_another_repo_or_elsewhere_is_refused(fresh: Path) -> None:
     inner = fresh / "inner"
     inner.mkdir()
+    shutil.copyfile(fresh / "pyproject.toml", inner / "pyproject.toml")
     assert "There is no .pre-commit-config.yaml" in setup(inner).stderr
     setup(fresh)
     shutil.copyfile(fresh / ".pre-commit-config.yaml", inner / ".pre-commit-config.yaml")

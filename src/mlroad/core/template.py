@@ -1,0 +1,79 @@
+"""The template that a repo comes from, and Copier, which brings it. Only the standard library is needed."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlroad.core.problems import UserError
+from mlroad.core.wheel import find_uv, uv_environment
+
+COPIER = "copier==9.19.1"
+EXCLUDE_NEWER = "2026-11-15T00:00:00Z"
+"""The date up to which releases of packages are used, as in pyproject.toml."""
+ANSWERS = ".copier-answers.yml"
+_HOSTS = {"gh": "https://github.com/", "gl": "https://gitlab.com/"}
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a repo's template is (an address for git, or a folder), and the version that the repo has."""
+
+    address: str
+    version: str
+
+
+def origin(repo: Path) -> Origin:
+    """What Copier recorded in the repo. Raises UserError if it is not there."""
+    file = repo / ANSWERS
+    if not file.is_file():
+        what = f"There is no {ANSWERS} in {repo.resolve()}."
+        raise UserError(what, "Run this in a repo that was made from the template.")
+    found = {}
+    for name in ("_src_path", "_commit"):
+        line = re.search(rf"^{name}: *(['\"]?)(.+)\1$", file.read_text(encoding="utf-8"), re.MULTILINE)
+        if line is None:
+            raise UserError(f"{file}: {name} is missing.", f"Restore it: git log -p {ANSWERS}")
+        found[name] = line[2]
+    return Origin(git_address(found["_src_path"]), found["_commit"])
+
+
+def git_address(source: str) -> str:
+    """The address of a template for git, from how Copier lets people write it."""
+    source = source.removeprefix("git+")
+    host, colon, path = source.partition(":")
+    return _HOSTS[host] + path.lstrip("/") if colon and host in _HOSTS else source
+
+
+def run_copier(arguments: Sequence[str], folder: Path) -> None:
+    """Run Copier of the version that the template is tested with; its questions go to the terminal.
+
+    Raises UserError for an answer that it does not accept, where Copier itself shows a traceback.
+    """
+    # Copier's own Python is this one: it needs no other.
+    command = [find_uv(), "tool", "run", "--quiet", "--python", sys.executable]
+    command += ["--exclude-newer", EXCLUDE_NEWER, "--from", COPIER, "copier", *arguments]
+    # The questions use standard output, so only the errors are held back.
+    result = subprocess.run(
+        command,
+        cwd=folder,
+        env=uv_environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+    if result.returncode == 0:
+        return
+    if result.returncode == 130 or "Execution stopped by user" in result.stderr:
+        raise KeyboardInterrupt
+    lines = result.stderr.strip().splitlines() or ["it gave no reason."]
+    # Copier raises a bare ValueError for an answer that it does not accept.
+    mistake = next((line for line in lines if line.startswith("ValueError: ")), None)
+    if mistake:
+        raise UserError(f"Copier changed nothing: {mistake.removeprefix('ValueError: ')}")
+    raise UserError(f"Copier failed: {lines[-1]}", "Its full output:\n" + "\n".join(lines))
