@@ -40,7 +40,6 @@ def report(model: str, run: str | None, output: Path | None, summary: bool) -> N
     made = make_report(candidate, output)
     if summary:
         add_to_summary(made.markdown)
-    click.echo(
-        f"{made.facts.model} {candidate.run}: {made.facts.shown}. {made.facts.verdict.get('headline', '')}"
-    )
+    data = made.data
+    click.echo(f"{data.model} {candidate.run}: {data.word}. {data.verdict.get('headline', '')}")
     click.echo(f"page      {made.page}\nMarkdown  {made.markdown_file}")

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from mlroad.core.problems import UserError
-from mlroad.report.report_data import finite, record, records
-
-if TYPE_CHECKING:
-    from mlroad.run.candidate import Candidate
+from mlroad.models.metric_names import METRICS
+from mlroad.registry.base import open_registry
+from mlroad.report.formatting import finite
+from mlroad.report.report_data import Fields, ReportData, complete
 
 GATES = "gates.yml"
 _FILES = {
@@ -24,8 +24,6 @@ _FILES = {
     "inference_tests": "inference_tests/",
     "data.yml": "data.yml",
 }
-_LABELS = {"loosened": "l1", "changed": "l0", "stricter": "ok"}
-
 Kind = Literal["loosened", "changed", "stricter"]
 _Allowed = Mapping[tuple[str, str], tuple[float, str]]
 """What is set, and in which direction it gets stricter."""
@@ -39,45 +37,39 @@ class RuleChange:
     file: str
     what: str
 
-    @property
-    def label(self) -> str:
-        """The colour of its chip."""
-        return _LABELS[self.kind]
 
-
-def changed_rules(candidate: Candidate, verdict: Mapping[str, Any]) -> list[RuleChange]:
-    """What differs from when the champion was judged, what was loosened first; nothing if nobody knows."""
-    champion = verdict.get("champion")
-    if not isinstance(verdict.get("rules"), Mapping) or not isinstance(champion, Mapping):
+def changed_rules(data: ReportData) -> list[RuleChange]:
+    """What differs from when the champion was judged, what was loosened first; nothing if it is unknown."""
+    if not isinstance(data.verdict["rules"], Mapping) or not data.champion:
         return []
-    before: object = None
+    before = Fields()
     with suppress(UserError, OSError, ValueError, TypeError):
-        before = _judged(candidate, int(champion["version"]))
-    if not isinstance(before, Mapping) or not isinstance(before.get("rules"), Mapping):
+        before = _champions_verdict(data)
+    if not isinstance(before["rules"], Mapping):
         return []
-    found = list(_changes(before, verdict))
-    order = list(_LABELS)
-    return sorted(found, key=lambda change: order.index(change.kind))
+    order = ("loosened", "changed", "stricter")
+    return sorted(_changes(before, data.verdict), key=lambda change: order.index(change.kind))
 
 
-def title(changes: Sequence[RuleChange], champion: Mapping[str, Any] | None) -> str:
+def title(changes: Sequence[RuleChange], champion: Mapping[str, Any]) -> str:
     """The heading of the note."""
     loosened = any(change.kind == "loosened" for change in changes)
-    than = f"than when champion {(champion or {}).get('version')} was judged"
+    than = f"than when champion {champion.get('version')} was judged"
     return f"Its rules are {'looser' if loosened else 'others'} {than}"
 
 
-def _judged(candidate: Candidate, number: int) -> object:
-    """The verdict by which the champion (or its twin, for a dev candidate) was let in."""
-    from mlroad.registry.base import open_registry
+def _champions_verdict(data: ReportData) -> Fields:
+    """The verdict by which the champion (or its twin, for a dev candidate) was registered."""
+    model = data.candidate.model
+    lineage = open_registry(model.root).version(model.name, int(data.champion["version"])).lineage
+    verdict = lineage.get("dev_verdict" if data.candidate.stage == "dev" else "verdict")
+    # The lineage holds the holdout once for both.
+    return (
+        complete({"holdout": lineage.get("holdout"), **verdict}) if isinstance(verdict, Mapping) else Fields()
+    )
 
-    lineage = open_registry(candidate.model.root).version(candidate.model.name, number).lineage
-    verdict = lineage.get("dev_verdict" if candidate.stage == "dev" else "verdict")
-    # The lineage keeps the holdout once for both.
-    return {"holdout": lineage.get("holdout"), **verdict} if isinstance(verdict, Mapping) else None
 
-
-def _changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[RuleChange]:
+def _changes(before: Fields, now: Fields) -> Iterator[RuleChange]:
     old, new = before["rules"], now["rules"]
     for key, file in _FILES.items():
         if key not in old or key not in new or old[key] == new[key]:
@@ -96,28 +88,23 @@ def _changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Rule
             yield RuleChange("changed", file, "It is new." if not old[key] else "It is another.")
 
 
-def _waivers(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[RuleChange]:
-    def waived(verdict: Mapping[str, Any]) -> list[str]:
-        found = verdict.get("waivers")
-        return (
-            [str(w.get("gate")) for w in found if isinstance(w, Mapping)] if isinstance(found, list) else []
-        )
-
-    new = [gate for gate in dict.fromkeys(waived(now)) if gate not in waived(before)]
-    for gate in new:
+def _waivers(before: Fields, now: Fields) -> Iterator[RuleChange]:
+    old, new = ([str(waiver["gate"]) for waiver in verdict["waivers"]] for verdict in (before, now))
+    added = [gate for gate in dict.fromkeys(new) if gate not in old]
+    for gate in added:
         yield RuleChange("loosened", "waivers.yml", f"{gate} is waived, and was not.")
-    if not new:
+    if not added:
         yield RuleChange("changed", "waivers.yml", "No other check is waived.")
 
 
-def _gates(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[RuleChange]:
+def _gates(before: Fields, now: Fields) -> Iterator[RuleChange]:
     old, new = _allowed(before), _allowed(now)
     for key in dict.fromkeys([*old, *new]):
         was, direction = old.get(key, (None, ""))
         its, direction = new.get(key, (None, direction))
         name = " ".join(key)
-        if was == its or (its is None and now.get("verdict") == "broken"):
-            continue  # of what is broken not all was measured, and the verdict then does not name it
+        if was == its or (its is None and now["verdict"] == "broken"):
+            continue  # a broken verdict does not name what could not be measured
         if was is None:
             yield RuleChange("stricter", GATES, f"{name} is new: {_number(its)}.")
         elif its is None:
@@ -127,48 +114,41 @@ def _gates(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[RuleCh
             kind: Kind = "loosened" if looser else "stricter"
             yield RuleChange(kind, GATES, f"{name} was {_number(was)} and is {_number(its)}.")
     for name in ("decide_by", "target", "task"):
-        if before.get(name) != now.get(name):
-            yield RuleChange("changed", GATES, f"{name} was {before.get(name)} and is {now.get(name)}.")
-    held = [str(record(verdict.get("holdout")).get("dataset")) for verdict in (before, now)]
-    held = [name.removeprefix("azureml:") for name in held]
+        if before[name] != now[name]:
+            yield RuleChange("changed", GATES, f"{name} was {before[name]} and is {now[name]}.")
+    held = [str(verdict["holdout"]["dataset"]).removeprefix("azureml:") for verdict in (before, now)]
     if held[0] != held[1]:
         yield RuleChange("changed", GATES, f"holdout was {held[0]} and is {held[1]}.")
-    tested = [record(verdict.get("inference")) for verdict in (before, now)]
-    for runtime in tested[0]:
-        if runtime not in tested[1]:
+    for runtime in before["inference"]:
+        if runtime not in now["inference"]:
             yield RuleChange("loosened", GATES, f"inference_tests does not name {runtime} any more.")
 
 
-def _allowed(verdict: Mapping[str, Any]) -> _Allowed:
+def _allowed(verdict: Fields) -> _Allowed:
     """Every number of gates.yml that a verdict holds."""
-    metrics = record(verdict.get("metrics"))
-    given: list[tuple[str, Mapping[str, Any], str]] = [
-        (str(name), record(its), str(name)) for name, its in metrics.items()
-    ]
+    metrics = verdict["metrics"]
+    given = [(name, its, name) for name, its in metrics.items()]
     given += [  # each value of a column has the same thresholds
-        (f"{its.get('metric')} by {its.get('column')}:", its, str(its.get("metric")))
-        for its in records(verdict.get("slices"))
+        (f"{its['metric']} by {its['column']}:", its, str(its["metric"])) for its in verdict["slices"]
     ]
     found: dict[tuple[str, str], tuple[float, str]] = {}
     for name, its, metric in given:
-        direction = its.get("direction") or record(metrics.get(metric)).get("direction") or _direction(metric)
-        if (limit := finite(its.get("limit"))) is not None:
+        direction = its["direction"] or metrics.get(metric, its)["direction"] or _direction(metric)
+        if (limit := finite(its["limit"])) is not None:
             found[name, "limit"] = limit, "higher" if direction == "higher" else "lower"
-        if (most := finite(its.get("max_regression"))) is not None:
+        if (most := finite(its["max_regression"])) is not None:
             found[name, "max_regression"] = most, "lower"
     for name, key, unit in (
         ("latency", "budget_ms", "in ms"),
         ("size", "budget_bytes", "in bytes"),
         ("onnx", "budget", "max_difference"),
     ):
-        if (budget := finite(record(verdict.get(name)).get(key))) is not None:
+        if (budget := finite(verdict[name][key])) is not None:
             found[name, unit] = budget, "lower"
     return found
 
 
 def _direction(metric: str) -> str:
-    from mlroad.models.metric_names import METRICS
-
     return METRICS[metric].direction if metric in METRICS else "lower"
 
 

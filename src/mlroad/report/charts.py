@@ -1,59 +1,73 @@
-"""Plots of the answers on the holdout, as SVG in HTML that needs nothing else.
-
-Ticks are HTML beside the SVG, so that their text keeps its size whatever the width of the plot.
-"""
+"""The geometry of charts: scales, ticks, and where everything goes. charts.html.jinja draws it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
+from typing import NamedTuple
 
-from mlroad.report.report_text import figure
+from mlroad.report.formatting import figure
 
 _SIZE = 1000
+"""The side of the square that marks are drawn in."""
 _TICKS = 5
 _DOTS = 1500
-"""Points of a plot; more are thinned, evenly."""
+"""Points of a chart. More are thinned out evenly."""
+
+
+class Tick(NamedTuple):
+    """A round value on an axis: its place from either end, and its text."""
+
+    place: str
+    rest: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """From where to where, with round ticks."""
+    """A range of values."""
 
     low: float
     high: float
 
     def at(self, value: float) -> float:
-        """The place of a value, as a share of the axis; what lies outside is put on its end."""
-        return min(1.0, max(0.0, (value - self.low) / (self.high - self.low)))
+        """The place of a value as a share of the axis. Values outside are moved to its end."""
+        return min(1.0, max(0.0, (value - self.low) / ((self.high - self.low) or 1.0)))
 
-    def ticks(self) -> list[float]:
+    @property
+    def ticks(self) -> list[Tick]:
         """Round values within the axis."""
         step = _round_step((self.high - self.low) / _TICKS)
         first = math.ceil(self.low / step - 1e-9)
-        return [step * i for i in range(first, math.floor(self.high / step + 1e-9) + 1)]
+        values = [step * i for i in range(first, math.floor(self.high / step + 1e-9) + 1)]
+        return [Tick(_percent(self.at(v)), _percent(1 - self.at(v)), figure(v)) for v in values]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A path of a chart. Its kind is its CSS class: what it is, and whose."""
+
+    kind: str
+    path: str
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A plot with its frame. ``told`` says what it shows to those who do not see it."""
+    """A chart with its frame. ``description`` tells readers who cannot see it what it shows."""
 
     title: str
     text: str
-    told: str
+    description: str
     x: Axis
     y: Axis
     x_name: str
     y_name: str
-    marks: str
-    """SVG within a square of 1000 units."""
-    y_ticks: bool = True
+    marks: Sequence[Mark]
 
 
-def axis(*series: Sequence[float], at_zero: bool = False) -> Axis:
-    """An axis around all values; its ends are round."""
+def axis_around(*series: Sequence[float], at_zero: bool = False) -> Axis:
+    """An axis around all values, with round ends."""
     low = min((min(values) for values in series if values), default=0.0)
     high = max((max(values) for values in series if values), default=1.0)
     if at_zero:
@@ -64,73 +78,101 @@ def axis(*series: Sequence[float], at_zero: bool = False) -> Axis:
     return Axis(math.floor(low / step) * step, math.ceil(high / step) * step)
 
 
-def draw_chart(chart: Chart) -> str:
-    """The plot as a figure with its heading."""
-    lines = [
-        f'<line class="grid" x1="0" x2="100%" y1="{y}" y2="{y}"/>' for y in _percents(chart.y, down=True)
-    ]
-    lines += [f'<line class="grid" y1="0" y2="100%" x1="{x}" x2="{x}"/>' for x in _percents(chart.x)]
-    ys = "".join(
-        f'<span style="bottom:{100 * chart.y.at(tick):.2f}%">{figure(tick)}</span>'
-        for tick in chart.y.ticks() * chart.y_ticks
-    )
-    xs = "".join(f'<span style="left:{100 * chart.x.at(t):.2f}%">{figure(t)}</span>' for t in chart.x.ticks())
-    return (
-        f'<figure class="card"><h3>{escape(chart.title)}</h3><p>{escape(chart.text)}</p>'
-        f'<p class="axisname">{escape(chart.y_name)} ↑</p>'
-        f'<div class="plot"><div class="ticks y" aria-hidden="true">{ys}</div>'
-        f'<svg role="img" aria-label="{escape(chart.told)}"><title>{escape(chart.told)}</title>'
-        f'{"".join(lines)}<svg width="100%" height="100%" viewBox="0 0 {_SIZE} {_SIZE}"'
-        f' preserveAspectRatio="none" overflow="visible">{chart.marks}</svg></svg>'
-        f'<div class="ticks x" aria-hidden="true">{xs}</div></div>'
-        f'<p style="text-align:right">{escape(chart.x_name)} →</p></figure>'
+def dots(x: Axis, y: Axis, xs: Sequence[float], ys: Sequence[float], series: str) -> Mark:
+    """A point for each pair. Lines of no length with round ends stay round however the chart is stretched."""
+    step = _thinning(len(xs))
+    pairs = zip(xs[::step], ys[::step], strict=True)
+    return Mark(
+        f"dots {series}", "".join(f"M{_SIZE * x.at(a):.0f} {_SIZE * (1 - y.at(b)):.0f}h0" for a, b in pairs)
     )
 
 
-def dots(x: Axis, y: Axis, xs: Sequence[float], ys: Sequence[float], kind: str) -> str:
-    """A point for each pair: pieces of no length with round ends stay round however the plot is stretched."""
-    step = max(1, math.ceil(len(xs) / _DOTS))
-    points = "".join(
-        f"M{_SIZE * x.at(a):.0f} {_SIZE * (1 - y.at(b)):.0f}h0"
-        for a, b in zip(xs[::step], ys[::step], strict=True)
-    )
-    return f'<path class="dots {kind}" d="{points}"/>' if points else ""
-
-
-def line(x: Axis, y: Axis, points: Sequence[tuple[float, float]], kind: str, *, style: str = "line") -> str:
-    """Points, joined."""
+def line(x: Axis, y: Axis, points: Sequence[tuple[float, float]], series: str, *, kind: str = "line") -> Mark:
+    """Connected points."""
     path = "L".join(f"{_SIZE * x.at(a):.1f} {_SIZE * (1 - y.at(b)):.1f}" for a, b in points)
-    return f'<path class="{style} {kind}" d="M{path}"/>' if path else ""
+    return Mark(f"{kind} {series}", f"M{path}")
 
 
-def guide(x: Axis, y: Axis, start: tuple[float, float], end: tuple[float, float]) -> str:
-    """A broken line: where a perfect model would be."""
-    (x1, y1), (x2, y2) = ((_SIZE * x.at(a), _SIZE * (1 - y.at(b))) for a, b in (start, end))
-    return f'<line class="guide" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
+def guide(x: Axis, y: Axis, start: tuple[float, float], end: tuple[float, float]) -> Mark:
+    """A dashed line: where a perfect model would be."""
+    return Mark("guide", line(x, y, (start, end), "").path)
 
 
-def steps(x: Axis, y: Axis, edges: Sequence[float], heights: Sequence[float], kind: str) -> str:
+def steps(x: Axis, y: Axis, edges: Sequence[float], heights: Sequence[float], series: str) -> Mark:
     """A histogram as one outline."""
     points = [(edges[0], 0.0)]
     for left, right, height in zip(edges[:-1], edges[1:], heights, strict=True):
         points += [(left, height), (right, height)]
-    return line(x, y, [*points, (edges[-1], 0.0)], kind, style="area")
+    return line(x, y, [*points, (edges[-1], 0.0)], series, kind="area")
 
 
 def thinned(count: int) -> str:
-    """A remark where not every point is shown."""
-    step = max(1, math.ceil(count / _DOTS))
+    """A remark for charts that do not show every point."""
+    step = _thinning(count)
     return f" Every {step}. row is drawn." if step > 1 else ""
 
 
-def _percents(of: Axis, *, down: bool = False) -> Iterator[str]:
-    for tick in of.ticks():
-        share = of.at(tick)
-        yield f"{100 * (1 - share if down else share):.2f}%"
+class Zone(NamedTuple):
+    """The part of an interval plot that is not acceptable."""
+
+    start: str
+    width: str
+    edge: str
+
+
+@dataclass(frozen=True, slots=True)
+class IntervalPlot:
+    """One line of a forest plot. Places are percentages of its width, so that it fits every screen."""
+
+    description: str
+    failed: bool
+    point: str
+    ends: tuple[str, str] | None
+    zero: str
+    zone: Zone | None
+
+
+def interval_plot(
+    description: str,
+    axis: Axis,
+    point: float | None,
+    ends: tuple[float, float] | None,
+    edge: float | None,
+    *,
+    bad_is_left: bool,
+    failed: bool,
+    zero: bool = False,
+) -> IntervalPlot:
+    """Where a value and its interval go on ``axis``, and the zone on the bad side of ``edge``."""
+
+    def place(value: float) -> str:
+        return _percent(axis.at(value))
+
+    zone = None
+    if edge is not None:
+        share = axis.at(edge)
+        start, width = (0.0, share) if bad_is_left else (share, 1 - share)
+        zone = Zone(_percent(start), _percent(width), place(edge))
+    return IntervalPlot(
+        description,
+        failed,
+        "" if point is None else place(point),
+        None if ends is None else (place(ends[0]), place(ends[1])),
+        place(0.0) if zero else "",
+        zone,
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f}%"
+
+
+def _thinning(count: int) -> int:
+    return max(1, math.ceil(count / _DOTS))
 
 
 def _round_step(least: float) -> float:
-    """1, 2 or 5 times a power of ten, at least ``least``."""
+    """1, 2 or 5 times a power of ten, and at least ``least``."""
     if not least > 0 or not math.isfinite(least):
         return 1.0
     power = 10.0 ** math.floor(math.log10(least))

@@ -1,71 +1,107 @@
-"""Two versions of a column drawn over each other, as SVG or HTML that needs nothing else."""
+"""The geometry of a column's plot: two versions drawn over each other. charts.html.jinja draws it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
+from typing import NamedTuple
 
 from mlroad.data.diff_findings import percent
 from mlroad.data.drift import Bars, Bins
 from mlroad.data.profile import axis_text
 from mlroad.data.table import Column
 
-_WIDTH, _HEIGHT, _FLOOR = 320, 96, 1.0
+_WIDTH, _HEIGHT, _TOP = 320, 96, 92
+_LEAST = 1.0
+"""The height of the smallest bar."""
 _LONGEST = 28
+"""Characters of a bar's label."""
 
 
-def draw(plot: Bins | Bars | None, column: Column, name: str) -> str:
-    """The plot of a column; nothing for a kind of column that has none."""
-    if isinstance(plot, Bins):
-        return _bins(plot, column, name)
-    return _bars(plot) if isinstance(plot, Bars) else ""
+class Box(NamedTuple):
+    """A bar of the version before."""
+
+    x: str
+    y: str
+    width: str
+    height: str
 
 
-def _bins(plot: Bins, column: Column, name: str) -> str:
+class Bin(NamedTuple):
+    """The whole height of a bin, with the text that appears on it."""
+
+    x: str
+    width: str
+    text: str
+
+
+class Histogram(NamedTuple):
+    """Bars for the version before, and the outline ``after``."""
+
+    description: str
+    before: Sequence[Box]
+    after: str
+    bins: Sequence[Bin]
+    low: str
+    high: str
+    outside: str
+    """How many values are outside of the axis."""
+    width: int = _WIDTH
+    height: int = _HEIGHT
+
+
+class Bar(NamedTuple):
+    """One category, with the width of its two bars."""
+
+    label: str
+    is_value: bool
+    before: str
+    after: str
+    text: str
+
+
+def histogram(plot: Bins, column: Column, name: str) -> Histogram:
+    """The plot of a column with an axis."""
     totals = [
         max(1, sum(counts) + below + above)
-        for counts, below, above in (
-            (plot.before, plot.below[0], plot.above[0]),
-            (plot.after, plot.below[1], plot.above[1]),
-        )
+        for counts, below, above in zip((plot.before, plot.after), plot.below, plot.above, strict=True)
     ]
-    before = [count / totals[0] for count in plot.before]
-    after = [count / totals[1] for count in plot.after]
-    top = max((*before, *after), default=0) or 1
+    before, after = (
+        [count / total for count in counts]
+        for counts, total in zip((plot.before, plot.after), totals, strict=True)
+    )
+    highest = max((*before, *after), default=0) or 1
     step = _WIDTH / max(1, len(before))
-    parts = [f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" preserveAspectRatio="none">']
-    parts.append(f"<title>{escape(name)}: shares of values in {len(before)} bins</title>")
+    boxes = []
     for i, share in enumerate(before):
         if share:
-            height = max(_FLOOR, share / top * (_HEIGHT - 4))
-            parts.append(
-                f'<rect class="before" x="{i * step:.1f}" y="{_HEIGHT - height:.1f}"'
-                f' width="{max(1.0, step - 1):.1f}" height="{height:.1f}"/>'
+            height = max(_LEAST, share / highest * _TOP)
+            boxes.append(
+                Box(
+                    f"{i * step:.1f}", f"{_HEIGHT - height:.1f}", f"{max(1.0, step - 1):.1f}", f"{height:.1f}"
+                )
             )
-    if any(after):
-        path = _steps([share / top * (_HEIGHT - 4) for share in after], step)
-        parts.append(f'<path class="after" d="{path}"/>')
-    for i, (old, new) in enumerate(zip(before, after, strict=True)):
-        ends = f"{axis_text(plot.edges[i], column)} to {axis_text(plot.edges[i + 1], column)}"
-        parts.append(
-            f'<rect class="hover" x="{i * step:.1f}" y="0" width="{step:.1f}" height="{_HEIGHT}">'
-            f"<title>{escape(ends)}: {percent(old)} before, {percent(new)} after</title></rect>"
+    bins = [
+        Bin(
+            f"{i * step:.1f}", f"{step:.1f}",
+            f"{axis_text(plot.edges[i], column)} to {axis_text(plot.edges[i + 1], column)}:"
+            f" {percent(old)} before, {percent(new)} after",
         )
-    parts.append("</svg>")
-    low, high = (axis_text(end, column) for end in plot.ends)
+        for i, (old, new) in enumerate(zip(before, after, strict=True))
+    ]  # fmt: skip
+    outline = _outline([share / highest * _TOP for share in after], step) if any(after) else ""
     outside = [
         f"{percent(count / total)} {word}"
         for word, pair in (("lower", plot.below), ("higher", plot.above))
         for count, total in [(max(pair), totals[pair.index(max(pair))])]
         if count
     ]
-    beyond = f"<span>{', '.join(outside)}</span>" if outside else ""
-    parts.append(f'<div class="axis"><span>{escape(low)}</span>{beyond}<span>{escape(high)}</span></div>')
-    return "".join(parts)
+    low, high = (axis_text(end, column) for end in plot.ends)
+    description = f"{name}: shares of values in {len(before)} bins"
+    return Histogram(description, boxes, outline, bins, low, high, ", ".join(outside))
 
 
-def _steps(heights: Sequence[float], step: float) -> str:
-    """The outline of a histogram, closed at the floor."""
+def _outline(heights: Sequence[float], step: float) -> str:
+    """The path of a histogram, closed at the bottom."""
     points = [f"M0,{_HEIGHT}"]
     for i, height in enumerate(heights):
         y = _HEIGHT - height
@@ -73,30 +109,29 @@ def _steps(heights: Sequence[float], step: float) -> str:
     return f"{''.join(points)}L{_WIDTH},{_HEIGHT}Z"
 
 
-def _bars(plot: Bars) -> str:
-    rows = [(value, b, a) for value, b, a in plot.values]
-    n = sum(b for _, b, _ in rows) + plot.others[0]
-    m = sum(a for _, _, a in rows) + plot.others[1]
-    sides = [side for side, total in enumerate((n, m)) if total]
-    n, m = n or 1, m or 1
-    shares = [(_short(value), b / n, a / m) for value, b, a in rows]
+def bars(plot: Bars) -> list[Bar]:
+    """The plot of a column with categories."""
+    labels = [(_label(value), bool(value.strip())) for value, _, _ in plot.values]
+    counts = [(old, new) for _, old, new in plot.values]
     if plot.other_values:
-        word = f"{plot.other_values} more value{'s' * (plot.other_values != 1)}"
-        shares.append((f"<i>{word}</i>", plot.others[0] / n, plot.others[1] / m))
-    top = max((share for _, old, new in shares for share in (old, new)), default=0) or 1
-    bars = "".join(_bar(label, (old, new), top, sides) for label, old, new in shares)
-    return f'<div class="bars">{bars}</div>'
+        labels.append((f"{plot.other_values} more value{'s' * (plot.other_values != 1)}", False))
+        counts.append(plot.others)
+    totals = [sum(side) for side in zip(*counts, strict=True)]
+    present = [side for side, total in enumerate(totals) if total]
+    shares = [[count / (total or 1) for count, total in zip(pair, totals, strict=True)] for pair in counts]
+    highest = max((max(pair) for pair in shares), default=0) or 1
+    return [
+        Bar(
+            *label,
+            f"{100 * before / highest:.1f}%",
+            f"{100 * after / highest:.1f}%",
+            " → ".join(percent((before, after)[side]) for side in present),
+        )
+        for label, (before, after) in zip(labels, shares, strict=True)
+    ]
 
 
-def _bar(label: str, shares: tuple[float, float], top: float, sides: Sequence[int]) -> str:
-    tracks = "".join(
-        f'<b class="{side}" style="width:{100 * share / top:.1f}%"></b>'
-        for side, share in zip(("before", "after"), shares, strict=True)
-    )
-    figures = " → ".join(percent(shares[side]) for side in sides)
-    return f'<div class="bar"><span>{label}</span><div>{tracks}</div><em>{figures}</em></div>'
-
-
-def _short(value: str) -> str:
-    text = value if len(value) <= _LONGEST else f"{value[: _LONGEST - 1]}…"
-    return escape(text) if text.strip() else "<i>blank</i>"
+def _label(value: str) -> str:
+    if not value.strip():
+        return "blank"
+    return value if len(value) <= _LONGEST else f"{value[: _LONGEST - 1]}…"

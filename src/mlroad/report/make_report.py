@@ -5,38 +5,87 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlroad import __version__
 from mlroad.core.files import write_bytes
 from mlroad.core.problems import UserError
-from mlroad.report.markdown import markdown
-from mlroad.report.page import page
-from mlroad.report.report_data import Facts, read_facts
+from mlroad.report.changed_rules import changed_rules, title
+from mlroad.report.comparisons import budgets, metrics, slices
+from mlroad.report.explanations import confidence, decision, lead, problems, way_out
+from mlroad.report.formatting import between, figure, metric_name, places_of
+from mlroad.report.render import render
+from mlroad.report.report_data import ReportData, fields, read_report_data
+from mlroad.report.task_plots import task_plots
 from mlroad.run.candidate import Candidate
+
+_LONGEST = 60_000
+"""Characters of the Markdown. GitHub takes comments of 65,536."""
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """What was written."""
+class Report:
+    """What was written, and what it is about."""
 
-    facts: Facts
+    data: ReportData
     page: Path
     markdown_file: Path
     markdown: str
 
 
-def make_report(candidate: Candidate, output: Path | None = None) -> Made:
+def make_report(candidate: Candidate, output: Path | None = None) -> Report:
     """Write report.html (or ``output``) and report.md. Raises UserError."""
-    facts = read_facts(candidate)
-    html, text = page(facts), markdown(facts)
+    data = read_report_data(candidate)
+    values = _values(data)
+    page, markdown = render("report.html.jinja", **values), _fitting(render("report.md.jinja", **values))
     file, beside = output or candidate.gate / "report.html", candidate.gate / "report.md"
-    for target, content in ((file, html), (beside, text)):
+    for target, content in ((file, page), (beside, markdown)):
         _write(target, content)
-    return Made(facts, file, beside, text)
+    return Report(data, file, beside, markdown)
+
+
+def _values(data: ReportData) -> dict[str, object]:
+    """What the templates show."""
+    champion, decisive, rules, found = data.champion, data.decisive, changed_rules(data), problems(data)
+    places = places_of(decisive["candidate"])
+    return {
+        "data": data,
+        "run": fields(data.candidate.record),
+        "train": fields(data.candidate.train),
+        "version": __version__,
+        "metric": metric_name(data.verdict["decide_by"] or ""),
+        "difference": figure(decisive["difference"], signed=True, places=places),
+        "interval": between(decisive["interval"], signed=True, places=places),
+        "versus": f"against champion {champion['version']}" if champion else "no champion yet",
+        "lead": lead(data),
+        "decision": decision(data),
+        "confidence": confidence(data),
+        "rules": rules,
+        "rules_title": title(rules, champion),
+        "problems": found,
+        "way_out": way_out(data, found),
+        "metrics": metrics(data),
+        "slices": slices(data),
+        "budgets": budgets(data),
+        "charts": task_plots(data.verdict["task"], data.verdict["target"], data.answers),
+    }
+
+
+def _fitting(markdown: str) -> str:
+    """The first and the last part, and as many of the others as fit into a comment."""
+    first, *others, last = (part.strip() for part in markdown.split("<!-- part -->"))
+    kept, left_out = [first], False
+    for part in filter(None, others):
+        if sum(map(len, kept)) + len(part) + len(last) > _LONGEST - 200:
+            left_out = True
+        else:
+            kept.append(part)
+    if left_out:
+        kept.append("Some parts were too long for here: the page has them.")
+    return "\n\n".join([*kept, last]) + "\n"
 
 
 def _write(file: Path, content: str) -> None:
-    """As a whole or not at all."""
     try:
-        # Texts from broken files may hold halves of a character pair, which no encoding knows.
+        # Texts from broken files may hold lone surrogates, which UTF-8 cannot encode.
         write_bytes(file, content.encode("utf-8", "replace"))
     except OSError as error:
         what = f"The report cannot be written: {file}: {error.strerror}."

@@ -1,30 +1,46 @@
-"""What a report is made of: the verdict of the gate, and what lies beside it in the candidate's run."""
+"""What a report is made of: the verdict of the gate, and the other files of the candidate's run."""
 
 from __future__ import annotations
 
 import csv
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mlroad.core.problems import UserError
 from mlroad.data.store import find
 from mlroad.models.metric_names import shown
+from mlroad.report.formatting import finite
 from mlroad.run.candidate import Candidate
-
-if TYPE_CHECKING:
-    from mlroad.report.changed_rules import RuleChange
 
 VERDICT, HOLDOUT = "verdict.json", "holdout.csv"
 VERDICTS = ("better", "equal", "worse", "broken")
+_OBJECTS = (
+    "candidate",
+    "champion",
+    "holdout",
+    "metrics",
+    "inference",
+    "latency",
+    "size",
+    "onnx",
+    "bootstrap",
+)
+_LISTS = ("checks", "slices", "waivers")
+
+
+class Fields(dict[str, Any]):
+    """A JSON object in which a missing key reads as None: verdicts of older versions have fewer keys."""
+
+    def __missing__(self, key: str) -> None:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What the models said about the holdout, row by row; only rows where every number is finite."""
+    """The models' answers on the holdout, row by row; only rows in which every number is finite."""
 
     truth: Sequence[float] = ()
     candidate: Sequence[float] = ()
@@ -34,7 +50,7 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One dataset version that the model, or its gate, has seen."""
+    """A dataset version that the model or its gate used."""
 
     role: str
     dataset: str
@@ -45,17 +61,15 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """All that the page and the Markdown tell."""
+class ReportData:
+    """Everything that the page and the Markdown show."""
 
     candidate: Candidate
-    verdict: Mapping[str, Any]
+    verdict: Fields
     answers: Answers
-    inference: Sequence[Mapping[str, Any]]
-    """The verdict files of the inference tests, one for each runtime."""
+    inference: Sequence[Fields]
+    """The results of the inference tests, one for each runtime."""
     sources: Sequence[Source]
-    rules: Sequence[RuleChange] = ()
-    """What the champion was judged by otherwise."""
 
     @property
     def model(self) -> str:
@@ -64,72 +78,65 @@ class Facts:
 
     @property
     def word(self) -> str:
-        """The verdict: better, equal, worse or broken."""
-        return str(self.verdict["verdict"])
-
-    @property
-    def shown(self) -> str:
-        """The same for people: first, if there was no champion that it could be better than."""
-        return shown(self.word, self.champion)
+        """The verdict for people: "first" if there was no champion to compare with."""
+        return shown(self.verdict["verdict"], self.champion)
 
     @property
     def passed(self) -> bool:
-        """Whether the gate let the candidate through."""
+        """Whether the candidate passed the gate."""
         return self.verdict["passed"] is True
 
     @property
-    def champion(self) -> Mapping[str, Any] | None:
-        """The model it was compared with."""
-        found = self.verdict.get("champion")
-        return found if isinstance(found, Mapping) else None
+    def champion(self) -> Fields:
+        """The registered version it was compared with; empty if there is none."""
+        return fields(self.verdict["champion"])
 
-    def checks(self, *results: str) -> list[Mapping[str, Any]]:
-        """The checks that ended so: those of the first result first, then in the order of the gate."""
-        all_ = records(self.verdict.get("checks"))
-        return [check for result in results for check in all_ if check.get("result") == result]
+    @property
+    def decisive(self) -> Fields:
+        """The figures of the metric that decides."""
+        return fields(self.verdict["metrics"][self.verdict["decide_by"]])
+
+    def checks(self, *results: str) -> list[Fields]:
+        """The checks with one of these results: in the order of ``results``, then in the gate's."""
+        return [check for result in results for check in self.verdict["checks"] if check["result"] == result]
+
+    def result(self, *ids: str) -> str:
+        """The worst result of the checks with these ids, or "" if there is none."""
+        found = {check["result"] for check in self.verdict["checks"] if check["id"] in ids}
+        return next((result for result in ("broken", "failed", "waived", "passed") if result in found), "")
 
 
-def read_facts(candidate: Candidate) -> Facts:
-    """Read all of it. Raises UserError if the gate has not judged this very candidate."""
-    from mlroad.report.changed_rules import changed_rules
-
+def read_report_data(candidate: Candidate) -> ReportData:
+    """Read everything. Raises UserError if the gate has not judged exactly this candidate."""
     verdict = _read_verdict(candidate)
-    return Facts(
+    return ReportData(
         candidate,
         verdict,
         _read_answers(candidate.gate / HOLDOUT),
         _read_inference(candidate),
         _sources(candidate, verdict),
-        changed_rules(candidate, verdict),
     )
 
 
-def records(value: object) -> list[Mapping[str, Any]]:
-    """The mappings of a list; nothing of anything else."""
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+def fields(value: object) -> Fields:
+    """A JSON object; an empty one for anything else."""
+    return Fields(value) if isinstance(value, Mapping) else Fields()
 
 
-def record(value: object) -> Mapping[str, Any]:
-    """A mapping, or an empty one."""
-    return value if isinstance(value, Mapping) else {}
+def complete(verdict: Mapping[str, Any]) -> Fields:
+    """A verdict in which every section exists, if only as an empty one."""
+    found = Fields(verdict)
+    for name in _OBJECTS:
+        found[name] = fields(found[name])
+    for name in _LISTS:
+        items = found[name] if isinstance(found[name], list) else []
+        found[name] = [Fields(item) for item in items if isinstance(item, Mapping)]
+    for name in ("metrics", "inference"):
+        found[name] = Fields({str(key): fields(value) for key, value in found[name].items()})
+    return found
 
 
-def finite(value: object) -> float | None:
-    """A number that can be shown and drawn, or None."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return float(value)
-
-
-def interval(value: object) -> tuple[float, float] | None:
-    """Both ends of an interval, or None."""
-    if not isinstance(value, list) or len(value) != 2:
-        return None
-    low, high = finite(value[0]), finite(value[1])
-    return None if low is None or high is None else (low, high)
-
-
-def _read_verdict(candidate: Candidate) -> dict[str, Any]:
+def _read_verdict(candidate: Candidate) -> Fields:
     file = candidate.gate / VERDICT
     name, run = candidate.model.name, candidate.run
     again = f"Run `mlroad gate {name} --run {run}`, then this again."
@@ -146,12 +153,12 @@ def _read_verdict(candidate: Candidate) -> dict[str, Any]:
     if (verdict.get("model"), verdict.get("run")) != (name, run):
         other = f"run {verdict.get('run')} of {verdict.get('model')}"
         raise UserError(f"{file} is the verdict of another candidate: {other}.", again)
-    _same_model(candidate, verdict, again)
-    return verdict
+    found = complete(verdict)
+    _check_model(candidate, found["candidate"]["digest"], again)
+    return found
 
 
-def _same_model(candidate: Candidate, verdict: Mapping[str, Any], again: str) -> None:
-    judged = record(verdict.get("candidate")).get("digest")
+def _check_model(candidate: Candidate, judged: object, again: str) -> None:
     if not judged or not candidate.model_path.exists():
         return
     try:
@@ -164,7 +171,7 @@ def _same_model(candidate: Candidate, verdict: Mapping[str, Any], again: str) ->
 
 
 def _read_answers(file: Path) -> Answers:
-    """Rows without a finite number (broken candidates have them) are left out: the verdict tells of them."""
+    """Rows without a finite number (broken candidates have them) are left out: the verdict reports them."""
     columns: dict[str, list[float]] = {"truth": [], "candidate": [], "champion": []}
     try:
         with file.open(encoding="utf-8", newline="") as lines:
@@ -189,41 +196,43 @@ def _number(text: str | None) -> float | None:
         return None
 
 
-def _read_inference(candidate: Candidate) -> list[Mapping[str, Any]]:
-    found: list[Mapping[str, Any]] = []
+def _read_inference(candidate: Candidate) -> list[Fields]:
+    found = []
     for file in sorted(candidate.gate.glob("inference*.json")):
         try:
-            verdict = json.loads(file.read_text(encoding="utf-8"))
+            tests = fields(json.loads(file.read_text(encoding="utf-8")))
         except (OSError, ValueError):
             continue
-        if isinstance(verdict, dict):
-            found.append(verdict)
+        results = tests["results"] if isinstance(tests["results"], list) else []
+        tests["failures"] = [
+            Fields(result)
+            for result in results
+            if isinstance(result, Mapping) and result.get("passed") is not True
+        ]
+        found.append(tests)
     return found
 
 
-def _sources(candidate: Candidate, verdict: Mapping[str, Any]) -> list[Source]:
-    about = record(record(verdict.get("candidate")).get("data"))
-    trained = {name: record(data) for name, data in about.items()} or {
-        name: {"dataset": data.get("dataset"), "digest": data.get("dataset_digest")}
-        for name, data in ((n, record(d)) for n, d in record(candidate.record.get("inputs")).items())
+def _sources(candidate: Candidate, verdict: Fields) -> list[Source]:
+    trained = fields(verdict["candidate"]["data"]) or {
+        name: {"dataset": fields(data)["dataset"], "digest": fields(data)["dataset_digest"]}
+        for name, data in fields(candidate.record.get("inputs")).items()
     }
-    named = [(f"trained on ({name})", data) for name, data in trained.items() if data.get("dataset")]
-    holdout = record(verdict.get("holdout"))
-    if holdout.get("dataset"):
-        named.append(("judged on (holdout)", holdout))
-    return [_source(candidate, role, data) for role, data in named]
+    used = [(f"trained on ({name})", fields(data)) for name, data in trained.items()]
+    used.append(("judged on (holdout)", verdict["holdout"]))
+    return [_source(candidate, role, data) for role, data in used if data["dataset"]]
 
 
-def _source(candidate: Candidate, role: str, data: Mapping[str, Any]) -> Source:
+def _source(candidate: Candidate, role: str, data: Fields) -> Source:
     dataset = str(data["dataset"])
-    rows = data.get("rows") if isinstance(data.get("rows"), int) else None
+    rows = data["rows"] if isinstance(data["rows"], int) else None
     ancestors: list[str] = []
     waiting = [dataset]
     while waiting:
         try:
             version = find(candidate.model.root, waiting.pop(0))
         except UserError:
-            # Its version file is gone, or newer than this checkout: what the verdict says still stands.
+            # Its version file is gone, or newer than this checkout: what the verdict says is still true.
             continue
         if not ancestors and rows is None:
             rows = version.rows
@@ -231,4 +240,4 @@ def _source(candidate: Candidate, role: str, data: Mapping[str, Any]) -> Source:
         ancestors += new
         waiting += new
     name = dataset.removeprefix("azureml:")
-    return Source(role, name, str(data.get("digest") or ""), tuple(ancestors), rows)
+    return Source(role, name, str(data["digest"] or ""), tuple(ancestors), rows)

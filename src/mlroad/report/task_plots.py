@@ -1,4 +1,4 @@
-"""The plots that suit the task: what the model said about the holdout against what was true.
+"""The charts for a task: the model's answers on the holdout against the truth.
 
 ROC: Fawcett, "An introduction to ROC analysis", Pattern Recognition Letters 27 (2006).
 Calibration: ten bins of equal width, as in DeGroot and Fienberg, "The comparison and evaluation of
@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from mlroad.report.charts import Axis, Chart, axis, dots, draw_chart, guide, line, steps, thinned
+from mlroad.report.charts import Axis, Chart, axis_around, dots, guide, line, steps, thinned
+from mlroad.report.formatting import figure
 from mlroad.report.report_data import Answers
-from mlroad.report.report_text import figure
 
 _BINS = 24
 _CURVE = 200
@@ -21,75 +21,64 @@ _UNIT = Axis(0.0, 1.0)
 _TENTHS = 10
 
 
-def task_plots(task: object, target: object, answers: Answers) -> list[str]:
-    """The figures for a task; none without answers that can be drawn."""
+def task_plots(task: object, target: object, answers: Answers) -> list[Chart]:
+    """The charts for a task; none if the answers cannot be drawn."""
     if not answers.truth:
         return []
     if task == "classification":
-        if set(answers.truth) - {0.0, 1.0}:
-            return []
-        return _classification(answers)
+        return [] if set(answers.truth) - {0.0, 1.0} else _classification(answers)
     return _regression(answers, str(target or "the target"))
 
 
-def _series(answers: Answers) -> list[tuple[str, Sequence[float]]]:
+def _series(answers: Answers) -> dict[str, Sequence[float]]:
     """The champion first: the candidate is drawn over it."""
-    both = [("champion", answers.champion), ("candidate", answers.candidate)]
-    return [(name, values) for name, values in both if values]
+    both = {"champion": answers.champion, "candidate": answers.candidate}
+    return {name: values for name, values in both.items() if values}
 
 
-def _regression(answers: Answers, target: str) -> list[str]:
-    truth, said = answers.truth, [values for _, values in _series(answers)]
-    both = axis(truth, *said)
-    rest = {name: [t - p for t, p in zip(truth, ps, strict=True)] for name, ps in _series(answers)}
-    high = max((abs(r) for rs in rest.values() for r in rs), default=1.0)
-    errors = axis([-high, high])
-    spread = figure(sum(abs(r) for r in rest["candidate"]) / len(truth))
-    note = thinned(len(truth))
+def _regression(answers: Answers, target: str) -> list[Chart]:
+    truth, series = answers.truth, _series(answers)
+    rows, note = len(truth), thinned(len(truth))
+    both, predicted = axis_around(truth, *series.values()), axis_around(*series.values())
+    residuals = {name: [t - p for t, p in zip(truth, values, strict=True)] for name, values in series.items()}
+    highest = max((abs(r) for values in residuals.values() for r in values), default=1.0)
+    errors = axis_around([-highest, highest])
+    spread = figure(sum(abs(r) for r in residuals["candidate"]) / rows)
     return [
-        draw_chart(
-            Chart(
-                "Predicted and true",
-                f"On the broken line a prediction is exact.{note}",
-                f"Scatter plot of predicted against true {target}, {len(truth)} rows; the mean distance from"
-                f" the line of exact predictions is {spread} for the candidate.",
-                both, both, f"true {target}", f"predicted {target}",
-                guide(both, both, (both.low, both.low), (both.high, both.high))
-                + "".join(dots(both, both, truth, values, name) for name, values in _series(answers)),
-            )
+        Chart(
+            "Predicted and true",
+            f"On the broken line a prediction is exact.{note}",
+            f"Scatter plot of predicted against true {target}, {rows} rows; the mean distance from"
+            f" the line of exact predictions is {spread} for the candidate.",
+            both, both, f"true {target}", f"predicted {target}",
+            [guide(both, both, (both.low, both.low), (both.high, both.high))]
+            + [dots(both, both, truth, values, name) for name, values in series.items()],
         ),
-        draw_chart(
-            Chart(
-                "Residuals by prediction",
-                f"A good model leaves no shape: as many above as below zero, everywhere.{note}",
-                f"Scatter plot of residuals (true minus predicted {target}) against predictions,"
-                f" {len(truth)} rows.",
-                axis(*said), errors, f"predicted {target}", "true − predicted",
-                guide(axis(*said), errors, (axis(*said).low, 0.0), (axis(*said).high, 0.0))
-                + "".join(
-                    dots(axis(*said), errors, values, rest[name], name) for name, values in _series(answers)
-                ),
-            )
+        Chart(
+            "Residuals by prediction",
+            f"A good model leaves no shape: as many above as below zero, everywhere.{note}",
+            f"Scatter plot of residuals (true minus predicted {target}) against predictions, {rows} rows.",
+            predicted, errors, f"predicted {target}", "true − predicted",
+            [guide(predicted, errors, (predicted.low, 0.0), (predicted.high, 0.0))]
+            + [dots(predicted, errors, values, residuals[name], name) for name, values in series.items()],
         ),
-        _residual_histogram(rest, errors, target),
+        _residual_histogram(residuals, errors, target),
     ]  # fmt: skip
 
 
-def _residual_histogram(rest: dict[str, list[float]], errors: Axis, target: str) -> str:
+def _residual_histogram(residuals: dict[str, list[float]], errors: Axis, target: str) -> Chart:
     edges = [errors.low + (errors.high - errors.low) * i / _BINS for i in range(_BINS + 1)]
-    counts = {name: _histogram(values, errors) for name, values in rest.items()}
-    y = axis(*counts.values(), at_zero=True)
-    middle = figure(sum(rest["candidate"]) / len(rest["candidate"]))
-    return draw_chart(
-        Chart(
-            "How large the residuals are",
-            f"The candidate's mean is {middle}: a model without bias has 0.",
-            f"Histogram of residuals (true minus predicted {target}) in {_BINS} bins; the candidate's mean"
-            f" is {middle}.",
-            errors, y, "true − predicted", "rows",
-            guide(errors, y, (0.0, y.low), (0.0, y.high))
-            + "".join(steps(errors, y, edges, counts[name], name) for name in counts),
-        )
+    counts = {name: _histogram(values, errors) for name, values in residuals.items()}
+    y = axis_around(*counts.values(), at_zero=True)
+    mean = figure(sum(residuals["candidate"]) / len(residuals["candidate"]))
+    return Chart(
+        "How large the residuals are",
+        f"The candidate's mean is {mean}: a model without bias has 0.",
+        f"Histogram of residuals (true minus predicted {target}) in {_BINS} bins; the candidate's mean"
+        f" is {mean}.",
+        errors, y, "true − predicted", "rows",
+        [guide(errors, y, (0.0, y.low), (0.0, y.high))]
+        + [steps(errors, y, edges, counts[name], name) for name in counts],
     )  # fmt: skip
 
 
@@ -100,30 +89,28 @@ def _histogram(values: Sequence[float], over: Axis) -> list[float]:
     return counts
 
 
-def _classification(answers: Answers) -> list[str]:
-    shown = []
+def _classification(answers: Answers) -> list[Chart]:
+    charts = []
     if 0 < sum(answers.truth) < len(answers.truth):
-        shown.append(_roc(answers))
-    probabilities = all(0.0 <= p <= 1.0 for _, values in _series(answers) for p in values)
-    if probabilities and set(answers.candidate) - {0.0, 1.0}:
-        shown += [_calibration(answers), _probabilities(answers)]
-    return shown
+        charts.append(_roc(answers))
+    are_probabilities = all(0.0 <= p <= 1.0 for values in _series(answers).values() for p in values)
+    if are_probabilities and set(answers.candidate) - {0.0, 1.0}:
+        charts += [_calibration(answers), _probabilities(answers)]
+    return charts
 
 
-def _roc(answers: Answers) -> str:
-    curves = {name: roc_points(answers.truth, scores) for name, scores in _series(answers)}
+def _roc(answers: Answers) -> Chart:
+    curves = {name: roc_points(answers.truth, scores) for name, scores in _series(answers).items()}
     area = {name: figure(_area(points)) for name, points in curves.items()}
-    against = f", {area['champion']} under the champion's" if "champion" in area else ""
-    return draw_chart(
-        Chart(
-            "ROC curve",
-            f"The area is {area['candidate']} under the candidate's curve{against}; chance has 0.5.",
-            f"Curve of true positive rate against false positive rate. The area is {area['candidate']} under"
-            f" the candidate's curve{against}.",
-            _UNIT, _UNIT, "false positive rate", "true positive rate",
-            guide(_UNIT, _UNIT, (0, 0), (1, 1))
-            + "".join(line(_UNIT, _UNIT, _thin(points), name) for name, points in curves.items()),
-        )
+    champion = f", {area['champion']} under the champion's" if "champion" in area else ""
+    return Chart(
+        "ROC curve",
+        f"The area is {area['candidate']} under the candidate's curve{champion}; chance has 0.5.",
+        f"Curve of true positive rate against false positive rate. The area is {area['candidate']} under"
+        f" the candidate's curve{champion}.",
+        _UNIT, _UNIT, "false positive rate", "true positive rate",
+        [guide(_UNIT, _UNIT, (0, 0), (1, 1))]
+        + [line(_UNIT, _UNIT, _thin(points), name) for name, points in curves.items()],
     )  # fmt: skip
 
 
@@ -149,46 +136,41 @@ def _thin(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
     return [*points[:-1:step], points[-1]]
 
 
-def _calibration(answers: Answers) -> str:
-    curves = {name: calibration_points(answers.truth, said) for name, said in _series(answers)}
-    marks = "".join(
-        line(_UNIT, _UNIT, points, name)
-        + dots(_UNIT, _UNIT, [p for p, _ in points], [t for _, t in points], name)
-        for name, points in curves.items()
-    )
-    told = ", ".join(f"said {figure(p)}, came true {figure(t)}" for p, t in curves["candidate"])
-    return draw_chart(
-        Chart(
-            "Calibration",
-            "On the broken line a probability means what it says.",
-            f"Share of positives against the predicted probability, in tenths. The candidate: {told}.",
-            _UNIT, _UNIT, "predicted probability", "share of positives",
-            guide(_UNIT, _UNIT, (0, 0), (1, 1)) + marks,
-        )
+def _calibration(answers: Answers) -> Chart:
+    curves = {name: calibration_points(answers.truth, values) for name, values in _series(answers).items()}
+    marks = [guide(_UNIT, _UNIT, (0, 0), (1, 1))]
+    for name, points in curves.items():
+        marks.append(line(_UNIT, _UNIT, points, name))
+        marks.append(dots(_UNIT, _UNIT, [p for p, _ in points], [t for _, t in points], name))
+    pairs = ", ".join(f"said {figure(p)}, came true {figure(t)}" for p, t in curves["candidate"])
+    return Chart(
+        "Calibration",
+        "On the broken line a probability means what it says.",
+        f"Share of positives against the predicted probability, in tenths. The candidate: {pairs}.",
+        _UNIT, _UNIT, "predicted probability", "share of positives",
+        marks,
     )  # fmt: skip
 
 
-def calibration_points(truth: Sequence[float], said: Sequence[float]) -> list[tuple[float, float]]:
+def calibration_points(truth: Sequence[float], predicted: Sequence[float]) -> list[tuple[float, float]]:
     """(mean prediction, share of positives) for each tenth that has rows."""
     bins: dict[int, list[int]] = {}
-    for row, value in enumerate(said):
+    for row, value in enumerate(predicted):
         bins.setdefault(min(_TENTHS - 1, int(value * _TENTHS)), []).append(row)
     return [
-        (sum(said[r] for r in rows) / len(rows), sum(truth[r] for r in rows) / len(rows))
+        (sum(predicted[r] for r in rows) / len(rows), sum(truth[r] for r in rows) / len(rows))
         for _, rows in sorted(bins.items())
     ]
 
 
-def _probabilities(answers: Answers) -> str:
+def _probabilities(answers: Answers) -> Chart:
     edges = [i / _BINS for i in range(_BINS + 1)]
-    counts = {name: _histogram(said, _UNIT) for name, said in _series(answers)}
-    y = axis(*counts.values(), at_zero=True)
-    return draw_chart(
-        Chart(
-            "Predicted probabilities",
-            "A model that tells classes apart has its rows at both ends.",
-            f"Histogram of the predicted probabilities in {_BINS} bins.",
-            _UNIT, y, "predicted probability", "rows",
-            "".join(steps(_UNIT, y, edges, counts[name], name) for name in counts),
-        )
+    counts = {name: _histogram(values, _UNIT) for name, values in _series(answers).items()}
+    y = axis_around(*counts.values(), at_zero=True)
+    return Chart(
+        "Predicted probabilities",
+        "A model that tells classes apart has its rows at both ends.",
+        f"Histogram of the predicted probabilities in {_BINS} bins.",
+        _UNIT, y, "predicted probability", "rows",
+        [steps(_UNIT, y, edges, counts[name], name) for name in counts],
     )  # fmt: skip

@@ -13,7 +13,7 @@ import pytest
 
 from mlroad.data.drift import Bars, Bins
 from mlroad.data.table import Column
-from mlroad.report.dataset_plots import draw
+from mlroad.report.dataset_plots import bars, histogram
 from tests.unit.data.conftest import Repo
 
 NASTY = [
@@ -121,33 +121,32 @@ def test_light_and_dark(report: str) -> None:
 
 
 def test_a_plot_is_drawn_to_scale() -> None:
-    plot = draw(
+    plot = histogram(
         Bins((0.0, 1.0, 2.0), (3, 1), (0, 8), (0, 0), (0, 2), (0.0, 2.0)),
         Column("x", "DOUBLE", "number"),
         "x",
     )
-    bars = re.findall(r'class="before" x="([\d.]+)" y="([\d.]+)" width="[\d.]+" height="([\d.]+)"', plot)
     # 3 of 4 before, and 8 of 10 after, which is the highest and so fills the plot.
-    assert [float(bar[2]) for bar in bars] == [
+    assert [float(bar.height) for bar in plot.before] == [
         pytest.approx(92 * 0.75 / 0.8, abs=0.1),
         pytest.approx(92 * 0.25 / 0.8, abs=0.1),
     ]
-    assert "L160.0,4.0L320.0,4.0" in plot
-    assert "20.0 % higher" in plot
+    assert "L160.0,4.0L320.0,4.0" in plot.after
+    assert plot.outside == "20.0 % higher"
 
 
 def test_bars_are_drawn_to_scale() -> None:
-    plot = draw(Bars((("a", 6, 2), ("<b>", 2, 6)), (2, 2), 5), Column("x", "VARCHAR", "string"), "x")
-    assert re.findall(r'class="(\w+)" style="width:([\d.]+)%', plot) == [
-        ("before", "100.0"),
-        ("after", "33.3"),
-        ("before", "33.3"),
-        ("after", "100.0"),
-        ("before", "33.3"),
-        ("after", "33.3"),
+    drawn = bars(Bars((("a", 6, 2), (" ", 2, 6)), (2, 2), 5))
+    assert [(bar.before, bar.after) for bar in drawn] == [
+        ("100.0%", "33.3%"),
+        ("33.3%", "100.0%"),
+        ("33.3%", "33.3%"),
     ]
-    assert "&lt;b&gt;" in plot
-    assert "5 more values" in plot
+    assert [(bar.label, bar.is_value) for bar in drawn] == [
+        ("a", True),
+        ("blank", False),
+        ("5 more values", False),
+    ]
 
 
 def test_many_columns_are_folded_away(repo: Repo) -> None:

@@ -139,7 +139,7 @@ def test_tables_have_headers(better: Repo) -> None:
 
 def test_the_forest_plot_is_drawn_to_scale(better: Repo) -> None:
     better.good("report diabetes")
-    strip = better.page[better.page.index('class="strip"') :].split("</svg>")[0]
+    plot = better.page[better.page.index('class="interval-plot"') :].split("</svg>")[0]
     # MAE: −2.2 (−3.6 to −0.8), 3 worse allowed; lower is better, so right is −3.6. The axis: 3.6 × 1.18.
     reach = 3.6 * 1.18
 
@@ -147,11 +147,11 @@ def test_the_forest_plot_is_drawn_to_scale(better: Repo) -> None:
         return 100 * (value + reach) / (2 * reach)
 
     found = {
-        "edge": float(re.findall(r'class="edge" x1="([\d.]+)%', strip)[0]),
-        "zero": float(re.findall(r'class="zero" x1="([\d.]+)%', strip)[0]),
-        "low": float(re.findall(r'class="span" x1="([\d.]+)%', strip)[0]),
-        "high": float(re.findall(r'class="span" x1="[\d.]+%" x2="([\d.]+)%', strip)[0]),
-        "point": float(re.findall(r'class="point" cx="([\d.]+)%', strip)[0]),
+        "edge": float(re.findall(r'class="edge" x1="([\d.]+)%', plot)[0]),
+        "zero": float(re.findall(r'class="zero" x1="([\d.]+)%', plot)[0]),
+        "low": float(re.findall(r'class="span" x1="([\d.]+)%', plot)[0]),
+        "high": float(re.findall(r'class="span" x1="[\d.]+%" x2="([\d.]+)%', plot)[0]),
+        "point": float(re.findall(r'class="point" cx="([\d.]+)%', plot)[0]),
     }
     wanted = {"edge": place(-3), "zero": 50.0, "low": place(0.8), "high": place(3.6), "point": place(2.2)}
     assert found == pytest.approx(wanted, abs=0.02)

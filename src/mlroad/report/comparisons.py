@@ -1,0 +1,224 @@
+"""What was measured: metrics and slices with their forest plots, and budgets. One row each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from mlroad.core.text import count
+from mlroad.models.metric_names import METRICS
+from mlroad.report.charts import Axis, IntervalPlot, interval_plot
+from mlroad.report.formatting import (
+    NONE,
+    between,
+    figure,
+    finite,
+    interval,
+    megabytes,
+    metric_name,
+    milliseconds,
+    places_of,
+)
+from mlroad.report.report_data import Fields, ReportData
+
+_NOT_PASSED = ("failed", "broken")
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A metric on the holdout, or on one slice of it. Without a champion there is no difference."""
+
+    title: str
+    note: str
+    candidate: str
+    candidate_interval: str
+    champion: str
+    difference: str
+    interval: str
+    limit: str
+    allowed: str
+    """The limit and the allowed regression in words."""
+    more_allowed: str
+    plot: IntervalPlot | None
+    result: str
+    """The worst result of its checks; empty if there is none."""
+    results: Sequence[str]
+    """What is shown of the verdict of the comparison and the result of the checks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Latency, size, or the ONNX file's difference from the model."""
+
+    name: str
+    value: str
+    allowed: str
+    """Or ``–``."""
+    share: str
+    """How much of the budget is used; empty without a budget."""
+    exceeded: bool
+    note: str
+
+
+def metrics(data: ReportData) -> list[Comparison]:
+    """Every metric of the gate."""
+    decides = data.verdict["decide_by"]
+    rows = []
+    for name, found in data.verdict["metrics"].items():
+        on = f"metrics.{name}"
+        result = data.result(on, f"{on}.limit", f"{on}.regression")
+        note = "decides" if name == decides else ""
+        rows.append(_comparison(data, metric_name(name), note, name, found, result, _reach([found])))
+    return rows
+
+
+def slices(data: ReportData) -> list[Comparison]:
+    """Every slice of the gate, those that failed first. Slices of one metric share a scale."""
+    parts = [(_slice_result(data, part), part) for part in data.verdict["slices"]]
+    parts.sort(key=lambda item: item[0] not in _NOT_PASSED)
+    rows = []
+    for result, part in parts:
+        name, size = str(part["metric"]), part["rows"]
+        note = f"{metric_name(name)}, {size:,} rows" if isinstance(size, int) else metric_name(name)
+        reach = _reach([other for _, other in parts if str(other["metric"]) == name])
+        title = f"{part['column']} = {part['value']}"
+        rows.append(_comparison(data, title, note, name, part, result, reach))
+    return rows
+
+
+def budgets(data: ReportData) -> dict[str, Budget]:
+    """The budgets of what was measured, by the verdict's names."""
+    latency, size, onnx = (data.verdict[name] for name in ("latency", "size", "onnx"))
+    found = {}
+    if latency:
+        note = f"half of the answers within {milliseconds(latency['p50_ms'])}"
+        if finite(latency["champion_p95_ms"]) is not None:
+            note += f"; the champion's p95 is {milliseconds(latency['champion_p95_ms'])}"
+        if isinstance(latency["rows"], int):
+            note += f"; {count(latency['rows'], 'request')}, one row each"
+        found["latency"] = _budget(
+            "Latency, p95", milliseconds, latency["p95_ms"], latency["budget_ms"], note
+        )
+    if size:
+        note = "all files of the model"
+        found["size"] = _budget("Size of the model", megabytes, size["bytes"], size["budget_bytes"], note)
+    if onnx:
+        note = "between the ONNX file and the model, over the holdout"
+        name = "ONNX: largest difference"
+        found["onnx"] = _budget(name, figure, onnx["max_difference"], onnx["budget"], note)
+    return found
+
+
+def _budget(name: str, show: Callable[[object], str], value: object, most: object, note: str) -> Budget:
+    number, budget = finite(value), finite(most)
+    used = number / budget if number is not None and budget else None
+    share = "" if used is None else f"{100 * min(1.0, used):.1f}%"
+    return Budget(name, show(value), show(most), share, used is not None and used > 1, note)
+
+
+def _slice_result(data: ReportData, part: Fields) -> str:
+    of = f"slices.{part['column']}={part['value']}"
+    on = f"{of}.{part['metric']}"
+    return data.result(of, on, f"{on}.limit", f"{on}.regression")
+
+
+def _comparison(
+    data: ReportData, title: str, note: str, metric: str, found: Fields, result: str, reach: float
+) -> Comparison:
+    lower = (found["direction"] or _direction(metric)) == "lower"
+    limit, most, places = (
+        finite(found["limit"]),
+        finite(found["max_regression"]),
+        places_of(found["candidate"]),
+    )
+    bound = NONE if limit is None else f"{'at most' if lower else 'at least'} {figure(limit)}"
+    failed = result in _NOT_PASSED or found["verdict"] in ("worse", "broken")
+    candidate_interval = between(found["candidate_interval"], places=places)
+    difference = figure(found["difference"], signed=True, places=places)
+    around = between(found["interval"], signed=True, places=places)
+    if data.champion:
+        allowed, more = (bound, "") if most is None else (f"{figure(most)} worse", "")
+        if most is not None and limit is not None:
+            allowed, more = bound, f"and {figure(most)} worse"
+        description = (
+            f"Difference {difference}, interval {around or NONE};"
+            f" {'lower' if lower else 'higher'} is better; allowed to be worse by {figure(most)}"
+        )
+        plot = _difference_plot(description, found, most, reach, lower_is_better=lower, failed=failed)
+    else:
+        allowed, more = bound, ""
+        around = candidate_interval or NONE
+        description = f"{metric_name(metric)} {figure(found['candidate'])}, interval {around}, {bound}"
+        plot = _limit_plot(description, found, limit, lower_is_better=lower, failed=failed)
+    return Comparison(
+        title,
+        note,
+        figure(found["candidate"]),
+        candidate_interval,
+        figure(found["champion"]),
+        difference,
+        around,
+        figure(limit),
+        allowed,
+        more,
+        plot,
+        result,
+        _results(found["verdict"], result) if data.champion else [result] * bool(result),
+    )
+
+
+def _results(verdict: object, result: str) -> list[str]:
+    """The verdict of the comparison, and the result of the checks if that says more."""
+    found = [str(verdict)] if verdict in ("better", "equal", "worse", "broken") else []
+    if result and (not found or (result != "passed" and verdict not in ("worse", "broken"))):
+        found.append(result)
+    return found
+
+
+def _difference_plot(
+    description: str, found: Fields, most: float | None, reach: float, *, lower_is_better: bool, failed: bool
+) -> IntervalPlot | None:
+    """The difference to the champion, oriented so that right is better. ``reach`` is half of the axis."""
+    difference, ends = finite(found["difference"]), interval(found["interval"])
+    if difference is None:
+        return None
+    if lower_is_better:
+        difference, ends = -difference, (-ends[1], -ends[0]) if ends else None
+    return interval_plot(
+        description,
+        Axis(-reach, reach),
+        difference,
+        ends,
+        None if most is None else -most,
+        bad_is_left=True,
+        failed=failed,
+        zero=True,
+    )
+
+
+def _limit_plot(
+    description: str, found: Fields, limit: float | None, *, lower_is_better: bool, failed: bool
+) -> IntervalPlot:
+    """The value against its limit, for a candidate without a champion to compare it with."""
+    value, ends = finite(found["candidate"]), interval(found["candidate_interval"])
+    shown = [number for number in (value, limit, *(ends or ())) if number is not None]
+    low, high = min(shown, default=0.0), max(shown, default=1.0)
+    margin = (high - low) * 0.12 or abs(high) * 0.1 or 1.0
+    axis = Axis(low - margin, high + margin)
+    return interval_plot(
+        description, axis, value, ends, limit, bad_is_left=not lower_is_better, failed=failed
+    )
+
+
+def _reach(rows: Sequence[Fields]) -> float:
+    """Half of the axis of a forest plot that shows all intervals and allowed regressions."""
+    values = []
+    for found in rows:
+        values += [finite(found["difference"]), finite(found["max_regression"])]
+        values += interval(found["interval"]) or ()
+    sizes = [abs(value) for value in values if value is not None]
+    return max(sizes, default=1.0) * 1.18 or 1.0
+
+
+def _direction(metric: str) -> str:
+    return METRICS[metric].direction if metric in METRICS else "higher"
