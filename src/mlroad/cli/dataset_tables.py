@@ -91,6 +91,8 @@ def diff(before: str, after: str, key: tuple[str, ...], html: Path | None, exit_
 
     \b
     mlroad dataset diff churn:1 churn:2 --key customer_id --html churn.html
+
+    Exit codes: 0 done, 1 the versions differ (--exit-code), 2 a wrong argument.
     """
     if html is not None and not html.absolute().parent.is_dir():
         raise UserError(f"{html.parent} does not exist.", "Create the folder first, or choose another path.")

@@ -223,6 +223,8 @@ def lineage(reference: str, form: str) -> None:
     \b
     mlroad dataset lineage churn_clean:1
     mlroad dataset lineage churn_clean:1 --format mermaid
+
+    Exit codes: 0 complete, 1 a version cannot be read, 2 a wrong argument.
     """
     graph = DatasetLineage(root_here(), reference)
     click.echo({"text": graph.text, "mermaid": graph.mermaid, "json": graph.json}[form]())

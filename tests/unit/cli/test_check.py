@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import REPO
 from tests.unit.cli.command import Command
 
 MODEL = Path("models/diabetes")
@@ -67,7 +68,7 @@ def test_a_fresh_factory_is_clean(factory: Command) -> None:
             "MR714",
             "the model would know it",
         ),
-        ("gates.yml", "decide_by: mae", "decide_by: mape", "MF1", "gates.yml:"),
+        ("gates.yml", "decide_by: mae", "decide_by: mape", "MR704", "gates.yml:"),
         ("MODEL_CARD.md", "## Limits", "## Bounds", "MR715", 'The part "## Limits" is missing.'),
         ("inference_tests/cases.jsonl", '"kind": "golden"', '"kind": "gold"', "MI", "cases.jsonl:1"),
     ],
@@ -99,7 +100,7 @@ def test_a_missing_part_is_named(factory: Command, name: str) -> None:
 
 
 def test_a_model_card_of_the_scaffold_is_no_model_card(factory: Command) -> None:
-    scaffold = factory.repo / "mlroad" / "scaffold" / "MODEL_CARD.md"
+    scaffold = REPO / "src" / "mlroad" / "steps" / "scaffold" / "MODEL_CARD.md"
     (factory.repo / MODEL / "MODEL_CARD.md").write_bytes(scaffold.read_bytes())
     said = factory("check")
     assert said.code == 1
@@ -113,7 +114,7 @@ def test_an_expired_waiver_is_red_and_a_current_one_is_not(factory: Command) -> 
     waivers.write_text(text.format(today + timedelta(days=300)), encoding="utf-8")
     said = factory("check")
     assert said.code == 0
-    assert "MF" not in said.out
+    assert "MR7" not in said.out
     waivers.write_text(text.format("2020-01-31"), encoding="utf-8")
     said = factory("check")
     assert said.code == 1
@@ -169,14 +170,12 @@ def test_without_provenance_is_a_warning(factory: Command) -> None:
     assert "MR716: warning:" in said.out
 
 
-def test_the_settings_and_the_tool_itself(factory: Command) -> None:
+def test_the_settings_are_checked_with_the_whole_repo(factory: Command) -> None:
     edit(factory.repo / "factory.yml", "registry: local", "registry: azure")
-    (factory.repo / "factory" / "model.py").write_text("# ours\n", encoding="utf-8")
     said = factory("check")
     assert said.code == 1
     assert 'factory.yml:5:11: MR704: registry is "azure". Did you mean "azureml"?' in said.out
-    assert "MR601: warning: This file of the standard was edited." in said.out
-    assert factory("check", "diabetes").code == 0
+    assert factory("check", "models/diabetes").code == 0
 
 
 def test_programs_read_it(factory: Command) -> None:
@@ -184,6 +183,6 @@ def test_programs_read_it(factory: Command) -> None:
     found = json.loads(factory("check", "--format", "json").out)
     assert [problem["code"] for problem in found] == ["MR711"]
     assert factory("check", "--format", "yaml").code == 2
-    said = factory("check", "diabets")
+    said = factory("check", "models/diabets")
     assert said.code == 2
-    assert "Did you mean diabetes?" in said.err
+    assert "diabets does not exist" in said.err

@@ -1,0 +1,252 @@
+"""The command line as a whole: its help, what it loads, and what it says about mistakes."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+import mlroad
+from mlroad.cli.lazy import LazyGroup
+from mlroad.cli.main import COMMANDS, FACTORY
+from mlroad.cli.main import mlroad as root
+
+HEAVY = {
+    "mlflow",
+    "pandas",
+    "numpy",
+    "duckdb",
+    "yaml",
+    "rich",
+    "sqlalchemy",
+    "detect_secrets",
+    "onnx",
+    "azure",
+}
+
+
+def call(folder: Path, *arguments: str, hidden: str = "") -> subprocess.CompletedProcess[str]:
+    """`mlroad` as a process; the package ``hidden`` cannot be imported."""
+    code = (
+        f"import sys\nif {hidden!r}: sys.modules[{hidden!r}] = None\nfrom mlroad.cli.main import main\nmain()"
+    )
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, encoding="utf-8", check=False)
+
+
+@pytest.fixture
+def prototype(tmp_path: Path) -> Path:
+    """The least that is a prototyping repo."""
+    (tmp_path / "pyproject.toml").write_text("", encoding="utf-8")
+    (tmp_path / "models" / "m").mkdir(parents=True)
+    (tmp_path / "models" / "m" / "pipeline.yml").write_text("type: pipeline\njobs: {}\n", encoding="utf-8")
+    return tmp_path
+
+
+@pytest.fixture
+def factory(prototype: Path) -> Path:
+    """The same as a factory."""
+    (prototype / "factory.yml").write_text("registry: local\n", encoding="utf-8")
+    return prototype
+
+
+def commands(group: click.Group = root, path: str = "mlroad") -> Iterator[tuple[str, click.Command]]:
+    """Every command with its path, subcommands too."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        yield f"{path} {name}", command
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{path} {name}")
+
+
+def test_help_groups_the_commands(factory: Path) -> None:
+    lines = call(factory, "--help").stdout.splitlines()
+    sections = ["Prototype:", "Data:", "Factory:", "Repo:"]
+    assert [line for line in lines if line in sections] == sections
+    shown = [line.split()[0] for line in lines if line.startswith("  ") and line.split()[0] in COMMANDS]
+    assert shown == list(COMMANDS)
+    assert lines.index("Prototype:") < lines.index("Factory:")
+
+
+def test_help_in_a_prototyping_repo_says_what_needs_a_factory(prototype: Path) -> None:
+    headings = [line for line in call(prototype, "-h").stdout.splitlines() if line.endswith(":")]
+    assert "Factory (these commands need a model factory; this is a prototyping repo):" in headings
+
+
+def test_help_outside_a_repo(tmp_path: Path) -> None:
+    assert "Factory:" in call(tmp_path, "--help").stdout.splitlines()
+
+
+def test_the_version(tmp_path: Path) -> None:
+    assert call(tmp_path, "--version").stdout == f"mlroad {mlroad.__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["dataset", "--help"], []])
+def test_help_imports_no_command_and_no_heavy_package(tmp_path: Path, arguments: list[str]) -> None:
+    code = (
+        "import sys\nfrom mlroad.cli.main import main\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "print(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stderr.split())
+    assert "click" in loaded
+    assert not HEAVY & loaded
+    group = {"mlroad.cli.dataset"} if "dataset" in arguments else set()
+    cli = {name for name in loaded if name.startswith("mlroad.cli.")}
+    assert cli == {f"mlroad.cli.{name}" for name in ("lazy", "main", "needs_factory", "startup")} | group
+    assert {name for name in loaded if name.startswith("mlroad.")} - cli == {
+        "mlroad.cli", "mlroad.core", "mlroad.core.problems", "mlroad.core.repo",
+    }  # fmt: skip
+
+
+def test_the_hook_loads_little(prototype: Path) -> None:
+    """It runs at every commit."""
+    code = (
+        "import sys\nfrom mlroad.cli.main import main\n"
+        "try: main()\nexcept SystemExit as left: assert left.code == 0, left.code\n"
+        "print(*sys.modules, file=sys.stderr)"
+    )
+    command = [sys.executable, "-c", code, "guard", "--only", "conflicts", "pyproject.toml"]
+    done = subprocess.run(command, cwd=prototype, capture_output=True, text=True, check=True)
+    assert not HEAVY & set(done.stderr.split())
+
+
+def test_every_command_has_help_with_an_example() -> None:
+    for path, command in commands():
+        text = CliRunner().invoke(root, [*path.split()[1:], "-h"], prog_name="mlroad").output
+        assert text.startswith(f"Usage: {path} "), path
+        if not isinstance(command, click.Group):
+            examples = [line for line in text.splitlines() if line.startswith(f"  {path}")]
+            assert examples, f"{path} has no example in its help"
+
+
+def test_the_table_and_the_commands_say_the_same() -> None:
+    """The table is what `--help` shows; the first line of a command's help is what a reader sees next."""
+    for group in (root, *(command for _, command in commands() if isinstance(command, LazyGroup))):
+        for name, entry in group.table.items():
+            command = group.get_command(click.Context(group), name)
+            assert command is not None
+            assert command.name == name
+            assert (command.help or "").split("\n", 1)[0] == entry.help
+
+
+def test_what_exits_with_1_says_so() -> None:
+    for path, command in commands():
+        if command.callback and "sys.exit" in _source(command):
+            assert "Exit codes: 0 " in (command.help or ""), path
+
+
+def _source(command: click.Command) -> str:
+    assert command.callback is not None
+    return inspect.getsource(command.callback)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["chekc"], "No such command 'chekc'. Did you mean 'check'?"),
+        (["dataset", "verfy"], "No such command 'verfy'. Did you mean 'verify'?"),
+        (["registry", "pul"], "No such command 'pul'. Did you mean 'pull'?"),
+        (["check", "--fromat", "json"], "--format"),
+        (["check", "--format", "xml"], "'xml' is not one of"),
+        (["freeze"], "Missing argument 'MODEL'"),
+        (["freeze", "models/m", "--rows", "0"], "0 is not in the range 1<=x<=1000"),
+        (["dataset", "add", "x", "nowhere"], "nowhere does not exist"),
+    ],
+)
+def test_a_mistake_exits_with_2(factory: Path, arguments: list[str], told: str) -> None:
+    done = call(factory, *arguments)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+FACTORY_COMMANDS = [
+    ["train", "m"], ["runs", "m"], ["gate", "m"], ["report", "m"], ["register", "m", "--run", "1"],
+    ["approve", "m"], ["rollback", "m"], ["list"], ["why", "m:1"], ["who-used", "d:1"], ["clean"],
+    ["registry", "pull"], ["affected", "--base", "HEAD"], ["selftest"],
+]  # fmt: skip
+
+
+def test_all_factory_commands_are_tried_below() -> None:
+    assert {arguments[0] for arguments in FACTORY_COMMANDS} == {
+        name for name, entry in COMMANDS.items() if entry.section == FACTORY
+    }
+
+
+@pytest.mark.parametrize("arguments", FACTORY_COMMANDS, ids=lambda arguments: arguments[0])
+def test_a_factory_command_in_a_prototyping_repo(
+    prototype: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    monkeypatch.chdir(prototype)
+    result = CliRunner().invoke(root, arguments)
+    assert str(result.exception).startswith(f"`mlroad {arguments[0]}")
+    assert "needs a model factory, and this repo is not one: it has no factory.yml." in str(result.exception)
+
+
+def test_its_help_can_be_read_there(prototype: Path) -> None:
+    assert call(prototype, "gate", "--help").stdout.startswith("Usage: mlroad gate")
+    done = call(prototype, "gate", "m")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("package", ["numpy", "onnx"])
+def test_a_missing_extra(factory: Path, package: str) -> None:
+    """Whatever imports it, and whenever."""
+    code = (
+        f"import sys\nsys.modules[{package!r}] = None\n"
+        "from mlroad.cli.startup import plain_endings\n"
+        f"with plain_endings():\n    import {package}"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=factory, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert f"needs the package {package}, which is not installed. Add mlroad[factory]" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_gate_without_its_extra(factory: Path) -> None:
+    done = call(factory, "selftest", hidden="numpy")
+    assert done.returncode == 2
+    assert "Add mlroad[factory] to the dependency group `tools` in pyproject.toml" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_missing_extra_matters_less_than_the_wrong_repo(prototype: Path) -> None:
+    done = call(prototype, "selftest", hidden="numpy")
+    assert done.returncode == 2
+    assert "needs a model factory" in done.stderr
+
+
+def test_a_bug_stays_a_traceback(factory: Path) -> None:
+    """Only packages of the extras are a matter of installing."""
+    done = call(factory, "check", hidden="mlroad.pipeline.check_repo")
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+
+
+def test_completion(tmp_path: Path) -> None:
+    environment = {
+        **os.environ,
+        "_MLROAD_COMPLETE": "bash_complete",
+        "COMP_WORDS": "mlroad da",
+        "COMP_CWORD": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", "from mlroad.cli.main import main; main()"],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stdout.split() == ["plain,dataset"]
