@@ -105,7 +105,7 @@ def change(repo: Path, path: str) -> None:
         ("datasets/other/10/rows.csv", []),
         # What all share, and what nobody has thought of.
         ("src/mlroad/cli/main.py", ["alpha", "beta"]),
-        ("factory/gate/new.py", ["alpha", "beta"]),
+        ("vendor/new.whl", ["alpha", "beta"]),
         ("pyproject.toml", ["alpha", "beta"]),
         ("factory.yml", ["alpha", "beta"]),
         (".python-version", ["alpha", "beta"]),
