@@ -43,7 +43,7 @@ def check(paths: tuple[Path, ...], form: str) -> None:
     gc.disable()
     problems = check_repo(paths)
     if any(map(_in_factory, paths or [Path()])):
-        from mlroad.gate.factory_rules import check_factory  # 0.04 s, which only a factory needs
+        from mlroad.gate.factory_rules import check_factory  # noqa: PLC0415 - 0.04 s, which only a factory needs
 
         problems = in_order([*problems, *check_factory(paths or [root_here()])])
     text = render(problems, form)

@@ -43,10 +43,11 @@ COMMANDS = {
     "affected": Entry("mlroad.cli.affected:affected", "List the models that a change affects.", FACTORY),
     "selftest": Entry("mlroad.cli.selftest:selftest", "Check that the gate rejects bad candidates.", FACTORY),
     "setup": Entry("mlroad.cli.repo:setup", "Set up this repo after a copy or a clone.", REPO),
-    "update": Entry("mlroad.cli.repo:update", "Update this repo to the template's newest version.", REPO),
+    "update": Entry(
+        "mlroad.cli.repo:update", "Update this repo to the newest version of its template.", REPO
+    ),
     "guard": Entry("mlroad.cli.guard:guard", "Find secrets, unclean notebooks and large files.", REPO),
 }
-
 
 _EPILOG = """\b
 mlroad COMMAND --help   the options, exit codes and examples of a command

@@ -92,15 +92,15 @@ def run(
     "--output",
     "-o",
     type=click.Path(path_type=Path),
-    help="Write the drawing to a file that ends in .svg, .png, .mmd or .md.",
+    help="Write the diagram to a file that ends in .md or .mmd.",
 )
 def graph(pipeline: Path, output: Path | None) -> None:
     """Draw a pipeline and the states of its last run.
 
-    Without --output, it prints Mermaid, which GitHub and VS Code show as a drawing.
+    The diagram is Mermaid, which GitHub and VS Code render.
 
     \b
     mlroad graph models/iris
-    mlroad graph models/iris -o pipeline.svg
+    mlroad graph models/iris -o pipeline.md
     """
     click.echo(graph_command(pipeline, output))

@@ -128,7 +128,9 @@ def test_every_command_has_help_with_an_example() -> None:
         text = CliRunner().invoke(root, [*path.split()[1:], "-h"], prog_name="mlroad").output
         assert text.startswith(f"Usage: {path} "), path
         if not isinstance(command, click.Group):
-            examples = [line for line in text.splitlines() if line.startswith(f"  {path}")]
+            examples = [
+                line for line in text.splitlines() if line.startswith((f"  {path}", f"  uv run {path}"))
+            ]
             assert examples, f"{path} has no example in its help"
 
 
