@@ -63,7 +63,7 @@ class _Check:
                 return self.repo(path)
             return self.folder(path)
         if path.suffix == ".py":
-            from mlroad.steps.literal_paths import check_script
+            from mlroad.steps.script_rules import check_script
 
             return check_script(path)
         if path.suffix not in _YAML:
@@ -74,7 +74,7 @@ class _Check:
 
     def model(self, folder: Path) -> list[Problem]:
         """One model folder: its pipelines, components and scripts."""
-        from mlroad.steps.literal_paths import check_steps
+        from mlroad.steps.script_rules import check_steps
         from mlroad.steps.sync import check_sync
 
         found = self.folder(

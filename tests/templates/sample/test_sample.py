@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
-from mlroad.steps.literal_paths import check_steps
+from mlroad.steps.script_rules import check_steps
 from mlroad.steps.sync import check_sync
 from tests.support import call
 

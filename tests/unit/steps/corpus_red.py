@@ -45,16 +45,10 @@ LOCAL = [
     'import pandas as pd\nname = "x"\nframe = pd.read_csv("data/" + name + ".csv")  # !',
     'import pandas as pd\nframe = pd.read_csv("data/%s.csv" % name)  # !',
     'import pandas as pd\nframe = pd.read_csv("data/{}.csv".format(name))  # !',
-    'import pandas as pd\nframe = pd.read_csv("/".join(["data", "x.csv"]))  # !',
     'import pandas as pd\nSOURCE = "x.csv"  # !\nframe = pd.read_csv(SOURCE)',
     'import pandas as pd\ndef load():\n    source = "x.csv"  # !\n    return pd.read_csv(source)',
     'import pandas as pd\nROOT = "data"  # !\nframe = pd.read_csv(ROOT + "/x.csv")',
     'import pandas as pd\nROOT = "data"  # !\nframe = pd.read_csv(f"{ROOT}/x.csv")',
-    'import pandas as pd\ndef load(path="x.csv"):  # !\n    return pd.read_csv(path)',
-    'import pandas as pd\nfor name in ["a.csv", "b.csv"]:  # !\n    pd.read_csv(name)',
-    'import os\nimport pandas as pd\nframe = pd.read_csv(os.environ.get("DATA", "local.csv"))  # !',
-    'import pandas as pd\nframe = pd.read_csv(given or "local.csv")  # !',
-    'import pandas as pd\nframe = pd.read_csv(given if given else "local.csv")  # !',
     'config = {"train": "../data/train.csv"}  # !',
     'SETTINGS = dict(folder="/mnt/data/raw")  # !',
     'ROOT = "C:/Users/ada/data"  # !',
@@ -108,4 +102,16 @@ REGISTERING = [
     'import mlflow\nmlflow.register_model(uri, "churn")  # !',
     "import mlflow\nmlflow.sklearn.save_model(model, path, registered_model_name=name)  # !",
     'from mlflow import MlflowClient\nMlflowClient().create_registered_model("churn")  # !',
+]
+
+# Not found in the source, because values are not followed: a run fails on them.
+FOUND_BY_THE_RUN = [
+    'import pandas as pd\npd.read_csv("/".join(["data", "x.csv"]))',
+    'import pandas as pd\ndef load(path="x.csv"):\n    return pd.read_csv(path)\nload()',
+    'import pandas as pd\nfor name in ["a.csv", "b.csv"]:\n    pd.read_csv(name)',
+    'import os\nimport pandas as pd\npd.read_csv(os.environ.get("DATA_OF_NO_ONE", "local.csv"))',
+    'import pandas as pd\ngiven = ""\npd.read_csv(given or "local.csv")',
+    'import pandas as pd\ngiven = ""\npd.read_csv(given if given else "local.csv")',
+    'import pandas as pd\nSETTINGS = {"rows": "rows.csv"}\npd.read_csv(SETTINGS["rows"])',
+    'import pandas as pd\npath = "a.csv"\npath = "b.csv"\npd.read_csv(path)',
 ]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import runpy
 from pathlib import Path
 
 import pytest
 
 from mlroad.core.problems import Problem
-from mlroad.steps.literal_paths import check_script, check_steps
+from mlroad.steps.script_rules import check_script, check_steps
 from tests.unit.steps.corpus_green import SCRIPTS
-from tests.unit.steps.corpus_red import LOCAL, OWN_CODE, REGISTERING, URLS
+from tests.unit.steps.corpus_red import FOUND_BY_THE_RUN, LOCAL, OWN_CODE, REGISTERING, URLS
 
 RED = [
     (code, script)
@@ -37,6 +38,19 @@ def test_stops(tmp_path: Path, code: str, script: str) -> None:
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_leaves_look_alikes_alone(tmp_path: Path, script: str) -> None:
     assert check(tmp_path, script) == []
+
+
+@pytest.mark.parametrize("script", FOUND_BY_THE_RUN)
+def test_the_run_finds_what_the_source_does_not_show(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str
+) -> None:
+    """A step runs in a fresh folder with nothing but its code in it."""
+    assert check(tmp_path, script) == []
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+
+    with pytest.raises(FileNotFoundError):
+        runpy.run_path(str(tmp_path / "step.py"))
 
 
 def test_the_corpora_are_large_enough() -> None:

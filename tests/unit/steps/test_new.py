@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from mlroad.core.problems import UserError
-from mlroad.steps.literal_paths import check_steps
 from mlroad.steps.new_model import new_model
+from mlroad.steps.script_rules import check_steps
 from mlroad.steps.sync import check_sync
 from tests.support import call
 
