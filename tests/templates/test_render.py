@@ -141,6 +141,10 @@ def test_a_fresh_repo_ignores_nothing_it_was_given(rendered: Callable[..., Path]
     assert git(project, "status", "--porcelain") == ""
 
 
+def test_the_questions_stay_short() -> None:
+    assert (REPO / "copier.yml").read_text(encoding="utf-8").count("\n") <= 160
+
+
 def files_of(folder: str) -> set[str]:
     """The files of one template in this repo, relative to its folder."""
     return {p.relative_to(folder).as_posix() for p in tracked_and_new(REPO) if p.parts[0] == folder}
@@ -149,7 +153,7 @@ def files_of(folder: str) -> set[str]:
 def test_shared_files_stand_once_and_all_are_shared() -> None:
     """copier.yml lists what the factory includes; this holds the list and the folder together."""
     questions = yaml.safe_load((REPO / "copier.yml").read_text(encoding="utf-8"))
-    listed = yaml.safe_load(questions["shared_files"]["default"])
+    listed = questions["shared_files"]["default"]
     assert listed == sorted(set(listed))
     prototype, factory = files_of("prototype_template"), files_of("factory_template")
     assert len(listed) < 25

@@ -24,7 +24,7 @@ from mlroad.core.problems import UserError
 
 SUMS = "SHA256SUMS"
 # What the build reads, in the template's repo.
-_SOURCES = ("pyproject.toml", "README.md", "LICENSE", "src/mlroad")
+_SOURCES = ("pyproject.toml", "README.md", "LICENSE", "src")
 _NAME = re.compile(r"mlroad-(?P<version>[0-9][0-9.a-z]*(?:\+g(?P<commit>[0-9a-f]{7,40}))?)-py3-none-any\.whl")
 
 
