@@ -307,7 +307,9 @@ def test_ci_names_what_failed(act: Act, factory: Path) -> None:
     workflow = factory / ".github" / "workflows" / "pr.yml"
     edit(workflow, "^          BASE: .*$", "          BASE: nowhere")  # so that it is not known what to train
     run = act.run(factory, workflow="pr.yml")
-    run.assert_red("affected", "Find the affected models", "knows no commit nowhere", "fetch-depth: 0")
+    run.assert_red(
+        "affected", "Find the affected models", "does not know the commit nowhere", "fetch-depth: 0"
+    )
     messages = ["lint: failure", "check: failure", "affected: failure", "model: skipped"]
     run.assert_red("ci", "Check that every job succeeded", *messages)
     assert "types:" not in run.job("ci").steps["0"].log.partition("::error")[2]
@@ -315,4 +317,4 @@ def test_ci_names_what_failed(act: Act, factory: Path) -> None:
 
     edit(workflow.with_name("cd.yml"), "^          BASE: .*$", "          BASE: nowhere")
     run = act.run(factory, job="affected", workflow="cd.yml", event="push")
-    run.assert_red("affected", "Find the affected models", "knows no commit nowhere")
+    run.assert_red("affected", "Find the affected models", "does not know the commit nowhere")

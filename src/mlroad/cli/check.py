@@ -12,7 +12,7 @@ from mlroad.core.repo import is_factory, root_here
 from mlroad.core.reporting import FORMATS, render
 from mlroad.pipeline.check_repo import check as check_repo
 from mlroad.pipeline.checker import in_order
-from mlroad.pipeline.repo_assets import absolute
+from mlroad.pipeline.repo_index import absolute
 
 
 @click.command()

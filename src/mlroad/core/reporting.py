@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from mlroad import __version__
 from mlroad.core.problems import Problem
+from mlroad.core.rule_codes import RULES
+from mlroad.core.text import count
 
 FORMATS = ("text", "json", "github", "sarif")
 
@@ -25,13 +28,8 @@ def summary(problems: Sequence[Problem]) -> str:
     """How many there are, in words."""
     errors = sum(problem.severity == "error" for problem in problems)
     warnings = len(problems) - errors
-    parts = [
-        f"{count} {word}{'' if count == 1 else 's'}"
-        for count, word in ((errors, "error"), (warnings, "warning"))
-    ]
-    return (
-        f"Found {' and '.join(part for part, count in zip(parts, (errors, warnings), strict=True) if count)}."
-    )
+    parts = [count(number, word) for number, word in ((errors, "error"), (warnings, "warning")) if number]
+    return f"Found {' and '.join(parts)}."
 
 
 def _record(problem: Problem) -> dict[str, object]:
@@ -66,9 +64,6 @@ def _escaped(value: str) -> str:
 
 def _sarif(problems: Sequence[Problem]) -> dict[str, object]:
     """SARIF 2.1.0, which GitHub's code scanning and most editors read."""
-    from mlroad import __version__
-    from mlroad.core.rule_codes import RULES
-
     codes = sorted({problem.code for problem in problems})
     rules = [{"id": code, "shortDescription": {"text": RULES.get(code, code)}} for code in codes]
     return {

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeVar
 
 from mlroad.core.problems import Position, Problem, UserError
+from mlroad.core.text import did_you_mean
 from mlroad.core.yaml_nodes import ListNode, MapNode, Node, ScalarNode, parse_yaml, read_yaml
 
 _T = TypeVar("_T")
@@ -79,13 +79,8 @@ class Fields:
             self._wrong(name, f"{name} should be a text.", 'Write one text, in quotes if need be: "…".')
             return default or ""
         if choices and node.value not in choices:
-            near = get_close_matches(node.value, choices, n=1)
-            hint = f'Did you mean "{near[0]}"? ' if near else ""
-            self._wrong(
-                name,
-                f'{name} is "{node.value}".',
-                f"{hint}There are: {', '.join(choices)}.",
-            )
+            hint = f"{did_you_mean(node.value, choices)} Choose one of: {', '.join(choices)}."
+            self._wrong(name, f"{name} cannot be {node.value}.", hint.strip())
         return node.value
 
     def number(
@@ -134,8 +129,7 @@ class Fields:
         for name in self.names():
             if name in self._asked:
                 continue
-            near = get_close_matches(name, known, n=1)
-            hint = f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(known)}."
+            hint = did_you_mean(name, known, f"Known here: {', '.join(known)}.")
             self.document.wrong(self.node.key_at(name), "MR702", f"There is no key {name} here.", hint)
 
     def missing(self, name: str, fix: str = "Write it.") -> None:

@@ -127,7 +127,7 @@ class MapNode(Node):
         value = self.values.get(name)
         return value.value if isinstance(value, ScalarNode) and isinstance(value.value, str) else None
 
-    def plain(self) -> object:
+    def plain(self) -> dict[str, object]:
         return {name: value.plain() for name, value in self.values.items()}
 
 

@@ -10,13 +10,13 @@ from mlroad.core.factory_settings import load_settings
 from mlroad.core.problems import Problem, UserError
 from mlroad.core.repo import find_root, is_factory, is_model
 from mlroad.gate.model_rules import check_model
-from mlroad.pipeline.repo_assets import Workspace, absolute
+from mlroad.pipeline.repo_index import RepoIndex, absolute
 from mlroad.run.model_folder import ModelFolder, all_models
 
 
 def check_factory(paths: Iterable[Path]) -> list[Problem]:
     """All problems of the factories and factory models in ``paths``; other paths have none."""
-    shown = Workspace(Path()).shown
+    shown = RepoIndex(Path()).shown
     return [
         replace(problem, at=replace(problem.at, file=shown(problem.at.file)))
         for path in map(absolute, paths)

@@ -208,10 +208,10 @@ def _trained_on(model: ModelFolder) -> Iterator[DatasetVersion]:
 
 def _pipeline(model: ModelFolder) -> PipelineJob | None:
     from mlroad.pipeline.loader import Loader
-    from mlroad.pipeline.repo_assets import Workspace
+    from mlroad.pipeline.repo_index import RepoIndex
 
     file = model.path / "pipeline.yml"
     if not file.is_file():
         return None
-    loaded = Loader(Workspace(file.parent)).pipeline(file)
+    loaded = Loader(RepoIndex(file.parent)).pipeline(file)
     return None if loaded.errors else loaded.job

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.core.repo import is_model, model_folders, root_here
 from mlroad.core.yaml_nodes import MapNode
 from mlroad.pipeline.checker import check_loaded, check_loaded_component, in_order
-from mlroad.pipeline.file_kind import kind_of
+from mlroad.pipeline.file_type import file_type
 from mlroad.pipeline.loader import Loader
-from mlroad.pipeline.repo_assets import Workspace, absolute
+from mlroad.pipeline.repo_index import RepoIndex, absolute
+from mlroad.steps.script_rules import check_script, check_steps
+from mlroad.steps.sync import check_sync
 
 _YAML = (".yml", ".yaml")
 _SKIPPED = {"__pycache__", "node_modules", "site-packages", "venv"}
@@ -26,30 +29,30 @@ def check(paths: Iterable[Path]) -> list[Problem]:
     chosen = list(paths)
     if not chosen:
         root = root_here()
-        return _Check(root).repo(root)
+        return _Check(root).whole_repo(root)
     for path in chosen:
         if not path.exists():
             raise UserError(f"{path} does not exist.", "Name a model folder, a YAML file or a script.")
     found: list[Problem] = []
     checks: dict[Path | None, _Check] = {}
     for path in chosen:
-        workspace = Workspace(path if path.is_dir() else path.parent)
-        found += checks.setdefault(workspace.root, _Check(path, workspace)).path(path)
+        repo = RepoIndex(path if path.is_dir() else path.parent)
+        found += checks.setdefault(repo.root, _Check(path, repo)).path(path)
     return in_order(found)
 
 
 class _Check:
     """One repo's check; what several pipelines use is read once."""
 
-    def __init__(self, start: Path, workspace: Workspace | None = None) -> None:
-        self.workspace = workspace or Workspace(start)
-        self.loader = Loader(self.workspace)
+    def __init__(self, start: Path, repo: RepoIndex | None = None) -> None:
+        self.repo = repo or RepoIndex(start)
+        self.loader = Loader(self.repo)
 
-    def repo(self, root: Path) -> list[Problem]:
+    def whole_repo(self, root: Path) -> list[Problem]:
         """Every model of the repo, what its datasets say of each other, and the tool itself."""
         found = [problem for folder in model_folders(root) for problem in self.model(folder)]
-        if self.workspace.dataset_names():
-            from mlroad.data.compatible import check_dev_prod
+        if self.repo.dataset_names():
+            from mlroad.data.compatible import check_dev_prod  # 30 ms that a single file does not need
 
             found += check_dev_prod(root)
         return in_order(found)
@@ -60,11 +63,9 @@ class _Check:
             if is_model(path):
                 return self.model(path)
             if (path / "models").is_dir():
-                return self.repo(path)
+                return self.whole_repo(path)
             return self.folder(path)
         if path.suffix == ".py":
-            from mlroad.steps.script_rules import check_script
-
             return check_script(path)
         if path.suffix not in _YAML:
             raise UserError(
@@ -74,9 +75,6 @@ class _Check:
 
     def model(self, folder: Path) -> list[Problem]:
         """One model folder: its pipelines, components and scripts."""
-        from mlroad.steps.script_rules import check_steps
-        from mlroad.steps.sync import check_sync
-
         found = self.folder(
             folder, {folder / "pipeline.yml"} if (folder / "pipeline.yml").is_file() else set()
         )
@@ -92,8 +90,8 @@ class _Check:
         for file in _yaml_files(folder):
             if file in known:
                 continue
-            node, _ = self.workspace.read(file)
-            kind = kind_of(node) if isinstance(node, MapNode) else None
+            node, _ = self.repo.read(file)
+            kind = file_type(node) if isinstance(node, MapNode) else None
             if kind == "pipeline":
                 known.add(file)
             elif kind == "component":
@@ -101,24 +99,24 @@ class _Check:
             elif kind == "data":
                 found += self.dataset(file)
         for file in sorted(known):
-            found += check_loaded(self.loader.pipeline(file), self.workspace)
+            found += check_loaded(self.loader.pipeline(file), self.repo)
         for file in components:
             # One that a pipeline refers to by its path needs no name of its own.
             used = self.loader.has_read(file)
-            found += check_loaded_component(self.loader.component(file), self.workspace, alone=not used)
+            found += check_loaded_component(self.loader.component(file), self.repo, alone=not used)
         return in_order(found)
 
     def file(self, file: Path) -> list[Problem]:
         """One YAML file, whatever it is."""
-        shown = self.workspace.shown(file)
-        node, problems = self.workspace.read(file)
+        shown = self.repo.shown(file)
+        node, problems = self.repo.read(file)
         if not isinstance(node, MapNode):
-            return list(problems) or check_loaded(self.loader.pipeline(file), self.workspace)
-        kind = kind_of(node)
+            return list(problems) or check_loaded(self.loader.pipeline(file), self.repo)
+        kind = file_type(node)
         if kind == "pipeline":
-            return check_loaded(self.loader.pipeline(file), self.workspace)
+            return check_loaded(self.loader.pipeline(file), self.repo)
         if kind == "component":
-            return check_loaded_component(self.loader.component(file), self.workspace, alone=True)
+            return check_loaded_component(self.loader.component(file), self.repo, alone=True)
         if kind == "data":
             return self.dataset(file)
         raise UserError(
@@ -132,13 +130,11 @@ class _Check:
 
     def dataset(self, file: Path) -> list[Problem]:
         """One dataset's file. `mlroad dataset verify` looks at the data itself."""
-        dataset = self.workspace.dataset(absolute(file).parent.name, file.stem)
+        dataset = self.repo.dataset(absolute(file).parent.name, file.stem)
         return list(dataset.problems) if dataset else []
 
     def _shown(self, problem: Problem) -> Problem:
-        from dataclasses import replace
-
-        return replace(problem, at=replace(problem.at, file=self.workspace.shown(problem.at.file)))
+        return replace(problem, at=replace(problem.at, file=self.repo.shown(problem.at.file)))
 
 
 def _yaml_files(folder: Path) -> Iterable[Path]:

@@ -12,7 +12,7 @@ from mlroad.core.problems import Problem
 from mlroad.pipeline.findings import Findings
 from mlroad.pipeline.loader import Loaded, LoadedComponent, Loader
 from mlroad.pipeline.model import CommandComponent, PipelineComponent, PipelineJob, Unsupported
-from mlroad.pipeline.repo_assets import Workspace
+from mlroad.pipeline.repo_index import RepoIndex
 from mlroad.pipeline.rules_command import check_command
 from mlroad.pipeline.rules_values import check_given, check_values, follow_defaults
 from mlroad.pipeline.rules_wiring import check_compute, check_optional, check_wiring
@@ -27,29 +27,29 @@ _PREVIEW = "AZURE_ML_CLI_PRIVATE_FEATURES_ENABLED"
 
 def check_pipeline(file: Path) -> list[Problem]:
     """Everything that is wrong with the pipeline job in ``file`` and with what it refers to."""
-    loader = Loader(Workspace(file.parent))
-    return check_loaded(loader.pipeline(file), loader.workspace)
+    loader = Loader(RepoIndex(file.parent))
+    return check_loaded(loader.pipeline(file), loader.repo)
 
 
-def check_loaded(loaded: Loaded, workspace: Workspace) -> list[Problem]:
+def check_loaded(loaded: Loaded, repo: RepoIndex) -> list[Problem]:
     """The loader's problems and the checker's, in the order of the files."""
     found = [*loaded.problems]
     if loaded.job is not None:
-        found += check_job(loaded.job, workspace)
+        found += check_job(loaded.job, repo)
     return in_order(found)
 
 
-def check_job(job: PipelineJob, workspace: Workspace) -> list[Problem]:
+def check_job(job: PipelineJob, repo: RepoIndex) -> list[Problem]:
     """What the checker finds in a pipeline job that is loaded."""
     out = Findings()
     check_wiring(job, out)
     check_compute(job, out)
-    check_values(job, workspace, out)
-    _below(job, workspace, out)
+    check_values(job, repo, out)
+    _below(job, repo, out)
     return out.problems
 
 
-def check_loaded_component(loaded: LoadedComponent, workspace: Workspace, *, alone: bool) -> list[Problem]:
+def check_loaded_component(loaded: LoadedComponent, repo: RepoIndex, *, alone: bool) -> list[Problem]:
     """The loader's problems and the checker's on a component; ``alone``: it is to be registered by itself."""
     out = Findings()
     out.add(loaded.problems)
@@ -59,9 +59,9 @@ def check_loaded_component(loaded: LoadedComponent, workspace: Workspace, *, alo
     if isinstance(component, CommandComponent):
         check_command(component, out)
     elif isinstance(component, PipelineComponent):
-        _level(component, workspace, out)
+        _level(component, repo, out)
         follow_defaults(component, out)
-        _below(component, workspace, out)
+        _below(component, repo, out)
     return in_order(out.problems)
 
 
@@ -71,19 +71,19 @@ def in_order(problems: list[Problem]) -> list[Problem]:
     return sorted(once, key=lambda problem: (str(problem.at.file), problem.at.line, problem.at.column))
 
 
-def _below(scope: Scope, workspace: Workspace, out: Findings) -> None:
+def _below(scope: Scope, repo: RepoIndex, out: Findings) -> None:
     _not_public(scope, out)
     for component in nested(scope):
-        _level(component, workspace, out)
+        _level(component, repo, out)
         _not_public(component, out)
     for command in commands(scope):
         check_command(command, out)
 
 
-def _level(component: PipelineComponent, workspace: Workspace, out: Findings) -> None:
+def _level(component: PipelineComponent, repo: RepoIndex, out: Findings) -> None:
     check_wiring(component, out)
     check_optional(component, out)
-    check_given(component, workspace, out)
+    check_given(component, repo, out)
 
 
 def _not_public(scope: Scope, out: Findings) -> None:

@@ -10,19 +10,19 @@ from mlroad.core.yaml_nodes import MapNode, Node, ScalarNode
 from mlroad.pipeline.expressions import expressions
 from mlroad.pipeline.findings import Findings
 from mlroad.pipeline.model import Environment
-from mlroad.pipeline.repo_assets import Workspace, absolute, exists, is_file, is_folder
+from mlroad.pipeline.repo_index import FROM_HERE, RepoIndex, absolute, exists, is_file, near_path
 from mlroad.pipeline.shapes import ENVIRONMENT
 
 
 def read_environment(
-    node: Node, base: Path, workspace: Workspace, out: Findings, *, bindable: bool = False
+    node: Node, base: Path, repo: RepoIndex, out: Findings, *, bindable: bool = False
 ) -> Environment | None:
     """The environment in ``node``, a name or a mapping; relative paths start from the folder ``base``.
 
     ``bindable``: an expression may stand here, which only the server can judge.
     """
     if isinstance(node, MapNode):
-        return _inline(node, base, workspace, out)
+        return _inline(node, base, repo, out)
     text = node.value if isinstance(node, ScalarNode) else None
     if not isinstance(text, str):
         fix = "Write azureml:NAME:VERSION, or below it, indented, `image:`."
@@ -32,19 +32,19 @@ def read_environment(
         return Environment(node.at, name=text.removeprefix("azureml:") if "://" not in text else text)
     if text.startswith("file:"):
         file = absolute(base / text.removeprefix("file:"))
-        found, problems = workspace.read(file)
+        found, problems = repo.read(file)
         if found is None:
             what = f"The environment file {text.removeprefix('file:')} cannot be read: {problems[0].what}"
-            out.error(node.at, "MR125", what, "Check the path; it starts from this file's folder.")
+            out.error(node.at, "MR125", what, FROM_HERE)
             return None
         out.add(problems)
-        return read_environment(found, file.parent, workspace, out)
+        return read_environment(found, file.parent, repo, out)
     fix = f"Write azureml:{text}, with its version behind a colon, or below it, indented, `image: {text}`."
     out.error(node.at, "MR127", f"{text} is no reference to an environment.", fix)
     return None
 
 
-def _inline(node: MapNode, base: Path, workspace: Workspace, out: Findings) -> Environment | None:
+def _inline(node: MapNode, base: Path, repo: RepoIndex, out: Findings) -> Environment | None:
     if "channels" in node.values or "dependencies" in node.values:
         fix = "Indent it below `conda_file:`, and give an `image:` beside that."
         out.error(node.at, "MR127", "This is the content of a conda file, not an environment.", fix)
@@ -58,14 +58,14 @@ def _inline(node: MapNode, base: Path, workspace: Workspace, out: Findings) -> E
         conda = plain if isinstance(plain, dict) else None
     elif isinstance(given, ScalarNode) and isinstance(given.value, str):
         conda_file = absolute(base / given.value.removeprefix("file:"))
-        content, problems = workspace.read(conda_file)
+        content, problems = repo.read(conda_file)
         if not is_file(conda_file):
             what = f"The conda file {given.value} does not exist."
             out.error(
                 given.at,
                 "MR125",
                 what,
-                _like(conda_file, "Check the path; it starts from this file's folder."),
+                near_path(conda_file),
             )
         elif problems:
             out.add(problems)
@@ -80,8 +80,7 @@ def _inline(node: MapNode, base: Path, workspace: Workspace, out: Findings) -> E
             build_context = absolute(base / path.removeprefix("file:"))
             if not exists(build_context):
                 what = f"The build context {path} does not exist."
-                fix = "Check the path; it starts from this file's folder."
-                out.error(build.values["path"].at, "MR125", what, fix)
+                out.error(build.values["path"].at, "MR125", what, FROM_HERE)
     return Environment(
         node.at,
         image=node.text("image"),
@@ -89,13 +88,3 @@ def _inline(node: MapNode, base: Path, workspace: Workspace, out: Findings) -> E
         conda=MappingProxyType(conda) if conda is not None else None,
         build_context=build_context,
     )
-
-
-def _like(file: Path, otherwise: str) -> str:
-    """Names the file in the same folder whose name is nearest, if any."""
-    from mlroad.pipeline.findings import nearest
-
-    if not is_folder(file.parent):
-        return otherwise
-    near = nearest(file.name, [item.name for item in file.parent.iterdir()])
-    return f"Did you mean {near}?" if near else otherwise

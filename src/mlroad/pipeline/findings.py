@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 from mlroad.core.problems import Position, Problem
+from mlroad.core.text import nearest
 
 
 class Findings:
@@ -26,15 +26,6 @@ class Findings:
 
     def add(self, problems: Iterable[Problem]) -> None:
         self.problems.extend(problems)
-
-
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The one of ``known`` that ``name`` was probably meant to be."""
-    names = list(known)
-    found = difflib.get_close_matches(
-        name.lower(), [known_name.lower() for known_name in names], n=1, cutoff=0.6
-    )
-    return next((known_name for known_name in names if found and known_name.lower() == found[0]), None)
 
 
 def suggest(name: str, known: Iterable[str], otherwise: str, empty: str | None = None) -> str:

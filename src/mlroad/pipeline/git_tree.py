@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from mlroad.core.git import run_git
 from mlroad.core.problems import UserError
 
 _DEEPER = "Fetch the whole history: `git fetch --unshallow`, or in a workflow `fetch-depth: 0`."
@@ -21,15 +21,15 @@ class Tree:
         """Raises UserError if git knows no such commit."""
         self.root = root
         self.commit = resolve(root, commit)
-        listed = _git(root, "ls-tree", "-r", "-z", self.commit, "--", "models/", "datasets/")
-        entries = (entry.partition("\t") for entry in listed.split("\0") if entry)
+        listed = run_git(root, "ls-tree", "-r", "-z", self.commit, "--", "models/", "datasets/", check=True)
+        entries = (entry.partition("\t") for entry in listed.names)
         self.blobs = {path: about.split()[2] for about, _, path in entries if about.split()[1] == "blob"}
 
     def texts(self, paths: Iterable[str]) -> Iterator[tuple[str, str]]:
         """Each path with its content, all read by one git."""
         wanted = list(paths)
-        names = "".join(f"{self.blobs[path]}\n" for path in wanted).encode()
-        rest = _run(self.root, "cat-file", "--batch", stdin=names).stdout
+        names = "".join(f"{self.blobs[path]}\n" for path in wanted)
+        rest = run_git(self.root, "cat-file", "--batch", stdin=names, check=True).data
         start = 0
         for path in wanted:
             end = rest.index(b"\n", start)
@@ -45,41 +45,22 @@ def references(text: str) -> set[str]:
 
 def resolve(root: Path, name: str) -> str:
     """The commit of that name. Raises UserError if this clone has none."""
-    done = _run(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
-    if done.returncode:
-        if _run(root, "rev-parse", "--git-dir").returncode:
-            raise UserError(f"{root.resolve()} is in no git repo.", "What changed is asked of git.")
-        raise UserError(f"git here knows no commit {name}.", _DEEPER)
-    return done.stdout.decode().strip()
+    found = run_git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+    if not found.ok:
+        if not run_git(root, "rev-parse", "--git-dir").ok:
+            raise UserError(f"{root.resolve()} is not in a git repo.", "Run this in a clone of the repo.")
+        raise UserError(f"git does not know the commit {name} here.", _DEEPER)
+    return found.text
 
 
 def changed_files(root: Path, base: str, head: str) -> list[str]:
     """What differs between ``head`` and where it left ``base``; a file that moved is there by both names.
 
-    Raises UserError if this clone does not reach back to where they parted.
+    Raises UserError if this clone does not contain their common ancestor.
     """
-    parted = _run(root, "merge-base", resolve(root, base), head)
-    if parted.returncode:
-        raise UserError(f"The history here does not reach back to where {head[:12]} left {base}.", _DEEPER)
-    start = parted.stdout.decode().strip()
-    return [
-        path
-        for path in _git(root, "diff", "-z", "--name-only", "--no-renames", start, head).split("\0")
-        if path
-    ]
-
-
-def _git(root: Path, *arguments: str) -> str:
-    done = _run(root, *arguments)
-    if done.returncode:
-        raise UserError(f"git {arguments[0]} failed: {done.stderr.decode(errors='replace').strip()}")
-    return done.stdout.decode(errors="replace")
-
-
-def _run(root: Path, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    try:
-        return subprocess.run(["git", *arguments], cwd=root, input=stdin, capture_output=True, check=False)
-    except OSError as error:
+    parted = run_git(root, "merge-base", resolve(root, base), head)
+    if not parted.ok:
         raise UserError(
-            "git could not be started.", f"Install it, and put it on the path ({error})."
-        ) from None
+            f"The history here does not contain the common ancestor of {head[:12]} and {base}.", _DEEPER
+        )
+    return run_git(root, "diff", "-z", "--name-only", "--no-renames", parted.text, head, check=True).names

@@ -7,21 +7,18 @@ What the parts mean to each other (bindings, values, commands) is for the checke
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
 from mlroad.core.problems import Position, Problem
-from mlroad.core.yaml_nodes import ListNode, MapNode, Node, ScalarNode
-from mlroad.pipeline.environments import read_environment
-from mlroad.pipeline.expressions import expressions, target
-from mlroad.pipeline.findings import Findings, nearest, suggest
-from mlroad.pipeline.inline import infer_ports
+from mlroad.core.text import nearest
+from mlroad.core.yaml_nodes import MapNode, Node, ScalarNode
+from mlroad.pipeline.findings import Findings, suggest
+from mlroad.pipeline.inline_ports import infer_ports
 from mlroad.pipeline.model import (
-    Binding,
     CommandComponent,
-    Environment,
     InputPort,
     Literally,
     OutputPort,
@@ -32,8 +29,18 @@ from mlroad.pipeline.model import (
     Unsupported,
     Value,
 )
+from mlroad.pipeline.part_reader import (
+    PartReader,
+    is_true,
+    key_positions,
+    number,
+    plain_mapping,
+    scalar_text,
+    texts,
+)
 from mlroad.pipeline.ports import check_names, read_inputs, read_outputs
-from mlroad.pipeline.repo_assets import Workspace, absolute, exists, is_file, is_folder
+from mlroad.pipeline.repo_index import FROM_HERE, RepoIndex, absolute, is_file, is_folder
+from mlroad.pipeline.schema_checks import map_of, spoken, text, version
 from mlroad.pipeline.shapes import (
     COMMAND_COMPONENT,
     COMPONENT_STEP,
@@ -46,7 +53,6 @@ from mlroad.pipeline.shapes import (
     PIPELINE_STEP,
     STEP_TYPES,
 )
-from mlroad.pipeline.value_kinds import map_of, spoken, text, version
 from mlroad.pipeline.values import ValueReader
 
 Component = CommandComponent | PipelineComponent | Unsupported
@@ -85,15 +91,15 @@ class LoadedComponent:
 class Loader:
     """Loads the pipelines of one repo; a component that many pipelines use is read once."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        self.workspace = workspace
+    def __init__(self, repo: RepoIndex) -> None:
+        self.repo = repo
         self._components: dict[Path, LoadedComponent] = {}
         self._open: list[Path] = []
 
     def pipeline(self, file: Path) -> Loaded:
         """Load a pipeline job."""
         out = Findings()
-        node, problems = self.workspace.read(file)
+        node, problems = self.repo.read(file)
         out.add(problems)
         if not isinstance(node, MapNode):
             if node is not None:
@@ -128,8 +134,8 @@ class Loader:
 
     def _read_component(self, file: Path) -> LoadedComponent:
         out = Findings()
-        shown = self.workspace.shown(file)
-        node, problems = self.workspace.read(file)
+        shown = self.repo.shown(file)
+        node, problems = self.repo.read(file)
         out.add(problems)
         if not isinstance(node, MapNode):
             if node is not None:
@@ -142,12 +148,12 @@ class Loader:
 
 def load_pipeline(file: Path) -> Loaded:
     """Load the pipeline job in ``file`` and all that it refers to."""
-    return Loader(Workspace(file.parent)).pipeline(file)
+    return Loader(RepoIndex(file.parent)).pipeline(file)
 
 
 def load_component(file: Path) -> LoadedComponent:
     """Load the command or pipeline component in ``file`` and all that it refers to."""
-    return Loader(Workspace(file.parent)).component(file)
+    return Loader(RepoIndex(file.parent)).component(file)
 
 
 class _Reader:
@@ -155,10 +161,11 @@ class _Reader:
 
     def __init__(self, loader: Loader, base: Path, out: Findings) -> None:
         self.loader = loader
-        self.workspace = loader.workspace
+        self.repo = loader.repo
         self.base = base
         self.out = out
-        self.values = ValueReader(self.workspace, base, out)
+        self.values = ValueReader(self.repo, base, out)
+        self.parts = PartReader(self.repo, base, out)
 
     # Jobs
 
@@ -175,10 +182,10 @@ class _Reader:
         PIPELINE_JOB(node, "pipeline", self.out)
         settings = node.get("settings")
         setting = settings if isinstance(settings, MapNode) else None
-        self._compute(node, "compute")
+        self.parts.check_compute(node)
         if setting:
-            self._reference(setting, "default_compute", "serverless")
-            self._reference(setting, "default_datastore")
+            self.parts.check_reference(setting, "default_compute", "serverless")
+            self.parts.check_reference(setting, "default_datastore")
         ports, values = self._job_inputs(node.values.get("inputs"))
         outputs = self._job_outputs(node.values.get("outputs"))
         if "component" in node.values:
@@ -198,17 +205,16 @@ class _Reader:
             experiment_name=node.text("experiment_name"),
             description=node.text("description"),
             compute=(setting.text("default_compute") if setting else None) or node.text("compute"),
-            continue_on_step_failure=_truth(carry_on),
-            force_rerun=_truth(setting.get("force_rerun") if setting else None),
-            tags=_texts(node.get("tags")),
+            continue_on_step_failure=is_true(carry_on),
+            force_rerun=is_true(setting.get("force_rerun") if setting else None),
+            tags=texts(node.get("tags")),
         )
 
     def _job_inputs(self, node: Node | None) -> tuple[dict[str, InputPort], dict[str, Value]]:
         ports: dict[str, InputPort] = {}
         values: dict[str, Value] = {}
-        if not self._is_mapping(node, "inputs"):
+        if not self.parts.is_mapping(node, "inputs"):
             return ports, values
-        assert isinstance(node, MapNode)
         check_names(node, "input", self.out, job=True)
         for name, key, given in node:
             value = self.values.input(name, key, given)
@@ -225,9 +231,8 @@ class _Reader:
 
     def _job_outputs(self, node: Node | None) -> dict[str, OutputPort]:
         ports: dict[str, OutputPort] = {}
-        if not self._is_mapping(node, "outputs"):
+        if not self.parts.is_mapping(node, "outputs"):
             return ports
-        assert isinstance(node, MapNode)
         check_names(node, "output", self.out, job=True)
         for name, key, given in node:
             if not isinstance(given, MapNode) and not (isinstance(given, ScalarNode) and given.value is None):
@@ -327,7 +332,7 @@ class _Reader:
             name,
             inputs=read_inputs(node.values.get("inputs"), self.out),
             outputs=read_outputs(node.values.get("outputs"), self.out),
-            version=_version(stated),
+            version=scalar_text(stated),
         )
 
     def _command(
@@ -350,11 +355,11 @@ class _Reader:
             command_node=command if isinstance(command, ScalarNode) else None,
             inputs=inputs,
             outputs=outputs,
-            code=self._code(node),
-            additional_includes=self._includes(node),
-            environment=self._environment(environment),
-            distribution=_plain(node.get("distribution")),
-            is_deterministic="is_deterministic" not in node.values or _truth(node.get("is_deterministic")),
+            code=self.parts.code(node),
+            additional_includes=self.parts.includes(node),
+            environment=self.parts.environment(environment),
+            distribution=plain_mapping(node.get("distribution")),
+            is_deterministic="is_deterministic" not in node.values or is_true(node.get("is_deterministic")),
             version=version,
             display_name=node.text("display_name"),
             inline=inline,
@@ -372,7 +377,7 @@ class _Reader:
             inputs=MappingProxyType(inputs),
             outputs=MappingProxyType(outputs),
             steps=MappingProxyType(self._steps(node, inputs, outputs)),
-            version=_version(stated),
+            version=scalar_text(stated),
             display_name=node.text("display_name"),
         )
 
@@ -462,7 +467,7 @@ class _Reader:
         if self.loader.is_open(file):
             self.out.error(node.at, "MR121", "This file refers to itself.", "Name another file.")
             return None
-        found, problems = self.workspace.read(file)
+        found, problems = self.repo.read(file)
         if found is None and not is_file(file):
             self.out.error(
                 node.at, "MR120", f"The step's file {node.value} does not exist.", "Check the path."
@@ -475,7 +480,7 @@ class _Reader:
 
     def _inline_step(self, name: str, key: ScalarNode, node: MapNode) -> Step:
         INLINE_STEP(node, name, self.out)
-        # Its inputs and outputs are declared by being used, and typed by what they are bound to (inline.py).
+        # It declares its inputs and outputs by using them; inline_ports.py infers their types.
         component = self._command(
             node, name, inputs=MappingProxyType({}), outputs=MappingProxyType({}), inline=True
         )
@@ -484,8 +489,7 @@ class _Reader:
     def _other_step(self, name: str, key: ScalarNode, node: MapNode, component: Component) -> Step:
         inputs: dict[str, Value] = {}
         given = node.values.get("inputs")
-        if self._is_mapping(given, "inputs"):
-            assert isinstance(given, MapNode)
+        if self.parts.is_mapping(given, "inputs"):
             for input_name, input_key, value_node in given:
                 value = self.values.input(input_name, input_key, value_node)
                 if value is not None:
@@ -493,29 +497,28 @@ class _Reader:
         outputs: dict[str, StepOutput] = {}
         shape = GIVEN_OUTPUT if "component" in node.values else JOB_OUTPUT
         given_outputs = node.values.get("outputs")
-        if self._is_mapping(given_outputs, "outputs"):
-            assert isinstance(given_outputs, MapNode)
+        if self.parts.is_mapping(given_outputs, "outputs"):
             for output_name, output_key, value_node in given_outputs:
                 said = self.values.output(output_name, output_key, value_node, shape)
                 if said is not None:
                     outputs[output_name] = said
-        self._compute(node, "compute")
+        self.parts.check_compute(node)
         limits = node.get("limits")
         timeout = limits.get("timeout") if isinstance(limits, MapNode) else None
-        environment = node.get("environment")
+        environment = node.get("environment") if "component" in node.values else None
         return Step(
             name=name,
             at=key.at,
             component=component,
             inputs=MappingProxyType(inputs),
             outputs=MappingProxyType(outputs),
-            setting_bindings=tuple(self._setting_bindings(node)),
-            input_keys=_keys(given),
-            output_keys=_keys(given_outputs),
-            environment=self._environment(environment, bindable=True) if "component" in node.values else None,
-            environment_variables=_texts(node.get("environment_variables")),
-            distribution=_plain(node.get("distribution")),
-            timeout=_number(timeout),
+            setting_bindings=tuple(self.parts.setting_bindings(node)),
+            input_keys=key_positions(given),
+            output_keys=key_positions(given_outputs),
+            environment=self.parts.environment(environment, bindable=True),
+            environment_variables=texts(node.get("environment_variables")),
+            distribution=plain_mapping(node.get("distribution")),
+            timeout=number(timeout),
             compute=node.text("compute"),
             display_name=node.text("display_name"),
         )
@@ -551,7 +554,7 @@ class _Reader:
 
     def _from_file(self, file: Path, node: Node, at: Position, wanted: str | None, step: str) -> Component:
         if self.loader.is_open(file):
-            what = f"{step} uses a component that uses itself: {self.workspace.shown(file)}."
+            what = f"{step} uses a component that uses itself: {self.repo.shown(file)}."
             self.out.error(node.at, "MR121", what, "Break the circle; Azure ML cannot unroll it.")
             return Unsupported("broken", at)
         loaded = self.loader.component(file)
@@ -585,7 +588,7 @@ class _Reader:
         file = (
             None
             if name.startswith(("/", "registries"))
-            else self.workspace.component(name, wanted_version, self.base)
+            else self.repo.component(name, wanted_version, self.base)
         )
         if file is None:
             return Unsupported("registered", at, reference)
@@ -598,114 +601,4 @@ class _Reader:
             near = nearest(file.name, [item.name for item in file.parent.iterdir()])
             if near:
                 return f"Did you mean {path[: -len(file.name)]}{near}?"
-        return "Check the path; it starts from this file's folder."
-
-    # Parts
-
-    def _is_mapping(self, node: Node | None, name: str) -> bool:
-        if node is None:
-            return False
-        if isinstance(node, MapNode):
-            return True
-        fix = f"Write below {name}:, indented, one name a line, or remove it."
-        self.out.error(node.at, "MR112", f"{name} must be a mapping, not {spoken(node)}.", fix)
-        return False
-
-    def _environment(self, node: Node | None, *, bindable: bool = False) -> Environment | None:
-        if node is None:
-            return None
-        return read_environment(node, self.base, self.workspace, self.out, bindable=bindable)
-
-    def _code(self, node: MapNode) -> Path | None:
-        given = node.values.get("code")
-        code = node.text("code")
-        if given is None or code is None or code.startswith("azureml:"):
-            return None
-        if re.match(r"git\+|https?://", code):
-            what = f"{code} is code that only a cloud can fetch."
-            fix = "Copy it into the repo, and name its folder."
-            if code.startswith("git+"):
-                self.out.error(given.at, "MR124", f"{what} Azure ML refuses git+ here.", fix)
-            return None
-        path = absolute(self.base / code.removeprefix("file:"))
-        if not exists(path):
-            names = [item.name for item in path.parent.iterdir()] if is_folder(path.parent) else []
-            near = nearest(path.name, names)
-            fix = f"Did you mean {near}?" if near else "Check the path; it starts from this file's folder."
-            self.out.error(given.at, "MR124", f"The code {code} does not exist.", fix)
-        return path
-
-    def _includes(self, node: MapNode) -> tuple[Path, ...]:
-        given = node.values.get("additional_includes")
-        found = []
-        for item in given.items if isinstance(given, ListNode) else ():
-            if isinstance(item, ScalarNode) and isinstance(item.value, str):
-                path = absolute(self.base / item.value)
-                found.append(path)
-                zipped = path.suffix == ".zip" and is_folder(path.with_suffix(""))
-                if not exists(path) and not zipped:
-                    what = f"The additional include {item.value} does not exist."
-                    self.out.error(
-                        item.at, "MR126", what, "Check the path; it starts from this file's folder."
-                    )
-        return tuple(found)
-
-    def _setting_bindings(self, node: MapNode) -> Iterator[Binding]:
-        waiting = [node.values[key] for key in _BINDABLE_SETTINGS if key in node.values]
-        while waiting:
-            found = waiting.pop()
-            if isinstance(found, MapNode):
-                waiting.extend(found.values.values())
-            elif isinstance(found, ScalarNode) and isinstance(found.value, str):
-                for expression in expressions(found.value):
-                    aimed = target(expression.body)
-                    if aimed is not None and aimed.kind == "parent_input":
-                        at = found.position_of(found.value[expression.start : expression.end])
-                        yield Binding(aimed.kind, aimed.name, at)
-
-    def _compute(self, node: MapNode, key: str) -> None:
-        given = node.values.get(key)
-        if isinstance(given, ScalarNode) and isinstance(given.value, str) and given.value == "":
-            self.out.error(given.at, "MR112", f"{key} is empty.", "Write azureml:NAME, or remove it.")
-
-    def _reference(self, node: MapNode, key: str, *words: str) -> None:
-        """A name of something in the workspace: ``azureml:`` stands before it."""
-        name = node.text(key)
-        if name is not None and not name.startswith("azureml:") and name.lower() not in words:
-            what = f"{key} must start with azureml:, so Azure ML refuses {name}."
-            self.out.error(node.values[key].at, "MR129", what, f"Write azureml:{name}.")
-
-
-def _keys(node: Node | None) -> Mapping[str, Position]:
-    found = {name: key.at for name, key in node.keys.items()} if isinstance(node, MapNode) else {}
-    return MappingProxyType(found)
-
-
-def _texts(node: Node | None) -> Mapping[str, str]:
-    found = {}
-    for name, _, value in node if isinstance(node, MapNode) else ():
-        if isinstance(value, ScalarNode):
-            found[name] = "" if value.value is None else str(value.value)
-    return MappingProxyType(found)
-
-
-def _plain(node: Node | None) -> Mapping[str, object] | None:
-    plain = node.plain() if isinstance(node, MapNode) else None
-    return MappingProxyType(plain) if isinstance(plain, dict) else None
-
-
-def _number(node: Node | None) -> float | None:
-    if isinstance(node, ScalarNode):
-        try:
-            return float(str(node.value))
-        except ValueError:
-            return None
-    return None
-
-
-def _version(node: Node | None) -> str | None:
-    return str(node.value) if isinstance(node, ScalarNode) and node.value is not None else None
-
-
-def _truth(node: Node | None) -> bool:
-    return isinstance(node, ScalarNode) and str(node.value).lower() in {"true", "t", "yes", "y", "on", "1"}
+        return FROM_HERE

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from mlroad.core.yaml_nodes import ListNode, MapNode, Node, ScalarNode
 from mlroad.pipeline.findings import Findings, suggest
 from mlroad.pipeline.model import DATA_TYPES, LITERAL_TYPES, InputPort, OutputPort, Scalar
+from mlroad.pipeline.part_reader import is_true
+from mlroad.pipeline.schema_checks import mapping
 from mlroad.pipeline.shapes import DATA_PORT, LITERAL_PORT, OUTPUT_PORT, PORT_TYPES
-from mlroad.pipeline.value_kinds import mapping
 
 UNKNOWN = "unknown"
 """The type of an input or output whose own type cannot be read; nothing more is said of it."""
@@ -107,7 +108,7 @@ def _input(name: str, key: ScalarNode, node: Node, out: Findings) -> InputPort:
             fix = "Remove it; an input that may be left out is `optional: true`."
             out.error(node.key_at("default"), "MR227", f"An input of type {kind} cannot have a default.", fix)
         return InputPort(
-            name, _known(kind), key.at, optional=_truth(node.get("optional")), mode=node.text("mode")
+            name, _known(kind), key.at, optional=is_true(node.get("optional")), mode=node.text("mode")
         )
     LITERAL_PORT(node, name, out)
     return _literal_input(name, kind, key, node, out)
@@ -142,7 +143,7 @@ def _literal_input(name: str, kind: str, key: ScalarNode, node: MapNode, out: Fi
         name,
         kind,
         key.at,
-        optional=_truth(node.get("optional")),
+        optional=is_true(node.get("optional")),
         default=default,
         enum=enum,
         minimum=low,
@@ -201,7 +202,3 @@ def _without_type(name: str, key: ScalarNode, node: Node, what: str, out: Findin
 def _known(kind: str) -> str:
     """``path`` is the old name of uri_folder."""
     return "uri_folder" if kind == "path" else kind
-
-
-def _truth(node: Node | None) -> bool:
-    return isinstance(node, ScalarNode) and str(node.value).lower() in {"true", "t", "yes", "y", "on", "1"}

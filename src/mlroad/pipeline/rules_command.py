@@ -6,10 +6,11 @@ import re
 from pathlib import Path
 
 from mlroad.core.problems import Position
+from mlroad.core.text import nearest
 from mlroad.pipeline.expressions import CLOSE, OPEN, expressions, optional_spans, unclosed
-from mlroad.pipeline.findings import Findings, nearest, suggest
+from mlroad.pipeline.findings import Findings, suggest
 from mlroad.pipeline.model import CommandComponent
-from mlroad.pipeline.repo_assets import exists, is_file, is_folder
+from mlroad.pipeline.repo_index import exists, is_file, is_folder
 
 _OPTIONAL_OPEN = "$[" + "["
 _SCRIPT = re.compile(r"\s*python3?\s+(?:-u\s+)?(?P<script>(?!-)[\w./-]+\.py)(?=\s|$)")

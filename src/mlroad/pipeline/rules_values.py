@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
-from mlroad.pipeline.findings import Findings, a, nearest, suggest
+from mlroad.core.text import nearest
+from mlroad.pipeline.findings import Findings, a, suggest
 from mlroad.pipeline.model import (
     LITERAL_TYPES,
     Binding,
@@ -21,13 +21,13 @@ from mlroad.pipeline.model import (
     Value,
 )
 from mlroad.pipeline.ports import UNKNOWN, coerce, out_of_range
-from mlroad.pipeline.repo_assets import Workspace, exists, is_file, is_folder
+from mlroad.pipeline.repo_index import RepoIndex, exists, is_file, is_folder, near_path
 from mlroad.pipeline.scope import Scope, input_port, nested, uses_of
 
 _MODELS = {"mlflow_model", "custom_model", "triton_model"}
 
 
-def check_values(job: PipelineJob, workspace: Workspace, out: Findings) -> None:
+def check_values(job: PipelineJob, repo: RepoIndex, out: Findings) -> None:
     """Check all values given anywhere in the pipeline, followed to the inputs that they reach."""
     for name, port in job.inputs.items():
         value = job.values.get(name)
@@ -35,7 +35,7 @@ def check_values(job: PipelineJob, workspace: Workspace, out: Findings) -> None:
             fix = "Write a value, or a path."
             out.error(value.at, "MR210", f"Nothing stands above a pipeline job to give {name} a value.", fix)
         elif value is not None:
-            _data(value, workspace, out)
+            _data(value, repo, out)
         elif port.default is None and any(uses_of(job, name)):
             what = f"The pipeline's input {name} has no value."
             out.error(
@@ -43,15 +43,15 @@ def check_values(job: PipelineJob, workspace: Workspace, out: Findings) -> None:
             )
     levels: tuple[Scope, ...] = (job, *nested(job))
     for level in levels:
-        check_given(level, workspace, out)
+        check_given(level, repo, out)
     _follow(job, job.values, out)
 
 
-def check_given(scope: Scope, workspace: Workspace, out: Findings) -> None:
+def check_given(scope: Scope, repo: RepoIndex, out: Findings) -> None:
     """Check the data that the steps of one level name themselves."""
     for step in scope.steps.values():
         for value in step.inputs.values():
-            _data(value, workspace, out)
+            _data(value, repo, out)
 
 
 def follow_defaults(scope: PipelineComponent, out: Findings) -> None:
@@ -129,53 +129,51 @@ def _literal(where: str, port: InputPort, value: Literally, out: Findings) -> No
         out.error(value.at, "MR222", what, f"Change it, or the limits in {port.at.file}.")
 
 
-def _data(value: Value, workspace: Workspace, out: Findings) -> None:
+def _data(value: Value, repo: RepoIndex, out: Findings) -> None:
     if isinstance(value, DataPath):
         if not exists(value.path):
-            what = f"There is no {value.type.removeprefix('uri_')} {workspace.shown(value.path)}."
-            out.error(value.at, "MR225", what, _near_path(value.path))
+            what = f"There is no {value.type.removeprefix('uri_')} {repo.shown(value.path)}."
+            out.error(value.at, "MR225", what, near_path(value.path))
         elif value.typed:
             _kind_of_path(value, value.type, out)
     elif isinstance(value, DataAsset):
-        _asset(value, workspace, out)
+        _asset(value, repo, out)
 
 
-def _asset(value: DataAsset, workspace: Workspace, out: Findings) -> None:
+def _asset(value: DataAsset, repo: RepoIndex, out: Findings) -> None:
     shown = f"azureml:{value.name}"
     models = value.type in _MODELS
     if value.label is not None:
-        fix = "Name a version, so that the run can be repeated: " + _versions(value.name, workspace, models)
+        fix = "Name a version, so that the run can be repeated: " + _versions(value.name, repo, models)
         what = f"{shown}@{value.label} is another {'model' if models else 'dataset'} every time it changes."
-        strict = workspace.has_datasets and not models
+        strict = repo.has_datasets and not models
         (out.error if strict else out.warning)(value.at, "MR229", what, fix)
     elif value.version is None:
         what = f"{shown} names no version."
-        out.error(value.at, "MR233", what, "Name one: " + _versions(value.name, workspace, models))
-    elif value.file is None and workspace.has_datasets and not models:
-        known = workspace.dataset_names()
+        out.error(value.at, "MR233", what, "Name one: " + _versions(value.name, repo, models))
+    elif value.file is None and repo.has_datasets and not models:
+        known = repo.dataset_names()
         if value.name in known:
-            versions = workspace.dataset_versions(value.name)
+            versions = repo.dataset_versions(value.name)
             what = f"The dataset {value.name} has no version {value.version}."
             out.error(value.at, "MR230", what, suggest(value.version, versions, "Take one that exists."))
         else:
             fix = suggest(value.name, known, "Add it with `mlroad dataset add`.")
             out.error(value.at, "MR231", f"There is no dataset {value.name} under datasets/.", fix)
     elif value.file is not None:
-        dataset = workspace.dataset(value.name, value.version)
+        dataset = repo.dataset(value.name, value.version)
         assert dataset is not None
         if value.path is not None and not exists(value.path):
-            shown_path = workspace.shown(value.path)
+            shown_path = repo.shown(value.path)
             what = f"The data of {value.name} version {value.version} is not there: {shown_path}."
-            out.error(
-                value.at, "MR225", what, "Fetch it, or mend `path` in " + f"{workspace.shown(value.file)}."
-            )
+            out.error(value.at, "MR225", what, "Fetch it, or mend `path` in " + f"{repo.shown(value.file)}.")
         elif value.typed and "uri_file" in {dataset.type, value.type} and dataset.type != value.type:
             what = f"{value.name} version {value.version} is {a(dataset.type)}, not {a(value.type)}."
             out.error(value.at, "MR226", what, f"Write `type: {dataset.type}`.")
 
 
-def _versions(name: str, workspace: Workspace, models: bool) -> str:
-    versions = [] if models else workspace.dataset_versions(name)
+def _versions(name: str, repo: RepoIndex, models: bool) -> str:
+    versions = [] if models else repo.dataset_versions(name)
     return f"azureml:{name}:{versions[-1]}." if versions else f"azureml:{name}:VERSION."
 
 
@@ -189,11 +187,3 @@ def _kind_of_path(value: DataPath, kind: str, out: Findings) -> None:
     elif kind == "mltable" and not is_file(value.path / "MLTable"):
         what = "This is no mltable: a folder with a file MLTable in it."
         out.error(value.at, "MR226", what, "Name such a folder, or change the type.")
-
-
-def _near_path(path: Path) -> str:
-    if is_folder(path.parent):
-        near = nearest(path.name, [item.name for item in path.parent.iterdir()])
-        if near:
-            return f"Did you mean {near}?"
-    return "Check the path; it starts from this file's folder."

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Mapping
+from graphlib import CycleError, TopologicalSorter
 
-from mlroad.pipeline.findings import Findings, a, nearest, suggest
+from mlroad.core.text import nearest
+from mlroad.pipeline.findings import Findings, a, suggest
 from mlroad.pipeline.model import (
     LITERAL_TYPES,
     Binding,
@@ -14,12 +17,13 @@ from mlroad.pipeline.model import (
     Step,
     Template,
     Unsupported,
+    Value,
 )
 from mlroad.pipeline.ports import UNKNOWN
 from mlroad.pipeline.scope import ARTIFACTS, Scope, bindings_of, input_port, needed
 
-Node = tuple[str, str, str]
-"""(step, "in" or "out", name)"""
+Port = tuple[str, str, str]
+"""(step, "in" or "out", name); all outputs of a step are one."""
 
 
 def check_wiring(scope: Scope, out: Findings) -> None:
@@ -188,73 +192,55 @@ def _writes_unseen(steps: Iterable[Step]) -> bool:
 
 
 def _cycles(scope: Scope, out: Findings) -> None:
-    """Find inputs that wait for themselves, by walking from port to port."""
-    state: dict[Node, bool] = {}
-    reported: set[frozenset[str]] = set()
+    """Find inputs that wait for themselves, from port to port. Each group of steps is reported once."""
+    waits = {
+        (step.name, "in", name): _sources(scope, value)
+        for step in scope.steps.values()
+        for name, value in step.inputs.items()
+    }
     for step in scope.steps.values():
-        for name in step.inputs:
-            start: Node = (step.name, "in", name)
-            if start not in state:
-                _walk(scope, start, state, reported, out)
+        waits[step.name, "out", ""] = {(step.name, "in", name): None for name in step.inputs}
+    order = {name: number for number, name in enumerate(scope.steps)}
+    reported: set[frozenset[str]] = set()
+    while cycle := _cycle(waits):
+        # In each cycle an input is bound to a later step, or to its own: the one to look at.
+        source, port, binding = next(
+            (source, port, binding)
+            for source, port in itertools.pairwise(cycle)
+            if (binding := waits[port][source]) and order[source[0]] >= order[port[0]]
+        )
+        del waits[port][source]  # to find the next cycle
+        steps = frozenset(name for name, _, _ in cycle)
+        if steps not in reported:
+            reported.add(steps)
+            _report_cycle(sorted(steps), binding, out)
 
 
-def _walk(
-    scope: Scope, start: Node, state: dict[Node, bool], reported: set[frozenset[str]], out: Findings
-) -> None:
-    """Depth first from ``start``; ``state`` is True for what lies on the way, False for what is done."""
-    state[start] = True
-    path = [(start, _sources(scope, start))]
-    while path:
-        node, waiting = path[-1]
-        if not waiting:
-            state[node] = False
-            path.pop()
-            continue
-        following, binding = waiting.pop()
-        if following not in state:
-            state[following] = True
-            path.append((following, _sources(scope, following)))
-        elif state[following]:
-            first = next(number for number, (entry, _) in enumerate(path) if entry == following)
-            _report_cycle(scope, [entry[0] for entry, _ in path[first:]], binding, reported, out)
+def _cycle(waits: Mapping[Port, Mapping[Port, Binding | None]]) -> list[Port]:
+    """Ports that wait for each other, the first one again at the end; empty if there are none."""
+    try:
+        TopologicalSorter(waits).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
 
 
-def _sources(scope: Scope, node: Node) -> list[tuple[Node, Binding | None]]:
-    """What a port waits for: an output for all inputs of its step, an input for what it is bound to."""
-    step = scope.steps[node[0]]
-    if node[1] == "out":
-        return [((step.name, "in", name), None) for name in step.inputs]
-    found: list[tuple[Node, Binding | None]] = []
-    for binding in bindings_of(step.inputs[node[2]]):
+def _sources(scope: Scope, value: Value) -> dict[Port, Binding | None]:
+    """What an input waits for: each port that it is bound to, with the binding."""
+    found: dict[Port, Binding | None] = {}
+    for binding in bindings_of(value):
         source = scope.steps.get(binding.job or "")
         if binding.kind == "job_output" and source is not None:
-            found.append(((source.name, "out", ""), binding))
+            found.setdefault((source.name, "out", ""), binding)
         elif binding.kind == "job_input" and source is not None and binding.name in source.inputs:
-            found.append(((source.name, "in", binding.name), binding))
+            found.setdefault((source.name, "in", binding.name), binding)
     return found
 
 
-def _report_cycle(
-    scope: Scope, names: list[str], binding: Binding | None, reported: set[frozenset[str]], out: Findings
-) -> None:
-    steps = list(dict.fromkeys(names))
-    if frozenset(steps) in reported:
-        return
-    reported.add(frozenset(steps))
-    if binding is None:
-        members = set(steps)
-        binding = next(
-            found
-            for step in steps
-            for value in scope.steps[step].inputs.values()
-            for found in bindings_of(value)
-            if found.job in members
-        )
-    what = (
-        f"The step {steps[0]} waits for itself."
-        if len(steps) == 1
-        else f"These steps wait for each other: {', '.join(sorted(steps))}."
-    )
+def _report_cycle(steps: list[str], binding: Binding, out: Findings) -> None:
+    what = f"These steps wait for each other: {', '.join(steps)}."
+    if len(steps) == 1:
+        what = f"The step {steps[0]} waits for itself."
     out.error(binding.at, "MR207", what, "Remove one of the bindings; nothing could start.")
 
 

@@ -7,7 +7,7 @@ loader does with a key it does not know: refuse it, or pass it on unseen.
 from __future__ import annotations
 
 from mlroad.pipeline.model import DATA_TYPES, LITERAL_TYPES
-from mlroad.pipeline.value_kinds import (
+from mlroad.pipeline.schema_checks import (
     Kind,
     Shape,
     anything,

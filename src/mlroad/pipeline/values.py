@@ -19,9 +19,10 @@ from mlroad.pipeline.model import (
     Template,
     Value,
 )
-from mlroad.pipeline.repo_assets import Workspace, absolute
+from mlroad.pipeline.part_reader import scalar_text
+from mlroad.pipeline.repo_index import RepoIndex, absolute
+from mlroad.pipeline.schema_checks import Shape, spoken
 from mlroad.pipeline.shapes import GIVEN_INPUT, GIVEN_VALUE
-from mlroad.pipeline.value_kinds import Shape, spoken
 
 _URL = re.compile(r"(azureml:)?[a-zA-Z][a-zA-Z0-9+.-]+://|(wasbs?|https?|abfss?|adl|dbfs):")
 _ASSET = re.compile(r"(?P<name>[^:@/\\]+)(?::(?P<version>[^:@]+)|@(?P<label>[^:@]+))?")
@@ -31,8 +32,8 @@ _HOW = "Write ${{" + "parent.inputs.NAME}} or ${{" + "parent.jobs.STEP.outputs.N
 class ValueReader:
     """Reads values that stand in one file; relative paths start from the folder ``base``."""
 
-    def __init__(self, workspace: Workspace, base: Path, out: Findings) -> None:
-        self.workspace = workspace
+    def __init__(self, repo: RepoIndex, base: Path, out: Findings) -> None:
+        self.repo = repo
         self.base = base
         self.out = out
 
@@ -99,7 +100,6 @@ class ValueReader:
                 binding = value
             else:
                 path = path_node.value
-        version = node.values.get("version")
         return StepOutput(
             key.at,
             binding=binding,
@@ -107,9 +107,7 @@ class ValueReader:
             type=_lower(node.text("type")),
             mode=_lower(node.text("mode")),
             asset_name=node.text("name"),
-            asset_version=str(version.value)
-            if isinstance(version, ScalarNode) and version.value is not None
-            else None,
+            asset_version=scalar_text(node.values.get("version")),
         )
 
     def data(self, text: str, kind: str, node: ScalarNode) -> Value | None:
@@ -166,7 +164,7 @@ class ValueReader:
             self.out.error(node.at, "MR233", f"{reference} is no reference to data.", fix)
             return None
         name, version, label = match["name"], match["version"], match["label"]
-        dataset = self.workspace.dataset(name, version) if version else None
+        dataset = self.repo.dataset(name, version) if version else None
         if dataset is not None:
             self.out.add(dataset.problems)
             return DataAsset(name, version, None, kind, node.at, dataset.path, dataset.file)

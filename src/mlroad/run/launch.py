@@ -97,16 +97,16 @@ def checked(file: Path, options: Options) -> PipelineJob:
     """The pipeline with the options' values. Raises UserError if the checker finds what would break a run."""
     from mlroad.pipeline.checker import CLOUD_ONLY, check_job, in_order
     from mlroad.pipeline.loader import Loader
-    from mlroad.pipeline.repo_assets import Workspace
+    from mlroad.pipeline.repo_index import RepoIndex
     from mlroad.run.overrides import override
 
-    loader = Loader(Workspace(file.parent))
+    loader = Loader(RepoIndex(file.parent))
     loaded = loader.pipeline(file)
     _refuse(loaded.errors)
     if loaded.job is None:
         raise UserError(loaded.problems)
     job = override(loaded.job, options.sets, options.inputs)
-    found = in_order(check_job(job, loader.workspace))
+    found = in_order(check_job(job, loader.repo))
     _refuse([problem for problem in found if problem.severity == "error" and problem.code not in CLOUD_ONLY])
     return job
 

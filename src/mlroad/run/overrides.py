@@ -142,10 +142,10 @@ def _scalar(text: str, kind: str) -> Scalar:
 
 def _data(text: str, kind: str, at: Position, said: str) -> Value:
     if text.startswith("azureml:"):
-        from mlroad.pipeline.repo_assets import Workspace
+        from mlroad.pipeline.repo_index import RepoIndex
 
         found = re.fullmatch(r"azureml:([^:@/]+):([^:@/]+)", text)
-        dataset = Workspace(Path.cwd()).dataset(found[1], found[2]) if found else None
+        dataset = RepoIndex(Path.cwd()).dataset(found[1], found[2]) if found else None
         if not found or dataset is None or dataset.path is None:
             raise UserError(
                 f"{said}: datasets/ has no {text.removeprefix('azureml:')}.", "Write azureml:NAME:VERSION."

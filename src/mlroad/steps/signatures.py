@@ -7,7 +7,6 @@ MR305 missing type hint, MR306 type that Azure ML does not have, MR307 default, 
 from __future__ import annotations
 
 import ast
-import difflib
 import inspect
 import math
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from mlroad.core.problems import Position, Problem
+from mlroad.core.text import did_you_mean
 from mlroad.steps.scripts import Script, position, read_script
 
 Value = str | int | float | bool
@@ -418,13 +418,12 @@ class _Reader:
             fix = f"Import it: from step_io import {_last_name(hint)}."
         elif _last_name(hint) == "Path":
             fix = "Say what it holds and which way it goes: InputFile, InputFolder, OutputFile, OutputFolder."
-        elif close := difflib.get_close_matches(_last_name(hint), known, n=1):
-            fix = f"Did you mean {close[0]}?"
         else:
-            fix = (
+            use = (
                 "Use InputFile, InputFolder or another type of step_io for data, and int, float, bool, str, "
                 "a Literal or an Enum of this file for values."
             )
+            fix = did_you_mean(_last_name(hint), known, use)
         return _Unreadable(hint, "MR306", f"{text} is no type that the step contract knows.", fix)
 
     # ---- defaults ----

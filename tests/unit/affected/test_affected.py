@@ -238,7 +238,7 @@ def fails(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
 def test_an_unknown_base_is_refused_with_what_to_do(repo: Path, fails: Callable[..., str]) -> None:
     for name in ("1" * 40, "nowhere", "--output=x", ""):
         said = fails(f"--base={name}", "--json")
-        assert "knows no commit" in said
+        assert "does not know the commit" in said
         assert "fetch-depth: 0" in said
     assert not (repo / "x").exists()
 
@@ -256,7 +256,7 @@ def test_a_shallow_clone_is_refused_with_what_to_do(
     git(repo, "clone", "--quiet", "--depth=1", "--no-single-branch", f"file://{repo}", str(shallow))
     monkeypatch.chdir(shallow)
     said = fails("--base=origin/main", "--head=origin/topic")
-    assert "does not reach back" in said
+    assert "does not contain the common ancestor" in said
     assert "fetch-depth: 0" in said
 
 
@@ -264,4 +264,4 @@ def test_outside_a_repo(tmp_path: Path, fails: Callable[..., str], monkeypatch: 
     write(tmp_path, "datasets/a/1.yml", "name: a\n")
     write(tmp_path, "factory.yml", "registry: local\n")
     monkeypatch.chdir(tmp_path)
-    assert "no git repo" in fails("--base=main")
+    assert "not in a git repo" in fails("--base=main")

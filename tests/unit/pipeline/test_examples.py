@@ -12,7 +12,7 @@ import pytest
 
 from mlroad.core.yaml_nodes import MapNode, read_yaml
 from mlroad.pipeline.checker import check_pipeline
-from mlroad.pipeline.file_kind import kind_of
+from mlroad.pipeline.file_type import file_type
 from tests.unit.pipeline.azure import azure_errors
 
 EXAMPLES = os.environ.get("AZUREML_EXAMPLES")
@@ -25,7 +25,7 @@ def _pipelines() -> list[Path]:
     found = []
     for file in sorted(Path(EXAMPLES or "nowhere").glob("cli/jobs/**/*.y*ml")):
         node, _ = read_yaml(file)
-        if isinstance(node, MapNode) and kind_of(node) == "pipeline":
+        if isinstance(node, MapNode) and file_type(node) == "pipeline":
             found.append(file)
     return found
 

@@ -12,7 +12,7 @@ _COMPONENT_TYPES = {"command", "parallel", "spark", "import", "automl", "sweep",
 _JOB_KEYS = {"experiment_name", "compute", "settings", "services", "limits", "environment_variables"}
 
 
-def kind_of(node: MapNode) -> Kind | None:
+def file_type(node: MapNode) -> Kind | None:
     """What the file holds, by its schema, its type, and what only a job or only a component has."""
     schema = (node.text("$schema") or "").lower()
     kind = (node.text("type") or "").lower()

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from mlroad.core.problems import Problem
 from mlroad.core.repo import find_root
+from mlroad.core.text import did_you_mean
 from mlroad.core.yaml_nodes import MapNode, Node, ScalarNode, read_yaml
 
+FROM_HERE = "Check the path; it starts from this file's folder."
 _NAME = re.compile(rb"""^name:[ \t]*["']?([a-z][a-z0-9_]*)""", re.MULTILINE)
 _VERSION = re.compile(rb"""^version:[ \t]*["']?([^"'\s#]+)""", re.MULTILINE)
 _COMPONENT = re.compile(
@@ -28,6 +30,12 @@ def absolute(path: Path) -> Path:
 def exists(path: Path) -> bool:
     """Whether there is something at ``path``; False, and no error, for what can be no name of a file."""
     return os.path.exists(path)  # noqa: PTH110
+
+
+def near_path(path: Path, otherwise: str = FROM_HERE) -> str:
+    """A remedy for a path that does not exist: the nearest name in the same folder, else ``otherwise``."""
+    names = [item.name for item in path.parent.iterdir()] if is_folder(path.parent) else []
+    return did_you_mean(path.name, names, otherwise)
 
 
 def is_file(path: Path) -> bool:
@@ -52,7 +60,7 @@ class Dataset:
     problems: tuple[Problem, ...] = ()
 
 
-class Workspace:
+class RepoIndex:
     """A repo, seen from its pipelines. Looks things up once and remembers them."""
 
     def __init__(self, start: Path) -> None:
@@ -136,7 +144,7 @@ class Workspace:
         if path is not None and not re.match(r"[a-z]+://|azureml:", path):
             target = absolute(file.parent / path.removeprefix("file:"))
         elif path is not None and self.root is not None:
-            from mlroad.data.store import copy_path
+            from mlroad.data.store import copy_path  # 20 ms that only remote data needs
 
             copy = absolute(copy_path(self.root, name, version, kind, path))
             target = copy if copy.exists() else None

@@ -1,0 +1,143 @@
+"""Reading what jobs, steps and components have in common: code, environment, settings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import TypeGuard
+
+from mlroad.core.problems import Position
+from mlroad.core.yaml_nodes import ListNode, MapNode, Node, ScalarNode
+from mlroad.pipeline.environments import read_environment
+from mlroad.pipeline.expressions import expressions, target
+from mlroad.pipeline.findings import Findings
+from mlroad.pipeline.model import Binding, Environment
+from mlroad.pipeline.repo_index import FROM_HERE, RepoIndex, absolute, exists, is_folder, near_path
+from mlroad.pipeline.schema_checks import spoken
+
+_BINDABLE_SETTINGS = ("compute", "resources", "limits", "environment_variables")
+
+
+class PartReader:
+    """Reads parts of one file; relative paths start from the folder ``base``."""
+
+    def __init__(self, repo: RepoIndex, base: Path, out: Findings) -> None:
+        self.repo = repo
+        self.base = base
+        self.out = out
+
+    def is_mapping(self, node: Node | None, name: str) -> TypeGuard[MapNode]:
+        """Whether ``node`` is a mapping; anything else but nothing is a problem."""
+        if node is None:
+            return False
+        if isinstance(node, MapNode):
+            return True
+        fix = f"Write below {name}:, indented, one name a line, or remove it."
+        self.out.error(node.at, "MR112", f"{name} must be a mapping, not {spoken(node)}.", fix)
+        return False
+
+    def environment(self, node: Node | None, *, bindable: bool = False) -> Environment | None:
+        """The environment in ``node``; ``bindable``: it may hold an expression."""
+        if node is None:
+            return None
+        return read_environment(node, self.base, self.repo, self.out, bindable=bindable)
+
+    def code(self, node: MapNode) -> Path | None:
+        """The folder or file that ``code`` names, absolute; None for code that is not in the repo."""
+        given = node.values.get("code")
+        code = node.text("code")
+        if given is None or code is None or code.startswith("azureml:"):
+            return None
+        if re.match(r"git\+|https?://", code):
+            what = f"{code} is code that only a cloud can fetch."
+            fix = "Copy it into the repo, and name its folder."
+            if code.startswith("git+"):
+                self.out.error(given.at, "MR124", f"{what} Azure ML refuses git+ here.", fix)
+            return None
+        path = absolute(self.base / code.removeprefix("file:"))
+        if not exists(path):
+            self.out.error(given.at, "MR124", f"The code {code} does not exist.", near_path(path))
+        return path
+
+    def includes(self, node: MapNode) -> tuple[Path, ...]:
+        """The paths in ``additional_includes``, absolute."""
+        given = node.values.get("additional_includes")
+        found = []
+        for item in given.items if isinstance(given, ListNode) else ():
+            if isinstance(item, ScalarNode) and isinstance(item.value, str):
+                path = absolute(self.base / item.value)
+                found.append(path)
+                zipped = path.suffix == ".zip" and is_folder(path.with_suffix(""))
+                if not exists(path) and not zipped:
+                    what = f"The additional include {item.value} does not exist."
+                    self.out.error(item.at, "MR126", what, FROM_HERE)
+        return tuple(found)
+
+    def setting_bindings(self, node: MapNode) -> Iterator[Binding]:
+        """The inputs of the pipeline that a step's settings use."""
+        waiting = [node.values[key] for key in _BINDABLE_SETTINGS if key in node.values]
+        while waiting:
+            found = waiting.pop()
+            if isinstance(found, MapNode):
+                waiting.extend(found.values.values())
+            elif isinstance(found, ScalarNode) and isinstance(found.value, str):
+                for expression in expressions(found.value):
+                    aimed = target(expression.body)
+                    if aimed is not None and aimed.kind == "parent_input":
+                        at = found.position_of(found.value[expression.start : expression.end])
+                        yield Binding(aimed.kind, aimed.name, at)
+
+    def check_compute(self, node: MapNode) -> None:
+        """`compute` must not be an empty text."""
+        given = node.values.get("compute")
+        if isinstance(given, ScalarNode) and isinstance(given.value, str) and given.value == "":
+            self.out.error(given.at, "MR112", "compute is empty.", "Write azureml:NAME, or remove it.")
+
+    def check_reference(self, node: MapNode, key: str, *words: str) -> None:
+        """The name of something in the workspace starts with ``azureml:``, unless it is one of ``words``."""
+        name = node.text(key)
+        if name is not None and not name.startswith("azureml:") and name.lower() not in words:
+            what = f"{key} must start with azureml:, so Azure ML refuses {name}."
+            self.out.error(node.values[key].at, "MR129", what, f"Write azureml:{name}.")
+
+
+def key_positions(node: Node | None) -> Mapping[str, Position]:
+    """Where each key of a mapping is."""
+    found = {name: key.at for name, key in node.keys.items()} if isinstance(node, MapNode) else {}
+    return MappingProxyType(found)
+
+
+def texts(node: Node | None) -> Mapping[str, str]:
+    """The scalar values of a mapping, as texts."""
+    found = {}
+    for name, _, value in node if isinstance(node, MapNode) else ():
+        if isinstance(value, ScalarNode):
+            found[name] = "" if value.value is None else str(value.value)
+    return MappingProxyType(found)
+
+
+def plain_mapping(node: Node | None) -> Mapping[str, object] | None:
+    """A mapping as plain Python objects."""
+    return MappingProxyType(node.plain()) if isinstance(node, MapNode) else None
+
+
+def number(node: Node | None) -> float | None:
+    """A number, or None for anything else."""
+    if isinstance(node, ScalarNode):
+        try:
+            return float(str(node.value))
+        except ValueError:
+            return None
+    return None
+
+
+def scalar_text(node: Node | None) -> str | None:
+    """A value as text; None for null, a list or a mapping."""
+    return str(node.value) if isinstance(node, ScalarNode) and node.value is not None else None
+
+
+def is_true(node: Node | None) -> bool:
+    """Whether Azure ML takes a value as true."""
+    return isinstance(node, ScalarNode) and str(node.value).lower() in {"true", "t", "yes", "y", "on", "1"}
