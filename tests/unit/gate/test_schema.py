@@ -57,11 +57,11 @@ def test_the_least(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "place", "words"),
     [
-        ("task: regression", "task: regresion", "1:7", 'Did you mean "regression"?'),
+        ("task: regression", "task: regresion", "1:7", "Did you mean regression?"),
         ("task: regression\n", "", "1:1", "The key task is missing"),
         ("target: y\n", "", "1:1", "The key target is missing"),
         ("champion: optional", "champoin: optional", "4:1", "Did you mean champion?"),
-        ("champion: optional", "champion: requird", "4:11", 'Did you mean "required"?'),
+        ("champion: optional", "champion: requird", "4:11", "Did you mean required?"),
         (
             "holdout: azureml:toys_holdout:1",
             "holdout: azureml:toys_holdout@latest",
@@ -80,7 +80,7 @@ def test_the_least(tmp_path: Path) -> None:
         ("max_regression: 3", "max_regression: -3", "7:36", "0 or more"),
         ("direction: higher", "direction: lower", "8:31", "Write higher."),
         ("{limit: 0.3, direction: higher}", "{direction: higher}", "8:7", "sets no threshold"),
-        ("metric: mae, limit: 65", "metric: mape, limit: 65", "10:27", 'Did you mean "mae"?'),
+        ("metric: mae, limit: 65", "metric: mape, limit: 65", "10:27", "Did you mean mae?"),
         ("min_rows: 10", "min_row: 10", "10:62", "Did you mean min_rows?"),
         ("min_rows: 10", "min_rows: 1.5", "10:72", "whole number"),
         ("metric: r2, limit: 0.1", "metric: mae, limit: 0.1", "11:5", "stands here twice"),
