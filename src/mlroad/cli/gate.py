@@ -11,7 +11,7 @@ import click
 from mlroad.cli.needs_factory import FactoryCommand
 from mlroad.core.github_outputs import tell_workflow
 from mlroad.core.repo import root_here
-from mlroad.gate.judge import gate as judge
+from mlroad.gate.run_gate import gate as judge
 from mlroad.gate.show_verdict import show, workflow_errors
 from mlroad.run.candidate import find_candidate
 from mlroad.run.model_folder import find_model

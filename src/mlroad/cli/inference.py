@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 
 from mlroad.core.problems import UserError
-from mlroad.models.freeze import Order
+from mlroad.models.freeze import FreezeOptions
 from mlroad.models.freeze import accept as accept_edits
 from mlroad.models.freeze import freeze as write_cases
-from mlroad.models.verdict import as_json, run_tests, told
+from mlroad.models.inference_tests import as_json, as_text, run_tests
 
 _model = click.argument("model", type=click.Path(path_type=Path), help="A model folder, such as models/iris.")
 _run_id = click.option("--run", "run_id", metavar="ID", help="A run (default: the newest that completed).")
@@ -67,10 +67,10 @@ def freeze(
 
     Exit codes: 0 written, 1 the model failed, 2 a mistake in the model folder or a wrong argument.
     """
-    order = Order(run_id, rows, dataset, absolute, retrained)
-    if accept and order != Order():
+    options = FreezeOptions(run_id, rows, dataset, absolute, retrained)
+    if accept and options != FreezeOptions():
         raise UserError("--accept does not run the model.", "Leave out the other options.")
-    click.echo("\n".join(accept_edits(model) if accept else write_cases(model, order)))
+    click.echo("\n".join(accept_edits(model) if accept else write_cases(model, options)))
 
 
 @click.command()
@@ -91,6 +91,6 @@ def test(model: Path, run_id: str | None, runtime: str, form: str) -> None:
 
     Exit codes: 0 all passed, 1 a case failed or the tests are not valid, 2 there is nothing to test.
     """
-    verdict = run_tests(model, run_id, runtime)
-    click.echo(as_json(verdict) if form == "json" else told(verdict, model))
+    tested, verdict = run_tests(model, run_id, runtime)
+    click.echo(as_json(verdict) if form == "json" else as_text(verdict, tested, model))
     sys.exit(0 if verdict.passed else 1)

@@ -1,4 +1,4 @@
-"""Is the candidate what its run made, of what data.yml says, and has it seen nothing of the holdout?"""
+"""Checks of the candidate's files and data: outputs unchanged, trained on the data of data.yml, no leak."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from mlroad.core.digests import digest_of
 from mlroad.core.problems import UserError
 from mlroad.data.overlap import find_overlap
 from mlroad.data.sql import TableEngine
-from mlroad.data.store import VerifiedVersion, find, find_verified
+from mlroad.data.store import find, find_verified
 from mlroad.data.table import Table
 from mlroad.data.version import parse_reference
 from mlroad.data.version_tables import open_version
-from mlroad.gate.checks import Board
+from mlroad.gate.checks import GateChecks, gate_again
 from mlroad.gate.gates_file import Gates
+from mlroad.gate.holdout import OpenedHoldout
+from mlroad.gate.records import Overlap
 from mlroad.registry.registered_model import own_lineage
 from mlroad.run.candidate import Candidate
 from mlroad.run.model_folder import is_for
@@ -24,28 +26,28 @@ TRAINING, HOLDOUT, OVERLAP = "data.training", "data.holdout", "data.overlap"
 CANDIDATE = "candidate"
 
 
-def check_candidate(board: Board, candidate: Candidate) -> None:
-    """The files that are judged must be those that the run made: run.json has the digest of each output."""
+def check_candidate(checks: GateChecks, candidate: Candidate) -> None:
+    """The outputs must be those that the run made: run.json has the digest of each."""
     made = candidate.record.get("outputs")
     wrong = []
     for name, path in (("model", candidate.model_path), ("onnx", candidate.onnx_path)):
         if path is None or not path.exists():
-            continue  # what a model must have is told by the check that needs it
+            continue  # the check that needs the output reports that it is missing
         about = made.get(name) if isinstance(made, dict) else None
         if not isinstance(about, dict) or about.get("digest") != digest_of(path):
             wrong.append(name)
     own = own_lineage(candidate.model_path) if candidate.model_path.is_dir() else ""
     if wrong:
         what = f"The output {' and '.join(wrong)} is not what the run made: it was changed or replaced since."
-        board.add(CANDIDATE, "broken", f"{what} Train it anew: `mlroad train {candidate.model.name}`.")
+        checks.add(CANDIDATE, "broken", f"{what} Train again: `mlroad train {candidate.model.name}`.")
     elif own:
-        board.add(CANDIDATE, "broken", own)
+        checks.add(CANDIDATE, "broken", own)
     else:
-        board.add(CANDIDATE, "passed", f"The outputs are what the run {candidate.run} made.")
+        checks.add(CANDIDATE, "passed", f"The outputs are what the run {candidate.run} made.")
 
 
 def training_data(candidate: Candidate) -> dict[str, dict[str, Any]]:
-    """The dataset and digest of each data input of the run, as run.json has them."""
+    """The dataset and digest of each data input of the run, from run.json."""
     inputs = candidate.record.get("inputs")
     return {
         name: {"dataset": about.get("dataset"), "digest": about.get("dataset_digest")}
@@ -54,33 +56,37 @@ def training_data(candidate: Candidate) -> dict[str, dict[str, Any]]:
     }
 
 
-def check_training(board: Board, root: Path, candidate: Candidate) -> list[str]:
-    """Check the training data; the versions that data.yml names for the stage, as ``name:version``."""
+def training_versions(candidate: Candidate) -> list[str]:
+    """The versions that data.yml names for the candidate's stage, as ``name:version``. Raises UserError."""
+    return list(dict.fromkeys(_plain(ref) for ref in candidate.model.data(candidate.stage).values()))
+
+
+def check_training(checks: GateChecks, candidate: Candidate) -> None:
+    """The run must have read the versions that data.yml names, as they are today."""
     try:
         wanted = {name: _plain(ref) for name, ref in candidate.model.data(candidate.stage).items()}
         prod = {_plain(ref) for ref in candidate.model.data("prod").values()}
     except UserError as error:
-        board.add(TRAINING, "broken", str(error))
-        return []
-    wrong = list(_differences(root, candidate, wanted, prod))
+        checks.add(TRAINING, "broken", str(error))
+        return
+    wrong = list(_differences(candidate.model.root, candidate, wanted, prod))
     if wrong:
-        board.add(TRAINING, "broken", " ".join(wrong))
+        checks.add(TRAINING, "broken", " ".join(wrong))
     else:
         versions = ", ".join(f"{name} = {version}" for name, version in wanted.items())
-        board.add(TRAINING, "passed", f"Trained on what data.yml says for {candidate.stage}: {versions}.")
-    return list(dict.fromkeys(wanted.values()))
+        checks.add(TRAINING, "passed", f"Trained on what data.yml says for {candidate.stage}: {versions}.")
 
 
 def _differences(
     root: Path, candidate: Candidate, wanted: Mapping[str, str], prod: set[str]
 ) -> Iterator[str]:
     stage = candidate.stage
-    again = f"Train it anew: `mlroad train {candidate.model.name} --data {stage}`."
+    again = f"Train again: `mlroad train {candidate.model.name} --data {stage}`."
     used = training_data(candidate)
     if not wanted:
         yield "data.yml names no data."
     for name in sorted(used.keys() - wanted.keys()):
-        yield f"The run read the data input {name}, which data.yml does not name. Name its versions there."
+        yield f"The run read the data input {name}, which is not in data.yml. Add its versions there."
     for name, version in wanted.items():
         about = used.get(name)
         if about is None:
@@ -88,7 +94,7 @@ def _differences(
             continue
         if about["dataset"] != version:
             its = about["dataset"] or "no dataset version"
-            yield f"{name} was {its}, and data.yml says {version} for {stage}. {again}"
+            yield f"{name} was {its}, but data.yml says {version} for {stage}. {again}"
             continue
         try:
             found = find(root, version)
@@ -96,51 +102,66 @@ def _differences(
             yield str(error)
             continue
         if not found.digest or about["digest"] != found.digest:
-            yield f"{name} was {version} with another digest than it has today. {again}"
+            yield f"{version} had another digest when the run read it as {name}. {again}"
         if not is_for(found, stage, prod):
-            yield f"{version} is {found.stage} data, and stands in data.yml for {stage}."
+            yield f"{version} is {found.stage} data, but data.yml names it for {stage}."
 
 
-def check_holdout(board: Board, root: Path, gates: Gates) -> VerifiedVersion | None:
-    """Verify the holdout; None if it is not what it was when it was frozen."""
-    try:
-        used = find_verified(root, gates.holdout)
-    except UserError as error:
-        board.add(HOLDOUT, "broken", str(error))
-        return None
-    board.add(HOLDOUT, "passed", f"{used.version.id} is unchanged ({used.version.digest}).")
-    return used
+def check_holdout(checks: GateChecks, holdout: OpenedHoldout) -> None:
+    """The holdout must be what it was when it was frozen."""
+    if holdout.used is None:
+        checks.add(HOLDOUT, "broken", holdout.problem)
+    else:
+        version = holdout.used.version
+        checks.add(HOLDOUT, "passed", f"{version.id} is unchanged ({version.digest}).")
 
 
-def check_overlap(
-    board: Board, root: Path, gates: Gates, holdout: VerifiedVersion | None, versions: list[str]
-) -> None:
-    """No row of the training data may stand in the holdout.
+def compare_with_holdout(candidate: Candidate, gates: Gates, holdout: OpenedHoldout) -> Overlap | None:
+    """Look for rows of the training data in the holdout; None if one of them cannot be used at all.
 
-    Compared on the columns that both have. Data without the target, such as a list of countries, is not made
-    of the rows that are predicted, and is left out if other training data has the target.
+    Compared on the columns that both have. Data without the target, such as a list of countries, does not
+    consist of the rows that are predicted. It is left out if other training data has the target.
     """
-    if holdout is None or not versions:
-        board.add(
-            OVERLAP, "broken", "It could not be compared: the holdout or the training data is not known."
-        )
-        return
+    root = candidate.model.root
+    try:
+        versions = [find(root, version) for version in training_versions(candidate)]
+    except UserError:
+        return None
+    if holdout.used is None or not versions:
+        return None
+    training = {version.id: str(version.digest) for version in versions}
     try:
         with TableEngine() as engine:
-            judged = open_version(engine, holdout)
-            tables = [open_version(engine, find_verified(root, version)) for version in versions]
+            judged = open_version(engine, holdout.used)
+            tables = [open_version(engine, find_verified(root, version)) for version in training]
             chosen = [table for table in tables if table.column(gates.target)] or tables
-            told = [_shared(engine, table, judged) for table in chosen]
+            shared = [text for table in chosen if (text := _shared(engine, table, judged))]
     except UserError as error:
-        board.add(OVERLAP, "broken", f"It could not be compared: {error}")
-        return
-    shared = [text for text in told if text]
+        return Overlap(training, False, f"It could not be compared: {error}")
     if shared:
         fix = "Make the training data with `mlroad dataset split`, which keeps the holdout out of it."
-        board.add(OVERLAP, "broken", f"{' '.join(shared)} {fix}")
+        return Overlap(training, False, f"{' '.join(shared)} {fix}")
+    names = ", ".join(table.label for table in chosen)
+    return Overlap(training, True, f"No row of {names} is in {judged.label}.")
+
+
+def check_overlap(checks: GateChecks, candidate: Candidate, overlap: Overlap | None) -> None:
+    """No row of the training data may be in the holdout. The data must be that which was compared."""
+    try:
+        training = {
+            version.id: str(version.digest)
+            for version in (find(candidate.model.root, name) for name in training_versions(candidate))
+        }
+    except UserError:
+        training = {}
+    if overlap is None:
+        what = "It could not be compared: the holdout or the training data cannot be used."
+        checks.add(OVERLAP, "broken", what)
+    elif dict(overlap.training) != training:
+        what = "The training data is not the data that was compared with the holdout."
+        checks.add(OVERLAP, "broken", f"{what} {gate_again(candidate)}")
     else:
-        names = ", ".join(table.label for table in chosen)
-        board.add(OVERLAP, "passed", f"No row of {names} is in {judged.label}.")
+        checks.add(OVERLAP, "passed" if overlap.clean else "broken", overlap.what)
 
 
 def _shared(engine: TableEngine, table: Table, judged: Table) -> str:

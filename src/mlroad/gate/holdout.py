@@ -1,9 +1,10 @@
-"""The frozen holdout as a table, and what models say of its rows as one number for each row."""
+"""The frozen holdout as a table, and the predictions of models as one number for each of its rows."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -12,19 +13,20 @@ from numpy.typing import NDArray
 
 from mlroad.core.problems import Problem, UserError
 from mlroad.data.sql import TableEngine
-from mlroad.data.store import VerifiedVersion
+from mlroad.data.store import VerifiedVersion, find_verified
 from mlroad.data.table import Column
 from mlroad.data.version_tables import open_version
 from mlroad.gate.gates_file import Gates
 from mlroad.gate.metrics import Floats
-from mlroad.models.process import ModelBroken
+from mlroad.models.model_process import ModelBroken
 
 Kind = Literal["value", "probability", "label"]
+MOST_SLICES = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Holdout:
-    """The rows that judge: the table, and its target as numbers [n]."""
+    """The rows that candidates are measured on: the table, and its target as numbers [n]."""
 
     dataset: str
     digest: str
@@ -33,29 +35,52 @@ class Holdout:
 
     @property
     def rows(self) -> int:
-        """How many there are."""
+        """The number of rows."""
         return len(self.frame)
 
     def features(self, target: str) -> pd.DataFrame:
-        """All columns but the target, which no model may see."""
+        """All columns but the target."""
         return self.frame.drop(columns=[target])
 
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """What a model says: one number [n], and what it is."""
+    """The predictions of a model, [n], and what the numbers are."""
 
     values: Floats
     kind: Kind
 
 
+@dataclass(frozen=True, slots=True)
+class OpenedHoldout:
+    """The holdout after its verification: the table, or the reason why it cannot be used."""
+
+    table: Holdout | None = None
+    used: VerifiedVersion | None = None
+    problem: str = ""
+
+
+def open_holdout(root: Path, gates: Gates) -> OpenedHoldout:
+    """Verify and read the holdout.
+
+    Raises UserError if its target or the columns of the slices are not what gates.yml says.
+    """
+    try:
+        used = find_verified(root, gates.holdout)
+    except UserError as error:
+        return OpenedHoldout(problem=str(error))
+    table = read_holdout(used, gates)
+    check_slice_columns(gates, table.frame)
+    return OpenedHoldout(table, used)
+
+
 def read_holdout(used: VerifiedVersion, gates: Gates) -> Holdout:
-    """Read a verified version. Raises UserError if it is no table, or its target cannot be judged by."""
+    """Read a verified version. Raises UserError if it is not a table, or its target is not usable."""
     with TableEngine() as engine:
         table = open_version(engine, used)
         if table.format == "files":
             raise UserError(
-                f"{used.version.id} is no table.", "The gate needs rows: CSV, Parquet, JSON Lines."
+                f"{used.version.id} is not a table.", "The gate needs rows: CSV, Parquet or JSON Lines."
             )
         rows = engine.rows(f"SELECT * FROM {table.view}")  # noqa: S608 (the engine's own name)
         columns = table.columns
@@ -71,7 +96,7 @@ def read_holdout(used: VerifiedVersion, gates: Gates) -> Holdout:
             )
         )
     if not len(frame):
-        raise UserError(f"{used.version.id} has no rows.", "Freeze a holdout with rows.")
+        raise UserError(f"{used.version.id} has no rows.", "Freeze a holdout that has rows.")
     truth = _truth(frame[gates.target], gates)
     return Holdout(used.version.id, str(used.version.digest), frame, truth)
 
@@ -79,23 +104,20 @@ def read_holdout(used: VerifiedVersion, gates: Gates) -> Holdout:
 def predictions(
     answer: NDArray[Any], rows: int, gates: Gates, *, labels_suffice: bool = False
 ) -> Predictions:
-    """One number for each row from a model's answer. Raises ModelBroken for what is not clearly that.
+    """One number for each row from a model's answer. Raises ModelBroken for an answer that is not clear.
 
-    Regression: [n] or [n, 1]. Classification: [n, 2] is the probabilities of class 0 and class 1, with the
-    sum 1 in each row; numbers in [0, 1] that are not all 0 or 1 are the probability of class 1; 0 and 1 alone
-    are labels, which are refused where a metric needs probabilities, unless ``labels_suffice``.
+    Regression: [n] or [n, 1]. Classification: [n, 2] are the probabilities of class 0 and class 1, which add
+    up to 1 in each row. Numbers from 0 to 1 that are not all 0 or 1 are the probability of class 1. Only 0
+    and 1 are labels, which are refused where a metric needs probabilities, unless ``labels_suffice``.
     """
-    if answer.shape[:1] != (rows,):
-        got = answer.shape[0] if answer.ndim else 1
-        raise ModelBroken(f"it gives {got} predictions for {rows} rows")
-    values = answer.astype(np.float64)
+    values = row_answers(answer, rows)
     bad = int((~np.isfinite(values.reshape(rows, -1))).any(axis=1).sum())
     if bad:
         raise ModelBroken(f"{bad} of {rows} predictions are NaN or infinite")
     if gates.task == "classification" and values.shape == (rows, 2):
         inside = ((values >= 0) & (values <= 1)).all()
         if not inside or np.abs(values.sum(axis=1) - 1).max() > 1e-4:
-            raise ModelBroken("it gives two numbers for each row, which are no probabilities with the sum 1")
+            raise ModelBroken("its two numbers for each row are not probabilities that add up to 1")
         return Predictions(np.ascontiguousarray(values[:, 1]), "probability")
     if values.ndim > 1 and values.size != rows:
         raise ModelBroken(f"it gives an array of the shape {list(values.shape)} for {rows} rows")
@@ -105,19 +127,47 @@ def predictions(
     if np.isin(values, (0.0, 1.0)).all():
         if gates.wants_probabilities and not labels_suffice:
             raise ModelBroken(
-                "it gives the labels 0 and 1, and gates.yml asks for a metric of probabilities: save it "
+                "it gives the labels 0 and 1, but a metric in gates.yml needs probabilities: save it "
                 'with pyfunc_predict_fn="predict_proba"'
             )
         return Predictions(values, "label")
     if values.min() < 0 or values.max() > 1:
         raise ModelBroken(
-            f"it gives numbers from {values.min():g} to {values.max():g}, which are no probabilities"
+            f"it gives numbers from {values.min():g} to {values.max():g}, which are not probabilities"
         )
     return Predictions(values, "probability")
 
 
+def check_slice_columns(gates: Gates, frame: pd.DataFrame) -> None:
+    """Raises UserError for slices by a column that cannot be sliced by."""
+    problems: list[Problem] = []
+    for gate in gates.slices:
+        if gate.column not in frame.columns:
+            what = f"{gates.holdout} has no column {gate.column}."
+            problems.append(Problem(gate.at, "MR704", what, f"There are: {', '.join(frame.columns)}."))
+            continue
+        names, _ = slice_of(frame, gate.column)
+        if len(names) > MOST_SLICES:
+            what = f"{gate.column} has {len(names)} values; at most {MOST_SLICES} slices are possible."
+            fix = "Name another column, or make one with a few groups in a derived dataset."
+            problems.append(Problem(gate.at, "MR704", what, fix))
+        elif twice := repeated(names):
+            what = f'{gate.column} has rows without a value and the text "{twice}": both get that name.'
+            problems.append(Problem(gate.at, "MR704", what, "Change the text in a derived dataset."))
+    if problems:
+        raise UserError(problems)
+
+
+def row_answers(answer: NDArray[Any], rows: int) -> Floats:
+    """A model's answer as numbers [rows, …]. Raises ModelBroken if it does not answer each row."""
+    if answer.shape[:1] != (rows,):
+        got = answer.shape[0] if answer.ndim else 1
+        raise ModelBroken(f"it gives {got} predictions for {rows} rows")
+    return answer.astype(np.float64)
+
+
 def slice_of(frame: pd.DataFrame, column: str) -> tuple[list[str], NDArray[np.intp]]:
-    """The values of a column in their order, and for each row which one it has: ``code`` into the list.
+    """The sorted values of a column, and for each row the place of its value in that list.
 
     Rows without a value are a slice of their own, named ``missing``, which comes last.
     """
@@ -134,7 +184,7 @@ def slice_of(frame: pd.DataFrame, column: str) -> tuple[list[str], NDArray[np.in
 
 
 def repeated(names: Sequence[str]) -> str | None:
-    """A name that two slices have (the text "missing", and no value at all)."""
+    """A name that two slices have: the text "missing", and rows without a value."""
     return next((name for name in names if names.count(name) > 1), None)
 
 
@@ -154,9 +204,9 @@ def _truth(column: pd.Series[Any], gates: Gates) -> Floats:
     name = gates.target
     if column.dtype == object or not pd.api.types.is_numeric_dtype(column.dtype):
         missing = column.isna().any()
-        what = "has rows without a value" if missing else "is no number"
+        what = "has rows without a value" if missing else "is not a number"
         fix = (
-            "Make it 0 and 1 in a derived dataset." if gates.task == "classification" else "Mend the dataset."
+            "Make it 0 and 1 in a derived dataset." if gates.task == "classification" else "Fix the dataset."
         )
         raise UserError(Problem(gates.at_target, "MR704", f"The target {name} {what}.", fix))
     values = np.asarray(column.to_numpy(dtype=np.float64))
@@ -165,12 +215,12 @@ def _truth(column: pd.Series[Any], gates: Gates) -> Floats:
         raise UserError(Problem(gates.at_target, "MR704", what, "Freeze a holdout without them."))
     if gates.task == "classification" and not np.isin(values, (0.0, 1.0)).all():
         what = f"The target {name} has other values than 0 and 1."
-        raise UserError(Problem(gates.at_target, "MR704", what, "Only two classes can be gated: 0 and 1."))
+        raise UserError(Problem(gates.at_target, "MR704", what, "The gate supports two classes: 0 and 1."))
     return values
 
 
 def _frame(columns: Sequence[Column], rows: Sequence[tuple[Any, ...]]) -> pd.DataFrame:
-    """The rows with the column types that their kinds mean; integers with gaps become floats."""
+    """The rows, each column in the type of its kind; integers with missing values become floats."""
     series: dict[str, Any] = {}
     for place, column in enumerate(columns):
         values = [row[place] for row in rows]

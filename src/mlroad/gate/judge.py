@@ -1,25 +1,19 @@
-"""`mlroad gate`: every check of a candidate, and the verdict that comes of them.
+"""Judge a candidate from the records of its answers, by the rules of its model folder. No model is loaded.
 
-An old verdict is deleted first and the new one is written last, as a whole: whatever goes wrong in between
-leaves none, and nothing is registered without one.
+`mlroad gate` judges the records that it has just made, `mlroad register` the same records again, by the rules
+as they are then. So a verdict file decides nothing: it is for people and for the report.
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mlroad import __version__
-from mlroad.core.files import replacing, write_json
-from mlroad.core.problems import UserError
-from mlroad.data.store import VerifiedVersion
 from mlroad.gate.bootstrap import method
-from mlroad.gate.checks import Board, number
+from mlroad.gate.checks import GateChecks, gate_again, number
 from mlroad.gate.data_checks import (
     check_candidate,
     check_holdout,
@@ -27,92 +21,173 @@ from mlroad.gate.data_checks import (
     check_training,
     training_data,
 )
-from mlroad.gate.evaluate import (
-    Judged,
+from mlroad.gate.gates_file import Gates
+from mlroad.gate.headline import headline, overall_word
+from mlroad.gate.holdout import Holdout, OpenedHoldout, Predictions, predictions
+from mlroad.gate.metric_checks import (
+    MetricResult,
     Rows,
-    check_slice_columns,
     is_constant,
     judge_metrics,
     judge_slices,
     metric_ids,
     slice_ids,
 )
-from mlroad.gate.find_champion import ID as CHAMPION
-from mlroad.gate.find_champion import Champion, NoChampion, find_champion, note_champion
-from mlroad.gate.gates_file import FILE, Gates, load_gates
-from mlroad.gate.holdout import Holdout, Predictions, predictions, read_holdout
-from mlroad.gate.inference_checks import check_inference
-from mlroad.gate.judged_by import rules_of
-from mlroad.gate.runtime_checks import LATENCY, ONNX, check_latency, check_onnx, check_size
+from mlroad.gate.model_checks import LATENCY, ONNX, check_inference, check_latency, check_onnx, check_size
+from mlroad.gate.records import ModelAnswers, Records
 from mlroad.gate.waivers import FILE as WAIVERS
 from mlroad.gate.waivers import Waiver, apply_waivers
-from mlroad.models.process import ModelBroken, ModelProcess
-from mlroad.registry.base import Registry, open_registry
+from mlroad.models.inference_tests import InferenceVerdict
+from mlroad.models.metric_names import METRICS
+from mlroad.models.model_process import ModelBroken
 from mlroad.run.candidate import Candidate
 
-VERDICT = "verdict.json"
-ROWS = "holdout.csv"
-PREDICTIONS = "predictions"
+CHAMPION, PREDICTIONS = "champion", "predictions"
 
 
-def gate(candidate: Candidate, registry: Registry | None = None) -> dict[str, Any]:
-    """Judge a candidate: every check is made, and the verdict is written to its gate folder and returned.
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The verdict, and the predictions that it is based on; None for those that could not be used."""
 
-    Raises UserError for mistakes in gates.yml, and for rules that change meanwhile; everything else is a
-    check that is red.
-    """
-    for name in (VERDICT, ROWS):
-        (candidate.gate / name).unlink(missing_ok=True)
-    rules = rules_of(candidate.model.path)
-    gates = load_gates(candidate.model.path / FILE)
-    verdict = _Gate(candidate, gates, registry).run()
-    if rules_of(candidate.model.path) != rules:
-        raise UserError(
-            f"A file of {candidate.model.path} was changed while the gate read it.", "Gate it anew."
-        )
-    verdict["rules"] = rules
-    write_json(candidate.gate / VERDICT, verdict)
-    return verdict
+    verdict: dict[str, Any]
+    inference: InferenceVerdict | None
+    candidate: Predictions | None
+    champion: Predictions | None
 
 
-class _Gate:
-    """One gate, and what it has found so far."""
+def judge(candidate: Candidate, gates: Gates, holdout: OpenedHoldout, records: Records) -> Judgement:
+    """Make every check. What cannot be checked is red: a check is never left out."""
+    return _Judge(candidate, gates, holdout, records).judge()
 
-    def __init__(self, candidate: Candidate, gates: Gates, registry: Registry | None) -> None:
+
+class _Judge:
+    def __init__(self, candidate: Candidate, gates: Gates, holdout: OpenedHoldout, records: Records) -> None:
         self._candidate = candidate
         self._gates = gates
-        self._root = candidate.model.root
-        self._registry = registry
-        self._board = Board()
+        self._holdout = holdout
+        self._records = records
+        self._checks = GateChecks()
+        self._metrics: dict[str, MetricResult] = {}
         self._found: dict[str, Any] = {"slices": [], "latency": None, "onnx": None}
-        self._judged: dict[str, Judged] = {}
-        self._champion: Champion | None = None
-
-    def run(self) -> dict[str, Any]:
-        board, gates, candidate = self._board, self._gates, self._candidate
         try:
-            digest: str | None = candidate.digest()
+            self._digest: str | None = candidate.digest()
         except OSError:
-            digest = None
-        with contextlib.ExitStack() as stack:
-            # Both models load while the data is verified.
-            mine = stack.enter_context(ModelProcess(candidate.model_path)) if digest else None
-            check_candidate(board, candidate)
-            versions = check_training(board, self._root, candidate)
-            used = check_holdout(board, self._root, gates)
-            reason = self._find_champion(used)
-            theirs = stack.enter_context(ModelProcess(self._champion.path)) if self._champion else None
-            holdout = self._read(used)
-            check_overlap(board, self._root, gates, used, versions)
-            self._measure(holdout, mine, theirs, reason)
-        self._found["size"] = check_size(board, gates, candidate.model_path)
-        self._found["inference"] = check_inference(board, candidate, gates.inference_tests, digest)
+            self._digest = None
+
+    def judge(self) -> Judgement:
+        checks, candidate, gates, records = self._checks, self._candidate, self._gates, self._records
+        check_candidate(checks, candidate)
+        check_training(checks, candidate)
+        check_holdout(checks, self._holdout)
+        check_overlap(checks, candidate, records.overlap)
+        mine = self._predictions()
+        theirs = self._champion_predictions()
+        table = self._holdout.table
+        if table is None or mine is None:
+            self._unmeasured()
+        else:
+            self._measure(table, mine, theirs)
+        self._found["size"] = check_size(checks, gates, candidate)
+        tests = check_inference(checks, candidate, records, self._digest) if gates.inference_tests else None
         today = datetime.now(UTC).date()
-        waivers = apply_waivers(board, candidate.model.path / WAIVERS, today, self._is_possible)
-        return self._verdict(holdout, digest, waivers)
+        waivers = apply_waivers(checks, candidate.model.path / WAIVERS, today, self._is_possible)
+        return Judgement(self._verdict(waivers, tests), tests, mine, theirs)
+
+    def _predictions(self) -> Predictions | None:
+        checks, answers, table = self._checks, self._records.candidate, self._holdout.table
+        if self._digest is None:
+            checks.add(PREDICTIONS, "broken", "The run has no model: its output `model` is missing.")
+            return None
+        if table is None:
+            checks.add(PREDICTIONS, "broken", "There are no rows to predict: see data.holdout.")
+            return None
+        if what := self._outdated(table, answers):
+            checks.add(PREDICTIONS, "broken", f"{what} {gate_again(self._candidate)}")
+            return None
+        assert answers
+        try:
+            found = _values(answers, table.rows, self._gates)
+        except ModelBroken as error:
+            checks.add(PREDICTIONS, "broken", f"The model cannot be measured: {error}.")
+            return None
+        kind = {"value": "values", "probability": "probabilities of class 1", "label": "labels"}[found.kind]
+        if is_constant(found.values, table.truth):
+            what = f"The model predicts {number(float(found.values[0]))} for all {table.rows} rows."
+            checks.add(PREDICTIONS, "failed", what)
+        else:
+            checks.add(PREDICTIONS, "passed", f"{table.rows} {kind}, all finite.")
+        return found
+
+    def _outdated(self, table: Holdout, answers: ModelAnswers | None) -> str:
+        """Why the recorded answers are not those of this model for this holdout; empty if they are."""
+        records, gates = self._records, self._gates
+        if (records.model, records.run) != (self._candidate.model.name, self._candidate.run):
+            return f"The recorded answers are of another run: {records.model} {records.run}."
+        asked, now = (records.holdout, records.target), (gates.holdout, gates.target)
+        if asked != now:
+            return f"The answers are for {asked[0]} and the target {asked[1]}, not {now[0]} and {now[1]}."
+        if (records.holdout_digest, records.rows) != (table.digest, table.rows):
+            return "The recorded answers are for a holdout with another digest."
+        if answers is None or answers.digest != self._digest:
+            return "The model is not the one whose answers were recorded."
+        return ""
+
+    def _champion_predictions(self) -> Predictions | None:
+        """The champion's predictions, and the check that the candidate can be compared with it."""
+        checks, records, gates = self._checks, self._records, self._gates
+        champion, table, answers = records.champion, self._holdout.table, records.champion_answers
+        if records.champion_problem:
+            checks.add(CHAMPION, "broken", records.champion_problem)
+            return None
+        if champion is None:
+            if gates.champion_required:
+                what = (
+                    f"gates.yml requires a champion, but {self._candidate.model.name} has none. Register and "
+                    "approve a version, or write `champion: optional` until there is one."
+                )
+                checks.add(CHAMPION, "broken", what)
+            else:
+                checks.add(CHAMPION, "passed", "There is no champion yet, and none is required.")
+            return None
+        name = f"version {champion.version}"
+        if table is None:
+            checks.add(CHAMPION, "passed", f"The champion is {name}, which is what was registered.")
+            return None
+        try:
+            if answers is None or answers.digest != champion.digest:
+                raise ModelBroken("its answers were not recorded")
+            found = _values(answers, table.rows, gates)
+        except ModelBroken as error:
+            what = (
+                f"V{name[1:]} cannot be measured: {error}. Roll back to a version that can, or freeze a "
+                "holdout that both models can be measured on."
+            )
+            checks.add(CHAMPION, "broken", what)
+            return None
+        checks.add(CHAMPION, "passed", f"Compared with {name}, which is what was registered.")
+        return found
+
+    def _unmeasured(self) -> None:
+        checks, gates = self._checks, self._gates
+        why = "It was not measured: see the checks data.holdout and predictions."
+        checks.broken(metric_ids(gates), why)
+        checks.broken(slice_ids(gates), why)
+        if gates.p95_ms is not None:
+            checks.add(LATENCY, "broken", why)
+        if gates.onnx_difference is not None:
+            checks.add(ONNX, "broken", why)
+
+    def _measure(self, table: Holdout, mine: Predictions, theirs: Predictions | None) -> None:
+        checks, gates, records = self._checks, self._gates, self._records
+        rows = Rows(table.truth, mine.values, theirs.values if theirs else None)
+        self._metrics = judge_metrics(checks, gates, rows)
+        self._found["slices"] = judge_slices(checks, gates, rows, table)
+        again = gate_again(self._candidate)
+        self._found["latency"] = check_latency(checks, gates, records.timings, table.rows, again)
+        self._found["onnx"] = check_onnx(checks, gates, self._candidate, records.onnx, mine)
 
     def _is_possible(self, id_: str) -> bool:
-        """Whether a threshold of gates.yml has this id, though this time nobody could check it."""
+        """Whether gates.yml names a threshold with this id that could not be checked this time."""
         stem, _, kind = id_.rpartition(".")
         if kind not in ("limit", "regression"):
             return False
@@ -121,202 +196,78 @@ class _Gate:
         known = {f"slices.{its['column']}={its['value']}.{its['metric']}" for its in self._found["slices"]}
         if known:
             return stem in known
-        return any(  # no slice was measured, so nobody knows which there are
+        return any(  # no slice was measured, so their values are unknown
             stem.startswith(f"slices.{its.column}=") and stem.endswith(f".{its.metric}")
             for its in self._gates.slices
         )
 
-    def _find_champion(self, used: VerifiedVersion | None) -> str:
-        """Look for the champion; why it cannot be compared with, if it cannot."""
-        try:
-            registry = self._registry or open_registry(self._root)
-            digest = used.version.digest if used else None
-            self._champion = find_champion(registry, self._candidate, self._gates, digest)
-        except (NoChampion, UserError) as error:
-            return str(error)
-        return ""
-
-    def _read(self, used: VerifiedVersion | None) -> Holdout | None:
-        if used is None:
-            return None
-        holdout = read_holdout(used, self._gates)
-        check_slice_columns(self._gates, holdout.frame)
-        return holdout
-
-    def _measure(
-        self, holdout: Holdout | None, mine: ModelProcess | None, theirs: ModelProcess | None, reason: str
-    ) -> None:
-        """Ask the models, and judge what they say."""
-        board, gates = self._board, self._gates
-        said = self._ask_candidate(holdout, mine)
-        other = None
-        if theirs and holdout and not reason:
-            try:
-                other = self._ask(holdout, theirs)
-            except ModelBroken as error:
-                reason = (
-                    f"Version {self._champion and self._champion.version} cannot be measured: {error}. "
-                    "Roll back to one that can, or freeze a holdout that suits both."
-                )
-        if reason:
-            board.add(CHAMPION, "broken", reason)
-        else:
-            note_champion(board, self._champion)
-        if holdout is None or mine is None or said is None:
-            why = "It was not measured: see the checks data.holdout and predictions."
-            board.broken(metric_ids(gates), why)
-            board.broken(slice_ids(gates), why)
-            if gates.p95_ms is not None:
-                board.add(LATENCY, "broken", why)
-            if gates.onnx_difference is not None:
-                board.add(ONNX, "broken", why)
-            return
-        rows = Rows(holdout.truth, said.values, other.values if other else None)
-        self._judged = judge_metrics(board, gates, rows)
-        self._found["slices"] = judge_slices(board, gates, rows, holdout)
-        self._write_rows(holdout, said, other)
-        self._found["latency"] = check_latency(board, gates, mine, theirs if other else None, holdout.rows)
-        order = [name for name, _ in mine.columns()]
-        self._found["onnx"] = check_onnx(
-            board, gates, self._candidate.onnx_path, order, said, holdout.features(gates.target)
-        )
-
-    def _ask_candidate(self, holdout: Holdout | None, model: ModelProcess | None) -> Predictions | None:
-        board = self._board
-        if model is None:
-            board.add(PREDICTIONS, "broken", "The run has no model: its output `model` is missing.")
-            return None
-        if holdout is None:
-            board.add(PREDICTIONS, "broken", "There are no rows to predict: see data.holdout.")
-            return None
-        try:
-            said = self._ask(holdout, model)
-        except ModelBroken as error:
-            board.add(PREDICTIONS, "broken", f"The model cannot be measured: {error}.")
-            return None
-        kind = {"value": "values", "probability": "probabilities of class 1", "label": "labels"}[said.kind]
-        if is_constant(said.values, holdout.truth):
-            what = f"The model says {number(float(said.values[0]))} for all {holdout.rows} rows."
-            board.add(PREDICTIONS, "failed", what)
-        else:
-            board.add(PREDICTIONS, "passed", f"{holdout.rows} {kind}, all finite.")
-        return said
-
-    def _ask(self, holdout: Holdout, model: ModelProcess) -> Predictions:
-        """The predictions of a model. Raises ModelBroken."""
-        gates = self._gates
-        if gates.target in [name for name, _ in model.columns()]:
-            raise ModelBroken(f"it wants the target {gates.target} as an input, which it should predict")
-        return predictions(model.predict(holdout.features(gates.target)), holdout.rows, gates)
-
-    def _write_rows(self, holdout: Holdout, said: Predictions, other: Predictions | None) -> None:
-        """What each row was and what was said of it, for the report."""
-        columns = dict.fromkeys(gate.column for gate in self._gates.slices)
-        table = holdout.frame[[name for name in columns if name != self._gates.target]].copy()
-        taken = {"row", "truth", "candidate", "champion"}
-        table.columns = [f"{name}_" if name in taken else name for name in table.columns]
-        table.insert(0, "row", np.arange(1, holdout.rows + 1))
-        table.insert(1, "truth", holdout.truth)
-        table.insert(2, "candidate", said.values)
-        table.insert(3, "champion", other.values if other else "")
-        with replacing(self._candidate.gate / ROWS) as temporary:
-            table.to_csv(temporary, index=False, lineterminator="\n")
-
-    def _verdict(self, holdout: Holdout | None, digest: str | None, waivers: list[Waiver]) -> dict[str, Any]:
-        gates, candidate, board = self._gates, self._candidate, self._board
+    def _verdict(self, waivers: list[Waiver], tests: InferenceVerdict | None) -> dict[str, Any]:
+        gates, candidate, checks, table = self._gates, self._candidate, self._checks, self._holdout.table
         git = candidate.record.get("git") or {}
-        word = _word(board, self._judged.get(gates.decide_by))
-        passed = not board.having("failed", "broken")
-        settings = gates.bootstrap
+        deciding, champion = self._metrics.get(gates.decide_by), self._records.champion
+        word, settings = overall_word(checks, deciding), gates.bootstrap
         return {
             "schema": 1,
             "model": candidate.model.name,
             "run": candidate.run,
             "stage": candidate.stage,
             "verdict": word,
-            "passed": passed,
-            "headline": _headline(word, board, self._judged.get(gates.decide_by), self._champion),
+            "passed": not checks.having("failed", "broken"),
+            "headline": headline(word, checks, deciding, champion),
             "task": gates.task,
             "target": gates.target,
             "decide_by": gates.decide_by,
             "candidate": {
                 "commit": git.get("commit"),
                 "dirty": git.get("dirty"),
-                "digest": digest,
+                "digest": self._digest,
                 "data": training_data(candidate),
             },
-            "champion": self._champion.as_json() if self._champion else None,
+            "champion": asdict(champion) if champion else None,
             "holdout": {
                 "dataset": gates.holdout,
-                "digest": holdout.digest if holdout else None,
-                "rows": holdout.rows if holdout else None,
+                "digest": table.digest if table else None,
+                "rows": table.rows if table else None,
             },
-            "checks": [check.as_json() for check in board.checks],
-            "metrics": {name: _metric(gates, name, self._judged.get(name)) for name in gates.metrics},
+            "checks": [check.as_json() for check in checks.found],
+            "metrics": {name: _metric(gates, name, self._metrics.get(name)) for name in gates.metrics},
             "slices": self._found["slices"],
             "latency": self._found["latency"],
             "size": self._found["size"],
-            "inference": self._found["inference"],
+            "inference": {"python": _short(tests)} if tests else {},
             "onnx": self._found["onnx"],
             "waivers": [waiver.as_json() for waiver in waivers],
             "bootstrap": {
                 "resamples": settings.resamples,
                 "confidence": settings.confidence,
                 "seed": settings.seed,
-                "method": method(holdout.rows) if holdout else None,
+                "method": method(table.rows) if table else None,
             },
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
             "factory": __version__,
         }
 
 
-def _metric(gates: Gates, name: str, judged: Judged | None) -> dict[str, Any]:
-    from mlroad.models.metric_names import METRICS
+def _values(answers: ModelAnswers, rows: int, gates: Gates) -> Predictions:
+    if answers.values is None:
+        raise ModelBroken(answers.error)
+    return predictions(answers.values, rows, gates)
 
+
+def _metric(gates: Gates, name: str, result: MetricResult | None) -> dict[str, Any]:
     threshold = gates.metrics[name]
     return {
         "direction": METRICS[name].direction,
-        **(judged or Judged(name, "broken")).as_json(),
+        **(result or MetricResult(name, "broken")).as_json(),
         "limit": threshold.limit,
         "max_regression": threshold.max_regression,
     }
 
 
-def _word(board: Board, deciding: Judged | None) -> str:
-    if board.having("broken") or deciding is None:
-        return "broken"
-    return "worse" if board.having("failed") else deciding.verdict
-
-
-def _headline(word: str, board: Board, deciding: Judged | None, champion: Champion | None) -> str:
-    bad = board.having("broken") or board.having("failed")
-    if bad:
-        others = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
-        start = "The candidate cannot be judged" if word == "broken" else "The candidate is not good enough"
-        return f"{start}: {bad[0].id}{others}."
-    assert deciding is not None
-    assert deciding.candidate is not None
-    name, mine = deciding.metric, number(deciding.candidate)
-    waived = board.having("waived")
-    rest = (
-        f" {len(waived)} failed {'check is' if len(waived) == 1 else 'checks are'} waived." if waived else ""
-    )
-    if champion is None or deciding.champion is None:
-        return f"No champion yet: judged by its limits alone, {name} is {mine}.{rest}"
-    figures = f"{name} {mine}, before {number(deciding.champion)}"
-    if deciding.is_surely_worse and word == "equal":
-        return (
-            "The candidate is a little worse than the champion, within what gates.yml allows "
-            f"(version {champion.version}): {figures}.{rest}"
-        )
-    words: dict[str, Callable[[], str]] = {
-        "better": lambda: "better than",
-        "equal": lambda: "as good as",
-        "worse": lambda: "worse than",
+def _short(tests: InferenceVerdict) -> Mapping[str, Any]:
+    return {
+        "passed": tests.passed,
+        "cases": len(tests.results),
+        "failed": len(tests.failed),
+        "suite_digest": tests.suite_digest,
     }
-    return f"The candidate is {words[word]()} the champion (version {champion.version}): {figures}.{rest}"
-
-
-def verdict_file(candidate: Candidate) -> Path:
-    """Where the verdict of a candidate is, or would be."""
-    return candidate.folder / "gate" / VERDICT

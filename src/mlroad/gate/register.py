@@ -1,9 +1,12 @@
-"""`mlroad register`: the one way into the registry, and who may not take it."""
+"""`mlroad register`: the only way into the registry.
+
+It trusts no verdict file. It judges the gate's records again, by the rules as HEAD has them and today's date,
+and compares the digests of the model, the holdout and the inference tests.
+"""
 
 from __future__ import annotations
 
 import getpass
-import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -12,14 +15,12 @@ from typing import Any
 
 from mlroad.core.digests import digest_of
 from mlroad.core.files import remove, write_json
-from mlroad.core.git import file_at, run_git
+from mlroad.core.git import run_git
 from mlroad.core.problems import UserError
-from mlroad.gate.consistency import contradictions
-from mlroad.gate.gates_file import FILE as GATES
-from mlroad.gate.gates_file import load_gates
-from mlroad.gate.judged_by import differences, rules_at
-from mlroad.gate.waivers import FILE as WAIVERS
-from mlroad.gate.waivers import load_waivers
+from mlroad.gate.checks import gate_again
+from mlroad.gate.committed_rules import uncommitted_rules
+from mlroad.gate.records import RecordsUnusable
+from mlroad.gate.run_gate import judge_records
 from mlroad.registry.base import CANDIDATE, CHAMPION, Refused, Registry, Version
 from mlroad.registry.local_registry import new_staged, registry_folder
 from mlroad.registry.merged import not_merged
@@ -42,9 +43,9 @@ def register(
 ) -> tuple[Version, bool]:
     """Register a candidate, once; the version, and whether it is new.
 
-    With ``merged`` its commit must be in the default branch of origin.
+    With ``merged``, its commit and HEAD must be in the default branch of origin.
 
-    Raises Refused with every reason, and UserError for a run that is none.
+    Raises Refused with every reason, and UserError if there is no such run.
     """
     prod = find_candidate(model, run)
     dev = find_candidate(model, dev_run) if dev_run else None
@@ -55,9 +56,9 @@ def register(
         reasons += dev_reasons
         if _commit(dev) != _commit(prod):
             reasons.append(f"{dev.run} is of commit {_commit(dev)}, {prod.run} of {_commit(prod)}.")
-    commit = _commit(prod)
-    if merged and commit and (reason := not_merged(model.root, commit)):
-        reasons.append(reason)
+    if merged:
+        commits = dict.fromkeys(filter(None, (_commit(prod), run_git(model.root, "rev-parse", "HEAD").text)))
+        reasons += filter(None, (not_merged(model.root, commit) for commit in commits))
     if reasons:
         raise Refused(f"{model.name} {run} is not registered:", reasons)
     known = _registered(registry, prod)
@@ -71,7 +72,7 @@ def register(
 
 
 def who(root: Path) -> str:
-    """Who calls: on GitHub the one that started the workflow, else git's user name."""
+    """The caller: on GitHub whoever started the workflow, elsewhere git's user name."""
     if actor := os.environ.get("GITHUB_ACTOR"):
         return actor
     name = run_git(root, "config", "user.name").text
@@ -94,9 +95,9 @@ def _add(
     lineage = make_lineage(prod, verdict, dev, dev_verdict, by)
     staged = new_staged(registry_folder(prod.model.root))
     try:
-        _copy(prod, staged, str(lineage["model_digest"]))
+        _copy(prod, staged, str(lineage["model_digest"]), verdict)
         if dev:
-            _copy(dev, staged / "dev", str(lineage["dev_model_digest"]))
+            _copy(dev, staged / "dev", str(lineage["dev_model_digest"]), dev_verdict or {})
         write_json(staged / LINEAGE, lineage)
         for folder in (staged, staged / "dev") if dev else (staged,):
             shutil.copyfile(staged / LINEAGE, folder / "model" / LINEAGE)
@@ -106,17 +107,18 @@ def _add(
             remove(staged)
 
 
-def _copy(candidate: Candidate, to: Path, digest: str) -> None:
-    """The model of a run with the proofs, and the check that the copy is what was judged."""
+def _copy(candidate: Candidate, to: Path, digest: str, verdict: Mapping[str, Any]) -> None:
+    """Copy a run's model, verdict and reports, and check that the copy of the model is what was judged."""
     to.mkdir(exist_ok=True)
     shutil.copytree(candidate.model_path, to / "model")
     if digest_of(to / "model") != digest:
-        raise Refused(f"{candidate.run} is not registered:", ["Its model has changed while it was copied."])
+        raise Refused(f"{candidate.run} is not registered:", ["Its model changed while it was copied."])
     if candidate.onnx_path and candidate.onnx_path.is_file():
         shutil.copyfile(candidate.onnx_path, to / "onnx")
     elif candidate.onnx_path:
         shutil.copytree(candidate.onnx_path, to / "onnx")
-    for name in (VERDICT, *_ALSO):
+    write_json(to / VERDICT, verdict)
+    for name in _ALSO:
         if (candidate.gate / name).is_file():
             shutil.copyfile(candidate.gate / name, to / name)
 
@@ -128,34 +130,35 @@ def _registered(registry: Registry, prod: Candidate) -> Version | None:
 
 
 def _judge(candidate: Candidate, stage: Stage) -> tuple[list[str], Mapping[str, Any]]:
-    """Every reason against a run, and its verdict (empty if there is none)."""
+    """Judge the records of a run again: every reason against it, and the verdict (empty if there is none)."""
     reasons = [*_wrong_run(candidate, stage), *_wrong_commit(candidate)]
-    command = f"mlroad gate {candidate.model.name} --run {candidate.run}"
-    file = candidate.folder / "gate" / VERDICT
     try:
-        verdict = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return [*reasons, f"{candidate.run} has no verdict. Get one: `{command}`."], {}
-    except (OSError, ValueError) as error:
-        return [*reasons, f"{file} cannot be read: {error}. Gate it anew: `{command}`."], {}
-    if not isinstance(verdict, dict) or verdict.get("schema") != 1:
-        return [*reasons, f"{file} is no verdict that this factory knows. Gate it anew: `{command}`."], {}
-    reasons += _wrong_verdict(candidate, stage, verdict, command)
-    rules = list(_wrong_rules(candidate, verdict, command))
-    if not reasons and not rules:
-        reasons = list(_contradictions(candidate, verdict))
-    return reasons + rules, verdict
+        verdict = judge_records(candidate)
+    except RecordsUnusable as error:
+        return [*reasons, f"{candidate.run}: {error}. {gate_again(candidate)}"], {}
+    except UserError as error:
+        return [*reasons, str(error)], {}
+    holdout = str(verdict["holdout"]["dataset"])
+    reasons += [
+        f"{file} differs from HEAD. Commit it, or restore it: `git checkout HEAD -- {file}`."
+        for file in uncommitted_rules(candidate.model.root, candidate.model.name, holdout)
+    ]
+    if not verdict["passed"]:
+        reasons.append(f"The verdict on {candidate.run} is {verdict['verdict']}: {verdict['headline']}")
+        red = (check for check in verdict["checks"] if check["result"] not in ("passed", "waived"))
+        reasons += [f"{check['id']}: {check['what']}" for check in red]
+    return reasons, verdict
 
 
 def _wrong_run(candidate: Candidate, stage: Stage) -> Iterator[str]:
     if candidate.stage != stage:
         train = f"mlroad train {candidate.model.name} --data {stage}"
-        yield f"{candidate.run} was trained on {candidate.stage} data, not {stage}. Train it: `{train}`."
+        yield f"{candidate.run} was trained on {candidate.stage} data, not {stage}. Train on it: `{train}`."
     if candidate.train.get("run") != candidate.run or candidate.train.get("model") != candidate.model.name:
         its = f"{candidate.train.get('model')} {candidate.train.get('run')}"
         yield f"{candidate.folder / 'train.json'} is of another run: {its}."
     if not candidate.model_path.is_dir():
-        yield f"{candidate.run} made no model: {candidate.model_path} is missing."
+        yield f"{candidate.run} has no model: {candidate.model_path} is missing."
     elif wrong := own_lineage(candidate.model_path):
         yield wrong
 
@@ -163,70 +166,26 @@ def _wrong_run(candidate: Candidate, stage: Stage) -> Iterator[str]:
 def _wrong_commit(candidate: Candidate) -> Iterator[str]:
     commit, root = _commit(candidate), candidate.model.root
     if not commit:
-        yield f"{candidate.run} is of no commit: it was not made in a git repo."
+        yield f"{candidate.run} has no commit: it was not made in a git repo."
         return
     if (candidate.record.get("git") or {}).get("dirty") is not False:
-        yield f"{candidate.run} was made from files that are not committed. Commit, train and gate anew."
+        yield f"{candidate.run} was made from files that are not committed. Commit them and train again."
     if not run_git(root, "merge-base", "--is-ancestor", commit, "HEAD").ok:
         yield f"{candidate.run} is of commit {commit[:12]}, which is not in the history of HEAD."
 
 
-def _wrong_verdict(
-    candidate: Candidate, stage: Stage, verdict: Mapping[str, Any], command: str
-) -> Iterator[str]:
-    for key, mine in (("model", candidate.model.name), ("run", candidate.run), ("stage", stage)):
-        if verdict.get(key) != mine:
-            yield f"The verdict of {candidate.run} is of another {key}: {verdict.get(key)}, not {mine}."
-    judged = verdict.get("candidate") or {}
-    if candidate.model_path.is_dir() and judged.get("digest") != candidate.digest():
-        yield f"The model of {candidate.run} is not the one that was judged. Gate it anew: `{command}`."
-    if judged.get("commit") != _commit(candidate):
-        its = f"commit {judged.get('commit')}, the run of {_commit(candidate)}"
-        yield f"The verdict of {candidate.run} is of {its}."
-    bad = [its for its in verdict.get("checks") or [] if its.get("result") not in ("passed", "waived")]
-    red = verdict.get("passed") is not True or verdict.get("verdict") not in ("better", "equal", "worse")
-    if red or bad or not verdict.get("checks"):
-        yield f"The verdict of {candidate.run} is {verdict.get('verdict')}: {verdict.get('headline')}"
-        yield from (f"{its.get('id')}: {its.get('what')}" for its in bad)
-
-
-def _wrong_rules(candidate: Candidate, verdict: Mapping[str, Any], command: str) -> Iterator[str]:
-    """A verdict by other rules than those of the candidate's commit, which people have reviewed."""
-    commit, model = _commit(candidate), candidate.model
-    if not commit:
-        return
-    if not isinstance(verdict.get("rules"), dict):
-        yield f"The verdict of {candidate.run} does not say by which rules. Gate it anew: `{command}`."
-        return
-    yield from differences(verdict["rules"], rules_at(model.root, commit, model.name), commit)
-
-
-def _contradictions(candidate: Candidate, verdict: Mapping[str, Any]) -> Iterator[str]:
-    """A verdict that the committed rules cannot have led to."""
-    root, commit, folder = candidate.model.root, str(_commit(candidate)), candidate.model.path
-    read: dict[str, str | None] = {}
-    for name in (GATES, WAIVERS):
-        content = file_at(root, commit, f"models/{candidate.model.name}/{name}")
-        read[name] = None if content is None else content.decode("utf-8-sig", errors="replace")
-    try:
-        gates = load_gates(folder / GATES, read[GATES] or "")
-        waivers = load_waivers(folder / WAIVERS, read[WAIVERS]) if read[WAIVERS] is not None else []
-    except UserError as error:
-        yield f"The rules of commit {commit[:7]} cannot be read: {error}"
-        return
-    yield from contradictions(gates, {waiver.gate for waiver in waivers}, verdict)
-
-
 def _stale(registry: Registry, candidate: Candidate, verdict: Mapping[str, Any]) -> Iterator[str]:
-    """A verdict against a champion that is none any more."""
+    """The champion must still be the one that the candidate was compared with."""
     champion = registry.by_alias(candidate.model.name, CHAMPION)
-    now = str(champion.number) if champion else None
-    judged = (verdict.get("champion") or {}).get("version")
-    then = str(judged) if judged is not None else None
+    judged = verdict.get("champion") or {}
+    now, then = str(champion.number) if champion else None, judged.get("version")
     if now != then:
-        gate = f"mlroad gate {candidate.model.name} --run {candidate.run}"
-        told = f"against version {then}" if then else "without a champion"
-        yield f"{candidate.run} was judged {told}; now it is {now or 'none'}. Gate it anew: `{gate}`."
+        told = f"compared with version {then}" if then else "judged without a champion"
+        yield f"{candidate.run} was {told}, but the champion is now {now or 'none'}. {gate_again(candidate)}"
+    elif champion:
+        key = "model_digest" if candidate.stage == "prod" else "dev_model_digest"
+        if champion.lineage.get(key) != judged.get("digest"):
+            yield f"The model of {champion.name} is not the one that was compared. {gate_again(candidate)}"
 
 
 def _commit(candidate: Candidate) -> str | None:

@@ -13,7 +13,7 @@ from typing import Any
 from mlroad.core.problems import Position, UserError
 from mlroad.core.yaml_document import Document, Fields
 from mlroad.core.yaml_nodes import ListNode, MapNode, Node, ScalarNode
-from mlroad.gate.checks import Board, is_waivable
+from mlroad.gate.checks import GateChecks, is_waivable
 
 FILE = "waivers.yml"
 ID = "waivers"
@@ -66,7 +66,7 @@ def ends_too_late(waiver: Waiver, today: date) -> bool:
 
 
 def apply_waivers(
-    board: Board, file: Path, today: date, possible: Callable[[str], bool] = lambda _: False
+    checks: GateChecks, file: Path, today: date, possible: Callable[[str], bool] = lambda _: False
 ) -> list[Waiver]:
     """Excuse failed checks, and add the check of the waivers themselves if there are any.
 
@@ -76,29 +76,29 @@ def apply_waivers(
     try:
         waivers = load_waivers(file)
     except UserError as error:
-        board.add(ID, "broken", f"None of the waivers counts: {error}")
+        checks.add(ID, "broken", f"None of the waivers counts: {error}")
         return []
     wrong: list[str] = []
     seen: set[str] = set()
-    known = board.ids()
+    known = checks.ids()
     for waiver in waivers:
         reason = _against(waiver, [*known, *([waiver.gate] if possible(waiver.gate) else [])], seen, today)
         seen.add(waiver.gate)
         if reason:
             wrong.append(f"{waiver.at}: {reason}")
             continue
-        for check in board.checks:
+        for check in checks.found:
             if check.id == waiver.gate and check.result == "failed":
                 check.result = "waived"
                 check.what += f" Waived by {waiver.owner} until {waiver.expires}: {waiver.reason}"
                 waiver.used = True
     if wrong:
-        board.add(ID, "failed", " ".join(wrong))
+        checks.add(ID, "failed", " ".join(wrong))
     elif waivers:
         used = sum(waiver.used for waiver in waivers)
         idle = [waiver.gate for waiver in waivers if not waiver.used]
         rest = f" Not needed: {', '.join(idle)}." if idle else ""
-        board.add(ID, "passed", f"{used} of {len(waivers)} waivers are used.{rest}")
+        checks.add(ID, "passed", f"{used} of {len(waivers)} waivers are used.{rest}")
     return waivers
 
 

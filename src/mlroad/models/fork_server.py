@@ -1,9 +1,9 @@
-"""Models' processes by fork, on Linux: what each worker (see worker.py) imports is imported once for all.
+"""Processes for models by fork, on Linux: the libraries of all workers (model_worker.py) are imported once.
 
-The import of MLflow takes longer than most models take to answer; a gate asks up to three models, a self-test
-some twenty. So one process imports it and forks a worker for each model, as the start method ``forkserver``
-of Python's `multiprocessing` does, which would show the models the gate's own environment and paths.
-Elsewhere fork is not safe (macOS) or not there (Windows): there each worker is started anew.
+Importing MLflow takes longer than most models take to answer. A gate asks up to three models, and a self-test
+some twenty. So one process imports MLflow and forks a worker for each model. (The start method ``forkserver``
+of Python's `multiprocessing` does the same, but shows the models the gate's own environment and paths.)
+Fork is not safe on macOS and missing on Windows: there, each worker is a new process.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 FORKS = sys.platform == "linux"
-"""Whether this machine can do it."""
-WORKER = Path(__file__).with_name("worker.py")
+"""Whether this system can fork safely."""
+WORKER = Path(__file__).with_name("model_worker.py")
 _PAUSE = 0.005
-"""Seconds between two questions whether a process has ended."""
+"""Seconds between two checks whether a process has ended."""
 
 
 class Forked:
-    """A worker forked by the server. It is used as a `subprocess.Popen` with pipes of text is."""
+    """A worker forked by the server, with the methods of `subprocess.Popen` that are needed."""
 
     def __init__(
         self, arguments: Sequence[str], folder: Path, environment: Mapping[str, str], errors: BinaryIO
@@ -51,7 +51,7 @@ class Forked:
             os.close(theirs_out)
 
     def _start(self, about: Mapping[str, Any], descriptors: Sequence[int]) -> None:
-        """Ask the server, or another one if it has just died."""
+        """Ask the server, or a new one if it has just died."""
         for last in (False, True):
             self._server = _server(about["environment"])
             self._number = next(self._server.numbers)
@@ -63,25 +63,25 @@ class Forked:
                     raise
 
     def kill(self) -> None:
-        """End it by force, if it still runs."""
+        """Kill it if it still runs."""
         with contextlib.suppress(OSError):
             self._server.tell({"kill": self._number})
 
     def wait(self) -> int:
-        """Wait for its end: the exit code, or the negative number of the signal that ended it."""
+        """Wait for its end; its exit code, or the negative number of the signal that killed it."""
         while (code := self._server.code(self._number)) is None:
             time.sleep(_PAUSE)
         return code
 
 
 class _Server:
-    """The gate's side of the process that forks. It ends when the gate does, by the end of its socket."""
+    """This side of the process that forks. It ends with this process, because its socket is closed then."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.numbers = itertools.count()
         self._lock = threading.Lock()
         self._lost = False
-        self._folder = tempfile.TemporaryDirectory(prefix="factory-fork-", ignore_cleanup_errors=True)
+        self._folder = tempfile.TemporaryDirectory(prefix="mlroad-fork-", ignore_cleanup_errors=True)
         worker = Path(self._folder.name, WORKER.name)
         shutil.copyfile(WORKER, worker)
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -97,13 +97,13 @@ class _Server:
             )
 
     def close(self) -> None:
-        """End it; the workers that still run go on."""
+        """End it. Workers that still run are not stopped."""
         self._socket.close()
         self._process.wait()
         self._folder.cleanup()
 
     @property
-    def lives(self) -> bool:
+    def is_alive(self) -> bool:
         """Whether it still runs."""
         return not self._lost and self._process.poll() is None
 
@@ -123,7 +123,7 @@ class _Server:
                 answer = self._socket.recv(64)
             except OSError:
                 answer = b""
-        # Without a server nobody can tell; whatever ended it has most likely ended the worker as well.
+        # Without the server the code is unknown; whatever killed it has most likely killed the worker too.
         return json.loads(answer)["code"] if answer else -signal.SIGKILL
 
 
@@ -132,9 +132,9 @@ _started: list[_Server] = []
 
 
 def _server(environment: Mapping[str, str]) -> _Server:
-    """The server of this process; it is started by the first who needs it."""
+    """The server of this process, started when it is first needed."""
     with _starting:
-        if not _started or not _started[-1].lives:
+        if not _started or not _started[-1].is_alive:
             _started[:] = [_Server(environment)]
             atexit.register(_started[-1].close)
         return _started[-1]

@@ -1,9 +1,9 @@
-"""Which rows of a dataset become golden cases: always the same ones, whatever the order of the file.
+"""Pick the rows of a dataset that become golden cases. The order of the file makes no difference.
 
-The rows are put in the order of the SHA-256 of their values. Half of the wanted number is taken from the
-front, as a sample of what is usual; the other half are the rows that lie farthest from all that were taken
-(greedy k-center, Gonzalez 1985, https://doi.org/10.1016/0304-3975(85)90224-5), which are the odd ones. The
-distance is that of ranks for numbers, and 0 or 1 for everything else, so no unit weighs more than another.
+The rows are sorted by the SHA-256 of their values. The first half of the cases is taken from the front, as a
+sample of usual rows. The second half are the rows farthest from all that were taken before, the unusual ones
+(greedy k-center, Gonzalez 1985, https://doi.org/10.1016/0304-3975(85)90224-5). The distance is that of ranks
+for numbers, and 0 or 1 for everything else, so that no unit weighs more than another.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from mlroad.core.problems import UserError
-from mlroad.models.subject import ColumnSpec
+from mlroad.models.model_process import ColumnSpec
 from mlroad.models.tensors import Tensor, TensorError, read_tensor
 
 POOL = 2000
-"""Rows, the first by their hash, among which the odd ones are looked for."""
+"""The unusual rows are picked from so many rows, the first ones by their hash."""
 
 
 @dataclass(frozen=True, slots=True)
 class Picked:
-    """The requests, one row each, and how many rows could not be used as a value is missing."""
+    """The requests, one row each, and how many rows could not be used because a value is missing."""
 
     requests: tuple[tuple[Tensor, ...], ...]
     incomplete: int
@@ -32,20 +32,20 @@ class Picked:
 def pick(path: Path, label: str, columns: Sequence[ColumnSpec], wanted: int) -> Picked:
     """Requests from ``wanted`` rows of the table in ``path``, or from all if it has fewer.
 
-    Raises UserError if the table lacks a column, or a value is none that the model's signature allows.
+    Raises UserError if the table lacks a column, or the model's signature does not allow a value.
     """
     rows, incomplete = _pool(path, label, columns)
     if not rows:
-        why = "in each of them, a value that the model needs is missing" if incomplete else "it is empty"
+        why = "each lacks a value that the model needs" if incomplete else "it is empty"
         raise UserError(
-            f"No row of {label} can be a request: {why}.", "Name another: --dataset NAME:VERSION."
+            f"No row of {label} can be a request: {why}.", "Name another dataset: --dataset NAME:VERSION."
         )
     chosen = _spread(rows, [column.datatype for column in columns], min(wanted, len(rows)))
     return Picked(tuple(_request(rows[place], columns, label) for place in chosen), incomplete)
 
 
 def _pool(path: Path, label: str, columns: Sequence[ColumnSpec]) -> tuple[list[tuple[Any, ...]], int]:
-    """The first rows by hash, distinct, and the number of rows in which something is missing."""
+    """The first rows by hash, without duplicates, and the number of rows in which something is missing."""
     from mlroad.data import sql
     from mlroad.data.open_table import open_table
     from mlroad.data.sql import TableEngine
@@ -86,14 +86,14 @@ def _spread(rows: Sequence[tuple[Any, ...]], datatypes: Sequence[str], wanted: i
         if number >= first:
             chosen.append(int(np.argmax(nearest)))
         steps = np.abs(places - places[chosen[number]])
-        # Classes lie 2 or more apart, whichever they are: all are equally unlike.
+        # Classes are 2 or more apart: any two classes are equally different.
         nearest = np.minimum(nearest, np.minimum(steps, 1.0).sum(axis=1))
         nearest[chosen[number]] = -1.0
     return chosen
 
 
 def _places(values: Sequence[Any], datatype: str) -> Any:
-    """A coordinate for each value: 0 to 1 by rank for numbers, 2 apart for classes."""
+    """A coordinate for each value: its rank from 0 to 1 for numbers; classes are 2 apart."""
     import numpy as np
 
     known = sorted({value for value in values if value is not None})
@@ -106,7 +106,7 @@ def _request(row: tuple[Any, ...], columns: Sequence[ColumnSpec], label: str) ->
     found: list[Tensor] = []
     for value, column in zip(row, columns, strict=True):
         if value is None or value != value:  # noqa: PLR0124  (NaN)
-            continue  # an optional column: without a value there is no tensor
+            continue  # an optional column without a value has no tensor
         plain = _plain(value, column.datatype)
         try:
             found.append(
@@ -116,14 +116,14 @@ def _request(row: tuple[Any, ...], columns: Sequence[ColumnSpec], label: str) ->
             )
         except TensorError as error:
             raise UserError(
-                f"A row of {label} is no request to this model: {error}.",
-                f"The model's signature says that {column.name} is {column.type}; save it so.",
+                f"A row of {label} cannot be a request to this model: {error}.",
+                f"The model's signature says that {column.name} is {column.type}: make the dataset fit it.",
             ) from None
     return tuple(found)
 
 
 def _plain(value: Any, datatype: str) -> Any:
-    """A value of the table as JSON has it; what does not fit stays as it is, and is refused."""
+    """A value of the table as JSON has it; unchanged (and refused later) if it does not fit the datatype."""
     from decimal import Decimal
 
     if isinstance(value, Decimal):

@@ -25,6 +25,15 @@ FAMILIES: dict[str, Family] = {
     "BYTES": "text",
 }
 """Every datatype that is supported, with the family of its values. FP16 is missing."""
+SIGNATURE_TYPES = {
+    "boolean": "BOOL",
+    "integer": "INT32",
+    "long": "INT64",
+    "float": "FP32",
+    "double": "FP64",
+    "string": "BYTES",
+}
+"""The datatypes of the column types of an MLflow signature. datetime and binary have none."""
 _NUMPY = {
     "BOOL": "bool",
     "FP32": "float32",
@@ -36,6 +45,7 @@ _NUMPY = {
 _DATATYPES = {name: datatype for datatype, name in _NUMPY.items() if datatype != "BYTES"}
 _SURROGATE = re.compile("[\ud800-\udfff]")
 """Half of a character: JSON can escape it, UTF-8 cannot write it."""
+_NON_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 _MOST_FP32 = 3.4028234663852886e38
 
 
@@ -65,6 +75,25 @@ class Tensor:
             "datatype": self.datatype,
             "data": list(self.data),
         }
+
+    def exact_json(self) -> dict[str, Any]:
+        """The same, with NaN and infinity as the strings "NaN", "Infinity" and "-Infinity".
+
+        JSON has no such numbers; these are the strings that the JSON mapping of Protocol Buffers uses.
+        """
+        data = [
+            _NON_FINITE[str(value)] if isinstance(value, float) and not math.isfinite(value) else value
+            for value in self.data
+        ]
+        return {**self.json(), "data": data}
+
+    @classmethod
+    def from_exact_json(cls, content: Mapping[str, Any]) -> Tensor:
+        """The tensor that `exact_json` wrote. Raises KeyError, TypeError or ValueError for anything else."""
+        datatype = content["datatype"]
+        convert = float if FAMILIES[datatype] == "number" else lambda value: value
+        data = tuple(convert(value) for value in content["data"])
+        return cls(str(content["name"]), datatype, tuple(map(int, content["shape"])), data)
 
     def index(self, position: int) -> str:
         """Where the value at a flat ``position`` stands: ``[2, 0]``."""

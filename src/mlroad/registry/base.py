@@ -81,16 +81,3 @@ class Registry(Protocol):
 
     def remove(self, version: Version) -> None:
         """Delete a version for good. Its number is not used again. Raises UserError if it has an alias."""
-
-
-def open_registry(root: Path) -> Registry:
-    """The registry that factory.yml of the repo at ``root`` names. Raises UserError."""
-    from mlroad.core.factory_settings import load_settings
-
-    if load_settings(root).registry == "azureml":
-        from mlroad.registry.azure_registry import AzureRegistry
-
-        return AzureRegistry(root)
-    from mlroad.registry.local_registry import LocalRegistry
-
-    return LocalRegistry.of(root)

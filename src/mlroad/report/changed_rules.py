@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from mlroad.core.problems import UserError
 from mlroad.models.metric_names import METRICS
-from mlroad.registry.base import open_registry
+from mlroad.registry.open_registry import open_registry
 from mlroad.report.formatting import finite
 from mlroad.report.report_data import Fields, ReportData, complete
 

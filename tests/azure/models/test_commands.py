@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mlroad.registry.base import open_registry
+from mlroad.registry.open_registry import open_registry
 from tests.azure.loopback.cloud import Cloud
 from tests.azure.models.conftest import Factory
 from tests.azure.models.test_registry import staged

@@ -16,7 +16,8 @@ from mlroad.core.digests import digest_of
 from mlroad.core.problems import UserError
 from mlroad.core.repo import root_here
 from mlroad.registry.azure_registry import AzureRegistry
-from mlroad.registry.base import Version, open_registry
+from mlroad.registry.base import Version
+from mlroad.registry.open_registry import open_registry
 from mlroad.registry.registered_model import judged_digest
 from mlroad.registry.version_lineage import lineage_id
 from tests.azure.loopback.cloud import Cloud

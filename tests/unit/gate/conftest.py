@@ -105,8 +105,8 @@ def stock(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
     """The toy factory with a dev and a prod candidate, and no champion."""
     repo = toy.make_repo(tmp_path_factory.mktemp("toy") / "repo")
-    toy.run(repo, "factory", "train", "toy", "--data", "prod")
-    toy.run(repo, "factory", "train", "toy", "--data", "dev")
+    toy.run(repo, "train", "toy", "--data", "prod")
+    toy.run(repo, "train", "toy", "--data", "dev")
     prod, dev = (folder.name for folder in all_runs(repo / ".runs" / "toy"))
     return repo, dev, prod
 
@@ -119,9 +119,9 @@ def championed(
     repo, dev, prod = trained
     copied = Path(shutil.copytree(repo, tmp_path_factory.mktemp("champion") / "repo"))
     for run in (dev, prod):
-        toy.run(copied, "factory", "gate", "toy", "--run", run)
-    toy.run(copied, "factory", "register", "toy", "--run", prod, "--dev-run", dev)
-    toy.run(copied, "factory", "approve", "toy")
+        toy.run(copied, "gate", "toy", "--run", run)
+    toy.run(copied, "register", "toy", "--run", prod, "--dev-run", dev)
+    toy.run(copied, "approve", "toy")
     return copied, dev, prod
 
 

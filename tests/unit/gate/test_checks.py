@@ -14,17 +14,24 @@ import pandas as pd
 import pytest
 
 from mlroad.core.problems import UserError
-from mlroad.data.store import find_verified
-from mlroad.gate.checks import Board
-from mlroad.gate.data_checks import check_holdout, check_overlap, check_training
-from mlroad.gate.evaluate import check_slice_columns
+from mlroad.data.store import find, find_verified
+from mlroad.gate.ask_models import ask_onnx
+from mlroad.gate.checks import GateChecks
+from mlroad.gate.data_checks import check_overlap, check_training, compare_with_holdout
 from mlroad.gate.find_champion import NoChampion, find_champion
 from mlroad.gate.gates_file import Gates, load_gates
-from mlroad.gate.holdout import Predictions, predictions, read_holdout, slice_of
-from mlroad.gate.inference_checks import check_inference
-from mlroad.gate.runtime_checks import check_onnx
-from mlroad.models.process import ModelBroken, ModelProcess
-from mlroad.models.suite import suite_digest
+from mlroad.gate.holdout import (
+    Predictions,
+    check_slice_columns,
+    open_holdout,
+    predictions,
+    slice_of,
+)
+from mlroad.gate.model_checks import check_inference, check_onnx
+from mlroad.gate.records import CaseAnswers, Records
+from mlroad.models.model_process import Answer, ModelBroken, ModelProcess
+from mlroad.models.suite import file_digest, suite_digest
+from mlroad.models.tensors import Tensor
 from mlroad.registry.local_registry import LocalRegistry
 from mlroad.run.candidate import Candidate, find_candidate
 from mlroad.run.model_folder import ModelFolder
@@ -43,14 +50,14 @@ def gates_of(factory: Factory) -> Gates:
     return load_gates(factory.repo / "models" / "toy" / "gates.yml")
 
 
-def found(board: Board) -> tuple[str, str]:
-    [check] = board.checks
+def found(checks: GateChecks) -> tuple[str, str]:
+    [check] = checks.found
     return check.result, check.what
 
 
 def dataset(factory: Factory, name: str, rows: list[dict[str, str]], stage: str) -> None:
     toy.write_csv(factory.repo / "raw" / f"{name}.csv", rows)
-    toy.run(factory.repo, "mlroad", "dataset", "add", name, f"raw/{name}.csv", "--stage", stage)
+    toy.run(factory.repo, "dataset", "add", name, f"raw/{name}.csv", "--stage", stage)
 
 
 def change_run(factory: Factory, change: Callable[[dict[str, Any]], object]) -> None:
@@ -63,9 +70,9 @@ def change_run(factory: Factory, change: Callable[[dict[str, Any]], object]) -> 
 
 class TestTraining:
     def check(self, factory: Factory, run: str | None = None) -> tuple[str, str]:
-        board = Board()
-        check_training(board, factory.repo, candidate_of(factory, run))
-        return found(board)
+        checks = GateChecks()
+        check_training(checks, candidate_of(factory, run))
+        return found(checks)
 
     def test_as_trained(self, first: Factory) -> None:
         assert self.check(first) == (
@@ -78,7 +85,7 @@ class TestTraining:
         first.write("data.yml", toy.DATA.replace("toys_train:2", "toys_holdout:1"))
         word, what = self.check(first)
         assert word == "broken"
-        assert "raw was toys_train:2, and data.yml says toys_holdout:1 for dev. Train it anew" in what
+        assert "raw was toys_train:2, but data.yml says toys_holdout:1 for dev. Train again" in what
         assert self.check(first, first.prod)[0] == "passed"
 
     @pytest.mark.parametrize(
@@ -103,7 +110,7 @@ class TestTraining:
         file = first.repo / "datasets/toys_train/2.yml"
         text = file.read_text(encoding="utf-8")
         file.write_text(text.replace("stage: dev", "stage: prod"), encoding="utf-8")
-        assert "toys_train:2 is prod data, and stands in data.yml for dev" in self.check(first)[1]
+        assert "toys_train:2 is prod data, but data.yml names it for dev" in self.check(first)[1]
         # Look-alike: one table for both stages is prod data.
         first.write("data.yml", "raw:\n  dev: azureml:toys_train:2\n  prod: azureml:toys_train:2\n")
         assert self.check(first)[0] == "passed"
@@ -112,7 +119,7 @@ class TestTraining:
         text = file.read_text(encoding="utf-8")
         file.write_text(text.replace("stage: prod", "stage: dev"), encoding="utf-8")
         first.write("data.yml", toy.DATA)
-        assert "toys_train:1 is dev data, and stands in data.yml for prod" in self.check(first, first.prod)[1]
+        assert "toys_train:1 is dev data, but data.yml names it for prod" in self.check(first, first.prod)[1]
 
     def test_no_data_yml(self, first: Factory) -> None:
         (first.repo / "models/toy/data.yml").unlink()
@@ -121,10 +128,15 @@ class TestTraining:
 
 class TestOverlap:
     def check(self, factory: Factory, *versions: str) -> tuple[str, str]:
-        board = Board()
-        holdout = find_verified(factory.repo, "toys_holdout:1")
-        check_overlap(board, factory.repo, gates_of(factory), holdout, list(versions))
-        return found(board)
+        """With these versions in data.yml."""
+        inputs = enumerate(versions)
+        text = "".join(f"in{n}: {{dev: 'azureml:{v}', prod: 'azureml:{v}'}}\n" for n, v in inputs)
+        factory.write("data.yml", text or "{}\n")
+        checks, gates = GateChecks(), gates_of(factory)
+        candidate = candidate_of(factory)
+        overlap = compare_with_holdout(candidate, gates, open_holdout(factory.repo, gates))
+        check_overlap(checks, candidate, overlap)
+        return found(checks)
 
     def holdout(self, factory: Factory) -> list[dict[str, str]]:
         file = factory.repo / "datasets/toys_holdout/1/toys_holdout.csv"
@@ -171,16 +183,13 @@ class TestChampion:
 
     def test_it_is_there(self, later: Factory) -> None:
         digest = find_verified(later.repo, "toys_holdout:1").version.digest
-        dev, prod = self.find(later, digest=digest), self.find(later, later.prod, digest)
+        (dev, dev_path), (prod, path) = self.find(later, digest=digest), self.find(later, later.prod, digest)
         assert dev.version == prod.version == "1"
-        assert dev.path != prod.path
+        assert dev_path != path
         assert dev.digest == candidate_of(later).digest()
 
     def test_none(self, first: Factory) -> None:
         assert self.find(first) is None
-        first.gates(optional="required")
-        with pytest.raises(NoChampion, match="requires a champion"):
-            self.find(first)
 
     def test_holdout_with_another_digest(self, later: Factory) -> None:
         with pytest.raises(NoChampion, match="versions never change"):
@@ -190,7 +199,7 @@ class TestChampion:
         self.lineage(later, lambda its: its["dev_verdict"].update(candidate={"dirty": True}))
         with pytest.raises(NoChampion, match="not committed"):
             self.find(later)
-        assert self.find(later, later.prod).version == "1"
+        assert self.find(later, later.prod)[0].version == "1"
 
     def test_lost(self, later: Factory) -> None:
         [model] = later.repo.glob(".registry/models/toy/*/model")
@@ -199,86 +208,82 @@ class TestChampion:
             self.find(later, later.prod)
         [file] = later.repo.glob(".registry/models/toy/*/lineage.json")
         file.unlink()
-        with pytest.raises(NoChampion, match="The registry cannot say"):
+        with pytest.raises(NoChampion, match="The registry cannot name it"):
             self.find(later)
         (later.repo / ".registry" / "mlflow.db").write_bytes(b"no database")
-        with pytest.raises(NoChampion, match="The registry cannot say"):
+        with pytest.raises(NoChampion, match="The registry cannot name it"):
             self.find(later)
 
 
 class TestInference:
+    """The suite of one case: 2 for x1 = 0.5."""
+
     @pytest.fixture
     def tested(self, first: Factory) -> Factory:
-        """A factory whose candidate has a green verdict of a suite."""
-        first.write("inference_tests/suite.yml", "model: toy\n")
-        first.write("inference_tests/cases.jsonl", "{}\n")
-        self.verdict(first)
+        version = find(first.repo, "toys_train:2")
+        tensor = {"name": "x1", "shape": [1, 1], "datatype": "FP64", "data": [0.5]}
+        answer = {"name": "prediction", "shape": [1], "datatype": "FP64", "data": [2.0]}
+        golden = {"request": {"inputs": [tensor]}, "expect": {"outputs": [answer]}}
+        file = first.write(
+            "inference_tests/cases.jsonl", json.dumps({"id": "a", "kind": "golden", **golden}) + "\n"
+        )
+        first.write(
+            "inference_tests/suite.yml",
+            f"model: toy\ndataset: azureml:toys_train:2\ndigest: {version.digest}\ncases: cases.jsonl\n"
+            f"cases_digest: {file_digest(file)}\ntolerance: {{absolute: 0.1}}\nretrained: {{absolute: 1}}\n",
+        )
         return first
 
-    def verdict(self, factory: Factory, **changed: Any) -> None:
-        content = {
-            "schema": 1, "runtime": "python", "model": "toy", "run": factory.dev,
-            "model_digest": candidate_of(factory).digest(),
+    def check(
+        self, factory: Factory, answer: Answer | None = None, **changed: Any
+    ) -> tuple[str, str, dict[str, Any]]:
+        cases = {
             "suite_digest": suite_digest(factory.repo / "models" / "toy"),
-            "passed": True, "cases": 2, "failed": 0,
-            "results": [{"id": name, "kind": "golden", "passed": True, "what": ""} for name in ("a", "b")],
-        }  # fmt: skip
-        (factory.run / "gate").mkdir(exist_ok=True)
-        (factory.run / "gate" / "inference.json").write_text(
-            json.dumps({**content, **changed}), encoding="utf-8"
-        )
-
-    def check(self, factory: Factory) -> tuple[str, str]:
-        board = Board()
-        candidate = candidate_of(factory)
-        said = check_inference(board, candidate, ("python",), candidate.digest())
-        assert said["python"]["passed"] is (board.checks[0].result == "passed")
-        return found(board)
+            "answers": {"a": answer} if answer else {},
+            **changed,
+        }
+        records = Records("toy", factory.dev, "toys_holdout:1", "", 0, "y", cases=CaseAnswers(**cases))
+        checks = GateChecks()
+        verdict = check_inference(checks, candidate_of(factory), records, "sha256:0")
+        assert verdict.passed is (checks.found[0].result == "passed")
+        return *found(checks), verdict.json()
 
     def test_green(self, tested: Factory) -> None:
-        assert self.check(tested) == ("passed", "All 2 inference tests passed.")
+        word, what, verdict = self.check(tested, answer(2.05))
+        assert (word, what) == ("passed", "All 1 inference tests passed.")
+        assert (verdict["judged_by"], verdict["model_digest"]) == ("tolerance", "sha256:0")
 
     def test_failed(self, tested: Factory) -> None:
-        results = [{"id": "a", "passed": False}, {"id": "b", "passed": True}]
-        self.verdict(tested, passed=False, failed=1, results=results)
-        assert self.check(tested) == ("failed", "1 of 2 inference tests failed: a.")
-
-    @pytest.mark.parametrize(
-        ("changed", "words"),
-        [
-            ({"run": "20200101-000000-000000"}, "of another run"),
-            ({"model": "toi"}, "of another model"),
-            ({"runtime": "dotnet"}, "of another runtime"),
-            ({"model_digest": "sha256:0"}, "on another model than"),
-            ({"suite_digest": "sha256:0"}, "changed after they ran"),
-            ({"schema": 2}, "no verdict of inference tests"),
-            ({"cases": 0}, "There are no inference tests"),
-            ({"cases": None}, "does not count its cases"),
-            ({"results": "all"}, "no verdict of inference tests"),
-        ],
-    )
-    def test_broken(self, tested: Factory, changed: dict[str, Any], words: str) -> None:
-        self.verdict(tested, **changed)
-        word, what = self.check(tested)
-        assert word == "broken"
-        assert words in what
-
-    def test_passed_though_some_failed(self, tested: Factory) -> None:
-        self.verdict(tested, failed=1)
+        assert self.check(tested, answer(2.5))[:2] == ("failed", "1 of 1 inference tests failed: a.")
+        assert self.check(tested, Answer(refused="no"))[0] == "failed"
         assert self.check(tested)[0] == "failed"
 
-    def test_missing(self, tested: Factory) -> None:
-        file = tested.run / "gate" / "inference.json"
-        file.write_text("{", encoding="utf-8")
-        assert "cannot be read" in self.check(tested)[1]
-        file.unlink()
-        assert "There is no verdict of the inference tests. Make it: `mlroad test" in self.check(tested)[1]
+    def test_another_suite(self, tested: Factory) -> None:
+        word, what, _ = self.check(tested, answer(2.0), suite_digest="sha256:0")
+        assert (word, "have changed since they were asked" in what) == ("broken", True)
 
-    def test_suite_edited_since(self, tested: Factory) -> None:
+    def test_a_model_that_could_not_be_asked(self, tested: Factory) -> None:
+        word, what, _ = self.check(tested, error="it cannot be loaded")
+        assert (word, what) == ("broken", "The model cannot be asked: it cannot be loaded.")
+
+    def test_edited(self, tested: Factory) -> None:
+        digest = suite_digest(tested.repo / "models" / "toy")
         tested.write("inference_tests/cases.jsonl", "{} \n")
-        assert "changed after they ran" in self.check(tested)[1]
+        word, what, _ = self.check(tested, answer(2.0), suite_digest=digest)
+        assert word == "broken"
+        assert "The suite cannot be used: " in what
+        assert "MI110" in what
+
+    def test_missing(self, tested: Factory) -> None:
+        digest = suite_digest(tested.repo / "models" / "toy")
         shutil.rmtree(tested.repo / "models/toy/inference_tests")
-        assert "cannot be read" in self.check(tested)[1]
+        word, what, _ = self.check(tested, answer(2.0), suite_digest=digest)
+        make = "Make some: `mlroad freeze models/toy`."
+        assert (word, what) == ("broken", f"There are no inference tests. {make}")
+
+
+def answer(value: float) -> Answer:
+    return Answer((Tensor("prediction", "FP64", (1,), (value,)),))
 
 
 def gates_for(tmp_path: Path, task: str, metric: str) -> Gates:
@@ -320,12 +325,12 @@ def test_predictions(tmp_path: Path, metric: str, answer: list[Any], kind: str) 
         ("mae", 1.0, "1 predictions for 3 rows"),
         ("mae", [1.0, np.nan, np.inf], "2 of 3 predictions are NaN or infinite"),
         ("mae", [[1.0, 2.0], [1.0, 2.0], [1.0, 2.0]], "shape"),
-        ("roc_auc", [0, 1, 1], "gates.yml asks for a metric of probabilities"),
-        ("brier", [0.0, 1.0, 1.0], "gates.yml asks for a metric of probabilities"),
-        ("accuracy", [-1.0, 0.5, 2.0], "from -1 to 2, which are no probabilities"),
-        ("accuracy", [1, 2, 1], "which are no probabilities"),
-        ("roc_auc", [[0.9, 0.2], [0.8, 0.2], [0.0, 1.0]], "no probabilities with the sum 1"),
-        ("roc_auc", [[2.0, -1.0], [0.8, 0.2], [0.0, 1.0]], "no probabilities with the sum 1"),
+        ("roc_auc", [0, 1, 1], "a metric in gates.yml needs probabilities"),
+        ("brier", [0.0, 1.0, 1.0], "a metric in gates.yml needs probabilities"),
+        ("accuracy", [-1.0, 0.5, 2.0], "from -1 to 2, which are not probabilities"),
+        ("accuracy", [1, 2, 1], "which are not probabilities"),
+        ("roc_auc", [[0.9, 0.2], [0.8, 0.2], [0.0, 1.0]], "not probabilities that add up to 1"),
+        ("roc_auc", [[2.0, -1.0], [0.8, 0.2], [0.0, 1.0]], "not probabilities that add up to 1"),
     ],
 )
 def test_refused_predictions(tmp_path: Path, metric: str, answer: Any, words: str) -> None:
@@ -359,7 +364,7 @@ def test_slice_columns(tmp_path: Path) -> None:
     gates = load_gates(file)
     check_slice_columns(gates, pd.DataFrame({"c": range(50)}))
     for values, words in (
-        (list(range(51)), "c has 51 values, and 50 slices are the most"),
+        (list(range(51)), "c has 51 values; at most 50 slices are possible"),
         (["missing", None], 'the text "missing"'),
     ):
         frame = pd.DataFrame({"c": pd.Series(values, dtype=object)})
@@ -374,16 +379,14 @@ def test_slice_columns(tmp_path: Path) -> None:
     [
         (lambda text: text.replace("target: y", "target: z"), "gates.yml:3:9: MR704: .* has no column z"),
         (lambda text: text.replace("target: y", "target: site"), "The target site has rows without a value"),
-        (lambda text: text.replace("target: y", "target: group"), "The target group is no number"),
+        (lambda text: text.replace("target: y", "target: group"), "The target group is not a number"),
     ],
 )
 def test_targets(first: Factory, change: Callable[[str], str], words: str) -> None:
     file = first.repo / "models/toy/gates.yml"
     file.write_text(change(file.read_text(encoding="utf-8")), encoding="utf-8")
-    used = check_holdout(Board(), first.repo, gates_of(first))
-    assert used
     with pytest.raises(UserError, match=words):
-        read_holdout(used, gates_of(first))
+        open_holdout(first.repo, gates_of(first))
 
 
 class TestOnnx:
@@ -417,31 +420,41 @@ class TestOnnx:
         save(model, str(tmp_path / "onnx"))
         return tmp_path / "onnx"
 
-    def check(self, tmp_path: Path, file: Path | None, frame: pd.DataFrame) -> tuple[str, str]:
-        board = Board()
-        said = Predictions((3 * frame["x1"] - 2 * frame["x2"]).to_numpy(), "value")
-        check_onnx(board, gates_for(tmp_path, "regression", "mae"), file, ["x1", "x2"], said, frame)
-        return found(board)
+    def check(
+        self, factory: Factory, tmp_path: Path, file: Path | None, frame: pd.DataFrame
+    ) -> tuple[str, str]:
+        """Ask the file as the candidate's ONNX file, and judge the answers."""
+        candidate = candidate_of(factory)
+        target = factory.run / "outputs" / "onnx"
+        target.unlink(missing_ok=True)
+        answers = None
+        if file:
+            shutil.copyfile(file, target)
+            answers = ask_onnx(target, ["x1", "x2"], frame)
+        checks = GateChecks()
+        mine = Predictions((3 * frame["x1"] - 2 * frame["x2"]).to_numpy(), "value")
+        check_onnx(checks, gates_for(tmp_path, "regression", "mae"), candidate, answers, mine)
+        return found(checks)
 
-    def test_forms(self, tmp_path: Path, frame: pd.DataFrame) -> None:
+    def test_forms(self, first: Factory, tmp_path: Path, frame: pd.DataFrame) -> None:
         for columns, single in ((["x2", "x1"], True), (None, True), (["x2", "x1"], False)):
             file = self.file(tmp_path, columns, single)
-            assert self.check(tmp_path, file, frame)[0] == "passed"
+            assert self.check(first, tmp_path, file, frame)[0] == "passed"
 
-    def test_another_answer(self, tmp_path: Path, frame: pd.DataFrame) -> None:
-        word, what = self.check(tmp_path, self.file(tmp_path, None, single=True, factor=3.1), frame)
+    def test_another_answer(self, first: Factory, tmp_path: Path, frame: pd.DataFrame) -> None:
+        word, what = self.check(first, tmp_path, self.file(tmp_path, None, single=True, factor=3.1), frame)
         assert word == "failed"
-        assert "they may differ by 0.01" in what
+        assert "limit 0.01" in what
 
-    def test_broken(self, tmp_path: Path, frame: pd.DataFrame) -> None:
+    def test_broken(self, first: Factory, tmp_path: Path, frame: pd.DataFrame) -> None:
         file = self.file(tmp_path, None, single=True)
-        assert "has no ONNX file" in self.check(tmp_path, None, frame)[1]
+        assert "has no output `onnx` with an ONNX file" in self.check(first, tmp_path, None, frame)[1]
         file.write_bytes(file.read_bytes()[:-40])
-        word, what = self.check(tmp_path, file, frame)
+        word, what = self.check(first, tmp_path, file, frame)
         assert word == "broken"
         assert f"The ONNX file ({file.stat().st_size} bytes) cannot be used" in what
         file.write_bytes(b"")
-        assert self.check(tmp_path, file, frame)[0] == "broken"
+        assert self.check(first, tmp_path, file, frame)[0] == "broken"
 
 
 def test_a_model_that_hangs(stock: Path) -> None:

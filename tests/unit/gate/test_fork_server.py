@@ -12,8 +12,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mlroad.models import process
-from mlroad.models.process import ModelBroken, ModelProcess
+from mlroad.models import model_process
+from mlroad.models.model_process import ModelBroken, ModelProcess
 from tests.support import REPO
 from tests.unit.gate import toy
 
@@ -27,7 +27,7 @@ PARENT = "return [float(os.getppid()) for _ in line]"
 
 @pytest.fixture(params=["forked", "anew"])
 def start(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr(process, "FORKS", request.param == "forked")
+    monkeypatch.setattr(model_process, "FORKS", request.param == "forked")
     return str(request.param)
 
 
@@ -81,7 +81,7 @@ def test_nothing_is_left_when_the_gate_ends(stock: Path, end: str) -> None:
 import os
 from pathlib import Path
 import pandas as pd
-from mlroad.models.process import ModelProcess
+from mlroad.models.model_process import ModelProcess
 frame = pd.DataFrame({{"x1": [1.0], "x2": [1.0]}})
 with ModelProcess(Path({str(toy.saved("return [float(os.getpid()) for _ in line]", stock))!r})) as model:
     one = model.predict(frame)[0]

@@ -8,6 +8,7 @@ import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mlroad.core.digests import digest_of
@@ -120,7 +121,7 @@ def test_broken(later: Factory, body: str, words: list[str]) -> None:
 def test_constant_predictions(first: Factory) -> None:
     first.gates(**{"mae: {limit: 3, ": "mae: {limit: 30, ", "r2: {limit: 0.5}": "r2: {limit: -1}"})
     first.plant("return np.full(n, 0.5)")
-    verdict = first.red("predictions", "failed", "The model says 0.5 for all")
+    verdict = first.red("predictions", "failed", "The model predicts 0.5 for all")
     assert verdict["metrics"]["mae"]["candidate"] > 0
 
 
@@ -202,7 +203,7 @@ def test_prod_is_compared_with_prod(later: Factory) -> None:
     said, verdict = later.gate("--run", later.prod)
     assert said.code == 0, said.text
     assert verdict["verdict"] == "equal"
-    later.red("champion", "broken", "no twin that was trained on the dev data", "mlroad register toy")
+    later.red("champion", "broken", "no twin trained on the dev data", "mlroad register toy")
 
 
 def test_budgets_slices_and_waivers(later: Factory) -> None:
@@ -217,7 +218,7 @@ def test_budgets_slices_and_waivers(later: Factory) -> None:
     later.plant("time.sleep(0.03 if n == 1 else 0); return np.where(x1 > 1.2, -9, line)")
     (later.run / "outputs" / "model" / "weights.bin").write_bytes(bytes(300_000))
     later.note_outputs()
-    verdict = later.red("latency.p95", "failed", "it may take 20 ms")
+    verdict = later.red("latency.p95", "failed", "limit 20 ms (champion on the same machine: ")
     results = later.results(verdict)
     assert results["size"] == "failed"
     regressed = [id_ for id_, result in results.items() if id_.startswith("slices.") and result == "failed"]
@@ -252,15 +253,16 @@ def test_classification(first: Factory) -> None:
 
 
 def test_inference_tests_and_champion_required(first: Factory) -> None:
-    """The real commands that make a suite and its verdict; and no champion where one is required."""
+    """The real command that makes a suite, which the gate asks; and no champion where one is required."""
     from tests.unit.gate import toy
 
-    toy.run(first.repo, "mlroad", "freeze", "models/toy", "--run", first.dev)
-    toy.run(first.repo, "mlroad", "test", "models/toy", "--run", first.dev)
+    toy.run(first.repo, "freeze", "models/toy", "--run", first.dev)
     first.gates("inference_tests: [python]", optional="required")
-    verdict = first.red("champion", "broken", "gates.yml requires a champion, and toy has none")
+    verdict = first.red("champion", "broken", "gates.yml requires a champion, but toy has none")
     assert first.results(verdict)["inference.python"] == "passed"
     assert verdict["inference"]["python"]["cases"] > 0
+    inference = json.loads((first.run / "gate" / "inference.json").read_text(encoding="utf-8"))
+    assert (inference["passed"], inference["run"], inference["latency"]) == (True, first.dev, None)
     assert [id_ for id_, result in first.results(verdict).items() if result != "passed"] == ["champion"]
 
 
@@ -288,3 +290,46 @@ def test_the_target_as_an_input(first: Factory, monkeypatch: pytest.MonkeyPatch)
     assert json.loads(said.out) == verdict
     assert "::error title=gate::predictions: The model cannot be measured: it wants the target x1" in said.err
     assert verdict["verdict"] == "broken"
+
+
+def test_judged_again_without_the_model(later: Factory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the records, the same verdict to the last digit; no model is loaded."""
+    from mlroad.gate.run_gate import judge_records
+    from mlroad.models import model_process
+    from mlroad.run.candidate import find_candidate
+    from mlroad.run.model_folder import ModelFolder
+
+    later.gates("latency: {p95_ms: 500}", "slices:", "  - {column: group, metric: mae, limit: 3}")
+    verdict = later.green()
+
+    def load(*_: object) -> None:
+        raise AssertionError("a model was loaded")
+
+    monkeypatch.setattr(model_process.ModelProcess, "__init__", load)
+    again = judge_records(find_candidate(ModelFolder(later.repo, "toy"), later.dev))
+    assert {**again, "made": ""} == {**verdict, "made": ""}
+
+
+@pytest.mark.parametrize(
+    ("body", "result"),
+    [
+        ("return np.column_stack([1 - p, p])", "passed"),
+        ("return np.where(n > 1, np.nan, line)", "broken"),
+        ("return np.column_stack([p, p, p])", "broken"),
+    ],
+)
+def test_answers_of_any_shape_are_recorded(first: Factory, body: str, result: str) -> None:
+    from mlroad.gate.records import read_records
+
+    first.gates(**{"task: regression": "task: classification", "target: y": "target: label"})
+    first.gates(
+        **{"mae": "accuracy", "{limit: 3, ": "{limit: 0.5, ", "  r2: {limit: 0.5}": "  f1: {limit: 0.5}"}
+    )
+    first.plant(body)
+    verdict = first.gate()[1]
+    assert first.results(verdict)["predictions"] == result, verdict["checks"]
+    asked = read_records(first.run / "gate").candidate
+    assert asked
+    assert asked.values is not None
+    assert len(asked.values) == verdict["holdout"]["rows"]
+    assert np.isnan(asked.values).any() == ("nan" in body)

@@ -33,7 +33,7 @@ def test_a_looser_limit_that_is_not_committed_registers_nothing(first: Factory) 
     assert said.code == 0
     said = first.command("register", "toy", "--run", first.prod)
     assert said.code == 1
-    assert "gates.yml was not as commit" in said.text
+    assert "models/toy/gates.yml differs from HEAD" in said.text
     first.gates(**{"limit: 30,": "limit: 3,"})
     assert first.gate("--run", first.prod)[0].code == 0
     assert first.command("register", "toy", "--run", first.prod).code == 0

@@ -17,9 +17,9 @@ from mlroad.gate.bootstrap import (
     intervals,
     method,
 )
-from mlroad.gate.checks import Board
-from mlroad.gate.evaluate import Rows, judge_metrics
+from mlroad.gate.checks import GateChecks
 from mlroad.gate.gates_file import Bootstrap
+from mlroad.gate.metric_checks import Rows, judge_metrics
 from mlroad.gate.metrics import _BLOCK, MOST, Area, Floats, Sums, Unmeasurable, Weights, measure, prepared
 from mlroad.models.metric_names import METRICS, of_task
 
@@ -337,5 +337,5 @@ def test_words(shift: float, word: str, tmp_path: object) -> None:
     truth, noise = rng.normal(size=400), rng.normal(size=400)
     champion = truth + noise
     candidate = truth + noise * (1 + shift / np.abs(noise).mean()) + 0.02 * rng.normal(size=400)
-    judged = judge_metrics(Board(), load_gates(file), Rows(truth, candidate, champion))
+    judged = judge_metrics(GateChecks(), load_gates(file), Rows(truth, candidate, champion))
     assert judged["mae"].verdict == word

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mlroad.gate.checks import Board
+from mlroad.gate.checks import GateChecks
 from mlroad.gate.waivers import apply_waivers
 
 TODAY = date(2026, 11, 24)
@@ -15,26 +15,26 @@ QUOTE = '"'
 GOOD = "- gate: metrics.mae.limit\n  owner: '@octocat'\n  reason: We know.\n  expires: 2026-12-31\n"
 
 
-def judged(tmp_path: Path, text: str) -> Board:
-    """A board with a failed, a passed and a broken check, after the waivers of ``text``."""
-    board = Board()
-    board.add("metrics.mae.limit", "failed", "mae is 9.", 9, 8)
-    board.add("slices.sex=1.mae.regression", "failed", "mae is 9.", 9, 8)
-    board.add("metrics.r2.limit", "passed", "r2 is 1.", 1, 0)
-    board.add("size", "broken", "No model.")
-    board.add("data.holdout", "broken", "Changed.")
-    board.add("predictions", "failed", "Constant.")
-    board.add("inference.python", "failed", "1 of 2 failed.")
+def judged(tmp_path: Path, text: str) -> GateChecks:
+    """A checks with a failed, a passed and a broken check, after the waivers of ``text``."""
+    checks = GateChecks()
+    checks.add("metrics.mae.limit", "failed", "mae is 9.", 9, 8)
+    checks.add("slices.sex=1.mae.regression", "failed", "mae is 9.", 9, 8)
+    checks.add("metrics.r2.limit", "passed", "r2 is 1.", 1, 0)
+    checks.add("size", "broken", "No model.")
+    checks.add("data.holdout", "broken", "Changed.")
+    checks.add("predictions", "failed", "Constant.")
+    checks.add("inference.python", "failed", "1 of 2 failed.")
     file = tmp_path / "waivers.yml"
     if text:
         file.write_text(text, encoding="utf-8")
-    board_waivers = apply_waivers(board, file, TODAY)
+    board_waivers = apply_waivers(checks, file, TODAY)
     assert all(waiver.used is False or waiver.expires >= TODAY for waiver in board_waivers)
-    return board
+    return checks
 
 
-def result(board: Board, id_: str) -> tuple[str, str]:
-    [check] = [check for check in board.checks if check.id == id_]
+def result(checks: GateChecks, id_: str) -> tuple[str, str]:
+    [check] = [check for check in checks.found if check.id == id_]
     return check.result, check.what
 
 
@@ -44,33 +44,33 @@ def test_none(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("day", ["2026-11-24", "2026-12-31", '"2026-12-31"', "2027-11-24"])
 def test_valid(tmp_path: Path, day: str) -> None:
-    board = judged(tmp_path, GOOD.replace("2026-12-31", day))
-    word, what = result(board, "metrics.mae.limit")
+    checks = judged(tmp_path, GOOD.replace("2026-12-31", day))
+    word, what = result(checks, "metrics.mae.limit")
     assert word == "waived"
     assert f"Waived by @octocat until {day.strip(QUOTE)}" in what
-    assert result(board, "waivers") == ("passed", "1 of 1 waivers are used.")
-    assert result(board, "slices.sex=1.mae.regression")[0] == "failed"
+    assert result(checks, "waivers") == ("passed", "1 of 1 waivers are used.")
+    assert result(checks, "slices.sex=1.mae.regression")[0] == "failed"
 
 
 def test_a_slice(tmp_path: Path) -> None:
-    board = judged(tmp_path, GOOD.replace("metrics.mae.limit", "slices.sex=1.mae.regression"))
-    assert result(board, "slices.sex=1.mae.regression")[0] == "waived"
+    checks = judged(tmp_path, GOOD.replace("metrics.mae.limit", "slices.sex=1.mae.regression"))
+    assert result(checks, "slices.sex=1.mae.regression")[0] == "waived"
 
 
 def test_a_team_may_answer_for_it(tmp_path: Path) -> None:
-    board = judged(tmp_path, GOOD.replace("@octocat", "@my-org/data_science"))
-    assert result(board, "metrics.mae.limit")[0] == "waived"
+    checks = judged(tmp_path, GOOD.replace("@octocat", "@my-org/data_science"))
+    assert result(checks, "metrics.mae.limit")[0] == "waived"
 
 
 def test_not_needed(tmp_path: Path) -> None:
-    board = judged(tmp_path, GOOD.replace("mae", "r2"))
-    assert result(board, "metrics.r2.limit")[0] == "passed"
-    assert result(board, "waivers") == ("passed", "0 of 1 waivers are used. Not needed: metrics.r2.limit.")
+    checks = judged(tmp_path, GOOD.replace("mae", "r2"))
+    assert result(checks, "metrics.r2.limit")[0] == "passed"
+    assert result(checks, "waivers") == ("passed", "0 of 1 waivers are used. Not needed: metrics.r2.limit.")
 
 
 def test_broken_stays_broken(tmp_path: Path) -> None:
-    board = judged(tmp_path, GOOD.replace("metrics.mae.limit", "size"))
-    assert result(board, "size")[0] == "broken"
+    checks = judged(tmp_path, GOOD.replace("metrics.mae.limit", "size"))
+    assert result(checks, "size")[0] == "broken"
 
 
 @pytest.mark.parametrize(
@@ -101,11 +101,11 @@ def test_broken_stays_broken(tmp_path: Path) -> None:
 )
 def test_red(tmp_path: Path, old: str, new: str, word: str, words: str) -> None:
     assert old in GOOD
-    board = judged(tmp_path, GOOD.replace(old, new))
-    found, what = result(board, "waivers")
+    checks = judged(tmp_path, GOOD.replace(old, new))
+    found, what = result(checks, "waivers")
     assert found == word
     assert words in what
-    assert result(board, "data.holdout")[0] == "broken"
-    assert result(board, "predictions")[0] == result(board, "inference.python")[0] == "failed"
+    assert result(checks, "data.holdout")[0] == "broken"
+    assert result(checks, "predictions")[0] == result(checks, "inference.python")[0] == "failed"
     if word == "broken":  # not one of them counts
-        assert result(board, "metrics.mae.limit")[0] == "failed"
+        assert result(checks, "metrics.mae.limit")[0] == "failed"

@@ -7,15 +7,13 @@ The trained model knows x1 only, so that there is something better.
 from __future__ import annotations
 
 import csv
-import os
 import random
 import sys
 from functools import cache
 from pathlib import Path
 
-from tests.support import REPO, call, commit_all, git
+from tests.support import call, commit_all, git
 
-PATHS = os.pathsep.join(str(REPO / name) for name in ("src",))
 COLUMNS = ("row", "x1", "x2", "group", "site", "y", "label")
 
 TRAIN = '''"""Fit a line."""
@@ -96,15 +94,10 @@ mlflow.models.set_model(Toy())
 """
 
 
-def program(tool: str) -> list[str]:
-    """The start of a command line of `mlroad` or `factory`."""
-    return [sys.executable, "-c", f"from {tool}.cli import main; main()"]
-
-
 def run(repo: Path, *words: str, check: bool = True) -> str:
-    """A command in the repo, in a process of its own: ``run(repo, "factory", "train", "toy")``."""
-    environment = {"PYTHONPATH": PATHS, "MLROAD_REGISTRY": "", "GITHUB_ACTIONS": "", "GITHUB_OUTPUT": ""}
-    done = call([*program(words[0]), *words[1:]], repo, environment, check)
+    """`mlroad` in the repo, in a process of its own: ``run(repo, "train", "toy")``."""
+    environment = {"MLROAD_REGISTRY": "", "GITHUB_ACTIONS": "", "GITHUB_OUTPUT": ""}
+    done = call([sys.executable, "-m", "mlroad", *words], repo, environment, check)
     return done.stdout + done.stderr
 
 
@@ -149,13 +142,13 @@ def make_repo(repo: Path) -> Path:
         (repo / name).write_text(text, encoding="utf-8", newline="\n")
     (repo / "datasets").mkdir()
     write_csv(repo / "raw" / "toys.csv", rows())
-    run(repo, "mlroad", "dataset", "add", "toys", "raw/toys.csv", "--stage", "prod")
-    run(repo, "mlroad", "dataset", "split", "toys:1", "--share", "0.4", "--stage", "prod")
+    run(repo, "dataset", "add", "toys", "raw/toys.csv", "--stage", "prod")
+    run(repo, "dataset", "split", "toys:1", "--share", "0.4", "--stage", "prod")
     with (repo / "datasets/toys_train/1/toys_train.csv").open(encoding="utf-8", newline="") as file:
         train = list(csv.DictReader(file))
     write_csv(repo / "raw" / "toys_train.csv", train[::2])
-    run(repo, "mlroad", "dataset", "add", "toys_train", "raw/toys_train.csv", "--stage", "dev")
-    run(repo, "mlroad", "sync", "models/toy")
+    run(repo, "dataset", "add", "toys_train", "raw/toys_train.csv", "--stage", "dev")
+    run(repo, "sync", "models/toy")
     commit_all(repo, "Start")
     return repo
 

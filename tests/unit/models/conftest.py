@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cloudpickle  # type: ignore[import-untyped]
 import mlflow.pyfunc
 import pandas as pd
 import pytest
@@ -148,6 +150,9 @@ class Rents:
         self, answer: Callable[[pd.DataFrame], Any], name: str = "29990101-0", required: bool = True
     ) -> str:
         """A run like the first one, whose model answers by a function."""
+        # The process that loads the model cannot import the tests.
+        for module in {__name__, answer.__module__}:
+            cloudpickle.register_pickle_by_value(sys.modules[module])
         folder = self.repo / f".runs/rents/{name}"
         shutil.copytree(self.repo / f".runs/rents/{self.run}", folder)
         shutil.rmtree(folder / "outputs/model")

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +15,7 @@ import pytest
 
 from mlroad.core.digests import digest_of
 from mlroad.models.suite import suite_digest
+from tests.support import REPO, call
 from tests.unit.models.conftest import CASES, SUITE, Rents
 
 pytestmark = pytest.mark.slow
@@ -31,7 +36,7 @@ def test_the_run_it_was_frozen_from(frozen: Rents) -> None:
     assert (verdict["model"], verdict["run"]) == ("rents", frozen.run)
     assert (verdict["cases"], verdict["failed"]) == (10, 0)
     assert verdict["judged_by"] == "tolerance"
-    assert verdict["model_digest"] == before == digest_of(model)
+    assert verdict["model_digest"] == f"sha256:{before}" == digest_of(model)
     assert verdict["suite_digest"] == suite_digest(frozen.repo / "models/rents")
     assert 0 < verdict["latency"]["p50_ms"] <= verdict["latency"]["p95_ms"]
     assert [result["id"] for result in verdict["results"]] == [case["id"] for case in frozen.cases()]
@@ -54,7 +59,7 @@ def test_the_newest_run_is_tested(frozen: Rents) -> None:
 def test_a_worse_model(frozen: Rents) -> None:
     run = frozen.run_with(lambda rows: 500.0 + 0 * rows["area"])
     text = frozen.red("cases.jsonl:1: MI201: golden-", "prediction[0] is 500, expected", run=run)
-    assert f"freeze models/rents --run {run}` takes them" in text
+    assert f"accept them: `mlroad freeze models/rents --run {run}`" in text
     assert text.index("MI201") < text.index("cases failed")
 
 
@@ -124,7 +129,7 @@ def test_a_model_that_takes_what_is_invalid(frozen: Rents) -> None:
         "expect": {"error": True},
     }
     frozen.write_cases([*frozen.cases(), case])
-    frozen.red("cases.jsonl:11: MI203: small: The model should refuse this request, and answered prediction")
+    frozen.red("cases.jsonl:11: MI203: small: The model should refuse this request, but answered prediction")
     assert frozen.verdict()["failed"] == 1
 
 
@@ -223,21 +228,42 @@ def test_the_files_are_gone(frozen: Rents) -> None:
     frozen.red("suite.yml: MI101", "mlroad freeze models/rents")
 
 
-@pytest.mark.parametrize("error", ["KeyboardInterrupt", "SystemExit(0)"])
-def test_a_test_that_dies(frozen: Rents, error: str) -> None:
-    """Ctrl-C leaves no verdict; a model that ends the program with 0 is no success."""
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        ("raise SystemExit(0)", "its code called sys.exit(0)"),
+        ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+    ],
+)
+def test_a_model_that_ends_the_program_when_it_is_loaded(frozen: Rents, error: str, words: str) -> None:
     frozen.green()
+    _load_with(frozen, error)
+    frozen.red("MI204", words)
+
+
+def test_ctrl_c_leaves_no_verdict(frozen: Rents) -> None:
+    frozen.green()
+    started = frozen.repo.path / "started"
+    _load_with(frozen, f"import time; open({str(started)!r}, 'w').close(); time.sleep(60)")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mlroad", "test", "models/rents", "--run", frozen.run], cwd=frozen.repo.path
+    )
+    until = time.monotonic() + 60
+    while not started.exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 130
+    assert not (frozen.repo / f".runs/rents/{frozen.run}/gate/inference.json").exists()
+
+
+def _load_with(frozen: Rents, code: str) -> None:
+    """Let the model of the first run execute this code when it is loaded."""
     model = frozen.repo / f".runs/rents/{frozen.run}/outputs/model"
-    (model / "dies.py").write_text(f"raise {error}\n", encoding="utf-8")
+    (model / "dies.py").write_text(f"{code}\n", encoding="utf-8")
     meta = (model / "MLmodel").read_text(encoding="utf-8")
     (model / "MLmodel").write_text(
         meta.replace("loader_module: mlflow.sklearn", "code: .\n    loader_module: dies"), encoding="utf-8"
     )
-    if error == "SystemExit(0)":
-        frozen.red("MI204", "its code called sys.exit(0)")
-        return
-    assert frozen.test().code == 130
-    assert not (frozen.repo / f".runs/rents/{frozen.run}/gate/inference.json").exists()
 
 
 def ends(rows: Any) -> Any:
@@ -261,7 +287,7 @@ def test_another_dataset(frozen: Rents) -> None:
     frozen.edit("datasets/rents/1.yml", digest, other)
     frozen.red("suite.yml:4", "MI111", "datasets/rents/1.yml")
     frozen.edit(SUITE, f"\ndigest: {digest}", f"\ndigest: {other}")
-    frozen.red("run.json: MI205", "the digests differ")
+    frozen.red("suite.yml: MI205", "the digests differ")
 
 
 @pytest.mark.parametrize(
@@ -308,3 +334,13 @@ def test_one_limit_for_one_output(frozen: Rents) -> None:
     frozen.green(run)
     frozen.edit(SUITE, "{relative: 1000}", "{relative: 0.0001}")
     frozen.red("MI201", run=run)
+
+
+def test_help_loads_no_library() -> None:
+    """A start stays fast: what a command needs is imported when it is called."""
+    code = (
+        "import sys\nfrom typer.testing import CliRunner\nfrom mlroad.cli.prototype import app\n"
+        "said = CliRunner().invoke(app, ['--help']).output\nassert 'freeze' in said and 'test' in said\n"
+        "assert not {'mlflow', 'pandas', 'numpy', 'duckdb', 'yaml'} & set(sys.modules), sorted(sys.modules)"
+    )
+    call([sys.executable, "-c", code], REPO, {"PYTHONPATH": str(REPO / "src")})

@@ -1,8 +1,9 @@
-"""A factory repo with runs as `mlroad train` and `mlroad gate` leave them, without any training."""
+"""A factory repo with runs as `mlroad train` and `mlroad gate` leave them, without any model."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import json
 import multiprocessing
@@ -12,16 +13,30 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from multiprocessing.context import ForkServerProcess as ForkProcess
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from mlroad.cli.main import main
 from mlroad.core.digests import digest_of
 from mlroad.data.version import DatasetVersion, write_version
-from mlroad.gate.judged_by import rules_of
+from mlroad.gate.records import (
+    CaseAnswers,
+    Champion,
+    ModelAnswers,
+    Overlap,
+    Records,
+    Timings,
+    write_records,
+)
+from mlroad.models.model_process import Answer
+from mlroad.models.suite import file_digest, suite_digest
+from mlroad.models.tensors import Tensor
+from mlroad.registry.local_registry import LocalRegistry
 from mlroad.registry.registered_model import lineage_digest
 from tests.support import IDENTITY, REPO, call, commit_all, git
 
@@ -35,21 +50,38 @@ metrics:
 slices:
   - {column: sex, metric: mae, limit: 65}
 latency: {p95_ms: 100}
-size: {max_mb: 20}
+size: {max_mb: 0.001}
 inference_tests: [python]
 onnx: {max_difference: 0.5}
+bootstrap: {resamples: 100}
 """
-WAIVERS = """- gate: size
+EXPIRES = datetime.now(UTC).date() + timedelta(days=30)
+WAIVERS = f"""- gate: size
   owner: "@octocat"
-  reason: One embedding more.
-  expires: 2026-12-31
+  reason: One more embedding.
+  expires: {EXPIRES}
 """
 PACKAGES = (REPO / "src",)
 _FORKS = multiprocessing.get_context("forkserver")
 _START = "from mlroad.__main__ import main; main()"
-DIGESTS = {
-    name: "sha256:" + letter * 64
-    for name, letter in zip(("all", "prod", "dev", "holdout"), "abcd", strict=True)
+ROWS = [(1 + row % 2, row, 100.0 + 3 * row) for row in range(240)]
+DATA = {
+    name: "sex,age,progression\n" + "".join(f"{sex},{age},{value}\n" for sex, age, value in rows)
+    for name, rows in (
+        ("all", ROWS), ("prod", ROWS[111:]), ("dev", ROWS[111:170]), ("holdout", ROWS[:111]),
+    )
+}  # fmt: skip
+DIGESTS = {name: f"sha256:{hashlib.sha256(text.encode()).hexdigest()}" for name, text in DATA.items()}
+TRUTH = np.array([value for _, _, value in ROWS[:111]])
+_INPUT = {"name": "age", "shape": [1, 1], "datatype": "FP64", "data": [1.0]}
+_OUTPUT = {"name": "prediction", "shape": [1], "datatype": "FP64", "data": [7.0]}
+CASES = (
+    {"id": "golden-1", "kind": "golden", "request": {"inputs": [_INPUT]}, "expect": {"outputs": [_OUTPUT]}},
+    {"id": "no-age", "kind": "invalid", "request": {"inputs": []}, "expect": {"error": True}},
+)
+ANSWERS = {
+    "golden-1": Answer((Tensor("prediction", "FP64", (1,), (7.0,)),)),
+    "no-age": Answer(refused="ValueError: age is missing"),
 }
 
 
@@ -61,17 +93,20 @@ def make_repo(folder: Path) -> Path:
     (model / "provenance.yml").write_text(
         "repo: acme/prototypes\ntag: diabetes-v2\ncommit: 0123456789abcdef0123\n", encoding="utf-8"
     )
+    cases = model / "inference_tests" / "cases.jsonl"
+    cases.write_text("".join(json.dumps(case) + "\n" for case in CASES), encoding="utf-8")
     (model / "inference_tests" / "suite.yml").write_text(
-        f"model: diabetes\ndataset: azureml:diabetes_train:2\ndigest: {DIGESTS['dev']}\n", encoding="utf-8"
+        f"model: diabetes\ndataset: azureml:diabetes_train:2\ndigest: {DIGESTS['dev']}\n"
+        f"cases: cases.jsonl\ncases_digest: {file_digest(cases)}\n"
+        "tolerance: {absolute: 0.5}\nretrained: {absolute: 1}\n",
+        encoding="utf-8",
     )
-    (model / "inference_tests" / "cases.jsonl").write_text("{}\n", encoding="utf-8")
     (model / "gates.yml").write_text(GATES, encoding="utf-8")
     (model / "waivers.yml").write_text(WAIVERS, encoding="utf-8")
     (model / "data.yml").write_text(
         "raw:\n  dev: azureml:diabetes_train:2\n  prod: azureml:diabetes_train:1\n", encoding="utf-8"
     )
     (folder / "pyproject.toml").write_text("", encoding="utf-8")
-    (folder / "factory.yml").write_text("registry: local\n", encoding="utf-8")
     (folder / ".gitignore").write_text(".runs/\n.registry/\n", encoding="utf-8")
     for name, number, digest, parents, stage in (
         ("diabetes", 1, "all", (), "prod"),
@@ -80,10 +115,11 @@ def make_repo(folder: Path) -> Path:
         ("diabetes_holdout", 1, "holdout", ("diabetes:1",), "prod"),
     ):
         file = folder / "datasets" / name / f"{number}.yml"
-        file.parent.mkdir(parents=True, exist_ok=True)
+        (file.parent / str(number)).mkdir(parents=True, exist_ok=True)
+        (file.parent / str(number) / "data.csv").write_bytes(DATA[digest].encode())
         write_version(
             DatasetVersion(
-                file, name, str(number), "uri_file", f"{number}/data.csv", "", DIGESTS[digest],
+                file, name, str(number), "uri_file", f"./{number}/data.csv", "", DIGESTS[digest],
                 stage=stage, parents=parents,
             )
         )  # fmt: skip
@@ -97,20 +133,23 @@ def make_run(
     number: int,
     stage: str = "prod",
     champion: int | None = None,
-    verdict: Mapping[str, Any] | None = None,
+    error: float = 45.5,
     git_state: Mapping[str, Any] | None = None,
     judged: bool = True,
 ) -> str:
-    """A finished run with a green verdict; the other arguments make it less so. Its id."""
+    """A finished run, as the gate leaves it; its id.
+
+    Each prediction is wrong by ``error``, those of the champion by 45.5.
+    """
     run = f"20261124-{'1' if stage == 'prod' else '0'}{number:05d}-000000"
     folder = repo / ".runs" / "diabetes" / run
     model = folder / "outputs" / "model"
     model.mkdir(parents=True)
-    (model / "MLmodel").write_text(f"flavors: none # {stage} {number}\n", encoding="utf-8")
+    (model / "MLmodel").write_text(f"flavors: none # {stage} {number} {'#' * 2000}\n", encoding="utf-8")
     (model / "requirements.txt").write_text("scikit-learn==1.7.2\npandas\n", encoding="utf-8")
     (folder / "outputs" / "onnx").write_bytes(b"onnx")
     state = {"commit": git(repo, "rev-parse", "HEAD").strip(), "dirty": False, **(git_state or {})}
-    data = {"dataset": f"diabetes_train:{1 if stage == 'prod' else 2}", "digest": DIGESTS[stage]}
+    data = {"dataset": f"diabetes_train:{1 if stage == 'prod' else 2}", "dataset_digest": DIGESTS[stage]}
     record = {
         "schema": 1, "id": run, "state": "completed", "git": state,
         "pipeline": "models/diabetes/pipeline.yml", "parameters": {"max_depth": 3}, "python": "3.11.2",
@@ -125,74 +164,48 @@ def make_run(
     train = {"schema": 1, "model": "diabetes", "data": stage, "target": "local", "run": run, "job": None}
     write(folder / "train.json", train)
     if judged:
-        (folder / "gate").mkdir()
-        write(
-            folder / "gate" / "verdict.json", make_verdict(folder, run, stage, champion) | dict(verdict or {})
-        )
-        write(folder / "gate" / "inference.json", {"schema": 1, "passed": True})
-        (folder / "gate" / "report.html").write_text("<p>report", encoding="utf-8")
+        judge_run(repo, run, champion, error)
     return run
 
 
-def make_verdict(folder: Path, run: str, stage: str, champion: int | None) -> dict[str, Any]:
+def judge_run(repo: Path, run: str, champion: int | None = None, error: float = 45.5) -> Records:
+    """Write what `mlroad gate` writes of a run, without a model that could be asked."""
+    folder = repo / ".runs" / "diabetes" / run
     record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    data = {"raw": {key: record["inputs"]["raw"][key] for key in ("dataset", "digest")}}
-    rules = rules_of(folder.parents[2] / "models" / "diabetes")
-    mae = {
-        "direction": "lower", "candidate": 45.5, "candidate_interval": [40.1, 51.0], "champion": 46.0,
-        "difference": -0.5, "interval": [-1.2, 0.3], "verdict": "equal", "limit": 60, "max_regression": 3,
-    }  # fmt: skip
-    return {
-        "schema": 1, "model": "diabetes", "run": run, "stage": stage, "verdict": "equal", "passed": True,
-        "headline": "As good as the champion.", "task": "regression", "target": "progression",
-        "decide_by": "mae",
-        "candidate": {
-            "commit": record["git"]["commit"], "dirty": record["git"]["dirty"],
-            "digest": digest_of(folder / 'outputs' / 'model'), "data": data,
-        },
-        "champion": {"version": str(champion)} if champion else None,
-        "holdout": {"dataset": "azureml:diabetes_holdout:1", "digest": DIGESTS["holdout"], "rows": 111},
-        "checks": make_checks(champion is not None),
-        "metrics": {"mae": mae},
-        "slices": [
-            {"column": "sex", "value": value, "rows": rows, "metric": "mae", "candidate": figure,
-             "champion": None, "limit": 65, "verdict": "equal"}
-            for value, rows, figure in (("1", 60, 43.0), ("2", 51, 48.0))
-        ],
-        "latency": {"p95_ms": 1.9, "budget_ms": 100}, "size": {"bytes": 21_000_000, "budget_bytes": 20000000},
-        "inference": {
-            "python": {"passed": True, "cases": 40, "failed": 0, "suite_digest": rules["inference_tests"]}
-        },
-        "onnx": {"max_difference": 0.0001, "budget": 0.5},
-        "waivers": [
-            {"gate": "size", "owner": "@octocat", "reason": "One embedding more.", "expires": "2026-12-31",
-             "used": True}
-        ],
-        "rules": rules, "made": "2026-11-24T10:15:00+00:00", "factory": "0.1.0",
-    }  # fmt: skip
+    digests = {name: digest_of(folder / "outputs" / name) for name in ("model", "onnx")}
+    write(folder / "run.json", {**record, "outputs": {name: {"digest": digests[name]} for name in digests}})
+    (folder / "gate").mkdir(exist_ok=True)
+    used = record["inputs"]["raw"]
+    signs = np.where(np.arange(len(TRUTH)) % 2, 1, -1)
+    answers = ModelAnswers(digests["model"], values=TRUTH + signs * error)
+    its = _champion(repo, champion, "prod" if used["dataset"] == "diabetes_train:1" else "dev")
+    records = Records(
+        model="diabetes",
+        run=run,
+        holdout="diabetes_holdout:1",
+        holdout_digest=DIGESTS["holdout"],
+        rows=len(TRUTH),
+        target="progression",
+        overlap=Overlap({used["dataset"]: used["dataset_digest"]}, clean=True, what="No row is shared."),
+        candidate=answers,
+        champion=its,
+        champion_answers=ModelAnswers(its.digest, values=TRUTH + signs * 45.5) if its else None,
+        onnx=ModelAnswers(digests["onnx"], values=TRUTH + signs * error + 0.0001),
+        timings=Timings((1.9,) * 111),
+        cases=CaseAnswers(suite_digest(repo / "models" / "diabetes"), ANSWERS),
+    )
+    write_records(folder / "gate", records)
+    write(folder / "gate" / "inference.json", {"schema": 1, "passed": True})
+    (folder / "gate" / "report.html").write_text("<p>report", encoding="utf-8")
+    return records
 
 
-def make_checks(champion: bool) -> list[dict[str, Any]]:
-    """What GATES asks for, passed but for the size, which WAIVERS waives."""
-    ids = ("candidate", "data.training", "data.holdout", "data.overlap", "predictions", "champion")
-    figures = [
-        ("metrics.mae.limit", 45.5, 60),
-        *([("metrics.mae.regression", -0.5, 3)] if champion else []),
-        ("slices.sex=1.mae.limit", 43.0, 65),
-        ("slices.sex=2.mae.limit", 48.0, 65),
-        ("latency.p95", 1.9, 100),
-        ("inference.python", 40, None),
-        ("onnx", 0.0001, 0.5),
-    ]
-    checks: list[dict[str, Any]] = [
-        {"id": id_, "result": "passed", "what": "It is.", "value": None, "limit": None} for id_ in ids
-    ]
-    checks += [
-        {"id": id_, "result": "passed", "what": f"{value} ≤ {limit}", "value": value, "limit": limit}
-        for id_, value, limit in figures
-    ]
-    waived = {"result": "waived", "what": "21 MB > 20 MB", "value": 21_000_000, "limit": 20_000_000}
-    return [*checks, {"id": "size", **waived}]
+def _champion(repo: Path, number: int | None, stage: str) -> Champion | None:
+    if number is None:
+        return None
+    lineage = LocalRegistry.of(repo).version("diabetes", number).lineage
+    digest = lineage["model_digest" if stage == "prod" else "dev_model_digest"]
+    return Champion(str(number), str(digest), lineage["commit"])
 
 
 def write(file: Path, content: Mapping[str, Any]) -> None:

@@ -16,11 +16,10 @@ from tests.unit.registry.repos import (
     aliases,
     begin,
     factory,
+    judge_run,
     listed,
     make_run,
-    make_verdict,
     register,
-    write,
 )
 
 
@@ -84,8 +83,7 @@ def test_bytes_come_through_as_they_are(repo: Path, remote: Path) -> None:
     folder = repo / ".runs" / "diabetes" / run
     content = b"a\r\nb\nc\r\n\x00\xff"
     (folder / "outputs" / "model" / "weights .bin").write_bytes(content)
-    (folder / "gate").mkdir()
-    write(folder / "gate" / "verdict.json", make_verdict(folder, run, "prod", None))
+    judge_run(repo, run)
     factory(repo, "register", "diabetes", "--run", run, "--publish")
     other = clone(remote, "other")
     factory(other, "registry", "pull")
@@ -127,7 +125,7 @@ def test_publish_pulls_first_and_redoes_nothing_twice(repo: Path, remote: Path) 
 
 
 def test_a_refused_candidate_is_not_published(repo: Path, remote: Path) -> None:
-    run = make_run(repo, 1, verdict={"passed": False, "headline": "Too bad."})
+    run = make_run(repo, 1, error=70)
     done = factory(repo, "register", "diabetes", "--run", run, "--publish", check=False)
     assert done.returncode == 1
     assert git(remote, "branch", "--list", "registry") == ""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,12 +16,14 @@ import pytest
 
 from tests.support import call, commit_all, git
 from tests.unit.registry.repos import (
+    DIGESTS,
+    EXPIRES,
     WAIVERS,
     aliases,
     environment,
     factory,
+    judge_run,
     listed,
-    make_checks,
     make_run,
     register,
     write,
@@ -105,12 +109,8 @@ def test_registering_an_older_run_again_leaves_the_newer_candidate(repo: Path) -
 Change = Callable[[Path, Path], Any]
 
 
-def _verdict(**changes: Any) -> Change:
-    def change(_: Path, run: Path) -> None:
-        file = run / "gate" / "verdict.json"
-        write(file, json.loads(file.read_text(encoding="utf-8")) | changes)
-
-    return change
+def _records(**changes: Any) -> Change:
+    return _json("gate/records.json", **changes)
 
 
 def _json(name: str, **changes: Any) -> Change:
@@ -121,62 +121,146 @@ def _json(name: str, **changes: Any) -> Change:
 
 
 def _other_commit(repo: Path, run: Path) -> None:
-    """A commit of a branch that was never merged, in the run and in its verdict alike."""
+    """A commit of a branch that was never merged."""
     git(repo, "switch", "--quiet", "-c", "other")
     commit_all(repo, "Never merged")
     commit = git(repo, "rev-parse", "HEAD").strip()
     git(repo, "switch", "--quiet", "main")
     _json("run.json", git={"commit": commit, "dirty": False})(repo, run)
-    verdict = json.loads((run / "gate" / "verdict.json").read_text(encoding="utf-8"))
-    _verdict(candidate=verdict["candidate"] | {"commit": commit})(repo, run)
 
 
 def _retrained(_: Path, run: Path) -> None:
     (run / "outputs" / "model" / "MLmodel").write_text("another\n", encoding="utf-8")
 
 
-_FAILED = [{"id": "metrics.mae.limit", "result": "failed", "what": "mae is 70, above 60."}]
+def _green_verdict(_: Path, run: Path) -> None:
+    """What anybody can write: the verdict of a run that did not pass, made green."""
+    judge_run(run.parents[2], run.name, error=70)
+    green = {"schema": 1, "model": "diabetes", "run": run.name, "stage": "prod", "verdict": "better"}
+    write(run / "gate" / "verdict.json", {**green, "passed": True, "headline": "Good.", "checks": []})
+
+
+def _seal(run: Path, file: str) -> None:
+    """Let records.json vouch for a file that was edited."""
+    records = json.loads((run / "gate" / "records.json").read_text(encoding="utf-8"))
+    digest = f"sha256:{hashlib.sha256((run / 'gate' / file).read_bytes()).hexdigest()}"
+    write(run / "gate" / "records.json", records | {"files": records["files"] | {file: digest}})
+
+
+def _edited_case(sealed: bool) -> Change:
+    def change(_: Path, run: Path) -> None:
+        file = run / "gate" / "case_answers.jsonl"
+        file.write_text(file.read_text(encoding="utf-8").replace("7.0", "8.5"), encoding="utf-8")
+        if sealed:
+            _seal(run, file.name)
+
+    return change
+
+
+def _edited_answers(_: Path, run: Path) -> None:
+    file = run / "gate" / "answers.parquet"
+    file.write_bytes(file.read_bytes()[:-1] + b"x")
+
+
+def _damaged_answers(_: Path, run: Path) -> None:
+    """Damaged, and vouched for."""
+    (run / "gate" / "answers.parquet").write_bytes(b"no parquet")
+    _seal(run, "answers.parquet")
+
+
+def _other_answers(repo: Path, run: Path) -> None:
+    """The records of a better run."""
+    other = make_run(repo, 9, error=1)
+    for name in ("records.json", "answers.parquet", "case_answers.jsonl"):
+        shutil.copyfile(run.with_name(other) / "gate" / name, run / "gate" / name)
+
+
+def _other_holdout(committed: bool) -> Change:
+    """An easier holdout under the same name, with its digest in the version file."""
+
+    def change(repo: Path, _: Path) -> None:
+        data, version = (repo / "datasets" / "diabetes_holdout" / name for name in ("1/data.csv", "1.yml"))
+        data.write_text(data.read_text(encoding="utf-8").replace("100.0", "101.0"), encoding="utf-8")
+        digest = f"sha256:{hashlib.sha256(data.read_bytes()).hexdigest()}"
+        text = version.read_text(encoding="utf-8").replace(DIGESTS["holdout"], digest)
+        version.write_text(text, encoding="utf-8")
+        if committed:
+            commit_all(repo, "Another holdout")
+
+    return change
+
+
+def _changed_data(repo: Path, _: Path) -> None:
+    (repo / "datasets" / "diabetes_holdout" / "1" / "data.csv").write_text("sex\n1\n", encoding="utf-8")
+
+
 REFUSED: dict[str, tuple[Change, str]] = {
-    "no verdict": (
-        lambda _, run: (run / "gate" / "verdict.json").unlink(),
-        "has no verdict. Get one: `mlroad gate",
+    "not gated": (
+        lambda _, run: (run / "gate" / "records.json").unlink(),
+        "the gate has recorded no answers. Gate it again: `mlroad gate diabetes --run",
     ),
-    "half a verdict": (
-        lambda _, run: (run / "gate" / "verdict.json").write_text('{"schema": 1,', encoding="utf-8"),
+    "half a record": (
+        lambda _, run: (run / "gate" / "records.json").write_text('{"schema": 1,', encoding="utf-8"),
         "cannot be read",
     ),
-    "a later schema": (_verdict(schema=2), "is no verdict that this factory knows"),
-    "red": (_verdict(verdict="worse", passed=False, checks=_FAILED), "mae is 70, above 60."),
-    "broken": (_verdict(verdict="broken", passed=False, headline="It has no mae."), "broken: It has no mae."),
-    "passed by hand": (_verdict(checks=_FAILED), "metrics.mae.limit: mae is 70, above 60."),
-    "broken but passed": (_verdict(verdict="broken"), "is broken"),
-    "passed is a text": (_verdict(passed="true"), "As good as the champion."),
-    "without checks": (_verdict(checks=[]), "As good as the champion."),
-    "of another run": (_verdict(run="20261124-999999-000000"), "is of another run: 20261124-999999-000000"),
-    "of another model": (_verdict(model="iris"), "is of another model: iris"),
-    "of dev data": (_verdict(stage="dev"), "is of another stage: dev"),
+    "no record": (lambda _, run: write(run / "gate" / "records.json", {"schema": 1}), "not written by the"),
+    "no list": (_records(timings={"candidate": "fast"}), "was not written by the gate"),
+    "a later schema": (_records(schema=2), "was written by another version of mlroad"),
+    "no answers": (lambda _, run: (run / "gate" / "answers.parquet").unlink(), "answers.parquet cannot be"),
+    "edited answers": (_edited_answers, "answers.parquet has changed since the gate wrote it"),
+    "damaged answers": (_damaged_answers, "was not written by the gate"),
+    "edited case": (_edited_case(sealed=False), "case_answers.jsonl has changed since the gate wrote it"),
+    "edited and sealed case": (_edited_case(sealed=True), "1 of 2 inference tests failed: golden-1."),
+    "red": (
+        lambda repo, run: judge_run(repo, run.name, error=70),
+        "metrics.mae.limit: mae is 70 (95 % interval 70 to 70), but must be at most 60.",
+    ),
+    "a green verdict by hand": (_green_verdict, "metrics.mae.limit: mae is 70"),
+    "too slow": (
+        _records(timings={"candidate": [200.0] * 111, "champion": [], "error": ""}),
+        "latency.p95: One row takes 200 ms",
+    ),
+    "timed once": (
+        _records(timings={"candidate": [1.0], "champion": [], "error": ""}),
+        "latency.p95: Too few rows were timed.",
+    ),
+    "overlap": (
+        _records(overlap={"training": {"diabetes_train:1": DIGESTS["prod"]}, "clean": False, "what": "3 of"}),
+        "data.overlap: 3 of",
+    ),
+    "overlap of other data": (
+        _records(overlap={"training": {"diabetes_train:2": DIGESTS["dev"]}, "clean": True, "what": "No."}),
+        "data.overlap: The training data is not the data that was compared with the holdout.",
+    ),
+    "no overlap": (_records(overlap=None), "data.overlap: It could not be compared"),
+    "never timed": (_records(timings=None), "latency.p95: Too few rows were timed."),
+    "no case was asked": (_records(cases=None), "The model was not asked the inference tests."),
+    "another model's answers": (_other_answers, "The recorded answers are of another run: diabetes 2026"),
+    "another holdout": (_other_holdout(committed=False), "datasets/diabetes_holdout/1.yml differs from HEAD"),
+    "another committed holdout": (_other_holdout(committed=True), "for a holdout with another digest"),
+    "the holdout has changed": (_changed_data, "data.holdout: "),
     "trained on dev data": (_json("train.json", data="dev"), "was trained on dev data, not prod"),
     "train.json of another run": (_json("train.json", run="x"), "train.json is of another run: diabetes x"),
-    "retrained since": (_retrained, "is not the one that was judged"),
+    "retrained since": (_retrained, "The model is not the one whose answers were recorded."),
     "a lineage of its own": (
         lambda _, run: (run / "outputs" / "model" / "Lineage.json").write_text("{}", encoding="utf-8"),
         "The model has its own Lineage.json, and the registry puts one there: choose another name.",
     ),
-    "no model": (lambda _, run: shutil.rmtree(run / "outputs" / "model"), "made no model"),
+    "no model": (lambda _, run: shutil.rmtree(run / "outputs" / "model"), "has no model"),
     "dirty": (_json("run.json", git={"commit": "0" * 40, "dirty": True}), "files that are not committed"),
     "perhaps dirty": (
         _json("run.json", git={"commit": "0" * 40, "dirty": None}),
         "files that are not committed",
     ),
-    "no commit": (_json("run.json", git={"commit": None, "dirty": False}), "is of no commit"),
+    "no commit": (_json("run.json", git={"commit": None, "dirty": False}), "has no commit"),
     "a commit that git does not know": (
         _json("run.json", git={"commit": "0" * 40, "dirty": False}),
         "not in the history of HEAD",
     ),
     "a commit of another branch": (_other_commit, "not in the history of HEAD"),
     "another champion": (
-        _verdict(champion={"version": "7"}, checks=make_checks(True)),
-        "judged against version 7; now it is none",
+        _records(champion={"version": "7", "digest": "sha256:7", "commit": None}),
+        "Version 7 cannot be measured: its answers were not recorded",
     ),
 }  # fmt: skip
 
@@ -194,25 +278,39 @@ def test_refused(repo: Path, name: str) -> None:
 
 
 def test_a_waived_check_is_let_in(repo: Path) -> None:
-    file = repo / "models" / "diabetes" / "waivers.yml"
-    file.write_text(WAIVERS + WAIVERS.replace("size", "metrics.mae.regression"), encoding="utf-8")
-    commit_all(repo, "Let it be worse for a while")
     register(repo, 1)
     factory(repo, "approve", "diabetes")
-    checks = make_checks(True)
-    next(its for its in checks if its["id"] == "metrics.mae.regression").update(result="waived", value=4)
-    metrics = {"mae": {"candidate": 45.5, "champion": 41.5, "verdict": "worse"}}
-    run = make_run(repo, 2, champion=1, verdict={"verdict": "worse", "checks": checks, "metrics": metrics})
-    factory(repo, "register", "diabetes", "--run", run)
+    run = make_run(repo, 2, champion=1, error=50)
+    done = factory(repo, "register", "diabetes", "--run", run, check=False)
+    assert "metrics.mae.regression: mae is 50, the champion's 45.5: worse by 4.5" in done.stderr
+    waiver = WAIVERS.replace("size", "metrics.mae.regression")
+    file = repo / "models" / "diabetes" / "waivers.yml"
+    file.write_text(WAIVERS + waiver, encoding="utf-8")
+    done = factory(repo, "register", "diabetes", "--run", run, check=False)
+    assert "models/diabetes/waivers.yml differs from HEAD. Commit it" in done.stderr
+    commit_all(repo, "Let it be worse for a while")
+    factory(repo, "register", "diabetes", "--run", run)  # by the rules as they are committed now
+    assert listed(repo)[-1]["verdict"] == "worse"
+
+
+def test_a_waiver_that_has_ended_since_the_gate(repo: Path) -> None:
+    run = make_run(repo, 1)
+    file = repo / "models" / "diabetes" / "waivers.yml"
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    file.write_text(WAIVERS.replace(str(EXPIRES), str(yesterday)), encoding="utf-8")
+    commit_all(repo, "As if it were later")
+    done = factory(repo, "register", "diabetes", "--run", run, check=False)
+    assert done.returncode == 1
+    assert f"expired on {yesterday}" in done.stderr
 
 
 def test_a_twin_must_be_green_and_of_the_same_commit(repo: Path) -> None:
-    red = make_run(repo, 1, "dev", verdict={"passed": False, "headline": "Bad twin."})
+    red = make_run(repo, 1, "dev", error=70)
     old = make_run(repo, 2, "dev")
     commit_all(repo, "Later")
     run = make_run(repo, 1)
     for dev, reason in (
-        (red, "Bad twin."),
+        (red, "metrics.mae.limit: mae is 70"),
         (old, "is of commit"),
         (run, "was trained on prod data, not dev"),
     ):
@@ -222,16 +320,25 @@ def test_a_twin_must_be_green_and_of_the_same_commit(repo: Path) -> None:
     assert listed(repo) == []
 
 
-def test_a_verdict_against_the_champion_before_is_stale(repo: Path) -> None:
+def test_answers_compared_with_the_champion_before_are_stale(repo: Path) -> None:
     register(repo, 1)
     factory(repo, "approve", "diabetes")
     stale, fresh = make_run(repo, 2), make_run(repo, 3, champion=1)
     done = factory(repo, "register", "diabetes", "--run", stale, check=False)
     assert done.returncode == 1
-    assert "was judged without a champion; now it is 1. Gate it anew" in done.stderr
+    assert "was judged without a champion, but the champion is now 1. Gate it again" in done.stderr
+    other = make_run(repo, 4, champion=1)
+    file = repo / ".runs" / "diabetes" / other / "gate" / "records.json"
+    records = json.loads(file.read_text(encoding="utf-8"))
+    for part in (records["champion"], records["answers"]["champion"]):
+        part["digest"] = "sha256:weaker"
+    write(file, records)
+    done = factory(repo, "register", "diabetes", "--run", other, check=False)
+    assert done.returncode == 1
+    assert "The model of diabetes:1 is not the one that was compared." in done.stderr
     factory(repo, "register", "diabetes", "--run", fresh)
     factory(repo, "approve", "diabetes")
-    factory(repo, "register", "diabetes", "--run", fresh)  # it is champion itself by now: nothing is stale
+    factory(repo, "register", "diabetes", "--run", fresh)  # it is the champion itself by now
 
 
 @pytest.mark.parametrize(

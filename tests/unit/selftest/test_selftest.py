@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mlroad.core.hash_cache import state_of
-from mlroad.gate.judge import gate
+from mlroad.gate.run_gate import gate
 from mlroad.gate.selftest.fault_copies import judge_good
 from mlroad.report.make_report import make_report
 from mlroad.run.candidate import find_candidate
@@ -67,7 +67,7 @@ def test_every_fault_is_rejected_for_the_right_reason(tiny: Tiny, tmp_path: Path
     assert "rejected all 15 faults for the right reason" in out
     assert contents(tiny.path) == before
     # The process that forks lives as long as this one.
-    assert not [path for path in tmp_path.glob("factory-*") if not path.name.startswith("factory-fork-")]
+    assert not [path for path in tmp_path.glob("mlroad-*") if not path.name.startswith("mlroad-fork-")]
 
 
 def test_lax_gates_are_red_and_the_faults_named(tiny: Tiny) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,15 +19,13 @@ from mlroad.data.store import DATASETS, LARGE, find_verified
 from mlroad.data.version import parse_reference
 from mlroad.gate.gates_file import FILE, Gates, load_gates
 from mlroad.gate.holdout import Holdout, read_holdout
-from mlroad.gate.judge import ROWS, gate
+from mlroad.gate.run_gate import ROWS, gate
 from mlroad.gate.selftest.planted_models import Floats, save_replay
-from mlroad.models.suite import FOLDER
 from mlroad.registry.base import CHAMPION, Version
 from mlroad.run.candidate import Candidate, find_candidate
 from mlroad.run.model_folder import STAGES, find_model
 
 _CACHES = shutil.ignore_patterns("__pycache__", "*.pyc")
-_INFERENCE = "inference.json"
 _RESAMPLES = 100
 _READ_ONLY = UserError("The registry of the self-test is only read.", "Use the one of the repo.")
 
@@ -94,20 +91,13 @@ class Copy:
         return self.candidate.model.path
 
     def replace_model(self, answers: Floats, rows: int, slow_ms: float = 0.0) -> None:
-        """Another model, which gives these answers; its inference tests count as passed.
-
-        So that nothing but the answers is wrong with it.
-        """
+        """Replace the model by one that gives these answers."""
         path = self.candidate.model_path
         old = path.with_name("model.good")
         path.rename(old)
         save_replay(path, old, answers, rows, slow_ms)
         shutil.rmtree(old)
         self.note_outputs()
-        file = self.candidate.gate / _INFERENCE
-        if file.is_file():
-            verdict = json.loads(file.read_text(encoding="utf-8"))
-            write_json(file, verdict | {"model_digest": self.candidate.digest()})
 
     def note_outputs(self) -> None:
         """Make run.json say that the outputs, as they are now, are what the run made."""
@@ -154,11 +144,11 @@ class Good:
     def copy(self, root: Path, check: str) -> Copy:
         """A copy at ``root``, whose files may be changed; large data is shared.
 
-        Other data is copied: a hard link more changes the file's inode, which counts as a change of the file
-        for the gate of another copy that reads it just then.
+        Small data is copied: an extra hard link changes the file's inode, which counts as a change of the
+        file for the gate of another copy that reads it at that moment.
 
-        What takes long and is not the ``check`` that a fault is for is left out of its gates.yml: timing, the
-        ONNX file, and most resamples of the bootstrap, on which no check depends. Thresholds stay.
+        Its gates.yml leaves out what takes long and is not the ``check`` that the fault is for: timing, the
+        ONNX file, inference tests, and most resamples of the bootstrap. Thresholds stay.
         """
         model = self.candidate.model
         shutil.copytree(model.path, root / "models" / model.name, ignore=_CACHES)
@@ -167,10 +157,10 @@ class Good:
             _link_folder(model.root / LARGE, root / LARGE)
         runs = root / ".runs" / model.name / self.candidate.run
         shutil.copytree(self.candidate.folder, runs)
-        for made in ("verdict.json", "holdout.csv"):
-            (runs / "gate" / made).unlink(missing_ok=True)
+        shutil.rmtree(runs / "gate", ignore_errors=True)
         copy = Copy(find_candidate(find_model(root, model.name), self.candidate.run))
-        idle = [key for key in ("latency", "onnx") if not check.startswith(key)]
+        # Of a model with other answers, the inference tests would fail as well.
+        idle = [key for key in ("latency", "onnx", "inference_tests") if not check.startswith(key[:9])]
 
         def trim(settings: dict[str, Any]) -> None:
             for key in idle:
@@ -216,12 +206,7 @@ def copy_of(candidate: Candidate, root: Path) -> Candidate:
             shutil.copytree(path, folder / "outputs" / name)
         elif path.exists():
             shutil.copy2(path, folder / "outputs" / name)
-    copy = find_candidate(find_model(root, model.name), candidate.run)
-    if gates.inference_tests and (model.path / FOLDER).is_dir():
-        from mlroad.models.verdict import run_tests
-
-        run_tests(copy.model.path, copy.run)
-    return copy
+    return find_candidate(find_model(root, model.name), candidate.run)
 
 
 def judge_good(candidate: Candidate) -> Good:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mlroad.core.problems import UserError
-from mlroad.gate.judge import gate
+from mlroad.gate.run_gate import gate
 from mlroad.gate.selftest.fault_copies import Good, copy_of, judge_good
 from mlroad.gate.selftest.faults import Fault, faults
 from mlroad.gate.selftest.sample_factory import make_sample
@@ -46,7 +46,7 @@ class Tested:
 def selftest(candidate: Candidate | None) -> Tested:
     """Plant every fault in copies of ``candidate``, or of a tiny sample. Raises UserError."""
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="factory-selftest-", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(prefix="mlroad-selftest-", ignore_cleanup_errors=True) as folder:
         root = Path(folder).resolve()
         (root / "good").mkdir()
         mine = copy_of(candidate, root / "good") if candidate else make_sample(root / "good")

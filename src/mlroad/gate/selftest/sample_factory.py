@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +11,8 @@ from mlroad.core.files import write_json
 from mlroad.data.version import DatasetVersion, write_version
 from mlroad.gate.selftest.planted_models import Floats, save_linear, save_linear_onnx
 from mlroad.models.cases import Case
-from mlroad.models.suite import CASES, FOLDER, SUITE, file_digest, suite_digest
+from mlroad.models.suite import CASES, FOLDER, SUITE, file_digest
 from mlroad.models.tensors import Tensor
-from mlroad.models.verdict import Result, Verdict
 from mlroad.run.candidate import TRAIN, Candidate, find_candidate
 from mlroad.run.model_folder import find_model
 
@@ -42,7 +40,7 @@ bootstrap: {resamples: 500}
 
 
 def make_sample(root: Path) -> Candidate:
-    """Make the repo at ``root``; its candidate has passed its inference tests and not met the gate yet."""
+    """Make the repo at ``root``; its candidate has not been gated yet."""
     table = _table()
     _dataset(root, "tiny_holdout", table[_ROWS:])
     train = _dataset(root, "tiny_train", table[:_ROWS])
@@ -113,9 +111,7 @@ def _run(folder: Path, train: DatasetVersion, weights: Floats, bias: float) -> N
 def _inference(
     candidate: Candidate, train: DatasetVersion, row: Floats, weights: Floats, bias: float
 ) -> None:
-    """A suite of one golden case, and the verdict that the model has passed it."""
-    from mlroad.models.subject import Run
-
+    """A suite of one golden case."""
     inputs = tuple(Tensor(n, "FP64", (1, 1), (float(v),)) for n, v in zip(_COLUMNS, row, strict=True))
     answer = Tensor("prediction", "FP64", (1,), (float(row @ weights + bias),))
     case = Case("golden-1", "golden", inputs, (answer,))
@@ -128,9 +124,3 @@ def _inference(
         "tolerance: {absolute: 0.5}\nretrained: {absolute: 1}\n",
         encoding="utf-8",
     )
-    run = Run(MODEL, candidate.folder, candidate.record)
-    verdict = Verdict(
-        run, (Result(case, True),), "tolerance",
-        model_digest=candidate.digest(), suite_digest=suite_digest(candidate.model.path),
-    )  # fmt: skip
-    write_json(candidate.gate / "inference.json", json.loads(json.dumps(verdict.json())))

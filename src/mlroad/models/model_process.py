@@ -1,8 +1,9 @@
-"""The gate's side of a model in a process of its own (see worker.py).
+"""Ask a model in a process of its own (model_worker.py): the gate, `mlroad freeze` and `mlroad test` do.
 
 A model is code that its author wants to pass. It gets a copy of itself in a temporary folder, beside a copy
-of the worker, and no more of the environment than Python needs: neither tokens, nor a path by which it would
-find the repo and the holdout's answers by chance. That is no sandbox: who searches the whole disk finds them.
+of the worker, and only those environment variables that Python needs: no tokens, and no path by which it
+would find the repo and the holdout's answers by chance. That is not a sandbox: code that searches the whole
+disk finds them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Literal
@@ -26,9 +28,10 @@ from numpy.typing import NDArray
 
 from mlroad.core.problems import UserError
 from mlroad.models.fork_server import FORKS, WORKER, Forked
+from mlroad.models.tensors import SIGNATURE_TYPES, Tensor
 
 TIMEOUT = 900.0
-"""Seconds that a model may take for its whole holdout. Nobody waits longer for an answer."""
+"""Seconds that a model may take for one answer, its whole holdout included."""
 _NAMES = frozenset({
     "PATH", "HOME", "USERPROFILE", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT",
     "APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE",
@@ -44,8 +47,34 @@ class ModelBroken(Exception):
     """A model that cannot be loaded or cannot answer, with the reason as a sentence."""
 
 
+@dataclass(frozen=True, slots=True)
+class ColumnSpec:
+    """A column that the model reads."""
+
+    name: str
+    type: str
+    required: bool
+
+    @property
+    def datatype(self) -> str:
+        """Its datatype in the Open Inference Protocol; empty if it has none."""
+        return SIGNATURE_TYPES.get(self.type, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A model's answer to one request: ``outputs``, or the reason why there are none."""
+
+    outputs: tuple[Tensor, ...] | None = None
+    refused: str = ""
+    ended: bool = False
+    """Whether the model ended its process, or tried to. That is never a refusal."""
+    milliseconds: float = 0.0
+    """Of the model itself, without reading the tensors."""
+
+
 class ModelProcess:
-    """A loaded model. Use it in a ``with`` block; it starts at once, and loads while others work."""
+    """A model in a process. Use it in a ``with`` block. It starts and loads in the background."""
 
     def __init__(
         self,
@@ -54,32 +83,32 @@ class ModelProcess:
         order: Sequence[str] = (),
         timeout: float = TIMEOUT,
     ) -> None:
-        """Start it. ``order`` names the columns of an ONNX file that does not name them itself."""
-        self._temporary = tempfile.TemporaryDirectory(prefix="factory-gate-", ignore_cleanup_errors=True)
+        """Start it. ``order`` names the columns of an ONNX file that does not name its own."""
+        self._temporary = tempfile.TemporaryDirectory(prefix="mlroad-model-", ignore_cleanup_errors=True)
         self._folder = Path(self._temporary.name).resolve()
         self.timeout = timeout
         """Seconds that it may take for an answer."""
-        self._columns: list[list[Any]] | None = None
-        self._ready = False
+        self._about: dict[str, Any] | None = None
+        self._unloadable = ""
         (self._folder / "work").mkdir()
         try:
             copy = _copied(path, self._folder)
         except OSError as error:
             self._temporary.cleanup()
-            raise UserError(f"{path} cannot be copied: {error}.", "Train it anew, or make room.") from None
-        # Nothing that a model does while it is loaded or asked may reach the repo's own tracking store.
+            raise UserError(f"{path} cannot be copied: {error}.", "Free some disk space.") from None
+        # Nothing that a model does may reach the repo's own tracking store.
         environment = {
             **_allowed(os.environ),
             "MLFLOW_TRACKING_URI": (self._folder / "mlruns").as_uri(),
             "PYTHONWARNINGS": "ignore",
-            "PYTHONUNBUFFERED": "1",  # what a model says before it ends its process is not lost
+            "PYTHONUNBUFFERED": "1",  # keeps what a model prints before it ends its process
         }
-        self._said = (self._folder / "stderr.txt").open("wb")
-        start = Forked if FORKS else self._anew
+        self._errors = (self._folder / "stderr.txt").open("wb")
+        start = Forked if FORKS else self._spawn
         arguments = [kind, str(copy), json.dumps(list(order))]
-        self._process = start(arguments, self._folder / "work", environment, self._said)
+        self._process = start(arguments, self._folder / "work", environment, self._errors)
 
-    def _anew(
+    def _spawn(
         self, arguments: list[str], folder: Path, environment: dict[str, str], errors: BinaryIO
     ) -> subprocess.Popen[str]:
         worker = self._folder / WORKER.name
@@ -103,22 +132,44 @@ class ModelProcess:
     ) -> None:
         self._process.kill()
         self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout, self._said):
+        for stream in (self._process.stdin, self._process.stdout, self._errors):
             if stream:
                 with contextlib.suppress(OSError):
                     stream.close()
         self._temporary.cleanup()
 
+    def load(self) -> list[ColumnSpec]:
+        """Wait until it is loaded; the columns of its signature. Raises ModelBroken."""
+        if self._unloadable:
+            raise ModelBroken(self._unloadable)
+        if self._about is None:
+            try:
+                self._about = self._answer()
+            except ModelBroken as error:
+                self._unloadable = str(error)
+                raise
+        return [ColumnSpec(*column) for column in self._about["columns"]]
+
     def columns(self) -> list[tuple[str, bool]]:
-        """The names of its inputs, each with whether it must be there. Raises ModelBroken."""
-        if not self._ready:
-            self._columns = self._answer()["columns"]
-            self._ready = True
-        if not self._columns:
+        """The names of its input columns, each with whether it is required. Raises ModelBroken."""
+        columns = self.load()
+        if not columns or not (self._about and self._about["named"]):
             raise ModelBroken(
                 "its signature names no input columns: save it with signature=infer_signature(…)"
             )
-        return [(name, required) for name, _, required in self._columns]
+        return [(column.name, column.required) for column in columns]
+
+    def answer(self, inputs: Sequence[Tensor]) -> Answer:
+        """Its answer to one inference request. Raises ModelBroken if it cannot be loaded."""
+        self.load()
+        try:
+            said = self._ask({"do": "answer", "inputs": [tensor.exact_json() for tensor in inputs]})
+        except ModelBroken as error:
+            return Answer(refused=str(error), ended=True)
+        if "outputs" not in said:
+            return Answer(refused=str(said["refused"]), ended=bool(said.get("ended")))
+        outputs = tuple(Tensor.from_exact_json(tensor) for tensor in said["outputs"])
+        return Answer(outputs, milliseconds=float(said["ms"]))
 
     def predict(self, frame: pd.DataFrame) -> NDArray[Any]:
         """Its answer for all rows, an array of numbers of any shape. Raises ModelBroken."""
@@ -131,7 +182,7 @@ class ModelProcess:
         return np.asarray(np.load(out, allow_pickle=False))
 
     def seconds_of_row(self, row: int) -> float:
-        """How long one row of the frame of the last `predict` takes. Raises ModelBroken."""
+        """How long it takes to predict one row of the last `predict`. Raises ModelBroken."""
         return float(self._ask({"do": "time", "row": row})["ms"]) / 1000
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -168,14 +219,14 @@ class ModelProcess:
 
     def _death(self) -> str:
         code = self._process.wait()
-        self._said.flush()
-        said = Path(self._said.name).read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        last = f": {said[-1][:300]}" if said else ""
+        self._errors.flush()
+        printed = Path(self._errors.name).read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        last = f": {printed[-1][:300]}" if printed else ""
         return f"its process ended with code {code}{last}"
 
 
 def _allowed(environment: Mapping[str, str]) -> dict[str, str]:
-    """What Python, the libraries for numbers and MLflow need; no token is among it."""
+    """The variables that Python, the numeric libraries and MLflow need. None of them is a token."""
     return {
         name: value
         for name, value in environment.items()
@@ -184,7 +235,7 @@ def _allowed(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _copied(path: Path, folder: Path) -> Path:
-    """The model (a folder or a file) in a folder of its own, by hard links where the file system can."""
+    """A copy of the model (a folder or a file), by hard links where the file system has them."""
     copy = folder / "model" / path.name
     copy.parent.mkdir()
     if path.is_dir():

@@ -1,12 +1,13 @@
-"""One model in a process of its own, asked by lines of JSON. `mlroad.models.process` starts it by its path.
+"""One model in a process of its own. Requests and answers are lines of JSON. See model_process.py.
 
-A model is code from somewhere: it may print, end the process, hang, or bring modules whose names the other
-model uses as well. None of that reaches the gate.
+A model's code comes from somewhere: it may print, end the process, hang, or bring modules whose names another
+model uses as well. None of that reaches the process that asks.
 
-Started as ``python -P worker.py mlflow|onnx MODEL ORDER``, with copies of this file and the model in a
-temporary folder; the working folder is an empty one. Or forked by ``python -P worker.py fork SOCKET``, which
-waits for requests to do so (see fork_server.py). Answers: first
-``{"columns": [[name, type], …] | null}``, then one for each request; ``{"error": "…"}`` if it went wrong.
+Started as ``python -P model_worker.py mlflow|onnx MODEL COLUMNS``, with copies of this file and of the model
+in a temporary folder; the working folder is an empty one. Or forked by ``python -P model_worker.py fork
+SOCKET``, which waits for requests to do so (see fork_server.py). The first answer describes the model:
+``{"columns": [[name, type, required], …], "named": bool, "output": name}``. Then each request gets one.
+``{"error": "…"}`` means that it failed.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from typing import Any, ClassVar, NoReturn
 import numpy as np
 import pandas as pd
 
+from mlroad.models.tensors import Tensor, answer_tensors, frame_of
+
 
 class MlflowModel:
     """An MLflow model through its pyfunc flavor."""
@@ -40,14 +43,19 @@ class MlflowModel:
         _leave_no_cache_in(path)
         self._model = mlflow.pyfunc.load_model(path)
         signature = self._model.metadata.signature
-        inputs = signature.inputs if signature else None
-        self.columns: list[list[Any]] | None = None
-        if inputs is not None and inputs.has_input_names() and not inputs.is_tensor_spec():
-            optional = {spec.name for spec in inputs.inputs if not getattr(spec, "required", True)}
-            self.columns = [
-                [name, getattr(kind, "name", str(kind)), name not in optional]
-                for name, kind in zip(inputs.input_names(), inputs.input_types(), strict=True)
+        inputs = signature.inputs if signature is not None else None
+        specs = inputs.inputs if inputs is not None else []
+        self.columns: list[list[Any]] = [
+            [
+                str(spec.name or ""),
+                getattr(spec.type, "name", str(spec.type)),
+                getattr(spec, "required", True),
             ]
+            for spec in specs
+        ]
+        self.named = inputs is not None and inputs.has_input_names() and not inputs.is_tensor_spec()
+        outputs = signature.outputs.inputs if signature is not None and signature.outputs else []
+        self.output = str(outputs[0].name) if len(outputs) == 1 and outputs[0].name else "prediction"
 
     def predict(self, frame: pd.DataFrame) -> Any:
         """The model's answer for some rows."""
@@ -55,7 +63,6 @@ class MlflowModel:
 
     def prepared(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The columns that the model wants, in the number types of its signature where nothing is lost."""
-        assert self.columns is not None
         wanted = frame[[name for name, _, _ in self.columns if name in frame.columns]].copy()
         for name, kind, _ in self.columns:
             if name in wanted.columns and pd.api.types.is_numeric_dtype(wanted[name].dtype):
@@ -65,6 +72,9 @@ class MlflowModel:
 
 class OnnxModel:
     """An ONNX file with one input [n, k], or with one input [n, 1] for each column."""
+
+    named = True
+    output = "prediction"
 
     TYPES: ClassVar[dict[str, type[np.generic]]] = {
         "tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(int64)": np.int64,
@@ -87,7 +97,7 @@ class OnnxModel:
         if not self._single:
             names = [given.name for given in self._inputs]
         if not isinstance(names, list) or not names:
-            raise ValueError("its metadata property `columns` is no JSON list of names")
+            raise ValueError("its metadata property `columns` is not a JSON list of names")
         self.columns = [[str(name), "onnx", True] for name in names]
         for given in self._inputs:
             if given.type not in self.TYPES:
@@ -99,7 +109,7 @@ class OnnxModel:
         self._output = next((out for out in outputs if out.name == "probabilities"), outputs[0])
         if len(outputs) > 1 and self._output.name != "probabilities":
             names = [out.name for out in outputs]
-            raise ValueError(f"it has several outputs ({', '.join(names)}), and none is named probabilities")
+            raise ValueError(f"it has several outputs ({', '.join(names)}), none of them named probabilities")
         if not self._output.type.startswith("tensor("):
             raise ValueError(
                 f"its output {self._output.name} is a {self._output.type}; export a tensor (zipmap: False)"
@@ -128,7 +138,7 @@ class OnnxModel:
 
 
 def _leave_no_cache_in(folder: str) -> None:
-    """Bytecode beside a model's code would change its digest. Libraries keep theirs, and load much faster."""
+    """Write no bytecode beside a model's code; libraries keep theirs, and so load much faster."""
     write = SourceFileLoader.set_data
 
     def set_data(self: SourceFileLoader, path: str, data: bytes, **more: Any) -> None:
@@ -139,7 +149,7 @@ def _leave_no_cache_in(folder: str) -> None:
 
 
 def _as_kind(column: Any, kind: str) -> Any:
-    """Numbers in the type that the signature names, if every value stays what it is."""
+    """Numbers in the type that the signature names, unless a value would change."""
     types = {"double": "float64", "float": "float32", "long": "int64", "integer": "int32"}
     if kind not in types or column.dtype == bool:
         return column
@@ -155,67 +165,93 @@ def _as_kind(column: Any, kind: str) -> Any:
 
 
 def as_numbers(answer: Any) -> Any:
-    """What a model answered as an array of numbers. Raises ValueError with the reason if it is none."""
+    """A model's answer as an array of numbers. Raises ValueError with the reason if that is not possible."""
     if isinstance(answer, dict):
-        raise ValueError("the model answers with a mapping; one number for each row is wanted")
+        raise ValueError("the model answers with a mapping; the gate needs one number for each row")
     values = answer.to_numpy() if isinstance(answer, pd.DataFrame | pd.Series) else np.asarray(answer)
     if values.dtype.kind in "iubf":
         return values
     try:
-        # None and pandas' NA are no numbers, and show as such.
+        # None and pandas' NA become NaN, which is reported.
         return pd.DataFrame(values).apply(pd.to_numeric).to_numpy(dtype=np.float64).reshape(values.shape)
     except (TypeError, ValueError):
         shown = repr(values.reshape(-1)[0]) if values.size else "nothing"
-        raise ValueError(f"the model answers with {shown[:60]}, which is no number") from None
+        raise ValueError(f"the model answers with {shown[:60]}, which is not a number") from None
 
 
-def serve(kind: str, path: str, order: list[str], answer: Callable[[dict[str, Any]], None]) -> None:
+Answer = Callable[[dict[str, Any]], None]
+
+
+def serve(kind: str, path: str, order: list[str], answer: Answer) -> None:
     """Load the model, and answer requests until there are no more."""
-    loaded = _tried(lambda: (MlflowModel if kind == "mlflow" else OnnxModel)(path, order), answer)
-    if loaded is None:
+    try:
+        loaded = (MlflowModel if kind == "mlflow" else OnnxModel)(path, order)
+    except (Exception, SystemExit) as error:
+        answer({"error": reason_of(error)})
         return
-    answer({"columns": loaded.columns})
-    frame = pd.DataFrame()
-    single: dict[int, pd.DataFrame] = {}
+    answer({"columns": loaded.columns, "named": loaded.named, "output": loaded.output})
+    server = _Server(loaded)
     for line in sys.stdin:
         request = json.loads(line)
-        if request["do"] == "predict":
-
-            def predict(request: dict[str, Any] = request) -> dict[str, Any]:
-                nonlocal frame
-                # A file that the gate has just written into a folder of its own.
-                frame = loaded.prepared(pd.read_pickle(request["frame"]))  # noqa: S301
-                values = as_numbers(loaded.predict(frame))
-                np.save(request["out"], values, allow_pickle=False)
-                return {"done": True}
-
-            result = _tried(predict, answer)
-        else:
-
-            def timed(row: int = request["row"]) -> dict[str, Any]:
-                if row not in single:
-                    single[row] = frame.iloc[[row]]
-                started = time.perf_counter()
-                loaded.predict(single[row])
-                return {"ms": (time.perf_counter() - started) * 1000}
-
-            result = _tried(timed, answer)
-        if result is not None:
-            answer(result)
+        try:
+            answer(getattr(server, request["do"])(request))
+        except Exception as error:
+            answer({"error": reason_of(error)})
 
 
-def _tried(work: Callable[[], Any], answer: Callable[[dict[str, Any]], None]) -> Any:
-    """What ``work`` gives, or None after the answer that says what went wrong."""
-    try:
-        return work()
-    except Exception as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        answer({"error": f"{type(error).__name__}: {lines[0] if lines else 'no message'}"[:500]})
-        return None
+class _Server:
+    """A loaded model. Each public method is a kind of request."""
+
+    def __init__(self, model: MlflowModel | OnnxModel) -> None:
+        self._model = model
+        self._frame = pd.DataFrame()
+        self._rows: dict[int, pd.DataFrame] = {}
+
+    def predict(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Predict a whole table, which the asking process has written, and write the numbers to a file."""
+        self._frame = self._model.prepared(pd.read_pickle(request["frame"]))  # noqa: S301
+        values = as_numbers(self._model.predict(self._frame))
+        np.save(request["out"], values, allow_pickle=False)
+        return {"done": True}
+
+    def time(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Time one row of that table."""
+        row = request["row"]
+        if row not in self._rows:
+            self._rows[row] = self._frame.iloc[[row]]
+        started = time.perf_counter()
+        self._model.predict(self._rows[row])
+        return {"ms": (time.perf_counter() - started) * 1000}
+
+    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Answer one inference request. To end the process is not to refuse the request."""
+        try:
+            frame = frame_of([Tensor.from_exact_json(tensor) for tensor in request["inputs"]])
+            started = time.perf_counter()
+            said = self._model.predict(frame)
+            took = (time.perf_counter() - started) * 1000
+            outputs = answer_tensors(said, self._model.output)
+        except SystemExit as error:
+            return {"refused": reason_of(error), "ended": True}
+        except Exception as error:
+            return {"refused": reason_of(error)}
+        return {"outputs": [tensor.exact_json() for tensor in outputs], "ms": took}
+
+
+def reason_of(error: BaseException) -> str:
+    """A model's exception on one short line, without the tables that MLflow prints."""
+    if isinstance(error, SystemExit):
+        return f"its code called sys.exit({error.code})"
+    text = " ".join(str(error).split())
+    if "Error: " in text and text.startswith("Failed to enforce schema"):
+        text = text.partition("Error: ")[2]
+    text = text.rstrip(".")
+    text = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return text if len(text) <= 240 else f"{text[:237]}…"
 
 
 def main() -> None:
-    """Serve. What models print goes to standard error; the answers have their own descriptor."""
+    """Serve one model. What it prints goes to standard error; the answers have their own descriptor."""
     out = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)
     warnings.simplefilter("ignore")
@@ -227,8 +263,8 @@ def main() -> None:
 
 
 def fork_for(connection: socket.socket) -> None:
-    """Fork a worker whenever that is asked for, until there is nobody to ask."""
-    with contextlib.suppress(ImportError):  # a worker that needs it says so
+    """Fork a worker for each request, until the other end of the connection is closed."""
+    with contextlib.suppress(ImportError):  # a worker that needs MLflow reports that it is missing
         import mlflow.pyfunc  # noqa: F401
     running: dict[int, int] = {}
     ended: dict[int, int] = {}
@@ -259,7 +295,7 @@ def fork_for(connection: socket.socket) -> None:
 
 
 def _become(request: dict[str, Any], descriptors: list[int]) -> NoReturn:
-    """Be the worker that was asked for, and end as a process of its own would."""
+    """Become the requested worker, and end as a separate process would."""
     code = 1
     try:
         for standard, descriptor in enumerate(descriptors):

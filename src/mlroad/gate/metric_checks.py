@@ -7,22 +7,19 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 
-from mlroad.core.problems import Problem, UserError
 from mlroad.gate.bootstrap import Intervals, intervals
-from mlroad.gate.checks import Board, exceeds, number
+from mlroad.gate.checks import GateChecks, exceeds, number
 from mlroad.gate.gates_file import Gates, SliceGate, Threshold
-from mlroad.gate.holdout import Holdout, repeated, slice_of
+from mlroad.gate.holdout import Holdout, slice_of
 from mlroad.gate.metrics import Floats, Unmeasurable, measure
 from mlroad.models.metric_names import METRICS
 
-MOST_SLICES = 50
 Word = Literal["better", "equal", "worse", "broken"]
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class MetricResult:
     """One metric on some rows. Figures are None if they could not be measured, or there is no champion."""
 
     metric: str
@@ -88,92 +85,68 @@ def slice_ids(gates: Gates) -> Iterator[str]:
         yield f"slices.{gate.column}.{gate.metric}.{kind}"
 
 
-def judge_metrics(board: Board, gates: Gates, rows: Rows) -> dict[str, Judged]:
+def judge_metrics(checks: GateChecks, gates: Gates, rows: Rows) -> dict[str, MetricResult]:
     """Measure every metric, and check its thresholds."""
-    judged = _judged(rows, list(gates.metrics), gates, gates.metrics, stream=0)
+    judged = _results(rows, list(gates.metrics), gates, gates.metrics, stream=0)
     for name, found in judged.items():
-        _check(board, f"metrics.{name}", name, found, gates.metrics[name], gates)
+        _check(checks, f"metrics.{name}", name, found, gates.metrics[name], gates)
     return judged
 
 
-def judge_slices(board: Board, gates: Gates, rows: Rows, holdout: Holdout) -> list[dict[str, Any]]:
-    """The same for each value of each slice's column.
-
-    Raises UserError for a column that the holdout does not have or that has too many values.
-    """
+def judge_slices(checks: GateChecks, gates: Gates, rows: Rows, holdout: Holdout) -> list[dict[str, Any]]:
+    """The same for each value of each slice's column."""
     found: list[dict[str, Any]] = []
-    check_slice_columns(gates, holdout.frame)
     for column in dict.fromkeys(gate.column for gate in gates.slices):
         wanted = [gate for gate in gates.slices if gate.column == column]
         names, codes = slice_of(holdout.frame, column)
         for place, name in enumerate(names):
             mask = codes == place
-            found += _slice(board, gates, wanted, name, rows.where(mask), stream=_stream(column, place))
+            found += _slice(checks, gates, wanted, name, rows.where(mask), stream=_stream(column, place))
     return found
 
 
-def check_slice_columns(gates: Gates, frame: pd.DataFrame) -> None:
-    """Raises UserError for slices by a column that cannot be sliced by."""
-    problems: list[Problem] = []
-    for gate in gates.slices:
-        if gate.column not in frame.columns:
-            what = f"{gates.holdout} has no column {gate.column}."
-            problems.append(Problem(gate.at, "MR704", what, f"There are: {', '.join(frame.columns)}."))
-            continue
-        names, _ = slice_of(frame, gate.column)
-        if len(names) > MOST_SLICES:
-            what = f"{gate.column} has {len(names)} values, and {MOST_SLICES} slices are the most."
-            fix = "Name another column; one with a few groups can be made in a derived dataset."
-            problems.append(Problem(gate.at, "MR704", what, fix))
-        elif twice := repeated(names):
-            what = f'{gate.column} has rows without a value and the text "{twice}": both have one name.'
-            problems.append(Problem(gate.at, "MR704", what, "Change the text in a derived dataset."))
-    if problems:
-        raise UserError(problems)
-
-
 def _slice(
-    board: Board, gates: Gates, wanted: Sequence[SliceGate], name: str, rows: Rows, stream: int
+    checks: GateChecks, gates: Gates, wanted: Sequence[SliceGate], name: str, rows: Rows, stream: int
 ) -> Iterator[dict[str, Any]]:
     count = len(rows.truth)
     enough = [gate for gate in wanted if count >= gate.min_rows]
     thresholds = {gate.metric: gate.threshold for gate in wanted}
-    judged = _judged(rows, [gate.metric for gate in enough], gates, thresholds, stream)
+    judged = _results(rows, [gate.metric for gate in enough], gates, thresholds, stream)
     for gate in wanted:
         id_ = f"slices.{gate.column}={name}.{gate.metric}"
         found = judged.get(gate.metric)
         if found is None:
             reason = f"there are {count} rows, and min_rows is {gate.min_rows}"
-            found = Judged(gate.metric, "broken", reason=reason)
+            found = MetricResult(gate.metric, "broken", reason=reason)
         where = f" where {gate.column} is {name}" if name != "missing" else f" where {gate.column} is missing"
-        _check(board, id_, f"{gate.metric}{where}", found, gate.threshold, gates)
+        _check(checks, id_, f"{gate.metric}{where}", found, gate.threshold, gates)
         yield {
             "column": gate.column, "value": name, "rows": count, "metric": gate.metric, **found.as_json(),
             "limit": gate.threshold.limit, "max_regression": gate.threshold.max_regression,
         }  # fmt: skip
 
 
-def _judged(
+def _results(
     rows: Rows, names: Sequence[str], gates: Gates, thresholds: dict[str, Threshold], stream: int
-) -> dict[str, Judged]:
+) -> dict[str, MetricResult]:
     points: dict[str, tuple[float, float | None]] = {}
-    found: dict[str, Judged] = {}
+    found: dict[str, MetricResult] = {}
     for name in names:
         try:
             other = None if rows.champion is None else measure(name, rows.truth, rows.champion)
             points[name] = (measure(name, rows.truth, rows.candidate), other)
         except Unmeasurable as error:
-            found[name] = Judged(name, "broken", reason=str(error))
+            found[name] = MetricResult(name, "broken", reason=str(error))
     sure = intervals(
         rows.truth, rows.candidate, rows.champion, list(points), gates.bootstrap, stream
     ) if points else {}  # fmt: skip
     for name, (mine, other) in points.items():
         its = sure[name]
         if isinstance(its, Unmeasurable):
-            found[name] = Judged(name, "broken", mine, None, other, reason=str(its))
+            found[name] = MetricResult(name, "broken", mine, None, other, reason=str(its))
         else:
             word = _word(name, mine, other, its, thresholds[name])
-            found[name] = Judged(name, word, mine, its.candidate, other, its.difference)
+            found[name] = MetricResult(name, word, mine, its.candidate, other, its.difference)
     return {name: found[name] for name in names}
 
 
@@ -187,11 +160,13 @@ def _word(name: str, mine: float, other: float | None, its: Intervals, threshold
     return "better" if least > 1e-12 * max(abs(mine), abs(other)) else "equal"
 
 
-def _check(board: Board, id_: str, title: str, found: Judged, threshold: Threshold, gates: Gates) -> None:
+def _check(
+    checks: GateChecks, id_: str, title: str, found: MetricResult, threshold: Threshold, gates: Gates
+) -> None:
     """The checks of one metric: its limit, and its regression if there is a champion."""
     if found.reason or found.candidate is None or found.candidate_interval is None:
         kind = "limit" if threshold.limit is not None else "regression"
-        board.add(f"{id_}.{kind}", "broken", f"{title} cannot be measured: {found.reason}.")
+        checks.add(f"{id_}.{kind}", "broken", f"{title} cannot be measured: {found.reason}.")
         return
     direction = METRICS[found.metric].direction
     low, high = found.candidate_interval
@@ -201,10 +176,10 @@ def _check(board: Board, id_: str, title: str, found: Judged, threshold: Thresho
         bad = exceeds(-sign * found.candidate, -sign * threshold.limit)
         bound = "at least" if direction == "higher" else "at most"
         what = (
-            f"{title} is {number(found.candidate)} ({share} interval {number(low)} to {number(high)}); "
-            f"it must be {bound} {number(threshold.limit)}."
+            f"{title} is {number(found.candidate)} ({share} interval {number(low)} to {number(high)}), "
+            f"{'but ' if bad else ''}must be {bound} {number(threshold.limit)}."
         )
-        board.add(f"{id_}.limit", "failed" if bad else "passed", what, found.candidate, threshold.limit)
+        checks.add(f"{id_}.limit", "failed" if bad else "passed", what, found.candidate, threshold.limit)
     if threshold.max_regression is None or found.champion is None or found.interval is None:
         return
     difference = found.candidate - found.champion
@@ -215,7 +190,7 @@ def _check(board: Board, id_: str, title: str, found: Judged, threshold: Thresho
         f"{number(found.interval[0])} to {number(found.interval[1])}); "
         f"it may be worse by {number(threshold.max_regression)}."
     )
-    board.add(
+    checks.add(
         f"{id_}.regression",
         "failed" if found.verdict == "worse" else "passed",
         told,

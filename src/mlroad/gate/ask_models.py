@@ -1,0 +1,170 @@
+"""Ask the candidate, the champion and the ONNX file everything that gates.yml needs, and record the answers.
+
+Nothing is judged here, except whether the holdout and the champion can be used at all: see judge.py.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mlroad.core.digests import digest_of
+from mlroad.core.problems import UserError
+from mlroad.gate.data_checks import compare_with_holdout
+from mlroad.gate.find_champion import NoChampion, find_champion
+from mlroad.gate.gates_file import Gates
+from mlroad.gate.holdout import Holdout, OpenedHoldout, open_holdout, row_answers
+from mlroad.gate.records import CaseAnswers, Champion, ModelAnswers, Records, Timings
+from mlroad.models.inference_tests import ask_cases
+from mlroad.models.model_process import ModelBroken, ModelProcess
+from mlroad.models.suite import load_suite, suite_digest
+from mlroad.registry.base import Registry
+from mlroad.registry.open_registry import open_registry
+from mlroad.run.candidate import Candidate
+
+TIMED_ROWS = 200
+"""At most so many rows are timed."""
+LEAST_TIMED = 20
+"""A model that is slow is timed on so many rows at least, and on no more after `_SECONDS`."""
+_WARM_UP = 5
+_SECONDS = 10.0
+
+
+def ask_models(
+    candidate: Candidate, gates: Gates, registry: Registry | None = None
+) -> tuple[Records, OpenedHoldout]:
+    """Ask the models. The holdout is returned as well, so that it is verified and read once.
+
+    Raises UserError if the holdout's target or the columns of the slices are not what gates.yml says.
+    """
+    root, path = candidate.model.root, candidate.model_path
+    with contextlib.ExitStack() as stack:
+        digest = digest_of(path) if path.exists() else ""
+        # Both models load while the data is verified.
+        mine = stack.enter_context(ModelProcess(path)) if digest else None
+        holdout = open_holdout(root, gates)
+        champion, folder, problem = _champion(candidate, gates, registry, holdout)
+        theirs = stack.enter_context(ModelProcess(folder)) if folder else None
+        return _ask(candidate, gates, holdout, digest, (mine, theirs), champion, problem), holdout
+
+
+def _ask(
+    candidate: Candidate,
+    gates: Gates,
+    holdout: OpenedHoldout,
+    digest: str,
+    models: tuple[ModelProcess | None, ModelProcess | None],
+    champion: Champion | None,
+    problem: str,
+) -> Records:
+    mine, theirs = models
+    table = holdout.table
+    answers = other = onnx = timings = None
+    if mine and table:
+        answers = _answers(mine, digest, table, gates.target)
+    if theirs and champion and table:
+        other = _answers(theirs, champion.digest, table, gates.target)
+    if mine and table and answers and answers.values is not None:
+        if gates.p95_ms is not None:
+            asked = [mine] if other is None or other.values is None or theirs is None else [mine, theirs]
+            timings = time_rows(asked, table.rows)
+        file = onnx_file(candidate)
+        if gates.onnx_difference is not None and file is not None:
+            order = [name for name, _ in mine.columns()]
+            onnx = ask_onnx(file, order, table.features(gates.target))
+    return Records(
+        model=candidate.model.name,
+        run=candidate.run,
+        holdout=gates.holdout,
+        holdout_digest=table.digest if table else "",
+        rows=table.rows if table else 0,
+        target=gates.target,
+        overlap=compare_with_holdout(candidate, gates, holdout),
+        candidate=answers,
+        champion=champion,
+        champion_problem=problem,
+        champion_answers=other,
+        onnx=onnx,
+        timings=timings,
+        cases=_cases(candidate, mine) if mine and gates.inference_tests else None,
+    )
+
+
+def _champion(
+    candidate: Candidate, gates: Gates, registry: Registry | None, holdout: OpenedHoldout
+) -> tuple[Champion | None, Path | None, str]:
+    """The champion, the folder of its model, and why it cannot be compared with, if it cannot."""
+    try:
+        known = registry or open_registry(candidate.model.root)
+        found = find_champion(known, candidate, gates, holdout.table.digest if holdout.table else None)
+    except (NoChampion, UserError) as error:
+        return None, None, str(error)
+    return (found[0], found[1], "") if found else (None, None, "")
+
+
+def _answers(model: ModelProcess, digest: str, table: Holdout, target: str) -> ModelAnswers:
+    try:
+        if target in [name for name, _ in model.columns()]:
+            raise ModelBroken(f"it wants the target {target} as an input, which it should predict")
+        return ModelAnswers(digest, values=row_answers(model.predict(table.features(target)), table.rows))
+    except ModelBroken as error:
+        return ModelAnswers(digest, str(error))
+
+
+def ask_onnx(file: Path, order: Sequence[str], frame: pd.DataFrame) -> ModelAnswers:
+    """The answers of an ONNX file; ``order`` names its columns if it does not."""
+    digest = digest_of(file)
+    try:
+        with ModelProcess(file, "onnx", order) as model:
+            return ModelAnswers(digest, values=row_answers(model.predict(frame), len(frame)))
+    except ModelBroken as error:
+        return ModelAnswers(digest, str(error))
+
+
+def onnx_file(candidate: Candidate) -> Path | None:
+    """The candidate's ONNX file; None if it has none, or a folder without exactly one."""
+    path = candidate.onnx_path
+    if path is not None and path.is_dir():
+        inside = sorted(path.glob("*.onnx"))
+        return inside[0] if len(inside) == 1 else None
+    return path
+
+
+def time_rows(models: Sequence[ModelProcess], rows: int) -> Timings:
+    """Time one row at a time, both models in turn, so that a busy machine is equally busy for both.
+
+    They time rows of the table that they have predicted before.
+    """
+    chosen = np.linspace(0, rows - 1, min(rows, TIMED_ROWS)).astype(int).tolist()
+    times: list[list[float]] = [[] for _ in models]
+    try:
+        for row in chosen[:_WARM_UP]:
+            for model in models:
+                model.seconds_of_row(row)
+        for row in chosen:
+            for model, its in zip(models, times, strict=True):
+                its.append(model.seconds_of_row(row) * 1000)
+            if len(times[0]) >= min(LEAST_TIMED, len(chosen)) and sum(map(sum, times)) > _SECONDS * 1000:
+                break
+    except ModelBroken as error:
+        return Timings(error=str(error))
+    return Timings(tuple(times[0]), tuple(times[1]) if len(times) > 1 else ())
+
+
+def _cases(candidate: Candidate, model: ModelProcess) -> CaseAnswers | None:
+    """The answers to the inference tests; None if there is no suite that can be used: `judge` says why."""
+    try:
+        digest = suite_digest(candidate.model.path)
+    except OSError:
+        return None
+    suite, _ = load_suite(candidate.model.path, candidate.model.root)
+    if suite is None:
+        return None
+    try:
+        return CaseAnswers(digest, ask_cases(model, suite.cases))
+    except ModelBroken as error:
+        return CaseAnswers(digest, {}, str(error))

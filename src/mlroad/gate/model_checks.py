@@ -1,0 +1,136 @@
+"""Checks of what a model costs and how it answers, from the records: latency, size, ONNX, inference tests."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from mlroad.core.digests import digest_of, files_below
+from mlroad.gate.ask_models import LEAST_TIMED, onnx_file
+from mlroad.gate.checks import GateChecks, gate_again, number
+from mlroad.gate.gates_file import Gates
+from mlroad.gate.holdout import Predictions, predictions
+from mlroad.gate.records import ModelAnswers, Records, Timings
+from mlroad.models.finished_run import datasets_of
+from mlroad.models.inference_tests import InferenceVerdict, judge_cases, unusable_suite
+from mlroad.models.model_process import ModelBroken
+from mlroad.models.suite import FOLDER, load_suite, suite_digest
+from mlroad.run.candidate import Candidate
+
+LATENCY, SIZE, ONNX, INFERENCE = "latency.p95", "size", "onnx", "inference.python"
+
+
+def check_latency(
+    checks: GateChecks, gates: Gates, timings: Timings | None, rows: int, again: str
+) -> dict[str, Any] | None:
+    """The 95th percentile of the recorded times must be within the budget. None if gates.yml has none."""
+    if gates.p95_ms is None:
+        return None
+    if timings is None or (not timings.error and len(timings.candidate) < min(LEAST_TIMED, rows)):
+        checks.add(LATENCY, "broken", f"Too few rows were timed. {again}", None, gates.p95_ms)
+        return None
+    if timings.error:
+        what = f"One row at a time, the model fails: {timings.error}."
+        checks.add(LATENCY, "broken", what, None, gates.p95_ms)
+        return None
+    p50, p95 = (float(np.percentile(timings.candidate, share)) for share in (50, 95))
+    other = float(np.percentile(timings.champion, 95)) if timings.champion else None
+    against = f" (champion on the same machine: {number(other)} ms)" if other is not None else ""
+    what = (
+        f"One row takes {number(p95)} ms (p95 of {len(timings.candidate)} rows, p50 {number(p50)} ms), "
+        f"limit {number(gates.p95_ms)} ms{against}."
+    )
+    checks.add(LATENCY, "passed" if p95 <= gates.p95_ms else "failed", what, p95, gates.p95_ms)
+    return {
+        "p50_ms": p50, "p95_ms": p95, "rows": len(timings.candidate), "champion_p95_ms": other,
+        "budget_ms": gates.p95_ms,
+    }  # fmt: skip
+
+
+def check_size(checks: GateChecks, gates: Gates, candidate: Candidate) -> dict[str, Any] | None:
+    """All files of the MLflow model must be within the budget."""
+    if gates.max_mb is None:
+        return None
+    budget = round(gates.max_mb * 1_000_000)
+    try:
+        size = sum(entry.stat().st_size for _, entry in files_below(candidate.model_path))
+    except OSError as error:
+        checks.add(SIZE, "broken", f"The model cannot be read: {error.strerror}.", None, budget)
+        return None
+    what = f"The model has {number(size / 1e6)} MB, limit {number(gates.max_mb)} MB."
+    checks.add(SIZE, "passed" if size <= budget else "failed", what, size, budget)
+    return {"bytes": size, "budget_bytes": budget}
+
+
+def check_onnx(
+    checks: GateChecks, gates: Gates, candidate: Candidate, answers: ModelAnswers | None, mine: Predictions
+) -> dict[str, Any] | None:
+    """The ONNX file must load, and no prediction may differ by more than allowed from the MLflow model's."""
+    if gates.onnx_difference is None:
+        return None
+    budget, file = gates.onnx_difference, onnx_file(candidate)
+    if file is None:
+        what = "gates.yml asks for ONNX, but the run has no output `onnx` with an ONNX file."
+        checks.add(ONNX, "broken", what, None, budget)
+        return None
+    if answers is None or answers.digest != digest_of(file):
+        checks.add(ONNX, "broken", f"There are no answers of this ONNX file. {gate_again(candidate)}")
+        return None
+    size = f"The ONNX file ({file.stat().st_size:,} bytes)"
+    if answers.values is None:
+        checks.add(ONNX, "broken", f"{size} cannot be used: {answers.error}.")
+        return None
+    try:
+        theirs = predictions(answers.values, len(mine.values), gates, labels_suffice=True)
+    except ModelBroken as error:
+        checks.add(ONNX, "broken", f"{size} cannot be used: {error}.")
+        return None
+    ours, its = mine.values, theirs.values
+    if mine.kind != theirs.kind:  # a probability and a label: compared as labels
+        ours, its = (ours > 0.5).astype(float), (its > 0.5).astype(float)
+    difference = float(np.abs(ours - its).max())
+    what = (
+        f"The predictions of the ONNX file and the MLflow model differ by up to {number(difference)}, "
+        f"limit {number(budget)}."
+    )
+    checks.add(ONNX, "passed" if difference <= budget else "failed", what, difference, budget)
+    return {"max_difference": difference, "budget": budget}
+
+
+def check_inference(
+    checks: GateChecks, candidate: Candidate, records: Records, digest: str | None
+) -> InferenceVerdict:
+    """The recorded answers to the inference tests must be the expected ones."""
+    verdict = InferenceVerdict(candidate.model.name, candidate.run, model_digest=digest or "")
+    suite, problems = load_suite(candidate.model.path, candidate.model.root)
+    again, cases = gate_again(candidate), records.cases
+    if suite is None:
+        verdict = unusable_suite(verdict, problems)
+        if not (candidate.model.path / FOLDER).is_dir():
+            make = f"Make some: `mlroad freeze models/{candidate.model.name}`."
+            checks.add(INFERENCE, "broken", f"There are no inference tests. {make}")
+        else:
+            checks.add(INFERENCE, "broken", verdict.reason)
+        return verdict
+    verdict = replace(verdict, suite_digest=suite_digest(candidate.model.path))
+    if cases is None:
+        verdict = replace(verdict, reason=f"The model was not asked the inference tests. {again}")
+    elif cases.suite_digest != verdict.suite_digest:
+        verdict = replace(verdict, reason=f"The inference tests have changed since they were asked. {again}")
+    elif cases.error:
+        verdict = replace(verdict, reason=f"The model cannot be asked: {cases.error}.")
+    else:
+        verdict = judge_cases(suite, datasets_of(candidate.record), cases.answers, verdict)
+    total, failed = len(verdict.results), len(verdict.failed)
+    if verdict.reason:
+        checks.add(INFERENCE, "broken", verdict.reason)
+    elif verdict.passed:
+        checks.add(INFERENCE, "passed", f"All {total} inference tests passed.", total)
+    else:
+        names = ", ".join(result.case.id for result in verdict.failed[:5])
+        more = " …" if failed > 5 else ""
+        what = f"{failed} of {total} inference tests failed: {names}{more}."
+        checks.add(INFERENCE, "failed", what, failed, 0)
+    return verdict

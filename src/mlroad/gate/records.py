@@ -1,0 +1,265 @@
+"""What the gate records of a candidate: every answer of the models, with digests of all that was asked.
+
+Three files in the gate folder of the run:
+
+    records.json         what was asked (digests of models, holdout and suite), timings, errors, file digests
+    answers.parquet      a row for each row of the holdout, a column for each number that a model answered
+    case_answers.jsonl   a line for each inference test: the tensors that the model answered, or its refusal
+
+`judge` makes the verdict from them. The digests reveal accidents and careless edits. They do not stop
+somebody who rewrites all three files: only a machine that others cannot write to (CI) gives that assurance.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import duckdb
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mlroad import __version__
+from mlroad.core.digests import digest_of
+from mlroad.core.files import replacing, write_json, write_text
+from mlroad.data.sql import files, text
+from mlroad.models.model_process import Answer
+from mlroad.models.tensors import Tensor
+
+RECORDS, ANSWERS, CASE_ANSWERS = "records.json", "answers.parquet", "case_answers.jsonl"
+SCHEMA = 1
+_T = TypeVar("_T")
+Floats = NDArray[np.float64]
+
+
+class RecordsUnusable(Exception):
+    """The records are missing, damaged, or of something else; the reason as a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAnswers:
+    """The answers of one model for the holdout, or the reason why there are none."""
+
+    digest: str
+    error: str = ""
+    values: Floats | None = None
+    """[rows, …]: as many numbers for each row as the model gave."""
+
+
+@dataclass(frozen=True, slots=True)
+class Champion:
+    """The champion that the candidate is compared with."""
+
+    version: str
+    digest: str
+    commit: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Milliseconds for one row at a time."""
+
+    candidate: tuple[float, ...] = ()
+    champion: tuple[float, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """The comparison of the training data with the holdout. Both are named with their digests."""
+
+    training: Mapping[str, str]
+    clean: bool
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class CaseAnswers:
+    """The answers to the inference tests by the ids of the cases, or the reason why there are none."""
+
+    suite_digest: str
+    answers: Mapping[str, Answer]
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """All that was recorded of one candidate; None for what was not asked or could not be had."""
+
+    model: str
+    run: str
+    holdout: str
+    holdout_digest: str
+    rows: int
+    target: str
+    overlap: Overlap | None = None
+    candidate: ModelAnswers | None = None
+    champion: Champion | None = None
+    champion_problem: str = ""
+    """Why the champion cannot be compared with, if it cannot."""
+    champion_answers: ModelAnswers | None = None
+    onnx: ModelAnswers | None = None
+    timings: Timings | None = None
+    cases: CaseAnswers | None = None
+
+
+def delete_records(folder: Path) -> None:
+    """Delete the records in a gate folder, records.json first: without it, the others count for nothing."""
+    for file in (RECORDS, ANSWERS, CASE_ANSWERS):
+        (folder / file).unlink(missing_ok=True)
+
+
+def write_records(folder: Path, records: Records) -> None:
+    """Write the three files, records.json last."""
+    asked = {"candidate": records.candidate, "champion": records.champion_answers, "onnx": records.onnx}
+    _write_answers(folder / ANSWERS, asked)
+    cases = records.cases
+    lines = [] if cases is None else [_case_line(id_, answer) for id_, answer in cases.answers.items()]
+    write_text(folder / CASE_ANSWERS, "".join(lines))
+    content = {
+        "schema": SCHEMA,
+        "model": records.model,
+        "run": records.run,
+        "holdout": {
+            "dataset": records.holdout, "digest": records.holdout_digest, "rows": records.rows,
+            "target": records.target,
+        },
+        "overlap": records.overlap and asdict(records.overlap),
+        "champion": records.champion and asdict(records.champion),
+        "champion_problem": records.champion_problem,
+        "answers": {
+            key: {"digest": its.digest, "error": its.error, "shape": _shape(its)}
+            for key, its in asked.items()
+            if its is not None
+        },
+        "timings": records.timings and asdict(records.timings),
+        "cases": cases and {"suite_digest": cases.suite_digest, "error": cases.error},
+        "files": {file: _digest(folder / file) for file in (ANSWERS, CASE_ANSWERS)},
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "mlroad": __version__,
+    }  # fmt: skip
+    write_json(folder / RECORDS, content)
+
+
+def read_records(folder: Path) -> Records:
+    """The records of a gate folder. Raises RecordsUnusable."""
+    try:
+        content = json.loads((folder / RECORDS).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RecordsUnusable("the gate has recorded no answers") from None
+    except (OSError, ValueError) as error:
+        raise RecordsUnusable(f"{folder / RECORDS} cannot be read: {error}") from None
+    try:
+        if content["schema"] != SCHEMA:
+            raise RecordsUnusable(f"{folder / RECORDS} was written by another version of mlroad")
+        for file, digest in ((file, content["files"][file]) for file in (ANSWERS, CASE_ANSWERS)):
+            if _digest(folder / file) != digest:
+                raise RecordsUnusable(f"{folder / file} has changed since the gate wrote it")
+        return _records(content, folder)
+    except OSError as error:
+        raise RecordsUnusable(f"{error.filename} cannot be read: {error.strerror}") from None
+    except (KeyError, TypeError, ValueError, AttributeError, duckdb.Error) as error:
+        what = f"{folder / RECORDS} was not written by the gate: {type(error).__name__} {error}"
+        raise RecordsUnusable(what) from None
+
+
+def _records(content: Mapping[str, Any], folder: Path) -> Records:
+    asked = content["answers"]
+    columns = _read_answers(folder / ANSWERS) if any(its["shape"] for its in asked.values()) else {}
+    answers = {
+        key: ModelAnswers(str(its["digest"]), str(its["error"]), _values(columns, key, its["shape"]))
+        for key, its in asked.items()
+    }
+    holdout = content["holdout"]
+    lines = (folder / CASE_ANSWERS).read_text(encoding="utf-8").splitlines()
+    cases = dict(_case(json.loads(line)) for line in lines)
+    return Records(
+        model=str(content["model"]),
+        run=str(content["run"]),
+        holdout=str(holdout["dataset"]),
+        holdout_digest=str(holdout["digest"]),
+        rows=int(holdout["rows"]),
+        target=str(holdout["target"]),
+        overlap=_optional(
+            content["overlap"],
+            lambda its: Overlap(dict(its["training"]), its["clean"] is True, str(its["what"])),
+        ),
+        candidate=answers.get("candidate"),
+        champion=_optional(content["champion"], lambda its: Champion(**its)),
+        champion_problem=str(content["champion_problem"]),
+        champion_answers=answers.get("champion"),
+        onnx=answers.get("onnx"),
+        timings=_optional(
+            content["timings"],
+            lambda its: Timings(_numbers(its["candidate"]), _numbers(its["champion"]), str(its["error"])),
+        ),
+        cases=_optional(
+            content["cases"], lambda its: CaseAnswers(str(its["suite_digest"]), cases, str(its["error"]))
+        ),
+    )  # fmt: skip
+
+
+def _optional(content: Any, make: Callable[[Any], _T]) -> _T | None:
+    return None if content is None else make(content)
+
+
+def _numbers(content: Any) -> tuple[float, ...]:
+    return tuple(float(value) for value in content)
+
+
+def _shape(answers: ModelAnswers) -> list[int] | None:
+    return None if answers.values is None else list(answers.values.shape)
+
+
+def _write_answers(file: Path, asked: Mapping[str, ModelAnswers | None]) -> None:
+    """A column ``candidate``, or ``candidate_0`` and so on where a row has several numbers."""
+    columns: dict[str, Floats] = {}
+    for key, its in asked.items():
+        if its is not None and its.values is not None:
+            flat = its.values.reshape(len(its.values), -1)
+            single = flat.shape[1] == 1
+            columns |= {key if single else f"{key}_{place}": flat[:, place] for place in range(flat.shape[1])}
+    with replacing(file) as temporary, duckdb.connect() as database:
+        database.register("answers", pd.DataFrame(columns or {"candidate": np.empty(0)}))
+        database.execute(f"COPY answers TO {text(temporary)} (FORMAT parquet)")
+
+
+def _read_answers(file: Path) -> dict[str, Floats]:
+    with duckdb.connect() as database:
+        columns = database.execute(f"FROM read_parquet({files([file])})").fetchnumpy()
+    # DuckDB keeps NaN as NULL.
+    return {key: np.ma.filled(np.ma.asarray(values, np.float64), np.nan) for key, values in columns.items()}
+
+
+def _values(columns: Mapping[str, Floats], key: str, shape: Any) -> Floats | None:
+    if shape is None:
+        return None
+    names = [key] if key in columns else [f"{key}_{place}" for place in range(len(columns))]
+    flat = [columns[column] for column in names if column in columns]
+    return np.column_stack(flat).astype(np.float64).reshape([int(length) for length in shape])
+
+
+def _case_line(id_: str, answer: Answer) -> str:
+    said: dict[str, Any] = {"id": id_}
+    if answer.outputs is None:
+        said |= {"refused": answer.refused, "ended": answer.ended}
+    else:
+        said["outputs"] = [tensor.exact_json() for tensor in answer.outputs]
+    return json.dumps(said, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _case(content: Mapping[str, Any]) -> tuple[str, Answer]:
+    if "outputs" in content:
+        answer = Answer(tuple(Tensor.from_exact_json(tensor) for tensor in content["outputs"]))
+    else:
+        answer = Answer(refused=str(content["refused"]), ended=content["ended"] is not False)
+    return str(content["id"]), answer
+
+
+def _digest(file: Path) -> str:
+    return digest_of(file)

@@ -1,0 +1,91 @@
+"""`mlroad gate`: ask the models, record their answers, judge the records, write the verdict.
+
+An old verdict is deleted first and the new one is written last, as a whole. So whatever goes wrong in between
+leaves no verdict, and nothing is registered without the records of a whole gate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mlroad.core.files import replacing, write_json
+from mlroad.core.problems import UserError
+from mlroad.gate.ask_models import ask_models
+from mlroad.gate.committed_rules import Rules, rules_of
+from mlroad.gate.gates_file import FILE, Gates, load_gates
+from mlroad.gate.holdout import OpenedHoldout, open_holdout
+from mlroad.gate.judge import Judgement, judge
+from mlroad.gate.records import delete_records, read_records, write_records
+from mlroad.models.inference_tests import VERDICT as INFERENCE_VERDICT
+from mlroad.registry.base import Registry
+from mlroad.run.candidate import Candidate
+
+VERDICT = "verdict.json"
+ROWS = "holdout.csv"
+
+
+def gate(candidate: Candidate, registry: Registry | None = None) -> dict[str, Any]:
+    """Judge a candidate: every check is made, and the verdict is written to its gate folder and returned.
+
+    Raises UserError for mistakes in gates.yml, and for rules that change meanwhile; everything else is a
+    check that is red.
+    """
+    folder = candidate.gate
+    for name in (VERDICT, ROWS):
+        (folder / name).unlink(missing_ok=True)
+    (candidate.folder / INFERENCE_VERDICT).unlink(missing_ok=True)
+    delete_records(folder)
+    with _unchanged_rules(candidate) as (gates, rules):
+        records, holdout = ask_models(candidate, gates, registry)
+        write_records(folder, records)
+        judged = judge(candidate, gates, holdout, records)
+    if judged.inference:
+        write_json(candidate.folder / INFERENCE_VERDICT, judged.inference.json())
+    _write_rows(folder / ROWS, gates, holdout, judged)
+    verdict = judged.verdict | {"rules": rules}
+    write_json(folder / VERDICT, verdict)
+    return verdict
+
+
+def judge_records(candidate: Candidate) -> dict[str, Any]:
+    """The verdict on the recorded answers, by the rules as they are now. No model is loaded.
+
+    Raises RecordsUnusable if the records are missing or damaged, UserError as `gate` does.
+    """
+    records = read_records(candidate.folder / "gate")
+    with _unchanged_rules(candidate) as (gates, rules):
+        holdout = open_holdout(candidate.model.root, gates)
+        verdict = judge(candidate, gates, holdout, records).verdict
+    return verdict | {"rules": rules}
+
+
+@contextmanager
+def _unchanged_rules(candidate: Candidate) -> Iterator[tuple[Gates, Rules]]:
+    """The gates and the digests of all rules. Raises UserError if a rule changes in the ``with`` block."""
+    path = candidate.model.path
+    rules = rules_of(path)
+    yield load_gates(path / FILE), rules
+    if rules_of(path) != rules:
+        raise UserError(f"A file of {path} was changed while the gate read it.", "Run the gate again.")
+
+
+def _write_rows(file: Path, gates: Gates, holdout: OpenedHoldout, judged: Judgement) -> None:
+    """The truth and the predictions of each row, for the report."""
+    table = holdout.table
+    if table is None or judged.candidate is None:
+        return
+    columns = dict.fromkeys(gate.column for gate in gates.slices)
+    rows = table.frame[[name for name in columns if name != gates.target]].copy()
+    taken = {"row", "truth", "candidate", "champion"}
+    rows.columns = [f"{name}_" if name in taken else name for name in rows.columns]
+    rows.insert(0, "row", np.arange(1, table.rows + 1))
+    rows.insert(1, "truth", table.truth)
+    rows.insert(2, "candidate", judged.candidate.values)
+    rows.insert(3, "champion", judged.champion.values if judged.champion else "")
+    with replacing(file) as temporary:
+        rows.to_csv(temporary, index=False, lineterminator="\n")

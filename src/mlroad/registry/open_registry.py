@@ -1,0 +1,18 @@
+"""Open the registry that factory.yml names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mlroad.core.factory_settings import load_settings
+from mlroad.registry.base import Registry
+from mlroad.registry.local_registry import LocalRegistry
+
+
+def open_registry(root: Path) -> Registry:
+    """The registry of the repo at ``root``. Raises UserError."""
+    if load_settings(root).registry == "azureml":
+        from mlroad.registry.azure_registry import AzureRegistry  # needs the extra `azure`
+
+        return AzureRegistry(root)
+    return LocalRegistry.of(root)
