@@ -107,6 +107,7 @@ def make_repo(folder: Path) -> Path:
         "raw:\n  dev: azureml:diabetes_train:2\n  prod: azureml:diabetes_train:1\n", encoding="utf-8"
     )
     (folder / "pyproject.toml").write_text("", encoding="utf-8")
+    (folder / "factory.yml").write_text("registry: local\n", encoding="utf-8")
     (folder / ".gitignore").write_text(".runs/\n.registry/\n", encoding="utf-8")
     for name, number, digest, parents, stage in (
         ("diabetes", 1, "all", (), "prod"),
