@@ -238,7 +238,7 @@ class TestInference:
         self, factory: Factory, answer: Answer | None = None, **changed: Any
     ) -> tuple[str, str, dict[str, Any]]:
         cases = {
-            "suite_digest": suite_digest(factory.repo / "models" / "toy"),
+            "suite_digest": changed.get("suite_digest") or suite_digest(factory.repo / "models" / "toy"),
             "answers": {"a": answer} if answer else {},
             **changed,
         }
