@@ -6,6 +6,7 @@ nothing: every job and every step of the workflow file must have reported its ow
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
@@ -14,6 +15,7 @@ import shutil
 import string
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,8 +23,9 @@ from typing import Any
 
 import yaml
 
-from tests.support import commit_all, git, tool
+from tests.support import call, commit_all, git, tool
 
+SETUP = Path(".github/actions/setup/action.yml")
 STAND_INS = Path(__file__).parent / "actions"
 PROGRAMS = Path(__file__).parent / "bin"
 # What a machine needs to reach its package index. GitHub's runners need and have none of it.
@@ -141,6 +144,7 @@ class Act:
             (self.uv_bin / name).symlink_to(tool(name))
         self.uv_cache = subprocess.check_output([tool("uv"), "cache", "dir"], text=True).strip()
         self.runs = 0
+        self.warm: set[str] = set()
 
     def run(
         self,
@@ -190,7 +194,11 @@ class Act:
         command += ["--no-cache-server", "--no-skip-checkout", "--json", "--env-file", os.devnull]
         command += ["--secret", "GITHUB_TOKEN=made-up", "--defaultbranch", "main"]
         command += self.local_repositories([*called_files(file), *local_actions(project)])
-        for name, value in self.environment(project, here).items():
+        environment = self.environment(project, here)
+        if (project / SETUP).is_file() and workflow != "update.yml":
+            self.warm_up(project, file)
+            environment["UV_OFFLINE"] = "1"
+        for name, value in environment.items():
             command += ["--env", f"{name}={value}"]
         command += ["--job", job] if job else []
         path = os.pathsep.join([str(self.bin), "/usr/local/bin", "/usr/bin", "/bin"])
@@ -208,6 +216,29 @@ class Act:
             parsed["jobs"] |= yaml.safe_load(each.read_text(encoding="utf-8"))["jobs"]
         jobs, summaries, readable = read_log(done.stdout.splitlines())
         return Run(parsed, jobs, f"{readable}\n{done.stderr}", summaries, here / "artifacts", here / "gh.log")
+
+    def warm_up(self, project: Path, workflow: Path) -> None:
+        """Bring what the jobs install to uv's cache, once for each pyproject.toml.
+
+        Then the jobs run offline. Otherwise each of them could ask the package index for hundreds of pages.
+        """
+        programs = re.findall(r"uvx (--from \S+ \S+)", workflow.read_text(encoding="utf-8"))
+        commands = [
+            ["sync", "--group", "azure"],
+            *(["tool", "run", *p.split(), "--version"] for p in programs),
+        ]
+        key = (project / "pyproject.toml").read_text(encoding="utf-8") + repr(commands)
+        if key in self.warm:
+            return
+        self.warm.add(key)
+        folder = self.folder / "warm"
+        folder.mkdir()
+        shutil.copy(project / "pyproject.toml", folder)
+        if (project / "vendor").is_dir():
+            shutil.copytree(project / "vendor", folder / "vendor")
+        for command in commands:
+            call([tool("uv"), *command], folder, {"UV_CACHE_DIR": self.uv_cache})
+        shutil.rmtree(folder)
 
     def environment(self, project: Path, here: Path) -> dict[str, str]:
         """The variables of every step: what this machine needs, and the folders of the stand-ins."""
@@ -307,3 +338,18 @@ def read_log(lines: Sequence[str]) -> tuple[list[Job], dict[str, str], str]:
 def made_up_token() -> str:
     """A string that looks like a GitHub token, put together here so that no file of ours contains one."""
     return "gh" + "p_" + "".join(random.Random(7).choices(string.ascii_letters + string.digits, k=36))
+
+
+def edit_wheel(repo: Path, module: str, old: str, new: str) -> None:
+    """Change one file of the committed wheel, and the wheel's SHA-256 with it."""
+    [wheel] = (repo / "vendor").glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    text = files[module].decode()
+    assert text.count(old) == 1, f"{old!r} is {text.count(old)} times in {module}"
+    files[module] = text.replace(old, new).encode()
+    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    (repo / "vendor" / "SHA256SUMS").write_text(f"{digest}  {wheel.name}\n", encoding="utf-8")

@@ -1,7 +1,8 @@
-"""The workflows beside CI: the weekly update of a generated repo, and the template's release."""
+"""The workflows besides CI: the weekly update of a generated repo, and the template's release."""
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import clone_template, commit_all, git, render
-from tests.workflows.harness import Act
+from tests.workflows.harness import Act, edit_wheel
 
 pytestmark = [
     pytest.mark.slow,
@@ -38,12 +39,18 @@ def old_project(template: Path, tmp_path: Path) -> Path:
 def test_an_update_becomes_a_pull_request(act: Act, template: Path, old_project: Path) -> None:
     run = act.run(old_project, workflow="update.yml", event="schedule", arguments=APP)
     run.assert_green({"update": []})
-    changed = git(old_project, "diff", "--name-only", "HEAD", "template/v100.1.0").split()
-    assert changed == [".copier-answers.yml", "ruff.toml"]
+    changed = git(old_project, "diff", "--no-renames", "--name-status", "HEAD", "template/v100.1.0")
+    [old] = (path.name for path in (old_project / "vendor").glob("*.whl"))
+    new = git(old_project, "ls-tree", "--name-only", "template/v100.1.0", "vendor/").split()[-1]
+    assert old != new
+    assert changed.splitlines() == [
+        "M\t.copier-answers.yml", "M\tpyproject.toml", "M\truff.toml", "M\tvendor/SHA256SUMS",
+        *sorted([f"D\tvendor/{old}", f"A\t{new}"], key=lambda line: line[2:]),
+    ]  # fmt: skip
     assert "= 111" in git(old_project, "show", "template/v100.1.0:ruff.toml")
     asked = run.gh_log.read_text(encoding="utf-8")
     assert "gh pr create --head template/v100.1.0" in asked
-    assert "Both sides changed" not in asked
+    assert "changed on both sides" not in asked
 
 
 def test_conflicts_are_named_and_committed_for_ci_to_find(act: Act, old_project: Path) -> None:
@@ -55,20 +62,29 @@ def test_conflicts_are_named_and_committed_for_ci_to_find(act: Act, old_project:
     assert "- `ruff.toml`" in run.gh_log.read_text(encoding="utf-8")
 
 
-def test_a_branch_that_somebody_may_work_in_is_left_alone(act: Act, old_project: Path) -> None:
+def test_a_wheel_that_was_replaced_with_its_sha256_is_found(act: Act, old_project: Path) -> None:
+    """Nothing of that wheel may run in the job, which may change workflows."""
+    edit_wheel(old_project, "mlroad/__init__.py", '"""ML Road', 'raise SystemExit("evil")\n"""ML Road')
+    run = act.run(old_project, workflow="update.yml", event="schedule", arguments=APP)
+    run.assert_red(
+        "update", "Build the wheel again and compare", "The template does not build the committed wheel."
+    )
+    assert "evil" not in run.output
+    assert "pr create" not in run.gh_log.read_text(encoding="utf-8")
+
+
+def test_a_branch_that_may_hold_work_is_left_alone(act: Act, old_project: Path) -> None:
     git(old_project, "branch", "template/v100.1.0")
     before = git(old_project, "rev-parse", "template/v100.1.0")
     run = act.run(old_project, workflow="update.yml", event="schedule", arguments=APP)
-    last = [("update", "Renew the generated parts of models"), ("update", "Open the pull request")]
-    run.assert_green({"update": []}, skipped=last)
+    run.assert_green({"update": []}, skipped=[("update", "Open the pull request")])
     assert git(old_project, "rev-parse", "template/v100.1.0") == before
 
 
 def test_the_newest_version_needs_no_pull_request(act: Act, template: Path, tmp_path: Path) -> None:
     project = render(template, tmp_path / "demo", ref="v100.1.0", project_name="demo")
     run = act.run(project, workflow="update.yml", event="schedule", arguments=APP)
-    last = [("update", "Renew the generated parts of models"), ("update", "Open the pull request")]
-    run.assert_green({"update": []}, skipped=last)
+    run.assert_green({"update": []}, skipped=[("update", "Open the pull request")])
     assert "pr create" not in run.gh_log.read_text(encoding="utf-8")
 
 
@@ -85,16 +101,23 @@ def test_a_tag_becomes_a_release(act: Act, tmp_path: Path) -> None:
     )
     changes.write_text(text, encoding="utf-8")
     run = act.run(repo, workflow="release.yml", event="push", ref="refs/tags/v100.0.0")
+    run.assert_red("release", "Build the wheel", "Its version is not that of the tag v100.0.0.")
+
+    project = repo / "pyproject.toml"
+    settings = re.sub(
+        '^version = ".*"$', 'version = "100.0.0"', project.read_text("utf-8"), flags=re.MULTILINE
+    )
+    project.write_text(settings, encoding="utf-8")
+    run = act.run(repo, workflow="release.yml", event="push", ref="refs/tags/v100.0.0")
     run.assert_green({"release": []})
     asked = run.gh_log.read_text(encoding="utf-8")
     assert "gh release create v100.0.0 --verify-tag" in asked
+    assert "dist/mlroad-100.0.0-py3-none-any.whl dist/SHA256SUMS" in asked
     assert "- Now" in asked
     assert "Later" not in asked
     assert "Then" not in asked
 
-
-def test_a_tag_that_the_changelog_does_not_know_is_no_release(act: Act, tmp_path: Path) -> None:
-    repo = clone_template(tmp_path / "template")
+    changes.write_text(text.replace("## 100.0.0", "## 100.0.1"), encoding="utf-8")
     run = act.run(repo, workflow="release.yml", event="push", ref="refs/tags/v100.0.0")
-    run.assert_red("release", "Make the release", "nothing stands under ## 100.0.0")
+    run.assert_red("release", "Create the release", "## 100.0.0")
     assert not run.gh_log.exists()

@@ -1,6 +1,7 @@
-"""The generated CI turns red for what it must stop: each fault is planted in a fresh repo and run.
+"""The generated CI fails for everything that it must stop: faults are planted in a fresh repo, and CI runs.
 
-Secrets are put together here when a test runs; none of our files holds one.
+Faults that one job finds in one step are planted together, each in a file of its own; the test asks for the
+message of each. Secrets are put together when a test runs; none of our files contains one.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import git
-from tests.workflows.harness import Act, made_up_token
+from tests.workflows.harness import Act, edit_wheel, made_up_token
 
 pytestmark = [
     pytest.mark.slow,
@@ -46,19 +47,19 @@ def unused_import(repo: Path) -> None:
 
 
 def undefined_name(repo: Path) -> None:
-    write(repo / STEPS / "extra.py", "def area(width: float) -> float:\n    return width * heigth\n")
+    write(repo / STEPS / "area.py", "def area(width: float) -> float:\n    return width * heigth\n")
 
 
 def mutable_default(repo: Path) -> None:
-    write(repo / STEPS / "extra.py", "def collect(found: list[int] = []) -> list[int]:\n    return found\n")
+    write(repo / STEPS / "collect.py", "def collect(found: list[int] = []) -> list[int]:\n    return found\n")
 
 
 def broken_syntax(repo: Path) -> None:
-    write(repo / STEPS / "extra.py", "def area(width:\n")
+    write(repo / STEPS / "broken.py", "def area(width:\n")
 
 
 def secret_in_python(repo: Path) -> None:
-    write(repo / STEPS / "extra.py", f'client = connect(token="{made_up_token()}")\n')
+    write(repo / STEPS / "connect.py", f'client = connect(token="{made_up_token()}")\n')
 
 
 def secret_in_notebook_output(repo: Path) -> None:
@@ -74,12 +75,9 @@ def secret_in_dotenv(repo: Path) -> None:
 
 
 def scan_that_fails_open(repo: Path) -> None:
-    """As a careless edit would do it: all is green, and nothing in a call is found any more."""
-    engine = repo / "mlroad" / "guard" / "engine.py"
-    text = engine.read_text(encoding="utf-8")
-    assert "FILTERS = (" in text
+    """A careless edit of the tool: everything is green, and secrets in calls are not found any more."""
     hidden = 'FILTERS = (\n    "detect_secrets.filters.heuristic.is_indirect_reference",'
-    write(engine, text.replace("FILTERS = (", hidden))
+    edit_wheel(repo, "mlroad/guard/secret_engine.py", "FILTERS = (", hidden)
 
 
 def conflict_marker(repo: Path) -> None:
@@ -125,7 +123,7 @@ def tampered_data(repo: Path) -> None:
 
 
 def rewritten_version(repo: Path) -> None:
-    """Data and digest changed together: only the commit before can tell."""
+    """Data and digest changed together: only the commit before shows it."""
     tampered_data(repo)
     data = repo / "datasets" / "diabetes" / "1" / "diabetes.csv"
     version = repo / "datasets" / "diabetes" / "1.yml"
@@ -149,25 +147,36 @@ def prod_without_a_column(repo: Path) -> None:
     write(repo / "datasets" / "diabetes" / "2.yml", re.sub(r'size: "\d+"', f'size: "{size}"', version))
 
 
+def test_every_job_fails_for_what_it_must_stop(act: Act, project: Callable[..., Path]) -> None:
+    """One run of all jobs. Branch protection looks at `ci` alone, so `ci` names every job that failed."""
+    repo = project()
+    for plant in (
+        unused_import, undefined_name, mutable_default, broken_syntax,
+        secret_in_python, secret_in_notebook_output, secret_in_dotenv,
+        conflict_marker, rejected_patch, large_file,
+        literal_path, step_without_its_component, edited_contract, binding_to_nothing,
+    ):  # fmt: skip
+        plant(repo)
+    run = act.run(repo)
+    lint = ["extra.py,line=1", "F401", "area.py,line=2", "F821", "heigth", "collect.py,line=1", "B006"]
+    run.assert_red(*LINT, *lint, "broken.py,line=2", "invalid-syntax")
+    guard = ["connect.py:1", "connect.ipynb", ".env:1", "README.md:", "ruff.toml.rej", "data.bin: large-file"]
+    run.assert_red(*GUARD, *guard)
+    run.assert_red(*SECOND, "connect.py")
+    check = ["prep.py,line=", "../../data/patients.csv", "components/train.yml,line=", "mlroad sync"]
+    run.assert_red(*CHECK, *check, "step_io.py", "pipeline.yml,line=", "prp")
+    failed = ["lint: failure", "guard: failure", "second-scan: failure", "check: failure", "train: skipped"]
+    run.assert_red("ci", "Check that every job succeeded", *failed)
+    # Advice, whatever else is wrong.
+    assert run.job("types").result == "success"
+    assert "types:" not in run.job("ci").steps["0"].log.partition("::error")[2]
+    assert made_up_token() not in run.output, "a finding must not print the secret"
+
+
 @pytest.mark.parametrize(
     ("plant", "where", "messages"),
     [
-        (unused_import, LINT, ["extra.py,line=1", "F401"]),
-        (undefined_name, LINT, ["extra.py,line=2", "F821", "heigth"]),
-        (mutable_default, LINT, ["extra.py,line=1", "B006"]),
-        (broken_syntax, LINT, ["extra.py,line=2", "invalid-syntax"]),
-        (secret_in_python, GUARD, ["extra.py:1"]),
-        (secret_in_notebook_output, GUARD, ["connect.ipynb"]),
-        (secret_in_dotenv, GUARD, [".env:1"]),
         (scan_that_fails_open, ALIVE, ["FAILED: canary 1", "not found: openai.py"]),
-        (conflict_marker, GUARD, ["README.md:"]),
-        (rejected_patch, GUARD, ["ruff.toml.rej"]),
-        (large_file, GUARD, ["data.bin: large-file"]),
-        (secret_in_python, SECOND, ["extra.py"]),
-        (literal_path, CHECK, ["prep.py,line=", "../../data/patients.csv"]),
-        (step_without_its_component, CHECK, ["components/train.yml,line=", "mlroad sync"]),
-        (edited_contract, CHECK, ["step_io.py", "mlroad sync"]),
-        (binding_to_nothing, CHECK, ["pipeline.yml,line=", "prp"]),
         (tampered_data, DATA, ["datasets/diabetes/1/diabetes.csv", "MD203"]),
         (rewritten_version, DATA, ["datasets/diabetes/1.yml", "MD208", "digest"]),
         (prod_without_a_column, SCHEMA, ["diabetes:2", "body_mass_index"]),
@@ -183,6 +192,4 @@ def test_red(
 ) -> None:
     repo = project()
     plant(repo)
-    run = act.run(repo, job=where[0])
-    run.assert_red(*where, *messages)
-    assert made_up_token() not in run.output, "a finding must not print the secret"
+    act.run(repo, job=where[0]).assert_red(*where, *messages)
