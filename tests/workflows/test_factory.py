@@ -29,7 +29,7 @@ STEPS = Path("models/diabetes/steps")
 STATIC = ("lint", "types", "guard", "second-scan", "check", "selftest", "affected")
 NO_AZURE = [("model", LOGIN), ("candidate", LOGIN), ("approve", LOGIN)]
 PROD_STEPS = [
-    "Train on the prod data", "Inference tests (prod)", "Gates (prod)",
+    "Train on the prod data", "Gates (prod)",
     "Test that this model's gates reject bad candidates", "Report (prod)", "Register the candidate",
 ]  # fmt: skip
 
@@ -170,10 +170,10 @@ def test_what_a_model_job_stops(act: Act, topic: Path) -> None:
     cases.write_text(cases.read_text(encoding="utf-8").replace('"golden-', '"golden-x', 1), encoding="utf-8")
     run = act.run(topic, job="model", workflow="pr.yml", base=base)
     job = run.job("model", model="second")
-    assert job.failed_steps() == ["Inference tests", "Gates", "Unit tests and coverage"], run.output
+    assert job.failed_steps() == ["Gates", "Unit tests and coverage"], run.output
     log = {step.name: step.log for step in job.steps.values()}
-    assert "cases.jsonl" in log["Inference tests"]
-    assert "inference" in log["Gates"]
+    assert "inference.python" in log["Gates"]
+    assert "cases.jsonl" in log["Gates"]
     assert "test_nothing" in log["Unit tests and coverage"]
     assert (run.artifacts / "report-second" / "second.md").is_file()
 

@@ -1,7 +1,7 @@
-"""What the road from a merge to the champion stops, job by job and step by step: one merge of five models.
+"""What is stopped between a merge and the champion, job by job and step by step: one merge of five models.
 
-Each has one fault planted, which nothing before the step that must stop it can see. They differ in nothing
-else, so each is the proof that the step which stops another one lets good models pass.
+Each model has one fault, which only the step that must stop it can see. They are alike otherwise, so each
+also shows that the steps which stop the others accept good models.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ pytestmark = [
 # A model, the step that must stop it, and what that says.
 STOPPED = [
     ("worse", "Gates (dev)", ["failed  metrics.mae.limit: mae is 55.09", "at most 50"]),
-    ("answers", "Inference tests (prod)", ["golden-1: prediction[0] is 161.041, expected 164.287"]),
+    ("answers", "Gates (prod)", ["failed  inference.python: 1 of 1 inference tests failed: golden-1."]),
     ("units", "Gates (prod)", ["failed  metrics.mae.limit: mae is 1,363"]),
     (
         "locked",
@@ -35,7 +35,7 @@ STOPPED = [
         ],
     ),
 ]
-# The words of GitHub for a ruleset that the workflow may not bypass.
+# What GitHub prints when a ruleset refuses a push.
 LOCK = """#!/bin/sh
 case "$1 $(git log -1 --format=%s "$3")" in
   "refs/heads/registry registry: register locked:"*)
@@ -47,7 +47,7 @@ esac
 
 @pytest.fixture
 def five(rendered: Callable[..., Path], tmp_path: Path) -> Path:
-    """A factory with five models more in its last commit."""
+    """A factory whose last commit adds five models."""
     repo = Path(shutil.copytree(rendered(template="factory"), tmp_path / "demo", symlinks=True))
     quick_model(repo, "worse", limit=50)
     quick_model(repo, "answers", retrained=0.01)
@@ -63,7 +63,7 @@ def five(rendered: Callable[..., Path], tmp_path: Path) -> Path:
 
 
 def test_what_a_merge_stops(act: Act, five: Path) -> None:
-    """One test, so that the run is made once, however tests are shared out."""
+    """One test, so that there is one run, whatever worker gets the test."""
     run = act.run(five, workflow="cd.yml", event="push", base="HEAD~1")
     for model, step, messages in STOPPED:
         run.assert_red("candidate", step, *messages, called=f"({model})")
@@ -71,7 +71,7 @@ def test_what_a_merge_stops(act: Act, five: Path) -> None:
         ran = [its.name for its in job.steps.values() if its.result]
         assert ("Train on the prod data" in ran) == (model != "worse"), ran
         assert ("Register the candidate" in ran) == (model == "locked"), ran
-    # The last one is registered, and nobody approves: it becomes no champion.
+    # The last one is registered, but no one approves it: it does not become champion.
     assert run.job("candidate", called="(alone)").result == "success", run.output
     said = "::error title=approve::Nobody approved. Add reviewers to the environment production"
     run.assert_red("approve", "Make it the champion", said)
