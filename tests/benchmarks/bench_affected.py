@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.benchmarks.timing import median, seconds
-from tests.support import REPO, git
+from tests.benchmarks.timing import MLROAD, median, seconds
+from tests.support import git
 
 MODELS = 200
 COMMITS = 10_000
-_PATHS = [str(REPO / folder) for folder in ("src",)]
-_START = f"import sys; sys.path[:0] = {_PATHS!r}; from mlroad.__main__ import main; main()"
 
 
 def main() -> None:
@@ -24,7 +21,7 @@ def main() -> None:
         repo = Path(name)
         make_repo(repo)
         for what, base in (("one commit", "HEAD~1"), ("all commits", f"HEAD~{COMMITS - 1}")):
-            command = [sys.executable, "-c", _START, "affected", "--json", "--base", base]
+            command = [*MLROAD, "affected", "--json", "--base", base]
             taken = median(lambda command=command: seconds(command, repo))  # type: ignore[misc]
             print(f"affected: {MODELS} models, {COMMITS} commits, {what}: {taken:.2f} s (target 1.0)")
 
@@ -47,6 +44,7 @@ def _history() -> Iterator[str]:
         yield "commit refs/heads/main\n"
         yield f"committer Test <test@example.invalid> {1_700_000_000 + number} +0000\ndata 1\nx\n"
         if number == 0:
+            yield _file("factory.yml", "registry: local\n")
             for model in range(MODELS):
                 yield from _model(f"model_{model:03}", model)
         yield _file(f"models/model_{number % MODELS:03}/steps/train.py", f"x = {number}\n")

@@ -6,11 +6,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks.make_models import TEMPLATE, make_models
-from tests.benchmarks.timing import median, seconds
+from tests.benchmarks.make_models import make_models
+from tests.benchmarks.timing import MLROAD, median, seconds
 
 MODELS = 200
-_START = f"import sys; sys.path.insert(0, {str(TEMPLATE)!r}); from mlroad.__main__ import main; main()"
 _AZURE = "import sys; from azure.ai.ml import load_job; load_job(sys.argv[1])._validate()"
 
 
@@ -20,11 +19,13 @@ def main() -> None:
         repo = Path(name, "repo")
         make_models(repo, MODELS)
         pipeline = Path("models", "model_000", "pipeline.yml")
-        one = median(lambda: seconds([sys.executable, "-c", _START, "check", pipeline], repo))
+        one = median(lambda: seconds([*MLROAD, "check", pipeline], repo))
         beside = median(lambda: seconds([sys.executable, "-W", "ignore", "-c", _AZURE, pipeline], repo))
-        everything = median(lambda: seconds([sys.executable, "-c", _START, "check"], repo))
+        everything = median(lambda: seconds([*MLROAD, "check"], repo))
+        version = median(lambda: seconds([*MLROAD, "--version"], repo))
     print(f"check: one pipeline: {one:.2f} s (target 0.25); azure-ai-ml beside: {beside:.2f} s")
     print(f"check: {MODELS} models, {MODELS * 4} steps: {everything:.2f} s (target 2.0)")
+    print(f"mlroad --version: {version:.2f} s (target 0.12)")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import random
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -14,9 +13,8 @@ from pathlib import Path
 from mlroad.core.digests import digest_content, listing
 from mlroad.core.hash_cache import HashCache
 from mlroad.data.version import DatasetVersion, write_version
-from tests.benchmarks.timing import median, seconds
+from tests.benchmarks.timing import MLROAD, median, seconds
 
-MLROAD = [sys.executable, "-m", "mlroad"]
 SIZE = 2_000_000_000
 VERSIONS = 1000
 

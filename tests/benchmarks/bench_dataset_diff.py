@@ -5,18 +5,16 @@ from __future__ import annotations
 import resource
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import duckdb
 
-from tests.support import REPO
+from tests.benchmarks.timing import MLROAD
 
 ROWS = 10_000_000
 SECONDS, GIGABYTES = 20, 4
-_RUN = "import sys; sys.path.insert(0, sys.argv.pop(1)); from mlroad.__main__ import main; main()"
 
 
 def make(file: Path, version: int, rows: int = ROWS) -> None:
@@ -53,7 +51,7 @@ def measured(repo: Path, *arguments: str) -> tuple[float, float, float]:
     """Wall seconds, processor seconds and peak gigabytes of one `mlroad` process."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.perf_counter()
-    command = [sys.executable, "-c", _RUN, str(REPO / "src"), *arguments]
+    command = [*MLROAD, *arguments]
     process = subprocess.Popen(command, cwd=repo, stdout=subprocess.DEVNULL)
     peak = 0
     status = Path(f"/proc/{process.pid}/status")

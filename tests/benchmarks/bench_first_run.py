@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.timing import median, seconds
+from tests.benchmarks.timing import MLROAD, median, seconds
 from tests.support import clone_template, tool
 
 
@@ -24,8 +24,7 @@ def main() -> None:
             project = Path(folder) / f"out{next(number)}"
             copy = [tool("copier"), "copy", "--quiet", "--defaults", "--vcs-ref", "HEAD"]
             taken = seconds([*copy, template, project])
-            taken += seconds(["git", "init", "--quiet", "--initial-branch", "main"], project)
-            taken += seconds([tool("uv"), "sync", "--quiet"], project)
+            taken += seconds([*MLROAD, "setup"], project)
             run = seconds([tool("uv"), "run", "--no-sync", "mlroad", "run", "models/diabetes"], project)
             record = json.loads(next((project / ".runs").rglob("run.json")).read_text(encoding="utf-8"))
             own.append(run - busy_seconds(record))

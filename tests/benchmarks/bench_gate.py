@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import statistics
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
+from mlroad.gate.bootstrap import intervals
+from mlroad.gate.gates_file import Bootstrap
+from mlroad.gate.metrics import measure
+from mlroad.models.metric_names import METRICS
 
 ROWS = 100_000
 SETS = (
@@ -24,11 +25,6 @@ SETS = (
 
 def main() -> None:
     """Print the seconds of wall time and of processor time of each set of metrics, point estimates too."""
-    from mlroad.gate.bootstrap import intervals
-    from mlroad.gate.gates_file import Bootstrap
-    from mlroad.gate.metrics import measure
-    from mlroad.models.metric_names import METRICS
-
     rng = np.random.default_rng(5)
     signal = rng.normal(size=ROWS)
     first, second = signal + 0.5 * rng.normal(size=ROWS), signal + 0.52 * rng.normal(size=ROWS)

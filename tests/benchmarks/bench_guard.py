@@ -15,12 +15,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.support import clone_template, render
+from tests.support import clone_template, render, tool
 
 ROUNDS = 5
 # The same day as the template's: both sides get the tools that a user would get.
 NEWEST = "2026-11-15T00:00:00Z"
-OURS = ("ruff>=0.17,<0.18", "prek>=0.5,<0.6", "detect-secrets==1.5.0", "pyyaml>=6", "pathspec>=1")
+OURS = ("ruff>=0.17,<0.18", "prek>=0.5,<0.6")
 ORDINARY = ("ruff>=0.17,<0.18", "pre-commit", "pre-commit-hooks", "nbstripout", "detect-secrets==1.5.0")
 
 
@@ -31,8 +31,11 @@ def main() -> None:
         demo = render(
             clone_template(folder / "template"), folder / "demo", template="prototype", project_name="demo"
         )
-        ours, theirs = _make(folder / "ours", OURS, demo), _make(folder / "ordinary", ORDINARY, demo)
-        shutil.copytree(demo / "mlroad", ours / "mlroad")
+        (wheel,) = (demo / "vendor").glob("*.whl")
+        ours, theirs = (
+            _make(folder / "ours", (*OURS, str(wheel)), demo),
+            _make(folder / "ordinary", ORDINARY, demo),
+        )
         shutil.copyfile(demo / ".pre-commit-config.yaml", ours / ".pre-commit-config.yaml")
         (theirs / ".pre-commit-config.yaml").write_text(_ordinary(theirs / ".venv" / "bin"), encoding="utf-8")
         for repo, runner in ((ours, "prek"), (theirs, "pre-commit")):
@@ -65,7 +68,7 @@ def _both(
 
 
 def _uv(module: str, *arguments: str) -> list[str]:
-    return ["uv", "run", "--no-sync", "python", "-m", module, *arguments]
+    return [tool("uv"), "run", "--no-sync", module, *arguments]
 
 
 def _commit(repo: Path) -> float:
@@ -103,7 +106,9 @@ def _environment(repo: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "VIRTUAL_ENV"))}
     people = [f"GIT_{who}_{what}" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")]
     homes = {"PRE_COMMIT_HOME": str(repo / ".cache/pre-commit"), "PREK_HOME": str(repo / ".cache/prek")}
-    return {**kept, **dict.fromkeys(people, "bench@example.org"), **homes}
+    # `mlroad setup` puts the environment first on the PATH of the hook.
+    path = os.pathsep.join((str(repo / ".venv/bin"), os.environ["PATH"]))
+    return {**kept, **dict.fromkeys(people, "bench@example.org"), **homes, "PATH": path}
 
 
 def _make(repo: Path, packages: tuple[str, ...], demo: Path) -> Path:
@@ -124,8 +129,19 @@ def _make(repo: Path, packages: tuple[str, ...], demo: Path) -> Path:
     for number in range(50):
         (repo / f"notebooks/eda_{number}.ipynb").write_text(_notebook(made), encoding="utf-8")
     _run(repo, "git", "init", "--quiet", "--initial-branch=main")
-    _run(repo, "uv", "venv", "--quiet", ".venv")
-    _run(repo, "uv", "pip", "install", "--quiet", "--python", ".venv", "--exclude-newer", NEWEST, *packages)
+    _run(repo, tool("uv"), "venv", "--quiet", ".venv")
+    _run(
+        repo,
+        tool("uv"),
+        "pip",
+        "install",
+        "--quiet",
+        "--python",
+        ".venv",
+        "--exclude-newer",
+        NEWEST,
+        *packages,
+    )
     _run(repo, str(repo / ".venv/bin/ruff"), "format", "--quiet", "src", "notebooks")
     if "nbstripout" in packages:
         _run(repo, str(repo / ".venv/bin/nbstripout"), *map(str, (repo / "notebooks").glob("*.ipynb")))

@@ -5,19 +5,17 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-import sys
 import tempfile
 from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from tests.benchmarks.timing import median, seconds
-from tests.support import REPO
+from mlroad.core.digests import sha256_of_file
+from tests.benchmarks.timing import MLROAD, median, seconds
+from tests.unit.registry.repos import make_repo, make_run
 
 VERSIONS = 1000
-_PATHS = [str(REPO / "src")]
-_START = f"import sys; sys.path[:0] = {_PATHS!r}; from mlroad.__main__ import main; main()"
 
 
 def main() -> None:
@@ -30,24 +28,19 @@ def main() -> None:
             (("list", "diabetes"), ""),
             (("who-used", "diabetes:1"), ""),
         ):
-            command = [sys.executable, "-c", _START, *words]
+            command = [*MLROAD, *words]
             taken = median(partial(seconds, command, repo))
             goal = f" (target {target})" if target else ""
-            print(f"registry: factory {' '.join(words)}, {VERSIONS} versions: {taken:.2f} s{goal}")
+            print(f"registry: mlroad {' '.join(words)}, {VERSIONS} versions: {taken:.2f} s{goal}")
 
 
 def make_registry(repo: Path) -> Path:
     """One version is registered by the tool; its rows and its folder are copied, to save an hour."""
-    sys.path[:0] = _PATHS
-    from mlroad.core.digests import sha256_of_file
-    from tests.unit.registry.repos import make_repo, make_run
-
     make_repo(repo)
-    (repo / "factory.yml").write_text("registry: local\n", encoding="utf-8")
     run, twin = make_run(repo, 1), make_run(repo, 1, "dev")
     words = ["register", "diabetes", "--run", run, "--dev-run", twin]
-    seconds([sys.executable, "-c", _START, *words], repo)
-    seconds([sys.executable, "-c", _START, "approve", "diabetes"], repo)
+    seconds([*MLROAD, *words], repo)
+    seconds([*MLROAD, "approve", "diabetes"], repo)
     registry = repo / ".registry"
     first = next((registry / "models" / "diabetes").iterdir())
     lineage = json.loads((first / "lineage.json").read_text(encoding="utf-8"))

@@ -10,16 +10,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.benchmarks.timing import median, ratio, seconds
+from tests.benchmarks.timing import MLROAD, median, ratio, seconds
 
-_TOOL = Path(__file__).parents[2] / "src"
-_MLROAD = [sys.executable, "-c", "from mlroad.__main__ import main; main()"]
 _ENVIRONMENT = "environment: azureml://registries/azureml/environments/sklearn-1.5/versions/1"
 
 
 def main() -> None:
     """Print each figure beside its target."""
-    os.environ["PYTHONPATH"] = str(_TOOL)
     for name in ("CI", "MLFLOW_TRACKING_URI", "PYTHONDONTWRITEBYTECODE"):
         os.environ.pop(name, None)
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as compiled:
@@ -78,7 +75,7 @@ def _streaming(repo: Path) -> None:
     _chain(repo, "log", [write])
     start = median(lambda: _run(repo, "small", "--no-reuse"), runs=3)
     bash = min(_unread(["bash", "-c", f"{write} > {repo / 'big.log'}"], repo) for _ in range(2))
-    run = [*_MLROAD, "run", "models/log", "--no-reuse", "--keep", "1"]
+    run = [*MLROAD, "run", "models/log", "--no-reuse", "--keep", "1"]
     for about, arguments in (("into its log", ["--quiet"]), ("and to the display", [])):
         taken = min(_unread([*run, *arguments], repo) for _ in range(2)) - start
         speed, beside = size / 1e6 / taken, size / 1e6 / bash
@@ -96,7 +93,7 @@ def _many_steps(repo: Path) -> None:
     each: dict[int, float] = {}
     for count in (100, 500):
         _chain(repo, f"many{count}", ["echo"] * count, wide=True)
-        run = [*_MLROAD, "run", f"models/many{count}", "--no-reuse", "--keep", "1", "--quiet"]
+        run = [*MLROAD, "run", f"models/many{count}", "--no-reuse", "--keep", "1", "--quiet"]
         each[count] = min(_unread(run, repo) for _ in range(3)) / count * 1000
     growth = each[500] / each[100]
     print(
@@ -106,7 +103,7 @@ def _many_steps(repo: Path) -> None:
 
 
 def _run(repo: Path, name: str, *arguments: str) -> float:
-    return seconds([*_MLROAD, "run", f"models/{name}", *arguments], cwd=repo)
+    return seconds([*MLROAD, "run", f"models/{name}", *arguments], cwd=repo)
 
 
 def _unread(command: list[str], folder: Path) -> float:
@@ -118,7 +115,7 @@ def _unread(command: list[str], folder: Path) -> float:
 
 def _peak_memory(repo: Path, name: str) -> float:
     """The largest resident size of the runner itself, in MB; 0 where there is no /proc."""
-    command = [*_MLROAD, "run", f"models/{name}", "--no-reuse", "--keep", "1"]
+    command = [*MLROAD, "run", f"models/{name}", "--no-reuse", "--keep", "1"]
     process = subprocess.Popen(command, cwd=repo, stdout=subprocess.DEVNULL)
     peak = 0
     while process.poll() is None:

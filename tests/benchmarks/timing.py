@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+MLROAD = [sys.executable, "-m", "mlroad"]
+
 
 def seconds(command: Sequence[str | Path], cwd: Path | None = None) -> float:
     """Wall seconds of one run of a program; a run that fails is an error."""
-    # Some machines forbid Python its bytecode; then every program would be timed compiling its libraries.
+    # Without bytecode files, each program would be timed while it compiles its libraries.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     words = [str(part) for part in command]
     started = time.perf_counter()
