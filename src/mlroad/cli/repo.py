@@ -42,8 +42,9 @@ def setup() -> None:
 
 @click.command()
 @click.option("--to", "version", metavar="VERSION", help="A tag or commit (default: the newest version).")
+@click.option("-d", "--data", metavar="NAME=VALUE", multiple=True, help="Change an answer. Repeatable.")
 @click.option("--defaults", is_flag=True, help="Ask nothing; new questions get their default answers.")
-def update(version: str | None, defaults: bool) -> None:
+def update(version: str | None, data: tuple[str, ...], defaults: bool) -> None:
     """Update this repo to the newest version of its template.
 
     Runs `copier update`, builds the new wheel of mlroad, installs it, and runs `mlroad sync`. Your edits are
@@ -53,6 +54,7 @@ def update(version: str | None, defaults: bool) -> None:
     \b
     mlroad update                        to the newest version
     mlroad update --to v1.4.0            to a certain version
+    mlroad update --data toolkit=git     with another answer to a question of the template
 
     Exit codes: 0 done, 1 there are conflicts to resolve, 2 something is missing.
     """
@@ -65,6 +67,8 @@ def update(version: str | None, defaults: bool) -> None:
         arguments += ["--vcs-ref", version]
     if defaults or not sys.stdin.isatty():
         arguments.append("--defaults")
+    for answer in data:
+        arguments += ["--data", answer]
     run_copier(arguments, repo)
     _remove_leftovers(repo)
     conflicts = run_git(repo, "diff", "-z", "--name-only", "--relative", "--diff-filter=U").names

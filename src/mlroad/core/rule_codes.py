@@ -98,4 +98,5 @@ RULES: dict[str, str] = {
     "MR405": "A model registered inside a step.",
     "MR406": "Autologging that registers a model inside a step.",
     # The tool itself (MR5xx are the runner's refusals: docs/reference/run.md)
+    "MR601": "The installed mlroad is not the version that the repo uses.",
 }

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.core.repo import is_model, model_folders, root_here
+from mlroad.core.tool_version import check_tool_version
 from mlroad.core.yaml_nodes import MapNode
 from mlroad.pipeline.checker import check_loaded, check_loaded_component, in_order
 from mlroad.pipeline.file_type import file_type
@@ -55,7 +56,7 @@ class _Check:
             from mlroad.data.compatible import check_dev_prod  # 30 ms that a single file does not need
 
             found += check_dev_prod(root)
-        return in_order(found)
+        return in_order([*found, *check_tool_version(root)])
 
     def path(self, path: Path) -> list[Problem]:
         """What was named on the command line."""
