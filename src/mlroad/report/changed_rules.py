@@ -1,7 +1,7 @@
-"""Whether the candidate was judged by other rules than the champion: nobody must miss a lowered bar.
+"""How the rules changed since the champion was judged, so that reviewers notice a lowered bar.
 
-Both verdicts hold the digests of their rules (``rules``), and per metric and slice what is allowed. Where
-one of them does not, nothing is said.
+Both verdicts hold the digests of their rules (``rules``), and what is allowed for each metric and slice. If
+one of them has no ``rules``, nothing is reported.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _FILES = {
     "data.yml": "data.yml",
 }
 Kind = Literal["loosened", "changed", "stricter"]
-_Allowed = Mapping[tuple[str, str], tuple[float, str]]
-"""What is set, and in which direction it gets stricter."""
+_Thresholds = dict[tuple[str, str], tuple[float, str]]
+"""Each threshold, and whether a "lower" or a "higher" one is stricter."""
 
 
 @dataclass(frozen=True, slots=True)
 class RuleChange:
-    """One thing that differs."""
+    """One difference."""
 
     kind: Kind
     file: str
@@ -39,7 +39,7 @@ class RuleChange:
 
 
 def changed_rules(data: ReportData) -> list[RuleChange]:
-    """What differs from when the champion was judged, what was loosened first; nothing if it is unknown."""
+    """The changes since the champion was judged, loosened rules first; none if its rules are unknown."""
     if not isinstance(data.verdict["rules"], Mapping) or not data.champion:
         return []
     before = Fields()
@@ -52,10 +52,11 @@ def changed_rules(data: ReportData) -> list[RuleChange]:
 
 
 def title(changes: Sequence[RuleChange], champion: Mapping[str, Any]) -> str:
-    """The heading of the note."""
-    loosened = any(change.kind == "loosened" for change in changes)
-    than = f"than when champion {champion.get('version')} was judged"
-    return f"Its rules are {'looser' if loosened else 'others'} {than}"
+    """The heading of the list."""
+    was_judged = f"champion {champion.get('version')} was judged"
+    if any(change.kind == "loosened" for change in changes):
+        return f"The rules are looser than when {was_judged}"
+    return f"The rules have changed since {was_judged}"
 
 
 def _champions_verdict(data: ReportData) -> Fields:
@@ -75,68 +76,66 @@ def _changes(before: Fields, now: Fields) -> Iterator[RuleChange]:
         if key not in old or key not in new or old[key] == new[key]:
             continue
         if not new[key]:
-            yield RuleChange("loosened" if key == "inference_tests" else "changed", file, "It is gone.")
+            yield RuleChange("loosened" if key == "inference_tests" else "changed", file, "It was removed.")
             continue
         if key == GATES:
-            told = list(_gates(before, now))
-            yield from told
-            if not told:
-                yield RuleChange("changed", file, "No limit and no allowed regression is another.")
+            changes = list(_gates(before, now))
+            yield from changes or [RuleChange("changed", file, "No limit or allowed regression changed.")]
         elif key == "waivers.yml":
             yield from _waivers(before, now)
         else:
-            yield RuleChange("changed", file, "It is new." if not old[key] else "It is another.")
+            yield RuleChange("changed", file, "It is new." if not old[key] else "It changed.")
 
 
 def _waivers(before: Fields, now: Fields) -> Iterator[RuleChange]:
     old, new = ([str(waiver["gate"]) for waiver in verdict["waivers"]] for verdict in (before, now))
     added = [gate for gate in dict.fromkeys(new) if gate not in old]
     for gate in added:
-        yield RuleChange("loosened", "waivers.yml", f"{gate} is waived, and was not.")
+        yield RuleChange("loosened", "waivers.yml", f"{gate} is now waived.")
     if not added:
-        yield RuleChange("changed", "waivers.yml", "No other check is waived.")
+        yield RuleChange("changed", "waivers.yml", "No additional check is waived.")
 
 
 def _gates(before: Fields, now: Fields) -> Iterator[RuleChange]:
-    old, new = _allowed(before), _allowed(now)
-    for key in dict.fromkeys([*old, *new]):
-        was, direction = old.get(key, (None, ""))
-        its, direction = new.get(key, (None, direction))
+    thresholds, new_thresholds = _thresholds(before), _thresholds(now)
+    for key in dict.fromkeys([*thresholds, *new_thresholds]):
+        old, stricter = thresholds.get(key, (None, ""))
+        new, stricter = new_thresholds.get(key, (None, stricter))
         name = " ".join(key)
-        if was == its or (its is None and now["verdict"] == "broken"):
+        if old == new or (new is None and now["verdict"] == "broken"):
             continue  # a broken verdict does not name what could not be measured
-        if was is None:
-            yield RuleChange("stricter", GATES, f"{name} is new: {_number(its)}.")
-        elif its is None:
-            yield RuleChange("loosened", GATES, f"{name} is gone; it was {_number(was)}.")
+        if old is None:
+            yield RuleChange("stricter", GATES, f"{name} is new: {_number(new)}.")
+        elif new is None:
+            yield RuleChange("loosened", GATES, f"{name} was removed; it was {_number(old)}.")
         else:
-            looser = its < was if direction == "higher" else its > was
+            looser = new < old if stricter == "higher" else new > old
             kind: Kind = "loosened" if looser else "stricter"
-            yield RuleChange(kind, GATES, f"{name} was {_number(was)} and is {_number(its)}.")
+            yield RuleChange(kind, GATES, f"{name} changed from {_number(old)} to {_number(new)}.")
     for name in ("decide_by", "target", "task"):
         if before[name] != now[name]:
-            yield RuleChange("changed", GATES, f"{name} was {before[name]} and is {now[name]}.")
-    held = [str(verdict["holdout"]["dataset"]).removeprefix("azureml:") for verdict in (before, now)]
-    if held[0] != held[1]:
-        yield RuleChange("changed", GATES, f"holdout was {held[0]} and is {held[1]}.")
+            yield RuleChange("changed", GATES, f"{name} changed from {before[name]} to {now[name]}.")
+    holdouts = [str(verdict["holdout"]["dataset"]).removeprefix("azureml:") for verdict in (before, now)]
+    if holdouts[0] != holdouts[1]:
+        yield RuleChange("changed", GATES, f"holdout changed from {holdouts[0]} to {holdouts[1]}.")
     for runtime in before["inference"]:
         if runtime not in now["inference"]:
-            yield RuleChange("loosened", GATES, f"inference_tests does not name {runtime} any more.")
+            yield RuleChange("loosened", GATES, f"inference_tests no longer lists {runtime}.")
 
 
-def _allowed(verdict: Fields) -> _Allowed:
+def _thresholds(verdict: Fields) -> _Thresholds:
     """Every number of gates.yml that a verdict holds."""
     metrics = verdict["metrics"]
-    given = [(name, its, name) for name, its in metrics.items()]
-    given += [  # each value of a column has the same thresholds
-        (f"{its['metric']} by {its['column']}:", its, str(its["metric"])) for its in verdict["slices"]
+    measured = [(name, figures, name) for name, figures in metrics.items()]
+    measured += [  # each value of a column has the same thresholds
+        (f"{part['metric']} by {part['column']}:", part, str(part["metric"])) for part in verdict["slices"]
     ]
-    found: dict[tuple[str, str], tuple[float, str]] = {}
-    for name, its, metric in given:
-        direction = its["direction"] or metrics.get(metric, its)["direction"] or _direction(metric)
-        if (limit := finite(its["limit"])) is not None:
+    found: _Thresholds = {}
+    for name, figures, metric in measured:
+        direction = figures["direction"] or metrics.get(metric, figures)["direction"] or _direction(metric)
+        if (limit := finite(figures["limit"])) is not None:
             found[name, "limit"] = limit, "higher" if direction == "higher" else "lower"
-        if (most := finite(its["max_regression"])) is not None:
+        if (most := finite(figures["max_regression"])) is not None:
             found[name, "max_regression"] = most, "lower"
     for name, key, unit in (
         ("latency", "budget_ms", "in ms"),

@@ -5,23 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
-
-from mlroad.report.formatting import figure
 
 _SIZE = 1000
 """The side of the square that marks are drawn in."""
 _TICKS = 5
 _DOTS = 1500
 """Points of a chart. More are thinned out evenly."""
-
-
-class Tick(NamedTuple):
-    """A round value on an axis: its place from either end, and its text."""
-
-    place: str
-    rest: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +24,20 @@ class Axis:
         """The place of a value as a share of the axis. Values outside are moved to its end."""
         return min(1.0, max(0.0, (value - self.low) / ((self.high - self.low) or 1.0)))
 
+    def percent(self, value: float) -> str:
+        """The place of a value, from the low end."""
+        return f"{100 * self.at(value):.2f}%"
+
+    def rest(self, value: float) -> str:
+        """The place of a value, from the high end."""
+        return f"{100 * (1 - self.at(value)):.2f}%"
+
     @property
-    def ticks(self) -> list[Tick]:
+    def ticks(self) -> list[float]:
         """Round values within the axis."""
         step = _round_step((self.high - self.low) / _TICKS)
         first = math.ceil(self.low / step - 1e-9)
-        values = [step * i for i in range(first, math.floor(self.high / step + 1e-9) + 1)]
-        return [Tick(_percent(self.at(v)), _percent(1 - self.at(v)), figure(v)) for v in values]
+        return [step * i for i in range(first, math.floor(self.high / step + 1e-9) + 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,62 +105,22 @@ def steps(x: Axis, y: Axis, edges: Sequence[float], heights: Sequence[float], se
 def thinned(count: int) -> str:
     """A remark for charts that do not show every point."""
     step = _thinning(count)
-    return f" Every {step}. row is drawn." if step > 1 else ""
-
-
-class Zone(NamedTuple):
-    """The part of an interval plot that is not acceptable."""
-
-    start: str
-    width: str
-    edge: str
+    return f" One row in {step} is drawn." if step > 1 else ""
 
 
 @dataclass(frozen=True, slots=True)
 class IntervalPlot:
-    """One line of a forest plot. Places are percentages of its width, so that it fits every screen."""
+    """One line of a forest plot: a value with its interval."""
 
     description: str
+    axis: Axis
+    point: float | None
+    ends: tuple[float, float] | None
+    edge: float | None
+    """Where the zone begins that is not acceptable."""
+    bad_is_left: bool
+    has_zero: bool
     failed: bool
-    point: str
-    ends: tuple[str, str] | None
-    zero: str
-    zone: Zone | None
-
-
-def interval_plot(
-    description: str,
-    axis: Axis,
-    point: float | None,
-    ends: tuple[float, float] | None,
-    edge: float | None,
-    *,
-    bad_is_left: bool,
-    failed: bool,
-    zero: bool = False,
-) -> IntervalPlot:
-    """Where a value and its interval go on ``axis``, and the zone on the bad side of ``edge``."""
-
-    def place(value: float) -> str:
-        return _percent(axis.at(value))
-
-    zone = None
-    if edge is not None:
-        share = axis.at(edge)
-        start, width = (0.0, share) if bad_is_left else (share, 1 - share)
-        zone = Zone(_percent(start), _percent(width), place(edge))
-    return IntervalPlot(
-        description,
-        failed,
-        "" if point is None else place(point),
-        None if ends is None else (place(ends[0]), place(ends[1])),
-        place(0.0) if zero else "",
-        zone,
-    )
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.2f}%"
 
 
 def _thinning(count: int) -> int:

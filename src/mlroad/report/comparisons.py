@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mlroad.core.text import count
 from mlroad.models.metric_names import METRICS
-from mlroad.report.charts import Axis, IntervalPlot, interval_plot
+from mlroad.report.charts import Axis, IntervalPlot
 from mlroad.report.formatting import (
     NONE,
     between,
@@ -26,16 +26,14 @@ _NOT_PASSED = ("failed", "broken")
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A metric on the holdout, or on one slice of it. Without a champion there is no difference."""
+    """A metric on the holdout, or on one slice of it."""
 
     title: str
     note: str
-    candidate: str
-    candidate_interval: str
-    champion: str
-    difference: str
-    interval: str
-    limit: str
+    figures: Fields
+    """What the gate measured. Without a champion there is no difference."""
+    places: int | None
+    """Decimals of the intervals and differences."""
     allowed: str
     """The limit and the allowed regression in words."""
     more_allowed: str
@@ -101,9 +99,9 @@ def budgets(data: ReportData) -> dict[str, Budget]:
         )
     if size:
         note = "all files of the model"
-        found["size"] = _budget("Size of the model", megabytes, size["bytes"], size["budget_bytes"], note)
+        found["size"] = _budget("Model size", megabytes, size["bytes"], size["budget_bytes"], note)
     if onnx:
-        note = "between the ONNX file and the model, over the holdout"
+        note = "between the ONNX file and the model, on the holdout"
         name = "ONNX: largest difference"
         found["onnx"] = _budget(name, figure, onnx["max_difference"], onnx["budget"], note)
     return found
@@ -126,45 +124,21 @@ def _comparison(
     data: ReportData, title: str, note: str, metric: str, found: Fields, result: str, reach: float
 ) -> Comparison:
     lower = (found["direction"] or _direction(metric)) == "lower"
-    limit, most, places = (
-        finite(found["limit"]),
-        finite(found["max_regression"]),
-        places_of(found["candidate"]),
-    )
-    bound = NONE if limit is None else f"{'at most' if lower else 'at least'} {figure(limit)}"
+    limit, most = finite(found["limit"]), finite(found["max_regression"])
+    places = places_of(found["candidate"])
+    allowed, more = NONE if limit is None else f"{'at most' if lower else 'at least'} {figure(limit)}", ""
     failed = result in _NOT_PASSED or found["verdict"] in ("worse", "broken")
-    candidate_interval = between(found["candidate_interval"], places=places)
-    difference = figure(found["difference"], signed=True, places=places)
-    around = between(found["interval"], signed=True, places=places)
+    plot: IntervalPlot | None
     if data.champion:
-        allowed, more = (bound, "") if most is None else (f"{figure(most)} worse", "")
-        if most is not None and limit is not None:
-            allowed, more = bound, f"and {figure(most)} worse"
-        description = (
-            f"Difference {difference}, interval {around or NONE};"
-            f" {'lower' if lower else 'higher'} is better; allowed to be worse by {figure(most)}"
-        )
-        plot = _difference_plot(description, found, most, reach, lower_is_better=lower, failed=failed)
+        plot = _difference_plot(found, places, reach, lower_is_better=lower, failed=failed)
+        if most is not None:
+            worse = f"up to {figure(most)} worse"
+            allowed, more = (worse, "") if limit is None else (allowed, f"and {worse}")
+        results = _results(found["verdict"], result)
     else:
-        allowed, more = bound, ""
-        around = candidate_interval or NONE
-        description = f"{metric_name(metric)} {figure(found['candidate'])}, interval {around}, {bound}"
-        plot = _limit_plot(description, found, limit, lower_is_better=lower, failed=failed)
-    return Comparison(
-        title,
-        note,
-        figure(found["candidate"]),
-        candidate_interval,
-        figure(found["champion"]),
-        difference,
-        around,
-        figure(limit),
-        allowed,
-        more,
-        plot,
-        result,
-        _results(found["verdict"], result) if data.champion else [result] * bool(result),
-    )
+        plot = _limit_plot(found, metric, places, allowed, lower_is_better=lower, failed=failed)
+        results = [result] * bool(result)
+    return Comparison(title, note, found, places, allowed, more, plot, result, results)
 
 
 def _results(verdict: object, result: str) -> list[str]:
@@ -176,38 +150,38 @@ def _results(verdict: object, result: str) -> list[str]:
 
 
 def _difference_plot(
-    description: str, found: Fields, most: float | None, reach: float, *, lower_is_better: bool, failed: bool
+    found: Fields, places: int | None, reach: float, *, lower_is_better: bool, failed: bool
 ) -> IntervalPlot | None:
     """The difference to the champion, oriented so that right is better. ``reach`` is half of the axis."""
     difference, ends = finite(found["difference"]), interval(found["interval"])
     if difference is None:
         return None
+    description = (
+        f"Difference {figure(difference, signed=True, places=places)},"
+        f" interval {between(found['interval'], signed=True, places=places) or NONE};"
+        f" {'lower' if lower_is_better else 'higher'} is better; may be worse by up to"
+        f" {figure(found['max_regression'])}"
+    )
     if lower_is_better:
         difference, ends = -difference, (-ends[1], -ends[0]) if ends else None
-    return interval_plot(
-        description,
-        Axis(-reach, reach),
-        difference,
-        ends,
-        None if most is None else -most,
-        bad_is_left=True,
-        failed=failed,
-        zero=True,
-    )
+    most = finite(found["max_regression"])
+    edge = None if most is None else -most
+    return IntervalPlot(description, Axis(-reach, reach), difference, ends, edge, True, True, failed)
 
 
 def _limit_plot(
-    description: str, found: Fields, limit: float | None, *, lower_is_better: bool, failed: bool
+    found: Fields, metric: str, places: int | None, allowed: str, *, lower_is_better: bool, failed: bool
 ) -> IntervalPlot:
     """The value against its limit, for a candidate without a champion to compare it with."""
     value, ends = finite(found["candidate"]), interval(found["candidate_interval"])
+    around = between(found["candidate_interval"], places=places) or NONE
+    description = f"{metric_name(metric)} {figure(value)}, interval {around}, {allowed}"
+    limit = finite(found["limit"])
     shown = [number for number in (value, limit, *(ends or ())) if number is not None]
     low, high = min(shown, default=0.0), max(shown, default=1.0)
     margin = (high - low) * 0.12 or abs(high) * 0.1 or 1.0
     axis = Axis(low - margin, high + margin)
-    return interval_plot(
-        description, axis, value, ends, limit, bad_is_left=not lower_is_better, failed=failed
-    )
+    return IntervalPlot(description, axis, value, ends, limit, not lower_is_better, False, failed)
 
 
 def _reach(rows: Sequence[Fields]) -> float:

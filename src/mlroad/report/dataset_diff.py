@@ -13,9 +13,7 @@ from mlroad.data.row_diff import RowDiff
 from mlroad.report.dataset_plots import Bar, Histogram, bars, histogram
 from mlroad.report.render import render
 
-_STATUS = {"added": ("l1", "new"), "removed": ("l2", "gone"), "type changed": ("l2", "type")}
-
-_ROWS = {"same": "the same"}
+_STATUS = {"added": ("l1", "new"), "removed": ("l2", "removed"), "type changed": ("l2", "type")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +66,11 @@ def _change(before: int, after: int) -> str:
     return f" ({'+' if after > before else '−'}{percent(abs(after - before) / before)})"
 
 
-def _row_shares(rows: RowDiff) -> list[tuple[str, str, str]]:
-    """The kinds of rows that there are: name, share, and text."""
-    kinds = {"same": rows.same, "changed": rows.changed, "added": rows.added, "removed": rows.removed}
+def _row_shares(rows: RowDiff) -> list[tuple[str, int, float]]:
+    """The kinds of rows that occur: name, number, and share of all rows."""
+    kinds = {"unchanged": rows.same, "changed": rows.changed, "added": rows.added, "removed": rows.removed}
     total = sum(kinds.values())
-    return [
-        (
-            kind,
-            f"{count / total:.6f}",
-            f"{count:,} {'the ' * (kind == 'same')}{kind} ({percent(count / total)})",
-        )
-        for kind, count in kinds.items()
-        if count
-    ]
+    return [(kind, count, count / total) for kind, count in kinds.items() if count]
 
 
 def _card(column: ColumnDiff, anchor: str, changed: float) -> Card:
@@ -108,13 +98,13 @@ def _figures(column: ColumnDiff, changed: float) -> Iterator[tuple[str, str, str
     profiles = [(i, profile) for i, profile in enumerate((column.before, column.after)) if profile]
     yield both("missing", {i: percent(p.share_missing) if p.missing else "none" for i, p in profiles})
     yield both(
-        "different values", {i: f"{'' if p.distinct_is_exact else '≈ '}{p.distinct:,}" for i, p in profiles}
+        "distinct values", {i: f"{'' if p.distinct_is_exact else '≈ '}{p.distinct:,}" for i, p in profiles}
     )
-    yield both("least", {i: axis_text(p.lowest, p.column) for i, p in profiles})
+    yield both("minimum", {i: axis_text(p.lowest, p.column) for i, p in profiles})
     yield both("median", {i: axis_text(p.median, p.column) for i, p in profiles})
     yield both("mean", {i: axis_text(p.mean, p.column) for i, p in profiles})
-    yield both("spread (std)", {i: optional_number(p.std) for i, p in profiles})
-    yield both("greatest", {i: axis_text(p.highest, p.column) for i, p in profiles})
+    yield both("standard deviation", {i: optional_number(p.std) for i, p in profiles})
+    yield both("maximum", {i: axis_text(p.highest, p.column) for i, p in profiles})
     if any(p.infinite for _, p in profiles):
         yield both("infinite", {i: f"{p.infinite:,}" for i, p in profiles})
     if column.shape.index is not None:

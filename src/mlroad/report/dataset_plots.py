@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from mlroad.data.diff_findings import percent
@@ -17,36 +18,19 @@ _LONGEST = 28
 """Characters of a bar's label."""
 
 
-class Box(NamedTuple):
-    """A bar of the version before."""
-
-    x: str
-    y: str
-    width: str
-    height: str
-
-
-class Bin(NamedTuple):
-    """The whole height of a bin, with the text that appears on it."""
-
-    x: str
-    width: str
-    text: str
-
-
 class Histogram(NamedTuple):
-    """Bars for the version before, and the outline ``after``."""
+    """Bars for the version before, and the outline of the version after, in a frame of 320 by 96."""
 
     description: str
-    before: Sequence[Box]
+    before: Sequence[tuple[str, str, str, str]]
+    """x, y, width and height of each bar."""
     after: str
-    bins: Sequence[Bin]
+    bins: Sequence[tuple[str, str, str]]
+    """x, width and text of each bin."""
     low: str
     high: str
     outside: str
     """How many values are outside of the axis."""
-    width: int = _WIDTH
-    height: int = _HEIGHT
 
 
 class Bar(NamedTuple):
@@ -71,23 +55,17 @@ def histogram(plot: Bins, column: Column, name: str) -> Histogram:
     )
     highest = max((*before, *after), default=0) or 1
     step = _WIDTH / max(1, len(before))
-    boxes = []
-    for i, share in enumerate(before):
-        if share:
-            height = max(_LEAST, share / highest * _TOP)
-            boxes.append(
-                Box(
-                    f"{i * step:.1f}", f"{_HEIGHT - height:.1f}", f"{max(1.0, step - 1):.1f}", f"{height:.1f}"
-                )
-            )
+    heights = [max(_LEAST, share / highest * _TOP) for share in before]
+    boxes = [
+        (f"{i * step:.1f}", f"{_HEIGHT - height:.1f}", f"{max(1.0, step - 1):.1f}", f"{height:.1f}")
+        for i, (share, height) in enumerate(zip(before, heights, strict=True))
+        if share
+    ]
+    ranges = [" to ".join(axis_text(edge, column) for edge in pair) for pair in pairwise(plot.edges)]
     bins = [
-        Bin(
-            f"{i * step:.1f}", f"{step:.1f}",
-            f"{axis_text(plot.edges[i], column)} to {axis_text(plot.edges[i + 1], column)}:"
-            f" {percent(old)} before, {percent(new)} after",
-        )
-        for i, (old, new) in enumerate(zip(before, after, strict=True))
-    ]  # fmt: skip
+        (f"{i * step:.1f}", f"{step:.1f}", f"{range_}: {percent(old)} before, {percent(new)} after")
+        for i, (range_, old, new) in enumerate(zip(ranges, before, after, strict=True))
+    ]
     outline = _outline([share / highest * _TOP for share in after], step) if any(after) else ""
     outside = [
         f"{percent(count / total)} {word}"

@@ -11,23 +11,23 @@ from mlroad.report.formatting import finite, metric_name
 from mlroad.report.report_data import ReportData
 
 _SUBJECTS = {
-    "data.training": "its training data is not what data.yml says",
-    "data.holdout": "the holdout is not what was frozen",
-    "data.overlap": "training data and holdout are not known to be apart",
+    "data.training": "its training data is not what data.yml names",
+    "data.holdout": "the holdout has changed since it was frozen",
+    "data.overlap": "training data and holdout may overlap",
     "predictions": "its predictions cannot be used",
-    "champion": "there is no champion that it can be compared with",
+    "champion": "it cannot be compared with a champion",
     "latency.p95": "it is too slow",
     "size": "it is too large",
-    "inference.python": "its inference tests do not pass",
-    "onnx": "the ONNX file is not the same model",
-    "waivers": "a waiver does not count",
+    "inference.python": "its inference tests failed",
+    "onnx": "the ONNX file does not match the model",
+    "waivers": "a waiver is not valid",
 }
 _FIGURE = re.compile(r"(?:metrics|slices\.(?P<slice>.+))\.(?P<metric>\w+)\.(?P<kind>limit|regression)")
 _THRESHOLD = re.compile(r"(metrics|slices)\..+\.(limit|regression)|latency\.p95|size")
 
 
 class Problem(NamedTuple):
-    """A check that did not pass, or passed by a waiver only."""
+    """A check that did not pass, or passed only by waiver."""
 
     result: str
     id: str
@@ -46,24 +46,26 @@ def decision(data: ReportData) -> str:
     failed, broken = len(data.checks("failed")), len(data.checks("broken"))
     if data.passed:
         waived = len(data.checks("waived"))
-        by_waiver = f" {count(waived, 'check')} passed by a waiver only." if waived else ""
+        by_waiver = f" {count(waived, 'check')} passed only by waiver." if waived else ""
         if data.candidate.stage == "dev":
-            return f"It passed the gate.{by_waiver} Once merged, it is trained on all data and judged again."
+            after = "After the merge, it is trained on all data and judged again."
+            return f"It passed the gate.{by_waiver} {after}"
         return f"It passed the gate and may be registered.{by_waiver}"
     parts = [f"{count(failed, 'check')} failed"] * bool(failed)
-    parts += [f"{count(broken, 'check')} could not be made"] * bool(broken)
-    return f"It must not go on: {' and '.join(parts) or 'the gate refused it'}."
+    parts += [f"{count(broken, 'check')} could not be run"] * bool(broken)
+    consequence = "merged" if data.candidate.stage == "dev" else "registered"
+    return f"It must not be {consequence}: {' and '.join(parts) or 'it did not pass the gate'}."
 
 
 def lead(data: ReportData) -> str:
-    """The verdict in one sentence: the gate's own, or what did not pass in words."""
+    """The verdict in one sentence: the gate's own, or which checks did not pass."""
     bad = data.checks("broken", "failed")
     if data.passed or not bad:
         return str(data.verdict["headline"] or "")
     named = bad[:2] if len(bad) == 2 else bad[:1]
     what = " and ".join(_subject(str(check["id"]), str(check["result"])) for check in named)
     more = f", and {len(bad) - 1} more checks did not pass" if len(bad) > 2 else ""
-    start = "The candidate cannot be judged" if data.checks("broken") else "The candidate is not good enough"
+    start = "The candidate cannot be judged" if data.checks("broken") else "The candidate did not pass"
     return f"{start}: {what}{more}."
 
 
@@ -72,13 +74,13 @@ def _subject(identity: str, result: str) -> str:
     found = _FIGURE.fullmatch(identity)
     if not found:
         return _SUBJECTS.get(identity, f"{identity} {result}")
-    where = f" where {found['slice'].replace('=', ' is ', 1)}" if found["slice"] else ""
+    where = f" for {found['slice'].replace('=', ' = ', 1)}" if found["slice"] else ""
     what = f"{metric_name(found['metric'])}{where}"
     if result == "broken":
         return f"{what} cannot be measured"
     if found["kind"] == "limit":
         return f"{what} misses its limit"
-    return f"{what} is worse than the champion's by more than is allowed"
+    return f"{what} is worse than the champion's by more than allowed"
 
 
 def problems(data: ReportData) -> list[Problem]:
@@ -96,31 +98,31 @@ def _remedy(data: ReportData, identity: str) -> str:
     model, run, stage = data.model, data.candidate.run, data.candidate.stage
     gates = f"models/{model}/gates.yml"
     known = {
-        r"predictions": f"See what the model says: load {data.candidate.model_path.as_posix()} with"
-        " mlflow.pyfunc.load_model and give it rows of the holdout.",
-        r"data\.training": f"Train it anew on what models/{model}/data.yml says:"
+        r"predictions": f"Look at the model's predictions: load {data.candidate.model_path.as_posix()} with"
+        " mlflow.pyfunc.load_model and pass it rows of the holdout.",
+        r"data\.training": f"Train it on the data that models/{model}/data.yml names:"
         f" `mlroad train {model} --data {stage}`.",
-        r"data\.holdout": "Bring back the frozen data: `mlroad dataset verify` names the file that"
+        r"data\.holdout": "Restore the frozen data: `mlroad dataset verify` names the file that"
         f" changed; {gates} names the version.",
-        r"data\.overlap": "Take the rows of the holdout out of the training data:"
-        " `mlroad dataset split` keeps them apart.",
+        r"data\.overlap": "Remove the holdout's rows from the training data:"
+        " `mlroad dataset split` keeps the two apart.",
         r"champion": f"`mlroad list {model}` shows what is registered; `mlroad registry pull` fetches it.",
         r"metrics\..*\.limit": "Improve the model until it reaches its limit.",
         r"metrics\..*\.regression": "Find out what made it worse than the champion.",
-        r"slices\..*": "Look at the rows of this slice: the model is not good enough for them.",
-        r"latency.*": "Make the model answer faster: smaller parts, less work for each row.",
+        r"slices\..*": "Look at the rows of this slice: the model performs poorly on them.",
+        r"latency.*": "Make the model faster: a smaller model, or less work per row.",
         r"size": "Make the model smaller, or leave out what inference does not need.",
-        r"inference\..*": "See what the cases expected, then run them again:"
+        r"inference\..*": "Compare the expected outputs with the model's, fix the model, and test it again:"
         f" `mlroad test models/{model} --run {run}`.",
-        r"onnx": f"Export it anew: `mlroad train {model} --data {stage} --no-reuse`, and compare with the"
-        " MLflow model.",
-        r"waivers": f"Correct models/{model}/waivers.yml: a waiver needs a gate that there is, an owner, a"
-        " reason and a day that has not passed.",
+        r"onnx": f"Export it again: `mlroad train {model} --data {stage} --no-reuse`, then compare it with"
+        " the MLflow model.",
+        r"waivers": f"Correct models/{model}/waivers.yml: a waiver needs an existing check, an owner, a"
+        " reason and an expiry date in the future.",
     }
     for pattern, text in known.items():
         if re.fullmatch(pattern, identity):
             return text
-    return f"Mend what it says, then run `mlroad gate {model} --run {run}` again."
+    return f"Fix what it reports, then run `mlroad gate {model} --run {run}` again."
 
 
 def way_out(data: ReportData, found: Sequence[Problem]) -> str:
@@ -129,6 +131,7 @@ def way_out(data: ReportData, found: Sequence[Problem]) -> str:
         return ""
     folder = f"models/{data.model}"
     return (
-        f"If a threshold is wrong, change it in {folder}/gates.yml in a pull request that says why. If the"
-        f" model may miss it for a while, waive it in {folder}/waivers.yml, with an owner and a last day."
+        f"If a threshold is wrong, change it in {folder}/gates.yml in a pull request that explains why. To"
+        f" accept the miss for a limited time, waive it in {folder}/waivers.yml, with an owner and an expiry"
+        " date."
     )

@@ -11,7 +11,7 @@ from mlroad.core.problems import UserError
 from mlroad.report.changed_rules import changed_rules, title
 from mlroad.report.comparisons import budgets, metrics, slices
 from mlroad.report.explanations import confidence, decision, lead, problems, way_out
-from mlroad.report.formatting import between, figure, metric_name, places_of
+from mlroad.report.formatting import metric_name, places_of
 from mlroad.report.render import render
 from mlroad.report.report_data import ReportData, fields, read_report_data
 from mlroad.report.task_plots import task_plots
@@ -44,16 +44,14 @@ def make_report(candidate: Candidate, output: Path | None = None) -> Report:
 
 def _values(data: ReportData) -> dict[str, object]:
     """What the templates show."""
-    champion, decisive, rules, found = data.champion, data.decisive, changed_rules(data), problems(data)
-    places = places_of(decisive["candidate"])
+    champion, rules, found = data.champion, changed_rules(data), problems(data)
     return {
         "data": data,
         "run": fields(data.candidate.record),
         "train": fields(data.candidate.train),
         "version": __version__,
         "metric": metric_name(data.verdict["decide_by"] or ""),
-        "difference": figure(decisive["difference"], signed=True, places=places),
-        "interval": between(decisive["interval"], signed=True, places=places),
+        "places": places_of(data.decisive["candidate"]),
         "versus": f"against champion {champion['version']}" if champion else "no champion yet",
         "lead": lead(data),
         "decision": decision(data),
@@ -79,7 +77,7 @@ def _fitting(markdown: str) -> str:
         else:
             kept.append(part)
     if left_out:
-        kept.append("Some parts were too long for here: the page has them.")
+        kept.append("Some parts are left out here because they are too long. See the page.")
     return "\n\n".join([*kept, last]) + "\n"
 
 

@@ -15,7 +15,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from mlroad.core.text import count
-from mlroad.report.formatting import NONE, figure, megabytes, metric_name, milliseconds
+from mlroad.data.diff_findings import percent
+from mlroad.report.formatting import NONE, between, figure, megabytes, metric_name, milliseconds
 
 _LONGEST = 400
 """Characters of one text in Markdown."""
@@ -76,11 +77,13 @@ def _environment(**options: Any) -> Environment:
         **options,
     )
     environment.filters |= {
+        "between": between,
         "count": count,
         "figure": figure,
         "megabytes": megabytes,
         "metric_name": metric_name,
         "milliseconds": milliseconds,
+        "percent": percent,
         "thousands": _thousands,
     }
     return environment

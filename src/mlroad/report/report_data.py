@@ -139,7 +139,7 @@ def complete(verdict: Mapping[str, Any]) -> Fields:
 def _read_verdict(candidate: Candidate) -> Fields:
     file = candidate.gate / VERDICT
     name, run = candidate.model.name, candidate.run
-    again = f"Run `mlroad gate {name} --run {run}`, then this again."
+    again = f"Run `mlroad gate {name} --run {run}`, then run this command again."
     if not file.is_file():
         raise UserError(f"The gate has not judged run {run} of {name}: {file} is missing.", again)
     try:
@@ -147,7 +147,7 @@ def _read_verdict(candidate: Candidate) -> Fields:
     except (OSError, ValueError):
         raise UserError(f"{file} cannot be read.", again) from None
     if not isinstance(verdict, dict) or verdict.get("schema") != 1 or verdict.get("verdict") not in VERDICTS:
-        raise UserError(f"{file} holds no verdict that this version of the factory knows.", again)
+        raise UserError(f"{file} does not hold a verdict that this version of mlroad can read.", again)
     if verdict.get("passed") not in (True, False):
         raise UserError(f"{file} does not say whether the candidate passed.", again)
     if (verdict.get("model"), verdict.get("run")) != (name, run):
@@ -166,7 +166,7 @@ def _check_model(candidate: Candidate, judged: object, again: str) -> None:
     except OSError as error:
         raise UserError(f"The model cannot be read: {error.filename}: {error.strerror}.", again) from None
     if now != judged:
-        what = f"The model in {candidate.model_path} is not the one that the gate judged: its files changed."
+        what = f"The files of the model in {candidate.model_path} have changed since the gate judged it."
         raise UserError(what, again)
 
 

@@ -46,8 +46,8 @@ def _regression(answers: Answers, target: str) -> list[Chart]:
     spread = figure(sum(abs(r) for r in residuals["candidate"]) / rows)
     return [
         Chart(
-            "Predicted and true",
-            f"On the broken line a prediction is exact.{note}",
+            "Predicted and true values",
+            f"Points on the dashed line are exact predictions.{note}",
             f"Scatter plot of predicted against true {target}, {rows} rows; the mean distance from"
             f" the line of exact predictions is {spread} for the candidate.",
             both, both, f"true {target}", f"predicted {target}",
@@ -56,7 +56,7 @@ def _regression(answers: Answers, target: str) -> list[Chart]:
         ),
         Chart(
             "Residuals by prediction",
-            f"A good model leaves no shape: as many above as below zero, everywhere.{note}",
+            f"A good model leaves no pattern: points lie evenly above and below zero.{note}",
             f"Scatter plot of residuals (true minus predicted {target}) against predictions, {rows} rows.",
             predicted, errors, f"predicted {target}", "true − predicted",
             [guide(predicted, errors, (predicted.low, 0.0), (predicted.high, 0.0))]
@@ -72,8 +72,8 @@ def _residual_histogram(residuals: dict[str, list[float]], errors: Axis, target:
     y = axis_around(*counts.values(), at_zero=True)
     mean = figure(sum(residuals["candidate"]) / len(residuals["candidate"]))
     return Chart(
-        "How large the residuals are",
-        f"The candidate's mean is {mean}: a model without bias has 0.",
+        "Size of the errors (residuals)",
+        f"The candidate's mean is {mean}; an unbiased model has 0.",
         f"Histogram of residuals (true minus predicted {target}) in {_BINS} bins; the candidate's mean"
         f" is {mean}.",
         errors, y, "true − predicted", "rows",
@@ -102,12 +102,12 @@ def _classification(answers: Answers) -> list[Chart]:
 def _roc(answers: Answers) -> Chart:
     curves = {name: roc_points(answers.truth, scores) for name, scores in _series(answers).items()}
     area = {name: figure(_area(points)) for name, points in curves.items()}
-    champion = f", {area['champion']} under the champion's" if "champion" in area else ""
+    champion = f", {area['champion']} for the champion" if "champion" in area else ""
     return Chart(
         "ROC curve",
-        f"The area is {area['candidate']} under the candidate's curve{champion}; chance has 0.5.",
-        f"Curve of true positive rate against false positive rate. The area is {area['candidate']} under"
-        f" the candidate's curve{champion}.",
+        f"Area under the curve: {area['candidate']} for the candidate{champion}; guessing gives 0.5.",
+        f"Curve of true positive rate against false positive rate. Area under the curve:"
+        f" {area['candidate']} for the candidate{champion}.",
         _UNIT, _UNIT, "false positive rate", "true positive rate",
         [guide(_UNIT, _UNIT, (0, 0), (1, 1))]
         + [line(_UNIT, _UNIT, _thin(points), name) for name, points in curves.items()],
@@ -115,7 +115,7 @@ def _roc(answers: Answers) -> Chart:
 
 
 def roc_points(truth: Sequence[float], scores: Sequence[float]) -> list[tuple[float, float]]:
-    """(false positive rate, true positive rate) for every threshold; rows of one score move together."""
+    """(false positive rate, true positive rate) for every threshold. Rows with one score move together."""
     positives = sum(truth)
     negatives = len(truth) - positives
     points, true, false = [(0.0, 0.0)], 0.0, 0.0
@@ -142,10 +142,10 @@ def _calibration(answers: Answers) -> Chart:
     for name, points in curves.items():
         marks.append(line(_UNIT, _UNIT, points, name))
         marks.append(dots(_UNIT, _UNIT, [p for p, _ in points], [t for _, t in points], name))
-    pairs = ", ".join(f"said {figure(p)}, came true {figure(t)}" for p, t in curves["candidate"])
+    pairs = ", ".join(f"predicted {figure(p)}, observed {figure(t)}" for p, t in curves["candidate"])
     return Chart(
         "Calibration",
-        "On the broken line a probability means what it says.",
+        "On the dashed line, predicted probabilities match the observed shares.",
         f"Share of positives against the predicted probability, in tenths. The candidate: {pairs}.",
         _UNIT, _UNIT, "predicted probability", "share of positives",
         marks,
@@ -169,7 +169,7 @@ def _probabilities(answers: Answers) -> Chart:
     y = axis_around(*counts.values(), at_zero=True)
     return Chart(
         "Predicted probabilities",
-        "A model that tells classes apart has its rows at both ends.",
+        "A model that separates the classes has most rows at both ends.",
         f"Histogram of the predicted probabilities in {_BINS} bins.",
         _UNIT, y, "predicted probability", "rows",
         [steps(_UNIT, y, edges, counts[name], name) for name in counts],

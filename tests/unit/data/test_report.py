@@ -127,7 +127,7 @@ def test_a_plot_is_drawn_to_scale() -> None:
         "x",
     )
     # 3 of 4 before, and 8 of 10 after, which is the highest and so fills the plot.
-    assert [float(bar.height) for bar in plot.before] == [
+    assert [float(height) for _, _, _, height in plot.before] == [
         pytest.approx(92 * 0.75 / 0.8, abs=0.1),
         pytest.approx(92 * 0.25 / 0.8, abs=0.1),
     ]

@@ -1,4 +1,4 @@
-"""Candidates with a verdict, as the gate leaves them behind, and the command line in their repo."""
+"""Candidates with a verdict as the gate writes it, and the command line in their repo."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DIGEST = f"sha256:{'ab' * 32}"
 
 
 @dataclass(frozen=True)
-class Said:
+class Result:
     code: int
     out: str
     err: str
@@ -48,16 +48,16 @@ class Repo:
         return (self.gate / "report.md").read_text(encoding="utf-8")
 
     def judge(self, verdict: dict[str, Any], rows: str = "", inference: dict[str, Any] | None = None) -> None:
-        """Put down what the gate would."""
+        """Write what the gate would write."""
         write_json(self.gate / "verdict.json", verdict)
         (self.gate / "holdout.csv").write_text(rows, encoding="utf-8")
         if inference:
             write_json(self.gate / "inference.json", inference)
 
-    def factory(self, arguments: str) -> Said:
-        """`factory …` through the entry point of the console script."""
+    def mlroad(self, arguments: str) -> Result:
+        """`mlroad …` through the entry point of the console script."""
         self.monkeypatch.chdir(self.path)
-        self.monkeypatch.setattr(sys, "argv", ["factory", *shlex.split(arguments)])
+        self.monkeypatch.setattr(sys, "argv", ["mlroad", *shlex.split(arguments)])
         self.capfd.readouterr()
         code = 0
         try:
@@ -65,12 +65,12 @@ class Repo:
         except SystemExit as leaving:
             code = leaving.code if isinstance(leaving.code, int) else 0 if leaving.code is None else 1
         out, err = self.capfd.readouterr()
-        return Said(code, out, err)
+        return Result(code, out, err)
 
     def good(self, arguments: str) -> str:
-        said = self.factory(arguments)
-        assert said.code == 0, said
-        return said.out
+        result = self.mlroad(arguments)
+        assert result.code == 0, result
+        return result.out
 
 
 def write_json(file: Path, content: dict[str, Any]) -> None:
@@ -125,7 +125,7 @@ def model_digest(root: Path) -> str:
 def metric(
     direction: str, candidate: float, champion: float | None, half: float, **more: Any
 ) -> dict[str, Any]:
-    """The figures of one metric; ``half`` is half of its interval."""
+    """What was measured for one metric; ``half`` is half of its interval."""
     found: dict[str, Any] = {
         "direction": direction,
         "candidate": candidate,
@@ -147,7 +147,7 @@ def check(identity: str, result: str, what: str, **more: Any) -> dict[str, Any]:
 
 
 def verdict_of(digest: str, champion: bool = True) -> dict[str, Any]:
-    """A better candidate; tests change what they are about."""
+    """The verdict on a better candidate. Tests change the parts that they are about."""
 
     def was(value: float) -> float | None:
         return value if champion else None
@@ -200,7 +200,7 @@ def verdict_of(digest: str, champion: bool = True) -> dict[str, Any]:
 
 
 def worse(verdict: dict[str, Any]) -> dict[str, Any]:
-    """The same candidate, but a slice is much worse, answers are wrong, and a waiver helps a third check."""
+    """The same candidate, but one slice is much worse, two answers are wrong, and a third check is waived."""
     verdict |= {
         "verdict": "worse",
         "passed": False,
@@ -238,9 +238,9 @@ def regression_rows(rows: int = 111, champion: bool = True) -> str:
     lines = ["row,truth,candidate,champion,sex"]
     for row in range(rows):
         truth = rng.gauss(152, 70)
-        said = 150 + 0.6 * (truth - 152) + rng.gauss(0, 38)
-        before = f"{said + rng.gauss(0, 22):.3f}" if champion else ""
-        lines.append(f"{row},{truth:.3f},{said:.3f},{before},{row % 2 + 1}")
+        prediction = 150 + 0.6 * (truth - 152) + rng.gauss(0, 38)
+        before = f"{prediction + rng.gauss(0, 22):.3f}" if champion else ""
+        lines.append(f"{row},{truth:.3f},{prediction:.3f},{before},{row % 2 + 1}")
     return "\n".join(lines) + "\n"
 
 

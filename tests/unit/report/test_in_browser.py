@@ -81,12 +81,12 @@ def test_it_fits_and_the_verdict_can_be_seen(report: Path, tmp_path: Path, width
     result = browse(outer, tmp_path, "--dump-dom", "--allow-file-access-from-files", "--window-size=1200,900")
     found = re.search(r"<pre>(.*?)</pre>", result.stdout, re.DOTALL)
     assert found, result.stderr
-    said = found[1]
-    assert f'"scroll":{width},"client":{width},' in said
-    assert '"wide":[]' in said
-    assert '"shown":"visible"' in said
-    assert "MAE where sex is 2 misses its limit" in said
-    top = re.search(r'"top":([\d.]+)', said)
+    measured = found[1]
+    assert f'"scroll":{width},"client":{width},' in measured
+    assert '"wide":[]' in measured
+    assert '"shown":"visible"' in measured
+    assert "MAE for sex = 2 misses its limit" in measured
+    top = re.search(r'"top":([\d.]+)', measured)
     assert top
     assert float(top[1]) < 250
 

@@ -27,16 +27,16 @@ def test_it_writes_both_and_says_the_verdict(better: Repo) -> None:
     out = better.good("report diabetes")
     assert "diabetes 20261124-101500-123456: better. MAE is 44.1" in out
     assert better.page.startswith("<!doctype html>")
-    assert better.markdown.startswith("<!-- factory-report: diabetes -->\n")
+    assert better.markdown.startswith("<!-- mlroad report: diabetes -->\n")
 
 
 def test_the_page_goes_where_it_is_wanted(better: Repo, tmp_path: Path) -> None:
     better.good(f"report models/diabetes --run {RUN} -o {tmp_path / 'page.html'}")
     assert "<h1>diabetes" in (tmp_path / "page.html").read_text(encoding="utf-8")
     assert not (better.gate / "report.html").exists()
-    said = better.factory("report diabetes -o missing/page.html")
-    assert said.code == 2
-    assert "cannot be written: missing/page.html" in said.err
+    result = better.mlroad("report diabetes -o missing/page.html")
+    assert result.code == 2
+    assert "cannot be written: missing/page.html" in result.err
 
 
 def test_the_summary_gets_the_markdown_once(better: Repo, tmp_path: Path) -> None:
@@ -46,13 +46,13 @@ def test_the_summary_gets_the_markdown_once(better: Repo, tmp_path: Path) -> Non
     better.good("report diabetes")
     assert summary.read_text(encoding="utf-8") == "before\n"
     better.good("report diabetes --summary")
-    assert summary.read_text(encoding="utf-8").startswith("before\n<!-- factory-report: diabetes -->\n## ✅")
+    assert summary.read_text(encoding="utf-8").startswith("before\n<!-- mlroad report: diabetes -->\n## ✅")
 
 
 def test_what_the_gate_has_not_judged_is_refused(repo: Repo) -> None:
-    said = repo.factory("report diabetes")
-    assert said.code == 2
-    assert f"Run `mlroad gate diabetes --run {RUN}`" in said.err
+    result = repo.mlroad("report diabetes")
+    assert result.code == 2
+    assert f"Run `mlroad gate diabetes --run {RUN}`" in result.err
     assert not (repo.gate / "report.html").exists()
 
 
@@ -61,24 +61,24 @@ def test_what_the_gate_has_not_judged_is_refused(repo: Repo) -> None:
     [
         ({"run": "20261123-000000-000000"}, "another candidate: run 20261123-000000-000000 of diabetes"),
         ({"model": "iris"}, "another candidate"),
-        ({"candidate": {"digest": f"sha256:{'0' * 64}"}}, "not the one that the gate judged"),
-        ({"schema": 2}, "no verdict that this version"),
-        ({"verdict": "great"}, "no verdict that this version"),
+        ({"candidate": {"digest": f"sha256:{'0' * 64}"}}, "have changed since the gate judged it"),
+        ({"schema": 2}, "not hold a verdict that this version"),
+        ({"verdict": "great"}, "not hold a verdict that this version"),
         ({"passed": None}, "does not say whether"),
     ],
 )
 def test_another_verdict_is_refused(better: Repo, change: dict[str, object], told: str) -> None:
     better.judge(verdict_of(model_digest(better.path)) | change)
-    said = better.factory("report diabetes")
-    assert said.code == 2
-    assert told in said.err
-    assert "mlroad gate" in said.err
+    result = better.mlroad("report diabetes")
+    assert result.code == 2
+    assert told in result.err
+    assert "mlroad gate" in result.err
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "\0"])
 def test_a_damaged_verdict_is_refused(better: Repo, content: str) -> None:
     (better.gate / "verdict.json").write_text(content, encoding="utf-8")
-    assert better.factory("report diabetes").code == 2
+    assert better.mlroad("report diabetes").code == 2
 
 
 def test_the_page_tells_the_whole_story(better: Repo) -> None:
@@ -87,12 +87,12 @@ def test_the_page_tells_the_whole_story(better: Repo) -> None:
     better.good("report diabetes")
     text = Page(better.page).text
     for told in (
-        "worse", "its inference tests do not pass and MAE where sex is 2 misses its limit.",
+        "worse", "its inference tests failed and MAE for sex = 2 misses its limit.",
         "against champion 3",
-        "1 check failed and 1 check could not be made",
+        "1 check failed and 1 check could not be run",
         "MAE is 71 for sex = 2, more than 65.", "sex = 2", "58.9", "+12.1",
         "mlroad test models/diabetes", "golden-001", "expected 151.3, got 160.3", "38 of 40",
-        "1.9 ms", "24 MB", "allowed: 20 MB", "diabetes_train:1", "diabetes_holdout:1", "diabetes:1",
+        "1.9 ms", "24 MB", "budget: 20 MB", "diabetes_train:1", "diabetes_holdout:1", "diabetes:1",
         "7a2cbfc1d0e44f0a8c6e5b1f2a3d4c5e6f708192", "alpha = 0.4", RUN,
         "@octocat", "2026-12-31", "Smaller trees", "10000 resamples", "seed 7", "All 12 checks",
     ):  # fmt: skip
@@ -123,7 +123,7 @@ def test_every_plot_has_words(better: Repo) -> None:
     for attributes in drawn:
         assert attributes["role"] == "img"
         assert len(attributes["aria-label"] or "") > 30
-    assert "Difference −2.2, interval −3.6 to −0.8; lower is better; allowed to be worse by 3" in better.page
+    assert "Difference −2.2, interval −3.6 to −0.8; lower is better; may be worse by up to 3" in better.page
 
 
 def test_tables_have_headers(better: Repo) -> None:
@@ -160,9 +160,9 @@ def test_the_forest_plot_is_drawn_to_scale(better: Repo) -> None:
 def test_without_a_champion(repo: Repo) -> None:
     digest = model_digest(repo.path)
     repo.judge(verdict_of(digest, champion=False), regression_rows(champion=False), inference(digest))
-    said = repo.good("report diabetes")
+    out = repo.good("report diabetes")
     text = Page(repo.page).text
-    assert "20261124-101500-123456: first. No champion yet" in said
+    assert "20261124-101500-123456: first. No champion yet" in out
     assert "diabetes: first" in repo.markdown
     assert ">first<" in repo.page
     assert ">better<" not in repo.page
@@ -231,9 +231,9 @@ def test_a_key_that_is_missing_takes_nothing_else_away(better: Repo, missing: st
     verdict = verdict_of(model_digest(better.path))
     del verdict[missing]
     better.judge(verdict)
-    said = better.factory("report diabetes")
+    result = better.mlroad("report diabetes")
     needed = missing in ("schema", "model", "run", "verdict", "passed")
-    assert said.code == (2 if needed else 0), said
+    assert result.code == (2 if needed else 0), result
 
 
 def attacked(repo: Repo) -> Repo:
@@ -253,6 +253,10 @@ def attacked(repo: Repo) -> Repo:
     verdict = spoil(fixed)
     assert isinstance(verdict, dict)
     verdict |= {name: fixed[name] for name in ("model", "run", "verdict", "candidate", "task")}
+    name = f"{NASTY[0]} {NASTY[1]} '"
+    verdict["metrics"][name] = dict(verdict["metrics"]["mae"])
+    verdict["slices"][0] |= {"column": name, "value": name, "metric": name}
+    verdict["holdout"]["dataset"] = f"{name}:1"
     tests = spoil(inference("x", wrong=3))
     assert isinstance(tests, dict)
     repo.judge(verdict, regression_rows(), tests)
@@ -305,7 +309,7 @@ def test_markdown_fits_into_a_comment(repo: Repo) -> None:
     repo.judge(verdict, "", tests)
     repo.good("report diabetes")
     assert len(repo.markdown) < 60_000
-    assert repo.markdown.startswith("<!-- factory-report: diabetes -->\n## ❌ diabetes: worse")
+    assert repo.markdown.startswith("<!-- mlroad report: diabetes -->\n## ❌ diabetes: worse")
     assert re.search(r"- ❌ failed `slices.*\n- and 2\d\d more\n", repo.markdown)
 
 
@@ -313,7 +317,7 @@ def test_many_rows_make_a_page_that_opens(repo: Repo) -> None:
     repo.judge(verdict_of(model_digest(repo.path)), regression_rows(100_000))
     repo.good("report diabetes")
     assert len(repo.page) < 300_000
-    assert "Every 67. row is drawn." in repo.page
+    assert "One row in 67 is drawn." in repo.page
 
 
 @pytest.mark.parametrize(
@@ -321,12 +325,12 @@ def test_many_rows_make_a_page_that_opens(repo: Repo) -> None:
     [
         (
             ["metrics.mae.regression"],
-            "good enough: MAE is worse than the champion's by more than is allowed.",
+            "did not pass: MAE is worse than the champion's by more than allowed.",
         ),
-        (["metrics.r2.limit", "size"], "good enough: R² misses its limit and it is too large."),
-        (["slices.a=b=c.f1.limit"], "good enough: F1 where a is b=c misses its limit."),
-        (["onnx", "size", "latency.p95"], "same model, and 2 more checks did not pass."),
-        (["something.new"], "good enough: something.new failed."),
+        (["metrics.r2.limit", "size"], "did not pass: R² misses its limit and it is too large."),
+        (["slices.a=b=c.f1.limit"], "did not pass: F1 for a = b=c misses its limit."),
+        (["onnx", "size", "latency.p95"], "does not match the model, and 2 more checks did not pass."),
+        (["something.new"], "did not pass: something.new failed."),
     ],
 )
 def test_a_red_verdict_is_told_in_words(better: Repo, bad: list[str], told: str) -> None:
