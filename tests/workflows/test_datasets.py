@@ -131,7 +131,7 @@ def test_a_merge_is_verified_and_registered(
 ) -> None:
     monkeypatch.chdir(factory)
     made = add_data(Path(), "sales", "landing.csv", stage="prod", kind=None, description="", address="")
-    assert made.startswith("Made sales:1")
+    assert made.startswith("Created sales:1")
     run = act.run(factory, workflow="datasets.yml", event="push", arguments=azure)
     run.assert_green({"verify": [], "register": []})
     assert ("sales", "1") in cloud.arm.data

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from mlroad.core.digests import digest_content
 from mlroad.core.hash_cache import HashCache
 from mlroad.core.problems import Problem, UserError
-from mlroad.data.add import told as told_made
+from mlroad.data.add import created_text
 from mlroad.data.create_version import SMALL, CreatedVersion, VersionDraft, create_version, keep_out_of_git
 from mlroad.data.delivery_check import DeliveryCheck, check_delivery
 from mlroad.data.store import DATASETS, LARGE, VerifiedVersion, local_path, require_verified, version_files
@@ -173,7 +173,7 @@ def _size(data: Path) -> int:
 def _registered(root: Path, assets: DataAssets | None, delivered: DeliveryResult) -> DeliveryResult:
     made = delivered.made
     assert made
-    lines = [told_made(root, made)]
+    lines = [created_text(root, made)]
     registered = None
     if assets:
         from mlroad.azure.register_data import told as told_registered

@@ -1,4 +1,4 @@
-"""`mlroad dataset add`: make a version of data that is there, and say what to do next."""
+"""`mlroad dataset add`: create a version of existing data and print the next steps."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def add_data(
     address: str,
     is_table: bool = True,
 ) -> str:
-    """Make a version and tell what was made. Raises UserError for data that cannot be one."""
+    """Create a version; the text says what was created. Raises UserError for data that cannot be used."""
     if "://" in source:
-        what = f"{source} lies in the cloud, and a digest needs the bytes."
-        raise UserError(what, f"Get a local copy and name both: mlroad dataset add {name} COPY --at {source}")
+        what = f"{source} is in the cloud, but computing a digest needs a local copy."
+        raise UserError(what, f"Download it, then run: mlroad dataset add {name} COPY --at {source}")
     if address and not address.startswith(("azureml://", "https://", "abfss://", "wasbs://")):
         raise UserError(
-            f"--at {address} is no address in the cloud.", "It starts with azureml:// or https://."
+            f"--at {address} is not a cloud address.", "Use one that starts with azureml:// or https://."
         )
     if not Path(source).exists():
         raise UserError(f"{source} does not exist.", "Check the path.")
@@ -42,17 +42,17 @@ def add_data(
         is_table=is_table,
         address=address,
     )
-    return told(root, create_version(root, draft))
+    return created_text(root, create_version(root, draft))
 
 
-def told(root: Path, made: CreatedVersion) -> str:
-    """What people read when a version was made."""
-    version = made.version
-    if not made.is_new:
-        return f"{version.id} holds exactly this already: nothing was made."
+def created_text(root: Path, created: CreatedVersion) -> str:
+    """The message about a version that was created."""
+    version = created.version
+    if not created.is_new:
+        return f"{version.id} already has exactly this content. Nothing was created."
     rows = f", {count(version.rows, 'row')}" if version.rows is not None else ""
     lines = [
-        f"Made {version.id} ({size(version.size or 0)}{rows}): {version.file.as_posix()}",
+        f"Created {version.id} ({size(version.size or 0)}{rows}): {version.file.as_posix()}",
         f"  data   {local_path(root, version).as_posix()}",
         f"  digest {version.digest}",
         *(f"  {line}" for line in _git_advice(root, version)),
@@ -61,7 +61,7 @@ def told(root: Path, made: CreatedVersion) -> str:
 
 
 def _git_advice(root: Path, version: DatasetVersion) -> list[str]:
-    """What git would do to the new files, where that is not what people expect."""
+    """The `git add` command, or a warning if git would ignore or change the new files."""
     git = Git(root)
     if not git.is_repo:
         return []
@@ -70,15 +70,15 @@ def _git_advice(root: Path, version: DatasetVersion) -> list[str]:
     if data.resolve().is_relative_to((root / "datasets").resolve()):
         inside = [data] if data.is_file() else sorted(file for file in data.rglob("*") if file.is_file())
         if ignored := git.ignored(inside):
-            what = f"{ignored[0].as_posix()} (.gitignore), so nobody else would have the data"
-            return [f"Careful: git ignores {what}. Except datasets/ from that rule."]
+            what = f"{ignored[0].as_posix()} (.gitignore), so nobody else would get the data"
+            return [f"Warning: git ignores {what}. Exclude datasets/ from that rule."]
         if changed := git.altered(inside):
-            what = f"the line ends of {changed[0].as_posix()} (.gitattributes), and so its digest"
-            return [f"Careful: git would change {what}. Add the line: /datasets/** -text"]
+            what = f"the line endings of {changed[0].as_posix()} (.gitattributes), and so its digest"
+            return [f"Warning: git would change {what}. Add the line: /datasets/** -text"]
         files.append(data)
     else:
         what = "The data is not in git" + (
-            f"; others fetch it from {version.path}." if version.is_remote else "."
+            f"; others can fetch it from {version.path}." if version.is_remote else "."
         )
         return [what, _git_add(files)]
     return [_git_add(files)]

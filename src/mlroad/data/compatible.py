@@ -1,9 +1,9 @@
-"""Whether the dev and the prod version of a dataset agree on the schema, so that a model fits both.
+"""Check that the dev and prod versions of a dataset have the same schema, so that a model fits both.
 
-A version's schema is the one that it names, or what its data on this machine shows. Positions are those of
-prod, because that is the version that CI has to refuse.
+A version's schema is the one that it names, or else the columns and types of its local data. Positions point
+to prod, because that is the version CI rejects.
 
-Codes: MD501 a column is missing, MD502 prod has grown a column, MD503 types, MD504 values, MD505 the key,
+Codes: MD501 a column is missing, MD502 prod has an extra column, MD503 types, MD504 values, MD505 the key,
 MD506 the order of columns, MD507 nothing to compare. MD506 and differing limits are warnings.
 """
 
@@ -15,10 +15,11 @@ from pathlib import Path
 
 from mlroad.core.hash_cache import HashCache
 from mlroad.core.problems import Position, Problem, Severity, UserError
+from mlroad.core.text import count
 from mlroad.data.declared_schema import declared_schema
 from mlroad.data.schema import Field, Schema
 from mlroad.data.schema_check import check_table
-from mlroad.data.schema_draft import observed
+from mlroad.data.schema_draft import schema_of_table
 from mlroad.data.sql import TableEngine
 from mlroad.data.store import find, local_path, names, require_verified, version_files
 from mlroad.data.version import DatasetVersion, load_version
@@ -37,23 +38,23 @@ _LIMITS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
-    """One version with its schema; ``problems`` is what its own data has against it."""
+class VersionSchema:
+    """A version with its schema; ``problems`` are those that its own data has with it."""
 
     version: DatasetVersion
     schema: Schema
     problems: tuple[Problem, ...] = ()
 
     def at(self, field: Field | None = None, constraint: str = "") -> Position:
-        """Where the schema says something of a column; the version file where it says nothing."""
+        """The line of a column or constraint in the schema; otherwise the version file."""
         if field and self.schema.file:
             return Position(self.schema.file, field.line_of(constraint))
         return self.version.at("tags.schema" if self.version.schema else "path")
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What a comparison of two versions found."""
+class SchemaComparison:
+    """The differences between the schemas of two versions."""
 
     dev: str
     prod: str
@@ -65,34 +66,34 @@ class Report:
         return not any(problem.severity == "error" for problem in self.problems)
 
     def text(self) -> str:
-        """The report in words."""
+        """The problems and a summary."""
         lines = [str(problem) for problem in self.problems]
         if self.good:
-            lines.append(f"{self.dev} and {self.prod} agree on the schema: {self.columns} columns.")
+            lines.append(f"{self.dev} and {self.prod} have the same schema: {count(self.columns, 'column')}.")
         else:
-            count = sum(problem.severity == "error" for problem in self.problems)
-            differ = f"{count} difference{'s' * (count > 1)}"
-            lines.append(f"{self.dev} and {self.prod} do not agree on the schema: {differ}.")
+            errors = sum(problem.severity == "error" for problem in self.problems)
+            differences = count(errors, "difference")
+            lines.append(f"{self.dev} and {self.prod} have different schemas: {differences}.")
         return "\n".join(lines)
 
 
-def compare_versions(root: Path, dev: str, prod: str) -> Report:
-    """Compare two versions by their schemas, and each with its own data where that is here.
+def compare_versions(root: Path, dev: str, prod: str) -> SchemaComparison:
+    """Compare the schemas of two versions, and check each one against its own data if that is here.
 
-    Raises UserError for a version that does not exist, or whose data or schema is broken.
+    Raises UserError for a version that does not exist, or whose data or schema cannot be read.
     """
     with HashCache(root) as cache:
         sides = [_side(root, find(root, reference), cache) for reference in (dev, prod)]
-    return _report(*sides)
+    return _compared(*sides)
 
 
-def compare_all(root: Path) -> list[Report]:
-    """Compare the newest dev with the newest prod version of each dataset that has both; read their data."""
+def compare_all(root: Path) -> list[SchemaComparison]:
+    """Compare the newest dev and prod versions of each dataset that has both, and read their data."""
     return [compare_versions(root, dev.id, prod.id) for dev, prod in dev_and_prod(root)]
 
 
 def check_dev_prod(root: Path) -> list[Problem]:
-    """For `mlroad check`: where the schemas that dev and prod versions name disagree. No data is read."""
+    """For `mlroad check`: compare the schemas that dev and prod versions name, without reading data."""
     problems: list[Problem] = []
     for dev, prod in dev_and_prod(root):
         try:
@@ -101,27 +102,27 @@ def check_dev_prod(root: Path) -> list[Problem]:
             problems += error.problems
             continue
         if schemas[0] and schemas[1]:
-            problems += differences(Side(dev, schemas[0]), Side(prod, schemas[1]))
+            problems += differences(VersionSchema(dev, schemas[0]), VersionSchema(prod, schemas[1]))
     return problems
 
 
 def dev_and_prod(root: Path) -> Iterator[tuple[DatasetVersion, DatasetVersion]]:
-    """The newest dev and the newest prod version of each dataset that has both; broken files are skipped."""
+    """The newest dev and prod versions of each dataset that has both; invalid files are skipped."""
     for name in names(root):
         newest: dict[str, DatasetVersion] = {}
         for file in version_files(root, name):
             try:
                 version = load_version(file)
             except UserError:
-                # `mlroad dataset verify` and `mlroad check` tell of it.
+                # `mlroad dataset verify` and `mlroad check` report it.
                 continue
             newest[version.stage] = version
         if len(newest) == 2:
             yield newest["dev"], newest["prod"]
 
 
-def differences(dev: Side, prod: Side) -> list[Problem]:
-    """Everything in which the schema of ``prod`` is not that of ``dev``."""
+def differences(dev: VersionSchema, prod: VersionSchema) -> list[Problem]:
+    """All differences between the schemas of ``dev`` and ``prod``."""
     if dev.schema.file is not None and dev.schema.file == prod.schema.file:
         return []
     found = [*_columns(dev, prod)]
@@ -132,102 +133,105 @@ def differences(dev: Side, prod: Side) -> list[Problem]:
     if dev.schema.key != prod.schema.key and (dev.schema.file and prod.schema.file):
         at = Position(prod.schema.file, prod.schema.key_line)
         keys = [", ".join(side.schema.key) or "none" for side in (dev, prod)]
-        what = f"The key of {prod.version.id} is {keys[1]}, that of {dev.version.id} {keys[0]}."
-        found.append(Problem(at, "MD505", what, "Make the two schemas agree."))
+        what = f"The key is {keys[1]} in {prod.version.id}, but {keys[0]} in {dev.version.id}."
+        found.append(Problem(at, "MD505", what, "Use the same key in both schemas."))
     return found
 
 
-def _side(root: Path, version: DatasetVersion, cache: HashCache) -> Side:
+def _side(root: Path, version: DatasetVersion, cache: HashCache) -> VersionSchema:
     schema = declared_schema(version)
     if not local_path(root, version).exists():
         if schema is None:
-            what = f"{version.id} names no schema, and its data is not here, so nothing shows what it holds."
-            fix = f"Where the data is, run `mlroad dataset schema infer {version.id}`."
+            what = f"{version.id} names no schema, and its data is not on this machine."
+            fix = f"Run `mlroad dataset schema infer {version.id}` on a machine that has the data."
             raise UserError(version.problem("MD507", what, fix, "path"))
-        return Side(version, schema)
+        return VersionSchema(version, schema)
     used = require_verified(root, version, cache)
     with TableEngine() as engine:
         table = open_version(engine, used)
         if schema is None:
-            return Side(version, observed(table))
-        return Side(version, schema, tuple(check_table(engine, table, schema)))
+            return VersionSchema(version, schema_of_table(table))
+        return VersionSchema(version, schema, tuple(check_table(engine, table, schema)))
 
 
-def _report(dev: Side, prod: Side) -> Report:
+def _compared(dev: VersionSchema, prod: VersionSchema) -> SchemaComparison:
     problems = (*dev.problems, *prod.problems, *differences(dev, prod))
-    return Report(dev.version.id, prod.version.id, problems, len(prod.schema.fields))
+    return SchemaComparison(dev.version.id, prod.version.id, problems, len(prod.schema.fields))
 
 
-def _columns(dev: Side, prod: Side) -> Iterator[Problem]:
+def _columns(dev: VersionSchema, prod: VersionSchema) -> Iterator[Problem]:
     before, after = dev.version.id, prod.version.id
     for field in prod.schema.fields:
         if not dev.schema.field(field.name):
-            what = f"{after} has grown the column {field.name} ({field.kind}), which {before} does not have."
+            what = f"{after} has the column {field.name} ({field.kind}), which {before} does not have."
             stage = dev.version.stage
             fix = (
-                f"A model trained on {before} never sees it: make a {stage} version with it, or leave it out."
+                f"A model trained on {before} never sees it: add a {stage} version that has it, or remove it."
             )
             yield Problem(prod.at(field), "MD502", what, fix)
     for field in dev.schema.fields:
         if not prod.schema.field(field.name):
-            what = f"{after} has no column {field.name} ({field.kind}), which {before} has."
-            fix = f"What is trained on {before} cannot be trained on it: add it, or leave it out of both."
+            what = f"{after} lacks the column {field.name} ({field.kind}), which {before} has."
+            fix = (
+                f"A model that trains on {before} cannot train on it: add the column, or remove it from both."
+            )
             yield Problem(prod.at(), "MD501", what, fix)
     common = [
         [f.name for f in side.schema.fields if _other(side, dev, prod).schema.field(f.name)]
         for side in (dev, prod)
     ]
     if common[0] != common[1]:
-        what = f"The columns of {after} are in another order than those of {before}."
-        yield Problem(prod.at(), "MD506", what, "Mind it where columns are read by position.", "warning")
+        what = f"The columns of {after} are in a different order than those of {before}."
+        yield Problem(prod.at(), "MD506", what, "Check code that reads columns by position.", "warning")
 
 
-def _other(side: Side, dev: Side, prod: Side) -> Side:
+def _other(side: VersionSchema, dev: VersionSchema, prod: VersionSchema) -> VersionSchema:
     return prod if side is dev else dev
 
 
-def _field(dev: Side, prod: Side, before: Field, after: Field) -> Iterator[Problem]:
+def _field(dev: VersionSchema, prod: VersionSchema, before: Field, after: Field) -> Iterator[Problem]:
     name, ids = after.name, (dev.version.id, prod.version.id)
     if before.kind != after.kind and "any" not in (before.kind, after.kind):
-        what = f"The column {name} is {after.kind} in {ids[1]}, and {before.kind} in {ids[0]}."
+        what = f"The column {name} is {after.kind} in {ids[1]}, but {before.kind} in {ids[0]}."
         yield Problem(prod.at(after), "MD503", what, "Convert one of them in a new version.")
     if not (dev.schema.file and prod.schema.file):
-        # Data without a schema says nothing of what may be missing or which values there may be.
+        # Without a schema, nothing is known about missing or allowed values.
         return
     if before.required and not after.required:
-        what = f"The column {name} may be missing in {ids[1]}, and never is in {ids[0]}."
-        yield Problem(prod.at(after), "MD504", what, "Require it in both schemas, or in none.")
+        what = f"The column {name} may be missing in {ids[1]}, but is required in {ids[0]}."
+        yield Problem(prod.at(after), "MD504", what, "Require it in both schemas, or in neither.")
     yield from _enum(dev, prod, before, after)
     for limit in _LIMITS:
         old, new = before.constraints.get(limit), after.constraints.get(limit)
         if old != new:
-            what = f"{limit} of the column {name} is {_said(new)} in {ids[1]}, and {_said(old)} in {ids[0]}."
+            values = f"{_limit_text(new)} in {ids[1]}, but {_limit_text(old)} in {ids[0]}"
+            what = f"{limit} of the column {name} is {values}."
             at = prod.at(after, limit)
-            yield Problem(at, "MD504", what, "Make the two schemas agree.", "warning")
+            yield Problem(at, "MD504", what, "Use the same limit in both schemas.", "warning")
 
 
-def _enum(dev: Side, prod: Side, before: Field, after: Field) -> Iterator[Problem]:
+def _enum(dev: VersionSchema, prod: VersionSchema, before: Field, after: Field) -> Iterator[Problem]:
     old, new = before.constraints.get("enum"), after.constraints.get("enum")
     if not isinstance(old, tuple) or old == new:
         return
     at, name = prod.at(after, "enum"), after.name
     if not isinstance(new, tuple):
         what = (
-            f"The column {name} may hold any value in {prod.version.id}, and few in {dev.version.id} (enum)."
+            f"The column {name} allows any value in {prod.version.id}, but only an enum in {dev.version.id}."
         )
         yield Problem(at, "MD504", what, "List its values in both schemas.")
         return
     severity: Severity
     for values, word, severity in (
-        ([v for v in new if v not in old], "may hold", "error"),
-        ([v for v in old if v not in new], "never holds", "warning"),
+        ([v for v in new if v not in old], "allows", "error"),
+        ([v for v in old if v not in new], "does not allow", "warning"),
     ):
         if values:
             listed = ", ".join(map(str, values[:5]))
-            what = f"The column {name} of {prod.version.id} {word} {listed}; {dev.version.id} says otherwise."
-            fix = "A model trained on one has not seen all values of the other: make the two schemas agree."
+            what = f"The column {name} of {prod.version.id} {word} {listed}, unlike {dev.version.id}."
+            fix = "A model trained on one has not seen all values of the other: use the same enum in both."
             yield Problem(at, "MD504", what, fix, severity)
 
 
-def _said(value: object) -> str:
+def _limit_text(value: object) -> str:
     return "not set" if value is None else str(value)

@@ -1,7 +1,7 @@
-"""Make a version: put the data in its place, then its listing, and last the version file.
+"""Create a version: store the data, then its file list, and last the version file.
 
-The version file comes last and appears whole, so a version either is there with all that belongs to it or is
-not there. What a kill leaves behind is data that no version names: `mlroad dataset gc` removes it.
+The version file is written last and completely, so a version is either complete or does not exist. An
+interrupted command can only leave data that no version names, which `mlroad dataset gc` deletes.
 """
 
 from __future__ import annotations
@@ -30,52 +30,52 @@ from mlroad.data.store import (
 from mlroad.data.version import DatasetVersion, check_name, load_version, write_version
 
 SMALL = 5_000_000
-"""Bytes up to which data goes into git. The guard refuses files that are far larger."""
+"""Data of up to this many bytes goes into git. The guard rejects files that are much larger."""
 SCHEMA = "schema.yml"
 
 
 @dataclass(frozen=True, slots=True)
 class VersionDraft:
-    """A version to be."""
+    """The version to create."""
 
     name: str
     source: Path
     type: str | None = None
-    """None takes what the source looks like."""
+    """None: detected from the source."""
     stage: str = "dev"
     description: str = ""
     parents: tuple[str, ...] = ()
     derivation: Mapping[str, Any] | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     is_table: bool = True
-    """Whether to read a file or folder that looks like a table as one, and to refuse it if it is broken."""
+    """Whether data that looks like a table must be readable as one."""
     address: str = ""
-    """Where the data lies in the cloud; the source is then its local copy."""
+    """The cloud address of the data; the source is then its local copy."""
     first: int = 1
-    """The lowest number that it may get: others may be taken where this repo does not see it."""
+    """The lowest number to use: lower ones may be taken in Azure ML."""
     move: bool = False
-    """Move the source to its place instead of copying it: for what a command of ours has just made."""
+    """Move the source instead of copying it, for files that a command just created."""
 
 
 @dataclass(frozen=True, slots=True)
 class CreatedVersion:
-    """A version, and whether it is new or was there already with the same content."""
+    """A version, and whether it is new or already existed with the same content."""
 
     version: DatasetVersion
     is_new: bool
 
 
 def create_version(root: Path, draft: VersionDraft) -> CreatedVersion:
-    """Make the next version of a dataset from a file or folder.
+    """Create the next version of a dataset from a file or folder.
 
-    Data that lies below datasets/<name>/ or data/<name>/ already stays where it is, unless another version
-    uses it; other data is copied (or moved). The same content at the same stage and address makes no new
-    version. Raises UserError for a bad name, bad data, and data of another type than the draft says.
+    Data already below datasets/<name>/ or data/<name>/ stays there, unless another version uses it; other
+    data is copied or moved. If a version with the same content, stage and address exists, it is returned
+    instead. Raises UserError for an invalid name, unreadable data, and data of the wrong type.
     """
     check_name(draft.name)
     _check_case(root, draft.name)
     if root.resolve().is_relative_to(draft.source.resolve()):
-        raise UserError(f"{draft.source} holds this repo itself.", "Name the folder with the data.")
+        raise UserError(f"{draft.source} contains this repo.", "Name the folder with the data.")
     with HashCache(root) as cache:
         content = digest_content(draft.source, cache)
     kind = _type(draft)
@@ -106,8 +106,8 @@ def create_version(root: Path, draft: VersionDraft) -> CreatedVersion:
 def _check_case(root: Path, name: str) -> None:
     for other in names(root):
         if other != name and other.lower() == name.lower():
-            what = f"The dataset {name} differs from {other} only in its capitals."
-            raise UserError(what, "Windows and macOS cannot tell the two apart: choose another name.")
+            what = f"The dataset names {name} and {other} differ only in case."
+            raise UserError(what, "Windows and macOS cannot distinguish them: choose another name.")
 
 
 def _type(draft: VersionDraft) -> str:
@@ -115,10 +115,10 @@ def _type(draft: VersionDraft) -> str:
     if draft.type is None:
         return "uri_file" if not is_folder else "mltable" if _is_mltable(draft.source) else "uri_folder"
     if is_folder != (draft.type != "uri_file"):
-        what = f"{draft.source} is a {'folder' if is_folder else 'file'}, and no {draft.type}."
-        raise UserError(what, "Leave --type out, or name the right path.")
+        what = f"{draft.source} is a {'folder' if is_folder else 'file'}, not a {draft.type}."
+        raise UserError(what, "Leave --type out, or correct the path.")
     if draft.type == "mltable" and not _is_mltable(draft.source):
-        raise UserError(f"{draft.source} holds no file called MLTable.", "Write one, or use uri_folder.")
+        raise UserError(f"{draft.source} has no MLTable file.", "Write one, or use uri_folder.")
     return draft.type
 
 
@@ -135,7 +135,7 @@ def _is_mltable(folder: Path) -> bool:
 
 
 def _same(root: Path, draft: VersionDraft, content: ContentDigest, kind: str) -> DatasetVersion | None:
-    """A version of that content, type, stage, address and parents."""
+    """The newest version with this content, type, stage, address and parents."""
     for file in reversed(version_files(root, draft.name)):
         version = load_version(file)
         there = (version.digest, version.type, version.stage, version.parents)
@@ -147,7 +147,7 @@ def _same(root: Path, draft: VersionDraft, content: ContentDigest, kind: str) ->
 
 
 def _stays(root: Path, draft: VersionDraft) -> bool:
-    """Whether the source lies where a version's data belongs, and is no other version's."""
+    """Whether the source is already in the dataset's folder and not used by another version."""
     source = draft.source.resolve()
     homes = [(root / place / draft.name).resolve() for place in (DATASETS, LARGE)]
     if not any(source.is_relative_to(home) and source != home for home in homes):
@@ -168,7 +168,7 @@ def _numbered(version: DatasetVersion, number: int) -> DatasetVersion:
 
 
 def _relative(data: Path, version: DatasetVersion) -> str:
-    """``data`` as the version file shall name it: ./… or ../…"""
+    """``data`` relative to the version file: ./… or ../…"""
     path = Path(os.path.relpath(data.resolve(), version.file.parent.resolve())).as_posix()
     return path if path.startswith("../") else f"./{path}"
 
@@ -219,7 +219,7 @@ def _publish_copy(
 
 
 def _bring(draft: VersionDraft, kind: str, content: ContentDigest, staged: Path) -> None:
-    """Copy or move the files, and make sure that what arrived is what was looked at."""
+    """Copy or move the files, and check that the copy is the content that was hashed."""
     for file in content.files:
         name = Path(draft.address).name if draft.address and kind == "uri_file" else file.path
         target = staged / name
@@ -229,7 +229,7 @@ def _bring(draft: VersionDraft, kind: str, content: ContentDigest, staged: Path)
         else:
             shutil.copyfile(file.where, target)
     if draft.move:
-        # Moved files are the very ones that were read; a copy could have caught a change half-way.
+        # Moved files are the ones that were hashed; only a copy can catch a change half-way.
         return
     arrived = digest_content(staged if kind != "uri_file" else next(staged.iterdir()))
     if arrived.digest != content.digest:
@@ -237,7 +237,7 @@ def _bring(draft: VersionDraft, kind: str, content: ContentDigest, staged: Path)
 
 
 def _write(version: DatasetVersion, content: ContentDigest) -> bool:
-    """Write listing and version file; False if the number is taken."""
+    """Write the file list and the version file; False if the number is taken."""
     if version.file.exists():
         return False
     version.file.parent.mkdir(parents=True, exist_ok=True)
@@ -251,8 +251,8 @@ def _write(version: DatasetVersion, content: ContentDigest) -> bool:
 
 
 def keep_out_of_git(folder: Path) -> None:
-    """Give the folder of large data the .gitignore that keeps all of it out of git."""
+    """Write the .gitignore that keeps the folder for large data out of git."""
     ignore = folder / ".gitignore"
     if not ignore.exists():
         with contextlib.suppress(FileExistsError), ignore.open("x", encoding="utf-8", newline="\n") as file:
-            file.write("# Large data stays out of git; datasets/ says what it is, by digest.\n*\n")
+            file.write("# Large data stays out of git. The version files in datasets/ hold its digests.\n*\n")

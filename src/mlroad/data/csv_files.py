@@ -1,6 +1,6 @@
-"""CSV as one strict dialect: UTF-8, one header, as many values in every row, quotes that close.
+"""CSV, read strictly: UTF-8, one header, the same number of values in every row, balanced quotes.
 
-Codes: MD301 empty, MD302 encoding, MD303 rows, MD304 names of columns.
+Codes: MD301 empty, MD302 encoding, MD303 rows, MD304 column names, MD305 unreadable.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import BinaryIO, TextIO, cast
 
 from mlroad.core.problems import Position, Problem, UserError
+from mlroad.core.text import count
 from mlroad.data import sql
 from mlroad.data.sql import TableEngine, reason
 from mlroad.data.table import Kind
@@ -26,7 +27,7 @@ from mlroad.data.text_types import as_type, infer
 SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 _DELIMITERS = ",;\t|"
 _SHOWN = 20
-"""Bad rows that one run reports."""
+"""The most bad rows to report."""
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _LONGEST = 16_000_000
 """Bytes of the longest line; the engine's buffers grow with it."""
@@ -34,18 +35,18 @@ _LONGEST = 16_000_000
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How to read delimited files. An empty delimiter is found in the header."""
+    """How to read delimited files. An empty delimiter is detected from the header."""
 
     delimiter: str = ""
     has_header: bool = True
     encoding: str = "utf-8"
     infers: bool = True
-    """Whether values that all look like numbers are numbers."""
+    """Whether to detect the types of columns."""
 
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """A view in which each value is the text in the file, and the columns in their order."""
+    """A view with the values as text, and the columns in order, with their types."""
 
     view: str
     columns: tuple[str, ...]
@@ -57,7 +58,7 @@ def read_csv(
 ) -> Texts:
     """Files with the same header as one view of texts, with the type of each column.
 
-    Raises UserError with up to 20 problems, each with its line, for what the dialect does not allow.
+    Raises UserError with up to 20 problems, each with its line, for rows that the dialect does not allow.
     """
     dialect = dialect or Dialect()
     shown = {file.absolute(): file for file in files}
@@ -70,8 +71,8 @@ def read_csv(
                 Problem(
                     Position(shown[other.absolute()], 1),
                     "MD304",
-                    f"Its columns are not those of {shown[files[0].absolute()].name}.",
-                    "Files of one table need one header.",
+                    f"Its columns differ from those of {shown[files[0].absolute()].name}.",
+                    "All files of a table need the same header.",
                 )
             )
     view = engine.fresh("texts")
@@ -101,7 +102,7 @@ def typed(texts: Texts) -> str:
 
 
 def header(file: Path, dialect: Dialect, shown: Path | None = None) -> tuple[tuple[str, ...], str]:
-    """The names of the columns and the delimiter. Raises UserError for an unfit header of ``shown``."""
+    """The column names and the delimiter. Raises UserError for a bad header; messages name ``shown``."""
     shown = shown or file
     first = _first_line(file, shown)
     delimiter = dialect.delimiter or _delimiter(file, first)
@@ -111,41 +112,41 @@ def header(file: Path, dialect: Dialect, shown: Path | None = None) -> tuple[tup
         except csv.Error as error:
             raise _bad_header(shown, f"The header cannot be read: {error}.", "Close its quotes.") from None
     if not dialect.has_header:
-        # The names that Azure ML gives to columns without a header.
+        # The names that Azure ML gives to columns if there is no header.
         return tuple(f"Column{number}" for number in range(1, len(record) + 1)), delimiter
     if not any(record):
-        raise _bad_header(shown, "The first line is blank.", "It must hold the names of the columns.")
+        raise _bad_header(shown, "The first line is blank.", "Write the column names there.")
     for number, column in enumerate(record, start=1):
         if not column.strip():
             what = f"Column {number} has no name."
-            fix = "Name it, or leave it out (in pandas: to_csv(…, index=False))."
+            fix = "Give it a name, or remove the column (in pandas: to_csv(…, index=False))."
             raise _bad_header(shown, what, fix)
     check_names(record, Position(shown, 1))
     return tuple(record), delimiter
 
 
 def check_names(columns: Sequence[str], at: Position) -> None:
-    """Raises UserError for columns with the same name; SQL takes A and a for the same."""
+    """Raises UserError for duplicate column names; to SQL, A and a are the same name."""
     counts = Counter(column.casefold() for column in columns)
     for column in columns:
         if counts[column.casefold()] > 1:
             same = [other for other in columns if other.casefold() == column.casefold()]
             exactly = len(set(same)) == 1
             what = (
-                f"The column {column} stands here {len(same)} times."
+                f"The column {column} appears {len(same)} times."
                 if exactly
-                else f"The columns {' and '.join(same)} differ in case alone."
+                else f"The columns {' and '.join(same)} differ only in case."
             )
-            raise UserError(Problem(at, "MD304", what, "Give each column a name of its own."))
+            raise UserError(Problem(at, "MD304", what, "Give each column a unique name."))
 
 
 def line_of_row(file: Path, delimiter: str, row: int) -> int:
-    """The line where row ``row`` (from 1, without the header) starts; a value may hold line breaks."""
+    """The line where row ``row`` (from 1, without the header) starts; values may contain line breaks."""
     with _opened(file) as stream:
         reader = csv.reader(stream, delimiter=delimiter)
         seen, before = -1, 0
         for record in reader:
-            # DuckDB skips blank lines too.
+            # DuckDB also skips blank lines.
             seen += bool(record)
             if seen == row:
                 return before + 1
@@ -159,10 +160,12 @@ def _first_line(file: Path, shown: Path) -> str:
             start = stream.readline(_LONGEST)
         except (OSError, EOFError) as error:
             raise UserError(
-                Problem(Position(shown), "MD305", f"It cannot be read: {error}.", "Restore the file.")
+                Problem(Position(shown), "MD305", f"The file cannot be read: {error}.", "Restore the file.")
             ) from None
     if not start:
-        raise UserError(Problem(Position(shown), "MD301", "The file is empty.", "A table needs a header."))
+        raise UserError(
+            Problem(Position(shown), "MD301", "The file is empty.", "A table needs at least a header.")
+        )
     if start.startswith(_UTF16):
         raise _bad_encoding(shown, 1, "The file is in UTF-16")
     try:
@@ -184,7 +187,7 @@ def _recode(engine: TableEngine, file: Path, encoding: str, shown: dict[Path, Pa
         with _bytes(file) as source, copy.open("w", encoding="utf-8", newline="") as target:
             shutil.copyfileobj(TextIOWrapper(source, encoding, newline=""), target)
     except UnicodeError as error:
-        what = f"The file is not in {encoding}: {error}."
+        what = f"The file is not encoded as {encoding}: {error}."
         raise UserError(Problem(Position(file), "MD302", what, "Correct the encoding in MLTable.")) from None
     shown[copy.absolute()] = file
     return copy
@@ -193,7 +196,7 @@ def _recode(engine: TableEngine, file: Path, encoding: str, shown: dict[Path, Pa
 def _bad_rows(
     engine: TableEngine, files: Sequence[Path], options: str, shown: Mapping[Path, Path]
 ) -> list[Problem]:
-    """What each bad row has wrong: a second reading that goes on after the first one."""
+    """What is wrong with each bad row: a second pass that does not stop at the first one."""
     problems: list[Problem] = []
     for file in files:
         rejects = engine.fresh("rejects")
@@ -217,17 +220,23 @@ def _bad_row(file: Path, line: int, kind: str, message: str, text: str | None) -
     numbers = re.findall(r"\d+", message)
     if kind in ("MISSING COLUMNS", "TOO MANY COLUMNS") and len(numbers) == 2:
         expected, found = (int(number) for number in numbers)
-        what = f"This row has {found} value{'s' * (found != 1)}, and the header {expected}."
+        what = f"This row has {count(found, 'value')}, but the header has {expected}."
         return Problem(
-            Position(file, line), "MD303", what, "Give every row as many; quote what holds the delimiter."
+            Position(file, line),
+            "MD303",
+            what,
+            "Give every row as many values; quote values that contain the delimiter.",
         )
     if "quote" in message.lower():
         return Problem(
-            Position(file, line), "MD303", "A quote in this row is not closed.", 'Close it, or double it: "".'
+            Position(file, line),
+            "MD303",
+            "A quote in this row is not closed.",
+            'Close it, or double it ("") if it is part of the value.',
         )
     start = f": {text[:60]}" if text else ""
     return Problem(
-        Position(file, line), "MD303", f"This row cannot be read ({kind.lower()}){start}.", "Mend the row."
+        Position(file, line), "MD303", f"This row cannot be read ({kind.lower()}){start}.", "Fix the row."
     )
 
 
@@ -241,8 +250,8 @@ def _unreadable(files: Sequence[Path], shown: Mapping[Path, Path], error: Except
         if wrong:
             return wrong
     file = shown[files[0].absolute()]
-    what = f"It cannot be read as CSV: {reason(error)}."
-    return [Problem(Position(file), "MD305", what, "Mend the file.")]
+    what = f"The file cannot be read as CSV: {reason(error)}."
+    return [Problem(Position(file), "MD305", what, "Fix the file.")]
 
 
 def _first_foreign_byte(file: Path) -> tuple[int, str] | None:

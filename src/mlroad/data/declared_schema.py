@@ -1,6 +1,6 @@
-"""Which schema a version names, and naming one: the tag ``schema`` of a version file.
+"""The schema that a version names in its tag ``schema``, and how to set that tag.
 
-Code: MD403 the file that a version names is missing.
+Code: MD403 the schema file is missing.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ DEFAULT = "schema.yml"
 
 
 def declared_schema(version: DatasetVersion) -> Schema | None:
-    """The schema that a version names. Raises UserError if its file is missing or wrong."""
+    """The schema that a version names. Raises UserError if its file is missing or invalid."""
     if version.schema is None:
         return None
     file = version.resolve(version.schema)
     if not file.is_file():
         what = f"{version.id} names the schema {version.schema}, which does not exist."
-        fix = f"Restore {file.as_posix()}, or make one: `mlroad dataset schema infer {version.id}`."
+        fix = f"Restore {file.as_posix()}, or create one: `mlroad dataset schema infer {version.id}`."
         raise UserError(version.problem("MD403", what, fix, "tags.schema"))
     return load_schema(file)
 
@@ -38,10 +38,10 @@ def write_text(file: Path, text: str) -> None:
         raise files.unwritable(file, error, "Check the path and its permissions.") from None
 
 
-def name_schema(version: DatasetVersion, schema: str) -> None:
-    """Write the tag ``schema`` into a version file; every other line of it stays as it is.
+def set_schema(version: DatasetVersion, schema: str) -> None:
+    """Set the tag ``schema`` in a version file without changing any other line.
 
-    Raises UserError if the file has a form in which no line can be added (tags in one line, say).
+    Raises UserError if no line can be added, for example because all tags are on one line.
     """
     text = version.file.read_text(encoding="utf-8")
     line = f"schema: {json.dumps(schema)}" if not re.fullmatch(r"[\w.-]+", schema) else f"schema: {schema}"
@@ -58,12 +58,12 @@ def name_schema(version: DatasetVersion, schema: str) -> None:
         lines.append(("" if text.endswith("\n") else "\n") + f"tags:\n  {line}\n")
     if not _says(version, "".join(lines), schema):
         what = f"The tag schema cannot be added to {version.file}."
-        raise UserError(what, f"Write it below tags yourself: {line}")
+        raise UserError(what, f"Add this line below tags: {line}")
     write_text(version.file, "".join(lines))
 
 
 def _says(version: DatasetVersion, text: str, schema: str) -> bool:
-    """Whether a text is a version file that names the schema; tried in a folder of its own."""
+    """Whether a text is a valid version file that names the schema."""
     with tempfile.TemporaryDirectory() as folder:
         trial = Path(folder) / version.name / version.file.name
         trial.parent.mkdir()

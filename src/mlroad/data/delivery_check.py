@@ -1,8 +1,8 @@
-"""Whether data that a job delivers may become the next version: shape and content, before anything is made.
+"""Check data that a job delivers, before a version is created from it.
 
-Without a schema, the version before it stands for one: its columns and their types must be there again.
+If the dataset has no schema, the data must have the columns and types of the previous version.
 
-Codes: MD611 no rows, MD612 too few rows, MD613 a column is gone, MD614 a column has another type.
+Codes: MD611 no rows, MD612 too few rows, MD613 a column is missing, MD614 a column has a different type.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from mlroad.data.version_tables import open_version
 
 @dataclass(frozen=True, slots=True)
 class DeliveryCheck:
-    """What was found. ``diff`` is None without a version before it, or if the data is no table."""
+    """The result. ``diff`` is None if there is no previous version or the data is not a table."""
 
     problems: tuple[Problem, ...]
     rows: int | None
@@ -36,9 +36,9 @@ class DeliveryCheck:
 def check_delivery(
     root: Path, name: str, data: Path, previous: VerifiedVersion | None, *, max_loss: float
 ) -> DeliveryCheck:
-    """Hold delivered data to the dataset's schema and to the version before it.
+    """Check delivered data against the dataset's schema and the previous version.
 
-    ``max_loss`` is the share of rows that may be fewer. Raises UserError for data that cannot be read.
+    ``max_loss`` is the largest acceptable loss of rows, as a share. Raises UserError for unreadable data.
     """
     file = root / DATASETS / name / DEFAULT
     schema = load_schema(file) if file.is_file() else None
@@ -59,19 +59,19 @@ def check_delivery(
 def _rows(table: Table, previous: VerifiedVersion | None, max_loss: float) -> Iterator[Problem]:
     at, word = Position(table.source), "files" if table.format == "files" else "rows"
     if not table.rows:
-        yield Problem(at, "MD611", f"There are no {word} in it.", "See whether the job before it has failed.")
+        yield Problem(at, "MD611", f"The data has no {word}.", "Check whether the job that made it failed.")
         return
     before = previous.version.rows if previous else None
     if previous and word == "files":
         before = len(previous.content.files)
     if previous and before and table.rows < before * (1 - max_loss):
-        what = f"It has {table.rows:,} {word}, and {previous.version.id} has {before:,}."
-        fix = f"If that is right, allow it: --max-loss {_allowing(before, table.rows)}."
+        what = f"The data has {table.rows:,} {word}, but {previous.version.id} has {before:,}."
+        fix = f"If that is expected, allow it: --max-loss {_max_loss(before, table.rows)}."
         yield Problem(at, "MD612", what, fix)
 
 
-def _allowing(before: int, after: int) -> str:
-    """The least share in hundredths that allows the loss."""
+def _max_loss(before: int, after: int) -> str:
+    """The smallest --max-loss, in hundredths, that accepts the data."""
     hundredths = -(-100 * (before - after) // before)
     return f"{hundredths / 100:.2f}"
 
@@ -79,7 +79,7 @@ def _allowing(before: int, after: int) -> str:
 def _compare(
     engine: TableEngine, table: Table, previous: VerifiedVersion | None, schema: Schema | None, keyed: bool
 ) -> Diff | None:
-    """The difference to the version before. A key that is not unique was found already: no key then."""
+    """The difference to the previous version, by key unless the checks before found a problem with it."""
     if previous is None:
         return None
     if not previous.path.is_dir() and format_of(previous.path) is None:
@@ -93,11 +93,11 @@ def _compare(
 
 def _columns(diff: Diff) -> Iterator[Problem]:
     at = Position(diff.after.source)
-    hint = "To change the columns on purpose, give the dataset a schema: `mlroad dataset schema infer`."
+    hint = "If the change is intended, give the dataset a schema: `mlroad dataset schema infer`."
     for column in diff.columns:
         if column.status == "removed":
-            what = f"The column {column.name!r} of {diff.before.label} is gone."
+            what = f"The column {column.name!r} of {diff.before.label} is missing."
             yield Problem(at, "MD613", what, hint)
         elif column.status == "type changed" and column.before and column.after:
-            kinds = f"{column.before.column.kind} in {diff.before.label}, and {column.after.column.kind} now"
+            kinds = f"{column.after.column.kind}, but {column.before.column.kind} in {diff.before.label}"
             yield Problem(at, "MD614", f"The column {column.name!r} is {kinds}.", hint)

@@ -1,14 +1,15 @@
-"""How a version was derived: step, code, inputs and parameters. Kept in the version's tag `derivation`.
+"""How a version was derived: step, code, inputs and parameters, stored in the version's tag `derivation`.
 
 step        the script, relative to the repo
-code        digest of the folder that the script lies in, as it was copied for the run
+code        the digest of the script's folder, as it was copied for the run
 commit      the commit that was checked out, or null
 dirty       whether that folder differed from the commit
-inputs      each data input of the step with the version that it got (digests stand in those versions)
-output      the step's output that became the version
-file        the name of its file, if it is one
-parameters  all other values, defaults too: a later default changes nothing
-python      the version of Python, and packages those of what the code imports
+inputs      the version that each data input of the step got (those versions hold their digests)
+output      the output of the step that became the version
+file        the file name of that output, if it is a file
+parameters  all other values, including defaults, so that later defaults change nothing
+python      the Python version
+packages    the versions of the packages that the code imports
 """
 
 from __future__ import annotations
@@ -30,15 +31,15 @@ _BOOLEANS = {"true": True, "false": False}
 
 @dataclass(frozen=True, slots=True)
 class Derivation:
-    """What to run, and what it was run with."""
+    """What to run, and with which inputs and parameters."""
 
     step: PurePosixPath
     """Relative to the repo."""
     inputs: Mapping[str, str]
-    """Input of the step to ``name:version``."""
+    """The ``name:version`` of each input of the step."""
     output: str
     file: str
-    """The name of the output's file; empty for a folder."""
+    """The file name of the output; empty for a folder."""
     parameters: Mapping[str, Value]
     code: str = ""
     commit: str | None = None
@@ -63,7 +64,7 @@ class Derivation:
 
     @classmethod
     def from_tag(cls, tag: Mapping[str, Any], at: Position) -> Derivation:
-        """Read the tag. Raises UserError if it is none of ours, or was edited into nonsense."""
+        """Read the tag. Raises UserError if it is not a valid derivation."""
         try:
             return cls(
                 step=PurePosixPath(tag["step"]),
@@ -80,22 +81,23 @@ class Derivation:
         except (KeyError, TypeError, ValueError, AttributeError):
             what = "This version was not derived by a step, or its derivation was edited."
             raise UserError(
-                Problem(at, "MD703", what, "Only what `dataset derive` made can be repeated.")
+                Problem(at, "MD703", what, "Only versions made by `dataset derive` can be repeated.")
             ) from None
 
 
 def plan_derivation(
     step: Path, at: PurePosixPath, *, parents: Sequence[str], settings: Sequence[str], output: str, file: str
 ) -> Derivation:
-    """Fit what the command line says to the step's signature.
+    """Match the command line with the step's signature.
 
-    ``parents`` are ``name:version`` or ``input=name:version``, ``settings`` are ``parameter=value``; ``file``
-    is the name of the output if that is one. Raises UserError for whatever does not fit.
+    ``parents`` are ``name:version`` or ``input=name:version``, ``settings`` are ``parameter=value``, and
+    ``file`` is the file name of the output, if that is a file. Raises UserError for arguments that do not
+    match.
     """
     signature = _signature(step)
     chosen = _output(signature, output)
     if chosen.type == "uri_file" and PurePosixPath(file).name != file:
-        raise UserError(f"{file!r} is no name of a file.", "Write a name without folders, such as clean.csv.")
+        raise UserError(f"{file!r} is not a file name.", "Write a name without folders, such as clean.csv.")
     return Derivation(
         step=at,
         inputs=_inputs(signature, parents),
@@ -112,12 +114,12 @@ def output_type(step: Path, output: str) -> str:
 
 
 def other_outputs(step: Path, output: str) -> list[Parameter]:
-    """The step's outputs that become no version."""
+    """The outputs of a step that do not become the version."""
     return [parameter for parameter in _signature(step).outputs if parameter.name != output]
 
 
 def packages_of(code: Path) -> dict[str, str]:
-    """The distributions that the scripts of a folder import, with their versions here."""
+    """The installed packages that the scripts of a folder import, with their versions."""
     from importlib.metadata import packages_distributions, version
 
     imported = {name for script in sorted(code.rglob("*.py")) for name in _imports(script)}
@@ -141,7 +143,7 @@ def _imports(script: Path) -> Iterable[str]:
 def _signature(step: Path) -> StepSignature:
     signature, problems = read_signature(step)
     if signature is None:
-        what = "This script is no step of the contract: it hands no typed function to step_io.run."
+        what = "This script is not a step: it does not pass a typed function to step_io.run."
         fix = "docs/reference/datasets.md shows a step that derives a dataset."
         raise UserError(problems or Problem(Position(step), "MD704", what, fix))
     return signature
@@ -158,8 +160,8 @@ def _output(signature: StepSignature, wanted: str) -> Parameter:
     if wanted and wanted not in names:
         raise UserError(f"The step has no output {wanted}.", _did_you_mean(wanted, names))
     if not wanted and len(outputs) > 1:
-        what = f"The step has the outputs {', '.join(names)}, and a version is one of them."
-        raise UserError(what, f"Choose: --output {names[0]}")
+        what = f"The step has several outputs: {', '.join(names)}."
+        raise UserError(what, f"Choose the one that becomes the version, such as --output {names[0]}.")
     return outputs[names.index(wanted)] if wanted else outputs[0]
 
 
@@ -167,7 +169,8 @@ def _inputs(signature: StepSignature, parents: Sequence[str]) -> dict[str, str]:
     ports = {parameter.name: parameter for parameter in signature.inputs if parameter.type in DATA_TYPES}
     if model := [p.name for p in signature.inputs if p.type == "mlflow_model" and not p.optional]:
         raise UserError(
-            f"The step needs a model ({model[0]}), and a derivation has datasets only.", "Use a pipeline."
+            f"The step needs a model ({model[0]}), but datasets are derived from datasets only.",
+            "Use a pipeline.",
         )
     given: dict[str, str] = {}
     free: list[str] = []
@@ -178,16 +181,18 @@ def _inputs(signature: StepSignature, parents: Sequence[str]) -> dict[str, str]:
         elif name not in ports:
             raise UserError(f"The step has no data input {name}.", _did_you_mean(name, list(ports)))
         elif name in given:
-            raise UserError(f"The input {name} is given twice.", "Give it once.")
+            raise UserError(f"The input {name} is given twice.", "Name it once.")
         else:
             given[name] = reference
     waiting = [name for name, port in ports.items() if name not in given and not port.optional]
     if len(free) != len(waiting) or len(free) > 1:
         example = " ".join(f"--from {name}=NAME:VERSION" for name in ports)
         what = (
-            f"The step has the data inputs {', '.join(ports) or '(none)'}, and --from gives {len(parents)}."
+            f"The step has the data inputs {', '.join(ports) or '(none)'}, but --from names {len(parents)}."
         )
-        raise UserError(what, f"Say which is which: {example}." if ports else "Nothing can be derived by it.")
+        raise UserError(
+            what, f"Name the inputs: {example}." if ports else "Use a step that has a data input."
+        )
     given |= dict(zip(waiting, free, strict=True))
     return {name: reference.removeprefix("azureml:") for name, reference in given.items()}
 
@@ -199,13 +204,13 @@ def _parameters(signature: StepSignature, settings: Sequence[str]) -> dict[str, 
         name, equals, text = setting.partition("=")
         name = name.replace("-", "_")
         if not equals:
-            raise UserError(f"--set {setting} sets nothing.", "Write --set parameter=value.")
+            raise UserError(f"--set {setting} has no value.", "Write --set parameter=value.")
         if name not in ports:
             raise UserError(f"The step has no parameter {name}.", _did_you_mean(name, list(ports)))
         values[name] = _value(ports[name], text)
     missing = [name for name, port in ports.items() if name not in values and not port.optional]
     if missing:
-        raise UserError(f"The step needs {', '.join(missing)}.", f"Give it: --set {missing[0]}=VALUE.")
+        raise UserError(f"The step needs {', '.join(missing)}.", f"Set it: --set {missing[0]}=VALUE.")
     return values
 
 
@@ -219,10 +224,10 @@ def _value(port: Parameter, text: str) -> Value:
             return _BOOLEANS[text.lower()]
     except (ValueError, KeyError):
         raise UserError(
-            f"{port.name} is {text!r}, and must be of type {port.type}.", "Mend the value."
+            f"{port.name} is {text!r}, but must be of type {port.type}.", "Correct the value."
         ) from None
     if port.enum and text not in port.enum:
-        raise UserError(f"{port.name} is {text!r}.", f"Choose {', '.join(map(str, port.enum))}.")
+        raise UserError(f"{port.name} is {text!r}.", f"Choose one of: {', '.join(map(str, port.enum))}.")
     return text
 
 

@@ -1,4 +1,4 @@
-"""What differs between two versions of a table: columns, the figures of each, and rows."""
+"""The differences between two versions of a table: columns, their statistics, and rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Status = Literal["same", "added", "removed", "type changed"]
 
 @dataclass(frozen=True, slots=True)
 class ColumnDiff:
-    """One column in both versions; a profile is None where a version lacks the column."""
+    """One column in both versions; a profile is None if that version lacks the column."""
 
     name: str
     status: Status
@@ -26,14 +26,14 @@ class ColumnDiff:
     after: Profile | None
     shape: Shape
     odd: OddValues | None = None
-    """Why it is a text now, where it was something better before."""
+    """Why the column is text now, if it had another type before."""
     still_whole: bool = False
-    """Whether integers are numbers now that are all whole."""
+    """Whether the type went from integer to number although all values are still whole."""
 
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """Two versions compared. ``rows`` is None where they have no column in common."""
+    """The comparison of two versions. ``rows`` is None if they have no column in common."""
 
     before: Table
     after: Table
@@ -41,16 +41,16 @@ class Diff:
     rows: RowDiff | None
     is_sample: bool
     """Whether quantiles and plots come from a sample of the rows."""
-    moved_columns: bool
-    """Whether the columns that both have are in another order."""
+    columns_reordered: bool
+    """Whether the common columns are in a different order."""
 
     def with_status(self, *wanted: Status) -> list[ColumnDiff]:
-        """The columns of these states, in their order."""
+        """The columns with these statuses, in order."""
         return [column for column in self.columns if column.status in wanted]
 
     @property
     def is_same(self) -> bool:
-        """Whether the two hold the same rows in the same columns (in whatever order)."""
+        """Whether both have the same rows and the same columns, in any order."""
         rows = self.rows
         unmoved = rows is not None and not (rows.added or rows.removed or rows.changed)
         return unmoved and len(self.with_status("same")) == len(self.columns)
@@ -67,7 +67,7 @@ def compare(engine: TableEngine, before: Table, after: Table, key: Sequence[str]
     pairs = [(old.columns.get(name), new.columns.get(name)) for name in names]
     drawn = shapes(engine, old, new, [pair if _is_drawn(*pair) else (None, None) for pair in pairs])
     if rows:
-        # A key names rows: that it goes on counting is no shift.
+        # A key identifies rows; new key values are not a shift.
         drawn = [
             Shape(shape.plot) if name in rows.key else shape for name, shape in zip(names, drawn, strict=True)
         ]
@@ -85,7 +85,7 @@ def compare(engine: TableEngine, before: Table, after: Table, key: Sequence[str]
 
 
 def file_key(before: Table, after: Table, key: Sequence[str]) -> tuple[str, ...]:
-    """The key to compare by: as wished, or the path where both are folders of files."""
+    """The key to compare by: the given one, or the path if both are folders of files."""
     if not key and before.format == after.format == "files":
         return ("path",)
     return tuple(key)
@@ -121,7 +121,7 @@ def _whole(engine: TableEngine, table: Table, before: Profile | None, after: Pro
 
 
 def changed_share(diff: Diff) -> Mapping[str, float]:
-    """For each column, the share of its values that changed under the same key (of rows that both have)."""
+    """For each column, the share of values that changed, among rows with the same key."""
     rows = diff.rows
     if not rows or not rows.changed_in or not rows.looked_at:
         return {}

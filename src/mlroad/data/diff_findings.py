@@ -1,6 +1,6 @@
-"""What of a comparison deserves a look, in words, most important first: for terminal and report alike.
+"""The notable differences in a comparison, in words, most important first: for terminal and report.
 
-Levels: 2 breaks what reads the data, 1 may change a model, 0 is good to know.
+Levels: 2 breaks code that reads the data, 1 may change a model, 0 is a note.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from mlroad.data.diff import ColumnDiff, Diff
 from mlroad.data.profile import CATEGORIES, Profile, axis_text, number_text
 
 _MISSING = 0.01
-"""A share of missing values that moves by less is not worth a line."""
+"""Smaller changes in the share of missing values are not reported."""
 _NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One sentence about one column, or about the whole table where ``column`` is empty."""
+    """One sentence about a column, or about the whole table if ``column`` is empty."""
 
     level: int
     text: str
@@ -27,7 +27,7 @@ class Finding:
 
 
 def findings(diff: Diff) -> list[Finding]:
-    """Everything that deserves a look; the most important first, columns in their order."""
+    """All notable differences, the most important first, then in the order of columns."""
     found = [*_rows(diff)]
     for column in diff.columns:
         found += _column(column)
@@ -35,29 +35,25 @@ def findings(diff: Diff) -> list[Finding]:
 
 
 def headline(diff: Diff) -> str:
-    """One sentence for somebody who reads no more than that."""
+    """The comparison in one sentence."""
     before, after = diff.before, diff.after
     if diff.is_same:
-        order = ", with columns in another order" if diff.moved_columns else ""
-        return f"{after.label} holds the same {after.rows:,} rows as {before.label}{order}."
+        order = ", with the columns in a different order" if diff.columns_reordered else ""
+        return f"{after.label} has the same {after.rows:,} rows as {before.label}{order}."
     count = _count_sentence(before.rows, after.rows, "files" if after.format == "files" else "rows")
     counts = (
         (len(diff.with_status("added")), "new"),
-        (len(diff.with_status("removed")), "gone"),
-        (len(diff.with_status("type changed")), "of another type"),
+        (len(diff.with_status("removed")), "removed"),
+        (len(diff.with_status("type changed")), "changed in type"),
         (sum(column.shape.level != "stable" for column in diff.columns), "shifted"),
     )
     moved = [f"{count} {word}" for count, word in counts if count]
-    columns = f"Of the columns, {_listed(moved)}." if moved else "No column is new, gone or shifted."
+    columns = f"Columns: {', '.join(moved)}." if moved else "No column is new, removed or shifted."
     return f"{after.label} has {count} {before.label}. {columns}"
 
 
-def _listed(parts: list[str]) -> str:
-    return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else parts[0]
-
-
 def percent(share: float) -> str:
-    """A share as people write it; small ones are not rounded to nothing."""
+    """A share as a percentage. Shares near 0 or 1 are never rounded to 0 % or 100 %."""
     if 0 < share < 0.001:
         return "<0.1 %"
     if 0.999 < share < 1:
@@ -76,24 +72,24 @@ def _count_sentence(before: int, after: int, word: str) -> str:
 def _rows(diff: Diff) -> Iterator[Finding]:
     rows, before, after = diff.rows, diff.before.rows, diff.after.rows
     if rows is None:
-        yield Finding(2, "The two versions have no column in common, so no row can be compared.")
+        yield Finding(2, "The two versions have no column in common, so rows cannot be compared.")
         return
     if not after:
         yield Finding(2, f"{diff.after.label} has no rows.")
     elif before and after < 0.9 * before:
-        yield Finding(1, f"The number of rows fell from {before:,} to {after:,}.")
+        yield Finding(1, f"The number of rows dropped from {before:,} to {after:,}.")
     if before and after and not rows.same and not rows.changed:
-        by = f"the key {', '.join(rows.key)}" if rows.key else "whole rows"
-        yield Finding(
-            1, f"No row of {diff.before.label} is found again by {by}: is this the right comparison?"
-        )
+        by = f"by the key {', '.join(rows.key)}" if rows.key else "as a whole row"
+        yield Finding(1, f"No row of {diff.before.label} was found again {by}: is this the right comparison?")
     if rows.changed:
         share = percent(rows.changed / (rows.same + rows.changed))
         where = sorted((rows.changed_in or {}).items(), key=lambda item: -item[1])[:_NAMED]
         named = ", ".join(f"{name} in {percent(count / rows.looked_at)} of them" for name, count in where)
-        yield Finding(1, f"{rows.changed:,} rows ({share}) have other values under the same key: {named}.")
-    if diff.moved_columns:
-        yield Finding(1, "The columns are in another order: what reads them by position reads other values.")
+        yield Finding(1, f"{rows.changed:,} rows ({share}) have the same key but different values: {named}.")
+    if diff.columns_reordered:
+        yield Finding(
+            1, "The columns are in a different order, which affects code that reads them by position."
+        )
 
 
 def _column(column: ColumnDiff) -> Iterator[Finding]:
@@ -102,20 +98,20 @@ def _column(column: ColumnDiff) -> Iterator[Finding]:
         if before is None and after is not None:
             yield Finding(1, f"is new ({after.column.kind}).", column.name)
         else:
-            yield Finding(2, "is gone: what reads it will fail.", column.name)
+            yield Finding(2, "was removed: code that reads it will fail.", column.name)
         return
     if column.still_whole:
         yield Finding(
             1,
-            "changed from integer to number, and all values are still whole (pandas writes 7.0 for 7 where"
-            " some are missing).",
+            "changed from integer to number, but all values are still whole (pandas writes 7.0 for 7 if"
+            " some values are missing).",
             column.name,
         )
     elif column.status == "type changed":
         because = ""
         if column.odd:
             examples = ", ".join(json.dumps(value, ensure_ascii=False) for value in column.odd.examples)
-            because = f" {column.odd.count:,} values are no {column.odd.kind}, such as {examples}."
+            because = f" {column.odd.count:,} values are not a {column.odd.kind}, such as {examples}."
         yield Finding(2, f"changed from {before.column.kind} to {after.column.kind}.{because}", column.name)
     yield from _missing(before, after)
     if after.infinite > before.infinite:
@@ -136,9 +132,9 @@ def _missing(before: Profile, after: Profile) -> Iterator[Finding]:
     if (new > 0) != (old > 0) or abs(new - old) >= _MISSING:
         word = "is missing more often" if new > old else "is missing less often"
         if not old:
-            word = "was never missing, and now is"
+            word = "was never missing, but is now"
         elif not new:
-            word = "is never missing any more"
+            word = "is no longer missing"
         level = 2 if new >= 0.5 > old else 1 if new > old else 0
         yield Finding(level, f"{word}: {percent(old)} before, {percent(new)} after.", after.column.name)
 
@@ -179,5 +175,5 @@ def _move(before: Profile, after: Profile) -> str:
 
 
 def optional_number(value: float | None) -> str:
-    """A figure in a table; nothing where there is none."""
+    """A number in a table; empty for None."""
     return "" if value is None else number_text(value)

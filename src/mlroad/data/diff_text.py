@@ -1,4 +1,4 @@
-"""A comparison as a table on the terminal."""
+"""A comparison as a table in the terminal."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _COLOURS = {2: "red", 1: "yellow", 0: "dim"}
 _MARKS = {2: "!!", 1: "! ", 0: "  "}
 _STATUS = {"same": "", "added": "added", "removed": "removed", "type changed": "type"}
 _SHOWN = 40
-"""Columns of the table; the report has them all."""
+"""The most columns to print; the report has all of them."""
 
 
 def print_diff(diff: Diff, console: Console) -> None:
-    """Print the comparison. Texts of the data are never taken for the console's own markup."""
+    """Print the comparison. Text from the data is never interpreted as console markup."""
     from rich.text import Text
 
     console.print(Text(headline(diff), style="bold"))
@@ -48,9 +48,11 @@ def _rows_line(diff: Diff) -> str:
     total = f"rows     {diff.before.rows:,} → {diff.after.rows:,}"
     if rows is None:
         return total
-    how = f"by {', '.join(rows.key)}" if rows.key else "as whole rows; --key COLUMN tells changed rows"
+    how = f"by {', '.join(rows.key)}" if rows.key else "as whole rows; use --key COLUMN to find changed rows"
     changed = f", {rows.changed:,} changed" if rows.key else ""
-    return f"{total}: {rows.added:,} added, {rows.removed:,} removed{changed}, {rows.same:,} the same ({how})"
+    return (
+        f"{total}: {rows.added:,} added, {rows.removed:,} removed{changed}, {rows.same:,} unchanged ({how})"
+    )
 
 
 def _columns(diff: Diff) -> object:

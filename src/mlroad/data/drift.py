@@ -1,9 +1,9 @@
-"""How far a column's values have moved: the population stability index, and the bins it is counted in.
+"""How much a column's values have shifted: the population stability index, and the bins it is computed from.
 
-The index is the sum over bins of (a - e) * ln(a / e), with e the bin's share before and a its share after.
-Below 0.1 a column is usually called stable, from 0.25 on strongly shifted (Siddiqi, "Credit Risk Scorecards",
-2006). Small tables differ by chance, so a shift must also be one by the chi-squared test of homogeneity
-(Pearson, 1911) at the level 0.001; otherwise it is called stable.
+The index is the sum over bins of (a - e) * ln(a / e), where e is the bin's share before and a its share
+after. A column is usually called stable below 0.1 and strongly shifted from 0.25 (Siddiqi, "Credit Risk
+Scorecards", 2006). Small tables differ by chance, so a shift must also be significant by the chi-squared test
+of homogeneity (Pearson, 1911) at the level 0.001; otherwise the column is called stable.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ Level = Literal["stable", "shifted", "strongly shifted"]
 SHIFTED, STRONGLY = 0.1, 0.25
 _BARS = 24
 _FEW = 12
-"""Whole numbers with as few values are drawn one by one."""
+"""Integers with at most this many values get one bar per value."""
 _GROUPS = 20
-"""Categories that count apart in the index; the rest is one group."""
+"""Categories that are separate groups in the index; the rest is one group."""
 _FLOOR = 1e-4
-"""The least share of a bin, because the logarithm of nothing is infinite."""
+"""The smallest share of a bin, because the logarithm of 0 is infinite."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bins:
-    """Counts in bins with one set of edges. Bin i holds what is above edge i and not above edge i + 1.
+    """Counts in bins with common edges. Bin i counts values above edge i and up to edge i + 1.
 
-    ``below`` and ``above`` are (before, after): what lies outside of all bins.
+    ``below`` and ``above`` are (before, after) counts of values outside of all bins.
     """
 
     edges: tuple[float, ...]
@@ -41,12 +41,12 @@ class Bins:
     below: tuple[int, int]
     above: tuple[int, int]
     ends: tuple[float, float]
-    """The least and greatest value that the bins are for; bins of whole numbers may reach further."""
+    """The smallest and largest value that the bins cover; bins of integers may extend further."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """Counts of categories: (value, before, after), with what is not shown as one last bar."""
+    """Counts of categories: (value, before, after). The values that are not listed are one last bar."""
 
     values: tuple[tuple[str, int, int], ...]
     others: tuple[int, int]
@@ -55,7 +55,7 @@ class Bars:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What to draw of a column in one or two versions, and how far it moved."""
+    """The plot of a column in one or two versions, and how much it shifted."""
 
     plot: Bins | Bars | None
     index: float | None = None
@@ -68,7 +68,7 @@ def shapes(
     after: TableProfile,
     pairs: Sequence[tuple[Profile | None, Profile | None]],
 ) -> list[Shape]:
-    """The shape of each pair of profiles; one of a pair may be None where only one version has the column."""
+    """The shape of each pair of profiles; one of a pair is None if only one version has the column."""
     edges = [_edges(*pair) for pair in pairs]
     counted = [
         _count(
@@ -83,7 +83,7 @@ def shapes(
 
 
 def index(before: Sequence[int], after: Sequence[int]) -> tuple[float | None, Level]:
-    """The population stability index of counts in the same bins, and what it means."""
+    """The population stability index of counts in the same bins, and its level."""
     n, m = sum(before), sum(after)
     used = [(b, a) for b, a in zip(before, after, strict=True) if b or a]
     if not n or not m or len(used) < 2:
@@ -99,7 +99,7 @@ def index(before: Sequence[int], after: Sequence[int]) -> tuple[float | None, Le
 
 
 def _chi_squared(degrees: int) -> float:
-    """The 0.999 quantile (Wilson and Hilferty, 1931; within 1 % of the true value from 3 degrees on)."""
+    """The 0.999 quantile (Wilson and Hilferty, 1931; within 1 % of the true value from 3 degrees)."""
     third = 2 / (9 * degrees)
     return float(degrees * (1 - third + 3.0902 * math.sqrt(third)) ** 3)
 
@@ -108,7 +108,7 @@ def _chi_squared(degrees: int) -> float:
 class _Edges:
     drawn: tuple[float, ...]
     tenths: tuple[float, ...]
-    """Where the deciles of the version before lie: the bins of the index."""
+    """The deciles of the version before: the bins of the index."""
     ends: tuple[float, float]
 
     @property
@@ -124,7 +124,7 @@ def _edges(before: Profile | None, after: Profile | None) -> _Edges | None:
         return None
     low, high = _range(profiles)
     if all(found.column.kind == "integer" for found in profiles):
-        # Between whole numbers, so that each bar holds as many of them as the others.
+        # Edges are between integers, so that each bar covers the same number of integers.
         step = max(1, math.ceil((high - low + 1) / _BARS))
         count = math.ceil((high - low + 1) / step)
         drawn = tuple(low - 0.5 + step * i for i in range(count + 1))
@@ -132,7 +132,7 @@ def _edges(before: Profile | None, after: Profile | None) -> _Edges | None:
         drawn = (low - 0.5, low + 0.5)
     else:
         drawn = tuple(low + (high - low) * i / _BARS for i in range(_BARS + 1))
-        # The first bin is open to the left, and its own edge must belong to it.
+        # Bins exclude their left edge, but the smallest value must be in the first bin.
         drawn = (math.nextafter(low, -math.inf), *drawn[1:-1], high)
     return _Edges(drawn, tuple(sorted(set(profiles[0].quantiles[1:-1]))), (low, high))
 
@@ -142,7 +142,7 @@ def _one_by_one(profiles: Sequence[Profile]) -> bool:
 
 
 def _range(profiles: Sequence[Profile]) -> tuple[float, float]:
-    """Most of the values, and all of them unless a few lie so far off that the rest would be one bar."""
+    """The range of all values, unless outliers are so far off that the rest would be a single bar."""
     low = min(found.quantiles[0] for found in profiles)
     high = max(found.quantiles[-1] for found in profiles)
     lowest = min(found.lowest for found in profiles if found.lowest is not None)
@@ -156,7 +156,7 @@ def _range(profiles: Sequence[Profile]) -> tuple[float, float]:
 def _count(
     engine: TableEngine, drawn: str, wanted: Sequence[tuple[Profile | None, _Edges | None]]
 ) -> list[dict[float, int]]:
-    """The counts at each upper edge, for each profile; infinity holds what is above the last."""
+    """The count at each upper edge, for each profile; values above the last edge are at infinity."""
     parts = [
         f"histogram({axis(found.column)}, [{', '.join(map(repr, edges.all))}]::DOUBLE[])"
         for found, edges in wanted
@@ -198,7 +198,7 @@ def _shape(
 
 
 def _rebin(counts: dict[float, int], edges: Sequence[float]) -> list[int]:
-    """Counts at fine edges as counts between coarse ones, which are some of the fine: below, bins, above."""
+    """Counts at fine edges added up between coarse ones (a subset of the fine): below, bins, above."""
     bins = [0] * (len(edges) + 1)
     position = 0
     for edge, count in sorted(counts.items()):
@@ -211,7 +211,7 @@ def _rebin(counts: dict[float, int], edges: Sequence[float]) -> list[int]:
 def _bars(
     before: Profile | None, after: Profile | None, in_order: bool
 ) -> tuple[Bars, list[tuple[int, int]]]:
-    """The bars to draw, and the groups to compute the index from."""
+    """The bars to draw, and the groups for the index."""
     old = dict(before.categories) if before else {}
     new = dict(after.categories) if after else {}
     rows = {value: (old.get(value, 0), new.get(value, 0)) for value in (*old, *new)}
@@ -222,14 +222,14 @@ def _bars(
     groups.append((sum(b for b, _ in rest), sum(a for _, a in rest)))
     shown, hidden = ranked[:_FEW], [rows[value] for value in ranked[_FEW:]]
     if in_order:
-        # The two versions together may have a few values more than either.
+        # Together, the two versions may have more values than either one.
         shown, hidden = sorted(ranked, key=int), []
     others = (sum(b for b, _ in hidden), sum(a for _, a in hidden))
     return Bars(tuple((value, *rows[value]) for value in shown), others, len(hidden)), groups
 
 
 def is_comparable(before: Column, after: Column) -> bool:
-    """Whether two columns can be drawn on one axis."""
+    """Whether two columns can share an axis."""
     if before.is_numeric and after.is_numeric:
         return True
     return before.kind == after.kind

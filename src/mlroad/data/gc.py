@@ -1,7 +1,7 @@
-"""`mlroad dataset gc`: free the disk of data that no version names, on any branch or tag.
+"""`mlroad dataset gc`: delete data that no version on any branch or tag names.
 
-Data in git is git's affair; what is removed here lies below data/ and .mlroad/: the data of versions that
-were never finished or are known nowhere any more, and on demand the local copies of what lies in the cloud.
+Only files below data/ and .mlroad/ are deleted, never files in git: data of versions that were never
+completed or no longer exist and, with --copies, local copies of cloud data.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from mlroad.data.version import VERSION, DatasetVersion, load_version, parse_ver
 
 @dataclass(frozen=True, slots=True)
 class Garbage:
-    """A folder or file that can go."""
+    """A folder or file that can be deleted."""
 
     path: Path
     octets: int
@@ -30,7 +30,7 @@ class Garbage:
 
 
 def find_garbage(root: Path, copies: bool = False) -> list[Garbage]:
-    """What can be removed. ``copies``: also the local copies of data that lies in the cloud."""
+    """The files to delete. ``copies``: also local copies of cloud data."""
     needed = [*_here(root), *_elsewhere(root)]
     paths = {local_path(root, version).resolve() for version in needed}
     found: list[Garbage] = []
@@ -42,8 +42,8 @@ def find_garbage(root: Path, copies: bool = False) -> list[Garbage]:
         ):
             found.append(_garbage(place, "no version on any branch names it"))
     for base in (root / DATASETS, root / LARGE):
-        found += [_garbage(left, "left by a command that was stopped") for left in base.glob("*/.new-*")]
-    found += [_garbage(left, "left by a command that was stopped") for left in (root / CACHE).glob("work-*")]
+        found += [_garbage(left, "left by an interrupted command") for left in base.glob("*/.new-*")]
+    found += [_garbage(left, "left by an interrupted command") for left in (root / CACHE).glob("work-*")]
     if copies:
         for version in needed:
             path = root / LARGE / version.name / version.version
@@ -53,7 +53,7 @@ def find_garbage(root: Path, copies: bool = False) -> list[Garbage]:
 
 
 def remove(garbage: list[Garbage]) -> None:
-    """Delete. Raises UserError for what the system refuses to delete."""
+    """Delete the files. Raises UserError if one cannot be deleted."""
     for item in garbage:
         try:
             if item.path.is_dir() and not item.path.is_symlink():
@@ -62,14 +62,14 @@ def remove(garbage: list[Garbage]) -> None:
                 item.path.unlink()
         except OSError as error:
             raise UserError(
-                f"{item.path} cannot be deleted: {error.strerror}.", "Check its rights."
+                f"{item.path} cannot be deleted: {error.strerror}.", "Check its permissions."
             ) from None
 
 
-def told(garbage: list[Garbage], removed: bool) -> str:
-    """What people read."""
+def garbage_text(garbage: list[Garbage], removed: bool) -> str:
+    """The files with their size and the reason, and the total."""
     if not garbage:
-        return "Nothing to remove."
+        return "Nothing to delete."
     lines = [f"{size(item.octets):>10}  {item.path.as_posix()}: {item.why}" for item in garbage]
     total = size(sum(item.octets for item in garbage))
     lines.append(f"{total} freed." if removed else f"{total} could be freed: mlroad dataset gc --yes")
@@ -77,19 +77,19 @@ def told(garbage: list[Garbage], removed: bool) -> str:
 
 
 def _candidates(large: Path) -> Iterator[Path]:
-    """Data below data/<name>/: one entry per version, or whatever people put there."""
+    """The entries of data/<name>/: one per version, or whatever else was put there."""
     for folder in sorted(large.iterdir()) if large.is_dir() else ():
         if folder.is_dir():
             yield from (entry for entry in sorted(folder.iterdir()) if not entry.name.startswith("."))
 
 
 def _here(root: Path) -> Iterator[DatasetVersion]:
-    # A version file that cannot be read stops everything: what it names is not known.
+    # Stop at an unreadable version file: the data that it names is not known.
     yield from map(load_version, all_version_files(root))
 
 
 def _elsewhere(root: Path) -> Iterator[DatasetVersion]:
-    """The versions that other branches, tags and stashes have."""
+    """The versions in other branches, tags and stashes."""
     git = Git(root)
     seen: set[tuple[str, str]] = set()
     for commit in git.references() if git.is_repo else ():
@@ -99,7 +99,7 @@ def _elsewhere(root: Path) -> Iterator[DatasetVersion]:
             if not is_version or (path, blob) in seen:
                 continue
             seen.add((path, blob))
-            with contextlib.suppress(UserError):  # a broken version of another branch names nothing
+            with contextlib.suppress(UserError):  # an invalid version in another branch names no data
                 yield parse_version(root / file, git.content(blob))
 
 

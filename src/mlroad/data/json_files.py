@@ -1,6 +1,6 @@
-"""JSON Lines: one object in each line, in UTF-8. Numbers, dates (ISO 8601) and nested values get types.
+"""JSON Lines: one object per line, in UTF-8. Numbers, dates (ISO 8601) and nested values keep their types.
 
-Codes: MD301 empty, MD302 encoding, MD304 names of columns, MD307 a line that is no object.
+Codes: MD301 empty, MD302 encoding, MD304 column names, MD305 unreadable, MD307 a line is not an object.
 """
 
 from __future__ import annotations
@@ -24,18 +24,22 @@ _LONGEST = 16_000_000
 def read_json_lines(
     engine: TableEngine, files: Sequence[Path], declared: Mapping[str, Kind], skip_bad: bool = False
 ) -> str:
-    """A query for the rows. Every line is looked at before a column gets a type; mixed ones stay JSON.
+    """A query for the rows. All lines are read to choose the type of a column; mixed columns stay JSON.
 
-    Raises UserError with the line of what is no object.
+    Raises UserError, with the line, for a line that is not an object.
     """
     for file in files:
         with _bytes(file) as stream:
             start = stream.read(4)
         if not start:
-            raise UserError(Problem(Position(file), "MD301", "The file is empty.", "A table needs a row."))
+            raise UserError(
+                Problem(Position(file), "MD301", "The file is empty.", "A table needs at least one row.")
+            )
         if start.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):
             what = "The file starts with a byte order mark."
-            raise UserError(Problem(Position(file, 1), "MD302", what, "Save it as UTF-8 without one."))
+            raise UserError(
+                Problem(Position(file, 1), "MD302", what, "Save it as UTF-8 without a byte order mark.")
+            )
     options = (
         f"format='newline_delimited', sample_size=-1, union_by_name=true, map_inference_threshold=-1,"
         f" maximum_object_size={_LONGEST}, ignore_errors={str(skip_bad).lower()}"
@@ -52,13 +56,13 @@ def read_json_lines(
     texts = {column for column in columns if declared.get(column) == "string"}
     if not texts:
         return query
-    # A text that looks like a date is a text where the schema says so.
+    # A string that looks like a date stays a string if the schema says so.
     kept = ", ".join(f"{sql.name(column)}::VARCHAR AS {sql.name(column)}" for column in sorted(texts))
     return f"SELECT * REPLACE ({kept}) {query}"
 
 
 def line_of_row(file: Path, row: int) -> int:
-    """The line of row ``row`` (from 1); blank lines are none."""
+    """The line of row ``row`` (from 1), not counting blank lines."""
     with _bytes(file) as stream:
         seen = 0
         for number, line in enumerate(stream, start=1):
@@ -69,7 +73,7 @@ def line_of_row(file: Path, row: int) -> int:
 
 
 def _check_names(engine: TableEngine, files: Sequence[Path], columns: Sequence[str]) -> None:
-    """Columns that differ in case alone: the engine renames the second to NAME_1, so nobody would find it."""
+    """Reject keys that differ only in case: the engine would rename the second one to NAME_1."""
     lower = {column.casefold() for column in columns}
     for column in columns:
         base, _, number = column.rpartition("_")
@@ -78,8 +82,10 @@ def _check_names(engine: TableEngine, files: Sequence[Path], columns: Sequence[s
         path = sql.text('$."' + column.replace('"', '\\"') + '"')
         objects = f"read_ndjson_objects({sql.files(files)}, maximum_object_size={_LONGEST})"
         if not engine.row(f"SELECT count(*) FROM {objects} WHERE json_exists(json, {path})")[0]:
-            what = f"Some lines write the key {base} with other capital letters."
-            raise UserError(Problem(Position(files[0]), "MD304", what, "Write it in one way."))
+            what = f"Some lines spell the key {base} in a different case."
+            raise UserError(
+                Problem(Position(files[0]), "MD304", what, "Spell it the same way in every line.")
+            )
 
 
 def _bad_line(files: Sequence[Path]) -> Problem | None:
@@ -98,11 +104,11 @@ def _wrong(line: bytes, at: Position) -> Problem | None:
         what = f"Byte 0x{line[error.start]:02X} is not UTF-8."
         return Problem(at, "MD302", what, "Save the file as UTF-8.")
     except ValueError as error:
-        return Problem(at, "MD307", f"This line is no JSON: {error}.", "Write one object in each line.")
+        return Problem(at, "MD307", f"This line is not valid JSON: {error}.", "Write one object per line.")
     except RecursionError:
-        return Problem(at, "MD307", "This line is nested too deeply.", "Make it flatter.")
+        return Problem(at, "MD307", "This line is nested too deeply.", "Flatten it.")
     if not isinstance(found, dict):
-        return Problem(at, "MD307", "This line is no JSON object.", "Write one object in each line.")
+        return Problem(at, "MD307", "This line is not a JSON object.", "Write one object per line.")
     return None
 
 
@@ -110,13 +116,16 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         twice = next(key for key in found if sum(key == other for other, _ in pairs) > 1)
-        raise ValueError(f"the key {twice} stands in it twice")
+        raise ValueError(f"duplicate key {twice}")
     return found
 
 
 def _unreadable(files: Sequence[Path], error: Exception) -> Problem:
     return Problem(
-        Position(files[0]), "MD305", f"It cannot be read as JSON Lines: {reason(error)}.", "Mend it."
+        Position(files[0]),
+        "MD305",
+        f"The file cannot be read as JSON Lines: {reason(error)}.",
+        "Fix the file.",
     )
 
 

@@ -1,7 +1,7 @@
-"""`mlroad dataset lineage`: what a version came from, and what was made and trained from it.
+"""`mlroad dataset lineage`: the origin of a version, and the versions and runs that used it.
 
-The versions' own files say what came from what; the run.json of each run below .runs/ says which versions it
-used, with their digests.
+The version files name the parents of each version; the run.json of each run below .runs/ names the versions
+that it used, with their digests.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SHOWN_RUNS = 5
 
 @dataclass(frozen=True, slots=True)
 class UsingRun:
-    """A run of a pipeline that read a version."""
+    """A pipeline run that read a version."""
 
     pipeline: str
     id: str
@@ -34,40 +34,40 @@ class UsingRun:
     digest: str
 
     def text(self, version: DatasetVersion) -> str:
-        """One line for people."""
-        other = ", with other data under that name" if self.digest not in ("", version.digest) else ""
+        """One line of text."""
+        other = ", with different data under this name" if self.digest not in ("", version.digest) else ""
         tracked = f", MLflow run {self.mlflow[:8]}" if self.mlflow else ""
         return f"run {self.pipeline} {self.id}: {self.state}{tracked}{other}"
 
 
 class DatasetLineage:
-    """The graph around one version: its ancestors, its descendants and their runs."""
+    """The graph around a version: its ancestors, its descendants, and their runs."""
 
     def __init__(self, root: Path, reference: str) -> None:
-        """Raises UserError if there is no such version, or a version file cannot be read."""
+        """Raises UserError if the version does not exist or a version file cannot be read."""
         self.root = root
-        self.asked = find(root, reference)
+        self.version = find(root, reference)
         self._versions = {version.id: version for version in map(load_version, all_version_files(root))}
         self._children: dict[str, list[str]] = {}
         for version in self._versions.values():
             for parent in version.parents:
                 self._children.setdefault(_plain(parent), []).append(version.id)
         self._runs = _runs(root)
-        ancestors = list(_reach(self.asked.id, self._parents))
-        descendants = list(_reach(self.asked.id, lambda name: self._children.get(name, [])))
-        self._shown = [self.asked.id, *ancestors, *descendants]
+        ancestors = list(_reach(self.version.id, self._parents))
+        descendants = list(_reach(self.version.id, lambda name: self._children.get(name, [])))
+        self._shown = [self.version.id, *ancestors, *descendants]
         self.problems: list[Problem] = []
-        self._states = dict(self._verified([self.asked.id, *ancestors]))
+        self._states = dict(self._verified([self.version.id, *ancestors]))
 
     def text(self) -> str:
-        """Two trees, one into the past and one into the future."""
-        lines = [self._title(self.asked.id)]
-        lines += ["├── made from", *_indented("│   ", self._past(self.asked.id))]
-        lines += ["└── used by", *_indented("    ", self._future(self.asked.id))]
+        """Two trees: what the version was made from, and what used it."""
+        lines = [self._title(self.version.id)]
+        lines += ["├── made from", *_indented("│   ", self._past(self.version.id))]
+        lines += ["└── used by", *_indented("    ", self._future(self.version.id))]
         return "\n".join(lines)
 
     def mermaid(self) -> str:
-        """A Mermaid flow chart, as GitHub shows it."""
+        """A Mermaid flow chart, which GitHub renders."""
         names = {name: f"v{number}" for number, name in enumerate(self._shown)}
         lines = ["flowchart LR"]
         lines += [f"    {names[name]}[({_quoted(self._label(name))})]" for name in self._shown]
@@ -78,11 +78,11 @@ class DatasetLineage:
             for number, run in enumerate(self._runs.get(name, [])[-_SHOWN_RUNS:]):
                 node = f"{names[name]}r{number}"
                 lines.append(f"    {names[name]} --> {node}[{_quoted(f'{run.pipeline} {run.id}')}]")
-        lines.append(f"    style {names[self.asked.id]} stroke-width:3px")
+        lines.append(f"    style {names[self.version.id]} stroke-width:3px")
         return "\n".join(lines)
 
     def json(self) -> str:
-        """The whole of it for programs."""
+        """The whole graph as JSON."""
         versions = {
             name: {
                 "digest": version.digest,
@@ -100,7 +100,7 @@ class DatasetLineage:
             for name in self._shown
             if (version := self._versions.get(name))
         }
-        return json.dumps({"asked": self.asked.id, "versions": versions}, indent=2, ensure_ascii=False)
+        return json.dumps({"version": self.version.id, "versions": versions}, indent=2, ensure_ascii=False)
 
     def _verified(self, names: Sequence[str]) -> Iterator[tuple[str, str]]:
         with HashCache(self.root) as cache:
@@ -133,7 +133,7 @@ class DatasetLineage:
         return f"{self._label(name)}{digest}{state}"
 
     def _how(self, name: str) -> str:
-        """How a version came to be, in one line."""
+        """How a version was created, in one line."""
         version = self._versions[name]
         made = version.derivation or {}
         if "step" in made:
@@ -147,7 +147,7 @@ class DatasetLineage:
     def _past(self, name: str) -> list[str]:
         parents = self._parents(name)
         if not parents:
-            return ["└── nothing: it was added"]
+            return ["└── nothing: it was added from files"]
         lines = [f"by {self._how(name)}"]
         for parent, mark, space in _branches(parents):
             lines.append(mark + self._title(parent))
@@ -174,7 +174,7 @@ def _plain(reference: str) -> str:
 
 
 def _reach(start: str, neighbours: Any) -> Iterator[str]:
-    """All that can be reached from ``start``, each once, nearest first."""
+    """Everything reachable from ``start``, once each, nearest first."""
     seen, waiting = {start}, [start]
     for name in waiting:
         for other in neighbours(name):
@@ -222,7 +222,7 @@ def _runs(root: Path) -> dict[str, list[UsingRun]]:
 
 
 def _datasets_of(record: Mapping[str, Any]) -> dict[str, str]:
-    """Version to digest of all that a run was given."""
+    """The dataset versions that a run used, with their digests."""
     given = [*(record.get("inputs") or {}).values()]
     for step in (record.get("steps") or {}).values():
         given += (step.get("inputs") or {}).values()

@@ -1,9 +1,9 @@
 """Any dataset as a table: CSV, Parquet, JSON Lines, MLTable, a folder of one of these, or a folder of files.
 
-A folder of anything else (pictures, say) is the table of its files: path, folder, suffix, size and sha256. So
-one comparison serves all of them, and the balance of classes that are folders shows as a column.
+A folder of other files (such as images) is a table of its files: path, folder, suffix, size and sha256. So
+the same comparison works for all of them, and classes that are folders appear as a column.
 
-Code: MD308 no table.
+Code: MD308 not a table.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ def open_table(
 ) -> Table:
     """The table in a file or folder.
 
-    ``declared`` says what the columns are meant to be, ``listed`` what a folder holds if that is known.
-    Raises UserError, with file and line, for what cannot be read.
+    ``declared`` are the kinds that a schema declares, ``listed`` the files of a folder if they are known.
+    Raises UserError, with file and line, for data that cannot be read.
     """
     return _Opening(engine, label or path.name, declared or {}).open(path, listed)
 
 
 def format_of(file: Path) -> Format | None:
-    """The format that a file's name says, if it is one of a table."""
+    """The table format that a file's name stands for, if any."""
     name = file.name.lower()
     return next((found for suffix, found in _FORMATS.items() if name.endswith(suffix)), None)
 
 
 def count_rows(path: Path) -> int | None:
-    """The rows of a table, None for a file or folder that is none. Raises UserError for a broken table."""
+    """The number of rows, or None if this is not a table. Raises UserError for an unreadable table."""
     if path.is_dir():
         names = [file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file()]
         if mltable.NAME not in names and _format_of_all(names) is None:
@@ -61,7 +61,7 @@ def count_rows(path: Path) -> int | None:
 
 
 def _format_of_all(names: Iterable[str]) -> Format | None:
-    """The format that all files of a folder share; what starts with _ or . does not count (_SUCCESS)."""
+    """The format that all files of a folder share, ignoring names that start with _ or . (_SUCCESS)."""
     formats = {format_of(Path(name)) for name in names if _is_data(name)}
     return formats.pop() if len(formats) == 1 else None
 
@@ -72,7 +72,7 @@ def _is_data(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Opening:
-    """How to open a table. ``counts_only`` leaves the values of CSV texts, which is enough to count rows."""
+    """How to open a table. ``counts_only`` leaves CSV values as text, which is enough to count rows."""
 
     engine: TableEngine
     label: str
@@ -86,41 +86,47 @@ class _Opening:
             return self._folder(path, listed)
         format_ = format_of(path)
         if format_ is None:
-            what = "This file is no table that can be read here."
+            what = "This file is not a table that ML Road can read."
             fix = "Tables are .csv, .tsv, .parquet, .jsonl or .ndjson files, or folders with MLTable."
             raise UserError(Problem(Position(path), "MD308", what, fix))
         return self._files(path, format_, (path,))
 
     def _folder(self, folder: Path, listed: Sequence[FileDigest] | None) -> Table:
         if (folder / mltable.NAME).is_file():
-            recipe = mltable.read_recipe(folder)
-            return self._files(folder, _READERS[recipe.reader], recipe.files, recipe)
+            definition = mltable.read_mltable(folder)
+            return self._files(folder, _READERS[definition.reader], definition.files, definition)
         files = listed if listed is not None else digest_content(folder).files
         found = _format_of_all(file.path for file in files)
         if found is None:
             return _files_table(self.engine, folder, self.label, files)
-        # The path under `folder`, not the absolute one: messages show it as the user knows it.
+        # The path as the user wrote it, not the absolute one: messages show it.
         return self._files(folder, found, tuple(folder / file.path for file in files if _is_data(file.path)))
 
     def _files(
-        self, source: Path, format_: Format, files: tuple[Path, ...], recipe: mltable.Recipe | None = None
+        self,
+        source: Path,
+        format_: Format,
+        files: tuple[Path, ...],
+        definition: mltable.MLTable | None = None,
     ) -> Table:
         engine, texts = self.engine, ""
         if format_ == "CSV":
-            dialect = recipe.dialect if recipe else csv_files.Dialect()
+            dialect = definition.dialect if definition else csv_files.Dialect()
             if self.counts_only:
                 dialect = replace(dialect, infers=False)
             found = csv_files.read_csv(engine, files, self.declared, dialect)
             texts, query = found.view, csv_files.typed(found)
         elif format_ == "JSON Lines":
-            query = json_files.read_json_lines(engine, files, self.declared, bool(recipe and recipe.skip_bad))
+            query = json_files.read_json_lines(
+                engine, files, self.declared, bool(definition and definition.skip_bad)
+            )
         else:
             query = parquet_files.read_parquet(engine, files)
-        if recipe:
-            query = _transformed(engine, query, recipe, source)
+        if definition:
+            query = _transformed(engine, query, definition, source)
         columns = _columns(engine, query)
         if format_ != "Parquet" and not self.counts_only:
-            # Text is parsed once; all that follows reads the copy.
+            # Parse text once; everything after this reads the copy.
             kinds = {column.name: column.kind for column in columns}
             query = _copied(engine, query, columns)
             columns = tuple(Column(c.name, c.type, kinds[c.name]) for c in _columns(engine, query))
@@ -135,7 +141,7 @@ def _columns(engine: TableEngine, query: str) -> tuple[Column, ...]:
 
 
 def _copied(engine: TableEngine, query: str, columns: Sequence[Column]) -> str:
-    # JSON is no type of Parquet. As a text its values compare well enough: the same value has the same text.
+    # Parquet has no JSON type. Equal JSON values have the same text here, so text is enough to compare them.
     mixed = [f"{sql.name(c.name)}::VARCHAR AS {sql.name(c.name)}" for c in columns if c.type == "JSON"]
     source = f"(SELECT * REPLACE ({', '.join(mixed)}) FROM ({query}))" if mixed else f"({query})"
     copy = engine.folder / f"{engine.fresh('copy')}.parquet"
@@ -143,15 +149,15 @@ def _copied(engine: TableEngine, query: str, columns: Sequence[Column]) -> str:
     return f"FROM read_parquet({sql.files([copy])}, hive_partitioning=false)"
 
 
-def _transformed(engine: TableEngine, query: str, recipe: mltable.Recipe, source: Path) -> str:
+def _transformed(engine: TableEngine, query: str, definition: mltable.MLTable, source: Path) -> str:
     columns = [column.name for column in _columns(engine, query)]
-    wanted = recipe.keep if recipe.keep is not None else columns
-    missing = [column for column in (*wanted, *recipe.drop) if column not in columns]
+    wanted = definition.keep if definition.keep is not None else columns
+    missing = [column for column in (*wanted, *definition.drop) if column not in columns]
     if missing:
-        what = f"It keeps or drops the column {missing[0]}, which the data does not have."
+        what = f"It keeps or drops the column {missing[0]}, which is not in the data."
         raise UserError(Problem(Position(source / mltable.NAME), "MD306", what, "Correct the name."))
-    kept = [sql.name(column) for column in wanted if column not in recipe.drop]
-    limit = f" LIMIT {recipe.take}" if recipe.take is not None else ""
+    kept = [sql.name(column) for column in wanted if column not in definition.drop]
+    limit = f" LIMIT {definition.take}" if definition.take is not None else ""
     return f"SELECT {', '.join(kept)} FROM ({query}){limit}"
 
 

@@ -1,4 +1,4 @@
-"""Rows that two datasets share: what a model saw in training must not be in the holdout that judges it."""
+"""Rows that two datasets share: training rows must not be in the holdout."""
 
 from __future__ import annotations
 
@@ -14,30 +14,31 @@ from mlroad.data.table import Table
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """What two tables share: rows with the same key, or with the same values."""
+    """The rows that two tables share: rows with the same key, or with the same values."""
 
     first: Table
     second: Table
     columns: tuple[str, ...]
     is_key: bool
     shared: tuple[int, int]
-    """Rows of the first that the second has too, and the other way round."""
+    """Rows of the first that are in the second, and the reverse."""
     repeated: tuple[int, int]
-    """Rows that stand in the first, or in the second, more than once."""
+    """Rows that occur more than once within the first, and within the second."""
     examples: tuple[Mapping[str, str], ...]
 
     @property
     def count(self) -> int:
-        """Shared rows, seen from the side that has more of them."""
+        """Shared rows, counted in the table that has more of them."""
         return max(self.shared)
 
 
 def find_overlap(
     engine: TableEngine, first: Table, second: Table, key: Sequence[str] = (), ignore: Sequence[str] = ()
 ) -> Overlap:
-    """Find shared rows: by ``key``, or by the values of all columns that both have but those to ``ignore``.
+    """Find shared rows: by ``key``, or by the values of all common columns except those in ``ignore``.
 
-    Of folders of files, by content. Rows without a key are nobody's. Raises UserError for unknown columns.
+    Folders of files are compared by content. Rows without a key value are never shared. Raises UserError for
+    unknown columns.
     """
     for table in (first, second):
         check_columns(table, key, "--key")
@@ -48,13 +49,13 @@ def find_overlap(
     if not columns:
         raise UserError(
             f"{first.label} and {second.label} have no column in common.",
-            "Name two versions with the same columns.",
+            "Name two versions that share columns.",
         )
     return _count(engine, first, second, columns, is_key=bool(key))
 
 
 def overlap_text(overlap: Overlap) -> str:
-    """What is shared, in words."""
+    """The result in words."""
     first, second = overlap.first, overlap.second
     word = "files" if first.format == second.format == "files" else "rows"
     what = (
@@ -71,8 +72,8 @@ def overlap_text(overlap: Overlap) -> str:
         )
     for table, repeated in zip((first, second), overlap.repeated, strict=True):
         if repeated and not overlap.is_key:
-            lines.append(f"  {repeated:,} {word} of {table.label} stand in it more than once")
-    lines.append("Such as:")
+            lines.append(f"  {repeated:,} {word} of {table.label} occur in it more than once")
+    lines.append("Examples:")
     for row in overlap.examples:
         values = list(row.items())[:8]
         more = ", …" if len(row) > 8 else ""
@@ -115,7 +116,7 @@ def _count(
 
 
 def _keys(values: Sequence[str], *, is_key: bool) -> list[str]:
-    """What rows are grouped by. Whole rows by their hash: less to hold in memory, as good (see rows.py)."""
+    """What rows are grouped by. Whole rows are grouped by hash, to save memory (see row_diff.py)."""
     if is_key:
         return [f"{value} AS k{i}" for i, value in enumerate(values)]
     return [f"hash({', '.join(values)}) AS k0"]

@@ -1,6 +1,6 @@
-"""Parquet: the types are in the file, so nothing is guessed.
+"""Parquet: the types are in the file, so nothing is detected.
 
-Codes: MD301 empty, MD304 names of columns, MD305 unreadable.
+Codes: MD301 empty, MD304 column names, MD305 unreadable.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ SUFFIXES = (".parquet", ".pq")
 
 
 def read_parquet(engine: TableEngine, files: Sequence[Path]) -> str:
-    """A query for the rows of files with the same columns. Raises UserError for a file that is no Parquet."""
+    """A query for the rows of files with the same columns. Raises UserError for an unreadable file."""
     columns = [_columns(engine, file) for file in files]
     for file, found in zip(files[1:], columns[1:], strict=True):
         if sorted(found) != sorted(columns[0]):
-            what = f"Its columns are not those of {files[0].name}."
+            what = f"Its columns differ from those of {files[0].name}."
             raise UserError(
-                Problem(Position(file), "MD304", what, "Files of one table need the same columns.")
+                Problem(Position(file), "MD304", what, "All files of a table need the same columns.")
             )
     by_name = str(len(files) > 1).lower()
     return f"FROM read_parquet({sql.files(files)}, union_by_name={by_name}, hive_partitioning=false)"
@@ -35,10 +35,10 @@ def _columns(engine: TableEngine, file: Path) -> list[str]:
     try:
         rows = engine.rows(f"SELECT name, num_children FROM parquet_schema({sql.files([file])})")
     except engine.errors as error:
-        what = f"It cannot be read as Parquet: {reason(error)}."
+        what = f"The file cannot be read as Parquet: {reason(error)}."
         raise UserError(Problem(Position(file), "MD305", what, "Write the file again.")) from None
     columns: list[str] = []
-    # The schema is a tree in depth-first order: first its root, whose children are the columns.
+    # The schema is a tree in depth-first order; the children of its root are the columns.
     inside = 0
     for column, children in rows[1:]:
         if inside:

@@ -1,8 +1,9 @@
-"""What a column holds, in figures.
+"""Statistics of columns.
 
-One pass over all rows counts exactly. Of large tables, spread, quantiles and plots come from a sample.
-A number that is not one (NaN) counts as missing, because most libraries write what is missing so. Infinite
-numbers are counted, and left out of mean and spread.
+Counts, minimum, maximum and mean are exact, from one pass over all rows. For large tables, standard
+deviations, quantiles and plots come from a sample. NaN counts as missing, because most libraries write
+missing numbers that way. Infinite numbers are counted separately, and left out of means and standard
+deviations.
 """
 
 from __future__ import annotations
@@ -18,20 +19,20 @@ from mlroad.data.sql import TableEngine
 from mlroad.data.table import Column, Table
 
 EXACT_UP_TO = 1_000_000
-"""Rows up to which distinct values, spread and quantiles are exact."""
+"""Up to this many rows, distinct counts, standard deviations and quantiles are exact."""
 SAMPLE = 250_000
-"""Rows, about, of the sample of a larger table: a share in a plot is then good to 0.2 %."""
+"""The approximate size of the sample of a larger table: shares in plots are then accurate to 0.2 %."""
 CATEGORIES = 1_000
-"""Distinct values up to which each one is counted."""
+"""Up to this many distinct values, each one is counted."""
 QUANTILES = (0.001, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.999)
 _AT_ONCE = 32
-"""Columns that one query looks at: planning it takes longer than its share with many more."""
+"""Columns per query: the planning time of a query grows faster than the number of its columns."""
 FLOATS = ("FLOAT", "DOUBLE")
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One column of one version. Means and the like are None where the kind of column has none."""
+    """The statistics of a column of one version. Those that its type does not have are None."""
 
     column: Column
     rows: int
@@ -42,14 +43,14 @@ class Profile:
     minimum: str | None = None
     maximum: str | None = None
     lowest: float | None = None
-    """The minimum on the axis of a plot: times are seconds since 1970."""
+    """The minimum as a number on an axis: times are seconds since 1970."""
     highest: float | None = None
     mean: float | None = None
     std: float | None = None
     quantiles: tuple[float, ...] = ()
     """At `QUANTILES`."""
     categories: tuple[tuple[str, int], ...] = ()
-    """Every value with its count, most frequent first; empty where there are more than `CATEGORIES`."""
+    """Each value with its count, most frequent first; empty if there are more than `CATEGORIES`."""
 
     @property
     def share_missing(self) -> float:
@@ -62,7 +63,7 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class TableProfile:
-    """The profiles of a table's columns, by name. ``drawn`` is what plots count: all rows, or a sample."""
+    """The profiles of a table's columns. ``drawn`` is the view that plots count: all rows or a sample."""
 
     table: Table
     columns: Mapping[str, Profile]
@@ -71,7 +72,7 @@ class TableProfile:
 
 
 def profile(engine: TableEngine, table: Table) -> TableProfile:
-    """Look at every row of a table."""
+    """The statistics of all columns of a table."""
     is_exact = table.rows <= EXACT_UP_TO
     drawn = table.view if is_exact else _sample(engine, table)
     figures = [
@@ -80,7 +81,7 @@ def profile(engine: TableEngine, table: Table) -> TableProfile:
         for found in _all_rows(engine, table.view, table.columns[start : start + _AT_ONCE], is_exact)
     ]
     figures = [
-        # What is not finite spoils the quick figures, and so tells that it is there.
+        # Values that are not finite make the quick statistics unusable, which reveals them.
         _all_rows(engine, table.view, [column], is_exact, careful=True)[0]
         if _is_spoiled(column, found)
         else found
@@ -110,17 +111,17 @@ def profile(engine: TableEngine, table: Table) -> TableProfile:
 
 
 def has_axis(column: Column) -> bool:
-    """Whether a column can be drawn on an axis."""
+    """Whether the values of a column can be placed on an axis."""
     return column.is_numeric or column.is_time
 
 
 def axis(column: Column) -> str:
-    """A column as numbers on an axis, in SQL: null where it is missing or infinite."""
+    """A column as numbers on an axis, in SQL; null if missing or infinite."""
     return _place(sql.name(column.name), column)
 
 
 def axis_text(value: float | None, column: Column) -> str:
-    """A number on a column's axis, as people write it."""
+    """A number on a column's axis as text: a time, or a number."""
     if value is None:
         return ""
     return _time(value, column) if column.is_time else number_text(value)
@@ -140,7 +141,7 @@ def number_text(value: float) -> str:
 def _all_rows(
     engine: TableEngine, view: str, columns: Sequence[Column], is_exact: bool, *, careful: bool = False
 ) -> tuple[dict[str, Any], ...]:
-    """The figures of some columns, in one pass over all rows; ``careful`` about what is not finite."""
+    """The statistics of some columns, from one pass; ``careful`` handles values that are not finite."""
     inner = [f"{_struct(_aggregates(column, is_exact, careful))} AS a{i}" for i, column in enumerate(columns)]
     outer = [_struct(_figures(column, f"a{i}")) for i, column in enumerate(columns)]
     return engine.row(f"SELECT {', '.join(outer)} FROM (SELECT {', '.join(inner)} FROM {view})")
@@ -158,7 +159,7 @@ def _struct(parts: Mapping[str, str]) -> str:
 
 
 def _aggregates(column: Column, is_exact: bool, careful: bool) -> dict[str, str]:
-    """What is computed over all rows of a column."""
+    """The aggregates over all rows of a column."""
     value = sql.name(column.name)
     found = {
         "there": f"count({value})",
@@ -180,11 +181,11 @@ def _aggregates(column: Column, is_exact: bool, careful: bool) -> dict[str, str]
 
 
 def _figures(column: Column, found: str) -> dict[str, str]:
-    """The aggregates as figures of a profile."""
+    """The statistics of a profile, from the aggregates."""
     figures = {name: f"{found}.{name}" for name in ("there", "missing", "distinct", "infinite")}
     figures |= dict.fromkeys(("minimum", "maximum", "lowest", "highest", "mean"), "NULL")
     if has_axis(column):
-        # The texts keep the digits of integers that a double would round.
+        # As text, because a double would round large integers.
         figures |= {"minimum": f"{found}.low::VARCHAR", "maximum": f"{found}.high::VARCHAR"}
         figures |= {"lowest": _place(f"{found}.low", column), "highest": _place(f"{found}.high", column)}
         figures["mean"] = f"{found}.mean"
@@ -212,7 +213,7 @@ def _sample(engine: TableEngine, table: Table) -> str:
 def _spread(
     engine: TableEngine, table: Table, drawn: str, is_exact: bool
 ) -> tuple[dict[str, tuple[float, ...]], dict[str, float]]:
-    """Quantiles of what has an axis, and standard deviations of numbers, by column."""
+    """Quantiles of columns with an axis, and standard deviations of numbers, by column name."""
     columns = [column for column in table.columns if has_axis(column)]
     if not columns:
         return {}, {}

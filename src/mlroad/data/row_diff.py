@@ -1,7 +1,7 @@
-"""Which rows came, went and changed: by a key, or as whole rows where there is none.
+"""The rows that were added, removed and changed, by a key or as whole rows.
 
-Rows are compared by a 64-bit hash of their values, so for two versions of 10 million rows the chance that a
-single change goes unseen is below one in a million.
+Rows are compared by a 64-bit hash of their values. For two versions of 10 million rows, the chance of missing
+a change is below one in a million.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from mlroad.data.table import Column, Table
 
 EXAMPLES = 5
 _LOOKED_AT = 200_000
-"""Changed rows up to which each column's changes are counted in all of them."""
+"""The most changed rows in which the changes of each column are counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChangedRow:
-    """One row under one key: the values that changed, before and after."""
+    """The changed values of a row, before and after."""
 
     key: Mapping[str, str]
     values: Mapping[str, tuple[str, str]]
@@ -32,18 +32,18 @@ class ChangedRow:
 
 @dataclass(frozen=True, slots=True)
 class RowDiff:
-    """Counts of rows, and some of them. Values are texts, as they are shown."""
+    """Counts of rows, and examples. Values are text, as displayed."""
 
     key: tuple[str, ...]
-    """Empty: whole rows were compared, so there is no `changed`."""
+    """If empty, whole rows were compared, so `changed` is 0."""
     compared: tuple[str, ...]
-    """The columns that both versions have, without the key."""
+    """The common columns, without the key."""
     same: int
     added: int
     removed: int
     changed: int = 0
     looked_at: int = 0
-    """Changed rows in which `changed_in` was counted."""
+    """The number of changed rows that `changed_in` is based on."""
     changed_in: Mapping[str, int] | None = None
     added_rows: tuple[Mapping[str, str], ...] = ()
     removed_rows: tuple[Mapping[str, str], ...] = ()
@@ -53,7 +53,7 @@ class RowDiff:
 def compare_rows(engine: TableEngine, before: Table, after: Table, key: Sequence[str]) -> RowDiff | None:
     """Compare the rows of two versions; None if they have no column in common.
 
-    Raises UserError for a key that a version lacks, or that names several rows.
+    Raises UserError for a key that a version lacks, or that is not unique.
     """
     for table in (before, after):
         check_columns(table, key, "--key")
@@ -75,10 +75,10 @@ def check_columns(table: Table, wanted: Sequence[str], option: str) -> None:
 
 
 def comparable(column: Column, other: Column) -> str:
-    """A column in SQL, cast to a type that it shares with another version's."""
+    """A column in SQL, cast to a type that can be compared with ``other``."""
     quoted = sql.name(column.name)
     if column.type in FLOATS:
-        # What is missing is NaN in one file format, and nothing in the other.
+        # Missing values are NaN in one file format and null in the other.
         quoted = f"nullif({quoted}, 'nan'::{column.type})"
     if column.type == other.type:
         return quoted
@@ -86,7 +86,7 @@ def comparable(column: Column, other: Column) -> str:
 
 
 def shown_value(value: object) -> str:
-    """A value as reports show it: short, and visible where it is missing."""
+    """A value as reports display it: at most 80 characters, with a word for missing values."""
     if value is None:
         return "missing"
     text = str(value)
@@ -94,7 +94,7 @@ def shown_value(value: object) -> str:
 
 
 def same_key(left: str, right: str, keys: Sequence[str]) -> str:
-    """The condition that two rows have the same key; what is missing equals what is missing."""
+    """The condition that two rows have the same key, where null equals null."""
     return " AND ".join(f"{left}.{key} IS NOT DISTINCT FROM {right}.{key}" for key in keys)
 
 
@@ -110,7 +110,7 @@ class _Comparison:
         self.moved = engine.fresh("moved")
 
     def by_key(self) -> RowDiff:
-        # Two equal hashes cancel out: one row on either side and nothing left is a row that stayed as it was.
+        # Two equal hashes cancel out: one row on each side and x = 0 means that the row is unchanged.
         self._find_moved("bit_xor(h)", "n <> 2 OR n1 <> 1 OR x <> 0")
         self._check_unique()
         removed, added, changed = self.engine.row(
@@ -133,7 +133,7 @@ class _Comparison:
         )
 
     def whole(self) -> RowDiff:
-        """A row that stands n times before and m times after was removed or added |n - m| times."""
+        """A row with n copies before and m copies after was added or removed |n - m| times."""
         self._find_moved("0", "n <> 2 * n1")
         removed, added = self.engine.row(
             f"SELECT coalesce(sum(n0 - n1) FILTER (n0 > n1), 0)::BIGINT,"
@@ -150,7 +150,7 @@ class _Comparison:
         )
 
     def _find_moved(self, checksum: str, condition: str) -> None:
-        """Keep the keys that are not on both sides alike, with how often they are on each (n0 and n1)."""
+        """Keep the keys that differ between the sides, with their number of rows on each (n0 and n1)."""
         keys = ", ".join(self.keys)
         self.engine.run(
             f"CREATE TEMP TABLE {self.moved} AS SELECT {keys}, n - n1 AS n0, n1 FROM ("
@@ -193,8 +193,10 @@ class _Comparison:
                 pairs = zip(self.key, values, strict=True)
                 example = ", ".join(f"{column} = {shown_value(value)}" for column, value in pairs)
                 flags = " ".join(f"--key {column}" for column in self.key)
-                what = f"{flags} names no single row: {table.label} has {count} with {example}."
-                raise UserError(what, "Name all columns of the key, or none to compare whole rows.")
+                what = f"{flags} is not unique: {table.label} has {count} rows with {example}."
+                raise UserError(
+                    what, "Name all columns of the key, or leave --key out to compare whole rows."
+                )
 
     def _changed_in(self, changed: int) -> tuple[int, dict[str, int]]:
         if not changed or not self.columns:
@@ -206,7 +208,7 @@ class _Comparison:
         return looked_at, {column: count for column, count in zip(self.columns, row, strict=True) if count}
 
     def _chosen(self, condition: str, order: str, count: int) -> str:
-        """Keys that moved, as a table of their own, so that only the rows in question are read."""
+        """Some of the keys that moved, as a table, so that only their rows are read."""
         table = self.engine.fresh("chosen")
         self.engine.run(
             f"CREATE TEMP TABLE {table} AS SELECT {', '.join(self.keys)} FROM {self.moved}"
@@ -219,11 +221,11 @@ class _Comparison:
         nothing = " OR ".join(f"{key} IS NULL" for key in self.keys)
         if self.engine.row(f"SELECT count(*) FROM {chosen} WHERE {nothing}")[0]:
             return same_key(left, right, self.keys)
-        # The plain form lets the engine skip the parts of a file in which no chosen key can be.
+        # With plain equality, the engine can skip the parts of a file that have none of these keys.
         return " AND ".join(f"{left}.{key} = {right}.{key}" for key in self.keys)
 
     def _pairs(self, chosen: str) -> str:
-        """Both versions of the rows with the chosen keys, side by side as a and b."""
+        """The rows with the chosen keys in both versions, as a and b."""
         sides = []
         for side, table in enumerate(self.tables):
             values = [f"{self._value(side, column)} AS c{i}" for i, column in enumerate(self.columns)]
@@ -255,7 +257,7 @@ class _Comparison:
         return ChangedRow(key, values)
 
     def _rows(self, side: int, condition: str) -> tuple[Mapping[str, str], ...]:
-        """Some rows of one version, with all of its columns."""
+        """Example rows of one version, with all of its columns."""
         table = self.tables[side]
         chosen = self._chosen(condition, ", ".join(self.keys), EXAMPLES)
         if not self.engine.row(f"SELECT count(*) FROM {chosen}")[0]:

@@ -1,9 +1,8 @@
-"""The schema of a dataset: ``datasets/<name>/schema.yml``, a Table Schema (datapackage.org).
+"""The schema of a dataset: ``datasets/<name>/schema.yml``, a Table Schema (datapackage.org) in YAML.
 
-The standard, in YAML with positions. What it knows and we do not (foreignKeys, formats of numbers …) is
-refused by name rather than passed over in silence.
+Unsupported parts of the standard (foreignKeys, number formats …) are rejected by name, not ignored.
 
-Codes: MD401 unreadable, MD402 a key is unknown, missing or wrong.
+Codes: MD401 unreadable, MD402 a key is unknown, missing or invalid.
 """
 
 from __future__ import annotations
@@ -21,14 +20,14 @@ from mlroad.data.table import KINDS, Kind
 
 URL = "https://datapackage.org/profiles/2.0/tableschema.json"
 MATCHES = ("equal", "exact", "subset")
-"""equal: these columns in any order; exact: in this order; subset: these columns and perhaps others."""
+"""equal: these columns in any order; exact: in this order; subset: these and possibly other columns."""
 BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _FLAGS = ("required", "unique")
 _LENGTHS = ("minLength", "maxLength")
 _CONSTRAINTS = (*_FLAGS, *BOUNDS, *_LENGTHS, "pattern", "enum")
 _FIELD = ("name", "type", "title", "description", "example", "rdfType", "constraints")
 _SCHEMA = ("$schema", "name", "title", "description", "fields", "fieldsMatch", "primaryKey", "missingValues")
-_DOCS = "docs/reference/dataset-schema.md lists what there is."
+_DOCS = "docs/reference/dataset-schema.md lists what is supported."
 _BOUNDED = ("integer", "number", "date", "datetime", "time")
 
 Scalar = str | int | float | bool
@@ -36,7 +35,7 @@ Scalar = str | int | float | bool
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A column as the schema wants it. ``constraints`` has the standard's names."""
+    """A column in the schema. ``constraints`` are named as in the standard."""
 
     name: str
     kind: Kind = "any"
@@ -52,13 +51,13 @@ class Field:
         return self.constraints.get("required") is True
 
     def line_of(self, constraint: str) -> int:
-        """Where a constraint or the type stands, or the column without it."""
+        """The line of a constraint or the type, or else that of the column."""
         return self.lines.get(constraint, self.line)
 
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """A table's columns and key. ``file`` is None for a schema that was read off the data."""
+    """A table's columns and key. ``file`` is None for a schema that was inferred from data."""
 
     fields: tuple[Field, ...]
     key: tuple[str, ...] = ()
@@ -81,7 +80,7 @@ def load_schema(file: Path) -> Schema:
     if problems:
         raise UserError(problems)
     if not isinstance(root, MapNode):
-        raise UserError(Problem(Position(file), "MD401", "This is no schema: it holds no keys.", _DOCS))
+        raise UserError(Problem(Position(file), "MD401", "This is not a schema: it has no keys.", _DOCS))
     found = list(_wrong(root))
     if found:
         raise UserError(found)
@@ -107,35 +106,37 @@ def _wrong(root: MapNode) -> Iterator[Problem]:
         yield from _wrong_field(item)
         name = item.text("name") if isinstance(item, MapNode) else None
         if name is not None and name.casefold() in seen:
-            yield _problem(item, f"The column {name} stands here twice.", "Keep one of them.")
+            yield _problem(item, f"Duplicate column {name}.", "Keep one of them.")
         seen.add((name or "").casefold())
     match = root.get("fieldsMatch")
     if match is not None and root.text("fieldsMatch") not in MATCHES:
-        what = "fieldsMatch is none of those that are supported."
-        yield _problem(match, what, f"Choose {', '.join(MATCHES)}.")
+        what = f"fieldsMatch is not one of: {', '.join(MATCHES)}."
+        yield _problem(match, what, "Choose one of them.")
     missing = root.get("missingValues")
     if missing is not None and missing.plain() != [""]:
-        what = "Other missingValues than the empty text are not supported."
-        yield _problem(missing, what, "Leave what is missing empty in the data, and remove this key.")
+        what = "missingValues other than the empty string are not supported."
+        yield _problem(missing, what, "Leave missing values empty in the data, and remove this key.")
     for item in _listed(root.get("primaryKey")):
         if str(item.value).casefold() not in seen:
-            yield _problem(item, f"The key {item.text} is no column of this schema.", "Correct the name.")
+            yield _problem(item, f"The key {item.text} is not a column of this schema.", "Correct the name.")
 
 
 def _wrong_field(item: Node) -> Iterator[Problem]:
     if not isinstance(item, MapNode):
-        yield _problem(item, "This is no column.", "Write - name: age, and its type below.")
+        yield _problem(item, "This is not a column.", "Write - name: age, with its type below.")
         return
     yield from _unknown(item, _FIELD, "key")
     if not item.text("name"):
         yield _problem(
-            item, "A column has no name.", "Write name: and the column's name, in quotes if in doubt."
+            item, "A column has no name.", "Write name: and the name of the column, in quotes if in doubt."
         )
     kind = item.get("type")
     if kind is not None and item.text("type") not in KINDS:
         near = difflib.get_close_matches(str(item.text("type")), KINDS, n=1, cutoff=0.4)
         advice = f"Did you mean {near[0]}? " if near else ""
-        yield _problem(kind, f"{_said(kind)} is no type.", f"{advice}Choose {', '.join(KINDS)}.")
+        yield _problem(
+            kind, f"{_value_text(kind)} is not a type.", f"{advice}Choose one of: {', '.join(KINDS)}."
+        )
     constraints = item.get("constraints")
     if isinstance(constraints, MapNode):
         yield from _unknown(constraints, _CONSTRAINTS, "constraint")
@@ -143,22 +144,22 @@ def _wrong_field(item: Node) -> Iterator[Problem]:
             yield from _wrong_constraint(name, value, item.text("type") or "any")
     elif constraints is not None:
         yield _problem(
-            constraints, "constraints is no mapping.", "Write one constraint in each line below it."
+            constraints, "constraints is not a mapping.", "Write one constraint per line below it."
         )
 
 
 def _wrong_constraint(name: str, node: Node, kind: str) -> Iterator[Problem]:
     value = node.plain()
     if name in _FLAGS and not isinstance(value, bool):
-        yield _problem(node, f"{name} is neither true nor false.", "Write true or false.")
+        yield _problem(node, f"{name} is not true or false.", "Write true or false.")
     elif name in _LENGTHS and (type(value) is not int or value < 0):
-        yield _problem(node, f"{name} is no length.", "Write a whole number.")
+        yield _problem(node, f"{name} is not a length.", "Write a whole number.")
     elif name in _LENGTHS and kind != "string":
-        yield _problem(node, f"{name} is for the type string, and this is {kind}.", "Remove it.")
+        yield _problem(node, f"{name} applies to the type string, but this column is {kind}.", "Remove it.")
     elif name in BOUNDS and kind not in _BOUNDED:
-        yield _problem(node, f"{name} is for numbers and times, and this is {kind}.", "Remove it.")
+        yield _problem(node, f"{name} applies to numbers and times, but this column is {kind}.", "Remove it.")
     elif name in BOUNDS and kind in ("integer", "number") and type(value) not in (int, float):
-        yield _problem(node, f"{name} is no number.", "Write a number, without quotes.")
+        yield _problem(node, f"{name} is not a number.", "Write a number, without quotes.")
     elif name == "pattern":
         yield from _wrong_pattern(node, value, kind)
     elif name == "enum":
@@ -168,25 +169,25 @@ def _wrong_constraint(name: str, node: Node, kind: str) -> Iterator[Problem]:
 def _wrong_pattern(node: Node, value: object, kind: str) -> Iterator[Problem]:
     if not isinstance(value, str) or kind != "string":
         yield _problem(
-            node, "pattern is for the type string, and is a text.", "Put the expression in quotes."
+            node, "pattern must be a string, in a column of type string.", "Put the expression in quotes."
         )
         return
     try:
         re.compile(value)
     except re.error as error:
-        yield _problem(node, f"This pattern is no regular expression: {error}.", "Correct it.")
+        yield _problem(node, f"This pattern is not a regular expression: {error}.", "Correct it.")
     if re.search(r"\(\?[=!<]|\\[1-9]", value):
-        what = "This pattern looks around or back, which the engine (RE2) cannot."
+        what = "This pattern uses lookaround or backreferences, which the engine (RE2) does not support."
         yield _problem(node, what, "Write it without (?=, (?!, (?<= and \\1.")
 
 
 def _wrong_enum(node: Node, value: object) -> Iterator[Problem]:
     if not isinstance(value, list) or not value:
-        yield _problem(node, "enum is no list.", "List the values: [a, b].")
+        yield _problem(node, "enum is not a list.", "List the values: [a, b].")
         return
     for item in node.items if isinstance(node, ListNode) else ():
         if not isinstance(item, ScalarNode) or item.value is None:
-            yield _problem(item, "A value of enum is no plain value.", "Write texts, numbers, true or false.")
+            yield _problem(item, "A value of enum is not a scalar.", "Write strings, numbers, true or false.")
 
 
 def _unknown(node: MapNode, known: Iterable[str], word: str) -> Iterator[Problem]:
@@ -221,18 +222,18 @@ def _enum(node: ListNode) -> tuple[Scalar, ...]:
 
 
 def _scalar(node: Node) -> Scalar:
-    """A value; what YAML reads as a date is the text that stands in the file."""
+    """A scalar value; dates, which YAML parses, are kept as written in the file."""
     assert isinstance(node, ScalarNode)
     return node.value if isinstance(node.value, (str, int, float, bool)) else node.text
 
 
 def _listed(node: Node | None) -> list[ScalarNode]:
-    """A text, or each of a list of texts."""
+    """A scalar, or each scalar of a list."""
     items = node.items if isinstance(node, ListNode) else [node] if node else []
     return [item for item in items if isinstance(item, ScalarNode)]
 
 
-def _said(node: Node) -> str:
+def _value_text(node: Node) -> str:
     return node.text if isinstance(node, ScalarNode) else f"A {node.kind}"
 
 

@@ -1,4 +1,4 @@
-"""Whether a table is what its schema says: one pass counts, and only what fails is looked up.
+"""Check a table against its schema: one pass counts violations, and only those are looked up.
 
 Codes: MD411 columns, MD412 types, MD413 a constraint, MD414 the key.
 """
@@ -31,19 +31,19 @@ _BOUNDS = {
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """A condition that no row may meet. ``view`` is where it is counted."""
+    """A condition that must be false in every row of ``view``."""
 
     field: Field
     constraint: str
     condition: str
     what: str
-    """What is said of the rows that meet it: 'are below the minimum 0'."""
+    """The message about rows where it is true: 'are below the minimum 0'."""
     value: str
     view: str
 
 
 def check_table(engine: TableEngine, table: Table, schema: Schema) -> list[Problem]:
-    """Every way in which a table is not what its schema says."""
+    """All violations of the schema in a table."""
     problems = list(_columns(table, schema))
     rules: list[_Rule] = []
     for field in schema.fields:
@@ -55,7 +55,7 @@ def check_table(engine: TableEngine, table: Table, schema: Schema) -> list[Probl
             problems.append(_wrong_type(table, schema, column, field))
         else:
             rules += typed
-            # Values of another type cannot be compared with limits; they are told of already.
+            # Values of another type cannot be compared with limits, and are already reported.
             rules += [
                 rule for rule in _rules(table, column, field) if not typed or rule.constraint == "required"
             ]
@@ -72,22 +72,20 @@ def _columns(table: Table, schema: Schema) -> Iterator[Problem]:
     at = Position(table.files[0], 1 if table.format == "CSV" else 0)
     for field in schema.fields:
         if field.name not in names:
-            what = f"{table.label} has no column {field.name}, which {_named(schema, field.line)} wants."
-            yield Problem(
-                at, "MD411", what, "Add it to the data as a new version, or take it out of the schema."
-            )
+            what = f"{table.label} has no column {field.name}, which is in {_named(schema, field.line)}."
+            yield Problem(at, "MD411", what, "Add it in a new version, or remove it from the schema.")
     if schema.matches != "subset":
         for name in names:
             if name not in wanted:
-                what = f"{table.label} has the column {name}, which {_named(schema)} does not know."
-                yield Problem(at, "MD411", what, "Add it to the schema, or leave it out of the data.")
+                what = f"{table.label} has the column {name}, which is not in {_named(schema)}."
+                yield Problem(at, "MD411", what, "Add it to the schema, or remove it in a new version.")
     if schema.matches == "exact" and sorted(names) == sorted(wanted) and names != wanted:
-        what = f"The columns of {table.label} are not in the order of {_named(schema)}."
-        yield Problem(at, "MD411", what, "Reorder them, or write fieldsMatch: equal into the schema.")
+        what = f"The columns of {table.label} are in a different order than in {_named(schema)}."
+        yield Problem(at, "MD411", what, "Reorder them, or write fieldsMatch: equal in the schema.")
 
 
 def _type_rules(table: Table, column: Column, field: Field) -> list[_Rule] | None:
-    """Rules that find values of another type; None if the whole column is of another type."""
+    """Rules that find values of the wrong type; None if the whole column has the wrong type."""
     if field.kind in ("any", column.kind) or (field.kind, column.kind) == ("number", "integer"):
         return []
     if not table.texts:
@@ -97,12 +95,12 @@ def _type_rules(table: Table, column: Column, field: Field) -> list[_Rule] | Non
         return None
     value = sql.name(column.name)
     condition = f"{value} IS NOT NULL AND NOT {has_type(value, target)}"
-    return [_Rule(field, "type", condition, f"are no {field.kind}", value, table.texts)]
+    return [_Rule(field, "type", condition, f"are not of type {field.kind}", value, table.texts)]
 
 
 def _wrong_type(table: Table, schema: Schema, column: Column, field: Field) -> Problem:
     what = (
-        f"The column {field.name} of {table.label} is {column.kind}, and {_named(schema)} says {field.kind}."
+        f"The column {field.name} of {table.label} is {column.kind}, but {_named(schema)} says {field.kind}."
     )
     fix = "Convert it in a new version, or correct the schema."
     return Problem(Position(table.files[0], 1 if table.format == "CSV" else 0), "MD412", what, fix)
@@ -125,7 +123,7 @@ def _rules(table: Table, column: Column, field: Field) -> Iterator[_Rule]:
         assert isinstance(allowed, tuple)
         listed = ", ".join(_literal(item, field) for item in allowed)
         condition = f"NOT {missing} AND {value} NOT IN ({listed})"
-        yield _Rule(field, "enum", condition, "are none of the values of enum", value, table.view)
+        yield _Rule(field, "enum", condition, "are not in the enum", value, table.view)
     if "pattern" in constraints:
         condition = f"NOT regexp_full_match({text}, {sql.text(constraints['pattern'])})"
         what = f"do not match the pattern {constraints['pattern']}"
@@ -166,27 +164,27 @@ def _found(engine: TableEngine, table: Table, schema: Schema, rule: _Rule, count
     are = rule.what if count != 1 else rule.what.replace("are ", "is ", 1).replace("do ", "does ", 1)
     word = f"{count:,} of {table.rows:,} values of {rule.field.name} {are}"
     if rule.constraint == "required":
-        what = f"{word} (row {row:,} first), and {_named(schema, line)} requires them."
+        what = f"{word} (first in row {row:,}), but {_named(schema, line)} requires them."
     else:
         examples = engine.rows(
             f"SELECT {rule.value}::VARCHAR AS v FROM {rule.view} WHERE {rule.condition}"
             f" GROUP BY v ORDER BY count(*) DESC, v LIMIT {_EXAMPLES}"
         )
         listed = ", ".join(json.dumps(shown_value(found[0]), ensure_ascii=False) for found in examples)
-        what = f"{word}, such as {listed} (row {row:,} first); see {_named(schema, line)}."
+        what = f"{word}, such as {listed} (first in row {row:,}); see {_named(schema, line)}."
     code = "MD412" if rule.constraint == "type" else "MD413"
-    return Problem(at, code, what, "Mend the data in a new version, or correct the schema.")
+    return Problem(at, code, what, "Fix the data in a new version, or correct the schema.")
 
 
 def _first(engine: TableEngine, table: Table, rule: _Rule) -> tuple[Position, int]:
-    """Where the first row that breaks a rule stands, and its number."""
+    """The position of the first row that violates a rule, and its number."""
     rows = f"SELECT row_number() OVER () AS r, {rule.condition} AS broken FROM {rule.view}"
     row = engine.row(f"SELECT min(r) FROM ({rows}) WHERE broken")[0]
     return position(table, row), row
 
 
 def position(table: Table, row: int) -> Position:
-    """The file and line of a row (from 1) of a table; only the file where there are no lines to count."""
+    """The file and line of a row (from 1) of a table; only the file if the format has no lines."""
     file = table.files[0] if len(table.files) == 1 else table.source
     if len(table.files) == 1 and table.format == "CSV" and table.source == file:
         return Position(
@@ -217,20 +215,20 @@ def _not_unique(engine: TableEngine, table: Table, schema: Schema, key: tuple[st
             f"{name} = {shown_value(value)}" for name, value in zip(key, example, strict=False)
         )
         counted = (
-            f"{count:,} values of {word} {', '.join(key)} stand"
+            f"{count:,} values of {word} {', '.join(key)} occur"
             if count > 1
-            else f"One value of {word} {', '.join(key)} stands"
+            else f"One value of {word} {', '.join(key)} occurs"
         )
         what = f"{counted} in several rows ({pairs} in {example[-1]}); see {_named(schema, line)}."
-        yield Problem(Position(table.source), "MD414", what, "Remove the repeated rows in a new version.")
+        yield Problem(Position(table.source), "MD414", what, "Remove the duplicate rows in a new version.")
     if is_key:
         nulls = engine.row(f"SELECT count(*) FROM {table.view} WHERE NOT ({whole})")[0]
         if nulls:
             what = f"{nulls:,} rows have no value in the key {', '.join(key)} of {_named(schema, line)}."
-            yield Problem(Position(table.source), "MD414", what, "Mend the data in a new version.")
+            yield Problem(Position(table.source), "MD414", what, "Fix the data in a new version.")
 
 
 def _named(schema: Schema, line: int = 0) -> str:
-    """The schema in a message, with the line that matters."""
+    """The schema in a message, with a line."""
     file: Path | str = schema.file.as_posix() if schema.file else "the schema"
     return f"{file}:{line}" if line and schema.file else str(file)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from mlroad.core.hash_cache import HashCache
 from mlroad.core.problems import Problem, UserError
-from mlroad.data.declared_schema import declared_schema, name_schema, write_text
+from mlroad.data.declared_schema import declared_schema, set_schema, write_text
 from mlroad.data.open_table import open_table
 from mlroad.data.schema import load_schema
 from mlroad.data.schema_check import check_table
-from mlroad.data.schema_draft import draft
+from mlroad.data.schema_draft import draft_schema
 from mlroad.data.sql import TableEngine
 from mlroad.data.store import all_version_files, find, find_verified, local_path, require_verified
 from mlroad.data.version import DatasetVersion, load_version
@@ -20,26 +20,29 @@ from mlroad.data.version_tables import open_version
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a command says, and what it found wrong."""
+class SchemaResult:
+    """The lines to print, and the problems found."""
 
     lines: tuple[str, ...]
     problems: tuple[Problem, ...] = ()
 
 
-def infer(root: Path, reference: str, file: str, key: Sequence[str] = (), bounds: bool = False) -> Outcome:
-    """Make a schema of a version's data and name it in the version, or name the one that is there if it fits.
+def infer_schema(
+    root: Path, reference: str, file: str, key: Sequence[str] = (), bounds: bool = False
+) -> SchemaResult:
+    """Write a schema for a version's data, or use the existing file if the data fits it.
 
-    Raises UserError if the version names a schema already, or its data cannot be read.
+    The version then names the schema. Raises UserError if it already names this file, or its data is
+    unreadable.
     """
     version = find(root, reference)
     if version.schema == file:
-        what = f"{version.id} names the schema {version.schema} already."
-        fix = f"Edit that file, or give {version.id} one of its own: --file {_own(file, version)}."
+        what = f"{version.id} already names the schema {version.schema}."
+        fix = f"Edit that file, or give {version.id} its own: --file {_own(file, version)}."
         raise UserError(version.problem("MD403", what, fix, "tags.schema"))
     if Path(file).name != file or not file.endswith((".yml", ".yaml")) or Path(file).stem.isdigit():
         raise UserError(
-            f"{file!r} cannot be a schema's file.", "Use a name such as schema.yml or schema-2.yml."
+            f"{file!r} is not a valid schema file name.", "Use a name such as schema.yml or schema-2.yml."
         )
     target = version.file.parent / file
     with TableEngine() as engine:
@@ -49,36 +52,38 @@ def infer(root: Path, reference: str, file: str, key: Sequence[str] = (), bounds
             table = open_table(engine, used.path, version.id, schema.kinds, used.content.files)
             problems = check_table(engine, table, schema)
             if problems:
-                hint = f"To give {version.id} a schema of its own, add --file {_own(file, version)}."
-                return Outcome((f"{version.id} does not fit {target.as_posix()}. {hint}",), tuple(problems))
-            name_schema(version, file)
-            return Outcome((f"{version.id} fits {target.as_posix()}, and names it now.",))
+                hint = f"To give {version.id} its own schema, add --file {_own(file, version)}."
+                return SchemaResult(
+                    (f"{version.id} does not fit {target.as_posix()}. {hint}",), tuple(problems)
+                )
+            set_schema(version, file)
+            return SchemaResult((f"{version.id} fits {target.as_posix()} and now names it.",))
         table = open_version(engine, used)
-        text = draft(engine, table, key, bounds)
-        _prove(engine, used.path, version, text)
+        text = draft_schema(engine, table, key, bounds)
+        _check_draft(engine, used.path, version, text)
     write_text(target, text)
-    name_schema(version, file)
-    return Outcome(
-        (f"Wrote {target.as_posix()}, and {version.id} names it now. Read it through: it is yours.",)
+    set_schema(version, file)
+    return SchemaResult(
+        (f"Wrote {target.as_posix()}; {version.id} now names it. Review it and edit it as you like.",)
     )
 
 
-def check(root: Path, references: Sequence[str] = ()) -> Outcome:
-    """Hold versions to their schemas: the named ones, or all that name one and whose data is here.
+def check_schemas(root: Path, references: Sequence[str] = ()) -> SchemaResult:
+    """Check versions against their schemas: the given ones, or all that name a schema and have data here.
 
-    Raises UserError for a named version that has no schema, or whose data is not here.
+    Raises UserError for a given version that has no schema or no data on this machine.
     """
     versions = [find(root, reference) for reference in references]
     for version in versions:
         if not version.schema:
             what = f"{version.id} names no schema."
-            raise UserError(what, f"Make one with `mlroad dataset schema infer {version.id}`.")
+            raise UserError(what, f"Create one with `mlroad dataset schema infer {version.id}`.")
     lines: list[str] = []
     problems: list[Problem] = []
     with HashCache(root) as cache:
         for version in versions or _with_schema(root):
             if not versions and not local_path(root, version).exists():
-                lines.append(f"{version.id}: its data is not here, so it was not checked.")
+                lines.append(f"{version.id}: not checked, because its data is not on this machine.")
                 continue
             try:
                 found, line = _check_one(root, version, cache)
@@ -89,18 +94,18 @@ def check(root: Path, references: Sequence[str] = ()) -> Outcome:
             if version.schema and any(problem.code.startswith("MD41") for problem in found):
                 file = _own(Path(version.schema).name, version)
                 lines.append(
-                    f"If {version.id} is meant to differ, give it a schema of its own:"
+                    f"If {version.id} is meant to differ, give it its own schema:"
                     f" mlroad dataset schema infer {version.id} --file {file}"
                 )
             problems += found
             lines += [line] if line else []
-    return Outcome(
+    return SchemaResult(
         tuple(lines) or ("No version names a schema.",) if not problems else tuple(lines), tuple(problems)
     )
 
 
 def _own(file: str, version: DatasetVersion) -> str:
-    """What a version's own schema could be called."""
+    """A file name for a version's own schema."""
     stem, _, suffix = file.rpartition(".")
     return f"{stem}-{version.version}.{suffix}"
 
@@ -119,11 +124,11 @@ def _check_one(root: Path, version: DatasetVersion, cache: HashCache) -> tuple[l
     if problems:
         return problems, ""
     file = schema.file.as_posix() if schema.file else ""
-    return [], f"{version.id}: {table.rows:,} rows, {len(table.columns)} columns, all as {file} says."
+    return [], f"{version.id}: {table.rows:,} rows and {len(table.columns)} columns match {file}."
 
 
-def _prove(engine: TableEngine, path: Path, version: DatasetVersion, text: str) -> None:
-    """A schema that was just made must fit the data that it was made of."""
+def _check_draft(engine: TableEngine, path: Path, version: DatasetVersion, text: str) -> None:
+    """Check that the inferred schema fits the data it was inferred from."""
     trial = engine.folder / f"{version.name}-schema.yml"
     trial.write_text(text, encoding="utf-8")
     schema = load_schema(trial)

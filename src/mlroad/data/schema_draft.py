@@ -1,7 +1,7 @@
-"""A first schema, read off the data: what is surely meant to stay, and nothing that just happens to be so.
+"""A first schema, inferred from data: only rules that are likely to hold for later versions too.
 
-Types; which columns are never empty; the values of texts that have few; at least 0 where nothing is below.
-The bounds that the data happens to have stand beside it as comments: the next version will exceed them.
+It has types, required columns, the values of text columns that have few, and a minimum of 0 for columns
+without negative values. Observed ranges are comments only, because the next version will exceed them.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from mlroad.data.table import Table
 from mlroad.data.text_types import odd_values
 
 _FEW = 20
-"""Texts with as few values are categories, if each stands for `_TIMES` rows on average."""
+"""Text columns with at most this many values are categories if each has `_TIMES` rows on average."""
 _TIMES = 5
 _WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
-"""What YAML takes for something else than a text."""
+"""Words that YAML does not parse as strings."""
 
 
-def observed(table: Table) -> Schema:
-    """The columns and types of a table, and nothing else: no row is read for it."""
+def schema_of_table(table: Table) -> Schema:
+    """The columns and types of a table; no rows are read."""
     return Schema(tuple(Field(column.name, column.kind) for column in table.columns), matches="equal")
 
 
-def draft(engine: TableEngine, table: Table, key: Sequence[str] = (), bounds: bool = False) -> str:
-    """The text of a schema file for a table. ``bounds`` makes limits of the least and greatest values.
+def draft_schema(engine: TableEngine, table: Table, key: Sequence[str] = (), bounds: bool = False) -> str:
+    """The text of a schema file for a table. ``bounds`` turns observed minimums and maximums into limits.
 
-    Raises UserError for a key that is no column.
+    Raises UserError for a key that is not a column.
     """
     check_columns(table, key, "--key")
     profiles = profile(engine, table).columns
@@ -39,7 +39,7 @@ def draft(engine: TableEngine, table: Table, key: Sequence[str] = (), bounds: bo
     lines = list(_head(table, key))
     for column in table.columns:
         found = profiles[column.name]
-        lines += [f"  - name: {_yaml(column.name)}", f"    type: {column.kind}", f"    # {_seen(found)}"]
+        lines += [f"  - name: {_yaml(column.name)}", f"    type: {column.kind}", f"    # {_summary(found)}"]
         if column.name in odd:
             lines.append(f"    # Mixed: {odd[column.name]}")
         if constraints := _constraints(found, bounds):
@@ -49,9 +49,9 @@ def draft(engine: TableEngine, table: Table, key: Sequence[str] = (), bounds: bo
 
 
 def _head(table: Table, key: Sequence[str]) -> Iterator[str]:
-    yield f"# What the columns hold. Read off {table.label} by `mlroad dataset schema infer`, yours now."
-    yield "# `mlroad dataset schema check` holds every version that names this file to it."
-    yield "# The standard is Table Schema (datapackage.org); docs/reference/dataset-schema.md says more."
+    yield f"# Inferred from {table.label} by `mlroad dataset schema infer`. Edit it as you like."
+    yield "# `mlroad dataset schema check` checks every version that names this file."
+    yield "# The standard is Table Schema (datapackage.org); see docs/reference/dataset-schema.md."
     yield f"$schema: {URL}"
     yield "fieldsMatch: equal"
     if key:
@@ -60,7 +60,7 @@ def _head(table: Table, key: Sequence[str]) -> Iterator[str]:
 
 
 def _odd(engine: TableEngine, table: Table) -> dict[str, str]:
-    """Why a column is a text although most of its values are not."""
+    """Why columns are text although most of their values are not."""
     found: dict[str, str] = {}
     for column in table.columns:
         odd = (
@@ -93,10 +93,10 @@ def _value(found: Profile, text: str | None) -> Scalar:
     return int(text) if found.column.kind == "integer" else float(text)
 
 
-def _seen(found: Profile) -> str:
-    """What the data holds, in words."""
+def _summary(found: Profile) -> str:
+    """The values of a column, in words."""
     if found.rows == found.missing:
-        return "Nothing in it yet."
+        return "No values yet."
     parts = []
     if found.minimum is not None and found.maximum is not None:
         parts.append(f"{found.minimum} to {found.maximum}")
@@ -108,7 +108,7 @@ def _seen(found: Profile) -> str:
 
 
 def _yaml(value: Scalar | tuple[Scalar, ...]) -> str:
-    """A value in YAML's flow style: JSON is a part of it, and quotes keep `no` and `1.0` texts."""
+    """A value in YAML's flow style, which JSON is part of. Quotes keep `no` and `1.0` strings."""
     if isinstance(value, tuple):
         return f"[{', '.join(map(_yaml, value))}]"
     if isinstance(value, str) and value.isascii() and value.isidentifier() and value.lower() not in _WORDS:

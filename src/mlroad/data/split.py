@@ -1,10 +1,10 @@
-"""`mlroad dataset split`: a training and a holdout dataset, and a holdout that stays as it is.
+"""`mlroad dataset split`: split a version into training data and a frozen holdout.
 
-The first split of a dataset freezes the holdout. Splits of later versions make training data without the
-holdout's rows, so models trained on any of them can be compared on the same rows.
+The first split of a dataset freezes the holdout. Splits of later versions create training data without the
+rows of the holdout, so all models can be compared on the same rows.
 
-The derivation of both sides holds ``split``: its share and salt, the columns that name a row, the side, and
-for training data the holdout that was kept out of it.
+The derivation of both versions has the key ``split``: share and salt, the columns that identify a row, the
+side, and for training data the holdout that was excluded from it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SHARE = 0.2
 
 @dataclass(frozen=True, slots=True)
 class SplitOptions:
-    """What `split` was asked for. None takes what the frozen holdout was made with."""
+    """The options of `split`. Empty values default to those of the frozen holdout."""
 
     reference: str
     share: float | None = None
@@ -36,12 +36,12 @@ class SplitOptions:
     holdout: str = ""
     renew: bool = False
     stage: str = ""
-    """What both sides are for; by default what the source is for."""
+    """The stage of both versions (default: that of the source)."""
 
 
 @dataclass(frozen=True, slots=True)
 class SplitResult:
-    """What came of it."""
+    """The two versions and their counts."""
 
     train: CreatedVersion
     holdout: CreatedVersion
@@ -50,13 +50,13 @@ class SplitResult:
     source: DatasetVersion
 
     def text(self) -> str:
-        """What people read."""
+        """The counts in words."""
         things = "row" if self.source.rows is not None else "file"
         holdout = self.holdout.version.id
         lines = [
-            f"{self.train.version.id}  {count(self.counts.train, things)}{_known(self.train)}",
+            f"{self.train.version.id}  {count(self.counts.train, things)}{_existed(self.train)}",
             f"{holdout}  {count(self.counts.frozen or self.counts.holdout, things)}"
-            + (", frozen: as it was" if self.is_frozen else f", frozen from now on{_known(self.holdout)}"),
+            + (", frozen: unchanged" if self.is_frozen else f", frozen from now on{_existed(self.holdout)}"),
         ]
         if self.counts.gone:
             gone = count(self.counts.gone, things)
@@ -64,38 +64,38 @@ class SplitResult:
         return "\n".join(lines)
 
 
-def split(root: Path, wish: SplitOptions) -> SplitResult:
-    """Make the two versions, or the training data alone if there is a holdout.
+def split(root: Path, options: SplitOptions) -> SplitResult:
+    """Create the two versions, or only the training data if a holdout exists.
 
-    Raises UserError for a share or key that contradicts the frozen holdout or the data, and an empty side.
+    Raises UserError for options that contradict the frozen holdout or the data, and if a side is empty.
     """
-    source = find_verified(root, wish.reference)
+    source = find_verified(root, options.reference)
     name = source.version.name
-    train_name, holdout_name = wish.train or f"{name}_train", wish.holdout or f"{name}_holdout"
+    train_name, holdout_name = options.train or f"{name}_train", options.holdout or f"{name}_holdout"
     form = source_format(source.path)
-    frozen = None if wish.renew else _frozen(root, holdout_name)
+    frozen = None if options.renew else _frozen(root, holdout_name)
     if frozen:
-        rule = _frozen_rule(frozen, wish)
+        rule = _frozen_rule(frozen, options)
         kept = find_verified(root, frozen.id).path
     else:
-        rule, kept = _new_rule(form, name, wish), None
+        rule, kept = _new_rule(form, name, options), None
     with scratch_folder(root) as folder:
         train, holdout = folder / f"{train_name}{form.suffix}", folder / f"{holdout_name}{form.suffix}"
         counts = split_rows(source.path, rule, train, holdout, kept)
         _check(counts, frozen)
         about = _about(rule)
         if frozen is None:
-            draft = _draft(holdout_name, holdout, source.version, {**about, "side": "holdout"}, wish.stage)
+            draft = _draft(holdout_name, holdout, source.version, {**about, "side": "holdout"}, options.stage)
             made_holdout = create_version(root, draft)
         else:
             made_holdout = CreatedVersion(frozen, is_new=False)
         about |= {"side": "train", "holdout": made_holdout.version.id}
-        made_train = create_version(root, _draft(train_name, train, source.version, about, wish.stage))
+        made_train = create_version(root, _draft(train_name, train, source.version, about, options.stage))
     return SplitResult(made_train, made_holdout, counts, frozen is not None, source.version)
 
 
 def repeat_split(root: Path, version: DatasetVersion, folder: Path) -> Path:
-    """Do again the side of a split that ``version`` is. Raises UserError as `split` does."""
+    """Create the data of ``version``, one side of a split, again. Raises UserError as `split` does."""
     about = (version.derivation or {})["split"]
     source = find_verified(root, version.parents[0])
     rule = SplitRule(str(about["salt"]), float(about["share"]), tuple(about["identity"]))
@@ -112,51 +112,56 @@ def _frozen(root: Path, name: str) -> DatasetVersion | None:
         return None
     newest = load_version(files[-1])
     if "split" not in (newest.derivation or {}):
-        what = f"{newest.id} was not made by a split, so its rows need not be those of a holdout."
+        what = f"{newest.id} was not created by a split, so it cannot be used as the holdout."
         raise UserError(newest.problem("MD702", what, "Choose another name: --holdout NAME."))
     return newest
 
 
-def _frozen_rule(frozen: DatasetVersion, wish: SplitOptions) -> SplitRule:
+def _frozen_rule(frozen: DatasetVersion, options: SplitOptions) -> SplitRule:
     about: dict[str, Any] = (frozen.derivation or {})["split"]
     for option, asked, was in (
-        ("--share", wish.share, about["share"]),
-        ("--key", list(wish.key), about["identity"]),
+        ("--share", options.share, about["share"]),
+        ("--key", list(options.key), about["identity"]),
     ):
         if asked and asked != was:
             shown = ", ".join(was) if isinstance(was, list) else was
-            what = f"{frozen.id} is frozen, and was made with {option} {shown}."
-            raise UserError(what, f"Leave {option} out, or freeze another holdout: --renew.")
+            what = f"{frozen.id} is frozen and was created with {option} {shown}."
+            raise UserError(what, f"Leave {option} out, or freeze a new holdout: --renew.")
     return SplitRule(str(about["salt"]), float(about["share"]), tuple(about["identity"]))
 
 
-def _new_rule(form: SourceFormat, name: str, wish: SplitOptions) -> SplitRule:
-    share = SHARE if wish.share is None else wish.share
+def _new_rule(form: SourceFormat, name: str, options: SplitOptions) -> SplitRule:
+    share = SHARE if options.share is None else options.share
     if not 0 < share < 1:
-        raise UserError(f"--share is {share}.", "It lies between 0 and 1: 0.2 makes a fifth the holdout.")
-    if wish.key and not form.columns:
-        raise UserError("--key names columns, and a folder of files has none.", "Leave it out.")
-    for column in wish.key:
+        raise UserError(
+            f"--share is {share}.",
+            "Use a value between 0 and 1: with 0.2, a fifth of the rows is the holdout.",
+        )
+    if options.key and not form.columns:
+        raise UserError("--key names columns, but a folder of files has none.", "Leave the option out.")
+    for column in options.key:
         if column not in form.columns:
-            raise UserError(f"There is no column {column}.", f"There are {', '.join(form.columns[:20])}.")
-    return SplitRule(f"mlroad split {name}\n", share, tuple(wish.key) or form.columns)
+            raise UserError(
+                f"There is no column {column}.", f"The columns are {', '.join(form.columns[:20])}."
+            )
+    return SplitRule(f"mlroad split {name}\n", share, tuple(options.key) or form.columns)
 
 
 def _check(counts: SplitCounts, frozen: DatasetVersion | None) -> None:
     if frozen and counts.gone == counts.frozen:
         what = (
-            f"None of the rows of {frozen.id} is in this version, so nothing would be kept out of training."
+            f"This version has none of the rows of {frozen.id}, so nothing would be excluded from training."
         )
-        raise UserError(what, "Have the names of rows changed? Freeze another holdout: --renew.")
+        raise UserError(what, "If the key values have changed, freeze a new holdout: --renew.")
     if not counts.train or not counts.holdout:
         what = f"The {'holdout' if counts.train else 'training data'} would be empty."
-        raise UserError(what, "Choose another --share, or a --key with more values.")
+        raise UserError(what, "Choose a different --share, or a --key with more values.")
 
 
-def _draft(name: str, made: Path, source: DatasetVersion, about: dict[str, Any], stage: str) -> VersionDraft:
+def _draft(name: str, data: Path, source: DatasetVersion, about: dict[str, Any], stage: str) -> VersionDraft:
     return VersionDraft(
         name=name,
-        source=made,
+        source=data,
         stage=stage or source.stage,
         parents=(source.id,),
         derivation={"split": about},
@@ -168,5 +173,5 @@ def _about(rule: SplitRule) -> dict[str, Any]:
     return {"share": rule.share, "salt": rule.salt, "identity": list(rule.identity)}
 
 
-def _known(made: CreatedVersion) -> str:
-    return "" if made.is_new else ", made before"
+def _existed(created: CreatedVersion) -> str:
+    return "" if created.is_new else ", already existed"

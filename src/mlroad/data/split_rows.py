@@ -1,8 +1,8 @@
-"""Divide the rows of a table, or the files of a folder, between training and holdout.
+"""Split the rows of a table, or the files of a folder, into training data and holdout.
 
-What names a row (its identity) decides on its side: its key's values, or all of its values. So the same row
-falls on the same side wherever it stands, and rows that share a key or are twins are never torn apart. The
-side is the SHA-256 of salt and identity, taken as a number from 0 to 1, against the share.
+The identity of a row decides its side: the values of its key, or all of its values. So a row is on the same
+side wherever it occurs, and rows that share a key or are equal stay together. A row belongs to the holdout if
+the SHA-256 of salt and identity, as a number from 0 to 1, is below the share.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from mlroad.data.table import Table
 
 @dataclass(frozen=True, slots=True)
 class SplitRule:
-    """How rows are named and divided."""
+    """How rows are identified and split."""
 
     salt: str
     share: float
-    """Of the identities that go to the holdout, between 0 and 1."""
+    """The share of identities that belong to the holdout, between 0 and 1."""
     identity: tuple[str, ...]
-    """The columns that name a row. Empty for a folder of files: their content does."""
+    """The columns that identify a row. Empty for a folder of files, which their content identifies."""
 
     @property
     def limit(self) -> str:
@@ -40,13 +40,13 @@ class SplitRule:
         return f"{min(round(self.share * 2**32), 2**32 - 1):08x}"
 
     def is_holdout(self, identity: str) -> bool:
-        """The side of one row."""
+        """Whether a row belongs to the holdout."""
         return hashlib.sha256((self.salt + identity).encode()).hexdigest()[:8] < self.limit
 
 
 @dataclass(frozen=True, slots=True)
 class SplitCounts:
-    """Rows (or files) on each side. ``gone`` are identities of the frozen holdout that the source lacks."""
+    """Rows or files on each side. ``gone`` counts identities of the frozen holdout that the source lacks."""
 
     train: int
     holdout: int
@@ -56,18 +56,18 @@ class SplitCounts:
 
 @dataclass(frozen=True, slots=True)
 class SourceFormat:
-    """What a source is: the columns of a table (none for a folder of files), and how its files end."""
+    """The columns of a table (none for a folder of files), and the suffix of its files."""
 
     columns: tuple[str, ...]
     suffix: str
 
 
 def source_format(source: Path) -> SourceFormat:
-    """Look at a source. Raises UserError for what cannot be divided."""
+    """The format of a source. Raises UserError for data that cannot be split."""
     if (source / "MLTable").is_file():
-        what = "An MLTable cannot be divided: it may name files anywhere."
+        what = "An MLTable cannot be split, because it may name files anywhere."
         raise UserError(
-            Problem(Position(source / "MLTable"), "MD701", what, "Divide the files that it names.")
+            Problem(Position(source / "MLTable"), "MD701", what, "Split the files that it names.")
         )
     with TableEngine() as engine:
         table = open_table(engine, source)
@@ -75,7 +75,9 @@ def source_format(source: Path) -> SourceFormat:
             return SourceFormat((), "")
         name = table.files[0].name
         if table.format == "JSON Lines" and name.endswith(".gz"):
-            raise UserError(Problem(Position(table.files[0]), "MD701", "This is packed.", "Unpack it first."))
+            raise UserError(
+                Problem(Position(table.files[0]), "MD701", "The file is compressed.", "Decompress it first.")
+            )
         suffix = "".join(table.files[0].suffixes[-2:]) if name.endswith(".gz") else table.files[0].suffix
         return SourceFormat(tuple(column.name for column in table.columns), suffix)
 
@@ -83,10 +85,10 @@ def source_format(source: Path) -> SourceFormat:
 def split_rows(
     source: Path, rule: SplitRule, train: Path, holdout: Path, frozen: Path | None = None
 ) -> SplitCounts:
-    """Write the two sides in the format of the source, rows in their old order.
+    """Write the two sides in the format of the source, with rows in their original order.
 
-    With a ``frozen`` holdout, its rows are the holdout's, and all others go to training.
-    Raises UserError if the two do not fit together.
+    With a ``frozen`` holdout, its rows are the holdout and all other rows are training data. Raises UserError
+    if the frozen holdout does not match the source.
     """
     if not rule.identity:
         return _divide_files(source, rule, train, holdout, frozen)
@@ -96,11 +98,11 @@ def split_rows(
         for side in (table, old):
             for column in rule.identity if side else ():
                 if side and side.column(column) is None:
-                    what = f"{side.source} lacks the column {column}, which names its rows."
-                    raise UserError(what, "Restore it, or freeze another holdout: --renew.")
+                    what = f"{side.source} lacks the column {column}, which identifies its rows."
+                    raise UserError(what, "Restore the column, or freeze a new holdout: --renew.")
         if old and old.format != table.format:
-            what = f"{source} is {table.format}, and the frozen holdout {old.format}."
-            raise UserError(what, "Write it in the same format, or freeze another holdout: --renew.")
+            what = f"{source} is {table.format}, but the frozen holdout is {old.format}."
+            raise UserError(what, "Use the same format, or freeze a new holdout: --renew.")
         if table.format == "JSON Lines":
             return _divide_lines(table.files, rule, train, holdout, old.files if old else ())
         return _TableSplitter(engine, rule).split(table, train, holdout, old)
@@ -144,7 +146,7 @@ def _divide_lines(
 
 
 def _lines(files: Sequence[Path], rule: SplitRule) -> Iterator[tuple[str, str]]:
-    """Identity and text of each line of JSON Lines files, which were read once already and are sound."""
+    """The identity and text of each line of JSON Lines files, which were already checked."""
     for file in files:
         with file.open(encoding="utf-8-sig", newline="\n") as stream:
             for line in map(str.strip, stream):
@@ -155,11 +157,11 @@ def _lines(files: Sequence[Path], rule: SplitRule) -> Iterator[tuple[str, str]]:
 
 
 _PLACE, _IDENTITY = '"mlroad: place"', '"mlroad: identity"'
-"""Columns of ours beside the table's own."""
+"""Helper columns added to the table."""
 
 
 class _TableSplitter:
-    """CSV and Parquet, divided by the engine."""
+    """Splits CSV and Parquet in the engine."""
 
     def __init__(self, engine: TableEngine, rule: SplitRule) -> None:
         self._engine = engine
@@ -178,16 +180,16 @@ class _TableSplitter:
         columns = ", ".join(sql.name(column.name) for column in table.columns)
         counts = []
         for path, side in ((train, f"NOT ({is_holdout})"), (holdout, is_holdout)):
-            # A join need not keep the order of rows, and without it the digest would differ each time.
+            # Without an order, the digest of the result would differ each time.
             rows = f"SELECT {columns} FROM {named} WHERE {side} ORDER BY {_PLACE}"
             copied = self._engine.row(f"COPY ({rows}) TO {sql.text(path.absolute())} ({_options(table)})")
             counts.append(int(copied[0]))
         return SplitCounts(counts[0], counts[1], gone, total)
 
     def _named(self, table: Table) -> str:
-        """A view of the rows with their place and identity. CSV keeps the texts that stand in the file."""
+        """A view of the rows with their place and identity. CSV values stay exactly as in the file."""
         values = (f"{sql.name(column)}::VARCHAR" for column in self._rule.identity)
-        # The length in front keeps ("ab", "c") and ("a", "bc") apart.
+        # The length prefix distinguishes ("ab", "c") from ("a", "bc").
         identity = " || ".join(f"coalesce(length({value}) || ':' || {value}, '-')" for value in values)
         view = self._engine.fresh("named")
         self._engine.run(
@@ -197,12 +199,12 @@ class _TableSplitter:
         return view
 
     def _kept(self, table: Table, frozen: Table) -> str:
-        """A table of the identities in the frozen holdout. Raises UserError if they cannot be compared."""
+        """A table of the identities in the frozen holdout. Raises UserError if their types differ."""
         for column in self._rule.identity:
             here, there = table.column(column), frozen.column(column)
             if table.format == "Parquet" and here and there and here.type != there.type:
-                what = f"The column {column} is {here.type}, and {there.type} in the frozen holdout."
-                raise UserError(what, "Give it its old type, or freeze another holdout: --renew.")
+                what = f"The column {column} is {here.type}, but {there.type} in the frozen holdout."
+                raise UserError(what, "Restore its type, or freeze a new holdout: --renew.")
         kept = self._engine.fresh("kept")
         self._engine.run(f"CREATE TABLE {kept} AS SELECT DISTINCT {_IDENTITY} FROM {self._named(frozen)}")
         return kept

@@ -1,6 +1,6 @@
-"""DuckDB as the one engine for tables: in memory, bounded, without network or extensions.
+"""DuckDB, the engine for tables: in memory, with a memory limit, without network or extensions.
 
-Texts of users (column names, paths, values) reach SQL only through `name`, `text` and `glob`.
+Column names, paths and values reach SQL only through `name`, `text` and `files`.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ from typing import Any
 from mlroad.core.problems import UserError
 
 MEMORY = "2GB"
-"""What DuckDB may hold before it writes to disk; the process needs about half as much again beside it."""
+"""DuckDB spills to disk beyond this. The whole process needs about 1.5 times as much."""
 
 
 def name(column: str) -> str:
-    """A column or view as SQL writes it."""
+    """The name of a column or view, quoted for SQL."""
     return '"' + column.replace('"', '""') + '"'
 
 
 def text(value: object) -> str:
-    """A text as SQL writes it."""
+    """A string literal in SQL."""
     return "'" + str(value).replace("'", "''") + "'"
 
 
 def files(paths: Iterable[Path]) -> str:
-    """Paths as SQL writes a list of files, with the characters that DuckDB would expand taken literally."""
+    """A list of files in SQL. Characters that DuckDB would expand (* ? [) are taken literally."""
     marks = str.maketrans({mark: f"[{mark}]" for mark in "*?["})
     return f"[{', '.join(text(str(path.absolute()).translate(marks)) for path in paths)}]"
 
 
 class TableEngine:
-    """One connection with a temporary folder of its own; use it in a ``with`` block."""
+    """A connection with its own temporary folder; use it in a ``with`` block."""
 
     def __init__(self, memory: str = MEMORY) -> None:
         try:
@@ -56,10 +56,10 @@ class TableEngine:
                 else os.cpu_count() or 1,
             }
         )
-        # Times with a zone compare and print alike on every machine.
+        # So that times with a zone compare and print the same on every machine.
         self._connection.execute("SET TimeZone = 'UTC'")
         self._made = 0
-        # What data can cause; the other errors would be mistakes of ours.
+        # The errors that data can cause; others would be bugs in ML Road.
         self._data_errors = (
             duckdb.ConversionException,
             duckdb.InvalidInputException,
@@ -77,46 +77,42 @@ class TableEngine:
         self._connection.close()
         self._temporary.cleanup()
         if isinstance(error, self._data_errors):
-            # Damage that shows only in the middle of a file, or a disk that fills up.
+            # A file that is damaged in the middle, or a full disk.
             raise UserError(
-                f"The data cannot be read: {reason(error)}.", "Restore it, or make it anew."
+                f"The data cannot be read: {reason(error)}.", "Restore it or create it again."
             ) from None
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        """All rows of a query. Raises UserError for what no code of ours can help: a full disk or memory."""
+        """All rows of a query. Raises UserError if the disk or memory is full."""
         try:
             return self._connection.execute(sql).fetchall()
         except self._duckdb.OutOfMemoryException as error:
             raise UserError(
-                f"There is not enough memory or disk for this comparison: {_first_line(error)}",
+                f"There is not enough memory or disk for this comparison: {reason(error)}",
                 f"Free some space in {self.folder.parent}, or set TMPDIR to a larger disk.",
             ) from None
 
     def row(self, sql: str) -> tuple[Any, ...]:
-        """The one row of a query."""
+        """The only row of a query."""
         return self.rows(sql)[0]
 
     def run(self, sql: str) -> None:
-        """A statement whose rows nobody wants."""
+        """Run a statement that returns no rows of interest."""
         self.rows(sql)
 
     def fresh(self, stem: str) -> str:
-        """A name that nothing in this connection has yet."""
+        """A name that is not used yet in this connection."""
         self._made += 1
         return f"{stem}_{self._made}"
 
     @property
     def errors(self) -> tuple[type[Exception], ...]:
-        """What DuckDB raises for files that it cannot read."""
+        """The errors that DuckDB raises for files it cannot read."""
         return (self._duckdb.Error,)
 
 
 def reason(error: Exception) -> str:
-    """The first line of what DuckDB says, without its category."""
-    return _first_line(error)
-
-
-def _first_line(error: Exception) -> str:
+    """The first line of DuckDB's message, without its category."""
     line = str(error).strip().splitlines()[0]
     _, separator, rest = line.partition("Error: ")
     return rest if separator else line

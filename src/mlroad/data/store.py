@@ -1,12 +1,12 @@
-"""Where the versions of datasets are, and the one way to use one: found, verified, named.
+"""Where dataset versions are stored, and how to find and verify one.
 
 ``datasets/<name>/<n>.yml``     the version file, in git
 ``datasets/<name>/<n>/…``       its data, if small: in git
-``datasets/<name>/<n>.sha256``  the listing of a folder's files
-``data/<name>/<n>/…``           its data, if large, or the local copy of what lies in the cloud: not in git
+``datasets/<name>/<n>.sha256``  the list of a folder's files
+``data/<name>/<n>/…``           its data, if large, or the local copy of cloud data: not in git
 
-Codes: MD201 no digest, MD202 data missing, MD203 data changed, MD204 listing missing or wrong, MD205 another
-type of data than the version says.
+Codes: MD201 no digest, MD202 data missing, MD203 data changed, MD204 file list missing or wrong, MD205 wrong
+type of data.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from mlroad.data.version import VERSION, DatasetVersion, load_version, parse_ref
 
 DATASETS = "datasets"
 LARGE = "data"
-"""The folder of large data. It holds a .gitignore that keeps all of it out of git."""
+"""The folder for large data. Its .gitignore keeps everything in it out of git."""
 
 
 @dataclass(frozen=True, slots=True)
 class VerifiedVersion:
-    """A version that was verified just now, with the data that it stands for."""
+    """A version whose data was just verified."""
 
     version: DatasetVersion
     path: Path
@@ -60,7 +60,7 @@ def all_version_files(root: Path) -> Iterator[Path]:
 def find(root: Path, reference: str) -> DatasetVersion:
     """The version that ``diabetes:1`` (or ``azureml:diabetes:1``) names.
 
-    Raises UserError if there is none, with the names and versions that there are.
+    Raises UserError if it does not exist, listing the names and versions that do.
     """
     name, number = parse_reference(reference)
     file = root / DATASETS / name / f"{number}.yml"
@@ -68,40 +68,40 @@ def find(root: Path, reference: str) -> DatasetVersion:
         return load_version(file)
     numbers = [found.stem for found in version_files(root, name)] if name in names(root) else []
     if numbers:
-        raise UserError(f"There is no {name}:{number}.", f"{name} has the versions {', '.join(numbers)}.")
+        raise UserError(f"{name}:{number} does not exist.", f"{name} has the versions {', '.join(numbers)}.")
     near = difflib.get_close_matches(name, names(root), n=1)
     advice = f"Did you mean {near[0]}? " if near else ""
-    raise UserError(f"There is no dataset {name}.", f"{advice}`mlroad dataset list` shows what there is.")
+    raise UserError(f"There is no dataset {name}.", f"{advice}`mlroad dataset list` lists all versions.")
 
 
 def local_path(root: Path, version: DatasetVersion) -> Path:
-    """Where the data of a version is on this machine, or would be: remote data is kept below ``data/``."""
+    """Where the data of a version is, or would be, on this machine: cloud data is kept below ``data/``."""
     if not version.is_remote:
         return version.resolve(version.path)
     return copy_path(root, version.name, version.version, version.type, version.path)
 
 
 def copy_path(root: Path, name: str, number: str, kind: str, address: str) -> Path:
-    """Where the local copy of data at an ``address`` in the cloud is kept."""
+    """Where the local copy of data at a cloud ``address`` is kept."""
     folder = root / LARGE / name / number
     return folder / PurePosixPath(address).name if kind == "uri_file" else folder
 
 
 def listing_file(version: DatasetVersion) -> Path:
-    """The listing of the files of a version that is a folder."""
+    """The list of files of a version that is a folder."""
     return version.file.with_suffix(".sha256")
 
 
 def find_verified(root: Path, reference: str, cache: HashCache | None = None) -> VerifiedVersion:
-    """Find and verify a version: what every command calls before it reads the data.
+    """Find a version and verify its data; every command calls this before it reads the data.
 
-    Raises UserError if there is no such version, its data is not here, or one byte of it has changed.
+    Raises UserError if the version does not exist, or its data is missing or has changed.
     """
     return require_verified(root, find(root, reference), cache)
 
 
 def require_verified(root: Path, version: DatasetVersion, cache: HashCache | None = None) -> VerifiedVersion:
-    """Verify a version that was found already. Raises UserError as `use` does."""
+    """Verify the data of a version. Raises UserError as `find_verified` does."""
     with cache or HashCache(root) as known:
         problems, content = verify_version(root, version, known)
     if problems or content is None:
@@ -112,14 +112,14 @@ def require_verified(root: Path, version: DatasetVersion, cache: HashCache | Non
 def verify_version(
     root: Path, version: DatasetVersion, cache: HashCache | None = None
 ) -> tuple[list[Problem], ContentDigest | None]:
-    """What is wrong with the data of a version (nothing, if it is as it was), and its digest now."""
+    """The problems with the data of a version (none if it is unchanged), and its digest now."""
     path = local_path(root, version)
     if version.digest is None:
         return [_no_digest(version)], None
     if not path.exists():
         return [_missing(version, path)], None
     if path.is_dir() != (version.type != "uri_file"):
-        what = f"{version.id} is {version.type}, and {path} is a {'folder' if path.is_dir() else 'file'}."
+        what = f"{version.id} is {version.type}, but {path} is a {'folder' if path.is_dir() else 'file'}."
         return [
             version.problem("MD205", what, "Restore the data, or the version file from git.", "type")
         ], None
@@ -138,10 +138,10 @@ def _folder_problems(version: DatasetVersion, path: Path, content: ContentDigest
     file = listing_file(version)
     good = content.digest == version.digest
     if not file.is_file():
-        what = f"The listing of {version.id} is missing" + ("." if good else ", and its data has changed.")
-        return [Problem(Position(file), "MD204", what, "Restore the listing from git.")]
+        what = f"The file list of {version.id} is missing" + ("." if good else ", and its data has changed.")
+        return [Problem(Position(file), "MD204", what, "Restore it from git.")]
     if listing_file_digest(file) != version.digest:
-        what = f"This is not the listing that {version.id} was made with."
+        what = f"This file list differs from the one that {version.id} was created with."
         return [Problem(Position(file), "MD204", what, "Restore it from git.")]
     if good:
         return []
@@ -152,13 +152,13 @@ def _folder_problems(version: DatasetVersion, path: Path, content: ContentDigest
 
 def _changed(version: DatasetVersion, file: Path, kind: str) -> Problem:
     what = {
-        "changed": f"This file has changed since {version.id} was made, and versions never change.",
-        "missing": f"This file of {version.id} is missing, and versions never change.",
-        "added": f"This file was added since {version.id} was made, and versions never change.",
+        "changed": f"This file has changed since {version.id} was created, but versions never change.",
+        "missing": f"This file of {version.id} is missing, but versions never change.",
+        "added": f"This file was added since {version.id} was created, but versions never change.",
     }[kind]
     undo = "Remove it" if kind == "added" else "Restore it"
     command = f"mlroad dataset add {version.name} {_shown(version)}"
-    fix = f"{undo}; to keep the change, make a new version of it: `{command}`."
+    fix = f"{undo}. To keep the change, add it as a new version: `{command}`."
     return Problem(Position(file), "MD203", what, fix)
 
 
@@ -168,17 +168,17 @@ def _shown(version: DatasetVersion) -> str:
 
 def _missing(version: DatasetVersion, path: Path) -> Problem:
     if version.is_remote:
-        what = f"The data of {version.id} lies at {version.path}, and this machine has no copy of it."
-        fix = f"Fetch it with `mlroad dataset fetch {version.id}`, or put a copy at {path.as_posix()}."
+        what = f"The data of {version.id} is at {version.path}, and this machine has no copy of it."
+        fix = f"Run `mlroad dataset fetch {version.id}`, or put a copy at {path.as_posix()}."
         return version.problem("MD202", what, fix, "path")
-    what = f"The data of {version.id} is not here: {path.as_posix()} does not exist."
+    what = f"The data of {version.id} is not on this machine: {path.as_posix()} does not exist."
     fix = (
-        f"Large data is not in git: `mlroad dataset fetch {version.id}` brings it if it is registered in "
-        "Azure ML; otherwise get it from whoever made the version."
+        f"Large data is not in git. `mlroad dataset fetch {version.id}` downloads it if it is registered in "
+        "Azure ML; otherwise, ask the author of the version for it."
     )
     return version.problem("MD202", what, fix, "path")
 
 
 def _no_digest(version: DatasetVersion) -> Problem:
-    what = f"{version.id} has no digest, so nothing can tell whether its data is what it was."
-    return version.problem("MD201", what, f"Make a version with `mlroad dataset add {version.name} PATH`.")
+    what = f"{version.id} has no digest, so its data cannot be verified."
+    return version.problem("MD201", what, f"Create a version with `mlroad dataset add {version.name} PATH`.")

@@ -1,7 +1,7 @@
-"""What a table is, whatever file it comes from: a view in the engine, with typed columns.
+"""A table, whatever file it comes from: a view in the engine, with typed columns.
 
-Kinds are the types of the Table Schema standard (datapackage.org), so that schema.yml, messages and reports
-use one set of words.
+Kinds are the types of the Table Schema standard (datapackage.org): schema.yml, messages and reports use the
+same names.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _KINDS: dict[str, Kind] = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column. ``type`` is DuckDB's, ``kind`` what people call it."""
+    """A column. ``type`` is DuckDB's type, ``kind`` the Table Schema type."""
 
     name: str
     type: str
@@ -48,7 +48,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One version's rows: ``view`` names them in the engine, ``texts`` the unread values of a CSV file."""
+    """Rows of a version: ``view`` is their view in the engine, ``texts`` that of unparsed CSV values."""
 
     label: str
     """``diabetes:1``."""
@@ -66,7 +66,7 @@ class Table:
 
 
 def kind_of(sql_type: str) -> Kind:
-    """The kind of one of DuckDB's types."""
+    """The kind of a DuckDB type."""
     upper = sql_type.upper()
     if upper.endswith("]"):
         return "array"

@@ -1,8 +1,8 @@
-"""The types of columns that are texts, as in CSV: decided over all rows, never over a sample.
+"""The types of text columns, such as those of CSV: decided from all rows, never from a sample.
 
-A type is taken only if every value has it in its plain form. So 007 stays a text (a postcode keeps its zero),
-a date is one only as 2026-01-31 (03/04/2026 means two days), and one n/a makes a column of numbers a text,
-which `odd_values` then explains.
+A type is chosen only if every value is a plain value of it. So 007 stays a string (a postcode keeps its
+zero), a date must look like 2026-01-31 (03/04/2026 is ambiguous), and a single n/a turns a column of numbers
+into strings, which `odd_values` then explains.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ _SAMPLE = 1000
 
 
 def type_of(kind: Kind) -> str:
-    """The SQL type that texts declared as ``kind`` are read as; text itself where there is none."""
+    """The SQL type that values declared as ``kind`` are parsed as; text if there is none."""
     return _DECLARED.get(kind, TEXT)
 
 
 def has_type(column: str, type_: str) -> str:
-    """A condition: the text in ``column`` (SQL) is a plain value of ``type_``. It is never null."""
+    """A condition: the text in ``column`` (SQL) is a plain value of ``type_``. It never yields null."""
     text = f"trim({column})"
     conditions = {
-        # Back and forth, because a cast alone would also take 1.5 (as 2) and 007 (as 7).
+        # Cast and cast back, because a cast alone would also accept 1.5 (as 2) and 007 (as 7).
         "BIGINT": f"try_cast({text} AS BIGINT)::VARCHAR = {text}",
         _LARGE: f"try_cast({text} AS {_LARGE})::VARCHAR = {text}",
         "DOUBLE": f"try_cast({text} AS DOUBLE) IS NOT NULL AND NOT contains({text}, '_')"
@@ -52,16 +52,16 @@ def has_type(column: str, type_: str) -> str:
 
 
 def as_type(column: str, type_: str) -> str:
-    """The text in ``column`` as ``type_``; null where it is none."""
+    """The text in ``column`` parsed as ``type_``; null where it cannot be."""
     return column if type_ == TEXT else f"try_cast(trim({column}) AS {type_})"
 
 
 def infer(
     engine: TableEngine, view: str, columns: Sequence[str], declared: Mapping[str, Kind]
 ) -> dict[str, str]:
-    """The SQL type of each column of a view of texts. What a schema declares is tried first."""
+    """The SQL type of each column of a view of texts. The declared kind is tried first."""
     pending = {column: _candidates(declared.get(column)) for column in columns}
-    # What fails on the first rows fails on all, so most candidates are dropped cheaply.
+    # A type that fails on the first rows fails on all rows, so most candidates are dropped cheaply.
     sample = f"(SELECT * FROM {view} LIMIT {_SAMPLE})"
     while failed := _failing(engine, sample, {column: left[0] for column, left in pending.items()}):
         for column in failed:
@@ -78,17 +78,17 @@ def infer(
 
 @dataclass(frozen=True, slots=True)
 class OddValues:
-    """Why a column is a text although most of its values are something else."""
+    """Why a column is text although most of its values have another type."""
 
     kind: Kind
     share: float
-    """Of the values that are there, those that are of ``kind``."""
+    """The share of present values that are of ``kind``."""
     count: int
     examples: tuple[str, ...]
 
 
 def odd_values(engine: TableEngine, view: str, column: str) -> OddValues | None:
-    """What stands between a column of texts and a better type that at least half of its values have."""
+    """The values that keep a text column from the type that at least half of its values have."""
     quoted = sql.name(column)
     kinds: tuple[tuple[Kind, str], ...] = (("number", "DOUBLE"), ("date", "DATE"), ("datetime", "TIMESTAMP"))
     counts = engine.row(

@@ -1,7 +1,7 @@
-"""`mlroad dataset verify`: every version's data is what it was, and every version file too.
+"""`mlroad dataset verify`: check that the data of each version, and each version file, is unchanged.
 
-Codes: MD206 a parent is missing, MD207 a file that looks like a version and is none, MD208 a version file was
-changed or removed since a commit; MD101 to MD205 as elsewhere.
+Codes: MD206 a parent is missing, MD207 a file looks like a version file but is not named like one, MD208 a
+version file was changed or removed since a commit; MD101 to MD205 as elsewhere.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from mlroad.data.store import (
 from mlroad.data.version import VERSION, DatasetVersion, load_version, parse_version
 
 _FIXED = ("type", "digest", "size", "rows", "stage", "parents", "derivation")
-"""What never changes in a version file. Description, path, schema and further tags may be corrected."""
+"""The parts of a version file that never change. Description, path, schema and other tags may be edited."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was found."""
+    """The result of `verify_all`."""
 
     problems: tuple[Problem, ...]
     verified: int
@@ -42,26 +42,26 @@ class Report:
 
     @property
     def summary(self) -> str:
-        """One line for people."""
+        """One line for the terminal."""
         parts = [f"{count(self.verified, 'version')} verified: {count(self.files, 'file')}"]
-        parts.append(f"{self.files_read:,} read, the others untouched since they were last read")
+        parts.append(f"{self.files_read:,} read, the others not modified since they were last read")
         if self.absent:
-            parts.append(f"{count(self.absent, 'version')} not checked, the data is not on this machine")
+            parts.append(f"{count(self.absent, 'version')} skipped because the data is not on this machine")
         if errors := sum(problem.severity == "error" for problem in self.problems):
             parts.append(count(errors, "problem"))
         return "; ".join(parts) + "."
 
     @property
     def good(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether there are no errors."""
         return not any(problem.severity == "error" for problem in self.problems)
 
 
 def verify_all(root: Path, references: Sequence[str], full: bool = False, base: str = "") -> Report:
     """Verify the named versions (``diabetes:1``), datasets (``diabetes``), or all.
 
-    Data that is not on this machine is a problem for a version that was named, or whose data belongs to git.
-    Raises UserError for a name that does not exist.
+    Missing data is a problem if the version was named or its data belongs in git. With ``base``, also checks
+    that no version file changed since that commit. Raises UserError for a name that does not exist.
     """
     problems: list[Problem] = []
     versions = _named(root, references) if references else _all(root, problems)
@@ -104,13 +104,13 @@ def _all(root: Path, problems: list[Problem]) -> list[DatasetVersion]:
         for file in (root / DATASETS / name).glob("*.y*ml"):
             looks_like = file.stem.isdecimal() and not file.is_dir()
             if looks_like and not (file.suffix == ".yml" and VERSION.fullmatch(file.stem)):
-                what = "This looks like a version file, and nothing would find it."
-                problems.append(Problem(Position(file), "MD207", what, "Name it such as 1.yml."))
+                what = "This looks like a version file, but its name is not a version."
+                problems.append(Problem(Position(file), "MD207", what, "Rename it, for example to 1.yml."))
     return versions
 
 
 def _is_elsewhere(root: Path, version: DatasetVersion) -> bool:
-    """Whether the data is not here and need not be: it belongs to the cloud or to another machine's disk."""
+    """Whether the data is missing here but kept elsewhere: in the cloud or on another machine."""
     path = local_path(root, version)
     if path.exists():
         return False
@@ -123,16 +123,18 @@ def _orphans(root: Path, versions: Sequence[DatasetVersion]) -> list[Problem]:
         for parent in version.parents:
             name, _, number = parent.removeprefix("azureml:").partition(":")
             if not (root / DATASETS / name / f"{number}.yml").is_file():
-                what = f"{version.id} was derived from {parent}, which is not there."
+                what = f"{version.id} was derived from {parent}, which does not exist."
                 problems.append(version.problem("MD206", what, "Restore it from git.", "tags.parent"))
     return problems
 
 
 def _rewritten(root: Path, base: str) -> list[Problem]:
-    """Version files that a commit has and that say something else now."""
+    """Version files that were changed or removed since a commit."""
     git = Git(root)
     if not git.is_repo:
-        raise UserError(f"--base {base} needs a git repo, and this folder is none.", "Leave it out.")
+        raise UserError(
+            f"--base {base} needs a git repo, but this folder is not one.", "Leave the option out."
+        )
     if base.startswith("HEAD") and git.is_first_commit:
         return []
     commit = git.resolve(base)
@@ -143,21 +145,23 @@ def _rewritten(root: Path, base: str) -> list[Problem]:
             continue
         identity = f"{file.parts[1]}:{file.stem}"
         if not (root / file).is_file():
-            what = f"{identity} is at {base} and was removed, and models may have been trained on it."
+            what = f"{identity} was removed since {base}, but models may have been trained on it."
             problems.append(Problem(Position(root / file), "MD208", what, "Restore it from git."))
             continue
         before, now = _at_commit(root, git, commit, path), load_version(root / file)
         for key in _FIXED:
             if before is not None and getattr(before, key) != getattr(now, key):
-                what = f"{identity} has another {key} than at {base}, and versions never change."
-                fix = f"Restore the file from git, and make a new version: mlroad dataset add {now.name} PATH"
+                what = f"{identity}: {key} changed since {base}, but versions never change."
+                fix = (
+                    f"Restore the file from git and add a new version: `mlroad dataset add {now.name} PATH`."
+                )
                 where = key if key == "type" else f"tags.{'parent' if key == 'parents' else key}"
                 problems.append(now.problem("MD208", what, fix, where))
     return problems
 
 
 def _at_commit(root: Path, git: Git, commit: str, path: str) -> DatasetVersion | None:
-    """The version as it was; None if it was no valid one, which may be mended."""
+    """The version in a commit; None if it was invalid, which may be fixed."""
     try:
         return parse_version(root / path, git.content(f"{commit}:{path}"))
     except UserError:

@@ -1,7 +1,7 @@
-"""A dataset version is a file: ``datasets/<name>/<version>.yml``, an Azure ML data asset as it stands.
+"""A dataset version is a file: ``datasets/<name>/<version>.yml``, a complete Azure ML data asset.
 
-What Azure ML has no key for stands in the tags, which are strings: the digest of the content, size, rows,
-schema, stage, parents and derivation. A file without a digest can be read, and `use` refuses it.
+Azure ML has no key for some values, so they are tags, which are strings: digest, size, rows, schema, stage,
+parents and derivation. A file without a digest can be read, but its data cannot be used.
 
 Codes: MD101 unreadable, MD102 a key or tag is missing or wrong.
 """
@@ -28,13 +28,13 @@ VERSION = re.compile(r"[1-9][0-9]{0,9}")
 REFERENCE = re.compile(rf"(?:azureml:)?(?P<name>{NAME.pattern}):(?P<version>[^:@/\\\s]+)")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _OWN_TAGS = ("digest", "size", "rows", "schema", "stage", "parent", "derivation")
-# Names that Windows keeps for devices: a folder datasets/con/ could not be checked out there.
+# Windows reserves these names for devices: a folder datasets/con/ could not be checked out there.
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetVersion:
-    """One version as its file says it. Positions of its keys are kept for messages."""
+    """The content of one version file. The lines of its keys are kept for messages."""
 
     file: Path
     name: str
@@ -49,21 +49,21 @@ class DatasetVersion:
     size: int | None = None
     """Bytes of all files."""
     rows: int | None = None
-    """Only where the data is a table."""
+    """None unless the data is a table."""
     schema: str | None = None
     """The schema's file, relative to ``file``."""
     stage: str = "dev"
     parents: tuple[str, ...] = ()
-    """What it was derived from, as ``name:version``; the first is the one that the rows came from."""
+    """The versions it was derived from, as ``name:version``; the rows came from the first one."""
     derivation: Mapping[str, Any] | None = None
-    """How it was derived; mlroad.data.derivation says which keys there are."""
+    """How it was derived; mlroad.data.derivation lists the keys."""
     tags: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """The tags that are not named above."""
+    """The other tags."""
     lines: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}), compare=False, repr=False)
 
     @property
     def id(self) -> str:
-        """``name:version``, as people write it; Azure ML wants ``azureml:`` in front."""
+        """``name:version``. Azure ML adds the prefix ``azureml:``."""
         return f"{self.name}:{self.version}"
 
     @property
@@ -78,11 +78,11 @@ class DatasetVersion:
 
     @property
     def is_remote(self) -> bool:
-        """Whether ``path`` is an address in the cloud."""
+        """Whether ``path`` is a cloud address."""
         return "://" in self.path
 
     def at(self, key: str = "") -> Position:
-        """Where ``key`` (``path``, ``tags.digest``) stands in the file; the whole file if it does not."""
+        """The position of ``key`` (``path``, ``tags.digest``), or the whole file if the key is missing."""
         return Position(self.file, self.lines.get(key, 0))
 
     def problem(self, code: str, what: str, fix: str, key: str = "") -> Problem:
@@ -90,31 +90,31 @@ class DatasetVersion:
         return Problem(self.at(key), code, what, fix)
 
     def resolve(self, relative: str) -> Path:
-        """A path of this file (``path``, ``schema``) as seen from the working folder."""
+        """A path in this file (``path``, ``schema``), relative to the working directory."""
         return Path(os.path.normpath(self.file.parent / relative))
 
 
 def parse_reference(text: str) -> tuple[str, str]:
     """``("diabetes", "1")`` of ``diabetes:1`` or ``azureml:diabetes:1``.
 
-    Raises UserError for anything else, ``@latest`` above all: it would name other data tomorrow.
+    Raises UserError for anything else, including ``@latest``, which can name different data tomorrow.
     """
     if "@" in text or text.endswith(":latest"):
-        raise UserError(f"{text} may name other data tomorrow.", "Name a version, such as diabetes:1.")
+        raise UserError(f"{text} can name different data tomorrow.", "Name a version, such as diabetes:1.")
     found = REFERENCE.fullmatch(text)
     if not found or not VERSION.fullmatch(found["version"]):
         raise UserError(
-            f"{text!r} names no dataset version.",
+            f"{text!r} is not a dataset version.",
             "Write name:version, such as diabetes:1 (versions are 1, 2, 3 …).",
         )
     return found["name"], found["version"]
 
 
 def check_name(name: str) -> None:
-    """Raises UserError unless ``name`` can be a data asset of Azure ML and a folder on every system."""
+    """Raises UserError unless ``name`` is valid as an Azure ML data asset and as a folder on every system."""
     if not NAME.fullmatch(name) or name.lower() in _DEVICES:
         raise UserError(
-            f"{name!r} cannot be a dataset's name.",
+            f"{name!r} is not a valid dataset name.",
             "Use letters, digits, - and _, starting with a letter or digit, such as sales_2026.",
         )
 
@@ -124,13 +124,15 @@ def load_version(file: Path) -> DatasetVersion:
     try:
         text = file.read_bytes()
     except OSError as error:
-        what = f"It cannot be read: {error.strerror}."
-        raise UserError(Problem(Position(file), "MD101", what, "Check the path and its rights.")) from None
+        what = f"The file cannot be read: {error.strerror}."
+        raise UserError(
+            Problem(Position(file), "MD101", what, "Check the path and its permissions.")
+        ) from None
     return parse_version(file, text)
 
 
 def parse_version(file: Path, text: bytes) -> DatasetVersion:
-    """The version that ``text`` says, as the content of ``file``. Raises UserError as `load_version` does."""
+    """The version in ``text``, the content of ``file``. Raises UserError as `load_version` does."""
     keys, tags, lines = _Raw(file).read(text)
     problems = [*_wrong_keys(file, keys), *_wrong_tags(tags)]
     derivation = _derivation(tags)
@@ -203,29 +205,41 @@ def _wrong_keys(file: Path, keys: Mapping[str, str]) -> Iterator[_Wrong]:
             yield key, f"The key {key} is missing.", fix
     if name := keys.get("name"):
         if not NAME.fullmatch(name):
-            yield "name", f"{name!r} cannot be a dataset's name.", "Use letters, digits, - and _."
+            yield "name", f"{name!r} is not a valid dataset name.", "Use letters, digits, - and _."
         elif name != (folder := file.absolute().parent.name):
-            yield "name", f"The name is {name}, and the folder {folder}.", "Make the two agree."
+            yield "name", f"The name is {name}, but the folder is {folder}.", "Use the same name for both."
     if version := keys.get("version"):
         if not VERSION.fullmatch(version):
-            yield "version", f"{version!r} is no version.", "Versions are whole numbers: 1, 2, 3 …"
+            yield "version", f"{version!r} is not a version.", "Versions are whole numbers: 1, 2, 3 …"
         elif version != file.stem:
-            yield "version", f"The version is {version}, and the file {file.name}.", "Make the two agree."
+            yield (
+                "version",
+                f"The version is {version}, but the file is {file.name}.",
+                "Use the same number for both.",
+            )
     if (kind := keys.get("type")) and kind not in TYPES:
-        yield "type", f"{kind!r} is no type of data.", f"Choose {', '.join(TYPES)}."
+        yield "type", f"{kind!r} is not a data type.", f"Choose one of: {', '.join(TYPES)}."
 
 
 def _wrong_tags(tags: Mapping[str, str]) -> Iterator[_Wrong]:
     if (digest := tags.get("digest")) is not None and not DIGEST.fullmatch(digest):
-        yield "tags.digest", f"{digest!r} is no digest.", "It is sha256: and 64 small hexadecimal digits."
+        yield (
+            "tags.digest",
+            f"{digest!r} is not a digest.",
+            "Write sha256: and 64 lower-case hexadecimal digits.",
+        )
     for key in ("size", "rows"):
         if key in tags and not tags[key].isdecimal():
-            yield f"tags.{key}", f"{tags[key]!r} is no number of {key}.", "Write digits in quotes."
+            yield f"tags.{key}", f"{tags[key]!r} is not a number.", "Write digits in quotes."
     if (stage := tags.get("stage", "dev")) not in STAGES:
-        yield "tags.stage", f"{stage!r} is no stage.", "Choose dev or prod."
+        yield "tags.stage", f"{stage!r} is not a stage.", "Choose dev or prod."
     for parent in _parents(tags):
         if not REFERENCE.fullmatch(parent):
-            yield "tags.parent", f"{parent!r} names no dataset version.", "Write it such as diabetes:1."
+            yield (
+                "tags.parent",
+                f"{parent!r} is not a dataset version.",
+                "Write name:version, such as diabetes:1.",
+            )
 
 
 def _parents(tags: Mapping[str, str]) -> tuple[str, ...]:
@@ -240,8 +254,8 @@ def _derivation(tags: Mapping[str, str]) -> Mapping[str, Any] | str | None:
     try:
         value = json.loads(text)
     except ValueError:
-        return "The derivation is no JSON."
-    return MappingProxyType(value) if isinstance(value, dict) else "The derivation is no JSON object."
+        return "The derivation is not valid JSON."
+    return MappingProxyType(value) if isinstance(value, dict) else "The derivation is not a JSON object."
 
 
 class _Raw:
@@ -255,13 +269,13 @@ class _Raw:
         self.problems: list[Problem] = []
 
     def read(self, text: bytes) -> tuple[dict[str, str], dict[str, str], dict[str, int]]:
-        """Raises UserError for what cannot be parsed, keys that stand twice, and tags that are no texts."""
+        """Raises UserError for invalid YAML, duplicate keys, and tags that are not strings."""
         import yaml
 
         document = self._composed(text)
         if not isinstance(document, yaml.MappingNode):
-            fix = "docs/reference/datasets.md shows what belongs into it."
-            self._problem(0, "MD101", "This is no dataset version: it holds no keys.", fix)
+            fix = "docs/reference/datasets.md shows a complete one."
+            self._problem(0, "MD101", "This is not a dataset version: it has no keys.", fix)
         else:
             for key, node in document.value:
                 self._take_key(key, node)
@@ -278,8 +292,8 @@ class _Raw:
             mark = getattr(error, "problem_mark", None)
             at = Position(self.file, mark.line + 1, mark.column + 1) if mark else Position(self.file)
             reason = getattr(error, "problem", None) or getattr(error, "reason", "it cannot be parsed")
-            what = f"This is no valid YAML: {reason}."
-            raise UserError(Problem(at, "MD101", what, "Mend the syntax.")) from None
+            what = f"This is not valid YAML: {reason}."
+            raise UserError(Problem(at, "MD101", what, "Fix the syntax.")) from None
 
     def _take_key(self, key: Any, node: Any) -> None:
         import yaml
@@ -288,7 +302,7 @@ class _Raw:
         if isinstance(node, yaml.ScalarNode):
             self.keys[key.value] = node.value
         elif key.value in ("name", "version", "type", "path"):
-            self._problem(key, "MD102", f"{key.value} must be a plain text.", "Write one value.")
+            self._problem(key, "MD102", f"{key.value} must be a string.", "Write a single value.")
         elif key.value == "tags" and isinstance(node, yaml.MappingNode):
             for tag, value in node.value:
                 self._take_tag(tag, value)
@@ -298,16 +312,18 @@ class _Raw:
 
         self._place(f"tags.{tag.value}", tag)
         if not isinstance(node, yaml.ScalarNode):
-            self._problem(tag, "MD102", f"The tag {tag.value} is no text.", "Write one text, in quotes.")
+            self._problem(
+                tag, "MD102", f"The tag {tag.value} is not a string.", "Write one string, in quotes."
+            )
         elif node.tag != "tag:yaml.org,2002:str":
-            what = f"The tag {tag.value} is {node.value}, and Azure ML's tags are texts."
+            what = f"The tag {tag.value} is {node.value}, but Azure ML tags are strings."
             self._problem(tag, "MD102", what, f'Write "{node.value}" in quotes.')
         else:
             self.tags[tag.value] = node.value
 
     def _place(self, name: str, node: Any) -> None:
         if name in self.lines:
-            self._problem(node, "MD102", f"The key {name} stands here twice.", "Keep one of them.")
+            self._problem(node, "MD102", f"Duplicate key {name}.", "Keep one of them.")
         self.lines[name] = node.start_mark.line + 1
 
     def _problem(self, node: Any, code: str, what: str, fix: str) -> None:

@@ -1,4 +1,4 @@
-"""`mlroad dataset list`: what there is."""
+"""`mlroad dataset list`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from mlroad.data.store import all_version_files
 from mlroad.data.version import load_version
 
 
-def overview(root: Path) -> str:
-    """A plain table of all versions: name and version, stage, type, size, rows, where it came from."""
+def version_list(root: Path) -> str:
+    """A table of all versions: name and version, stage, type, size, rows, parents."""
     rows = [("VERSION", "STAGE", "TYPE", "SIZE", "ROWS", "FROM")]
     for file in all_version_files(root):
         version = load_version(file)
@@ -25,7 +25,7 @@ def overview(root: Path) -> str:
             )
         )
     if len(rows) == 1:
-        return "There is no dataset yet. `mlroad dataset add NAME PATH` makes the first version of one."
+        return "There are no datasets yet. Create the first one with `mlroad dataset add NAME PATH`."
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(
         "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows

@@ -1,4 +1,4 @@
-"""Which dataset version a path belongs to, so that data named by its path is verified as well."""
+"""Find the dataset version that a path belongs to, so that data given by its path is verified too."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from mlroad.core.problems import UserError
 from mlroad.data.store import DATASETS, LARGE, all_version_files, local_path
 from mlroad.data.version import DatasetVersion, load_version
 
-# Reading the one line that counts: parsing a thousand version files would slow every run down.
+# Read only this one line: parsing a thousand version files would slow every run down.
 _PATH = re.compile(rb"""^path:[ \t]+(['"]?)([^'"\\#\r\n]+?)\1[ \t]*\r?$""", re.MULTILINE)
 
 
 class VersionPaths:
-    """The dataset versions of one repo, by where their data is."""
+    """The dataset versions of one repo, by the location of their data."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -23,9 +23,9 @@ class VersionPaths:
         self._scanned: list[tuple[str, Path]] | None = None
 
     def of(self, path: Path) -> DatasetVersion | None:
-        """The version whose data ``path`` is or is part of; None if there is none.
+        """The version whose data ``path`` is, or is part of; None if there is none.
 
-        Raises UserError for a path in a version's own folder if the version's file cannot be read.
+        Raises UserError for a path in a version's own folder if the version file cannot be read.
         """
         forms = {_absolute(path), _real(path)}
         for form in forms:
@@ -43,7 +43,7 @@ class VersionPaths:
         return None
 
     def _by_place(self, form: str) -> Path | None:
-        """The version file that belongs to datasets/NAME/N/… or data/NAME/N/…, where data usually is."""
+        """The version file for a path in datasets/NAME/N/ or data/NAME/N/, where data usually is."""
         for root in self._roots:
             if _is_in(form, root):
                 parts = Path(form).parts[len(Path(root).parts) :]
@@ -62,17 +62,17 @@ class VersionPaths:
         )
 
     def _all(self) -> list[tuple[str, Path]]:
-        """Where the data of each version is that is not kept in the cloud, and the version's file."""
+        """The data path of each version whose data is not in the cloud, with the version file."""
         if self._scanned is None:
             self._scanned = []
             for file in all_version_files(self._root):
                 found = _PATH.search(file.read_bytes())
                 path = found[2].decode("utf-8", "replace") if found else ""
                 if found and "://" in path:
-                    continue  # its copy is in data/NAME/N
+                    continue  # its local copy is in data/NAME/N
                 for root in self._roots:
                     place = os.path.join(root, DATASETS, file.parent.name, path)  # noqa: PTH118
-                    # Written in another way: let the parser decide.
+                    # An unusual notation: let the YAML parser decide.
                     self._scanned.append((os.path.normcase(os.path.normpath(place)) if found else "", file))
         return self._scanned
 
@@ -86,5 +86,5 @@ def _real(path: Path) -> str:
 
 
 def _is_in(path: str, folder: str) -> bool:
-    """Whether ``path`` is ``folder`` or lies in it; everything lies in the folder without a name."""
+    """Whether ``path`` is ``folder`` or is inside it; an empty ``folder`` contains every path."""
     return not folder or path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)

@@ -114,7 +114,7 @@ def test_a_loss_that_is_right_can_be_allowed_as_the_message_says(deliver: Delive
     deliver(text(9))
     refused = deliver(text(2), exit_code=1)
     (problem,) = refused["problems"]
-    assert problem.endswith("If that is right, allow it: --max-loss 0.78.")
+    assert problem.endswith("If that is expected, allow it: --max-loss 0.78.")
     assert deliver(text(2), "--max-loss", "0.78")["dataset"] == "sales:2"
 
 

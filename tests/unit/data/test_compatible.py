@@ -72,35 +72,42 @@ def test_they_agree(people: Repo) -> None:
             "type: integer\n    constraints:\n",
             "type: number\n    constraints:\n",
             7,
-            "MD503: The column age is number in people:2, and integer",
+            "MD503: The column age is number in people:2, but integer",
         ),
         (
             "  - name: team",
             "  - name: income\n    type: number\n  - name: team",
             12,
-            "MD502: people:2 has grown the column income (number)",
+            "MD502: people:2 has the column income (number)",
         ),
-        ("  - name: age", "  - name: years", 7, "MD502: people:2 has grown the column years"),
+        ("  - name: age", "  - name: years", 7, "MD502: people:2 has the column years"),
         (
             "primaryKey: id",
             "primaryKey: [id, age]",
             2,
-            "MD505: The key of people:2 is id, age, that of people:1 id",
+            "MD505: The key is id, age in people:2, but id in people:1",
         ),
-        ("      required: true\n", "", 7, "MD504: The column age may be missing in people:2, and never is"),
+        (
+            "      required: true\n",
+            "",
+            7,
+            "MD504: The column age may be missing in people:2, but is required",
+        ),
         (
             "enum: [red, blue]",
             "enum: [red, blue, green]",
             15,
-            "MD504: The column team of people:2 may hold green",
+            "MD504: The column team of people:2 allows green",
         ),
-        ("    constraints:\n      enum: [red, blue]\n", "", 12, "MD504: The column team may hold any value"),
+        ("    constraints:\n      enum: [red, blue]\n", "", 12, "MD504: The column team allows any value"),
     ],
 )
 def test_they_disagree(people: Repo, old: str, new: str, line: int, words: str) -> None:
     prod(people, old, new)
     away(people)
-    people.refused("compatible people:1 people:2", f"schema-prod.yml:{line}", words, "do not agree", code=1)
+    people.refused(
+        "compatible people:1 people:2", f"schema-prod.yml:{line}", words, "have different schemas", code=1
+    )
     people.refused("compatible", words, code=1)
     (problem, *_) = check_dev_prod(people.path)
     assert problem.severity == "error"
@@ -141,12 +148,12 @@ def test_without_schemas_the_data_tells(repo: Repo) -> None:
     repo.good("add a raw/a.csv")
     repo.write("raw/a.csv", "y,x,z\n1,2.5,3\n")
     repo.good("add a raw/a.csv --stage prod")
-    said = repo.refused("compatible", "MD502: a:2 has grown the column z (integer)", code=1)
-    assert "MD503: The column x is number in a:2, and integer in a:1" in said
-    assert "warning: The columns of a:2 are in another order" in said
+    said = repo.refused("compatible", "MD502: a:2 has the column z (integer)", code=1)
+    assert "MD503: The column x is number in a:2, but integer in a:1" in said
+    assert "warning: The columns of a:2 are in a different order" in said
     assert check_dev_prod(repo.path) == []
     shutil.rmtree(repo / "datasets/a/2")
-    repo.refused("compatible", "a/2.yml:", "MD507: a:2 names no schema, and its data is not here")
+    repo.refused("compatible", "a/2.yml:", "MD507: a:2 names no schema, and its data is not on this machine")
 
 
 def test_only_the_newest_of_each_stage_must_agree(people: Repo) -> None:

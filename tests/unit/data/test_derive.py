@@ -31,7 +31,7 @@ def change(repo: Repo, old: str, new: str) -> None:
 def test_a_derivation_is_recorded(numbers: Repo) -> None:
     said = numbers.good(f"{DERIVE} --set at-least=3")
     version = load_version(numbers / "datasets/clean/1.yml")
-    assert "Made clean:1" in said
+    assert "Created clean:1" in said
     assert (numbers / "datasets/clean/1/clean.csv").read_text(encoding="utf-8") == "id,name\n3,three\n"
     assert (version.parent, version.rows, version.stage) == ("numbers:1", 1, "dev")
     made = version.derivation
@@ -97,18 +97,18 @@ def test_several_inputs_and_outputs(numbers: Repo) -> None:
     ("arguments", "words"),
     [
         (f"derive clean --from numbers:2 --step {STEP}", "numbers has the versions 1."),
-        (f"derive clean --from numbers@latest --step {STEP}", "other data tomorrow"),
+        (f"derive clean --from numbers@latest --step {STEP}", "different data tomorrow"),
         ("derive clean --from numbers:1 --step models/m/steps/none.py", "does not exist"),
-        ("derive clean --from numbers:1 --step models/m/steps/plain.py", "no step of the contract"),
+        ("derive clean --from numbers:1 --step models/m/steps/plain.py", "is not a step"),
         ("derive clean --from numbers:1 --step models/m/steps/untyped.py", "no type hint"),
         ("derive clean --from numbers:1 --step outside.py", "top of the repo"),
         (f"{DERIVE} --set at_most=3", "Did you mean at_least?"),
         (f"{DERIVE} --set at_least=three", "must be of type integer"),
-        (f"{DERIVE} --set at_least", "sets nothing"),
+        (f"{DERIVE} --set at_least", "has no value"),
         (f"{DERIVE} --output dirty", "no output dirty"),
-        (f"{DERIVE} --file ../clean.csv", "no name of a file"),
+        (f"{DERIVE} --file ../clean.csv", "is not a file name"),
         (f"derive clean --from rew=numbers:1 --step {STEP}", "Did you mean raw?"),
-        (f"derive 'no name' --from numbers:1 --step {STEP}", "cannot be a dataset's name"),
+        (f"derive 'no name' --from numbers:1 --step {STEP}", "is not a valid dataset name"),
     ],
 )
 def test_orders_that_do_not_fit(numbers: Repo, arguments: str, words: str) -> None:

@@ -131,8 +131,8 @@ def test_nothing_changed(tmp_path: Path) -> None:
     after = written(tmp_path, "2.jsonl", '{"b": "y", "a": 2}\n{"b": "x", "a": 1}\n')
     found = diff(before, after)
     assert found.is_same
-    assert "holds the same 2 rows as x:1, with columns in another order" in headline(found)
-    assert "another order" in texts(found)
+    assert "has the same 2 rows as x:1, with the columns in a different order" in headline(found)
+    assert "different order" in texts(found)
 
 
 def test_missing_is_missing_in_every_format(tmp_path: Path) -> None:
@@ -158,35 +158,35 @@ def test_infinite_numbers(tmp_path: Path) -> None:
         ("a\n1\n2\n", "b\n1\n2\n", "", "2 : The two versions have no column in common"),
         ("a,b\n1,2\n", "a,b\n", "", "2 : x:2 has no rows"),
         ("a,b\n", "a,b\n", "", ""),
-        ("a,b\n1,2\n", "a\n1\n", "", "2 b: is gone"),
+        ("a,b\n1,2\n", "a\n1\n", "", "2 b: was removed"),
         ("a\n1\n", "a,b\n1,2\n", "", "1 b: is new (integer)"),
         (
             "a\n1\n2\n3\n4\n",
             "a\n1\n2\n3\nn/a\n",
             "",
-            '2 a: changed from integer to string. 1 values are no number_text, such as "n/a".',
+            '2 a: changed from integer to string. 1 values are not a number, such as "n/a".',
         ),
         (
             "a\n1\n2\n",
             "a\n1.0\n7.0\n",
             "",
-            "1 a: changed from integer to number_text, and all values are still whole",
+            "1 a: changed from integer to number, but all values are still whole",
         ),
         ("a\n1\n2\n", "a\n1.5\n7.0\n", "", "2 a: changed from integer to number."),
-        ("a,b\n1,x\n2,y\n", "b,a\nx,1\ny,2\n", "", "1 : The columns are in another order"),
+        ("a,b\n1,x\n2,y\n", "b,a\nx,1\ny,2\n", "", "1 : The columns are in a different order"),
         (
             "k,b\n1,x\n2,y\n",
             "k,b\n1,x\n2,z\n",
             "k",
-            "1 : 1 rows (50.0 %) have other values under the same key: b in 100.0 %",
+            "1 : 1 rows (50.0 %) have the same key but different values: b in 100.0 %",
         ),
-        ("k,b\n1,x\n2,y\n", "k,b\n3,x\n4,z\n", "k", "1 : No row of x:1 is found again by the key k"),
-        ("a,b\n" + "1,x\n" * 20, "a,b\n" + "1,x\n" * 10, "", "1 : The number of rows fell from 20 to 10"),
+        ("k,b\n1,x\n2,y\n", "k,b\n3,x\n4,z\n", "k", "1 : No row of x:1 was found again by the key k"),
+        ("a,b\n" + "1,x\n" * 20, "a,b\n" + "1,x\n" * 10, "", "1 : The number of rows dropped from 20 to 10"),
         (
             "a,b\n" + "1,x\n" * 20,
             "a,b\n" + "1,x\n" * 19 + "1,\n",
             "",
-            "1 b: was never missing, and now is: 0.0 % before, 5.0 % after",
+            "1 b: was never missing, but is now: 0.0 % before, 5.0 % after",
         ),
         ("a,b\n" + "1,x\n" * 20, "a,b\n" + "1,x\n" * 19 + "1,q\n", "", '1 b: has new values: "q"'),
         ("a,b\n" + "1,x\n" * 19 + "1,q\n", "a,b\n" + "1,x\n" * 20, "", '0 b: lost values: "q"'),
@@ -271,16 +271,16 @@ def test_the_command(repo: Repo) -> None:
     repo.write("raw/numbers.csv", "id,name,size\n1,one,1\n2,TWO,2\n4,four,4\n")
     repo.good("add numbers raw/numbers.csv")
     said = repo.good("diff numbers:1 numbers:2 --key id")
-    assert "as many rows (3) as numbers:1. Of the columns, 1 new" in said
-    assert "3 → 3: 1 added, 1 removed, 1 changed, 1 the same (by id)" in said
+    assert "as many rows (3) as numbers:1. Columns: 1 new" in said
+    assert "3 → 3: 1 added, 1 removed, 1 changed, 1 unchanged (by id)" in said
     assert "size (added)" in said
     assert repo.dataset("diff numbers:1 numbers:2 --exit-code").code == 1
     assert repo.dataset("diff numbers:1 numbers:1 --exit-code").code == 0
     repo.refused("diff numbers:1 numbers:2 --key nam", "Did you mean name?")
     repo.refused("diff numbers:1 numbers:2 --key size", "numbers:1 has no such column")
     repo.refused("diff numbers:1 numbres:2", "Did you mean numbers?")
-    repo.refused("diff numbers:1 numbers@latest", "may name other data tomorrow")
-    repo.refused("diff numbers:1 numbers:2 --html nowhere/out.html", "nowhere is no folder")
+    repo.refused("diff numbers:1 numbers@latest", "can name different data tomorrow")
+    repo.refused("diff numbers:1 numbers:2 --html nowhere/out.html", "nowhere does not exist")
     repo.refused("diff numbers:1 numbers:2 --html datasets", "datasets cannot be written")
 
 
@@ -289,7 +289,7 @@ def test_a_key_that_is_none(repo: Repo) -> None:
     repo.good("add a raw/a.csv")
     repo.write("raw/a.csv", "k,l,v\n1,1,x\n1,2,Y\n")
     repo.good("add a raw/a.csv")
-    repo.refused("diff a:1 a:2 --key k", "--key k names no single row: a:1 has 2 with k = 1")
+    repo.refused("diff a:1 a:2 --key k", "--key k is not unique: a:1 has 2 rows with k = 1")
     assert "0 added, 1 removed, 1 changed" in repo.good("diff a:1 a:2 --key k --key l")
 
 

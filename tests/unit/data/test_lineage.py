@@ -97,7 +97,7 @@ def test_a_run_with_other_data_under_the_name(family: Repo) -> None:
     record["inputs"]["raw"]["dataset_digest"] = "sha256:" + "0" * 64
     record["steps"] = {}
     file.write_text(json.dumps(record), encoding="utf-8")
-    assert "with other data under that name" in family.good("lineage numbers:2")
+    assert "with different data under this name" in family.good("lineage numbers:2")
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"inputs": {"a": 3}}'])
@@ -121,7 +121,7 @@ def large(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> Repo:
 
 
 def test_nothing_that_is_named_is_removed(large: Repo) -> None:
-    assert large.good("gc --yes") == "Nothing to remove.\n"
+    assert large.good("gc --yes") == "Nothing to delete.\n"
     large.write("data/numbers/kept.txt", "not a version's")
     (large / "datasets/numbers/2.yml").unlink()
     large.commit("numbers:2 is gone on main")
@@ -145,11 +145,11 @@ def test_leftovers_and_copies(large: Repo) -> None:
     large.write(".mlroad/work-abc/x.csv", TABLE)
     large.good("add far raw/numbers.csv --at azureml://datastores/lake/paths/x.csv")
     said = large.good("gc --yes")
-    assert said.count("left by a command that was stopped") == 3
+    assert said.count("left by an interrupted command") == 3
     assert (large / "data/far/1/x.csv").exists()
     assert "a copy of azureml://" in large.good("gc --copies --yes")
     assert not (large / "data/far/1/x.csv").exists()
-    assert large.good("gc --copies --yes") == "Nothing to remove.\n"
+    assert large.good("gc --copies --yes") == "Nothing to delete.\n"
 
 
 def test_an_unreadable_version_stops_everything(large: Repo) -> None:

@@ -59,8 +59,8 @@ def test_repeated_rows_count_on_both_sides(repo: Repo) -> None:
     said = repo.refused("overlap a:1 b:1", code=1)
     assert "3 of 4 rows of a:1 (75.0 %)" in said
     assert "1 of 3 rows of b:1 (33.3 %)" in said
-    assert "3 rows of a:1 stand in it more than once" in said
-    assert "2 rows of b:1 stand in it more than once" in said
+    assert "3 rows of a:1 occur in it more than once" in said
+    assert "2 rows of b:1 occur in it more than once" in said
 
 
 def test_formats_and_types_do_not_hide_a_row(repo: Repo) -> None:
@@ -89,7 +89,7 @@ def test_the_same_picture_under_another_name(repo: Repo) -> None:
 def test_mistakes(pair: Repo) -> None:
     pair.refused("overlap train:1 holdout:1 --key idd", "Did you mean id?")
     pair.refused("overlap train:1 holdout:1 --ignore rows", "Did you mean row?")
-    pair.refused("overlap train:1 holdout:2", "There is no holdout:2")
+    pair.refused("overlap train:1 holdout:2", "holdout:2 does not exist")
     pair.write("raw/other.csv", "x,y\n1,2\n")
     pair.good("add other raw/other.csv")
     pair.refused("overlap train:1 other:1", "no column in common")

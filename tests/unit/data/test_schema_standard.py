@@ -85,7 +85,7 @@ def test_both_find_fault_with_the_same_columns(tmp_path: Path, case: tuple[str, 
 
 
 def test_both_read_what_infer_writes(tmp_path: Path) -> None:
-    from mlroad.data.schema_draft import draft
+    from mlroad.data.schema_draft import draft_schema
 
     file = tmp_path / "table.csv"
     file.write_text(
@@ -93,7 +93,7 @@ def test_both_read_what_infer_writes(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     with TableEngine() as engine:
-        text = draft(engine, open_table(engine, file, "t:1"), ["n"])
+        text = draft_schema(engine, open_table(engine, file, "t:1"), ["n"])
     schema = Schema.from_descriptor(yaml.safe_load(text))
     assert [(field.name, field.type) for field in schema.fields] == [
         ("n", "integer"),

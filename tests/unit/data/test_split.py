@@ -86,7 +86,7 @@ def test_the_holdout_stays_frozen(repo: Repo) -> None:
     repo.write("raw/all.csv", table([n for n in range(700) if str(n) != gone], seed=2))
     repo.good("add all raw/all.csv")
     said = repo.good("split all:2")
-    assert f"all_holdout:1  {len(frozen)} rows, frozen: as it was" in said
+    assert f"all_holdout:1  {len(frozen)} rows, frozen: unchanged" in said
     assert "all:2 no longer has 1 row of all_holdout:1" in said
     train = keys(repo, "all_train:2")
     assert not train & frozen
@@ -94,7 +94,7 @@ def test_the_holdout_stays_frozen(repo: Repo) -> None:
     assert not (repo / "datasets/all_holdout/2.yml").exists()
     repo.refused("split all:2 --share 0.5", "all_holdout:1 is frozen", "--renew")
     repo.refused("split all:2 --key value", "all_holdout:1 is frozen")
-    assert "made before" in repo.good("split all:2")
+    assert "already existed" in repo.good("split all:2")
     repo.good("split all:2 --key id --share 0.5 --renew")
     assert (repo / "datasets/all_holdout/2.yml").exists()
 
@@ -166,7 +166,7 @@ def test_pictures(repo: Repo) -> None:
         ("split all:1 --key idd", "There is no column idd"),
         ("split all:1 --key const", "would be empty"),
         ("split all:2", "all has the versions 1"),
-        ("split all:1 --holdout other", "was not made by a split"),
+        ("split all:1 --holdout other", "was not created by a split"),
     ],
 )
 def test_what_cannot_be_split(repo: Repo, arguments: str, words: str) -> None:
@@ -182,7 +182,7 @@ def test_a_holdout_that_no_longer_fits(repo: Repo) -> None:
     repo.good("split all:1 --key id")
     repo.write("raw/all.csv", table(range(1000, 1100)))
     repo.good("add all raw/all.csv")
-    repo.refused("split all:2", "None of the rows of all_holdout:1")
+    repo.refused("split all:2", "has none of the rows of all_holdout:1")
     repo.write("raw/all.csv", table(range(100)).replace("id,", "key,"))
     repo.good("add all raw/all.csv")
     repo.refused("split all:3", "lacks the column id")

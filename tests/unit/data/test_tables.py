@@ -148,13 +148,13 @@ def test_mltable(tmp_path: Path) -> None:
     [
         ("type: mltable\n", 1, "paths is missing"),
         ("paths: [{file: a.txt}]\n", 1, "transformations is missing"),
-        ("paths:\n  - file: b.txt\ntransformations: [read_parquet]\n", 2, "b.txt names no file"),
-        ("paths:\n  - file: azureml://x/y\ntransformations: [read_parquet]\n", 2, "lies in the cloud"),
+        ("paths:\n  - file: b.txt\ntransformations: [read_parquet]\n", 2, "b.txt matches no file"),
+        ("paths:\n  - file: azureml://x/y\ntransformations: [read_parquet]\n", 2, "is in the cloud"),
         ("paths:\n  - file: ../x.txt\ntransformations: [read_parquet]\n", 2, "outside of the dataset"),
-        ("paths:\n  - glob: a.txt\ntransformations: [read_parquet]\n", 2, "glob is no kind of path"),
+        ("paths:\n  - glob: a.txt\ntransformations: [read_parquet]\n", 2, "glob is not a kind of path"),
         ("paths:\n  - file: a.txt\ntransformations:\n  - read_delta_lake\n", 4, "read_delta_lake"),
         (MLTABLE.replace("take: 2", "filter: 'col(\"a\") > 1'"), 8, "filter is not supported"),
-        (MLTABLE.replace("windows1252", "klingon"), 6, "klingon is no encoding"),
+        (MLTABLE.replace("windows1252", "klingon"), 6, "klingon is not an MLTable encoding"),
         (MLTABLE.replace("no_header", "from_first_file"), 6, "from_first_file is not supported"),
         (MLTABLE.replace("header:", "headers:"), 6, "headers is not supported"),
         (MLTABLE.replace("Column2", "price"), 0, "column price"),
@@ -180,17 +180,17 @@ BROKEN = {
     "latin.csv": ("a,b\n1,x\n2,café\n".encode("latin-1"), "latin.csv:3: MD302: Byte 0xE9"),
     "header.csv": ("ä,b\n1,2\n".encode("latin-1"), "header.csv:1: MD302: Byte 0xE4"),
     "utf16.csv": ("a,b\n1,2\n".encode("utf-16"), "utf16.csv:1: MD302: The file is in UTF-16"),
-    "short.csv": (b"a,b\n1,2\n3\n", "short.csv:3: MD303: This row has 1 value, and the header 2."),
-    "long.csv": (b"a,b\n1,2,3\n", "long.csv:2: MD303: This row has 3 values, and the header 2."),
+    "short.csv": (b"a,b\n1,2\n3\n", "short.csv:3: MD303: This row has 1 value, but the header has 2."),
+    "long.csv": (b"a,b\n1,2,3\n", "long.csv:2: MD303: This row has 3 values, but the header has 2."),
     "quote.csv": (b'a,b\n1,2\n3,"x\n', "quote.csv:3: MD303: A quote in this row is not closed."),
-    "twice.csv": (b"a,b,a\n1,2,3\n", "twice.csv:1: MD304: The column a stands here 2 times."),
-    "case.csv": (b"Age,age\n1,2\n", "case.csv:1: MD304: The columns Age and age differ in case alone."),
+    "twice.csv": (b"a,b,a\n1,2,3\n", "twice.csv:1: MD304: The column a appears 2 times."),
+    "case.csv": (b"Age,age\n1,2\n", "case.csv:1: MD304: The columns Age and age differ only in case."),
     "index.csv": (b",a\n0,1\n", "index.csv:1: MD304: Column 1 has no name."),
     "half.jsonl": (b'{"a": 1}\n{"a":\n', "half.jsonl:2: MD307"),
-    "list.jsonl": (b"[1, 2]\n", "list.jsonl:1: MD307: This line is no JSON object."),
+    "list.jsonl": (b"[1, 2]\n", "list.jsonl:1: MD307: This line is not a JSON object."),
     "twice.jsonl": (
         b'{"a": 1, "a": 2}\n',
-        "twice.jsonl:1: MD307: This line is no JSON: the key a stands in it twice",
+        "twice.jsonl:1: MD307: This line is not valid JSON: duplicate key a",
     ),
     "case.jsonl": (b'{"a": 1}\n{"A": 2}\n', "case.jsonl: MD304"),
     "latin.jsonl": ('{"a": "é"}\n'.encode("latin-1"), "latin.jsonl:1: MD302"),
@@ -255,8 +255,8 @@ def test_broken_tables_through_the_command_line(repo: Repo) -> None:
     repo.good("add bad 'raw/bad table.csv' --no-table")
     repo.write("raw/good.csv", "a,b\n1,2\n")
     repo.good("add bad raw/good.csv")
-    repo.refused("diff bad:1 bad:2", "bad table.csv:2: MD303: This row has 1 value, and the header 2.")
-    repo.refused("diff bad:2 bad:3", "There is no bad:3")
+    repo.refused("diff bad:1 bad:2", "bad table.csv:2: MD303: This row has 1 value, but the header has 2.")
+    repo.refused("diff bad:2 bad:3", "bad:3 does not exist")
     repo.refused("schema infer bad:1", "bad table.csv:2: MD303")
 
 

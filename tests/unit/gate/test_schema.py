@@ -66,7 +66,7 @@ def test_the_least(tmp_path: Path) -> None:
             "holdout: azureml:toys_holdout:1",
             "holdout: azureml:toys_holdout@latest",
             "2:10",
-            "name other data",
+            "name different data",
         ),
         ("holdout: azureml:toys_holdout:1", "holdout: toys_holdout", "2:10", "no dataset version"),
         ("decide_by: mae", "decide_by: mea", "5:12", "Did you mean mae?"),

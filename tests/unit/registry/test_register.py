@@ -356,7 +356,7 @@ def test_answers_compared_with_the_champion_before_are_stale(repo: Path) -> None
         (("approve", "diabetes@latest"), "may be another version tomorrow"),
         (("why", "diabetes:01"), "Versions are numbers"),
         (("why", "a b"), "names no version"),
-        (("who-used", "diabetes:latest"), "may name other data tomorrow"),
+        (("who-used", "diabetes:latest"), "can name different data tomorrow"),
         (("registry", "tag", "diabetes:1", "passed=true"), "is part of the proof"),
         (("registry", "tag", "diabetes:1", "passed"), "is no tag"),
         (("registry", "path", "diabetes:1"), "There is no diabetes:1"),
