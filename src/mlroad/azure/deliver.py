@@ -11,8 +11,8 @@ import click
 
 from mlroad.azure.delivery import Delivery, deliver, outcome
 from mlroad.azure.delivery_pull_request import pr_body, title
+from mlroad.core.files import write_output
 from mlroad.core.problems import UserError
-from mlroad.data.declared_schema import write_text
 
 
 def take_in(
@@ -29,11 +29,11 @@ def take_in(
             raise UserError(f"{file.parent} is no folder.", "Make it first, or choose another place.")
     delivered = deliver(root, replace(delivery, name=names[0]))
     if body and delivered.made:
-        write_text(body, pr_body(root, delivered))
+        write_output(body, pr_body(root, delivered))
     if outcome_file:
         said = outcome(delivered)
         said["title"] = title(delivered.made.version) if delivered.made else None
-        write_text(outcome_file, json.dumps(said, ensure_ascii=False, indent=2) + "\n")
+        write_output(outcome_file, json.dumps(said, ensure_ascii=False, indent=2) + "\n")
     for line in (*map(str, delivered.problems), *delivered.lines):
         click.echo(line)
     if not delivered.problems:

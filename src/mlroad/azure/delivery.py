@@ -127,9 +127,9 @@ def _previous(
     if not chosen:
         return None
     if assets and not local_path(root, chosen[-1]).exists():
-        from mlroad.azure.fetch_data import fetch
+        from mlroad.azure.fetch_data import fetch_version
 
-        fetch(root, chosen[-1])
+        fetch_version(root, chosen[-1])
     return require_verified(root, chosen[-1])
 
 

@@ -23,7 +23,7 @@ from mlroad.data.store import LARGE, local_path, require_verified
 from mlroad.data.version import DatasetVersion
 
 
-def fetch(root: Path, version: DatasetVersion) -> tuple[Path, bool]:
+def fetch_version(root: Path, version: DatasetVersion) -> tuple[Path, bool]:
     """Where the data of a version is on this machine, and whether it was fetched just now.
 
     Raises UserError if it cannot be fetched, or is not what the version file says.

@@ -9,7 +9,7 @@ import click
 
 from mlroad.azure.deliver import take_in
 from mlroad.azure.delivery import Delivery
-from mlroad.azure.fetch_data import fetch as fetch_version
+from mlroad.azure.fetch_data import fetch_version
 from mlroad.azure.register_data import register_versions
 from mlroad.core.repo import root_here
 from mlroad.data.store import find

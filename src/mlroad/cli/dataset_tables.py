@@ -10,14 +10,14 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from mlroad.core.files import write_output
 from mlroad.core.problems import UserError
 from mlroad.core.repo import root_here
-from mlroad.data import schema_commands
 from mlroad.data.compatible import compare_all, compare_versions
-from mlroad.data.declared_schema import write_text
 from mlroad.data.diff_text import print_diff
 from mlroad.data.diff_versions import diff_versions
 from mlroad.data.overlap import find_overlap, overlap_text
+from mlroad.data.schema_commands import SchemaResult, check_schemas, infer_schema
 from mlroad.data.sql import TableEngine
 from mlroad.data.version_tables import open_pair
 from mlroad.report.dataset_diff import Origin, diff_html
@@ -53,7 +53,7 @@ def infer(reference: str, key: tuple[str, ...], bounds: bool, file: str) -> None
 
     Exit codes: 0 done, 1 the data does not match the schema that is there, 2 a wrong argument.
     """
-    _finish(schema_commands.infer(root_here(), reference, file, key, bounds))
+    _finish(infer_schema(root_here(), reference, file, key, bounds))
 
 
 @schema.command()
@@ -69,10 +69,10 @@ def check(references: Sequence[str]) -> None:
 
     Exit codes: 0 it matches, 1 it does not, 2 a wrong argument.
     """
-    _finish(schema_commands.check(root_here(), references))
+    _finish(check_schemas(root_here(), references))
 
 
-def _finish(outcome: schema_commands.Outcome) -> None:
+def _finish(outcome: SchemaResult) -> None:
     for line in (*outcome.problems, *outcome.lines):
         click.echo(line)
     sys.exit(1 if outcome.problems else 0)
@@ -105,7 +105,7 @@ def diff(before: str, after: str, key: tuple[str, ...], html: Path | None, exit_
         flags = "".join(f" --key {column}" for column in key)
         command = f"mlroad dataset diff {found.before.label} {found.after.label}{flags} --html {html.name}"
         made_at = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-        write_text(html, diff_html(found, Origin(compared.before, compared.after, command, made_at)))
+        write_output(html, diff_html(found, Origin(compared.before, compared.after, command, made_at)))
         click.echo(f"\nWrote {html}: open it in a browser, or mail it.")
     sys.exit(1 if exit_code and not found.is_same else 0)
 

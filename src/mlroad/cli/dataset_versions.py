@@ -8,17 +8,13 @@ from pathlib import Path
 import click
 
 from mlroad.core.repo import root_here
-from mlroad.data.add import add_data, told
-from mlroad.data.gc import find_garbage, remove
-from mlroad.data.gc import told as garbage_text
+from mlroad.data.add import add_data, created_text
+from mlroad.data.gc import find_garbage, garbage_text, remove
 from mlroad.data.lineage import DatasetLineage
-from mlroad.data.split import SplitOptions
-from mlroad.data.split import split as split_version
+from mlroad.data.split import SplitOptions, split_version
 from mlroad.data.verify import verify_all
-from mlroad.data.version_list import overview
-from mlroad.run.derive import DeriveOptions, StepFailedError
-from mlroad.run.derive import derive as run_step
-from mlroad.run.derive import repeat as run_again
+from mlroad.data.version_list import version_list
+from mlroad.run.derive import DeriveOptions, StepFailedError, derive_version, repeat_derivation
 
 _STAGES = click.Choice(("dev", "prod"))
 _reference = click.argument("reference", metavar="NAME:VERSION", help="A version, such as diabetes:1.")
@@ -73,7 +69,7 @@ def list_datasets() -> None:
     \b
     mlroad dataset list
     """
-    click.echo(overview(root_here()))
+    click.echo(version_list(root_here()))
 
 
 @click.command()
@@ -178,7 +174,7 @@ def derive(
     """
     options = DeriveOptions(name, step, parents, settings, output, file, stage, description)
     try:
-        click.echo(told(root_here(), run_step(root_here(), options)))
+        click.echo(created_text(root_here(), derive_version(root_here(), options)))
     except StepFailedError as error:
         click.echo(error, err=True)
         sys.exit(1)
@@ -197,7 +193,7 @@ def repeat(reference: str) -> None:
     Exit codes: 0 the same data, 1 other data or the step failed, 2 the version cannot be derived again.
     """
     try:
-        result = run_again(root_here(), reference)
+        result = repeat_derivation(root_here(), reference)
     except StepFailedError as error:
         click.echo(error, err=True)
         sys.exit(1)

@@ -74,6 +74,14 @@ def unwritable(file: Path, error: OSError, fix: str = "Check its permissions and
     return UserError(f"{file} cannot be written: {error.strerror or error}.", fix)
 
 
+def write_output(file: Path, content: str) -> None:
+    """Write a file that the user named, completely or not at all. Raises UserError if that fails."""
+    try:
+        write_text(file, content)
+    except OSError as error:
+        raise unwritable(file, error) from None
+
+
 @contextlib.contextmanager
 def scratch_folder(root: Path) -> Iterator[Path]:
     """A temporary folder on the same disk as the repo, so that files made in it can be moved into place."""

@@ -10,7 +10,7 @@ import re
 import tempfile
 from pathlib import Path
 
-from mlroad.core import files
+from mlroad.core.files import write_output
 from mlroad.core.problems import UserError
 from mlroad.data.schema import Schema, load_schema
 from mlroad.data.version import DatasetVersion, load_version
@@ -28,14 +28,6 @@ def declared_schema(version: DatasetVersion) -> Schema | None:
         fix = f"Restore {file.as_posix()}, or create one: `mlroad dataset schema infer {version.id}`."
         raise UserError(version.problem("MD403", what, fix, "tags.schema"))
     return load_schema(file)
-
-
-def write_text(file: Path, text: str) -> None:
-    """Write a file, completely or not at all. Raises UserError if that is not possible."""
-    try:
-        files.write_text(file, text)
-    except OSError as error:
-        raise files.unwritable(file, error, "Check the path and its permissions.") from None
 
 
 def set_schema(version: DatasetVersion, schema: str) -> None:
@@ -59,7 +51,7 @@ def set_schema(version: DatasetVersion, schema: str) -> None:
     if not _says(version, "".join(lines), schema):
         what = f"The tag schema cannot be added to {version.file}."
         raise UserError(what, f"Add this line below tags: {line}")
-    write_text(version.file, "".join(lines))
+    write_output(version.file, "".join(lines))
 
 
 def _says(version: DatasetVersion, text: str, schema: str) -> bool:

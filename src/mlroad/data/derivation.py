@@ -15,7 +15,6 @@ packages    the versions of the packages that the code imports
 from __future__ import annotations
 
 import ast
-import difflib
 import platform
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mlroad.core.problems import Position, Problem, UserError
+from mlroad.core.text import did_you_mean
 from mlroad.steps.signatures import Parameter, StepSignature, Value, read_signature
 
 DATA_TYPES = ("uri_file", "uri_folder", "mltable")
@@ -158,7 +158,7 @@ def _output(signature: StepSignature, wanted: str) -> Parameter:
             Problem(Position(signature.script), "MD704", what, "Give it an OutputFile or OutputFolder.")
         )
     if wanted and wanted not in names:
-        raise UserError(f"The step has no output {wanted}.", _did_you_mean(wanted, names))
+        raise UserError(f"The step has no output {wanted}.", _advice(wanted, names))
     if not wanted and len(outputs) > 1:
         what = f"The step has several outputs: {', '.join(names)}."
         raise UserError(what, f"Choose the one that becomes the version, such as --output {names[0]}.")
@@ -179,7 +179,7 @@ def _inputs(signature: StepSignature, parents: Sequence[str]) -> dict[str, str]:
         if not equals:
             free.append(parent)
         elif name not in ports:
-            raise UserError(f"The step has no data input {name}.", _did_you_mean(name, list(ports)))
+            raise UserError(f"The step has no data input {name}.", _advice(name, list(ports)))
         elif name in given:
             raise UserError(f"The input {name} is given twice.", "Name it once.")
         else:
@@ -206,7 +206,7 @@ def _parameters(signature: StepSignature, settings: Sequence[str]) -> dict[str, 
         if not equals:
             raise UserError(f"--set {setting} has no value.", "Write --set parameter=value.")
         if name not in ports:
-            raise UserError(f"The step has no parameter {name}.", _did_you_mean(name, list(ports)))
+            raise UserError(f"The step has no parameter {name}.", _advice(name, list(ports)))
         values[name] = _value(ports[name], text)
     missing = [name for name, port in ports.items() if name not in values and not port.optional]
     if missing:
@@ -231,6 +231,5 @@ def _value(port: Parameter, text: str) -> Value:
     return text
 
 
-def _did_you_mean(name: str, names: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, names, n=1)
-    return f"Did you mean {near[0]}?" if near else f"There are {', '.join(names) or 'none'}."
+def _advice(name: str, names: Sequence[str]) -> str:
+    return did_you_mean(name, names, f"Choose one of: {', '.join(names)}." if names else "It has none.")

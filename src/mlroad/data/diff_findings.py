@@ -9,8 +9,9 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from mlroad.core.text import number, some
 from mlroad.data.diff import ColumnDiff, Diff
-from mlroad.data.profile import CATEGORIES, Profile, axis_text, number_text
+from mlroad.data.profile import CATEGORIES, Profile, axis_text
 
 _MISSING = 0.01
 """Smaller changes in the share of missing values are not reported."""
@@ -154,9 +155,8 @@ def _categories(column: ColumnDiff, before: Profile, after: Profile) -> Iterator
         (0, "lost values", [value for value in old if value not in new]),
     ):
         if values:
-            named = ", ".join(json.dumps(value, ensure_ascii=False) for value in values[:_NAMED])
-            more = f" and {len(values) - _NAMED} more" if len(values) > _NAMED else ""
-            yield Finding(level, f"{word}: {named}{more}.", column.name)
+            named = some([json.dumps(value, ensure_ascii=False) for value in values])
+            yield Finding(level, f"{word}: {named}.", column.name)
 
 
 def _move(before: Profile, after: Profile) -> str:
@@ -176,4 +176,4 @@ def _move(before: Profile, after: Profile) -> str:
 
 def optional_number(value: float | None) -> str:
     """A number in a table; empty for None."""
-    return "" if value is None else number_text(value)
+    return "" if value is None else number(value)

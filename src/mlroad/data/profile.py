@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from mlroad.core.text import number
 from mlroad.data import sql
 from mlroad.data.sql import TableEngine
 from mlroad.data.table import Column, Table
@@ -124,18 +125,7 @@ def axis_text(value: float | None, column: Column) -> str:
     """A number on a column's axis as text: a time, or a number."""
     if value is None:
         return ""
-    return _time(value, column) if column.is_time else number_text(value)
-
-
-def number_text(value: float) -> str:
-    """A number with four significant digits, or all digits of a whole one."""
-    if not math.isfinite(value):
-        return str(value)
-    if abs(value) < 1e15 and value == int(value):
-        return f"{int(value):,}"
-    if 1e-3 <= abs(value) < 1e9:
-        return f"{value:,.4g}" if abs(value) < 10_000 else f"{value:,.0f}"
-    return f"{value:.3g}"
+    return _time(value, column) if column.is_time else number(value)
 
 
 def _all_rows(
@@ -245,5 +235,5 @@ def _time(seconds: float, column: Column) -> str:
     try:
         moment = datetime.fromtimestamp(seconds, UTC)
     except (OverflowError, OSError, ValueError):
-        return number_text(seconds)
+        return number(seconds)
     return moment.strftime("%Y-%m-%d" if column.kind == "date" else "%Y-%m-%d %H:%M")

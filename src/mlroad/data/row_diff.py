@@ -6,12 +6,12 @@ a change is below one in a million.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mlroad.core.problems import UserError
+from mlroad.core.text import did_you_mean, some
 from mlroad.data import sql
 from mlroad.data.profile import FLOATS
 from mlroad.data.sql import TableEngine
@@ -69,8 +69,7 @@ def check_columns(table: Table, wanted: Sequence[str], option: str) -> None:
     names = [column.name for column in table.columns]
     for column in wanted:
         if column not in names:
-            near = difflib.get_close_matches(column, names, n=1)
-            advice = f"Did you mean {near[0]}?" if near else f"It has {', '.join(names[:20])}."
+            advice = did_you_mean(column, names, f"It has {some(names, 20)}.")
             raise UserError(f"{option} {column}: {table.label} has no such column.", advice)
 
 

@@ -7,7 +7,6 @@ Codes: MD401 unreadable, MD402 a key is unknown, missing or invalid.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from mlroad.core.problems import Position, Problem, UserError
+from mlroad.core.text import did_you_mean
 from mlroad.core.yaml_nodes import ListNode, MapNode, Node, ScalarNode, read_yaml
 from mlroad.data.table import KINDS, Kind
 
@@ -132,10 +132,11 @@ def _wrong_field(item: Node) -> Iterator[Problem]:
         )
     kind = item.get("type")
     if kind is not None and item.text("type") not in KINDS:
-        near = difflib.get_close_matches(str(item.text("type")), KINDS, n=1, cutoff=0.4)
-        advice = f"Did you mean {near[0]}? " if near else ""
+        advice = did_you_mean(str(item.text("type")), KINDS, cutoff=0.4)
         yield _problem(
-            kind, f"{_value_text(kind)} is not a type.", f"{advice}Choose one of: {', '.join(KINDS)}."
+            kind,
+            f"{_value_text(kind)} is not a type.",
+            f"{advice} Choose one of: {', '.join(KINDS)}.".strip(),
         )
     constraints = item.get("constraints")
     if isinstance(constraints, MapNode):
@@ -193,9 +194,7 @@ def _wrong_enum(node: Node, value: object) -> Iterator[Problem]:
 def _unknown(node: MapNode, known: Iterable[str], word: str) -> Iterator[Problem]:
     for name, key, _ in node:
         if name not in known:
-            near = difflib.get_close_matches(name, list(known), n=1)
-            fix = f"Did you mean {near[0]}?" if near else _DOCS
-            yield _problem(key, f"The {word} {name} is not supported.", fix)
+            yield _problem(key, f"The {word} {name} is not supported.", did_you_mean(name, known, _DOCS))
 
 
 def _field(node: MapNode) -> Field:

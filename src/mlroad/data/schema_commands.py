@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlroad.core.files import write_output
 from mlroad.core.hash_cache import HashCache
 from mlroad.core.problems import Problem, UserError
-from mlroad.data.declared_schema import declared_schema, set_schema, write_text
+from mlroad.data.declared_schema import declared_schema, set_schema
 from mlroad.data.open_table import open_table
 from mlroad.data.schema import load_schema
 from mlroad.data.schema_check import check_table
@@ -61,7 +62,7 @@ def infer_schema(
         table = open_version(engine, used)
         text = draft_schema(engine, table, key, bounds)
         _check_draft(engine, used.path, version, text)
-    write_text(target, text)
+    write_output(target, text)
     set_schema(version, file)
     return SchemaResult(
         (f"Wrote {target.as_posix()}; {version.id} now names it. Review it and edit it as you like.",)

@@ -27,7 +27,7 @@ SHARE = 0.2
 
 @dataclass(frozen=True, slots=True)
 class SplitOptions:
-    """The options of `split`. Empty values default to those of the frozen holdout."""
+    """The options of `split_version`. Empty values default to those of the frozen holdout."""
 
     reference: str
     share: float | None = None
@@ -64,7 +64,7 @@ class SplitResult:
         return "\n".join(lines)
 
 
-def split(root: Path, options: SplitOptions) -> SplitResult:
+def split_version(root: Path, options: SplitOptions) -> SplitResult:
     """Create the two versions, or only the training data if a holdout exists.
 
     Raises UserError for options that contradict the frozen holdout or the data, and if a side is empty.
@@ -95,7 +95,7 @@ def split(root: Path, options: SplitOptions) -> SplitResult:
 
 
 def repeat_split(root: Path, version: DatasetVersion, folder: Path) -> Path:
-    """Create the data of ``version``, one side of a split, again. Raises UserError as `split` does."""
+    """Create the data of ``version``, one side of a split, again. Raises UserError as `split_version` does."""
     about = (version.derivation or {})["split"]
     source = find_verified(root, version.parents[0])
     rule = SplitRule(str(about["salt"]), float(about["share"]), tuple(about["identity"]))

@@ -11,7 +11,6 @@ type of data.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -19,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from mlroad.core.digests import ContentDigest, changes, digest_content, listing_file_digest, read_listing
 from mlroad.core.hash_cache import HashCache
 from mlroad.core.problems import Position, Problem, UserError
-from mlroad.core.text import quoted
+from mlroad.core.text import did_you_mean, quoted
 from mlroad.data.version import VERSION, DatasetVersion, load_version, parse_reference
 
 DATASETS = "datasets"
@@ -69,9 +68,9 @@ def find(root: Path, reference: str) -> DatasetVersion:
     numbers = [found.stem for found in version_files(root, name)] if name in names(root) else []
     if numbers:
         raise UserError(f"{name}:{number} does not exist.", f"{name} has the versions {', '.join(numbers)}.")
-    near = difflib.get_close_matches(name, names(root), n=1)
-    advice = f"Did you mean {near[0]}? " if near else ""
-    raise UserError(f"There is no dataset {name}.", f"{advice}`mlroad dataset list` lists all versions.")
+    advice = did_you_mean(name, names(root))
+    fix = f"{advice} `mlroad dataset list` lists all versions.".strip()
+    raise UserError(f"There is no dataset {name}.", fix)
 
 
 def local_path(root: Path, version: DatasetVersion) -> Path:

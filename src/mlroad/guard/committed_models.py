@@ -1,4 +1,4 @@
-"""The models that a commit touches are checked as `mlroad check` does, in the hook's own process."""
+"""Check the models that a commit changes, as `mlroad check` does, in the process of the hook."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from mlroad.guard.guarded_files import GuardedFile
 
 
 def check_models(root: Path, sources: Iterable[GuardedFile]) -> list[Problem]:
-    """What `mlroad check` finds in the model folders that hold these files."""
+    """The problems that `mlroad check` finds in the model folders of these files."""
     folders = [root / "models" / name for name in sorted(_models(sources))]
     if not folders:
         return []
     from mlroad.core.repo import is_model
     from mlroad.pipeline.check_repo import check
 
-    touched = [_shown(folder) for folder in folders if is_model(folder)]
-    return check(touched) if touched else []
+    changed = [_shown(folder) for folder in folders if is_model(folder)]
+    return check(changed) if changed else []
 
 
 def _models(sources: Iterable[GuardedFile]) -> set[str]:

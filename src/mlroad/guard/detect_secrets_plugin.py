@@ -1,4 +1,4 @@
-"""The house plugin of detect-secrets: every house rule, and the team's own, as one detector.
+"""ML Road's plugin for detect-secrets: the built-in rules and the team's own rules in one detector.
 
 `mlroad guard` loads it by path, as ``detect-secrets-hook -p PATH FILE`` does.
 """
@@ -19,16 +19,16 @@ from mlroad.guard.secret_rules import RuleMatch, find, readable
 
 
 class MlroadDetector(BasePlugin):  # type: ignore[misc]
-    """Finds whole tokens, so that a token which is known and allowed never hides another one."""
+    """Finds whole tokens, so that an allowed token never hides another one."""
 
-    secret_type = "House rule"  # noqa: S105 - the name of a kind
+    secret_type = "ML Road rule"  # noqa: S105 - a name, not a secret
 
     def __init__(self, house_file: str | None = None) -> None:
         self._house_file = house_file
         self._rules = (*load_house_rules(Path(house_file) if house_file else None).rules, *BUILT_IN_RULES)
 
     def analyze_string(self, string: str) -> Iterator[str]:
-        """Every secret in a string."""
+        """All secrets in a string."""
         yield from (hit.secret for hit in find(readable(string), self._rules))
 
     def analyze_line(
@@ -39,7 +39,7 @@ class MlroadDetector(BasePlugin):  # type: ignore[misc]
         context: CodeSnippet | None = None,
         **_options: Any,
     ) -> set[PotentialSecret]:
-        """Every secret that starts in a line; ``context`` has the lines that a private key goes on in."""
+        """All secrets that start in a line; ``context`` has the following lines, for private keys."""
         hits = self._hits(line, context)
         return {PotentialSecret(hit.rule.kind, filename, hit.secret, line_number) for hit in hits}
 
@@ -52,5 +52,5 @@ class MlroadDetector(BasePlugin):  # type: ignore[misc]
         yield from (hit for hit in find(text, spanning) if end < 0 or hit.start < end)
 
     def json(self) -> dict[str, Any]:
-        """The settings that make this plugin again."""
+        """The settings to create this plugin again."""
         return {**super().json(), **({"house_file": self._house_file} if self._house_file else {})}

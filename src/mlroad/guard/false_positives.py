@@ -1,4 +1,4 @@
-"""What tells a secret from a harmless string: placeholders, words, references, well-known public keys."""
+"""Tell secrets from harmless strings: placeholders, words, references, well-known public keys."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# The last word of a name that only speaks about a secret: token_url, passwordField, SECRET_NAME, tokenizer
+# The last word of names that only describe a secret: token_url, passwordField, SECRET_NAME, tokenizer
 _ABOUT = words(
     """
     name names id ids url urls uri path file filename folder dir type env var field header scope
@@ -22,7 +22,7 @@ _ABOUT = words(
     stream mode kind required enabled valid word words board frame point points ary less lifetime
     """
 )
-# The word in front of "key" or "token" that makes it no secret: public_key, cacheKey, PAD_TOKEN ...
+# The word before "key" or "token" in names that are not secret: public_key, cacheKey, PAD_TOKEN ...
 _PUBLIC = words(
     """
     public pub cache foreign partition sort row hash idempotency dict group join lookup index object
@@ -54,7 +54,7 @@ _REFERENCE = re.compile(
     r"|secrets?\.|env\.|vars\.|var\.|os\.environ|process\.env|self\.|config\.|settings\.|args\.|/|\./|\.\./|~/|\w:\\)"
 )
 
-# Published by Microsoft for the storage and Cosmos emulators: the same on every machine, and no secret.
+# SHA-256 of the keys that Microsoft publishes for its emulators: the same on every machine, not secret.
 PUBLIC_KEYS = frozenset(
     {
         "0011cc25eb4320717494d2703e8cba85743e71b500283c21c8b88147992f9059",  # storage emulator (Azurite)
@@ -64,12 +64,12 @@ PUBLIC_KEYS = frozenset(
 
 
 def is_about(name: str) -> bool:
-    """True when the end of a name says that the value is no secret itself: ``_url`` of ``token_url``."""
+    """Whether the end of a name shows that the value is not the secret itself: ``_url`` of ``token_url``."""
     return _last_word(name) in _ABOUT
 
 
 def is_public_name(name: str) -> bool:
-    """True when the word before ``key`` or ``token`` says that it is public: ``cache`` of ``cache_key``."""
+    """Whether the word before ``key`` or ``token`` marks it as public: ``cache`` of ``cache_key``."""
     return _last_word(name) in _PUBLIC
 
 
@@ -79,35 +79,35 @@ def _last_word(name: str) -> str:
 
 
 def is_public_key(value: str) -> bool:
-    """True for a key that its maker has published for everybody's tests."""
+    """Whether this is a published key of an emulator."""
     return hashlib.sha256(value.encode()).hexdigest() in PUBLIC_KEYS
 
 
 def is_placeholder(value: str) -> bool:
-    """True for what documentation writes in a secret's place: ``<your-key>``, ``xxxx``."""
+    """Whether this is a placeholder, as in documentation: ``<your-key>``, ``xxxx``."""
     return bool(_PLACEHOLDER.search(value)) or bool(re.search(r"(.)\1{5,}", value))
 
 
 def is_varied(value: str) -> bool:
-    """True when enough different characters occur for a generated token (a repeated pattern is none)."""
+    """Whether it has enough different characters for a generated token."""
     return len(set(value)) >= min(10, max(4, len(value) // 4))
 
 
 def is_token(value: str) -> bool:
-    """For tokens whose form alone is telling: nearly everything counts, save documentation's stand-ins."""
+    """For tokens with a distinctive format: anything but placeholders and published keys."""
     return is_varied(value) and not is_placeholder(value) and not is_public_key(value)
 
 
 def is_reference(value: str) -> bool:
-    """True for a value that only says where the secret is: ``${VAR}``, ``keyvault:...``, a path, a URL."""
+    """Whether a value only refers to a secret: ``${VAR}``, ``keyvault:...``, a path, a URL."""
     return bool(_REFERENCE.match(value))
 
 
 def is_random(value: str, least: int = 16) -> bool:
-    """True for a string that a machine made: long, without spaces, and not made of words."""
+    """Whether a string looks generated: long, without spaces, and not made of words."""
     if len(value) < least or _UUID.match(value) or not is_token(value) or is_reference(value):
         return False
-    # Code, patterns (^Name@2$), formats of dates, and numbers.
+    # Exclude code, patterns (^Name@2$), date formats and numbers.
     if re.search(r"[\s(){}\[\]<>\\|,;\"'`]|^\^|\$$|%[YmHMSs]", value) or not re.search(r"[A-Za-z]", value):
         return False
     in_words = sum(len(word) for word in _WORD.findall(value))
@@ -115,12 +115,12 @@ def is_random(value: str, least: int = 16) -> bool:
 
 
 def is_password(value: str) -> bool:
-    """True for what is used as a password; words about passwords, templates and types are none."""
+    """Whether a string looks like a password, not like a word, template or type."""
     if not 6 <= len(value) <= 200 or re.search(r"\s", value) or value.lower() in _TYPES:
         return False
     if is_placeholder(value) or is_reference(value) or _UUID.match(value) or is_public_key(value):
         return False
-    # Templates, patterns, addresses, and NAMES_IN_CAPITALS.
+    # Exclude templates, patterns, addresses, and NAMES_IN_CAPITALS.
     if (
         re.search(r"^[{<\[(%^]|[{(<].*[)}>]|\\[wdsnb]|://|\||^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$", value)
         or len(set(value)) < 4

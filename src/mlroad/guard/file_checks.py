@@ -1,4 +1,4 @@
-"""The small guards: large files, conflict markers, and what a failed patch leaves behind."""
+"""The simple guards: large files, conflict markers, and rejected patches."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from mlroad.core.git import run_git
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.guard.guarded_files import GuardedFile
 
-# Seven signs at the start of a line, then a space or nothing. Seven = alone underline a heading.
+# Seven signs at the start of a line, then a space or nothing. Seven = on their own may underline a heading.
 _MARKER = re.compile(r"(?m)^(?:<{7}|>{7}|\|{7})(?: [^\n]*)?\r?$|^={7}\r?$")
 _LEFTOVERS = (".rej", ".orig")
 
 
 def check_size(source: GuardedFile, root: Path, limit_mb: float) -> list[Problem]:
-    """A file above the limit, unless Git LFS holds it."""
+    """A file above the limit that is not in Git LFS."""
     size = source.path.stat().st_size
     if size <= limit_mb * 1_000_000 or _in_lfs(source, root):
         return []
-    what = f"The file has {size / 1_000_000:.1f} MB; the limit is {limit_mb:g} MB."
+    what = f"The file is {size / 1_000_000:.1f} MB, but the limit is {limit_mb:g} MB."
     fix = (
-        "Keep data out of git: register it as a dataset, or let a step fetch it. Git LFS is allowed;"
-        " max-file-mb in pyproject.toml [tool.mlroad] sets the limit."
+        "Keep data out of git: add it as a dataset (`mlroad dataset add`), or use Git LFS."
+        " max-file-mb in [tool.mlroad] of pyproject.toml sets the limit."
     )
     return [Problem(Position(source.shown), "large-file", what, fix)]
 
@@ -36,7 +36,7 @@ def _in_lfs(source: GuardedFile, root: Path) -> bool:
 
 
 def check_conflicts(source: GuardedFile) -> list[Problem]:
-    """Marks of an unresolved merge, at the start of a line as git and copier write them."""
+    """Conflict markers of an unresolved merge, at the start of a line as git and Copier write them."""
     data = source.data()
     if b"<<<<<<<" not in data and b">>>>>>>" not in data and b"|||||||" not in data:
         return []
@@ -51,16 +51,16 @@ def check_conflicts(source: GuardedFile) -> list[Problem]:
             continue
         inside = sign != ">" and (inside or sign == "<")
         line = text.count("\n", 0, match.start()) + 1
-        what = f"Conflict marker {match[0][:7]} is left in the file."
-        fix = "Choose the lines that shall stay, delete the marker, and stage the file again."
+        what = f"The file contains the conflict marker {match[0][:7]}."
+        fix = "Keep the right lines, delete the marker, and stage the file again."
         problems.append(Problem(Position(source.shown, line), "conflict-marker", what, fix))
     return problems
 
 
 def check_leftover(source: GuardedFile) -> list[Problem]:
-    """A .rej or .orig file: a change of the template or of a merge that found no place."""
+    """A .rej or .orig file: part of a patch or merge that could not be applied."""
     if source.path.suffix not in _LEFTOVERS:
         return []
-    what = f"A {source.path.suffix} file is what a patch or merge leaves when it cannot be applied."
-    fix = "Put its change into the file by hand if it is wanted, then delete it."
+    what = f"A {source.path.suffix} file is left by a patch or merge that could not be applied."
+    fix = "Apply the change by hand if you need it, then delete the file."
     return [Problem(Position(source.shown), "rejected-patch", what, fix)]

@@ -1,4 +1,4 @@
-"""The settings of the guards: ``[tool.mlroad]`` in pyproject.toml, and where the team's own rules stand."""
+"""The settings of the guards: ``[tool.mlroad]`` in pyproject.toml, and the file of the team's own rules."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HOUSE_FILE = "house/secrets.toml"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a team may choose. ``root`` is the folder of pyproject.toml, or of the repo without one."""
+    """The team's settings. ``root`` is the folder of pyproject.toml, or else the root of the repo."""
 
     root: Path
     strip_outputs: bool = True
@@ -21,7 +21,7 @@ class Settings:
 
 
 def find_root(start: Path) -> Path:
-    """The nearest folder upwards that holds pyproject.toml or .git; ``start`` itself when there is none."""
+    """The nearest folder from ``start`` upwards with pyproject.toml or .git; else ``start``."""
     for folder in (start, *start.parents):
         if (folder / "pyproject.toml").is_file() or (folder / ".git").exists():
             return folder
@@ -29,10 +29,10 @@ def find_root(start: Path) -> Path:
 
 
 def load_settings(start: Path) -> Settings:
-    """Read the settings that hold in a folder.
+    """Read the settings for a folder.
 
-    Raises UserError for a pyproject.toml that cannot be read, for a wrong value, and for a rules file that is
-    named but missing: rules that silently do not load would let secrets pass.
+    Raises UserError for an invalid pyproject.toml or value, and for a rules file that is named but missing:
+    secrets would pass if rules silently did not load.
     """
     root = find_root(start)
     table, at = _table(root / "pyproject.toml")
@@ -45,7 +45,7 @@ def load_settings(start: Path) -> Settings:
     named = table.get("secret-rules")
     house = root / str(named or HOUSE_FILE)
     if named is not None and not house.is_file():
-        raise UserError(f"{at}: secret-rules names {named}, and there is no such file.", "Mend the path.")
+        raise UserError(f"{at}: secret-rules names {named}, which does not exist.", "Correct the path.")
     return Settings(root, outputs == "strip", float(limit), house if house.is_file() else None)
 
 
@@ -58,8 +58,8 @@ def _table(pyproject: Path) -> tuple[dict[str, object], str]:
     try:
         content = tomllib.loads(pyproject.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{pyproject}: is not valid TOML ({error}).", "Mend that place.") from error
+        raise UserError(f"{pyproject} is not valid TOML ({error}).", "Correct it.") from error
     table = content.get("tool", {}).get("mlroad", {})
     if not isinstance(table, dict):
-        raise UserError(f"{at}: is no table.", "Write it as [tool.mlroad] with keys below, or remove it.")
+        raise UserError(f"{at} is not a table.", "Write [tool.mlroad] with keys below it, or remove it.")
     return table, at

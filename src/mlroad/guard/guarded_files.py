@@ -1,4 +1,4 @@
-"""Which files a guard looks at, and their text."""
+"""The files that the guards check, and their text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SNIFF = 8_192
 
 @dataclass(slots=True)
 class GuardedFile:
-    """A file under guard. ``name`` is its path from the root, with slashes; ``shown`` is for messages."""
+    """A file to check. ``name`` is its path from the root, with slashes; ``shown`` is for messages."""
 
     path: Path
     name: str
@@ -23,25 +23,25 @@ class GuardedFile:
     _data: bytes | None = None
 
     def data(self) -> bytes:
-        """The whole content, read once."""
+        """The content, read once."""
         if self._data is None:
             try:
                 self._data = self.path.read_bytes()
             except OSError as error:
                 raise UserError(
-                    f"{self.shown}: cannot be read ({error.strerror}).", "Check the file."
+                    f"{self.shown} cannot be read: {error.strerror}.", "Check the file."
                 ) from error
         return self._data
 
     def forget(self) -> None:
-        """Give the memory of the content back."""
+        """Free the memory of the content."""
         self._data = None
 
     def text(self) -> str | None:
-        """The content as text, or None for a binary file. No text is skipped for its encoding."""
+        """The content as text in any encoding, or None for a binary file."""
         data = self.data()
         if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-            return data.decode("utf-16", errors="replace")  # PowerShell's > writes this
+            return data.decode("utf-16", errors="replace")  # written by > in PowerShell
         head = data[:_SNIFF]
         if b"\0" in head:
             if head[1::2].count(0) > 0.7 * len(head[1::2]):
@@ -54,14 +54,14 @@ class GuardedFile:
 
 
 def all_files(root: Path, under: Sequence[str] = ()) -> list[GuardedFile]:
-    """Every tracked file, and every untracked one that is not ignored. Links and submodules are left out."""
+    """All tracked files and untracked files that are not ignored, without links and submodules."""
     listed = ("ls-files", "-z", "--cached", "--others", "--exclude-standard")
     names = sorted(set(run_git(root, *listed, "--", *under, check=True).names))
     return [source for name in names if (source := _source(root / name, name))]
 
 
 def named_files(root: Path, arguments: Sequence[str]) -> list[GuardedFile]:
-    """The files and folders that somebody names. Raises UserError for what does not exist."""
+    """The given files and the files in the given folders. Raises UserError if one does not exist."""
     sources: list[GuardedFile] = []
     for argument in arguments:
         path = Path(os.path.abspath(argument))  # noqa: PTH100 - resolve() would follow a link
@@ -69,7 +69,7 @@ def named_files(root: Path, arguments: Sequence[str]) -> list[GuardedFile]:
             sources.extend(all_files(root, [os.path.relpath(path, root)]))
             continue
         if not path.exists() and not path.is_symlink():
-            raise UserError(f"{argument}: there is no such file.", "Check the name.")
+            raise UserError(f"{argument} does not exist.", "Check the path.")
         try:
             name = path.relative_to(root).as_posix()
         except ValueError:

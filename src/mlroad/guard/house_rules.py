@@ -1,4 +1,4 @@
-"""A team's own rules and known false alarms: house/secrets.toml, which template updates never touch."""
+"""A team's own rules and known false alarms: house/secrets.toml, which template updates never change."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FAMILY = "house"
 
 @dataclass(frozen=True, slots=True)
 class AllowedSecret:
-    """A string that looks like a secret and is none: SHA-256 of the whole token, where it stands, and why."""
+    """A false alarm: the SHA-256 of the whole token, its file, and why it is not a secret."""
 
     sha256: str
     file: str
@@ -25,14 +25,14 @@ class AllowedSecret:
 
 @dataclass(frozen=True, slots=True)
 class HouseRules:
-    """What the team's file says. ``examples`` are the made-up secrets that prove each rule alive."""
+    """The content of the team's file. ``examples`` are made-up secrets that test each rule."""
 
     rules: tuple[SecretRule, ...] = ()
     examples: tuple[str, ...] = ()
     allowed: tuple[AllowedSecret, ...] = ()
 
     def allows(self, file: str, secret: str) -> bool:
-        """True when this very token is listed for this very file. A prefix or another token never matches."""
+        """Whether exactly this token is listed for exactly this file."""
         if not self.allowed:
             return False
         digest = digest_of(secret)
@@ -40,12 +40,12 @@ class HouseRules:
 
 
 def digest_of(secret: str) -> str:
-    """SHA-256 of the whole token, as an [[allow]] entry holds it."""
+    """The SHA-256 of a whole token, as in an [[allow]] entry."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def load_house_rules(file: Path | None) -> HouseRules:
-    """Read the team's file. Raises UserError with every mistake in it; a rule that does not work is one."""
+    """Read the team's file. Raises UserError with all mistakes in it, including rules that do not work."""
     if file is None:
         return HouseRules()
     import tomllib
@@ -54,9 +54,7 @@ def load_house_rules(file: Path | None) -> HouseRules:
         text = file.read_text(encoding="utf-8-sig")
         content = tomllib.loads(text)
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(
-            _problem(file, 0, f"The file cannot be read ({error}).", "Mend that place.")
-        ) from error
+        raise UserError(_problem(file, 0, f"The file cannot be read ({error}).", "Correct it.")) from error
     problems: list[Problem] = []
     unknown = [key for key in content if key not in ("rule", "allow")]
     problems += [
@@ -85,16 +83,18 @@ def _rules(
             or not _texts(keywords)
             or not _texts(example)
         ):
-            what = "A rule needs kind, pattern and example (a list of texts); keywords is a list of texts."
+            what = (
+                "A rule needs kind, pattern and example (a list of strings); keywords is a list of strings."
+            )
             problems.append(
-                _problem(file, line, what, "Mend the entry; the template's docs have a page on house rules.")
+                _problem(file, line, what, "Correct the entry; see docs/how-to/house-rules.md of ML Road.")
             )
             continue
         try:
             re.compile(pattern)
         except re.error as error:
             problems.append(
-                _problem(file, line, f"The pattern of {kind!r} is not valid ({error}).", "Mend it.")
+                _problem(file, line, f"The pattern of {kind!r} is not valid ({error}).", "Correct it.")
             )
             continue
         rule = SecretRule(kind, FAMILY, pattern, tuple(keywords), accept=anything)
@@ -102,7 +102,7 @@ def _rules(
         if not any(find(readable(planted), (rule,))):
             what = f"The rule {kind!r} does not find its own example."
             problems.append(
-                _problem(file, line, what, "Mend pattern, keywords or example (its parts are joined).")
+                _problem(file, line, what, "Correct pattern, keywords or example (its parts are joined).")
             )
             continue
         rules.append(rule)
@@ -119,7 +119,7 @@ def _allowed(file: Path, text: str, entries: Any, problems: list[Problem]) -> li
         if not re.fullmatch("[0-9a-f]{64}", digest) or not name or not reason.strip():
             what = "An [[allow]] entry needs sha256 (64 hex digits), file and reason."
             problems.append(
-                _problem(file, line, what, "Let `mlroad guard allow FILE:LINE --reason ...` write it.")
+                _problem(file, line, what, "Let `mlroad guard allow FILE:LINE --reason WHY` write it.")
             )
         else:
             allowed.append(AllowedSecret(digest, name, reason))
@@ -129,7 +129,9 @@ def _allowed(file: Path, text: str, entries: Any, problems: list[Problem]) -> li
 def _tables(file: Path, text: str, key: str, entries: Any, problems: list[Problem]) -> list[dict[str, Any]]:
     if isinstance(entries, list) and all(isinstance(entry, dict) for entry in entries):
         return entries
-    problems.append(_problem(file, _line(text, key), f"{key!r} is no list of tables.", f"Write [[{key}]]."))
+    problems.append(
+        _problem(file, _line(text, key), f"{key!r} is not a list of tables.", f"Write [[{key}]].")
+    )
     return []
 
 

@@ -1,4 +1,4 @@
-"""Notebooks: the text in their cells and outputs, with places; and their hygiene."""
+"""Notebooks: the text in their cells and outputs, with positions; and checks of their format and outputs."""
 
 from __future__ import annotations
 
@@ -10,37 +10,38 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlroad.core.files import write_bytes
+from mlroad.core.files import write_text
 from mlroad.core.problems import Position, Problem
+from mlroad.core.text import some
 from mlroad.guard.guarded_files import GuardedFile
 
-# Output that is a picture, a film or packed numbers: never text that somebody wrote.
+# Outputs that are images, videos or packed numbers, not text.
 _NO_TEXT = re.compile(
     r"image/|video/|audio/|font/|application/(?:pdf|octet-stream|vnd\.jupyter\.widget-view)"
 )
-# Keys whose strings are Base64 of arrays (plotly, bokeh) or identifiers.
+# Keys whose values are arrays in Base64 (plotly, bokeh) or identifiers.
 _PACKED_KEYS = frozenset({"bdata", "__ndarray__", "model_id"})
 _CELL_TYPES = ("code", "markdown", "raw")
-# Metadata that only says when and how a cell was run.
+# Metadata about when and how a cell was run.
 _RUN_METADATA = ("ExecuteTime", "collapsed", "execution", "scrolled")
 
 
 @dataclass(frozen=True, slots=True)
 class NotebookText:
-    """The readable text of a notebook. ``starts[i]`` is the first line (from 0) of the part ``labels[i]``."""
+    """The text of a notebook. ``starts[i]`` is the first line (from 0) of the part ``labels[i]``."""
 
     lines: list[str]
     starts: list[int]
     labels: list[str]
 
     def place(self, line: int) -> str:
-        """Where line ``line`` (from 1) stands: ``cell 3, line 2``."""
+        """The position of line ``line`` (from 1) in the notebook: ``cell 3, line 2``."""
         part = bisect.bisect_right(self.starts, line - 1) - 1
         return f"{self.labels[part]}, line {line - self.starts[part]}"
 
 
 class BrokenNotebookError(Exception):
-    """The file is no notebook that Jupyter can open; the message says why, ``line`` where."""
+    """Jupyter cannot open the file; the message says why, ``line`` where."""
 
     def __init__(self, message: str, line: int = 0) -> None:
         super().__init__(message)
@@ -48,7 +49,7 @@ class BrokenNotebookError(Exception):
 
 
 def parse(text: str) -> dict[str, Any]:
-    """The notebook as JSON. Raises BrokenNotebookError, with the reason, for what Jupyter would not open."""
+    """The notebook as JSON. Raises BrokenNotebookError if Jupyter cannot open it."""
     try:
         notebook = json.loads(text)
     except json.JSONDecodeError as error:
@@ -56,10 +57,10 @@ def parse(text: str) -> dict[str, Any]:
     except RecursionError as error:
         raise BrokenNotebookError("It is nested too deeply") from error
     if not isinstance(notebook, dict):
-        raise BrokenNotebookError("It is JSON, but no notebook")
+        raise BrokenNotebookError("It is JSON, but not a notebook")
     if notebook.get("nbformat") in (1, 2, 3) or "worksheets" in notebook:
         raise BrokenNotebookError(
-            "It has the format of before 2015; `jupyter nbconvert --to notebook` writes a new one"
+            "It has a format from before 2015; convert it with `jupyter nbconvert --to notebook`"
         )
     if notebook.get("nbformat") != 4 or not isinstance(notebook.get("cells"), list):
         raise BrokenNotebookError("It lacks `nbformat: 4` or its list of cells")
@@ -70,15 +71,15 @@ def parse(text: str) -> dict[str, Any]:
 
 def _check_cell(number: int, cell: object) -> None:
     if not isinstance(cell, dict) or cell.get("cell_type") not in _CELL_TYPES:
-        raise BrokenNotebookError(f"Cell {number} has no cell_type code, markdown or raw")
+        raise BrokenNotebookError(f"The cell_type of cell {number} is not code, markdown or raw")
     if not isinstance(cell.get("metadata"), dict):
-        raise BrokenNotebookError(f"Cell {number} lacks its metadata")
+        raise BrokenNotebookError(f"Cell {number} has no metadata")
     if not _is_text(cell.get("source")):
-        raise BrokenNotebookError(f"Cell {number} has a source that is no text")
+        raise BrokenNotebookError(f"The source of cell {number} is not text")
     if cell["cell_type"] == "code":
         outputs = cell.get("outputs")
         if not isinstance(outputs, list) or not all(isinstance(output, dict) for output in outputs):
-            raise BrokenNotebookError(f"Cell {number} lacks its list of outputs")
+            raise BrokenNotebookError(f"Cell {number} has no list of outputs")
 
 
 def _is_text(value: object) -> bool:
@@ -88,7 +89,7 @@ def _is_text(value: object) -> bool:
 
 
 def decode(notebook: dict[str, Any]) -> NotebookText:
-    """Everything in a notebook that can be read: sources, textual outputs, attachments, metadata."""
+    """All text in a notebook: sources, text outputs, attachments, metadata."""
     lines: list[str] = []
     starts: list[int] = []
     labels: list[str] = []
@@ -117,7 +118,7 @@ def _joined(value: str | list[str]) -> str:
 def _output_texts(output: dict[str, Any]) -> Iterator[str]:
     for key, value in output.items():
         if key == "traceback" and _is_text(value):
-            # Colours of the terminal would cut a token in two.
+            # Remove terminal colours, which could split a token.
             yield re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(value) if isinstance(value, list) else value)
         elif key in ("text", "evalue") and _is_text(value):
             yield _joined(value)
@@ -126,14 +127,14 @@ def _output_texts(output: dict[str, Any]) -> Iterator[str]:
 
 
 def _texts(value: object, key: str = "") -> Iterator[str]:
-    """The strings in a JSON value, with their keys (``"password": "..."``), and without pictures."""
+    """The strings in a JSON value, with their keys (``"password": "..."``) but without images."""
     if isinstance(value, dict):
         for name, item in value.items():
             if not _NO_TEXT.match(name) and name not in _PACKED_KEYS:
                 yield from _texts(item, name)
     elif isinstance(value, list):
         if value and all(isinstance(item, str) for item in value) and "/" in key:
-            yield "".join(value)  # a MIME bundle's lines
+            yield "".join(value)  # the lines of a MIME bundle
         else:
             for item in value:
                 yield from _texts(item, key)
@@ -142,7 +143,7 @@ def _texts(value: object, key: str = "") -> Iterator[str]:
 
 
 def json_line(text: str, decoded: NotebookText, line: int) -> int:
-    """The line of the .ipynb file in which line ``line`` of the decoded text stands (0: not found)."""
+    """The line of the .ipynb file that holds line ``line`` of the decoded text (0: not found)."""
     wanted = decoded.lines[line - 1]
     same_before = decoded.lines[: line - 1].count(wanted)
     for form in (json.dumps(wanted, ensure_ascii=False)[1:-1], json.dumps(wanted)[1:-1]):
@@ -158,9 +159,9 @@ def json_line(text: str, decoded: NotebookText, line: int) -> int:
 
 
 def check_notebook(source: GuardedFile, strip: bool, fix: bool) -> list[Problem]:
-    """Whether a notebook opens, reads well in a diff, and carries outputs only where the team keeps them.
+    """Check that a notebook can be opened and diffed, and has no outputs if the team strips them.
 
-    With ``fix`` the file is put right in place; the order of keys and the indent stay.
+    With ``fix`` the file is corrected in place; the order of keys and the indent do not change.
     """
     text = source.text()
     try:
@@ -168,7 +169,7 @@ def check_notebook(source: GuardedFile, strip: bool, fix: bool) -> list[Problem]
             raise BrokenNotebookError("It is a binary file")
         notebook = parse(text)
     except BrokenNotebookError as error:
-        fixing = "Repair it in a text editor, or take the last good version with `git checkout -- FILE`."
+        fixing = "Repair it in a text editor, or restore the last version with `git checkout -- FILE`."
         return [Problem(Position(source.shown, error.line), "notebook-broken", f"{error}.", fixing)]
     one_line = text.strip().count("\n") < 2
     changed = strip_outputs(notebook) if strip else []
@@ -179,23 +180,23 @@ def check_notebook(source: GuardedFile, strip: bool, fix: bool) -> list[Problem]
     remedy = (
         f"Run `mlroad guard --fix {source.shown.as_posix()}`"
         if not fix
-        else "It was put right: stage it again"
+        else "It was corrected: stage it again"
     )
     problems: list[Problem] = []
     if one_line:
-        what = "The notebook is written in one line, so that no diff of it can be read."
+        what = "The notebook is written on one line, so its diffs are unreadable."
         problems.append(Problem(Position(source.shown, 1), "notebook-form", what, f"{remedy}."))
     if changed:
-        what = f"Outputs, counts or run times in cells {_shorten(changed)}; this repo strips them."
-        keep = ", or tag a cell `keep_output`."
+        what = f"Cells {some(list(map(str, changed)), 8)} have outputs, execution counts or run times."
+        keep = ", or tag a cell with `keep_output`."
         problems.append(Problem(Position(source.shown), "notebook-outputs", what, remedy + keep))
     return problems
 
 
 def strip_outputs(notebook: dict[str, Any]) -> list[int]:
-    """Take outputs, execution counts and run metadata out, and return the numbers of the cells that had any.
+    """Remove outputs, execution counts and run metadata; return the numbers of the cells that had any.
 
-    A cell with the tag ``keep_output`` (as nbstripout has it) keeps its outputs.
+    Cells with the tag ``keep_output``, which nbstripout also uses, keep their outputs.
     """
     changed: list[int] = []
     for number, cell in enumerate(notebook["cells"], start=1):
@@ -219,17 +220,11 @@ def _keeps(metadata: dict[str, Any]) -> bool:
 def write(path: Path, notebook: dict[str, Any], indent: int) -> None:
     """Write a notebook as Jupyter does, completely or not at all."""
     try:
-        data = (json.dumps(notebook, ensure_ascii=False, indent=indent) + "\n").encode("utf-8")
+        write_text(path, json.dumps(notebook, ensure_ascii=False, indent=indent) + "\n")
     except UnicodeEncodeError:  # half of a surrogate pair in an output
-        data = (json.dumps(notebook, indent=indent) + "\n").encode("utf-8")
-    write_bytes(path, data)
+        write_text(path, json.dumps(notebook, indent=indent) + "\n")
 
 
 def _indent(text: str) -> int:
     found = re.match(r"\s*\{\r?\n( +)", text)
     return len(found[1]) if found else 1
-
-
-def _shorten(numbers: list[int]) -> str:
-    shown = ", ".join(map(str, numbers[:8]))
-    return f"{shown} and {len(numbers) - 8} more" if len(numbers) > 8 else shown

@@ -1,4 +1,4 @@
-"""All guards over a set of files, in one process."""
+"""Run all guards on a set of files, in one process."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ GUARDS = ("secrets", "notebooks", "large-files", "conflicts")
 def check(
     sources: Iterable[GuardedFile], settings: Settings, guards: Collection[str], fix: bool = False
 ) -> list[Problem]:
-    """Run the guards and return everything they find, in the order of the files.
+    """Run the guards and return all problems, in the order of the files.
 
-    Raises UserError when a guard cannot do its work, for example without detect-secrets.
+    Raises UserError if a guard cannot run, for example because detect-secrets is missing.
     """
     scan = None
     if "secrets" in guards:

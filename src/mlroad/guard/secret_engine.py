@@ -1,8 +1,8 @@
-"""detect-secrets as we run it: chosen plugins and filters, loaded by path, and never without one of them.
+"""detect-secrets with ML Road's plugins and filters, which must all be present.
 
-Three settings differ from its defaults because the defaults let secrets pass: ``is_indirect_reference``
-hides ``client(api_key="...")``, ``is_likely_id_string`` hides what follows ``client_id=``, and the built-in
-GitHub and GitLab patterns know only a token's prefix. Entropy plugins are off, because of false alarms.
+Three settings differ from the defaults, which miss secrets: ``is_indirect_reference`` hides
+``client(api_key="...")``, ``is_likely_id_string`` hides values after ``client_id=``, and the GitHub and
+GitLab plugins match only the prefix of a token. Entropy plugins are off because of false alarms.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Any
 from mlroad.core.problems import UserError
 from mlroad.guard.patterns.service_tokens import PLUGIN_RULES
 
-HOUSE_PLUGIN = Path(__file__).with_name("detect_secrets_plugin.py")
+PLUGIN_FILE = Path(__file__).with_name("detect_secrets_plugin.py")
 _CONTEXT_LINES = 90  # a private key of 4,096 bits has about 52
-_RESTORE = "Restore mlroad/guard from the template (`copier update`), then run `uv sync`."
+_REINSTALL = "Run `uv sync --reinstall-package mlroad` and try again."
 FILTERS = (
     "detect_secrets.filters.allowlist.is_line_allowlisted",
     "detect_secrets.filters.heuristic.is_not_alphanumeric_string",
@@ -29,7 +29,7 @@ FILTERS = (
 
 @dataclass(frozen=True, slots=True)
 class EngineFinding:
-    """A secret that the engine reports in a line (counted from 1)."""
+    """A secret that the engine reports, with its line (from 1)."""
 
     line: int
     kind: str
@@ -37,14 +37,14 @@ class EngineFinding:
 
 
 class SecretEngine:
-    """The loaded scanner. Make it with ``open_secret_engine``."""
+    """detect-secrets, loaded. Create it with ``open_secret_engine``."""
 
     def __init__(self, plugins: Sequence[Any], filters: Sequence[Any]) -> None:
         self.plugins = plugins
         self._filters = filters
 
     def scan(self, name: str, lines: list[str], numbers: Sequence[int]) -> list[EngineFinding]:
-        """Scan the lines ``numbers`` (from 1) of the text ``lines``, which the file ``name`` holds."""
+        """Scan the lines ``numbers`` (from 1) of ``lines``, the content of the file ``name``."""
         from detect_secrets.util.code_snippet import get_code_snippet
 
         found: list[EngineFinding] = []
@@ -74,8 +74,8 @@ class SecretEngine:
 
 
 @contextmanager
-def open_secret_engine(house_file: Path | None, plugin: Path = HOUSE_PLUGIN) -> Iterator[SecretEngine]:
-    """Load detect-secrets. Raises UserError when it, a plugin or a filter is missing: no scan is no pass."""
+def open_secret_engine(house_file: Path | None, plugin: Path = PLUGIN_FILE) -> Iterator[SecretEngine]:
+    """Load detect-secrets. Raises UserError if it, a plugin or a filter is missing."""
     try:
         from detect_secrets.core.log import log
         from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
@@ -84,22 +84,22 @@ def open_secret_engine(house_file: Path | None, plugin: Path = HOUSE_PLUGIN) -> 
         raise UserError(
             f"detect-secrets cannot be loaded ({error}).", "Run `uv sync` and try again."
         ) from error
-    house: dict[str, Any] = {"name": "MlroadDetector", "path": f"file://{plugin}"}
+    own: dict[str, Any] = {"name": "MlroadDetector", "path": f"file://{plugin}"}
     if house_file:
-        house["house_file"] = str(house_file)
+        own["house_file"] = str(house_file)
     config = {
-        "plugins_used": [house, *({"name": name} for name in PLUGIN_RULES)],
+        "plugins_used": [own, *({"name": name} for name in PLUGIN_RULES)],
         "filters_used": [{"path": path} for path in FILTERS],
     }
-    get_mapping_from_secret_type_to_class.cache_clear()  # it remembers the plugins of an earlier load
-    log.setLevel("CRITICAL")  # what goes wrong is told by us, once
+    get_mapping_from_secret_type_to_class.cache_clear()  # it caches the plugins of an earlier load
+    log.setLevel("CRITICAL")  # errors are reported below, once
     with transient_settings(config):
         try:
             plugins, filters = get_plugins(), get_filters()
         except (TypeError, FileNotFoundError, ImportError) as error:
-            reason = str(error) or "it holds no MlroadDetector"
+            reason = str(error) or "it has no MlroadDetector"
             raise UserError(
-                f"The secret scan's plugin cannot be loaded: {plugin} ({reason}).", _RESTORE
+                f"The plugin of the secret scan cannot be loaded: {plugin} ({reason}).", _REINSTALL
             ) from error
         filters = [function for function in filters if function.path in FILTERS]
         _require({"MlroadDetector", *PLUGIN_RULES}, {type(item).__name__ for item in plugins}, "plugin")
@@ -116,7 +116,7 @@ def _require(expected: set[str], loaded: set[str], what: str) -> None:
 
 
 def _specific(found: list[EngineFinding]) -> list[EngineFinding]:
-    """One report for one token: where kinds overlap in a line, the most specific one stays."""
+    """One finding per token: if kinds overlap in a line, keep the most specific one."""
     from mlroad.guard.patterns import BUILT_IN_RULES
 
     order = {rule.kind: index for index, rule in reversed(list(enumerate(BUILT_IN_RULES)))}

@@ -1,6 +1,6 @@
-"""A rule finds one kind of secret, as a whole token. Searching is cheap where no keyword of the rule occurs.
+"""A rule finds one kind of secret, as a whole token. Searching is cheap if no keyword of the rule occurs.
 
-The house plugin of detect-secrets and the light first pass both search with ``find``: they cannot disagree.
+The detect-secrets plugin and the quick first pass both search with ``find``, so they always agree.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from functools import cache
 
 from mlroad.guard.false_positives import is_token
 
-# How far a token may reach from its keyword. Bounds the work on minified files that are one endless line.
+# How far a token may extend from its keyword. Limits the work on minified files with a single long line.
 _BEFORE, _AFTER = 1_000, 8_000
-# Pictures written into HTML or Markdown. Blanked at equal length, so that places in the text stay right.
+# Images embedded in HTML or Markdown. Replaced by spaces of the same length, to keep positions.
 _DATA_URI = re.compile(r"(?<=;base64,)[A-Za-z0-9+/=%]{16,}")
 _JSON_ESCAPE = re.compile(r"\\u00([2-7][0-9a-fA-F])")
 
 
 def anything(match: re.Match[str]) -> bool:
-    """For patterns that need no second look."""
+    """For patterns that need no further check."""
     return bool(match[0])
 
 
@@ -32,9 +32,9 @@ def _accept_token(match: re.Match[str]) -> bool:
 class SecretRule:
     """One kind of secret.
 
-    ``pattern`` captures the whole token in the group ``secret``, or in its full match. ``keywords`` are
-    literals of which one stands in every match; those without a capital letter are looked for in any case.
-    ``accept`` sorts look-alikes out. ``extra_lines``: how many lines after its first a match may need.
+    ``pattern`` captures the whole token in the group ``secret``, or as its full match. Every match contains
+    one of the literal ``keywords``; those without capital letters match in any case. ``accept`` rejects false
+    positives. ``extra_lines`` is the number of lines after the first that a match may span.
     """
 
     kind: str
@@ -43,12 +43,12 @@ class SecretRule:
     keywords: tuple[str, ...]
     accept: Callable[[re.Match[str]], bool] = _accept_token
     extra_lines: int = 0
-    engine: bool = False  # True: a plugin of detect-secrets makes the finding; this only spots its lines
+    engine: bool = False  # True: a plugin of detect-secrets reports it; this only selects the lines
 
 
 @dataclass(frozen=True, slots=True)
 class RuleMatch:
-    """A match of a rule in a text, by offsets."""
+    """A match of a rule at an offset in a text."""
 
     rule: SecretRule
     start: int
@@ -66,9 +66,9 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 def readable(text: str) -> str:
-    """Text as the rules read it: embedded pictures blanked, JSON's ``\\u0026`` and the like written out.
+    """Text as the rules read it: without embedded images, and with JSON escapes such as ``\\u0026`` decoded.
 
-    The number of lines never changes.
+    The number of lines does not change.
     """
     if ";base64," in text:
         text = _DATA_URI.sub(lambda match: " " * len(match[0]), text)
@@ -81,12 +81,12 @@ def _lower(text: str) -> str:
     low = text.lower()
     if len(low) == len(text):
         return low
-    # A few letters grow when lowered; ASCII is enough for keywords, and offsets must stay.
+    # Some letters become longer in lower case. Lower only ASCII then, because offsets must not change.
     return text.encode("latin-1", "replace").lower().decode("latin-1")
 
 
 def find(text: str, rules: Iterable[SecretRule]) -> Iterator[RuleMatch]:
-    """Every match of every rule in a text that ``readable`` has prepared."""
+    """All matches of all rules in a text prepared by ``readable``."""
     low = _lower(text)
     for rule in rules:
         if rule.keywords:
@@ -96,7 +96,7 @@ def find(text: str, rules: Iterable[SecretRule]) -> Iterator[RuleMatch]:
 
 
 def _find_near_keywords(text: str, low: str, rule: SecretRule) -> Iterator[RuleMatch]:
-    done = -1  # the text up to here has been searched
+    done = -1  # the text up to here was searched
     for at in _places(text, low, rule.keywords):
         if at < done:
             continue
@@ -118,7 +118,7 @@ def _places(text: str, low: str, keywords: tuple[str, ...]) -> list[int]:
         at = hay.find(keyword)
         while at >= 0:
             places.append(at)
-            # The next hit in the same line is searched together with this one.
+            # Further keywords in the same line are covered by this search.
             newline = hay.find("\n", at)
             if newline < 0 or newline - at > _AFTER:
                 newline = at + len(keyword)

@@ -1,4 +1,4 @@
-"""A made-up secret of each family, put together at run time, for `mlroad guard selftest`."""
+"""A made-up secret of each family, assembled at run time, for `mlroad guard selftest`."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ _HEX = _DIGITS + "abcdef"
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A secret of a family, and the text that holds it (``{}`` is its place)."""
+    """A secret of a family, and a text that contains it in place of ``{}``."""
 
     family: str
     secret: str
     text: str = 'value = "{}"\n'
 
     def written(self) -> str:
-        """The text with the secret in it."""
+        """The text with the secret."""
         return self.text.replace("{}", self.secret)
 
 
 def samples(seed: int = 1) -> list[Sample]:
-    """At least one sample for each family of house rules and for each plugin of the engine."""
-    made = random.Random(seed)  # noqa: S311 - these protect nothing, and must be the same every time
+    """At least one sample for each family of built-in rules and for each plugin of the engine."""
+    made = random.Random(seed)  # noqa: S311 - not real secrets, and the same every time
 
     def some(alphabet: str, length: int) -> str:
         return "".join(made.choices(alphabet, k=length))
@@ -123,7 +123,7 @@ def samples(seed: int = 1) -> list[Sample]:
 def _of_azure(
     some: Callable[[str, int], str], key: Callable[[int], str], uuid: str, password: str
 ) -> list[Sample]:
-    """The services of Azure that the samples above leave out, each with the form of its own."""
+    """Further Azure services, each with its own format."""
 
     def signed(before: int, mark: str, after: str, text: str = 'key = "{}"\n') -> Sample:
         return Sample("azure", some(_ALNUM, before) + mark + after, text)
@@ -132,10 +132,10 @@ def _of_azure(
         tail = "BA" + "AC" * 8 + provider + some(_ALNUM, 4)
         return Sample("azure", some(_ALNUM, 52) + "JQ" + "QJ99" + tail, text)
 
-    def half() -> str:  # the end of a key of 32 bytes
+    def half() -> str:  # the end of a 32-byte key
         return "B" + some(_ALNUM, 5) + "="
 
-    def whole() -> str:  # and of one of 64
+    def whole() -> str:  # the end of a 64-byte key
         return some(_ALNUM, 5) + "Q" + "=="
 
     host = "ml.redis.cache" + ".windows.net"

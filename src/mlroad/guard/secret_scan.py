@@ -1,8 +1,8 @@
-"""The secret scan: a light pass over every file, and detect-secrets over the lines that could hold something.
+"""The secret scan: a quick pass over every file, then detect-secrets over the suspicious lines.
 
-The light pass runs the house rules themselves (and the patterns of the engine's plugins), so it passes on
-every line in which the engine could report anything. It spares the import of detect-secrets, which takes
-longer than all the rest.
+The quick pass uses the same rules, and the patterns of the other plugins, so it selects every line in which
+detect-secrets could report anything. Without such lines, detect-secrets is not imported: that would take
+longer than everything else.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from mlroad.guard.secret_rules import SecretRule, find, readable
 
 @dataclass(frozen=True, slots=True)
 class FoundSecret:
-    """A secret in a file: its line, its place if that is a notebook, its kind, and the whole token."""
+    """A secret in a file: its line, its position in a notebook, its kind, and the whole token."""
 
     source: GuardedFile
     line: int
@@ -36,11 +36,11 @@ class FoundSecret:
 
 
 class SecretScan(AbstractContextManager["SecretScan"]):
-    """Scans files; the engine is loaded at the first suspicious line. Use it in a ``with`` block."""
+    """Scans files; loads detect-secrets at the first suspicious line. Use it in a ``with`` block."""
 
     def __init__(self, settings: Settings) -> None:
         if find_spec("detect_secrets") is None:
-            raise UserError("detect-secrets is not installed, so nothing can be scanned.", "Run `uv sync`.")
+            raise UserError("detect-secrets is not installed, so files cannot be scanned.", "Run `uv sync`.")
         self._settings = settings
         self.house: HouseRules = load_house_rules(settings.house_file)
         self._rules: tuple[SecretRule, ...] = (*self.house.rules, *BUILT_IN_RULES, *PLUGIN_RULES.values())
@@ -54,7 +54,7 @@ class SecretScan(AbstractContextManager["SecretScan"]):
             self._opened.__exit__(kind, error, trace)
 
     def secrets(self, source: GuardedFile) -> list[FoundSecret]:
-        """Every secret in a file, the ones that the team's file allows left out."""
+        """All secrets in a file, except those that the team's file allows."""
         text = source.text()
         if not text:
             return []
@@ -62,7 +62,7 @@ class SecretScan(AbstractContextManager["SecretScan"]):
             try:
                 decoded = decode(parse(text))
             except BrokenNotebookError:
-                pass  # told by the notebook guard; what it holds is scanned as it stands
+                pass  # the notebook guard reports it; its content is scanned as text
             else:
                 return self._in_notebook(source, text, decoded)
         lines = readable(text).split("\n")
@@ -108,13 +108,13 @@ def suspicious_lines(lines: Sequence[str], rules: Iterable[SecretRule]) -> list[
 
 
 def as_problem(secret: FoundSecret) -> Problem:
-    """How a secret is reported: never with its value, since logs of CI are read by many."""
+    """The problem to report: never with the secret itself, because many people can read CI logs."""
     where = f" ({secret.place})" if secret.place else ""
     digest = digest_of(secret.value)[:8]
     what = f"{secret.kind}{where}: a secret of {len(secret.value)} characters, SHA-256 {digest}…"
     fix = (
-        "Take it out, read it from the environment or a vault, and revoke it if it was ever pushed. A false"
-        " alarm? End the line with `# pragma: allowlist secret`, or run `mlroad guard allow FILE:LINE"
+        "Remove it, read it from the environment or a key vault, and revoke it if it was ever pushed. If this"
+        " is a false alarm, end the line with `# pragma: allowlist secret`, or run `mlroad guard allow FILE:LINE"
         " --reason WHY`."
     )
     return Problem(Position(secret.source.shown, secret.line), "secret", what, fix)

@@ -40,7 +40,7 @@ class StepFailedError(Exception):
     """The step ended with another exit code than 0, or wrote nothing. Its own words are above."""
 
 
-def derive(root: Path, order: DeriveOptions) -> CreatedVersion:
+def derive_version(root: Path, order: DeriveOptions) -> CreatedVersion:
     """Run the step and make the version.
 
     Raises UserError for an order that does not fit the step, and for parents that are not as they were;
@@ -86,7 +86,7 @@ class RepeatResult:
     lines: tuple[str, ...]
 
 
-def repeat(root: Path, reference: str) -> RepeatResult:
+def repeat_derivation(root: Path, reference: str) -> RepeatResult:
     """Run the derivation of a version again, and compare.
 
     If the code has changed since, the recorded commit's is taken. Raises UserError if it cannot be run again

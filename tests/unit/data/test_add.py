@@ -201,7 +201,7 @@ def edit(file: Path, old: str, new: str) -> None:
 
 def test_nothing_to_verify(repo: Repo) -> None:
     assert "0 versions verified" in repo.good("verify")
-    assert "There is no dataset yet" in repo.good("list")
+    assert "There are no datasets yet" in repo.good("list")
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mlroad.core.text import number
 from mlroad.data.diff import Diff, compare
 from mlroad.data.diff_findings import findings, headline
 from mlroad.data.drift import Bars, Bins, index
 from mlroad.data.open_table import open_table
-from mlroad.data.profile import EXACT_UP_TO, number_text
+from mlroad.data.profile import EXACT_UP_TO
 from mlroad.data.sql import TableEngine
 from tests.unit.data.conftest import Repo
 
@@ -263,7 +264,7 @@ def test_a_large_table_is_sampled_for_plots_alone(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_numbers_are_readable(value: float, text: str) -> None:
-    assert number_text(value) == text
+    assert number(value) == text
 
 
 def test_the_command(repo: Repo) -> None:

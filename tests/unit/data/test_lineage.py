@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mlroad.data.create_version import VersionDraft, create_version
-from mlroad.run.derive import DeriveOptions, derive
+from mlroad.run.derive import DeriveOptions, derive_version
 from tests.support import commit_all, git
 from tests.unit.data.conftest import TABLE, Repo, start
 
@@ -26,8 +26,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         commit_all(folder, "numbers:1")
         first = DeriveOptions("numbers", Path(STEP), [version.id], ["at_least=2"])
         second = DeriveOptions("clean", Path(STEP), ["numbers:2"], ["at_least=3"])
-        digest = derive(Path(), first).version.digest
-        derive(Path(), second)
+        digest = derive_version(Path(), first).version.digest
+        derive_version(Path(), second)
     record = {
         "id": "20260101-000000-abcd",
         "pipeline": "models/m/pipeline.yml",

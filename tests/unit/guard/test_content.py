@@ -17,7 +17,7 @@ def test_a_large_file_is_red_and_the_limit_can_be_set(repo: Path, guard: Guard) 
     with (repo / "big.csv").open("wb") as file:
         file.truncate(11_000_000)
     told = guard("big.csv").stdout
-    assert told.startswith("big.csv: large-file: The file has 11.0 MB; the limit is 10 MB.")
+    assert told.startswith("big.csv: large-file: The file is 11.0 MB, but the limit is 10 MB.")
     assert guard("--all").returncode == 1
     (repo / "pyproject.toml").write_text("[tool.mlroad]\nmax-file-mb = 12\n")
     assert guard("--all", "--only", "large-files").returncode == 0

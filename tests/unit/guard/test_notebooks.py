@@ -24,7 +24,7 @@ def test_outputs_are_named_by_cell_and_stripped_by_fix(repo: Path, guard: Guard)
     path = repo / "a.ipynb"
     path.write_text(DIRTY)
     told = guard("a.ipynb").stdout
-    assert told.startswith("a.ipynb: notebook-outputs: Outputs, counts or run times in cells 1;")
+    assert told.startswith("a.ipynb: notebook-outputs: Cells 1 have outputs")
     assert path.read_text() == DIRTY
     assert guard("--fix", "a.ipynb").returncode == 1  # as every hook that changes a file
     assert path.read_text() == notebook(cell("x"), cell("y"))
@@ -79,12 +79,12 @@ def test_a_notebook_in_one_line_is_named_and_written_out(repo: Path, guard: Guar
     ("text", "place", "told"),
     [
         ('{\n "cells": [\n', "a.ipynb:3", "not valid JSON"),
-        ("[]", "a.ipynb", "no notebook"),
+        ("[]", "a.ipynb", "not a notebook"),
         ("", "a.ipynb:1", "not valid JSON"),
         ('{"nbformat": 3, "worksheets": []}', "a.ipynb", "before 2015"),
         ('{"nbformat": 4}', "a.ipynb", "list of cells"),
-        ('{"nbformat": 4, "cells": [{"cell_type": "heading"}]}', "a.ipynb", "Cell 1 has no cell_type"),
-        ('{"nbformat": 4, "cells": [{"cell_type": "raw", "source": ""}]}', "a.ipynb", "lacks its metadata"),
+        ('{"nbformat": 4, "cells": [{"cell_type": "heading"}]}', "a.ipynb", "cell_type of cell 1"),
+        ('{"nbformat": 4, "cells": [{"cell_type": "raw", "source": ""}]}', "a.ipynb", "has no metadata"),
         (
             '{"nbformat": 4, "cells": [{"cell_type": "raw", "metadata": {}, "source": 1}]}',
             "a.ipynb",

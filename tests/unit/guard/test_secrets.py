@@ -127,7 +127,7 @@ def test_canary_2_a_missing_plugin_is_an_error_and_no_pass(tmp_path: Path) -> No
 def test_canary_2_a_plugin_file_without_the_plugin_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "plugin.py").write_text("x = 1\n")
     with (
-        pytest.raises(UserError, match="holds no MlroadDetector"),
+        pytest.raises(UserError, match="has no MlroadDetector"),
         open_secret_engine(None, tmp_path / "plugin.py"),
     ):
         pass

@@ -1,4 +1,4 @@
-"""The house rules, specific kinds first: where two rules find one token, the first names it."""
+"""The built-in rules, most specific first: if two rules find the same token, the first one names it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Passwords and keys that only their names give away: ``password = "..."``, ``API_KEY=...``."""
+"""Passwords and keys that are recognisable only by a name: ``password = "..."``, ``API_KEY=...``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mlroad.guard.secret_rules import SecretRule, secret_of
 _WORDS = "pass(?:word|wd|phrase)|pwd|secret|token|credentials?|key|sas|pat|conn(?:ection)?_?str(?:ing)?"
 _NAME = rf"(?i:(?P<word>{_WORDS}))(?P<rest>[\w-]{{0,40}})"
 _KEYWORDS = ("passw", "passphrase", "pwd", "secret", "token", "credential", "key", "sas", "pat", "conn")
-# The value of a quoted string, also inside an escaped one (JSON in a string).
+# The value of a quoted string, also in an escaped one (JSON in a string).
 _QUOTED = r"\\?(?P<quote>[\"'`])(?P<secret>(?:(?!(?P=quote))[^\\\n]){6,500}?)\\?(?P=quote)"
 
 
@@ -43,7 +43,7 @@ _LONGER_WORD = re.compile(r"(?i)h|ch|ent|ient|rol|tern")
 
 
 def _name(match: re.Match[str]) -> str:
-    """What stands before the word in the same name: ``AZURE_STORAGE_`` of ``AZURE_STORAGE_KEY``."""
+    """The part of the name before the word: ``AZURE_STORAGE_`` of ``AZURE_STORAGE_KEY``."""
     before = match.string[max(0, match.start("word") - 60) : match.start("word")]
     found = re.search(r"[\w.-]*$", before)
     return found[0] if found else ""
@@ -62,14 +62,14 @@ def _is_secret_key(name: str) -> bool:
 
 
 def _is_strong_password(value: str) -> bool:
-    # Four kinds of characters: short for a generated token, and yet nothing else than a password.
+    # All four kinds of characters: too short for a generated token, but surely a password.
     kinds = sum(bool(re.search(part, value)) for part in ("[a-z]", "[A-Z]", r"\d", r"[^\w\s./:-]"))
     return kinds == 4 and is_password(value)
 
 
 def _accept_plain(match: re.Match[str]) -> bool:
     value = secret_of(match)
-    # Code on the right: a call, an index, an attribute.
+    # Exclude code: a call, an index, an attribute.
     return not re.search(r"[()\[\]{}]|^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+$", value) and _accept(match)
 
 

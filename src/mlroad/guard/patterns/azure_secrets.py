@@ -1,4 +1,4 @@
-"""Azure's secrets. Formats with a signature follow Microsoft's published security-utilities patterns."""
+"""Azure secrets. Formats with a signature follow Microsoft's published security-utilities patterns."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ _AN = "[A-Za-z0-9]"
 _B64 = "[A-Za-z0-9+/]"
 _START = r"(?<![A-Za-z0-9+/_-])"
 _END = r"(?![A-Za-z0-9+/_=-])"
-# Digests and number arrays that look like a 64-byte key: integrity hashes, and plotly's packed floats.
+# Not a 64-byte key: integrity hashes and the packed numbers of plotly.
 _NOT_AFTER = r"(?<!sha512-)(?<!sha512:)(?<!sha512=)(?<!bdata\":\")(?<!bdata\": \")"
 
 
 def _annotated(kind: str, provider: str) -> SecretRule:
-    # 52 random characters, a fixed mark, date, platform, provider, checksum: 84 in all, or 88 with padding.
+    # 52 random characters, a fixed mark, date, platform, provider, checksum: 84, or 88 with padding.
     pattern = (
         rf"(?<!{_AN}){_AN}{{52}}JQQJ9[9DH]{_AN}[A-L]{_AN}{{16}}{provider}{_AN}{{4}}(?:{_AN}{{2}}==)?(?!{_AN})"
     )
-    # The fixed part may be a long row of A; only the random part tells a made-up example.
+    # Only the random part shows made-up examples; the fixed part may repeat one letter.
     return SecretRule(kind, "azure", pattern, ("JQQJ9",), lambda match: len(set(match[0][:52])) >= 15)
 
 
@@ -35,7 +35,7 @@ def _real_uuid(match: re.Match[str]) -> bool:
 
 
 def _devops_pat(match: re.Match[str]) -> bool:
-    # 52 letters and digits 2 to 7: a generated token has about ten digits; joined words have none.
+    # 52 letters and digits 2 to 7: a generated token has about ten digits, joined words have none.
     token = secret_of(match)
     return sum(char.isdigit() for char in token) >= 3 and len(set(token)) >= 15 and is_token(token)
 

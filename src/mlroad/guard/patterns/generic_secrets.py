@@ -1,4 +1,4 @@
-"""Secrets that no single vendor makes: private keys, passwords in URLs and headers, command lines, netrc."""
+"""Secrets of no particular vendor: private keys, passwords in URLs, headers, command lines and netrc."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mlroad.guard.secret_rules import SecretRule, anything, secret_of
 
 
 def _key_material(match: re.Match[str]) -> bool:
-    # The header alone is text about keys; a key has a body behind it.
+    # A header without a body is only text about keys.
     return len(set(match["body"])) >= 12 and not is_placeholder(match["body"])
 
 
@@ -20,10 +20,10 @@ def _url_password(match: re.Match[str]) -> bool:
         return False
     if re.search(r"^[{<\[(%$*]|[{<(].*[)}>]|\\", value) or len(set(value)) < 3:
         return False
-    return value.lower() not in _STAND_INS
+    return value.lower() not in _PLACEHOLDERS
 
 
-_STAND_INS = words(
+_PLACEHOLDERS = words(
     """
     password passwd pass pwd secret token pat apikey api_key key user username login mypassword
     my_password pw host x xxx p auth credentials tiger bar
@@ -108,7 +108,7 @@ RULES: tuple[SecretRule, ...] = (
     SecretRule(
         "Password on a command line",
         "command",
-        # HTTPie and xh; a space behind the name, so that it is no address.
+        # HTTPie and xh, followed by a space, so that it is not an address.
         r"(?<![\w.-])(?:https?|xhs?)\s(?:[^\n]{0,300}?\s)?(?:-a|--auth)[ =]?[\"']?"
         r"[^\s:\"'$<=\-{][^\s:\"'$<{]{0,99}:"
         r"(?P<secret>[^\s\"'\\;|&<>`]{6,200})",

@@ -193,21 +193,23 @@ RULES: tuple[SecretRule, ...] = (
 )
 
 
-def _spot(kind: str, family: str, pattern: str, *keywords: str) -> SecretRule:
+def _line_rule(kind: str, family: str, pattern: str, *keywords: str) -> SecretRule:
     return SecretRule(kind, family, pattern, keywords, anything, engine=True)
 
 
-# Kinds that detect-secrets' own plugins find. These spot the lines, so that the engine loads when needed.
+# Kinds that plugins of detect-secrets find. These rules select the lines, so that it is loaded when needed.
 PLUGIN_RULES: dict[str, SecretRule] = {
-    "DiscordBotTokenDetector": _spot(
+    "DiscordBotTokenDetector": _line_rule(
         "Discord bot token",
         "chat",
         r"[MNO][a-zA-Z\d_-]{23,25}\.[a-zA-Z\d_-]{6}\.[a-zA-Z\d_-]{27}",
         *("discord", "token", "bot"),
     ),
-    "MailchimpDetector": _spot("Mailchimp key", "mail", r"[0-9a-z]{32}-us[0-9]{1,2}", "-us"),
-    "SendGridDetector": _spot("SendGrid key", "mail", r"SG\.[a-zA-Z0-9_-]{22}\.[a-zA-Z0-9_-]{43}", "SG."),
-    "SquareOAuthDetector": _spot("Square secret", "payment", r"sq0csp-[0-9A-Za-z\\\-_]{43}", "sq0csp-"),
-    "StripeDetector": _spot("Stripe key", "payment", r"(?:r|s)k_live_[0-9a-zA-Z]{24}", "k_live_"),
-    "TwilioKeyDetector": _spot("Twilio key", "chat", r"(?:AC|SK)[a-z0-9]{32}", "AC", "SK"),
+    "MailchimpDetector": _line_rule("Mailchimp key", "mail", r"[0-9a-z]{32}-us[0-9]{1,2}", "-us"),
+    "SendGridDetector": _line_rule(
+        "SendGrid key", "mail", r"SG\.[a-zA-Z0-9_-]{22}\.[a-zA-Z0-9_-]{43}", "SG."
+    ),
+    "SquareOAuthDetector": _line_rule("Square secret", "payment", r"sq0csp-[0-9A-Za-z\\\-_]{43}", "sq0csp-"),
+    "StripeDetector": _line_rule("Stripe key", "payment", r"(?:r|s)k_live_[0-9a-zA-Z]{24}", "k_live_"),
+    "TwilioKeyDetector": _line_rule("Twilio key", "chat", r"(?:AC|SK)[a-z0-9]{32}", "AC", "SK"),
 }
