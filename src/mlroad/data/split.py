@@ -95,7 +95,7 @@ def split_version(root: Path, options: SplitOptions) -> SplitResult:
 
 
 def repeat_split(root: Path, version: DatasetVersion, folder: Path) -> Path:
-    """Create the data of ``version``, one side of a split, again. Raises UserError as `split_version` does."""
+    """Create again the data of ``version``, one side of a split. Raises UserError."""
     about = (version.derivation or {})["split"]
     source = find_verified(root, version.parents[0])
     rule = SplitRule(str(about["salt"]), float(about["share"]), tuple(about["identity"]))

@@ -114,7 +114,7 @@ def as_problem(secret: FoundSecret) -> Problem:
     what = f"{secret.kind}{where}: a secret of {len(secret.value)} characters, SHA-256 {digest}…"
     fix = (
         "Remove it, read it from the environment or a key vault, and revoke it if it was ever pushed. If this"
-        " is a false alarm, end the line with `# pragma: allowlist secret`, or run `mlroad guard allow FILE:LINE"
-        " --reason WHY`."
+        " is a false alarm, end the line with `# pragma: allowlist secret`, or run"
+        " `mlroad guard allow FILE:LINE --reason WHY`."
     )
     return Problem(Position(secret.source.shown, secret.line), "secret", what, fix)
