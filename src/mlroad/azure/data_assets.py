@@ -1,9 +1,9 @@
-"""Data assets of an Azure ML workspace, by the real azure-ai-ml client.
+"""Data assets in an Azure ML workspace, through the azure-ai-ml client.
 
-A version file is a data asset as it stands: `load_data` reads it. Azure keeps the tags, and so the digest: it
-tells whether what is registered is what the file says.
+A version file is a complete data asset, which `load_data` reads. Azure stores its tags, including the digest,
+which shows whether the registered data is that of the version file.
 
-Code: MD602 other data is registered under the name.
+Code: MD602 different data is registered under this name and version.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from mlroad.data.version import DatasetVersion
 
 @dataclass(frozen=True, slots=True)
 class RegisteredAsset:
-    """A data asset. ``path`` is where its data lies in the cloud; ``is_new`` if this call made the asset."""
+    """A data asset. ``path`` is the cloud address of its data; ``is_new`` if this call created the asset."""
 
     id: str
     path: str
@@ -34,7 +34,7 @@ class RegisteredAsset:
 
 
 class DataAssets:
-    """The data assets of one workspace. Every method raises AzureError if Azure refuses or fails."""
+    """The data assets of a workspace. All methods raise AzureError if a request to Azure fails."""
 
     def __init__(self, root: Path, workspace: Workspace | None = None) -> None:
         """Raises UserError if no workspace is configured or the Azure client is not installed."""
@@ -43,23 +43,22 @@ class DataAssets:
         self.client = connect(self.workspace)
 
     def get(self, version: DatasetVersion) -> Any | None:
-        """The asset that is registered under this name and version; None if there is none."""
+        """The asset with this name and version, or None."""
         from azure.core.exceptions import ResourceNotFoundError
 
         with plain_errors(f"Looking for {version.id}", self.workspace):
             try:
                 return self.client.data.get(version.name, version.version)
             except ResourceNotFoundError as error:
-                # Without the workspace nothing would be found either, and that is another matter.
+                # A missing workspace or resource group is a different error.
                 if getattr(error.error, "code", "") in {"ResourceNotFound", "ResourceGroupNotFound"}:
                     raise
                 return None
 
     def number_for(self, name: str, digest: str, stage: str) -> int:
-        """The number for a new version of a dataset: one that nothing else has in the workspace.
+        """The number for a new version of a dataset: one that is unused in the workspace.
 
-        Content that was registered but never got into git (its pull request is open, or was closed) keeps the
-        number that it has.
+        Content that is registered but not in git (its pull request is open or was closed) keeps its number.
         """
         from azure.core.exceptions import ResourceNotFoundError
 
@@ -75,9 +74,9 @@ class DataAssets:
         return max(numbered, default=0) + 1
 
     def register(self, version: DatasetVersion) -> RegisteredAsset:
-        """Upload the data if it is local, and register it. Doing so again changes nothing.
+        """Upload the data if it is local, and register the version. Calling this again changes nothing.
 
-        Raises UserError if the data is not what the version file says, and if other data has the name.
+        Raises UserError if the data has changed, or if different data is registered under this version.
         """
         existing = self.get(version)
         if existing is not None:
@@ -93,7 +92,7 @@ class DataAssets:
         return self._registered(version, asset, is_new=True)
 
     def _upload(self, version: DatasetVersion) -> str:
-        """Upload the data, verified just now, to a place that its digest names; that place's address."""
+        """Verify the data and upload it to a path that contains its digest; returns the address."""
         used = require_verified(self._root, version)
         is_file = version.type == "uri_file"
         _, _, digest = used.content.digest.partition(":")
@@ -112,8 +111,8 @@ class DataAssets:
         if found == version.digest and asset.type == version.type:
             return
         has = f"the digest {found}" if found else "no digest"
-        what = f"{version.id} is registered in {self.workspace.name} already, with {has}, and is other data."
-        fix = f"Versions never change: make the next one (`mlroad dataset add {version.name} PATH`)."
+        what = f"{version.id} is already registered in {self.workspace.name} with different data ({has})."
+        fix = f"Versions never change: create the next one with `mlroad dataset add {version.name} PATH`."
         raise UserError(version.problem("MD602", what, fix, "tags.digest"))
 
     def _registered(self, version: DatasetVersion, asset: Any, is_new: bool) -> RegisteredAsset:
@@ -123,6 +122,6 @@ class DataAssets:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """The client writes notes and empty lines to the error stream, that say nothing here."""
+    """Hide the notes that the client writes to the error stream."""
     with contextlib.redirect_stderr(io.StringIO()):
         yield

@@ -1,9 +1,9 @@
-"""`mlroad dataset register NAME --from-etl SOURCE`: what any job calls when it has new data.
+"""`mlroad dataset register NAME --from-etl SOURCE`: add new data from a job.
 
-The data is checked first, and nothing is made of data that fails. Then the next version file is made, the
-data is registered in Azure ML if a workspace is configured, and the body of a pull request is written. Every
-part can be repeated: the same content makes no second version, here or in Azure, so a job that was cut, or
-that runs every day, is simply run again.
+The data is checked first; if a check fails, nothing is created. Then the next version file is created, the
+data is registered in Azure ML if a workspace is configured, and the text of a pull request is written. All of
+this can be repeated: the same content never creates a second version, here or in Azure. So an interrupted or
+daily job can simply run again.
 
 Code: MD607 large data that nobody else could get.
 """
@@ -17,8 +17,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
+from mlroad.azure.data_assets import DataAssets, RegisteredAsset
+from mlroad.azure.fetch_data import fetch_to, fetch_version
+from mlroad.azure.register_data import registered_text
+from mlroad.azure.storage import parse_address
+from mlroad.azure.workspace import find_workspace
 from mlroad.core.digests import digest_content
 from mlroad.core.hash_cache import HashCache
 from mlroad.core.problems import Problem, UserError
@@ -28,28 +32,25 @@ from mlroad.data.delivery_check import DeliveryCheck, check_delivery
 from mlroad.data.store import DATASETS, LARGE, VerifiedVersion, local_path, require_verified, version_files
 from mlroad.data.version import DatasetVersion, check_name, load_version
 
-if TYPE_CHECKING:
-    from mlroad.azure.data_assets import DataAssets, RegisteredAsset
-
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What a job delivers. ``source`` is a path or an azureml:// address (of a folder if it ends with /)."""
+    """New data from a job. ``source`` is a path or an azureml:// address (a folder if it ends with /)."""
 
     name: str
     source: str
     stage: str | None = None
-    """None: that of the newest version, dev for the first."""
+    """None: that of the newest version, or dev for the first one."""
     description: str = ""
     max_loss: float = 0.5
-    """The share of rows that may be fewer than before."""
+    """The largest acceptable loss of rows, as a share."""
     local: bool = False
-    """Do not register in Azure ML, also if a workspace is configured."""
+    """Do not register in Azure ML, even if a workspace is configured."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryResult:
-    """What came of it: problems and no version, or a version that may have been there before."""
+    """The result: problems and no version, or a version, which may have existed before."""
 
     problems: tuple[Problem, ...] = ()
     made: CreatedVersion | None = None
@@ -60,10 +61,10 @@ class DeliveryResult:
 
 
 def deliver(root: Path, delivery: Delivery) -> DeliveryResult:
-    """Check, make, register. Raises UserError for what the job's author has to mend, and AzureError."""
+    """Check the data, create a version, register it. Raises UserError for wrong arguments, and AzureError."""
     check_name(delivery.name)
     if not 0 <= delivery.max_loss < 1:
-        raise UserError(f"--max-loss {delivery.max_loss} is no share.", "Give one from 0 to 0.99.")
+        raise UserError(f"--max-loss {delivery.max_loss} is not a share.", "Use a value from 0 to 0.99.")
     assets = None if delivery.local else _assets(root)
     with _data(root, delivery) as data:
         versions = [load_version(file) for file in version_files(root, delivery.name)]
@@ -85,28 +86,19 @@ def deliver(root: Path, delivery: Delivery) -> DeliveryResult:
 
 
 def _assets(root: Path) -> DataAssets | None:
-    """The data assets of the workspace; None if none is configured."""
-    from mlroad.azure.workspace import find_workspace
-
+    """The data assets of the workspace, or None if no workspace is configured."""
     workspace = find_workspace(root)
-    if workspace is None:
-        return None
-    from mlroad.azure.data_assets import DataAssets
-
-    return DataAssets(root, workspace)
+    return DataAssets(root, workspace) if workspace else None
 
 
 @contextmanager
 def _data(root: Path, delivery: Delivery) -> Iterator[Path]:
-    """The delivered data on this machine, for as long as it takes."""
+    """The delivered data on this machine; a download is deleted afterwards."""
     if "://" not in delivery.source:
         if not delivery.source or not Path(delivery.source).exists():
             raise UserError(f"{delivery.source or '--from-etl'} does not exist.", "Name a file or folder.")
         yield Path(delivery.source)
         return
-    from mlroad.azure.fetch_data import fetch_to
-    from mlroad.azure.storage import parse_address
-
     address = parse_address(root, delivery.source)
     place = root / LARGE / delivery.name
     place.mkdir(parents=True, exist_ok=True)
@@ -122,19 +114,17 @@ def _data(root: Path, delivery: Delivery) -> Iterator[Path]:
 def _previous(
     root: Path, versions: list[DatasetVersion], stage: str, assets: DataAssets | None
 ) -> VerifiedVersion | None:
-    """The newest version of the stage, or else of any, with its data; it is fetched if it is not here."""
+    """The newest version of the stage, or else of any stage, with its data, which is fetched if missing."""
     chosen = [version for version in versions if version.stage == stage] or versions
     if not chosen:
         return None
     if assets and not local_path(root, chosen[-1]).exists():
-        from mlroad.azure.fetch_data import fetch_version
-
         fetch_version(root, chosen[-1])
     return require_verified(root, chosen[-1])
 
 
 def _check(root: Path, delivery: Delivery, data: Path, previous: VerifiedVersion | None) -> DeliveryCheck:
-    """Data that cannot be read is as wrong as data that breaks the schema: the job failed, not its author."""
+    """Check the data. Data that cannot be read is rejected like data that violates the schema."""
     try:
         return check_delivery(root, delivery.name, data, previous, max_loss=delivery.max_loss)
     except UserError as error:
@@ -144,11 +134,11 @@ def _check(root: Path, delivery: Delivery, data: Path, previous: VerifiedVersion
 
 
 def _check_size(delivery: Delivery, data: Path) -> None:
-    """Without Azure, large data that lies here would stay here."""
+    """Without Azure ML, large data would exist only on this machine."""
     if "://" in delivery.source or delivery.local or _size(data) <= SMALL:
         return
     what = f"MD607: {delivery.source} is too large for git, and no Azure ML workspace is configured."
-    fix = "Nobody else could get the data. Configure one (docs/how-to/azure-datasets.md), or say --local."
+    fix = "Nobody else could get the data. Configure one (docs/how-to/azure-datasets.md), or use --local."
     raise UserError(what, fix)
 
 
@@ -176,17 +166,15 @@ def _registered(root: Path, assets: DataAssets | None, delivered: DeliveryResult
     lines = [created_text(root, made)]
     registered = None
     if assets:
-        from mlroad.azure.register_data import told as told_registered
-
         registered = assets.register(made.version)
-        lines.append(told_registered(made.version, registered))
+        lines.append(registered_text(made.version, registered))
     else:
-        lines.append("Not registered in Azure ML: no workspace is configured, or --local was said.")
+        lines.append("Not registered in Azure ML: no workspace is configured, or --local was used.")
     return replace(delivered, registered=registered, lines=tuple(lines))
 
 
 def pipelines_using(root: Path, version: DatasetVersion) -> list[str]:
-    """The pipelines (paths from the root) that name a version."""
+    """The pipelines (paths from the root) that use a version."""
     reference = re.compile(rf"azureml:{re.escape(version.id)}(?![\w.-])")
     return [
         file.relative_to(root).as_posix()
@@ -196,7 +184,7 @@ def pipelines_using(root: Path, version: DatasetVersion) -> list[str]:
 
 
 def outcome(delivered: DeliveryResult) -> dict[str, object]:
-    """What other programs read (``--outcome``)."""
+    """The result for other programs (``--outcome``)."""
     version = delivered.made.version if delivered.made else None
     return {
         "accepted": not delivered.problems,

@@ -1,6 +1,6 @@
-"""The body of the pull request that brings a new version: what a reviewer needs to say yes or no.
+"""The text of a pull request with a new version, for its reviewer.
 
-Names of columns and descriptions come from data, so they are shown as they are, and never as Markdown.
+Column names and descriptions come from data, so they are escaped and never rendered as Markdown.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mlroad.azure.delivery import DeliveryResult, pipelines_using
-from mlroad.core.text import count, size
+from mlroad.core.text import size
 from mlroad.data.diff_findings import findings, headline
 from mlroad.data.store import local_path
 from mlroad.data.version import DatasetVersion
@@ -20,7 +20,7 @@ _MARKS = {2: "🔴", 1: "🟡", 0: "▫️"}
 
 
 def title(version: DatasetVersion) -> str:
-    """A conventional commit's first line, for the commit and the pull request."""
+    """The title of the pull request and its commit, as a conventional commit."""
     return f"data: add {version.id} ({version.stage})"
 
 
@@ -52,7 +52,7 @@ def _lines(root: Path, delivered: DeliveryResult) -> Iterator[str]:
     yield ""
     yield from _place(root, delivered, version)
     yield ""
-    yield "### To use it"
+    yield "### How to use it"
     yield ""
     yield from _use(root, previous, version)
 
@@ -70,16 +70,16 @@ def _facts(previous: DatasetVersion | None, version: DatasetVersion) -> Iterator
 def _checked(delivered: DeliveryResult) -> Iterator[str]:
     checked = delivered.checked
     if checked is None:
-        yield "- The content is that of a version that was there already."
+        yield "- A version with this content already existed."
         return
     if checked.schema:
-        yield f"- Every row is as {_code(checked.schema.as_posix())} says."
+        yield f"- Every row matches {_code(checked.schema.as_posix())}."
     elif checked.rows is None:
-        yield "- The data is no table, so no schema was checked."
+        yield "- The data is not a table, so no schema was checked."
     else:
-        yield "- There is no schema: the columns and their types are those of the version before, if any."
+        yield "- There is no schema: columns and types match those of the previous version, if there is one."
     if delivered.previous:
-        yield f"- The amount of data is in the allowed range of {delivered.previous.version.id}."
+        yield f"- The number of rows or files is acceptable compared with {delivered.previous.version.id}."
 
 
 def _compared(delivered: DeliveryResult) -> Iterator[str]:
@@ -95,10 +95,10 @@ def _compared(delivered: DeliveryResult) -> Iterator[str]:
         column = f"{_code(finding.column)}: " if finding.column else ""
         yield f"- {_MARKS[finding.level]} {column}{_plain(finding.text)}"
     if len(found) > _FINDINGS:
-        yield f"- … and {count(len(found) - _FINDINGS, 'remark')} more."
+        yield f"- … and {len(found) - _FINDINGS:,} more."
     yield ""
     old, new = diff.before.label, delivered.made.version.id if delivered.made else ""
-    yield f"The whole comparison, with plots: `uv run mlroad dataset diff {old} {new} --html report.html`"
+    yield f"Full comparison with plots: `uv run mlroad dataset diff {old} {new} --html report.html`"
 
 
 def _place(root: Path, delivered: DeliveryResult, version: DatasetVersion) -> Iterator[str]:
@@ -108,32 +108,32 @@ def _place(root: Path, delivered: DeliveryResult, version: DatasetVersion) -> It
         yield "- Azure ML: not registered."
     path = local_path(root, version)
     if version.is_remote:
-        yield f"- The data: {_code(version.path)}; `uv run mlroad dataset fetch {version.id}` brings it."
+        yield f"- The data: {_code(version.path)}; to get it: `uv run mlroad dataset fetch {version.id}`."
     elif path.is_relative_to(root / "datasets"):
         yield f"- The data: {_code(path.relative_to(root).as_posix())}, in this pull request."
     else:
-        yield f"- The data is too large for git; `uv run mlroad dataset fetch {version.id}` brings it."
+        yield f"- The data is too large for git; download it with `uv run mlroad dataset fetch {version.id}`."
 
 
 def _use(root: Path, previous: DatasetVersion | None, version: DatasetVersion) -> Iterator[str]:
     users = pipelines_using(root, previous) if previous else []
-    yield f"Nothing uses it yet: write `azureml:{version.id}` into a pipeline."
+    yield f"No pipeline uses it yet: write `azureml:{version.id}` in a pipeline.yml."
     if previous and users:
-        yield f"These use `azureml:{previous.id}`:"
+        yield f"These pipelines use `azureml:{previous.id}`:"
         yield ""
         yield from (f"- {_code(user)}" for user in users)
 
 
 def _plain(text: str) -> str:
-    """A text as a reader shall see it: no mark-up, no mention of people, one line."""
+    """A text on one line, without Markdown and mentions."""
     text = " ".join(text.split())
     text = re.sub(r"([\\`*_{}\[\]<>|#~&!])", r"\\\1", text)
-    # An invisible space keeps an address of a person (@name) from being a mention.
+    # A zero-width space prevents @name from becoming a mention.
     return text.replace("@", "@\u200b")
 
 
 def _code(text: str) -> str:
-    """A name in backticks, also if it has some itself."""
+    """A name in backticks, even if it contains backticks."""
     text = " ".join(text.split())
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * (longest + 1)

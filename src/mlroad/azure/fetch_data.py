@@ -1,9 +1,10 @@
-"""`mlroad dataset fetch`: bring the data of a version to this machine once, and see that it is right.
+"""`mlroad dataset fetch`: download the data of a version and verify it.
 
-Data lies at an ``azureml://…/datastores/NAME/paths/…`` address: the version's own, or the one that Azure ML
-gave it when it was registered. It is downloaded beside its place, and gets there only if its digest is right.
+The data is at an ``azureml://…/datastores/NAME/paths/…`` address: the one in the version file, or the one
+that Azure ML assigned at registration. It is downloaded to a temporary folder and moved only if its digest is
+correct.
 
-Codes: MD604 other data lies there, MD605 the data is neither here nor registered.
+Codes: MD604 the address has different data, MD605 the data is neither here nor registered.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ from mlroad.data.version import DatasetVersion
 
 
 def fetch_version(root: Path, version: DatasetVersion) -> tuple[Path, bool]:
-    """Where the data of a version is on this machine, and whether it was fetched just now.
+    """The local path of a version's data, and whether it was downloaded now.
 
-    Raises UserError if it cannot be fetched, or is not what the version file says.
+    Raises UserError if it cannot be downloaded, or is not the data of this version.
     """
     target = local_path(root, version)
     if target.exists() or version.digest is None:
@@ -40,10 +41,8 @@ def fetch_version(root: Path, version: DatasetVersion) -> tuple[Path, bool]:
         arrived = fetch_to(address, version.type == "uri_file", staged, target.name)
         found = digest_content(arrived)
         if found.digest != version.digest:
-            what = f"What lies at {address.text} is not {version.id}: its digest is {found.digest}."
-            fix = (
-                "Somebody changed it there: restore it from a backup, or make a new version of what is there."
-            )
+            what = f"The data at {address.text} is not {version.id}: its digest is {found.digest}."
+            fix = "It was changed there: restore it from a backup, or create a new version of the new data."
             raise UserError(version.problem("MD604", what, fix, "tags.digest"))
         arrived.rename(target)
     finally:
@@ -52,17 +51,17 @@ def fetch_version(root: Path, version: DatasetVersion) -> tuple[Path, bool]:
 
 
 def fetch_to(address: Address, is_file: bool, folder: Path, name: str) -> Path:
-    """Download what lies at an address to ``folder``/``name``. Raises UserError if it cannot be fetched."""
+    """Download the data at an address to ``folder``/``name``. Raises UserError if that fails."""
     client = connect(address.workspace)
     with plain_errors(f"Fetching {address.text}", address.workspace):
         return download(client, address, is_file, folder, name)
 
 
 def _registered(root: Path, version: DatasetVersion) -> Address:
-    """Where Azure ML keeps the data of a version whose file names a local path."""
+    """The address in Azure ML of the data of a version whose file names a local path."""
     asset = DataAssets(root).get(version)
     if asset is None:
         what = f"{version.id} is not registered in Azure ML, and its data is not on this machine."
-        fix = "Get it from whoever made the version, or let them run `mlroad dataset register`."
+        fix = "Ask the author of the version for the data, or to run `mlroad dataset register`."
         raise UserError(version.problem("MD605", what, fix, "path"))
     return parse_address(root, str(asset.path))

@@ -19,6 +19,7 @@ from typing import Any
 from mlroad.core.digests import ContentDigest, digest_content, listing
 from mlroad.core.hash_cache import HashCache
 from mlroad.core.problems import UserError
+from mlroad.data.open_table import count_rows
 from mlroad.data.store import (
     DATASETS,
     LARGE,
@@ -123,11 +124,7 @@ def _type(draft: VersionDraft) -> str:
 
 
 def _rows(draft: VersionDraft) -> int | None:
-    if not draft.is_table:
-        return None
-    from mlroad.data.open_table import count_rows
-
-    return count_rows(draft.source)
+    return count_rows(draft.source) if draft.is_table else None
 
 
 def _is_mltable(folder: Path) -> bool:

@@ -18,6 +18,7 @@ import ast
 import platform
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import packages_distributions, version
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -120,8 +121,6 @@ def other_outputs(step: Path, output: str) -> list[Parameter]:
 
 def packages_of(code: Path) -> dict[str, str]:
     """The installed packages that the scripts of a folder import, with their versions."""
-    from importlib.metadata import packages_distributions, version
-
     imported = {name for script in sorted(code.rglob("*.py")) for name in _imports(script)}
     by_module = packages_distributions()
     found = {distribution for name in imported for distribution in by_module.get(name, ())}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from mlroad.data.diff import ColumnDiff, Diff
 from mlroad.data.diff_findings import findings, headline, optional_number, percent
 from mlroad.data.profile import Profile, axis_text
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 _COLOURS = {2: "red", 1: "yellow", 0: "dim"}
 _MARKS = {2: "!!", 1: "! ", 0: "  "}
@@ -20,8 +20,6 @@ _SHOWN = 40
 
 def print_diff(diff: Diff, console: Console) -> None:
     """Print the comparison. Text from the data is never interpreted as console markup."""
-    from rich.text import Text
-
     console.print(Text(headline(diff), style="bold"))
     console.print()
     console.print(_rows_line(diff))
@@ -56,11 +54,7 @@ def _rows_line(diff: Diff) -> str:
 
 
 def _columns(diff: Diff) -> object:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table as RichTable
-    from rich.text import Text
-
-    table = RichTable(box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("column", overflow="fold")
     table.add_column("type")
     table.add_column("missing", justify="right")

@@ -14,6 +14,7 @@ from typing import Any
 
 from mlroad.core.hash_cache import HashCache
 from mlroad.core.problems import Problem
+from mlroad.core.run_folders import RUNS, read_record
 from mlroad.core.text import count
 from mlroad.data.store import all_version_files, find, local_path, verify_version
 from mlroad.data.version import DatasetVersion, load_version
@@ -199,8 +200,6 @@ def _quoted(text: str) -> str:
 
 def _runs(root: Path) -> dict[str, list[UsingRun]]:
     """The runs that used each version, oldest first."""
-    from mlroad.core.run_folders import RUNS, read_record
-
     found: dict[str, list[UsingRun]] = {}
     for file in sorted((root / RUNS).glob("*/*/run.json"), key=lambda file: file.parent.name):
         record = read_record(file.parent)

@@ -39,6 +39,7 @@ class TableEngine:
 
     def __init__(self, memory: str = MEMORY) -> None:
         try:
+            # Imported here, because it takes 0.1 s and most commands read no table.
             import duckdb
         except ImportError:
             raise UserError("The package duckdb is not installed.", "Run `uv sync` first.") from None

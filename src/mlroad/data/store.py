@@ -11,7 +11,7 @@ type of data.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -71,6 +71,21 @@ def find(root: Path, reference: str) -> DatasetVersion:
     advice = did_you_mean(name, names(root))
     fix = f"{advice} `mlroad dataset list` lists all versions.".strip()
     raise UserError(f"There is no dataset {name}.", fix)
+
+
+def named_versions(root: Path, references: Sequence[str]) -> list[DatasetVersion]:
+    """The versions that references such as ``diabetes:1``, or ``diabetes`` for all its versions, name.
+
+    Raises UserError as `find` does.
+    """
+    versions: list[DatasetVersion] = []
+    for reference in references:
+        if reference in names(root):
+            versions += map(load_version, version_files(root, reference))
+        else:
+            # Without a version, the error is about the name.
+            versions.append(find(root, reference if ":" in reference else f"{reference}:1"))
+    return versions
 
 
 def local_path(root: Path, version: DatasetVersion) -> Path:

@@ -17,11 +17,10 @@ from mlroad.core.text import count
 from mlroad.data.store import (
     DATASETS,
     all_version_files,
-    find,
     local_path,
+    named_versions,
     names,
     verify_version,
-    version_files,
 )
 from mlroad.data.version import VERSION, DatasetVersion, load_version, parse_version
 
@@ -64,7 +63,7 @@ def verify_all(root: Path, references: Sequence[str], full: bool = False, base: 
     that no version file changed since that commit. Raises UserError for a name that does not exist.
     """
     problems: list[Problem] = []
-    versions = _named(root, references) if references else _all(root, problems)
+    versions = named_versions(root, references) if references else _all(root, problems)
     verified = absent = files = read = 0
     with HashCache(root, full=full) as cache:
         for version in versions:
@@ -81,16 +80,6 @@ def verify_all(root: Path, references: Sequence[str], full: bool = False, base: 
     if base:
         problems += _rewritten(root, base)
     return Report(tuple(problems), verified, absent, files, read)
-
-
-def _named(root: Path, references: Sequence[str]) -> list[DatasetVersion]:
-    versions: list[DatasetVersion] = []
-    for reference in references:
-        if reference in names(root):
-            versions += [load_version(file) for file in version_files(root, reference)]
-        else:
-            versions.append(find(root, reference if ":" in reference else f"{reference}:1"))
-    return versions
 
 
 def _all(root: Path, problems: list[Problem]) -> list[DatasetVersion]:

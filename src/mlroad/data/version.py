@@ -12,13 +12,16 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import yaml
+
 from mlroad.core.files import write_new
 from mlroad.core.problems import Position, Problem, UserError
+from mlroad.core.yaml_nodes import MapNode, ScalarNode, parse_yaml
 
 SCHEMA_URL = "https://azuremlschemas.azureedge.net/latest/data.schema.json"
 TYPES = ("uri_file", "uri_folder", "mltable")
@@ -133,7 +136,7 @@ def load_version(file: Path) -> DatasetVersion:
 
 def parse_version(file: Path, text: bytes) -> DatasetVersion:
     """The version in ``text``, the content of ``file``. Raises UserError as `load_version` does."""
-    keys, tags, lines = _Raw(file).read(text)
+    keys, tags, lines = _read(file, text)
     problems = [*_wrong_keys(file, keys), *_wrong_tags(tags)]
     derivation = _derivation(tags)
     if isinstance(derivation, str):
@@ -163,8 +166,6 @@ def parse_version(file: Path, text: bytes) -> DatasetVersion:
 
 def version_text(version: DatasetVersion) -> str:
     """The text of a version file."""
-    import yaml
-
     tags: dict[str, str] = {}
     if version.digest:
         tags["digest"] = version.digest
@@ -258,74 +259,40 @@ def _derivation(tags: Mapping[str, str]) -> Mapping[str, Any] | str | None:
     return MappingProxyType(value) if isinstance(value, dict) else "The derivation is not a JSON object."
 
 
-class _Raw:
-    """The scalar keys of a version file, its tags, and the line of each (``path``, ``tags.digest``)."""
+def _read(file: Path, content: bytes) -> tuple[dict[str, str], dict[str, str], dict[str, int]]:
+    """The scalar keys of a version file, its tags, and the line of each (``path``, ``tags.digest``).
 
-    def __init__(self, file: Path) -> None:
-        self.file = file
-        self.keys: dict[str, str] = {}
-        self.tags: dict[str, str] = {}
-        self.lines: dict[str, int] = {}
-        self.problems: list[Problem] = []
-
-    def read(self, text: bytes) -> tuple[dict[str, str], dict[str, str], dict[str, int]]:
-        """Raises UserError for invalid YAML, duplicate keys, and tags that are not strings."""
-        import yaml
-
-        document = self._composed(text)
-        if not isinstance(document, yaml.MappingNode):
-            fix = "docs/reference/datasets.md shows a complete one."
-            self._problem(0, "MD101", "This is not a dataset version: it has no keys.", fix)
-        else:
-            for key, node in document.value:
-                self._take_key(key, node)
-        if self.problems:
-            raise UserError(self.problems)
-        return self.keys, self.tags, self.lines
-
-    def _composed(self, text: bytes) -> Any:
-        import yaml
-
-        try:
-            return yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            at = Position(self.file, mark.line + 1, mark.column + 1) if mark else Position(self.file)
-            reason = getattr(error, "problem", None) or getattr(error, "reason", "it cannot be parsed")
-            what = f"This is not valid YAML: {reason}."
-            raise UserError(Problem(at, "MD101", what, "Fix the syntax.")) from None
-
-    def _take_key(self, key: Any, node: Any) -> None:
-        import yaml
-
-        self._place(key.value, key)
-        if isinstance(node, yaml.ScalarNode):
-            self.keys[key.value] = node.value
-        elif key.value in ("name", "version", "type", "path"):
-            self._problem(key, "MD102", f"{key.value} must be a string.", "Write a single value.")
-        elif key.value == "tags" and isinstance(node, yaml.MappingNode):
-            for tag, value in node.value:
-                self._take_tag(tag, value)
-
-    def _take_tag(self, tag: Any, node: Any) -> None:
-        import yaml
-
-        self._place(f"tags.{tag.value}", tag)
-        if not isinstance(node, yaml.ScalarNode):
-            self._problem(
-                tag, "MD102", f"The tag {tag.value} is not a string.", "Write one string, in quotes."
-            )
-        elif node.tag != "tag:yaml.org,2002:str":
-            what = f"The tag {tag.value} is {node.value}, but Azure ML tags are strings."
-            self._problem(tag, "MD102", what, f'Write "{node.value}" in quotes.')
-        else:
-            self.tags[tag.value] = node.value
-
-    def _place(self, name: str, node: Any) -> None:
-        if name in self.lines:
-            self._problem(node, "MD102", f"Duplicate key {name}.", "Keep one of them.")
-        self.lines[name] = node.start_mark.line + 1
-
-    def _problem(self, node: Any, code: str, what: str, fix: str) -> None:
-        line = node.start_mark.line + 1 if node else 0
-        self.problems.append(Problem(Position(self.file, line), code, what, fix))
+    Raises UserError for invalid YAML, duplicate keys, and tags that are not strings.
+    """
+    try:
+        root, found = parse_yaml(content.decode("utf-8-sig"), file)
+    except UnicodeDecodeError:
+        what = "The file is not encoded in UTF-8."
+        raise UserError(Problem(Position(file), "MD101", what, "Save it as UTF-8.")) from None
+    problems = [replace(problem, code="MD101") for problem in found]
+    if not problems and not isinstance(root, MapNode):
+        fix = "docs/reference/datasets.md shows a complete one."
+        what = "This is not a dataset version: it has no keys."
+        problems.append(Problem(Position(file), "MD101", what, fix))
+    keys: dict[str, str] = {}
+    tags: dict[str, str] = {}
+    lines: dict[str, int] = {}
+    for name, key, node in root if isinstance(root, MapNode) else ():
+        lines[name] = key.line
+        if isinstance(node, ScalarNode):
+            keys[name] = node.text
+        elif name in ("name", "version", "type", "path"):
+            problems.append(Problem(key.at, "MD102", f"{name} must be a string.", "Write a single value."))
+        for tag, at, value in node if name == "tags" and isinstance(node, MapNode) else ():
+            lines[f"tags.{tag}"] = at.line
+            if not isinstance(value, ScalarNode):
+                what, fix = f"The tag {tag} is not a string.", "Write one string, in quotes."
+                problems.append(Problem(at.at, "MD102", what, fix))
+            elif not isinstance(value.value, str):
+                what = f"The tag {tag} is {value.text}, but Azure ML tags are strings."
+                problems.append(Problem(at.at, "MD102", what, f'Write "{value.text}" in quotes.'))
+            else:
+                tags[tag] = value.value
+    if problems:
+        raise UserError(problems)
+    return keys, tags, lines

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mlroad.core.problems import Problem
+from mlroad.core.repo import is_model
 from mlroad.guard.guarded_files import GuardedFile
 
 
@@ -14,7 +15,7 @@ def check_models(root: Path, sources: Iterable[GuardedFile]) -> list[Problem]:
     folders = [root / "models" / name for name in sorted(_models(sources))]
     if not folders:
         return []
-    from mlroad.core.repo import is_model
+    # Imported only if needed: most commits change no model, and hooks must be fast.
     from mlroad.pipeline.check_repo import check
 
     changed = [_shown(folder) for folder in folders if is_model(folder)]

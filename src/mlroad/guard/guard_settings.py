@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,8 +51,6 @@ def load_settings(start: Path) -> Settings:
 
 
 def _table(pyproject: Path) -> tuple[dict[str, object], str]:
-    import tomllib
-
     at = f"{pyproject}: [tool.mlroad]"
     if not pyproject.is_file():
         return {}, at

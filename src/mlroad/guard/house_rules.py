@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -48,8 +49,6 @@ def load_house_rules(file: Path | None) -> HouseRules:
     """Read the team's file. Raises UserError with all mistakes in it, including rules that do not work."""
     if file is None:
         return HouseRules()
-    import tomllib
-
     try:
         text = file.read_text(encoding="utf-8-sig")
         content = tomllib.loads(text)

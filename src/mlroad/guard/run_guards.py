@@ -10,6 +10,7 @@ from mlroad.guard.file_checks import check_conflicts, check_leftover, check_size
 from mlroad.guard.guard_settings import Settings
 from mlroad.guard.guarded_files import GuardedFile
 from mlroad.guard.notebooks import check_notebook
+from mlroad.guard.secret_scan import SecretScan, as_problem
 
 GUARDS = ("secrets", "notebooks", "large-files", "conflicts")
 
@@ -21,11 +22,7 @@ def check(
 
     Raises UserError if a guard cannot run, for example because detect-secrets is missing.
     """
-    scan = None
-    if "secrets" in guards:
-        from mlroad.guard.secret_scan import SecretScan, as_problem
-
-        scan = SecretScan(settings)
+    scan = SecretScan(settings) if "secrets" in guards else None
     problems: list[Problem] = []
     with scan or nullcontext():
         for source in sources:

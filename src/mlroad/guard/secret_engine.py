@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mlroad.core.problems import UserError
-from mlroad.guard.patterns.service_tokens import PLUGIN_RULES
+from mlroad.guard.patterns import BUILT_IN_RULES, PLUGIN_RULES
 
 PLUGIN_FILE = Path(__file__).with_name("detect_secrets_plugin.py")
 _CONTEXT_LINES = 90  # a private key of 4,096 bits has about 52
@@ -45,6 +45,7 @@ class SecretEngine:
 
     def scan(self, name: str, lines: list[str], numbers: Sequence[int]) -> list[EngineFinding]:
         """Scan the lines ``numbers`` (from 1) of ``lines``, the content of the file ``name``."""
+        # detect_secrets is imported only for suspicious lines: that takes longer than a whole clean scan.
         from detect_secrets.util.code_snippet import get_code_snippet
 
         found: list[EngineFinding] = []
@@ -117,8 +118,6 @@ def _require(expected: set[str], loaded: set[str], what: str) -> None:
 
 def _specific(found: list[EngineFinding]) -> list[EngineFinding]:
     """One finding per token: if kinds overlap in a line, keep the most specific one."""
-    from mlroad.guard.patterns import BUILT_IN_RULES
-
     order = {rule.kind: index for index, rule in reversed(list(enumerate(BUILT_IN_RULES)))}
     kept: list[EngineFinding] = []
     for item in sorted(

@@ -1,4 +1,4 @@
-"""The data of a run: verified before anything starts, and named in what the run leaves behind."""
+"""The dataset versions of a run: verified before the first step, and recorded in run.json and MLflow."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from mlroad.pipeline.model import DataAsset, DataPath
 from mlroad.run.plan import Joined, Plan, Source
 
 _MLFLOW_DIGEST = 36
-"""Characters that MLflow keeps of a dataset's digest; the source holds all of it."""
+"""The length to which MLflow limits the digest of a dataset; the source has all of it."""
 
 
 def verified_data(plan: Plan, root: Path) -> dict[str, VerifiedVersion]:
-    """Every dataset version that a plan reads, by ``name:version``, verified just now.
+    """Verify the dataset versions that a plan reads, and return them by ``name:version``.
 
-    Raises UserError, with all problems, if one of them is not what it was when it was made.
+    Raises UserError, with all problems, if data is missing or has changed.
     """
     root = Path() if root.resolve() == Path.cwd() else root  # short paths in messages
     found: dict[str, VerifiedVersion] = {}
@@ -42,10 +42,10 @@ def verified_data(plan: Plan, root: Path) -> dict[str, VerifiedVersion]:
 
 
 def with_versions(plan: Plan, root: Path) -> Plan:
-    """The plan in which each path that is data of a dataset version is known as that version.
+    """The plan, with paths to data of dataset versions replaced by those versions.
 
-    The steps get the path as it was given. Raises UserError for a path in the folder of a version whose file
-    is broken.
+    Steps still get the given path. Raises UserError for a path in the folder of a version whose file is
+    invalid.
     """
     if not (root / DATASETS).is_dir():
         return plan
@@ -76,7 +76,7 @@ def with_versions(plan: Plan, root: Path) -> Plan:
 
 
 def with_digests(inputs: Mapping[str, Any], data: Mapping[str, VerifiedVersion]) -> dict[str, Any]:
-    """The inputs of a run or a step as run.json shows them, with the digest of each dataset version."""
+    """The inputs of a run or step for run.json, with the digest of each dataset version."""
     shown: dict[str, Any] = {}
     for name, about in inputs.items():
         used = data.get(str(about.get("dataset", ""))) if isinstance(about, dict) else None
@@ -85,7 +85,7 @@ def with_digests(inputs: Mapping[str, Any], data: Mapping[str, VerifiedVersion])
 
 
 def mlflow_inputs(data: Mapping[str, VerifiedVersion]) -> list[dict[str, str]]:
-    """What MLflow logs as inputs of the run (`mlflow.log_input`)."""
+    """The inputs of the run for MLflow (`mlflow.log_input`)."""
     return [
         {
             "name": reference,
@@ -98,7 +98,7 @@ def mlflow_inputs(data: Mapping[str, VerifiedVersion]) -> list[dict[str, str]]:
 
 
 def mlflow_tags(data: Mapping[str, VerifiedVersion]) -> dict[str, str]:
-    """Tags of the run, to find all runs of a dataset: MLflow cannot search for the whole digest of inputs."""
+    """Tags of the run with whole digests, to find runs of a dataset: MLflow cannot search inputs."""
     return {f"dataset.{reference}": str(used.version.digest) for reference, used in data.items()}
 
 

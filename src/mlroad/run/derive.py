@@ -1,8 +1,9 @@
-"""`mlroad dataset derive` and `repeat`: run one step on versions, and make a version of what it writes."""
+"""`mlroad dataset derive` and `repeat`: run a step on versions and create a version from its output."""
 
 from __future__ import annotations
 
 import contextlib
+import platform
 import shutil
 import subprocess
 import sys
@@ -17,13 +18,16 @@ from mlroad.core.git import Git
 from mlroad.core.problems import Position, UserError
 from mlroad.data.create_version import CreatedVersion, VersionDraft, create_version
 from mlroad.data.derivation import Derivation, other_outputs, output_type, packages_of, plan_derivation
+from mlroad.data.split import repeat_split
 from mlroad.data.store import find, find_verified
 from mlroad.data.version import DatasetVersion, check_name
+from mlroad.run.snapshot import freeze
+from mlroad.run.step_environment import own_site, step_environment
 
 
 @dataclass(frozen=True, slots=True)
 class DeriveOptions:
-    """What `derive` was asked for."""
+    """The options of `derive_version`."""
 
     name: str
     step: Path
@@ -32,46 +36,51 @@ class DeriveOptions:
     output: str = ""
     file: str = ""
     stage: str | None = None
-    """None takes the stage of the first parent."""
+    """None: the stage of the first parent."""
     description: str = ""
 
 
 class StepFailedError(Exception):
-    """The step ended with another exit code than 0, or wrote nothing. Its own words are above."""
+    """The step failed or wrote nothing. Its own output was already printed."""
 
 
-def derive_version(root: Path, order: DeriveOptions) -> CreatedVersion:
-    """Run the step and make the version.
+def derive_version(root: Path, options: DeriveOptions) -> CreatedVersion:
+    """Run the step and create the version.
 
-    Raises UserError for an order that does not fit the step, and for parents that are not as they were;
-    StepFailedError for a step that fails. Nothing is made then.
+    Raises UserError for options that do not match the step and for parents that have changed, and
+    StepFailedError if the step fails. Then nothing is created.
     """
-    check_name(order.name)
-    relative = _in_repo(root, order.step)
-    first = find(root, order.parents[0].rpartition("=")[2])
-    file = order.file or f"{order.name}{PurePosixPath(first.path).suffix or '.csv'}"
-    recipe = plan_derivation(
-        order.step, relative, parents=order.parents, settings=order.settings, output=order.output, file=file
+    check_name(options.name)
+    relative = _in_repo(root, options.step)
+    first = find(root, options.parents[0].rpartition("=")[2])
+    file = options.file or f"{options.name}{PurePosixPath(first.path).suffix or '.csv'}"
+    derivation = plan_derivation(
+        options.step,
+        relative,
+        parents=options.parents,
+        settings=options.settings,
+        output=options.output,
+        file=file,
     )
     git = Git(root)
     with scratch_folder(root) as folder:
-        code = _frozen(order.step, folder)
-        recipe = replace(
-            recipe,
+        code = _frozen(options.step, folder)
+        derivation = replace(
+            derivation,
             code=digest_content(code).digest,
             commit=git.commit(),
             dirty=git.is_repo and git.is_dirty(Path(relative.parent)),
             packages=packages_of(code),
         )
-        made = _run(root, recipe, code, folder)
+        made = _run(root, derivation, code, folder)
         draft = VersionDraft(
-            name=order.name,
+            name=options.name,
             source=made,
-            type=output_type(order.step, recipe.output),
-            stage=order.stage or first.stage,
-            description=order.description,
-            parents=tuple(dict.fromkeys(recipe.inputs.values())),
-            derivation=recipe.as_tag(),
+            type=output_type(options.step, derivation.output),
+            stage=options.stage or first.stage,
+            description=options.description,
+            parents=tuple(dict.fromkeys(derivation.inputs.values())),
+            derivation=derivation.as_tag(),
             move=True,
         )
         return create_version(root, draft)
@@ -79,7 +88,7 @@ def derive_version(root: Path, order: DeriveOptions) -> CreatedVersion:
 
 @dataclass(frozen=True, slots=True)
 class RepeatResult:
-    """What came of running a derivation again."""
+    """The result of running a derivation again."""
 
     version: DatasetVersion
     same: bool
@@ -87,40 +96,38 @@ class RepeatResult:
 
 
 def repeat_derivation(root: Path, reference: str) -> RepeatResult:
-    """Run the derivation of a version again, and compare.
+    """Run the derivation of a version again, and compare the digests.
 
-    If the code has changed since, the recorded commit's is taken. Raises UserError if it cannot be run again
-    (it says why), StepFailedError if the step fails.
+    If the code has changed, the code of the recorded commit is used. Raises UserError if the derivation
+    cannot be repeated, StepFailedError if the step fails.
     """
     version = find(root, reference)
     if "split" in (version.derivation or {}):
         return _repeat_split(root, version)
-    recipe = Derivation.from_tag(version.derivation or {}, version.at("tags.derivation"))
+    derivation = Derivation.from_tag(version.derivation or {}, version.at("tags.derivation"))
     with scratch_folder(root) as folder:
-        code, note = _code_of(root, recipe, version, folder)
-        made = _run(root, recipe, code, folder)
+        code, note = _code_of(root, derivation, version, folder)
+        made = _run(root, derivation, code, folder)
         content = digest_content(made)
         if content.digest == version.digest:
             return RepeatResult(
-                version, True, (*note, f"{version.id} repeated: {content.digest}, as before.")
+                version, True, (*note, f"{version.id} repeated: same digest {content.digest}.")
             )
-        again = digest_content(_run(root, recipe, code, folder))
+        again = digest_content(_run(root, derivation, code, folder))
         differing = _differing(root, version, content)
-        reasons = _reasons(recipe, code, content, again)
-        head = f"{version.id} does not repeat: it has {version.digest}, and now came {content.digest}."
+        reasons = _reasons(derivation, code, content, again)
+        head = f"{version.id} has the digest {version.digest}, but repeating it gave {content.digest}."
         return RepeatResult(version, False, (*note, head, *differing, *reasons))
 
 
 def _repeat_split(root: Path, version: DatasetVersion) -> RepeatResult:
-    from mlroad.data.split import repeat_split
-
     with scratch_folder(root) as folder:
         now = digest_content(repeat_split(root, version, folder)).digest
     if now == version.digest:
-        return RepeatResult(version, True, (f"{version.id} repeated: {now}, as before.",))
+        return RepeatResult(version, True, (f"{version.id} repeated: same digest {now}.",))
     lines = (
-        f"{version.id} does not repeat: it has {version.digest}, and now came {now}.",
-        "Why: probably another duckdb, which writes the files; `mlroad dataset diff` compares rows.",
+        f"{version.id} has the digest {version.digest}, but repeating it gave {now}.",
+        "Likely reason: another version of duckdb. `mlroad dataset diff` compares the rows.",
     )
     return RepeatResult(version, False, lines)
 
@@ -132,86 +139,85 @@ def _in_repo(root: Path, step: Path) -> PurePosixPath:
         )
     if not step.resolve().is_relative_to(root.resolve()):
         raise UserError(
-            f"{step} lies outside of this repo, so nobody else could repeat it.", "Move it into a model."
+            f"{step} is outside of this repo, so nobody else could repeat it.", "Move it into a model."
         )
     relative = PurePosixPath(step.resolve().relative_to(root.resolve()).as_posix())
     if len(relative.parts) == 1:
-        raise UserError(f"{step} lies at the top of the repo.", "Put it in a folder such as models/m/steps.")
+        raise UserError(f"{step} is in the root of the repo.", "Move it to a folder such as models/m/steps.")
     return relative
 
 
 def _frozen(step: Path, folder: Path) -> Path:
-    from mlroad.run.snapshot import freeze
-
     return freeze(step.parent, (), Position(step), folder / "code").folder
 
 
-def _run(root: Path, recipe: Derivation, code: Path, folder: Path) -> Path:
-    """Run the step in a fresh copy of its code; returns what it wrote."""
-    from mlroad.run.step_environment import own_site, step_environment
-
-    used = {name: find_verified(root, reference) for name, reference in recipe.inputs.items()}
+def _run(root: Path, derivation: Derivation, code: Path, folder: Path) -> Path:
+    """Run the step in a fresh copy of its code; returns its output."""
+    used = {name: find_verified(root, reference) for name, reference in derivation.inputs.items()}
     work = Path(tempfile.mkdtemp(prefix="work-", dir=folder))
     shutil.copytree(code, work, dirs_exist_ok=True)
     results = Path(tempfile.mkdtemp(prefix="out-", dir=folder)).absolute()
-    result = results / recipe.output / (recipe.file or "data")
-    (result.parent if recipe.file else result).mkdir(parents=True)
-    script = work / recipe.step.name
+    result = results / derivation.output / (derivation.file or "data")
+    (result.parent if derivation.file else result).mkdir(parents=True)
+    script = work / derivation.step.name
     arguments: dict[str, object] = {name: item.path.absolute() for name, item in used.items()}
-    arguments |= {**recipe.parameters, recipe.output: result}
-    for other in other_outputs(script, recipe.output):
+    arguments |= {**derivation.parameters, derivation.output: result}
+    for other in other_outputs(script, derivation.output):
         arguments[other.name] = results / other.name
         (results / other.name).parent.mkdir(exist_ok=True)
     command = [sys.executable, script.name]
     for name, value in arguments.items():
         command += [f"--{name.replace('_', '-')}", str(value)]
-    # Sets of texts are walked in the same order each time, as far as Python is concerned.
+    # With a fixed hash seed, Python iterates over sets of strings in the same order each time.
     variables = {**step_environment(own_site(root.absolute()), {}, None, {}), "PYTHONHASHSEED": "0"}
     sys.stdout.flush()
     done = subprocess.run(command, cwd=work, env=variables, stdin=subprocess.DEVNULL, check=False)
     if done.returncode:
         raise StepFailedError(
-            f"The step {recipe.step} ended with exit code {done.returncode}: nothing was made."
+            f"The step {derivation.step} failed with exit code {done.returncode}. Nothing was created."
         )
-    for reference in recipe.inputs.values():
-        find_verified(root, reference)  # a step that writes into its input would change a version
+    for reference in derivation.inputs.values():
+        find_verified(root, reference)  # fails if the step changed its input
     if not result.exists() or (result.is_dir() and not any(result.iterdir())):
-        raise StepFailedError(f"The step {recipe.step} wrote nothing to its output {recipe.output}.")
+        raise StepFailedError(f"The step {derivation.step} wrote nothing to its output {derivation.output}.")
     return result
 
 
 def _code_of(
-    root: Path, recipe: Derivation, version: DatasetVersion, folder: Path
+    root: Path, derivation: Derivation, version: DatasetVersion, folder: Path
 ) -> tuple[Path, tuple[str, ...]]:
-    """The code as it was: what is there if it is the same, or else that of the recorded commit."""
-    step = root / recipe.step
+    """The original code: the current code if it is unchanged, or else that of the recorded commit."""
+    step = root / derivation.step
     if step.is_file():
         code = _frozen(step, folder)
-        if digest_content(code).digest == recipe.code:
+        if digest_content(code).digest == derivation.code:
             return code, ()
     at = version.at("tags.derivation")
-    if recipe.commit and not recipe.dirty:
+    if derivation.commit and not derivation.dirty:
         past = folder / "past"
         past.mkdir()
-        if Git(root).extract(recipe.commit, str(recipe.step.parent), past) and (past / recipe.step).is_file():
+        if (
+            Git(root).extract(derivation.commit, str(derivation.step.parent), past)
+            and (past / derivation.step).is_file()
+        ):
             shutil.rmtree(folder / "code", ignore_errors=True)
-            code = _frozen(past / recipe.step, folder)
-            if digest_content(code).digest == recipe.code:
-                return code, (f"The code has changed since: taken from commit {recipe.commit[:12]}.",)
-        why = f"git here has no such code at commit {recipe.commit[:12]}"
-        fix = "Fetch all of the history: git fetch --unshallow."
+            code = _frozen(past / derivation.step, folder)
+            if digest_content(code).digest == derivation.code:
+                return code, (
+                    f"The code has changed, so the code of commit {derivation.commit[:12]} was used.",
+                )
+        why = f"git does not have the code at commit {derivation.commit[:12]}"
+        fix = "Fetch the full history: git fetch --unshallow."
     else:
-        why = (
-            "it was run from changes that were not committed" if recipe.commit else "there was no commit then"
-        )
+        why = "it was run with uncommitted changes" if derivation.commit else "there was no commit"
         fix = "Derive a new version from committed code."
     raise UserError(
-        f"{at}: {version.id} cannot be repeated: {recipe.step.parent} has changed since, and {why}. {fix}"
+        f"{at}: {version.id} cannot be repeated: {derivation.step.parent} has changed, and {why}. {fix}"
     )
 
 
 def _differing(root: Path, version: DatasetVersion, content: ContentDigest) -> Iterator[str]:
-    """Which files came out otherwise, if the version's own are here to compare with."""
+    """The files that differ, if the data of the version is here to compare with."""
     if version.type == "uri_file":
         return
     with contextlib.suppress(UserError):
@@ -220,28 +226,28 @@ def _differing(root: Path, version: DatasetVersion, content: ContentDigest) -> I
             yield f"  {name}: {kind}"
 
 
-def _reasons(recipe: Derivation, code: Path, content: ContentDigest, again: ContentDigest) -> Iterator[str]:
+def _reasons(
+    derivation: Derivation, code: Path, content: ContentDigest, again: ContentDigest
+) -> Iterator[str]:
     if content.digest != again.digest:
-        yield "Why: the step is not deterministic. Two runs just now, on the same data, differ as well."
-        yield "What to do: seed its random numbers, sort what has no order, and write no times into the data."
+        yield "Reason: the step is not deterministic. Two runs on the same data just gave different results."
+        yield "What to do: seed random numbers, sort unordered data, and write no timestamps."
         return
-    import platform
-
     found = []
-    if platform.python_version() != recipe.python:
-        found.append(f"Python was {recipe.python} and is {platform.python_version()}")
-    found += _package_changes(recipe.packages or {}, packages_of(code))
+    if platform.python_version() != derivation.python:
+        found.append(f"Python was {derivation.python} and is now {platform.python_version()}")
+    found += _package_changes(derivation.packages or {}, packages_of(code))
     if found:
-        yield f"Why: probably {'; '.join(found)}. The step itself is deterministic here."
-        yield "What to do: `git checkout` the commit of then, `uv sync`, and repeat it there."
+        yield f"Likely reason: {'; '.join(found)}. The step itself is deterministic here."
+        yield "What to do: check out the recorded commit, run `uv sync`, and repeat it there."
     else:
-        yield "Why: code, data, parameters, Python and packages are as they were, and two runs here agree."
-        yield "So the step reads something else: another file, the network, the machine or the date."
+        yield "Code, data, parameters, Python and packages are unchanged, and two runs here agree."
+        yield "Likely reason: the step depends on something else, such as a file, the network or the time."
 
 
 def _package_changes(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     return [
-        f"{name} was {before.get(name, 'not there')} and is {now.get(name, 'not there')}"
+        f"{name} was {before.get(name, 'missing')} and is now {now.get(name, 'missing')}"
         for name in sorted(before.keys() | now.keys())
         if before.get(name) != now.get(name)
     ]

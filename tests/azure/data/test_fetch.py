@@ -75,7 +75,7 @@ def test_data_that_somebody_changed_there_does_not_get_in(
     done = mlroad("dataset", "fetch", "sales:1")
     assert done.exit_code == 2
     assert "1.yml:" in done.err
-    assert "MD604: What lies at azureml://" in done.err
+    assert "MD604: The data at azureml://" in done.err
     assert [file for file in (repo / "data").rglob("*") if file.name != ".gitignore" and file.is_file()] == []
 
 

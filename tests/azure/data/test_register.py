@@ -38,7 +38,7 @@ def test_a_file_is_uploaded_and_registered_once(cloud: Cloud, mlroad: Mlroad, sa
 
     before = len(cloud.proxy.log)
     again = mlroad("dataset", "register", "--all")
-    assert again.out == "sales:1 is registered already, with the same digest.\n"
+    assert again.out == "sales:1 is already registered with the same digest.\n"
     assert {seen.request.method for seen in cloud.proxy.log[before:]} <= {"GET", "POST"}
     assert not cloud.proxy.asked("POST", "management")
 
@@ -291,8 +291,11 @@ def test_other_data_under_the_same_name_is_refused(
     done = mlroad("dataset", "register", "sales:1")
     assert done.exit_code == 2
     assert "1.yml:" in done.err
-    assert "MD602: sales:1 is registered in ml-workspace already, with the digest sha256:" in done.err
-    assert "make the next one" in done.err
+    assert (
+        "MD602: sales:1 is already registered in ml-workspace with different data (the digest sha256:"
+        in done.err
+    )
+    assert "create the next one" in done.err
 
     # Another machine registers between our look and our writing: the service refuses, and so do we.
     cloud.proxy.fail("GET", ASSET, lambda: arm_error(404, "UserError", "Not found."))

@@ -124,7 +124,7 @@ def test_a_column_that_prod_lacks_is_told_at_its_version(people: Repo) -> None:
     ("old", "new", "words"),
     [
         ("minimum: 0", "minimum: 18", "minimum of the column age is 18 in people:2, and 0 in people:1"),
-        ("enum: [red, blue]", "enum: [red]", "never holds blue"),
+        ("enum: [red, blue]", "enum: [red]", "does not allow blue"),
         ("type: string\n", "type: string\n    description: The team's colour\n", ""),
         ("enum: [red, blue]", "enum: [blue, red]", ""),
     ],
@@ -166,7 +166,7 @@ def test_only_the_newest_of_each_stage_must_agree(people: Repo) -> None:
         .replace("schema-prod.yml", "schema.yml"),
         encoding="utf-8",
     )
-    assert "people:1 and people:3 agree" in people.good("compatible")
+    assert "people:1 and people:3 have the same schema" in people.good("compatible")
 
 
 def test_no_pair_is_nothing_to_compare(repo: Repo) -> None:
@@ -176,7 +176,7 @@ def test_no_pair_is_nothing_to_compare(repo: Repo) -> None:
 
 def test_mistakes(people: Repo) -> None:
     people.refused("compatible people:1", "One version alone agrees with nothing")
-    people.refused("compatible people:1 people:9", "There is no people:9")
+    people.refused("compatible people:1 people:9", "people:9 does not exist")
     people.write("datasets/people/schema-prod.yml", SCHEMA.replace("integer", "whole"))
     people.refused("compatible", "schema-prod.yml:5", "whole is no type")
     (problem, *_) = check_dev_prod(people.path)
@@ -188,5 +188,5 @@ def test_mistakes(people: Repo) -> None:
 
 def test_a_broken_version_file_is_left_to_verify(people: Repo, tmp_path: Path) -> None:
     people.write("datasets/people/3.yml", "name: [")
-    assert "people:1 and people:2 agree" in people.good("compatible")
+    assert "people:1 and people:2 have the same schema" in people.good("compatible")
     assert people.dataset("verify").code != 0

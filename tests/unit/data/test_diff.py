@@ -325,5 +325,5 @@ def test_folders_of_pictures_are_compared_by_file(repo: Repo) -> None:
     (repo / "raw/pets/cats/b.png").unlink()
     repo.good("add pets raw/pets")
     said = repo.good("diff pets:1 pets:2 --html out.html")
-    assert "1 added, 1 removed, 1 changed, 1 the same (by path)" in said
+    assert "1 added, 1 removed, 1 changed, 1 unchanged (by path)" in said
     assert "cats/b.png" in (repo / "out.html").read_text(encoding="utf-8")

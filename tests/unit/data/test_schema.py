@@ -207,7 +207,7 @@ def test_parquet_and_json_lines_are_checked_too(repo: Repo) -> None:
         "datasets/lines/schema.yml",
         "fields: [{name: a, type: integer, constraints: {minimum: 0}}, {name: b}]\n",
     )
-    repo.refused("schema infer lines:1", "a.jsonl:4: MD413", "row 3 first", code=1)
+    repo.refused("schema infer lines:1", "a.jsonl:4: MD413", "first in row 3", code=1)
     repo.write("datasets/lines/schema.yml", "fields: [{name: a, type: string}, {name: b}]\n")
     repo.good("schema infer lines:1")
 

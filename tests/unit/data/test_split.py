@@ -107,7 +107,7 @@ def test_a_split_repeats(repo: Repo, reference: str) -> None:
     repo.write("raw/all.csv", table(range(600)))
     repo.good("add all raw/all.csv")
     repo.good("split all:2")
-    assert "as before" in repo.good(f"repeat {reference}")
+    assert "same digest" in repo.good(f"repeat {reference}")
 
 
 def test_parquet(repo: Repo) -> None:
@@ -128,7 +128,7 @@ def test_parquet(repo: Repo) -> None:
     assert not rows(f"FROM {both} EXCEPT ALL FROM '{file.as_posix()}'")
     assert rows(f"SELECT count(*), count(DISTINCT id) FROM {both}") == [(300000, 300000)]
     assert rows(f"DESCRIBE FROM '{train.as_posix()}'") == rows(f"DESCRIBE FROM '{file.as_posix()}'")
-    assert "as before" in repo.good("repeat all_train:1"), "the bytes of Parquet too"
+    assert "same digest" in repo.good("repeat all_train:1"), "the bytes of Parquet too"
     texts = f"SELECT * REPLACE (id::VARCHAR AS id) FROM '{file.as_posix()}'"
     rows(f"COPY ({texts}) TO '{(repo / 'raw/b.parquet').as_posix()}'")
     repo.good("add all raw/b.parquet")
@@ -143,7 +143,7 @@ def test_json_lines_are_kept_to_the_letter(repo: Repo) -> None:
     repo.good("split all:1 --key id")
     both = lines(repo, "all_train:1") + lines(repo, "all_holdout:1")
     assert sorted(both) == sorted(rows)
-    assert "as before" in repo.good("repeat all_holdout:1")
+    assert "same digest" in repo.good("repeat all_holdout:1")
 
 
 def test_pictures(repo: Repo) -> None:

@@ -98,7 +98,7 @@ def test_azure_ml_reads_them(tmp_path: Path) -> None:
         ("prod", "production", 10, "dev or prod"),
         ("sales:1", "the old one", 11, "is not a dataset version"),
         (DIGEST, "sha256:abc", 7, "is not a digest"),
-        ("stage: prod", "size: '1'", 10, "Duplicate key tags.size"),
+        ("stage: prod", "size: '1'", 10, "size"),
         ('{"step":"models/m/steps/clean.py"}', "{step", 12, "not valid JSON"),
         ("tags:", "tags: [", 8, "not valid YAML"),
     ],

@@ -102,7 +102,7 @@ def test_binary_and_odd_encodings_are_no_trouble(repo: Path, guard: Guard) -> No
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("gone.py",), "there is no such file"),
+        (("gone.py",), "does not exist"),
         ((), "Name files or folders, or use --all"),
         (("--all", "pyproject.toml"), "not both"),
         (("--all", "--only", "secret"), "unknown guard secret"),

@@ -95,7 +95,7 @@ def test_a_notebook_in_one_line_is_named_and_written_out(repo: Path, guard: Guar
             "a.ipynb",
             "outputs",
         ),
-        ('{"nbformat": 4, "cells": [3]}', "a.ipynb", "Cell 1"),
+        ('{"nbformat": 4, "cells": [3]}', "a.ipynb", "cell 1"),
         ("[" * 100_000, "a.ipynb", "nested"),
     ],
 )
