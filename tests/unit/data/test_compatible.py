@@ -56,7 +56,7 @@ def away(repo: Repo) -> None:
 
 
 def test_they_agree(people: Repo) -> None:
-    assert "people:1 and people:2 agree on the schema: 3 columns." in people.good(
+    assert "people:1 and people:2 have the same schema: 3 columns." in people.good(
         "compatible people:1 people:2"
     )
     assert people.good("compatible") == people.good("compatible people:1 people:2")
@@ -117,13 +117,13 @@ def test_they_disagree(people: Repo, old: str, new: str, line: int, words: str) 
 def test_a_column_that_prod_lacks_is_told_at_its_version(people: Repo) -> None:
     prod(people, SCHEMA[SCHEMA.index("  - name: team") :], "")
     away(people)
-    people.refused("compatible", "people/2.yml:", "MD501: people:2 has no column team (string)", code=1)
+    people.refused("compatible", "people/2.yml:", "MD501: people:2 lacks the column team (string)", code=1)
 
 
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("minimum: 0", "minimum: 18", "minimum of the column age is 18 in people:2, and 0 in people:1"),
+        ("minimum: 0", "minimum: 18", "minimum of the column age is 18 in people:2, but 0 in people:1"),
         ("enum: [red, blue]", "enum: [red]", "does not allow blue"),
         ("type: string\n", "type: string\n    description: The team's colour\n", ""),
         ("enum: [red, blue]", "enum: [blue, red]", ""),
@@ -175,7 +175,7 @@ def test_no_pair_is_nothing_to_compare(repo: Repo) -> None:
 
 
 def test_mistakes(people: Repo) -> None:
-    people.refused("compatible people:1", "One version alone agrees with nothing")
+    people.refused("compatible people:1", "One version cannot be compared")
     people.refused("compatible people:1 people:9", "people:9 does not exist")
     people.write("datasets/people/schema-prod.yml", SCHEMA.replace("integer", "whole"))
     people.refused("compatible", "schema-prod.yml:5", "whole is no type")

@@ -101,7 +101,7 @@ def test_several_inputs_and_outputs(numbers: Repo) -> None:
         ("derive clean --from numbers:1 --step models/m/steps/none.py", "does not exist"),
         ("derive clean --from numbers:1 --step models/m/steps/plain.py", "is not a step"),
         ("derive clean --from numbers:1 --step models/m/steps/untyped.py", "no type hint"),
-        ("derive clean --from numbers:1 --step outside.py", "top of the repo"),
+        ("derive clean --from numbers:1 --step outside.py", "root of the repo"),
         (f"{DERIVE} --set at_most=3", "Did you mean at_least?"),
         (f"{DERIVE} --set at_least=three", "must be of type integer"),
         (f"{DERIVE} --set at_least", "has no value"),
@@ -224,7 +224,7 @@ def test_another_environment_is_named(numbers: Repo) -> None:
     for key in ("code", "commit"):
         text = text.replace(str(made[key]), str(new[key]))
     file.write_text(text, encoding="utf-8")
-    numbers.refused("repeat clean:1", "Python was 3.9.1 and is", f"typer was 0.1.0 and is {typer}", code=1)
+    numbers.refused("repeat clean:1", "Python was 3.9.1 and is", f"typer was 0.1.0 and is now {typer}", code=1)
 
 
 @pytest.mark.parametrize("derivation", [None, {}, {"step": 1}, {"step": "x", "inputs": []}])

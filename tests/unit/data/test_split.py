@@ -132,7 +132,7 @@ def test_parquet(repo: Repo) -> None:
     texts = f"SELECT * REPLACE (id::VARCHAR AS id) FROM '{file.as_posix()}'"
     rows(f"COPY ({texts}) TO '{(repo / 'raw/b.parquet').as_posix()}'")
     repo.good("add all raw/b.parquet")
-    repo.refused("split all:2", "The column id is VARCHAR, and BIGINT in the frozen holdout")
+    repo.refused("split all:2", "The column id is VARCHAR, but BIGINT in the frozen holdout")
 
 
 def test_json_lines_are_kept_to_the_letter(repo: Repo) -> None:

@@ -100,7 +100,7 @@ def test_azure_ml_reads_them(tmp_path: Path) -> None:
         (DIGEST, "sha256:abc", 7, "is not a digest"),
         ("stage: prod", "size: '1'", 10, "size"),
         ('{"step":"models/m/steps/clean.py"}', "{step", 12, "not valid JSON"),
-        ("tags:", "tags: [", 8, "not valid YAML"),
+        ("tags:", "tags: [", 8, "valid YAML"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_line(
