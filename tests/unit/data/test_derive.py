@@ -224,7 +224,9 @@ def test_another_environment_is_named(numbers: Repo) -> None:
     for key in ("code", "commit"):
         text = text.replace(str(made[key]), str(new[key]))
     file.write_text(text, encoding="utf-8")
-    numbers.refused("repeat clean:1", "Python was 3.9.1 and is", f"typer was 0.1.0 and is now {typer}", code=1)
+    numbers.refused(
+        "repeat clean:1", "Python was 3.9.1 and is", f"typer was 0.1.0 and is now {typer}", code=1
+    )
 
 
 @pytest.mark.parametrize("derivation", [None, {}, {"step": 1}, {"step": "x", "inputs": []}])
