@@ -51,7 +51,7 @@ def test_a_rule_may_go_without_keywords(repo: Path, guard: Guard) -> None:
         (RULE.replace("example", "exampel"), 2, "example"),
         (RULE + RULE.replace("kind", "kin"), 8, "needs kind"),
         ("[[rules]]\nkind = 1\n", 1, "Unknown key 'rules'"),
-        ("[rule]\nkind = 1\n", 1, "no list of tables"),
+        ("[rule]\nkind = 1\n", 1, "not a list of tables"),
         ('[[allow]]\nsha256 = "abc"\nfile = "a"\nreason = "b"\n', 1, "64 hex digits"),
         (f'[[allow]]\nsha256 = "{"a" * 64}"\nfile = "a"\nreason = " "\n', 1, "reason"),
         ("= 3\n", 0, "cannot be read"),
@@ -92,7 +92,7 @@ def test_allow_makes_the_file_when_there_is_none(repo: Path, guard: Guard) -> No
     [
         (("a.txt:1", "--reason", "x"), "finds no secret there"),
         (("a.txt", "--reason", "x"), "is no FILE:LINE"),
-        (("gone.txt:1", "--reason", "x"), "no such file"),
+        (("gone.txt:1", "--reason", "x"), "does not exist"),
         (("a.txt:1", "--reason", " "), "--reason is empty"),
     ],
 )
