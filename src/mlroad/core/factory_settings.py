@@ -18,7 +18,7 @@ class Settings:
 
     registry: Literal["local", "azureml"] = "local"
     compute: str = COMPUTE
-    """A compute of the workspace, by name. It is created only if somebody asks for that."""
+    """A compute of the workspace, by name. It is created only on request."""
     shared_registry: str | None = None
     """An Azure ML registry that champions are shared to."""
 

@@ -1,4 +1,4 @@
-"""What a command hands to the workflow that called it. On a laptop there is none, and nothing happens."""
+"""Outputs and the job summary of a GitHub workflow. Outside a workflow, nothing happens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Locks on files, which the system releases when their holder dies, however it dies."""
+"""Locks on files. The operating system releases them when their process ends, however it ends."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def try_lock(file: Path) -> int | None:
-    """Lock ``file``, made if missing: the descriptor that holds the lock, or None if another process does."""
+    """Lock ``file``, created if missing: the descriptor of the lock, or None if another process has it."""
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         if sys.platform == "win32":
@@ -30,7 +30,7 @@ def try_lock(file: Path) -> int | None:
 
 @contextmanager
 def locked(file: Path) -> Iterator[None]:
-    """Wait for the lock of ``file`` and hold it."""
+    """Wait for the lock of ``file``, and keep it until the block ends."""
     file.parent.mkdir(parents=True, exist_ok=True)
     while (descriptor := try_lock(file)) is None:
         time.sleep(0.05)

@@ -43,7 +43,7 @@ class Problem:
 
 
 class UserError(Exception):
-    """A mistake that the user can mend: the command line prints it without a traceback, and exits with 2."""
+    """A mistake that the user can fix: the command line prints it without a traceback and exits with 2."""
 
     def __init__(self, problems: Problem | Iterable[Problem] | str, fix: str = "") -> None:
         self.problems: tuple[Problem, ...]

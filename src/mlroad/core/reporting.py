@@ -14,7 +14,7 @@ FORMATS = ("text", "json", "github", "sarif")
 
 
 def render(problems: Sequence[Problem], form: str) -> str:
-    """``problems`` in one of FORMATS, ending without a newline; empty if there is nothing to say."""
+    """``problems`` in one of FORMATS, without a newline at the end; empty without problems."""
     if form == "json":
         return json.dumps([_record(problem) for problem in problems], indent=2, ensure_ascii=False)
     if form == "github":
@@ -25,7 +25,7 @@ def render(problems: Sequence[Problem], form: str) -> str:
 
 
 def summary(problems: Sequence[Problem]) -> str:
-    """How many there are, in words."""
+    """The number of errors and warnings, in words."""
     errors = sum(problem.severity == "error" for problem in problems)
     warnings = len(problems) - errors
     parts = [count(number, word) for number, word in ((errors, "error"), (warnings, "warning")) if number]
@@ -45,7 +45,7 @@ def _record(problem: Problem) -> dict[str, object]:
 
 
 def _command(problem: Problem) -> str:
-    """GitHub's workflow command; it puts the message beside the line in a pull request."""
+    """GitHub's workflow command, which shows the message next to the line in a pull request."""
     places = [f"file={_escaped(problem.at.file.as_posix())}"]
     if problem.at.line:
         places.append(f"line={problem.at.line}")

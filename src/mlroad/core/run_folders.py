@@ -4,7 +4,7 @@
     run.json                what ran, from what, with which result
     logs/<step>.txt         both outputs of each step
     outputs/<name>          the outputs of the pipeline
-    steps/<step>/outputs/   the outputs of a step that are no output of the pipeline
+    steps/<step>/outputs/   the outputs of a step that are not outputs of the pipeline
     steps/<step>/work/      the working folder, kept when the step failed
     code/                   the code as it was frozen when the run started
 """
@@ -31,7 +31,7 @@ _LOCK = ".lock"
 
 
 def pipeline_name(file: Path) -> str:
-    """What a pipeline is called in .runs: ``models/iris/pipeline.yml`` is ``iris``, another its path."""
+    """The name of a pipeline in .runs: ``iris`` for ``models/iris/pipeline.yml``, otherwise its path."""
     root = root_of(file)
     try:
         parts = list(file.resolve().relative_to(root).with_suffix("").parts)
@@ -69,7 +69,7 @@ def last_run(file: Path) -> dict[str, Any] | None:
 
 
 def read_record(folder: Path) -> dict[str, Any] | None:
-    """The run.json of a run. A run whose process died without a word is ``interrupted``."""
+    """The run.json of a run. A run whose process died is ``interrupted``."""
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -88,13 +88,13 @@ def read_record(folder: Path) -> dict[str, Any] | None:
 
 
 class RunFolder:
-    """The folder of a run that is going on. Its lock tells others that its process lives."""
+    """The folder of a current run. Its lock shows others that the process is alive."""
 
     def __init__(self, runs: Path) -> None:
-        """Make the folder. Raises UserError if that is not possible."""
+        """Create the folder. Raises UserError if that is not possible."""
         try:
             while True:
-                # To the microsecond: names in order are runs in order, for retention and "last run".
+                # To the microsecond, so that the order of names is the order of runs (retention, "last run").
                 self.id = f"{datetime.now():%Y%m%d-%H%M%S-%f}"
                 self.path = runs / self.id
                 try:
@@ -106,14 +106,14 @@ class RunFolder:
                 (self.path / name).mkdir()
             self._lock = try_lock(self.path / _LOCK)
         except OSError as error:
-            what = f"The folder of the run cannot be made: {error.filename}: {error.strerror}."
-            raise UserError(what, "Free some space, or check the rights of .runs.") from None
+            what = f"The folder of the run cannot be created: {error.filename}: {error.strerror}."
+            raise UserError(what, "Free some space, or check the permissions of .runs.") from None
         self._written = 0.0
         self._cost = 0.0
         self._asked = time.monotonic()
 
     def is_due(self) -> bool:
-        """Whether run.json may be written again: at most 5 % of the time goes into that, however long."""
+        """Whether to write run.json again: writing takes at most 5 % of the time."""
         started = time.monotonic()
         due = started - self._written > max(0.5, 20 * self._cost)
         if due:
@@ -121,7 +121,7 @@ class RunFolder:
         return due
 
     def write(self, record: Mapping[str, Any]) -> None:
-        """Replace run.json as a whole. Raises OSError, on a full disk above all; the old file then stays."""
+        """Replace run.json. Raises OSError, mostly when the disk is full; the old file then stays."""
         write_json(self.path / RECORD, record)
         self._written = time.monotonic()
         self._cost = self._written - self._asked
@@ -134,7 +134,7 @@ class RunFolder:
 
 
 def prune(runs: Path, keep: int) -> list[str]:
-    """Delete all but the newest ``keep`` runs; those that are going on stay. The names of the deleted."""
+    """Delete all but the newest ``keep`` runs, except current ones. Returns the names of the deleted runs."""
     deleted: list[str] = []
     for folder in all_runs(runs)[: -keep or None]:
         lock = try_lock(folder / _LOCK)

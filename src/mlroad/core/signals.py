@@ -1,4 +1,4 @@
-"""The signals that ask a process to end, as an exception where the work is done."""
+"""The signals that end a process, as an exception in the code that does the work."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 
 @contextmanager
 def raising(make: Callable[[int], BaseException]) -> Iterator[None]:
-    """While it lasts, such a signal raises what ``make`` makes of its number; then all is as before."""
+    """In the block, such a signal raises the exception that ``make`` creates from its number."""
 
     def stop(number: int, _: object) -> None:
         raise make(number)

@@ -1,6 +1,6 @@
-"""Reading the factory's own YAML files: every mistake at its line and column, with what to do, all at once.
+"""Reads the factory's own YAML files; reports every mistake with its position and remedy, all at once.
 
-Codes: MR701 it cannot be read, MR702 an unknown key, MR703 a key is missing, MR704 a value is wrong.
+Codes: MR701 unreadable file, MR702 unknown key, MR703 missing key, MR704 wrong value.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Document:
     """A YAML file, and the problems found in it so far."""
 
     def __init__(self, file: Path, text: str | None = None) -> None:
-        """Read ``file``, or take ``text`` as its content. Raises UserError if it is missing or is no YAML."""
+        """Read ``file``, or take ``text`` as its content. Raises UserError if it is missing or not YAML."""
         if text is None and not file.is_file():
             raise UserError(Problem(Position(file), "MR701", "This file is missing.", "See docs/factory.md."))
         self.file = file
@@ -32,10 +32,10 @@ class Document:
         self.problems: list[Problem] = []
 
     def top(self) -> Fields:
-        """The keys of the file. Raises UserError if it holds something else."""
+        """The keys of the file. Raises UserError if it is not a mapping."""
         if isinstance(self.node, MapNode):
             return Fields(self, self.node)
-        self.wrong(self.node, "MR704", "This file should hold keys.", "See docs/factory.md.")
+        self.wrong(self.node, "MR704", "This file must be a mapping.", "See docs/factory.md.")
         raise UserError(self.problems)
 
     def wrong(self, at: Node | Position | None, code: str, what: str, fix: str) -> None:
@@ -50,7 +50,7 @@ class Document:
 
 
 class Fields:
-    """The keys of one mapping. Call `close` last: what was not asked for by then is unknown."""
+    """The keys of one mapping. Call `close` last: it reports the keys that were not read."""
 
     def __init__(self, document: Document, node: MapNode) -> None:
         self.document = document
@@ -66,7 +66,7 @@ class Fields:
         return self.get(name) is not None
 
     def get(self, name: str) -> Node | None:
-        """The value of a key as it stands."""
+        """The node of a key."""
         self._asked.append(name)
         return self.node.get(name)
 
@@ -76,7 +76,7 @@ class Fields:
             return self._default(name, default, "")
         node = self.node.get(name)
         if not isinstance(node, ScalarNode) or not isinstance(node.value, str):
-            self._wrong(name, f"{name} should be a text.", 'Write one text, in quotes if need be: "…".')
+            self._wrong(name, f"{name} must be text.", 'Write text, in quotes if necessary: "…".')
             return default or ""
         if choices and node.value not in choices:
             hint = f"{did_you_mean(node.value, choices)} Choose one of: {', '.join(choices)}."
@@ -92,7 +92,7 @@ class Fields:
         node = self.node.get(name)
         value = node.value if isinstance(node, ScalarNode) else None
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            self._wrong(name, f"{name} should be a number.", "Write a finite number, such as 0.5.")
+            self._wrong(name, f"{name} must be a number.", "Write a finite number, such as 0.5.")
             return math.nan
         if not least <= value <= most:
             bounds = f"from {least:g} to {most:g}" if math.isfinite(most) else f"{least:g} or more"
@@ -110,7 +110,7 @@ class Fields:
         node = self.node.get(name)
         if isinstance(node, MapNode):
             return Fields(self.document, node)
-        self._wrong(name, f"{name} should hold keys.", f"Write them below it, or leave {name} out.")
+        self._wrong(name, f"{name} must be a mapping.", f"Write its keys below it, or remove {name}.")
         return None
 
     def items(self, name: str) -> list[Node]:
@@ -120,20 +120,20 @@ class Fields:
         node = self.node.get(name)
         if isinstance(node, ListNode):
             return list(node.items)
-        self._wrong(name, f"{name} should be a list.", "Write its items in lines that begin with `- `.")
+        self._wrong(name, f"{name} must be a list.", "Write its items in lines that begin with `- `.")
         return []
 
     def close(self) -> None:
-        """Note every key that nobody has asked for."""
+        """Note every key that was not read."""
         known = list(dict.fromkeys(self._asked))
         for name in self.names():
             if name in self._asked:
                 continue
             hint = did_you_mean(name, known, f"Known here: {', '.join(known)}.")
-            self.document.wrong(self.node.key_at(name), "MR702", f"There is no key {name} here.", hint)
+            self.document.wrong(self.node.key_at(name), "MR702", f"Unknown key {name}.", hint)
 
     def missing(self, name: str, fix: str = "Write it.") -> None:
-        """Note that a key has to be there."""
+        """Note that a key is missing."""
         self.document.wrong(self.node, "MR703", f"The key {name} is missing.", fix)
 
     def _default(self, name: str, default: _T | None, empty: _T) -> _T:

@@ -1,8 +1,8 @@
-"""YAML with positions: what a file says, and where it says it.
+"""YAML with positions: the values in a file, and where each one is.
 
 The values are those of PyYAML's safe loader (YAML 1.1), because that is what azure-ai-ml reads with: ``yes``
-is true, ``1e-3`` is text, ``<<`` merges. Only keys that stand twice are treated otherwise: PyYAML keeps the
-last in silence, here they are a problem.
+is true, ``1e-3`` is text, ``<<`` merges. The exception is duplicate keys: PyYAML
+silently keeps the last one; here they are a problem.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Node(ABC):
 
 
 class ScalarNode(Node):
-    """Text, a number, true or false, nothing, or a date. ``text`` is what stands in the file."""
+    """Text, a number, true or false, nothing, or a date. ``text`` is what is written in the file."""
 
     __slots__ = ("_end", "_start", "quoted", "text", "value")
     kind = "scalar"
@@ -71,7 +71,7 @@ class ScalarNode(Node):
         return self.value
 
     def position_of(self, fragment: str, occurrence: int = 0) -> Position:
-        """Where ``fragment`` stands for the ``occurrence``-th time (from 0) in this text, folded or not."""
+        """The position of the ``occurrence``-th ``fragment`` (from 0) in this text, folded or not."""
         text = self.source.text
         found = self._start - 1
         for _ in range(occurrence + 1):
@@ -99,7 +99,7 @@ class ListNode(Node):
 
 
 class MapNode(Node):
-    """A mapping. Keys are text, as Azure ML wants them; ``keys`` holds where each key stands."""
+    """A mapping. Keys are text, as Azure ML wants them; ``keys`` has the position of each key."""
 
     __slots__ = ("keys", "values")
     kind = "mapping"
@@ -114,12 +114,12 @@ class MapNode(Node):
             yield name, self.keys[name], value
 
     def get(self, name: str) -> Node | None:
-        """The value of ``name``; None also where the file says null."""
+        """The value of ``name``; None also for null."""
         value = self.values.get(name)
         return None if isinstance(value, ScalarNode) and value.value is None else value
 
     def key_at(self, name: str) -> Position:
-        """Where the key ``name`` stands, or this mapping itself without such a key."""
+        """The position of the key ``name``, or of this mapping if it has no such key."""
         return self.keys[name].at if name in self.keys else self.at
 
     def text(self, name: str) -> str | None:
@@ -141,7 +141,7 @@ def read_yaml(file: Path) -> tuple[Node | None, list[Problem]]:
         return None, [_problem(file, "MR101", "This is a folder, not a file.", "Name a YAML file.")]
     except OSError as error:
         what = f"This file cannot be read: {error.strerror or error}."
-        return None, [_problem(file, "MR101", what, "Check the path and its rights.")]
+        return None, [_problem(file, "MR101", what, "Check the path and its permissions.")]
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -167,7 +167,7 @@ def parse_yaml(text: str, file: Path) -> tuple[Node | None, list[Problem]]:
 
 
 class _Converter(yaml.constructor.SafeConstructor):
-    """PyYAML's nodes into ours. Aliases share one node, so that a file cannot blow up in memory."""
+    """PyYAML's nodes into ours. Aliases share one node, so that a small file cannot fill the memory."""
 
     def __init__(self, source: Source) -> None:
         super().__init__()
@@ -181,9 +181,7 @@ class _Converter(yaml.constructor.SafeConstructor):
         if known is not None:
             return known
         if id(source) in self._open:
-            self._report(
-                source, "MR106", "This alias stands inside the very value that it names.", "Remove it."
-            )
+            self._report(source, "MR106", "This alias is inside the value that it names.", "Remove it.")
             return ScalarNode(self.source, source, None, "", quoted=False)
         self._open.add(id(source))
         if isinstance(source, yaml.MappingNode):
@@ -215,7 +213,7 @@ class _Converter(yaml.constructor.SafeConstructor):
                 except (yaml.YAMLError, ValueError, OverflowError) as error:
                     reason = getattr(error, "problem", None) or error
                     what = f"YAML reads {text} as {source.tag.rpartition(':')[2]}, but cannot: {reason}."
-                    self._report(source, "MR103", what, "Put it into quotes.")
+                    self._report(source, "MR103", what, "Put it in quotes.")
                     value = text
         return ScalarNode(self.source, source, value, text, quoted=source.style is not None)
 
@@ -240,10 +238,10 @@ class _Converter(yaml.constructor.SafeConstructor):
             name = name_node.text
             if not isinstance(name_node.value, str):
                 what = f"YAML reads the key {name} as {_spoken(name_node.value)}, not as text."
-                self._report(key, "MR107", what, f'Put it into quotes: "{name}".')
+                self._report(key, "MR107", what, f'Put it in quotes: "{name}".')
             if name in node.values:
                 first = node.keys[name].line
-                what = f"The key {name} stands here twice (first in line {first}); YAML drops the first."
+                what = f"Duplicate key {name} (first on line {first}); YAML drops the first value."
                 self._report(key, "MR105", what, "Keep one of them.")
             node.keys[name] = name_node
             node.values[name] = self.convert(value)
@@ -286,7 +284,7 @@ def _syntax_problem(error: yaml.YAMLError, text: str, file: Path) -> Problem:
     if mark is None:
         offset = getattr(error, "position", None)
         if not isinstance(offset, int):
-            return _problem(file, "MR103", f"This is no valid YAML: {reason}.", "Mend the syntax.")
+            return _problem(file, "MR103", f"This is not valid YAML: {reason}.", "Fix the syntax.")
         line = text.count("\n", 0, offset) + 1
         column = offset - (text.rfind("\n", 0, offset) + 1) + 1
     else:
@@ -296,16 +294,16 @@ def _syntax_problem(error: yaml.YAMLError, text: str, file: Path) -> Problem:
     if "\t" in found[: len(found) - len(found.lstrip())] or found[column - 1 : column] == "\t":
         column = found.find("\t") + 1
         return Problem(
-            Position(file, line, column), "MR103", "YAML does not allow a tab here.", "Indent with blanks."
+            Position(file, line, column), "MR103", "YAML does not allow a tab here.", "Indent with spaces."
         )
     context = getattr(error, "context", None)
     said = f"{reason} ({context})" if context else reason
-    fix = "Mend the syntax; nothing else in this file was checked."
+    fix = "Fix the syntax; nothing else in this file was checked."
     if "mapping values are not allowed" in reason:
-        fix = 'A value that holds ": " must stand in quotes; otherwise check the indentation.'
+        fix = 'Put a value that contains ": " in quotes; otherwise check the indentation.'
     elif "expected a single document" in reason:
-        fix = "Keep one document; `---` may stand at the top only."
-    return Problem(Position(file, line, column), "MR103", f"This is no valid YAML: {said}.", fix)
+        fix = "Keep one document; `---` is allowed only at the top."
+    return Problem(Position(file, line, column), "MR103", f"This is not valid YAML: {said}.", fix)
 
 
 def _problem(file: Path, code: str, what: str, fix: str) -> Problem:

@@ -1,8 +1,8 @@
-"""From changed files to the models that they touch, each with its reasons.
+"""Finds the models that a change affects, each with its reasons.
 
-A model is touched by its own folder, by the dataset versions that its files name (and what those were
-derived from), and by everything that all models share. What nobody has thought of counts as shared: a model
-tested once too often costs minutes, one that was not tested costs more.
+A model is affected by changes of its own folder, of the dataset versions that its files name (and of what
+those were derived from), and of everything that all models share. Unknown files count as shared: testing a
+model once too often costs minutes, and missing a test costs more.
 """
 
 from __future__ import annotations
@@ -15,34 +15,34 @@ from pathlib import Path, PurePosixPath
 
 from mlroad.pipeline.git_tree import Tree, changed_files, references
 
-# They change no model. Lint and types look at the whole repo anyway, and so does the secret scan.
+# They change no model. Lint, type checks and the secret scan cover the whole repo anyway.
 HARMLESS = (
     "docs/*", "notebooks/*", "experimentation/*", ".vscode/*", ".devcontainer/*", ".idea/*",
     "*.md", "LICENSE*", "NOTICE*", "CODEOWNERS", ".copier-answers.yml", ".editorconfig", ".env.example",
     ".gitattributes", ".gitignore", ".pre-commit-config.yaml", "mypy.ini", "ruff.toml",
 )  # fmt: skip
-# Of .github/ only the road that a model takes counts.
+# In .github/ only the workflows that train and release models count.
 ROAD = (
     ".github/workflows/pr.yml",
     ".github/workflows/model.yml",
     ".github/workflows/cd.yml",
     ".github/actions/*",
 )
-# They tell of datasets that belonged to somebody else, or to nobody.
+# The datasets that these files name are not the model's own.
 _NAMES_NO_DATA = ("provenance.yml", "waivers.yml")
 _VERSION = re.compile(r"datasets/([^/]+)/([1-9][0-9]*)(?:\.yml|\.sha256|/.*)")
 
 
 @dataclass
 class Affected:
-    """The models of a commit that a change touches."""
+    """The models of a commit that a change affects."""
 
     reasons: dict[str, list[str]] = field(default_factory=dict)
     """Model to sentences, such as ``models/diabetes/steps/train.py changed``."""
     harmless: list[str] = field(default_factory=list)
-    """Changed files that touch no model."""
+    """Changed files that affect no model."""
     everything: str = ""
-    """Why all models are touched, if they are."""
+    """Why all models are affected, if they are."""
 
     @property
     def models(self) -> list[str]:
@@ -129,7 +129,7 @@ def _users(tree: Tree, models: list[str]) -> dict[str, dict[str, str]]:
     named = [path for path in tree.blobs if _may_name_data(path) and path.split("/")[1] in models]
     users: dict[str, dict[str, str]] = {}
     for path, text in tree.texts(named):
-        # A version that is gone from the repo is still named; git can tell that its file has changed.
+        # A version that was deleted is still named; git shows that its file changed.
         for name in references(text):
             how = f"{path} names {name}"
             for reached, way in _ancestry(name, parents).items():

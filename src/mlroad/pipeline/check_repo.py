@@ -1,4 +1,4 @@
-"""`mlroad check`: every rule on pipelines, components and scripts, run over what was asked for."""
+"""`mlroad check`: all rules on pipelines, components and scripts, for the chosen paths."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def check(paths: Iterable[Path]) -> list[Problem]:
 
 
 class _Check:
-    """One repo's check; what several pipelines use is read once."""
+    """The check of one repo; a file that several pipelines use is read once."""
 
     def __init__(self, start: Path, repo: RepoIndex | None = None) -> None:
         self.repo = repo or RepoIndex(start)
         self.loader = Loader(self.repo)
 
     def whole_repo(self, root: Path) -> list[Problem]:
-        """Every model of the repo, what its datasets say of each other, and the tool itself."""
+        """Every model of the repo, and whether dev and prod datasets agree."""
         found = [problem for folder in model_folders(root) for problem in self.model(folder)]
         if self.repo.dataset_names():
             from mlroad.data.compatible import check_dev_prod  # 30 ms that a single file does not need
@@ -84,7 +84,7 @@ class _Check:
         return in_order(found)
 
     def folder(self, folder: Path, pipelines: set[Path] | None = None) -> list[Problem]:
-        """The pipelines and components in ``folder`` and below; other YAML is nobody's business here."""
+        """The pipelines and components in ``folder`` and below; other YAML is ignored."""
         known = set(pipelines or ())
         components: list[Path] = []
         found: list[Problem] = []
@@ -102,7 +102,7 @@ class _Check:
         for file in sorted(known):
             found += check_loaded(self.loader.pipeline(file), self.repo)
         for file in components:
-            # One that a pipeline refers to by its path needs no name of its own.
+            # A component that a pipeline refers to by its path needs no name.
             used = self.loader.has_read(file)
             found += check_loaded_component(self.loader.component(file), self.repo, alone=not used)
         return in_order(found)
@@ -124,8 +124,8 @@ class _Check:
             Problem(
                 Position(shown),
                 "MR130",
-                "This is neither a pipeline nor a component nor a dataset.",
-                "`type:` says what a file is: pipeline, command or, for a dataset, uri_file and the like.",
+                "This is not a pipeline, a component or a dataset.",
+                "Set `type:` to pipeline, to command, or for a dataset to uri_file, uri_folder or mltable.",
             )
         )
 

@@ -1,6 +1,6 @@
-"""The checker: what azure-ai-ml or the cloud would find in a pipeline, and what both would find too late.
+"""The checker: problems in a pipeline that azure-ai-ml or the cloud would find, some of them too late.
 
-The loader has told what is wrong with the files themselves; here follows what is wrong with their meaning.
+The loader reports what is wrong with the files; the checker reports how their contents do not fit together.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from mlroad.pipeline.scope import Scope, commands, nested
 from mlroad.pipeline.shapes import CONTROL_FLOW
 
 CLOUD_ONLY = frozenset({"MR118", "MR251"})
-"""Errors that matter to Azure ML and not to a run on this machine."""
+"""Errors that matter in Azure ML and not in a run on this machine."""
 
 _PREVIEW = "AZURE_ML_CLI_PRIVATE_FEATURES_ENABLED"
 
 
 def check_pipeline(file: Path) -> list[Problem]:
-    """Everything that is wrong with the pipeline job in ``file`` and with what it refers to."""
+    """All problems of the pipeline job in ``file`` and of what it refers to."""
     loader = Loader(RepoIndex(file.parent))
     return check_loaded(loader.pipeline(file), loader.repo)
 
@@ -50,7 +50,7 @@ def check_job(job: PipelineJob, repo: RepoIndex) -> list[Problem]:
 
 
 def check_loaded_component(loaded: LoadedComponent, repo: RepoIndex, *, alone: bool) -> list[Problem]:
-    """The loader's problems and the checker's on a component; ``alone``: it is to be registered by itself."""
+    """The loader's problems and the checker's on a component; ``alone``: it will be registered by itself."""
     out = Findings()
     out.add(loaded.problems)
     if alone:
@@ -87,11 +87,11 @@ def _level(component: PipelineComponent, repo: RepoIndex, out: Findings) -> None
 
 
 def _not_public(scope: Scope, out: Findings) -> None:
-    """azure-ai-ml takes control flow only where private features are switched on."""
+    """azure-ai-ml accepts control flow only with private features on."""
     if os.environ.get(_PREVIEW, "").lower() in {"true", "1"}:
         return
     for step in scope.steps.values():
         component = step.component
         if isinstance(component, Unsupported) and component.type in {*CONTROL_FLOW, "finetuning"}:
-            what = f"Azure ML takes a step of type {component.type} only with its private features on."
-            out.error(step.at, "MR118", what, f"Set {_PREVIEW}=True if they are, or do without.")
+            what = f"Azure ML accepts a step of type {component.type} only with its private features on."
+            out.error(step.at, "MR118", what, f"Set {_PREVIEW}=True if they are on, or remove the step.")

@@ -1,4 +1,4 @@
-"""Reading where a step's code runs: the forms of `environment:`."""
+"""Reads where a step's code runs: the forms of `environment:`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def read_environment(
 ) -> Environment | None:
     """The environment in ``node``, a name or a mapping; relative paths start from the folder ``base``.
 
-    ``bindable``: an expression may stand here, which only the server can judge.
+    ``bindable``: an expression is allowed, which only the server can evaluate.
     """
     if isinstance(node, MapNode):
         return _inline(node, base, repo, out)
@@ -39,14 +39,14 @@ def read_environment(
             return None
         out.add(problems)
         return read_environment(found, file.parent, repo, out)
-    fix = f"Write azureml:{text}, with its version behind a colon, or below it, indented, `image: {text}`."
-    out.error(node.at, "MR127", f"{text} is no reference to an environment.", fix)
+    fix = f"Write azureml:{text}, with a colon and its version, or below it, indented, `image: {text}`."
+    out.error(node.at, "MR127", f"{text} is not a reference to an environment.", fix)
     return None
 
 
 def _inline(node: MapNode, base: Path, repo: RepoIndex, out: Findings) -> Environment | None:
     if "channels" in node.values or "dependencies" in node.values:
-        fix = "Indent it below `conda_file:`, and give an `image:` beside that."
+        fix = "Indent it below `conda_file:`, and add an `image:` next to it."
         out.error(node.at, "MR127", "This is the content of a conda file, not an environment.", fix)
         return None
     ENVIRONMENT(node, "environment", out)
@@ -70,8 +70,8 @@ def _inline(node: MapNode, base: Path, repo: RepoIndex, out: Findings) -> Enviro
         elif problems:
             out.add(problems)
         elif not isinstance(content, MapNode):
-            fix = "It must hold `dependencies:`."
-            out.error(given.at, "MR125", f"{given.value} is no conda file.", fix)
+            fix = "It must contain `dependencies:`."
+            out.error(given.at, "MR125", f"{given.value} is not a conda file.", fix)
     build_context: Path | None = None
     build = node.values.get("build")
     if isinstance(build, MapNode):

@@ -15,7 +15,7 @@ _OPTIONAL = re.compile(r"\$\[\[(.*?)\]\]", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """One ``${{ body }}`` and where it stands in the text."""
+    """One ``${{ body }}`` and its position in the text."""
 
     body: str
     start: int
@@ -42,7 +42,7 @@ def is_whole(text: str, found: list[Expression]) -> bool:
 
 
 def unclosed(text: str) -> int | None:
-    """Where the first ``${{`` stands that is no expression: never closed, empty, or with blanks."""
+    """The position of the first ``${{`` that is not an expression: not closed, empty or with spaces."""
     starts = {expression.start for expression in expressions(text)}
     at = text.find(OPEN)
     while at >= 0:

@@ -1,4 +1,4 @@
-"""Telling what a YAML file is."""
+"""Finds out whether a YAML file is a pipeline, a component or a dataset."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _JOB_KEYS = {"experiment_name", "compute", "settings", "services", "limits", "en
 
 
 def file_type(node: MapNode) -> Kind | None:
-    """What the file holds, by its schema, its type, and what only a job or only a component has."""
+    """The type of the file, by its schema, its type, and the keys that only a job or a component has."""
     schema = (node.text("$schema") or "").lower()
     kind = (node.text("type") or "").lower()
     if "component.schema" in schema:
@@ -27,7 +27,7 @@ def file_type(node: MapNode) -> Kind | None:
     if kind in DATA_TYPES and "path" in node.values:
         return "data"
     if kind in _COMPONENT_TYPES or (not kind and "command" in node.values):
-        # A job of its own, outside any pipeline, is not what this tool is for.
+        # A job outside a pipeline is not supported.
         return None if _JOB_KEYS & node.values.keys() and "name" not in node.values else "component"
     return None
 

@@ -1,4 +1,4 @@
-"""Where the loader and the checker put what they find."""
+"""Where the loader and the checker collect problems."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ class Findings:
     def __init__(self) -> None:
         self.problems: list[Problem] = []
         self.registering: list[Problem] = []
-        """What matters only to who registers a component by itself."""
+        """Problems that matter only if a component is registered by itself."""
 
     def error(self, at: Position, code: str, what: str, fix: str) -> None:
-        """Note what Azure ML or a run would fail on."""
+        """Note what would make Azure ML or a run fail."""
         self.problems.append(Problem(at, code, what, fix))
 
     def warning(self, at: Position, code: str, what: str, fix: str) -> None:
-        """Note what works, but hardly as it was meant."""
+        """Note what works, but probably not as intended."""
         self.problems.append(Problem(at, code, what, fix, "warning"))
 
     def add(self, problems: Iterable[Problem]) -> None:

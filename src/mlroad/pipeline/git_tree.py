@@ -1,4 +1,4 @@
-"""What git knows of a change: which files it touches, and which datasets a model or a dataset names."""
+"""What git knows about a change: the changed files, and the datasets that models and datasets name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Inputs and outputs of steps with their own command: declared by being used, typed by their bindings."""
+"""Inputs and outputs of steps with their own command: declared by their use, typed by their bindings."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def infer_ports(
 
 
 def is_inline(step: Step) -> bool:
-    """Whether the step holds its command itself, so that its ports are what it uses."""
+    """Whether the step has its own command, so that its ports are those that it uses."""
     return isinstance(step.component, CommandComponent) and step.component.inline
 
 

@@ -1,7 +1,7 @@
 """From YAML files to the model of a pipeline.
 
-Nothing here raises for what a user wrote: the loader reads on and returns what it could read, and problems.
-What the parts mean to each other (bindings, values, commands) is for the checker.
+The loader raises nothing for a user's mistake: it reads on, and returns what it could read and the problems.
+The checker looks at how the parts fit together (bindings, values, commands).
 """
 
 from __future__ import annotations
@@ -67,25 +67,25 @@ _MORE_TYPES = ("spark", "parallel", "import", "automl", "sweep", "data_transfer"
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What load_pipeline found. ``job`` is None if the file is no mapping; with errors it is incomplete."""
+    """The result of load_pipeline. ``job`` is None if the file is no mapping, and incomplete after errors."""
 
     job: PipelineJob | None
     problems: tuple[Problem, ...]
 
     @property
     def errors(self) -> list[Problem]:
-        """The problems that make a run pointless."""
+        """The problems that prevent a run."""
         return [problem for problem in self.problems if problem.severity == "error"]
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedComponent:
-    """What load_component found; an ``Unsupported`` of type ``broken`` if nothing could be read."""
+    """The result of load_component; an ``Unsupported`` of type ``broken`` if nothing could be read."""
 
     component: Component
     problems: tuple[Problem, ...]
     registering: tuple[Problem, ...] = ()
-    """What matters only to who registers the component by itself."""
+    """Problems that matter only if the component is registered by itself."""
 
 
 class Loader:
@@ -129,7 +129,7 @@ class Loader:
         return absolute(file) in self._components
 
     def is_open(self, file: Path) -> bool:
-        """Whether ``file`` is being read just now: what refers to it stands inside it."""
+        """Whether ``file`` is being read, so that a reference to it is a circle."""
         return file in self._open or len(self._open) > _DEEPEST
 
     def _read_component(self, file: Path) -> LoadedComponent:
@@ -147,12 +147,12 @@ class Loader:
 
 
 def load_pipeline(file: Path) -> Loaded:
-    """Load the pipeline job in ``file`` and all that it refers to."""
+    """Load the pipeline job in ``file`` and everything that it refers to."""
     return Loader(RepoIndex(file.parent)).pipeline(file)
 
 
 def load_component(file: Path) -> LoadedComponent:
-    """Load the command or pipeline component in ``file`` and all that it refers to."""
+    """Load the command or pipeline component in ``file`` and everything that it refers to."""
     return Loader(RepoIndex(file.parent)).component(file)
 
 
@@ -176,7 +176,9 @@ class _Reader:
         if said != "pipeline":
             at = kind.at if kind else node.at
             what = (
-                f"This is no pipeline job: its type is {spoken(kind)}." if kind else "This file has no type."
+                f"This is not a pipeline job: its type is {spoken(kind)}."
+                if kind
+                else "This file has no type."
             )
             self.out.error(at, "MR114" if kind else "MR113", what, "Write `type: pipeline`.")
         PIPELINE_JOB(node, "pipeline", self.out)
@@ -259,7 +261,7 @@ class _Reader:
         values: dict[str, Value],
         outputs: dict[str, OutputPort],
     ) -> tuple[dict[str, Step], dict[str, InputPort]]:
-        """The steps of a job that names a pipeline component in place of its own jobs."""
+        """The steps of a job that names a pipeline component instead of its own jobs."""
         given = node.values["component"]
         if node.get("jobs") is not None:
             fix = "Keep one of them."
@@ -267,7 +269,7 @@ class _Reader:
         component = self._component_of(given, node.key_at("component"), "pipeline", step="the job")
         if isinstance(component, PipelineComponent):
             for name, port in component.inputs.items():
-                # A problem with an input that the job does not name is told where the component is named.
+                # A problem with an input that the job does not name is reported where the component is named.
                 ports[name] = replace(port, at=ports[name].at if name in ports else node.key_at("component"))
             for name, output in component.outputs.items():
                 if name in outputs:
@@ -295,7 +297,7 @@ class _Reader:
     # Components
 
     def component(self, node: MapNode, stem: str) -> Component:
-        """The component in ``node``; ``stem`` names it where it does not name itself."""
+        """The component in ``node``; ``stem`` is its name if it has none."""
         kind_node = node.values.get("type")
         kind = kind_node.value if isinstance(kind_node, ScalarNode) else None
         said = kind.lower() if isinstance(kind, str) else None
@@ -305,7 +307,7 @@ class _Reader:
         if said in _MORE_TYPES:
             return Unsupported(str(said), node.at)
         if kind_node is not None and said != "command":
-            what = f"This is no component: its type is {spoken(kind_node)}."
+            what = f"This is not a component: its type is {spoken(kind_node)}."
             fix = suggest(str(kind), ("command", "pipeline"), "Write `type: command`.")
             self.out.error(kind_node.at, "MR114", what, fix)
             return Unsupported("broken", node.at)
@@ -313,7 +315,7 @@ class _Reader:
             kind_node is None
             and not {"command", "environment", "inputs", "outputs", "jobs", "task"} & node.values.keys()
         ):
-            what = "This is no component: it has neither a type nor a command."
+            what = "This is not a component: it has neither a type nor a command."
             self.out.error(node.at, "MR130", what, "Name another file, or write `type: command`.")
             return Unsupported("broken", node.at)
         if kind_node is None and "jobs" in node.values:
@@ -389,7 +391,7 @@ class _Reader:
             self.out.registering.append(Problem(node.at, "MR113", "This component has no name.", fix))
         elif not _COMPONENT_NAME.fullmatch(name):
             better = re.sub(r"[^a-z0-9_]", "_", name.lower()).lstrip("_0123456789") or "component"
-            what = f"{name} is no name for a component: small letters, digits and _, and a letter first."
+            what = f"{name} is not a valid component name: lower-case letters, digits and _, a letter first."
             self.out.registering.append(Problem(node.values["name"].at, "MR119", what, f"Call it {better}."))
         strict = Findings()
         for key in ("tags", "version"):
@@ -415,7 +417,7 @@ class _Reader:
         steps: dict[str, Step] = {}
         for name, key, given in jobs:
             if not _STEP_NAME.fullmatch(name):
-                what = f"{name} is no name for a step: small letters, digits and _, no digit first."
+                what = f"{name} is not a valid step name: lower-case letters, digits and _, no digit first."
                 better = re.sub(r"[^a-z0-9_]", "_", name.lower())
                 better = f"_{better}" if better[:1].isdigit() else better
                 self.out.error(key.at, "MR115", what, f"Call it {better}, here and in bindings.")
@@ -428,21 +430,21 @@ class _Reader:
         if isinstance(node, ScalarNode) and isinstance(node.value, str) and node.value.startswith("file:"):
             return self._step_file(name, key, node)
         if not isinstance(node, MapNode):
-            fix = "Write below it, indented, `component: …` or `command: …`."
+            fix = "Write `component: …` or `command: …` below it, indented."
             self.out.error(key.at, "MR112", f"The step {name} must be a mapping, not {spoken(node)}.", fix)
             return None
         kind_node = node.values.get("type")
         kind = kind_node.value if isinstance(kind_node, ScalarNode) else None
         said = kind.lower() if isinstance(kind, str) else ""
         if kind_node is not None and said not in STEP_TYPES:
-            what = f"{spoken(kind_node).capitalize()} is no type of a step."
+            what = f"{spoken(kind_node).capitalize()} is not a step type."
             shown = str(kind) if kind is not None else ""
             self.out.error(
                 kind_node.at, "MR114", what, suggest(shown, STEP_TYPES, "Write command or pipeline.")
             )
             said = ""
         if said in OTHER_STEPS:
-            # Their schemas are not this tool's business; only what they are bound to is read.
+            # Their schemas are not checked; only their bindings are read.
             reader = _Reader(self.loader, self.base, Findings())
             return reader._other_step(name, key, node, Unsupported(said, key.at))
         component_node = node.get("component")
@@ -462,7 +464,7 @@ class _Reader:
         return self._other_step(name, key, node, component)
 
     def _step_file(self, name: str, key: ScalarNode, node: ScalarNode) -> Step | None:
-        """A step that stands in a file of its own: ``train: file:./train.yml``."""
+        """A step in its own file: ``train: file:./train.yml``."""
         file = absolute(self.base / str(node.value).removeprefix("file:"))
         if self.loader.is_open(file):
             self.out.error(node.at, "MR121", "This file refers to itself.", "Name another file.")
@@ -524,7 +526,7 @@ class _Reader:
         )
 
     def _component_of(self, node: Node, at: Position, wanted: str | None, *, step: str) -> Component:
-        """The component that a step or a job names or holds."""
+        """The component that a step or a job names or contains."""
         if isinstance(node, MapNode):
             return self._inline_component(node, at, wanted, step)
         said = node.value if isinstance(node, ScalarNode) else None
@@ -535,7 +537,7 @@ class _Reader:
         if said.startswith("azureml:"):
             return self._registered(said, node, at, wanted, step)
         if said.startswith("file:") and wanted == "pipeline":
-            what = "Azure ML takes no `file:` before a pipeline component."
+            what = "Azure ML does not accept `file:` before a pipeline component."
             self.out.error(node.at, "MR122", what, f"Write {said.removeprefix('file:')}.")
         path = said.removeprefix("file:")
         file = absolute(self.base / path)
@@ -548,8 +550,8 @@ class _Reader:
     def _inline_component(self, node: MapNode, at: Position, wanted: str | None, step: str) -> Component:
         component = self.component(node, "inline")
         if isinstance(component, PipelineComponent):
-            fix = "Put it into a file of its own, and name that here."
-            self.out.error(node.at, "MR122", "Azure ML takes a pipeline component from a file only.", fix)
+            fix = "Move it to its own file, and name that file here."
+            self.out.error(node.at, "MR122", "Azure ML accepts a pipeline component only from a file.", fix)
         return self._of_type(component, node, at, wanted, step)
 
     def _from_file(self, file: Path, node: Node, at: Position, wanted: str | None, step: str) -> Component:
@@ -583,7 +585,7 @@ class _Reader:
             name, _, wanted_version = name.partition(":")
         if not name or (wanted_version is not None and (not wanted_version or ":" in wanted_version)):
             fix = "Write azureml:NAME:VERSION, azureml:NAME@latest, or a path."
-            self.out.error(node.at, "MR122", f"{reference} is no reference to a component.", fix)
+            self.out.error(node.at, "MR122", f"{reference} is not a reference to a component.", fix)
             return Unsupported("broken", at)
         file = (
             None

@@ -1,7 +1,7 @@
-"""The immutable model of a pipeline: the loader makes it; the checker, the runner and the graph read it.
+"""The immutable model of a pipeline: created by the loader; read by the checker, the runner and the graph.
 
 The names are Azure ML's (CLI v2 YAML schemas ``pipelineJob``, ``commandComponent``, ``pipelineComponent``).
-Everything keeps the position where it was written, for messages.
+Everything keeps its position in the file, for messages.
 """
 
 from __future__ import annotations
@@ -164,9 +164,9 @@ class CommandComponent:
     version: str | None = None
     display_name: str | None = None
     inline: bool = False
-    """Whether a step holds this itself; its inputs and outputs are then those that the step uses."""
+    """Whether this is a step's own command; its inputs and outputs are then those that the step uses."""
     command_node: ScalarNode | None = field(default=None, compare=False, repr=False)
-    """The command as it stands in the file, to point at places inside it."""
+    """The command in the file, to find positions inside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +188,7 @@ class Unsupported:
 
     ``type`` is the step's type if only a cloud can run it (spark, parallel, sweep, automl, import, control
     flow), ``registered`` for a component that only a workspace has (``reference`` names it), and ``broken``
-    for one that could not be read (the loader has said why).
+    for one that could not be read (the loader has reported why).
     """
 
     type: str
@@ -198,7 +198,7 @@ class Unsupported:
 
 @dataclass(frozen=True, slots=True)
 class StepOutput:
-    """What a step says of one of its outputs: a binding to an output of the pipeline, or where to put it."""
+    """A step's settings for one of its outputs: a binding to an output of the pipeline, or its path."""
 
     at: Position
     binding: Binding | None = None
@@ -211,7 +211,7 @@ class StepOutput:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One node of the graph. Overrides of the component stand here; ``None`` means: as in the component."""
+    """One node of the graph, with its overrides of the component; ``None``: as in the component."""
 
     name: str
     at: Position
@@ -226,10 +226,10 @@ class Step:
     compute: str | None = None
     display_name: str | None = None
     input_keys: Mapping[str, Position] = field(default_factory=_nowhere)
-    """Where the names of the inputs stand that this step gives a value to, empty ones too."""
+    """The positions of the names of the inputs that this step sets, empty ones too."""
     output_keys: Mapping[str, Position] = field(default_factory=_nowhere)
     setting_bindings: tuple[Binding, ...] = ()
-    """Inputs of the pipeline that stand in its compute, resources, limits or environment variables."""
+    """Inputs of the pipeline that its compute, resources, limits or environment variables use."""
 
 
 @dataclass(frozen=True, slots=True)

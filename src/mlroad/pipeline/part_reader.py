@@ -51,10 +51,10 @@ class PartReader:
         if given is None or code is None or code.startswith("azureml:"):
             return None
         if re.match(r"git\+|https?://", code):
-            what = f"{code} is code that only a cloud can fetch."
-            fix = "Copy it into the repo, and name its folder."
+            what = f"{code} is code that only the cloud can fetch."
+            fix = "Copy it to the repo, and name its folder."
             if code.startswith("git+"):
-                self.out.error(given.at, "MR124", f"{what} Azure ML refuses git+ here.", fix)
+                self.out.error(given.at, "MR124", f"{what} Azure ML rejects git+ here.", fix)
             return None
         path = absolute(self.base / code.removeprefix("file:"))
         if not exists(path):
@@ -99,7 +99,7 @@ class PartReader:
         """The name of something in the workspace starts with ``azureml:``, unless it is one of ``words``."""
         name = node.text(key)
         if name is not None and not name.startswith("azureml:") and name.lower() not in words:
-            what = f"{key} must start with azureml:, so Azure ML refuses {name}."
+            what = f"{key} must start with azureml:, so Azure ML rejects {name}."
             self.out.error(node.values[key].at, "MR129", what, f"Write azureml:{name}.")
 
 

@@ -7,22 +7,22 @@ import re
 from collections.abc import Mapping
 
 from mlroad.core.yaml_nodes import ListNode, MapNode, Node, ScalarNode
-from mlroad.pipeline.findings import Findings, suggest
+from mlroad.pipeline.findings import Findings, a, suggest
 from mlroad.pipeline.model import DATA_TYPES, LITERAL_TYPES, InputPort, OutputPort, Scalar
 from mlroad.pipeline.part_reader import is_true
 from mlroad.pipeline.schema_checks import mapping
 from mlroad.pipeline.shapes import DATA_PORT, LITERAL_PORT, OUTPUT_PORT, PORT_TYPES
 
 UNKNOWN = "unknown"
-"""The type of an input or output whose own type cannot be read; nothing more is said of it."""
+"""The type of an input or output whose own type cannot be read; it has no further problems."""
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*(\.[a-zA-Z_][a-zA-Z0-9_]*)*")
 
 
 def coerce(type_name: str, value: object) -> Scalar | None:
-    """``value`` as Azure ML makes it fit a declared type, or None where it does not fit.
+    """``value`` as Azure ML converts it to a declared type, or None if it does not fit.
 
     Azure's own rules: ``"7"`` and 7.0 are the integer 7, 1024 is the number 1024.0, ``"False"`` is false. One
-    is stricter here: 2.5 is no integer, where Azure would cut it to 2 without a word.
+    rule is stricter here: 2.5 is not an integer, where Azure would silently cut it to 2.
     """
     if not isinstance(value, str | int | float | bool):
         return None
@@ -75,19 +75,19 @@ def read_outputs(node: Node | None, out: Findings) -> Mapping[str, OutputPort]:
 
 
 def check_names(node: MapNode, what: str, out: Findings, *, job: bool = False) -> None:
-    """Names must be identifiers, and differ by more than the case of their letters.
+    """Names must be identifiers, and differ in more than upper and lower case.
 
-    Of a job's own inputs and outputs azure-ai-ml does not demand it, so there it is a warning.
+    azure-ai-ml does not require that of a job's own inputs and outputs, so there it is a warning.
     """
     note = out.warning if job else out.error
     seen: dict[str, str] = {}
     for name, key, _ in node:
         if not _NAME.fullmatch(name):
             fix = f"Call it {re.sub(r'[^a-zA-Z0-9_]', '_', name)}, here and where it is used."
-            note(key.at, "MR115", f"{name} is no name for an {what}: letters, digits and _ only.", fix)
+            note(key.at, "MR115", f"{name} is not a valid {what} name: use only letters, digits and _.", fix)
         twin = seen.setdefault(name.lower(), name)
         if twin != name:
-            fix = "Rename one of them; Azure ML does not tell capital from small letters here."
+            fix = "Rename one of them; Azure ML ignores upper and lower case here."
             note(key.at, "MR117", f"The {what}s {twin} and {name} have the same name.", fix)
 
 
@@ -100,7 +100,7 @@ def _input(name: str, key: ScalarNode, node: Node, out: Findings) -> InputPort:
         type_node = node.values["type"]
         said = type_node.text if isinstance(type_node, ScalarNode) else "this"
         near = suggest(said, (*LITERAL_TYPES, *DATA_TYPES), "Choose a type.")
-        out.error(type_node.at, "MR114", f"{said} is no type for an input.", near)
+        out.error(type_node.at, "MR114", f"{said} is not an input type.", near)
         return InputPort(name, UNKNOWN, key.at)
     if kind in PORT_TYPES:
         DATA_PORT(node, name, out)
@@ -118,7 +118,7 @@ def _literal_input(name: str, kind: str, key: ScalarNode, node: MapNode, out: Fi
     low, high = (_bound(bound, kind, node, out) for bound in ("min", "max"))
     if low is not None and high is not None and low > high:
         what = f"min ({low:g}) is above max ({high:g})."
-        out.error(node.values["min"].at, "MR228", what, "Swap them; as it stands no value is allowed.")
+        out.error(node.values["min"].at, "MR228", what, "Swap them; like this, no value is allowed.")
     enum: tuple[Scalar, ...] = ()
     choices = node.values.get("enum")
     if isinstance(choices, ListNode):
@@ -136,7 +136,7 @@ def _literal_input(name: str, kind: str, key: ScalarNode, node: MapNode, out: Fi
             out.error(
                 given.at,
                 "MR227",
-                f"The default {said} is no {kind}.",
+                f"The default {said} is not {a(kind)}.",
                 f"Write one that is a {kind}, or change the type.",
             )
     port = InputPort(
@@ -165,7 +165,7 @@ def _literal_input(name: str, kind: str, key: ScalarNode, node: MapNode, out: Fi
 def out_of_range(port: InputPort, value: Scalar) -> str | None:
     """Why ``value``, of the port's type, is not allowed: the end of a sentence that starts with the value."""
     if port.enum and value not in port.enum:
-        return f"is none of {', '.join(str(item) for item in port.enum)}"
+        return f"is not one of {', '.join(str(item) for item in port.enum)}"
     if isinstance(value, int | float) and not isinstance(value, bool):
         if port.minimum is not None and value < port.minimum:
             return f"is below the minimum {port.minimum:g}"

@@ -1,4 +1,4 @@
-"""What a repo holds for pipelines to refer to by name: components and datasets."""
+"""Finds the components and datasets of a repo that pipelines refer to by name."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Dataset:
 
 
 class RepoIndex:
-    """A repo, seen from its pipelines. Looks things up once and remembers them."""
+    """The components and datasets of a repo. Everything is looked up once."""
 
     def __init__(self, start: Path) -> None:
         self.here = Path.cwd()
@@ -88,7 +88,7 @@ class RepoIndex:
 
     @property
     def has_datasets(self) -> bool:
-        """Whether this repo keeps its datasets as files, so that a name it does not hold is suspicious."""
+        """Whether this repo has datasets/, so that a name missing there is a mistake."""
         return self.root is not None and (self.root / "datasets").is_dir()
 
     def dataset_names(self) -> list[str]:
@@ -101,7 +101,7 @@ class RepoIndex:
         )
 
     def dataset_versions(self, name: str) -> list[str]:
-        """The versions of the dataset ``name`` that the repo holds."""
+        """The versions of the dataset ``name`` in the repo."""
         folder = self.root / "datasets" / name if self.root else None
         if folder is None or not folder.is_dir():
             return []
@@ -109,7 +109,7 @@ class RepoIndex:
         return sorted((version for version in versions if version.isdecimal()), key=int)
 
     def dataset(self, name: str, version: str) -> Dataset | None:
-        """The dataset version, or None if the repo does not hold it."""
+        """The dataset version, or None if the repo does not have it."""
         key = (name, version)
         if key not in self._datasets:
             file = self.root / "datasets" / name / f"{version}.yml" if self.root else None
@@ -152,7 +152,7 @@ class RepoIndex:
         for key, stated, wanted in (("name", stated_name, name), ("version", stated_version, version)):
             said = str(stated.value) if isinstance(stated, ScalarNode) else None
             if said != wanted:
-                what = f"The file is {key} {wanted} by its place, but says {said or 'nothing'}."
+                what = f"The path of this file says {key} {wanted}, but its content says {said or 'nothing'}."
                 problems.append(Problem(node.key_at(key), "MR237", what, f'Write `{key}: "{wanted}"`.'))
         return Dataset(file, name, version, kind, target, tuple(problems))
 

@@ -20,7 +20,7 @@ def check_command(component: CommandComponent, out: Findings) -> None:
     """Check the command of ``component`` against its declared inputs and outputs."""
     command = component.command
     if not command.strip():
-        # Without a command at all the schema has spoken.
+        # The schema has reported a missing command.
         if component.command_node is not None:
             out.error(component.command_at, "MR247", "The command is empty.", "Write what the step runs.")
         return
@@ -34,7 +34,7 @@ def check_command(component: CommandComponent, out: Findings) -> None:
         _expression(component, expression.body, at, inside, out)
     stray = unclosed(command)
     if stray is not None:
-        what = "This expression is not closed, empty, or holds blanks."
+        what = "This expression is not closed, is empty or contains spaces."
         fix = f"Write {OPEN}inputs.NAME{CLOSE} or {OPEN}outputs.NAME{CLOSE}."
         nth = command.count(OPEN, 0, stray)
         out.error(_position(component, OPEN, nth), "MR245", what, fix)
@@ -52,8 +52,8 @@ def _expression(component: CommandComponent, body: str, at: Position, inside: bo
             what = f"The command uses the input {rest}, which {where} does not declare."
             out.error(at, "MR241", what, suggest(rest, component.inputs, "Declare it under inputs."))
         elif port.optional and port.default is None and not inside:
-            what = f"{rest} is optional, so the command must do without it."
-            fix = f"Write $[[--{rest} {OPEN}inputs.{rest}{CLOSE}]]: this is dropped when there is no value."
+            what = f"{rest} is optional, so the command must work without it."
+            fix = f"Write $[[--{rest} {OPEN}inputs.{rest}{CLOSE}]], which is dropped if there is no value."
             out.error(at, "MR243", what, fix)
     elif kind == "outputs" and rest:
         name = rest if rest in component.outputs else rest.partition(".")[0]
@@ -63,13 +63,13 @@ def _expression(component: CommandComponent, body: str, at: Position, inside: bo
             out.error(at, "MR242", what, suggest(rest, component.outputs, "Declare it under outputs."))
     else:
         last = body.rsplit(".", maxsplit=1)[-1]
-        fix = f"A command knows {OPEN}inputs.NAME{CLOSE} and {OPEN}outputs.NAME{CLOSE} only."
+        fix = f"A command can use only {OPEN}inputs.NAME{CLOSE} and {OPEN}outputs.NAME{CLOSE}."
         for place, names in (("inputs", component.inputs), ("outputs", component.outputs)):
             near = nearest(last, names)
             if near:
                 fix = f"Did you mean {OPEN}{place}.{near}{CLOSE}?"
                 break
-        out.error(at, "MR245", f"{OPEN}{body}{CLOSE} means nothing in a command.", fix)
+        out.error(at, "MR245", f"{OPEN}{body}{CLOSE} is not valid in a command.", fix)
 
 
 def _unclosed_optional(component: CommandComponent, spans: list[tuple[int, int]], out: Findings) -> None:
@@ -81,14 +81,14 @@ def _unclosed_optional(component: CommandComponent, spans: list[tuple[int, int]]
         if inner is None or inner[0] != at:
             what = "$[[ is not closed."
             position = _position(component, _OPTIONAL_OPEN, nth if inner is None else max(nth - 1, 0))
-            out.error(position, "MR244", what, "Write ]] behind the part that may be left out.")
+            out.error(position, "MR244", what, "Write ]] after the part that may be left out.")
             return
         at = command.find(_OPTIONAL_OPEN, at + 1)
         nth += 1
 
 
 def _script(component: CommandComponent, out: Findings) -> None:
-    """A script that is not in the code folder is found out ten minutes later in a cloud."""
+    """In the cloud, a script that is not in the code folder fails only after ten minutes."""
     code = component.code
     match = _SCRIPT.match(component.command)
     if match is None or code is None or component.additional_includes or not exists(code):
@@ -103,7 +103,7 @@ def _script(component: CommandComponent, out: Findings) -> None:
         else None
     )
     what = f"The script {match['script']} is not in the code folder."
-    fix = f"Did you mean {near}?" if near else "Check its name; the command starts in the code folder."
+    fix = f"Did you mean {near}?" if near else "Check its name; the command runs in the code folder."
     out.error(_position(component, match["script"], 0), "MR248", what, fix)
 
 

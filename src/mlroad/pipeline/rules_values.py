@@ -1,4 +1,4 @@
-"""Rules on the values that reach the inputs: types, ranges, data that is not there."""
+"""Rules on the values that reach the inputs: types, ranges, missing data."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def check_values(job: PipelineJob, repo: RepoIndex, out: Findings) -> None:
         value = job.values.get(name)
         if isinstance(value, Binding | Template):
             fix = "Write a value, or a path."
-            out.error(value.at, "MR210", f"Nothing stands above a pipeline job to give {name} a value.", fix)
+            out.error(value.at, "MR210", f"A pipeline job has no parent that could set {name}.", fix)
         elif value is not None:
             _data(value, repo, out)
         elif port.default is None and any(uses_of(job, name)):
@@ -60,7 +60,7 @@ def follow_defaults(scope: PipelineComponent, out: Findings) -> None:
 
 
 def _defaults(scope: PipelineComponent, given: Mapping[str, Value]) -> dict[str, Value]:
-    """What the inputs of a pipeline component hold: the values given, else its own defaults."""
+    """The values of the inputs of a pipeline component: those given, else its own defaults."""
     values: dict[str, Value] = {
         port.name: Literally(port.default, port.at)
         for port in scope.inputs.values()
@@ -81,7 +81,7 @@ def _follow(scope: Scope, values: Mapping[str, Value], out: Findings) -> None:
             if value is None or isinstance(value, Binding):
                 continue
             reached[name] = value
-            # A binding of data to a literal is told where the two are bound.
+            # Data bound to a literal is reported where the two are bound.
             if port is not None and (given is value or isinstance(value, Literally)):
                 _fits(step, port, value, bound=given is not value, out=out)
         if isinstance(step.component, PipelineComponent):
@@ -99,7 +99,7 @@ def _fits(step: Step, port: InputPort, value: Value, *, bound: bool, out: Findin
             what = f"{where} is {a(port.type)}, not data."
             out.error(value.at, "MR224", what, f"Write `{port.name}: VALUE` in one line, or change its type.")
     elif isinstance(value, Literally) and not bound:
-        what = f'{where} is {a(port.type)}, so the value "{value.text}" cannot stand there as it is.'
+        what = f'{where} is {a(port.type)}, so the value "{value.text}" is not valid here.'
         fix = f"Write below {port.name}:, indented, `type: {port.type}` and `path: {value.text}`."
         out.error(value.at, "MR224", what, fix)
     elif isinstance(value, DataPath) and not value.typed and exists(value.path):
@@ -145,18 +145,18 @@ def _asset(value: DataAsset, repo: RepoIndex, out: Findings) -> None:
     models = value.type in _MODELS
     if value.label is not None:
         fix = "Name a version, so that the run can be repeated: " + _versions(value.name, repo, models)
-        what = f"{shown}@{value.label} is another {'model' if models else 'dataset'} every time it changes."
+        what = f"{shown}@{value.label} may be another {'model' if models else 'dataset'} next time."
         strict = repo.has_datasets and not models
         (out.error if strict else out.warning)(value.at, "MR229", what, fix)
     elif value.version is None:
-        what = f"{shown} names no version."
+        what = f"{shown} has no version."
         out.error(value.at, "MR233", what, "Name one: " + _versions(value.name, repo, models))
     elif value.file is None and repo.has_datasets and not models:
         known = repo.dataset_names()
         if value.name in known:
             versions = repo.dataset_versions(value.name)
             what = f"The dataset {value.name} has no version {value.version}."
-            out.error(value.at, "MR230", what, suggest(value.version, versions, "Take one that exists."))
+            out.error(value.at, "MR230", what, suggest(value.version, versions, "Choose one that exists."))
         else:
             fix = suggest(value.name, known, "Add it with `mlroad dataset add`.")
             out.error(value.at, "MR231", f"There is no dataset {value.name} under datasets/.", fix)
@@ -165,8 +165,8 @@ def _asset(value: DataAsset, repo: RepoIndex, out: Findings) -> None:
         assert dataset is not None
         if value.path is not None and not exists(value.path):
             shown_path = repo.shown(value.path)
-            what = f"The data of {value.name} version {value.version} is not there: {shown_path}."
-            out.error(value.at, "MR225", what, "Fetch it, or mend `path` in " + f"{repo.shown(value.file)}.")
+            what = f"The data of {value.name} version {value.version} does not exist: {shown_path}."
+            out.error(value.at, "MR225", what, "Fetch it, or fix `path` in " + f"{repo.shown(value.file)}.")
         elif value.typed and "uri_file" in {dataset.type, value.type} and dataset.type != value.type:
             what = f"{value.name} version {value.version} is {a(dataset.type)}, not {a(value.type)}."
             out.error(value.at, "MR226", what, f"Write `type: {dataset.type}`.")
@@ -185,5 +185,5 @@ def _kind_of_path(value: DataPath, kind: str, out: Findings) -> None:
     elif kind == "uri_folder" and is_file(value.path):
         out.error(value.at, "MR226", "This is a file, but the type is uri_folder.", "Write `type: uri_file`.")
     elif kind == "mltable" and not is_file(value.path / "MLTable"):
-        what = "This is no mltable: a folder with a file MLTable in it."
+        what = "This is not an mltable, which is a folder with a file MLTable in it."
         out.error(value.at, "MR226", what, "Name such a folder, or change the type.")

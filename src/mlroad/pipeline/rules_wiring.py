@@ -1,4 +1,4 @@
-"""Rules on what is bound to what: inputs, outputs, steps, cycles, writers."""
+"""Rules on bindings: inputs, outputs, steps, cycles, writers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Port = tuple[str, str, str]
 
 
 def check_wiring(scope: Scope, out: Findings) -> None:
-    """Check one level of a pipeline; what lies below is checked on its own."""
+    """Check one level of a pipeline; nested pipelines are checked on their own."""
     for step in scope.steps.values():
         _inputs(step, out)
         for name, value in step.inputs.items():
@@ -51,18 +51,18 @@ def _inputs(step: Step, out: Findings) -> None:
             continue
         missing = [port for port in component.inputs if port not in step.input_keys]
         if isinstance(component, PipelineComponent):
-            # Azure ML runs pipelines that do this, and drops the value.
+            # Azure ML runs such pipelines and drops the value.
             what = f"The pipeline component {component.name} has no input {name}; Azure ML ignores it."
             out.warning(at, "MR214", what, suggest(name, missing or component.inputs, "Remove it."))
         else:
-            # One typo is one problem: the input that was meant is not reported as missing too.
+            # One typo is one problem: the intended input is not reported as missing too.
             meant.add(nearest(name, missing))
             what = f"The component {component.name} has no input {name}."
             out.error(at, "MR201", what, suggest(name, missing or component.inputs, "Remove it."))
     for port in component.inputs.values():
         if port.name not in step.input_keys and port.name not in meant and needed(port, component):
             wanted = f"the input {port.name} ({port.type}) of {component.name}"
-            what = f"The step {step.name} gives no value to {wanted}."
+            what = f"The step {step.name} does not set {wanted}."
             fix = f"Add `{port.name}: …` to its inputs, or give the input a default in {port.at.file}."
             out.error(step.at, "MR202", what, fix)
 
@@ -118,8 +118,8 @@ def _types(scope: Scope, step: Step, name: str, binding: Binding, out: Findings)
     literal = port.type in LITERAL_TYPES
     if isinstance(step.inputs[name], Template):
         if literal and found not in LITERAL_TYPES:
-            what = f"{name} of {step.name} is {a(port.type)}; {a(found)} cannot stand inside its text."
-            out.error(binding.at, "MR211", what, "Bind the data to an input of its own.")
+            what = f"{name} of {step.name} is {a(port.type)}; {a(found)} cannot be part of its text."
+            out.error(binding.at, "MR211", what, "Bind the data to a separate input.")
         return
     if literal != (found in LITERAL_TYPES):
         what = f"The input {name} of {step.name} is {a(port.type)}, but is bound to {a(found)}."
@@ -155,7 +155,7 @@ def _outputs(scope: Scope, step: Step, out: Findings) -> None:
         if binding is None:
             continue
         if binding.kind != "parent_output":
-            what = "An output of a step can be bound to an output of the pipeline only."
+            what = "An output of a step can be bound only to an output of the pipeline."
             out.error(binding.at, "MR210", what, "Write ${{" + "parent.outputs.NAME}}.")
         elif binding.name not in scope.outputs:
             fix = suggest(binding.name, scope.outputs, "Declare it under the pipeline's outputs.")
@@ -183,7 +183,7 @@ def _writers(scope: Scope, out: Findings) -> None:
 
 
 def _writes_unseen(steps: Iterable[Step]) -> bool:
-    """Whether a step may write outputs unseen by the loader (control flow, broken files)."""
+    """Whether a step may write outputs that the loader does not see (control flow, broken files)."""
     return any(
         isinstance(step.component, Unsupported)
         and step.component.type in {"broken", "do_while", "if_else", "parallel_for"}
@@ -262,13 +262,13 @@ def check_optional(scope: PipelineComponent, out: Findings) -> None:
 
 
 def check_compute(job: PipelineJob, out: Findings) -> None:
-    """Azure ML refuses a pipeline in which a step has no compute. A local run does not need one."""
+    """Azure ML rejects a pipeline in which a step has no compute. A local run does not need one."""
     if job.compute is not None:
         return
     without = list(_without_compute(job))
     if without:
         names = ", ".join(step.name for step in without[:5]) + (", …" if len(without) > 5 else "")
-        what = f"Azure ML refuses this pipeline: no compute is set for {names}."
+        what = f"Azure ML rejects this pipeline: no compute is set for {names}."
         fix = "Add `settings:` with `default_compute: azureml:serverless`, or name your cluster there."
         out.error(without[0].at, "MR251", what, fix)
 

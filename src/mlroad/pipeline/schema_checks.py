@@ -1,6 +1,6 @@
-"""What a value in the YAML may be: small checks that put what they find into Findings.
+"""Checks of single values in the YAML, which note problems in Findings, and of mappings with known keys.
 
-They follow the marshmallow fields of azure-ai-ml, so that both refuse the same (tested side by side).
+They follow the marshmallow fields of azure-ai-ml, so that both reject the same values (tested side by side).
 """
 
 from __future__ import annotations
@@ -46,20 +46,18 @@ def wrong(node: Node, name: str, wanted: str, fix: str, out: Findings) -> None:
 
 
 def anything(node: Node, name: str, out: Findings) -> None:
-    """Whatever it is, Azure ML looks at it later or never."""
+    """Any value: Azure ML looks at it later or never."""
 
 
 def given(node: Node, name: str, out: Findings) -> None:
-    """As anything, but not empty."""
+    """Any value, but not empty."""
 
 
 def text(node: Node, name: str, out: Findings) -> None:
     if isinstance(node, ScalarNode) and isinstance(node.value, str):
         return
     quoted = (
-        f'Put it into quotes: "{node.text}".'
-        if isinstance(node, ScalarNode) and node.text
-        else "Write a text."
+        f'Put it in quotes: "{node.text}".' if isinstance(node, ScalarNode) and node.text else "Write a text."
     )
     wrong(node, name, "text", quoted, out)
 
@@ -99,7 +97,7 @@ def one_of(*values: str, any_case: bool = True) -> Kind:
             return
         said = node.text if isinstance(node, ScalarNode) else ""
         what = f"{name} cannot be {spoken(node)}."
-        out.error(node.at, "MR114", what, suggest(said, values, "Choose a value that it can have."))
+        out.error(node.at, "MR114", what, suggest(said, values, "Choose one of the allowed values."))
 
     return check
 
@@ -131,7 +129,7 @@ def list_of(kind: Kind) -> Kind:
 
 
 def either(first: Kind, *others: Kind) -> Kind:
-    """Any of these kinds. What the first one finds is told if none fits."""
+    """Any of these kinds. If none fits, the problems of the first are reported."""
 
     def check(node: Node, name: str, out: Findings) -> None:
         tried = Findings()
@@ -149,7 +147,7 @@ def either(first: Kind, *others: Kind) -> Kind:
 
 
 def bindable(kind: Kind) -> Kind:
-    """``kind``, or a text with an expression in it, which only the server can judge."""
+    """``kind``, or a text with an expression in it, which only the server can evaluate."""
 
     def check(node: Node, name: str, out: Findings) -> None:
         if isinstance(node, ScalarNode) and isinstance(node.value, str) and expressions(node.value):
@@ -192,6 +190,6 @@ class Shape:
     def _unknown(self, key: str, key_node: ScalarNode, out: Findings) -> None:
         fix = suggest(key, self.keys, "Remove it.")
         if self.unknown == "error":
-            out.error(key_node.at, "MR111", f"{self.title} has no key {key}; Azure ML refuses it.", fix)
+            out.error(key_node.at, "MR111", f"{self.title} has no key {key}; Azure ML rejects it.", fix)
         else:
             out.warning(key_node.at, "MR110", f"{self.title} has no key {key}; Azure ML ignores it.", fix)

@@ -1,4 +1,4 @@
-"""What the rules look at: one level of a pipeline, be it a job or a pipeline component."""
+"""One level of a pipeline, which is what the rules look at: a job or a pipeline component."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mlroad.pipeline.model import (
 
 Scope = PipelineJob | PipelineComponent
 ARTIFACTS = "artifacts"
-"""The output that every step has: what it leaves in ./outputs."""
+"""The output that every step has: the files that it writes to ./outputs."""
 
 
 def bindings_of(value: Value) -> tuple[Binding, ...]:
@@ -28,7 +28,7 @@ def bindings_of(value: Value) -> tuple[Binding, ...]:
 
 
 def input_port(step: Step, name: str) -> InputPort | None:
-    """The declared input of a step, or None if there is none or nobody can know."""
+    """The declared input of a step, or None if there is none or its component is unknown."""
     component = step.component
     return component.inputs.get(name) if isinstance(component, CommandComponent | PipelineComponent) else None
 

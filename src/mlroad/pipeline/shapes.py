@@ -1,4 +1,4 @@
-"""The schemas: which keys a pipeline job, a component and a step may have, and what stands in them.
+"""The schemas: the keys that a pipeline job, a component and a step may have, and their values.
 
 Taken from azure-ai-ml 1.35.2 (pipelineJob, commandComponent, pipelineComponent). ``unknown`` follows what its
 loader does with a key it does not know: refuse it, or pass it on unseen.
@@ -181,7 +181,7 @@ OUTPUT_PORT = Shape(
     silent=("early_available", "is_control"),
 )
 
-# What a job or a step gives to an input, or says of an output.
+# The value of an input, and the settings of an output, in a job or a step.
 GIVEN_INPUT = Shape(
     "This input",
     {

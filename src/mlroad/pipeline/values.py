@@ -1,4 +1,4 @@
-"""Reading what a job or a step gives to its inputs, and says of its outputs."""
+"""Reads the values that a job or a step gives to its inputs, and its settings for outputs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _HOW = "Write ${{" + "parent.inputs.NAME}} or ${{" + "parent.jobs.STEP.outputs.N
 
 
 class ValueReader:
-    """Reads values that stand in one file; relative paths start from the folder ``base``."""
+    """Reads the values in one file; relative paths start from the folder ``base``."""
 
     def __init__(self, repo: RepoIndex, base: Path, out: Findings) -> None:
         self.repo = repo
@@ -38,7 +38,7 @@ class ValueReader:
         self.out = out
 
     def input(self, name: str, key: ScalarNode, node: Node) -> Value | None:
-        """What is given to the input ``name``; None where nothing is, or nothing that can be read."""
+        """The value of the input ``name``; None if there is none, or none that can be read."""
         if isinstance(node, MapNode):
             return self._mapping(name, node)
         if not isinstance(node, ScalarNode):
@@ -51,13 +51,13 @@ class ValueReader:
         return self.literal(name, node)
 
     def literal(self, name: str, node: ScalarNode) -> Value | None:
-        """A value that is written down, or an expression."""
+        """A literal value, or an expression."""
         value = node.value
         if isinstance(value, str):
             return self._expression(node, value) or Literally(value, node.at)
         if not isinstance(value, int | float):
             what = f"YAML reads {name} as {spoken(node)}, which Azure ML cannot pass on."
-            self.out.error(node.at, "MR112", what, f'Put it into quotes: "{node.text}".')
+            self.out.error(node.at, "MR112", what, f'Put it in quotes: "{node.text}".')
             return None
         plain = node.text.lower()
         if isinstance(value, bool) and plain not in {"true", "false"}:
@@ -67,14 +67,14 @@ class ValueReader:
             )
         elif ":" in plain:
             what = f"YAML reads {node.text} as the number {value}."
-            self.out.warning(node.at, "MR232", what, f'Put it into quotes: "{node.text}".')
+            self.out.warning(node.at, "MR232", what, f'Put it in quotes: "{node.text}".')
         elif isinstance(value, int) and re.match(r"[+-]?0[0-9]", plain):
             what = f"YAML reads {node.text} as an octal number; the step receives {value}."
             self.out.warning(node.at, "MR232", what, f'Write {value}, or "{node.text}" for the text.')
         return Literally(value, node.at)
 
     def output(self, name: str, key: ScalarNode, node: Node, shape: Shape) -> StepOutput | None:
-        """What a step, or the job, says of its output ``name``."""
+        """The settings of a step or a job for its output ``name``."""
         if isinstance(node, ScalarNode):
             if node.value is None:
                 return StepOutput(key.at)
@@ -141,7 +141,7 @@ class ValueReader:
         stated = _lower(node.text("type"))
         kind = stated or "uri_folder"
         if kind in {"string", "integer", "number", "boolean"}:
-            what = f"{name} is {a(kind)}, which is given as it is, without `type`."
+            what = f"{name} is {a(kind)}, which is written without `type`."
             self.out.error(node.at, "MR236", what, f"Write `{name}: VALUE` in one line.")
             return None
         GIVEN_INPUT(node, name, self.out)
@@ -160,8 +160,8 @@ class ValueReader:
     def _asset(self, reference: str, kind: str, node: ScalarNode) -> Value | None:
         match = _ASSET.fullmatch(reference)
         if match is None:
-            fix = "Write azureml:NAME:VERSION; a local path that Azure ML can use holds neither : nor @."
-            self.out.error(node.at, "MR233", f"{reference} is no reference to data.", fix)
+            fix = "Write azureml:NAME:VERSION; a local path that Azure ML can use contains neither : nor @."
+            self.out.error(node.at, "MR233", f"{reference} is not a reference to data.", fix)
             return None
         name, version, label = match["name"], match["version"], match["label"]
         dataset = self.repo.dataset(name, version) if version else None
@@ -173,7 +173,7 @@ class ValueReader:
     def _expression(self, node: ScalarNode, text: str, *, server: bool = False) -> Binding | Template | None:
         """The binding or the template that ``text`` is, or None for plain text.
 
-        ``server``: expressions that only the server knows (``${{name}}``) may stand here.
+        ``server``: expressions that only the server knows (``${{name}}``) are allowed.
         """
         found = expressions(text)
         if not found:
@@ -195,7 +195,7 @@ class ValueReader:
                     words = ("parent.inputs", "parent.jobs", "parent.outputs")
                     first = ".".join(expression.body.split(".")[:2])
                     fix = suggest(first, words, _HOW, _HOW) if first not in words else _HOW
-                what = f"${{{{{expression.body}}}}} points at nothing that a pipeline has."
+                what = f"${{{{{expression.body}}}}} does not point at anything in the pipeline."
                 self.out.error(at, "MR210", what, fix)
                 return Template(text, node.at, ())
         if not bindings:
@@ -209,13 +209,13 @@ class ValueReader:
         start = unclosed(text) if isinstance(text, str) else None
         if start is None:
             return False
-        what = "This expression is not closed, empty, or holds blanks."
+        what = "This expression is not closed, is empty or contains spaces."
         self.out.error(node.position_of("${" + "{"), "MR210", what, _HOW)
         return True
 
 
 def _earlier(found: list[Expression], number: int, text: str) -> int:
-    """How many expressions before this one read the same."""
+    """The number of identical expressions before this one."""
     same = text[found[number].start : found[number].end]
     return sum(text[item.start : item.end] == same for item in found[:number])
 

@@ -1,7 +1,7 @@
 """The text of a step's Azure ML command component.
 
-A generated component has two parts. The upper follows the script. The lower, from the line ``YOURS`` on,
-belongs to the user (version, environment, resources …) and is kept to the letter.
+A generated component has two parts. The upper part comes from the script. The lower part, from the line
+``YOURS`` on, belongs to the user (version, environment, resources …) and is kept unchanged.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ IMAGE = "mcr.microsoft.com/azureml/openmpi5.0-ubuntu24.04:20260901.v1"
 OWNED_KEYS = frozenset({"$schema", "type", "name", "description", "inputs", "outputs", "code", "command"})
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_ ./()'%+-]*")
-# What YAML 1.1 would read as something other than text.
+# Words that YAML 1.1 does not read as text.
 _YAML_WORDS = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
 
 
@@ -43,7 +43,7 @@ def generated_part(model: str, signature: StepSignature) -> str:
             lines.append(f"{title}:")
             lines.extend(line for parameter in parameters for line in _port(parameter))
     lines += ["code: ../steps", "command: >-", f"  python {signature.script.name}"]
-    # An optional input stands last, so that an empty `$[[...]]` never leaves a gap in the middle.
+    # Optional inputs come last, so that an empty `$[[...]]` never leaves a gap in the middle.
     lines += [f"  {_argument(parameter)}" for parameter in signature.parameters if not parameter.optional]
     lines += [f"  $[[{_argument(parameter)}]]" for parameter in signature.parameters if parameter.optional]
     return "\n".join(lines) + "\n"
@@ -94,7 +94,7 @@ def _port(parameter: Parameter) -> list[str]:
 
 
 def _argument(parameter: Parameter) -> str:
-    # Quoted, because Azure ML puts the value in as it is: a folder or a text may hold blanks.
+    # Quoted, because Azure ML inserts the value unchanged: a path or a text may contain spaces.
     option = parameter.name.replace("_", "-")
     # The braces of an Azure ML expression, written so that no template engine takes them for its own.
     return f'--{option} "$' + "{{" + f"{parameter.direction}s.{parameter.name}" + '}}"'

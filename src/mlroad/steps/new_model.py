@@ -1,4 +1,4 @@
-"""`mlroad new`: a model folder with a working baseline, made as a whole or not at all."""
+"""`mlroad new`: creates a model folder with a working baseline, completely or not at all."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SCAFFOLD = Path(__file__).with_name("scaffold")
 _PLACEHOLDER = "my_model"
 _SCAFFOLD_PYTHON = "python=3.11"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
-# Windows has devices of these names in every folder.
+# Windows reserves these names in every folder.
 _DEVICES = {
     "con",
     "prn",
@@ -26,25 +26,25 @@ _DEVICES = {
 
 
 def new_model(root: Path, name: str) -> Path:
-    """Make ``root``/models/``name`` and return it.
+    """Create ``root``/models/``name`` and return it.
 
-    Raises UserError for a name that cannot be one, or that is taken; nothing is written then.
+    Raises UserError for a name that is not valid or is taken, before anything is written.
     """
     _check_name(name)
     target = root / "models" / name
     if target.exists():
-        raise UserError(f"{target} exists already.", "Choose another name, or delete that folder first.")
+        raise UserError(f"{target} already exists.", "Choose another name, or delete that folder first.")
     try:
         target.parent.mkdir(exist_ok=True)
-        # Made beside its place, so that the last act is one rename on one disk.
+        # Created next to its final place, so that the last step is a rename on the same disk.
         with tempfile.TemporaryDirectory(prefix=".new-", dir=target.parent) as temporary:
             folder = Path(temporary) / name
             _write_scaffold(folder, _oldest_python(root))
             sync([folder])
             folder.rename(target)
     except OSError as error:
-        what = f"{target} cannot be made: {error.strerror}."
-        raise UserError(what, "Check the rights of models/ and the space on the disk.") from error
+        what = f"{target} cannot be created: {error.strerror}."
+        raise UserError(what, "Check the permissions of models/ and the free disk space.") from error
     return target
 
 
@@ -64,13 +64,13 @@ def _check_name(name: str) -> None:
     if _NAME.fullmatch(name):
         return
     suggestion = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_").lstrip("0123456789_")[:63]
-    fix = "Use small letters, digits and _, and start with a letter"
+    fix = "Use lower-case letters, digits and _, and start with a letter"
     fix += f": try {suggestion}." if _NAME.fullmatch(suggestion) else ", such as churn_model."
-    raise UserError(f"{name!r} is no name for a model.", fix)
+    raise UserError(f"{name!r} is not a valid model name.", fix)
 
 
 def _oldest_python(root: Path) -> str:
-    """The oldest Python that the repo supports, as its pyproject.toml says; it is what Azure ML will use."""
+    """The oldest Python that the repo supports according to pyproject.toml; Azure ML will use it."""
     try:
         project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
         match = re.search(r">=\s*(3\.\d+)", project["project"]["requires-python"])

@@ -23,7 +23,7 @@ _REGISTERING = frozenset({"log_model", "register_model", "create_registered_mode
 
 
 def check_steps(model: Path) -> list[Problem]:
-    """The problems of every script under ``model``/steps, the step contract itself left out."""
+    """The problems of every script under ``model``/steps, except the step contract itself."""
     scripts = sorted((model / "steps").rglob("*.py"))
     return [problem for script in scripts if script.name != "step_io.py" for problem in check_script(script)]
 
@@ -65,7 +65,7 @@ def _imports(nodes: Iterable[ast.AST]) -> dict[str, str]:
 
 
 def _allow_comments(script: Script) -> tuple[set[int], list[Problem]]:
-    """The lines that allow-comments cover (the next one too if one stands alone), and bad comments."""
+    """The lines that allow-comments cover (after a comment on its own line, the next), and bad comments."""
     lines: set[int] = set()
     problems: list[Problem] = []
     if "allow-path" not in script.text:
@@ -78,7 +78,7 @@ def _allow_comments(script: Script) -> tuple[set[int], list[Problem]]:
             lines.update((number, number + 1) if line.lstrip().startswith("#") else (number,))
         else:
             at = Position(script.path, number, match.start() + 1)
-            what = "This allow-comment gives no reason, so it allows nothing."
+            what = "This allow-comment has no reason, so it allows nothing."
             problems.append(Problem(at, "MR404", what, "Write why: # mlroad: allow-path <reason>."))
     return lines, problems
 
@@ -89,7 +89,7 @@ def _path_problem(script: Script, found: LiteralPath) -> Problem:
     shown = found.value.replace(HOLE, "…")
     shown = f'"{shown if len(shown) <= 60 else shown[:57] + "..."}"'
     if found.is_url:
-        what = f"{shown} is a literal URL, which this machine and Azure ML may not both reach."
+        what = f"{shown} is a literal URL, which Azure ML may not be able to reach."
         fix = (
             "Make the data a dataset (datasets/<name>/<version>.yml), take it as a parameter "
             f"`{parameter}: InputFile` and bind it in pipeline.yml."
@@ -113,7 +113,7 @@ def _parameter_name(path: str) -> str:
 def _import_problems(script: Script, node: ast.Import | ast.ImportFrom) -> list[Problem]:
     at = position(script, node)
     if isinstance(node, ast.ImportFrom) and node.level:
-        what = f"A step runs as a script, and `from {'.' * node.level}{node.module or ''}` needs a package."
+        what = f"A step runs as a script, but `from {'.' * node.level}{node.module or ''}` needs a package."
         fix = f"Write `from {node.module or node.names[0].name} import …`: steps/ is on the path."
         return [Problem(at, "MR403", what, fix)]
     modules = (
@@ -124,8 +124,8 @@ def _import_problems(script: Script, node: ast.Import | ast.ImportFrom) -> list[
         top = module.split(".")[0]
         beside = script.path.parent / top
         if top in _OWN_PACKAGES and not beside.is_dir() and not beside.with_suffix(".py").is_file():
-            what = f"This step imports {module}, and Azure ML gets the folder steps/ alone."
-            fix = "Move what the step needs into a module of its own beside it in steps/."
+            what = f"This step imports {module}, but Azure ML gets only the folder steps/."
+            fix = "Move what the step needs into a module in steps/."
             problems.append(Problem(at, "MR403", what, fix))
     return problems
 
@@ -135,14 +135,14 @@ def _registering_problems(script: Script, call: ast.Call, imports: dict[str, str
     last = dotted.rpartition(".")[2]
     at = position(script, call)
     if last in _REGISTERING or any(keyword.arg == "registered_model_name" for keyword in call.keywords):
-        what = f"{last} registers a model from inside a step, which Azure ML's tracking server refuses."
+        what = f"{last} registers a model inside a step, which Azure ML's tracking server rejects."
         fix = (
-            "Save it into an output: `mlflow.<flavor>.save_model(model, path)`, with a parameter "
+            "Save it to an output: `mlflow.<flavor>.save_model(model, path)`, with a parameter "
             "`path: OutputModel` of the step. The factory registers it."
         )
         return [Problem(at, "MR405", what, fix)]
     if last == "autolog" and dotted.startswith("mlflow.") and not _is_false(call, "log_models"):
-        what = "autolog also logs the model, which Azure ML's tracking server refuses."
+        what = "autolog also logs the model, which Azure ML's tracking server rejects."
         fix = "Write autolog(log_models=False), and save the model into an OutputModel."
         return [Problem(at, "MR406", what, fix, severity="warning")]
     return []

@@ -1,4 +1,4 @@
-"""Reading a step's script without running it, once for all the rules that look at it."""
+"""Reads a step's script without running it, once for all rules."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from mlroad.core.problems import Position, Problem
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A script's text and its syntax tree; ``tree`` is None where there is a ``problem`` instead."""
+    """A script's text and its syntax tree; ``tree`` is None if there is a ``problem`` instead."""
 
     path: Path
     text: str
     tree: ast.Module | None
     problem: Problem | None = None
     nodes: tuple[ast.AST, ...] = ()
-    """Every node of the tree that has a place in the text, in no order."""
+    """Every node of the tree that has a position in the text, in no particular order."""
 
 
 def read_script(path: Path) -> Script:
@@ -28,12 +28,12 @@ def read_script(path: Path) -> Script:
         state = path.stat()
     except OSError as error:
         return _unreadable(
-            path, f"The script cannot be read: {error.strerror}.", "Check the path and its rights."
+            path, f"The script cannot be read: {error.strerror}.", "Check the path and its permissions."
         )
     return _read(path, state.st_mtime_ns, state.st_size)
 
 
-@lru_cache(maxsize=64)  # a model at a time; syntax trees are large
+@lru_cache(maxsize=64)  # one model at a time; syntax trees are large
 def _read(path: Path, _modified: int, _size: int) -> Script:
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -41,23 +41,23 @@ def _read(path: Path, _modified: int, _size: int) -> Script:
         return _unreadable(path, "The script is not written in UTF-8.", "Save it with the encoding UTF-8.")
     except OSError as error:
         return _unreadable(
-            path, f"The script cannot be read: {error.strerror}.", "Check the path and its rights."
+            path, f"The script cannot be read: {error.strerror}.", "Check the path and its permissions."
         )
     try:
         tree = ast.parse(text, filename=str(path))
     except SyntaxError as error:
-        what = f"This is no valid Python: {error.msg}."
+        what = f"This is not valid Python: {error.msg}."
         at = Position(path, error.lineno or 0, error.offset or 0)
         return Script(
-            path, text, None, Problem(at, "MR301", what, "Mend the syntax; nothing else was checked.")
+            path, text, None, Problem(at, "MR301", what, "Fix the syntax; nothing else was checked.")
         )
     except ValueError as error:
-        return _unreadable(path, f"This is no valid Python: {error}.", "Remove the stray bytes.")
+        return _unreadable(path, f"This is not valid Python: {error}.", "Remove the stray bytes.")
     return Script(path, text, tree, nodes=_flat(tree))
 
 
 def _flat(tree: ast.Module) -> tuple[ast.AST, ...]:
-    """`ast.walk` without the nodes that carry no text (`Load`, `Add` …), in a third of its time."""
+    """`ast.walk` without the nodes that have no text (`Load`, `Add` …), in a third of the time."""
     nodes: list[ast.AST] = [tree]
     for node in nodes:
         for name in node._fields:
@@ -74,5 +74,5 @@ def _unreadable(path: Path, what: str, fix: str) -> Script:
 
 
 def position(script: Script, node: ast.expr | ast.stmt | ast.arg) -> Position:
-    """Where ``node`` stands; columns count from 1."""
+    """The position of ``node``; columns count from 1."""
     return Position(script.path, node.lineno, node.col_offset + 1)

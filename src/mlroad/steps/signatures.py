@@ -1,6 +1,6 @@
-"""The signature of a step, read from its source by `ast`, never by importing it: fast, and safe in a hook.
+"""The signature of a step, read from its source with `ast` and never by importing it: fast and safe.
 
-Codes: MR301 unreadable, MR302 no `run(...)`, MR303 what `run` is given, MR304 shape of the signature,
+Codes: MR301 unreadable, MR302 no `run(...)`, MR303 the argument of `run`, MR304 shape of the signature,
 MR305 missing type hint, MR306 type that Azure ML does not have, MR307 default, MR308 parameter name.
 """
 
@@ -52,7 +52,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class StepSignature:
-    """A step: the function that its script gives to ``run``."""
+    """A step: the function that its script passes to ``run``."""
 
     script: Path
     function: str
@@ -69,9 +69,9 @@ class StepSignature:
 
 
 def read_signature(path: Path) -> tuple[StepSignature | None, list[Problem]]:
-    """The signature of the step in ``path``, or the problems that keep it from being read.
+    """The signature of the step in ``path``, or the problems that prevent reading it.
 
-    Neither is there for a script that does not use the contract: a helper module, or a script with its own
+    There is neither for a script that does not use the contract: a helper module, or a script with its own
     argparse and a hand-written component.
     """
     script = read_script(path)
@@ -84,7 +84,7 @@ def read_signature(path: Path) -> tuple[StepSignature | None, list[Problem]]:
 
 
 class _Module:
-    """What the names of a script's top level stand for."""
+    """The names at the top level of a script, and what they refer to."""
 
     def __init__(self, tree: ast.Module) -> None:
         self.contract: dict[str, str] = {}
@@ -132,7 +132,7 @@ class _Module:
             self.typing[local] = alias.name
 
     def contract_name(self, node: ast.expr) -> str | None:
-        """``InputFile`` for ``InputFile``, ``step_io.InputFile`` and whatever alias it was imported under."""
+        """``InputFile`` for ``InputFile``, ``step_io.InputFile`` and any alias of it."""
         match node:
             case ast.Name(id=name):
                 return self.contract.get(name)
@@ -149,7 +149,7 @@ class _Module:
         return None
 
     def enum_members(self, name: str) -> dict[str, Value] | None:
-        """The members of an Enum of this file; None if ``name`` is none, or a value of it cannot be read."""
+        """The members of an Enum of this file; None if ``name`` is not one, or a value cannot be read."""
         node = self.classes.get(name)
         if node is None or not any(_last_name(base) in _ENUM_BASES for base in node.bases):
             return None
@@ -184,7 +184,7 @@ class _Unreadable(Exception):
 
 
 class _Reader:
-    """Reads one script. Problems are collected, so that one call tells them all."""
+    """Reads one script, and collects all its problems."""
 
     def __init__(self, script: Script, module: _Module) -> None:
         self.script = script
@@ -219,24 +219,24 @@ class _Reader:
             raise _Unreadable(
                 self.module.first_import,
                 "MR302",
-                "This script imports the step contract and never calls run(...), so it is no step.",
+                "This script imports the step contract but never calls run(...), so it is not a step.",
                 'End it with `if __name__ == "__main__": run(your_function)`. '
-                "A helper module takes pathlib.Path and leaves step_io alone.",
+                "A helper module takes pathlib.Path and does not import step_io.",
             )
         names = [self._function_name(call) for call in calls]
         if len(set(names)) > 1:
             raise _Unreadable(
                 calls[1],
                 "MR303",
-                f"This script gives several functions to run: {', '.join(dict.fromkeys(names))}.",
-                "One script is one step: move each function to a script of its own.",
+                f"This script passes several functions to run: {', '.join(dict.fromkeys(names))}.",
+                "One script is one step: move each function to its own script.",
             )
         found = self.module.functions.get(names[0], [])
         if not found:
             raise _Unreadable(
                 calls[0],
                 "MR303",
-                f"run({names[0]}) names no function that this script defines at its top level.",
+                f"run({names[0]}) does not name a function defined at the top level of this script.",
                 "Define the function in this script, with its signature written out.",
             )
         if len(found) > 1:
@@ -265,8 +265,8 @@ class _Reader:
         raise _Unreadable(
             call,
             "MR303",
-            "run() is given something other than the name of one function: no signature can be read.",
-            "Write run(your_function), without lambda, partial, call or further arguments.",
+            "run() gets something other than the name of one function, so the signature cannot be read.",
+            "Write run(your_function), without lambda, partial, a call or more arguments.",
         )
 
     def _parameters(self, function: ast.FunctionDef) -> tuple[Parameter, ...]:
@@ -277,8 +277,8 @@ class _Reader:
                     _Unreadable(
                         starred,
                         "MR304",
-                        f"{stars}{starred.arg} has no fixed names, and Azure ML names every input.",
-                        "Write each input as a parameter of its own.",
+                        f"{stars}{starred.arg} has no fixed names, but Azure ML names every input.",
+                        "Write each input as a separate parameter.",
                     )
                 )
         for argument in arguments.posonlyargs:
@@ -286,7 +286,7 @@ class _Reader:
                 _Unreadable(
                     argument,
                     "MR304",
-                    f"The parameter {argument.arg} is positional-only, and a step is called by names.",
+                    f"The parameter {argument.arg} is positional-only, but steps get named arguments.",
                     "Remove the `/` from the signature.",
                 )
             )
@@ -319,14 +319,14 @@ class _Reader:
             raise _Unreadable(
                 argument,
                 "MR307",
-                f"The output {name} has a default or may be None, and in Azure ML every output is written.",
+                f"The output {name} has a default or may be None, but Azure ML writes every output.",
                 f"Write {name} without them, before the parameters that have a default.",
             )
         if kind.optional and default is None:
             raise _Unreadable(
                 argument,
                 "MR307",
-                f"The input {name} may be None and has no default, so the command line would demand it.",
+                f"The input {name} may be None but has no default, so the command line would require it.",
                 f"Write `{name}: {ast.unparse(argument.annotation)} = None`.",
             )
         value = None if default is None else self._default(name, kind, argument, default)
@@ -384,7 +384,7 @@ class _Reader:
                 hint,
                 "MR306",
                 f"An Azure ML input has one type, and {ast.unparse(hint)} is several.",
-                "Choose one of them; only `| None` may stand beside it.",
+                "Choose one of them; only `| None` may be added.",
             )
         return replace(self._kind(rest[0], depth + 1), optional=True)
 
@@ -395,14 +395,14 @@ class _Reader:
             raise _Unreadable(
                 hint,
                 "MR306",
-                f"{ast.unparse(hint)} holds something other than strings or whole numbers.",
+                f"{ast.unparse(hint)} contains something other than strings or whole numbers.",
                 "Write the choices as strings, or all as whole numbers.",
             )
         return self._choices(hint, list(readable))
 
     def _choices(self, hint: ast.expr, values: list[Value]) -> _Kind:
         if len({type(value) for value in values}) == 1 and not isinstance(values[0], bool):
-            # Azure ML knows choices of texts only; step_io.py turns a text back into the value.
+            # Azure ML has only text choices; step_io.py converts the text back.
             return _Kind("string", enum=tuple(values))
         raise _Unreadable(
             hint,
@@ -417,14 +417,14 @@ class _Reader:
         if _last_name(hint) in DATA:
             fix = f"Import it: from step_io import {_last_name(hint)}."
         elif _last_name(hint) == "Path":
-            fix = "Say what it holds and which way it goes: InputFile, InputFolder, OutputFile, OutputFolder."
+            fix = "Choose by content and direction: InputFile, InputFolder, OutputFile, OutputFolder."
         else:
             use = (
                 "Use InputFile, InputFolder or another type of step_io for data, and int, float, bool, str, "
                 "a Literal or an Enum of this file for values."
             )
             fix = did_you_mean(_last_name(hint), known, use)
-        return _Unreadable(hint, "MR306", f"{text} is no type that the step contract knows.", fix)
+        return _Unreadable(hint, "MR306", f"{text} is not a type of the step contract.", fix)
 
     # ---- defaults ----
 
@@ -433,7 +433,7 @@ class _Reader:
             raise _Unreadable(
                 default,
                 "MR307",
-                f"The default of {name} is mutable, and Azure ML has no such type.",
+                f"The default of {name} is mutable; Azure ML has no such type.",
                 "Use a plain value; pass more than one value as a string or in an InputFile.",
             )
         if _is_none(default):
@@ -449,8 +449,8 @@ class _Reader:
             raise _Unreadable(
                 default,
                 "MR307",
-                f"The default of {name} is a path of one machine.",
-                f"Remove it, or write `{name}: … | None = None`; the pipeline says where data comes from.",
+                f"The default of {name} is a path on one machine.",
+                f"Remove it, or write `{name}: … | None = None`; pipeline.yml sets where data comes from.",
             )
         return self._checked(name, kind, default, self._value(kind, default))
 
@@ -483,14 +483,14 @@ class _Reader:
             raise _Unreadable(
                 node,
                 "MR307",
-                f"The default of {name} is {ast.unparse(node)}, and its type is {kind.type}.",
+                f"The default of {name} is {ast.unparse(node)}, but its type is {kind.type}.",
                 "Make the two agree.",
             )
         if isinstance(value, float) and not math.isfinite(value):
             raise _Unreadable(
                 node,
                 "MR307",
-                f"The default of {name} is no finite number.",
+                f"The default of {name} is not a finite number.",
                 "Use `float | None = None` instead.",
             )
         return value
@@ -501,14 +501,14 @@ class _Reader:
             raise _Unreadable(
                 node,
                 "MR307",
-                f"The default of {name} is {ast.unparse(node)}, which is no member of {kind.members}.",
+                f"The default of {name} is {ast.unparse(node)}, which is not a member of {kind.members}.",
                 f"Write the member, as in {kind.members}.name.",
             )
         if not any(type(value) is type(choice) and value == choice for choice in kind.enum):
             raise _Unreadable(
                 node,
                 "MR307",
-                f"The default of {name} is {value!r}, which is not among its choices.",
+                f"The default of {name} is {value!r}, which is not one of its choices.",
                 f"Choose one of {', '.join(map(repr, kind.enum))}.",
             )
         return str(value)
@@ -523,10 +523,10 @@ class _Reader:
                 self._name_problem(parameter, f"The name {name} cannot be an option of a command line.")
             elif not name.isascii():
                 self._name_problem(
-                    parameter, f"Azure ML takes letters, digits and _ of ASCII only, not {name}."
+                    parameter, f"Azure ML accepts only ASCII letters, digits and _, not {name}."
                 )
             elif other := seen.get((parameter.direction, name.lower())):
-                self._name_problem(parameter, f"Azure ML cannot tell {name} from {other.name}.")
+                self._name_problem(parameter, f"Azure ML cannot distinguish {name} from {other.name}.")
             seen.setdefault((parameter.direction, name.lower()), parameter)
 
     def _name_problem(self, parameter: Parameter, what: str) -> None:
@@ -545,15 +545,15 @@ def _last_name(node: ast.expr) -> str:
 
 
 def _parsed_hint(node: ast.expr, text: str) -> ast.expr:
-    """The expression of a quoted hint, placed where the quotes stand."""
+    """The expression of a quoted hint, at the position of the quotes."""
     try:
         hint = ast.parse(text.strip(), mode="eval").body
     except SyntaxError:
         raise _Unreadable(
             node,
             "MR306",
-            f"The type hint {text!r} is no valid Python.",
-            "Mend it, or write it without quotes.",
+            f"The type hint {text!r} is not valid Python.",
+            "Fix it, or write it without quotes.",
         ) from None
     for part in ast.walk(hint):
         ast.copy_location(part, node)

@@ -1,8 +1,7 @@
-"""The step contract: one typed function makes a step's command line.
+"""The step contract: a step's command line comes from one typed function.
 
 `mlroad sync` copies this file beside every model's steps and writes each step's Azure ML component from the
-same function signature. It stands alone: Python 3.11 or newer and typer are all that it needs, here and in
-Azure ML.
+same function signature. It needs only Python 3.11 or newer and typer, here and in Azure ML.
 
     from step_io import InputFolder, OutputFile, OutputModel, run
 
@@ -31,7 +30,7 @@ import typer
 
 @dataclass(frozen=True)
 class DataType:
-    """What a path holds (the Azure ML type) and which way it goes."""
+    """The content of a path (its Azure ML type) and its direction."""
 
     azure: str
     output: bool
@@ -49,7 +48,7 @@ OutputTable = Annotated[Path, DataType("mltable", output=True)]
 
 
 def run(step: Callable[..., None]) -> None:
-    """Call ``step`` with the values of the command line, and leave the process.
+    """Call ``step`` with the values of the command line, and exit.
 
     The exit code is 0, or 1 with a plain traceback if the step raised, or 2 with one line if the command line
     was wrong.
@@ -60,13 +59,13 @@ def run(step: Callable[..., None]) -> None:
 
 
 def _command(step: Callable[..., None]) -> Callable[..., None]:
-    """Wrap ``step`` in a function whose signature says in typer's words what the step's says in ours."""
+    """Wrap ``step`` in a function with the same signature in typer's types."""
     hints = typing.get_type_hints(step, include_extras=True)
     parameters: list[inspect.Parameter] = []
     converters: dict[str, Callable[[Any], Any]] = {}
     for name, parameter in inspect.signature(step).parameters.items():
         if name not in hints:
-            raise TypeError(f"{step.__name__}: parameter {name} has no type hint, so it is no option")
+            raise TypeError(f"{step.__name__}: parameter {name} has no type hint")
         hint, options, converters[name] = _option(hints[name])
         optional = _without_none(hints[name]) is not hints[name]
         parameters.append(
@@ -79,7 +78,7 @@ def _command(step: Callable[..., None]) -> Callable[..., None]:
         )
 
     def command(**values: Any) -> None:
-        # `$[[...]]` leaves an optional input out in Azure ML; typer then hands over its default.
+        # In Azure ML `$[[...]]` omits an optional input; typer then passes its default.
         step(**{name: converters[name](value) for name, value in values.items() if value is not None})
 
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -88,7 +87,7 @@ def _command(step: Callable[..., None]) -> Callable[..., None]:
 
 
 def _option(hint: Any) -> tuple[Any, Any, Callable[[Any], Any]]:
-    """What typer shall read for a hint, with which settings, and what makes the step's value of it."""
+    """The type that typer reads for a hint, its settings, and the conversion to the step's value."""
     hint = _without_none(hint)
     if typing.get_origin(hint) is Annotated:
         data = next((note for note in hint.__metadata__ if isinstance(note, DataType)), None)
@@ -136,7 +135,7 @@ def _choice_option(
 
 
 def _without_none(hint: Any) -> Any:
-    """`X` of `X | None`; any other hint as it is."""
+    """`X` for `X | None`; any other hint unchanged."""
     members = typing.get_args(hint)
     if type(None) not in members or typing.get_origin(hint) is typing.Literal:
         return hint
@@ -144,7 +143,7 @@ def _without_none(hint: Any) -> Any:
 
 
 def _shown(default: Any) -> Any:
-    """A default as text that the command line could have held."""
+    """A default as the text that it would be on the command line."""
     if isinstance(default, Enum):
         return str(default.value)
     return str(default) if isinstance(default, bool) else default

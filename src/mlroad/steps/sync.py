@@ -1,8 +1,8 @@
-"""`mlroad sync`: each step's component and the models' step_io.py, from the scripts.
+"""`mlroad sync`: writes each step's component and the models' step_io.py from the scripts.
 
-A component is generated where its first line starts with ``components.GENERATED``. One without it was written
-by hand and is left alone, and so is a script that does not use the contract. If any script cannot be read,
-nothing is written.
+A component is generated if its first line starts with ``components.GENERATED``. Other components were written
+by hand and are not touched, and neither are scripts that do not use the contract. If any script cannot be
+read, nothing is written.
 
 Codes: MR311 missing, MR312 differs, MR313 without a script, MR314 the user's part, MR315 step_io.py.
 """
@@ -25,7 +25,7 @@ _TOP_LEVEL_KEY = re.compile(r"""["']?([$\w]+)["']?\s*:""")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A file that is not as the scripts say: its text to be (None: deleted) and what `--check` reports."""
+    """A file that differs from its script: its new text (None: delete it) and what `--check` reports."""
 
     path: Path
     text: str | None
@@ -33,7 +33,7 @@ class Change:
 
 
 def sync(models: Iterable[Path]) -> list[Change]:
-    """Bring the models' components and step_io.py in step with their scripts; returns what was changed.
+    """Update the models' components and step_io.py from their scripts; returns the changes.
 
     Raises UserError, before anything is written, if a script or a component of any model cannot be read.
     """
@@ -55,13 +55,13 @@ def sync(models: Iterable[Path]) -> list[Change]:
 
 
 def check_sync(model: Path) -> list[Problem]:
-    """What is out of step in ``model``, and what cannot be read."""
+    """What `sync` would change in ``model``, and what cannot be read."""
     changes, problems = plan(model)
     return problems + [change.problem for change in changes]
 
 
 def plan(model: Path) -> tuple[list[Change], list[Problem]]:
-    """What `sync` would change in ``model``, and the problems that stand in its way. Nothing is written."""
+    """What `sync` would change in ``model``, and the problems that prevent it. Nothing is written."""
     steps = model / "steps"
     signatures: list[StepSignature] = []
     problems: list[Problem] = []
@@ -91,9 +91,9 @@ def _contract_changes(steps: Path) -> list[Change]:
     if copy.is_file():
         if copy.read_text(encoding="utf-8", errors="replace") == text:
             return []
-        what = "This copy of the step contract differs from src/mlroad/steps/step_io.py."
+        what = "This copy of the step contract differs from the one in mlroad."
     else:
-        what = "The step contract is missing beside the steps."
+        what = "step_io.py is missing in steps/."
     return [Change(copy, text, Problem(Position(copy), "MR315", what, "Run `mlroad sync`."))]
 
 
@@ -109,7 +109,7 @@ def _component_changes(model: Path, name: str, signature: StepSignature) -> list
         return []
     found, mark, lower = text.partition(YOURS)
     if not mark:
-        what = f"The line `{YOURS}` is missing, so nobody can say which part of this component is yours."
+        what = f"The line `{YOURS}` is missing, so mlroad cannot tell which part of this component is yours."
         fix = "Put the line back, or delete the file, and run `mlroad sync`."
         raise UserError(Problem(Position(path), "MR314", what, fix))
     _check_user_part(path, found, lower)
@@ -126,8 +126,8 @@ def _check_user_part(path: Path, upper: str, lower: str) -> None:
     for number, line in enumerate(lower.split("\n"), start=upper.count("\n") + 1):
         match = _TOP_LEVEL_KEY.match(line)
         if match and match[1] in OWNED_KEYS:
-            what = f"{match[1]} follows the script and stands in the generated part already."
-            fix = "Remove it here, or make the whole component your own by deleting its first line."
+            what = f"{match[1]} comes from the script and is in the generated part already."
+            fix = "Remove it here, or take over the whole component by deleting its first line."
             problems.append(Problem(Position(path, number, 1), "MR314", what, fix))
     if problems:
         raise UserError(problems)
@@ -141,7 +141,7 @@ def _orphans(model: Path, steps: set[str]) -> list[Change]:
         with path.open(encoding="utf-8", errors="replace") as file:
             if not file.readline().startswith(GENERATED):
                 continue
-        what = f"This component was generated from {path.stem}.py, which is no step any more."
+        what = f"This component was generated from {path.stem}.py, which is no longer a step."
         problem = Problem(Position(path), "MR313", what, "Run `mlroad sync` to delete it.")
         changes.append(Change(path, None, problem))
     return changes

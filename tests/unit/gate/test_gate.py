@@ -155,7 +155,7 @@ def test_no_verdict_survives_a_mistake(first: Factory) -> None:
     first.gates(limit="limt")
     said, verdict = first.gate()
     assert (said.code, verdict) == (2, {})
-    assert "models/toy/gates.yml:7:9: MR702: There is no key limt here. Did you mean limit?" in said.err
+    assert "models/toy/gates.yml:7:9: MR702: Unknown key limt. Did you mean limit?" in said.err
     assert not (first.run / "gate" / "holdout.csv").exists()
 
 

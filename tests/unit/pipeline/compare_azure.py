@@ -1,6 +1,6 @@
-"""`python -m tests.unit.pipeline.compare_azure` prints what `mlroad check` and azure-ai-ml say of mistakes.
+"""`python -m tests.unit.pipeline.compare_azure` prints how `mlroad check` and azure-ai-ml judge mistakes.
 
-The table stands in docs/reference/azure-ai-ml-comparison.md; `--write` puts it there.
+`--write` updates the table in docs/reference/azure-ai-ml-comparison.md.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def table() -> str:
                 theirs += refused
                 said = f"{mutation.severity} {mutation.code}" if found else "**passes**"
                 lines.append(
-                    f"| {mutation.title} | {said} | {'refuses' if refused else 'passes'} |".replace(
+                    f"| {mutation.title} | {said} | {'rejects' if refused else 'passes'} |".replace(
                         "$[[", "`$[[`"
                     )
                 )

@@ -27,18 +27,23 @@ GROUPS = {
 }
 HEAD = """# The rules of `mlroad check`
 
-`mlroad check [PATH…]` checks model folders, YAML files and scripts, or without a PATH the whole repo, and
-prints everything it finds at once:
+`mlroad check [PATH…]` checks model folders, YAML files and scripts (default: the whole repo), and prints all
+problems at once:
 
 ```
 models/iris/pipeline.yml:28:7: MR201: The component iris_train has no input dept. Did you mean depth?
 ```
 
-file, line and column; the rule; what is wrong; what to do. A code keeps its meaning for ever. An **error** is
-what Azure ML or a run fails on, and makes the exit code 1; a **warning** works, but hardly as it was meant,
-and leaves it 0. A mistake on the command line makes it 2. `--format json`, `github` (beside the lines of a
-pull request) and `sarif` (code scanning, editors) say the same.
-Why a rule is an error or a warning: [the pipeline checker](../explanation/pipeline-checker.md).
+A message names the file, line and column, the rule, what is wrong and what to do. A code never changes its
+meaning.
+
+- An **error** makes Azure ML or a run fail; the exit code is 1.
+- A **warning** works, but probably not as intended; the exit code stays 0.
+- A mistake on the command line exits with 2.
+
+`--format json`, `github` (annotations in a pull request) and `sarif` (code scanning, editors) print the same
+problems.
+[The pipeline checker](../explanation/pipeline-checker.md) explains why a rule is an error or a warning.
 """
 
 

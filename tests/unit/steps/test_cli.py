@@ -72,7 +72,7 @@ def test_a_taken_name_exits_with_2(repo: Path) -> None:
     result = call(repo, "new", "rents")
 
     assert result.returncode == 2
-    assert "exists already" in result.stderr
+    assert "already exists" in result.stderr
 
 
 def test_unreadable_steps_are_all_named(repo: Path) -> None:

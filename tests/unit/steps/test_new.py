@@ -74,11 +74,11 @@ def test_azure_ml_accepts_the_pipeline(repo: Path) -> None:
         ("My Model-2", "try my_model_2"),
         ("2fast", "try fast"),
         ("", "such as churn_model"),
-        ("größe", "no name"),
-        ("../evil", "no name"),
+        ("größe", "not a valid model name"),
+        ("../evil", "not a valid model name"),
         ("class", "reserved"),
         ("nul", "reserved"),
-        ("a" * 64, "no name"),
+        ("a" * 64, "not a valid model name"),
     ],
 )
 def test_refuses_what_is_no_name(repo: Path, name: str, words: str) -> None:
@@ -91,7 +91,7 @@ def test_refuses_what_is_no_name(repo: Path, name: str, words: str) -> None:
 def test_refuses_a_name_that_is_taken(repo: Path) -> None:
     (repo / "models" / "rents").mkdir(parents=True)
 
-    with pytest.raises(UserError, match="exists already"):
+    with pytest.raises(UserError, match="already exists"):
         new_model(repo, "rents")
 
     assert list((repo / "models" / "rents").iterdir()) == []
@@ -112,7 +112,7 @@ def test_leaves_nothing_behind_when_it_fails_halfway(repo: Path, monkeypatch: py
 def test_refuses_where_models_is_a_file(repo: Path) -> None:
     (repo / "models").touch()
 
-    with pytest.raises(UserError, match="cannot be made"):
+    with pytest.raises(UserError, match="cannot be created"):
         new_model(repo, "rents")
 
 
