@@ -16,6 +16,7 @@ SOURCE = Path(mlroad.__file__).parent
 # The runner, the guard and the datasets have rules of their own.
 CHECKED = (
     "core/yaml_nodes.py",
+    "core/tool_version.py",
     "pipeline",
     "steps",
 )
