@@ -1,4 +1,4 @@
-"""The compute that factory.yml names. It costs money, so it is made only if somebody asks for that."""
+"""The compute named in factory.yml. It costs money, so it is created only on request."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ SERVERLESS = "serverless"
 _SIZE = "STANDARD_DS3_V2"
 """4 cores, 14 GB: azure-ai-ml's own default."""
 _IDLE = 300
-"""Seconds without work until the one node is given back."""
+"""Seconds without work after which the node is released."""
 
 
 def ensure_compute(
     client: Any, workspace: Workspace, name: str, *, create: bool, tell: Callable[[str], None]
 ) -> None:
-    """See that the compute is there; with ``create``, make a cluster of no node at rest and one at work.
+    """Check that the compute exists; with ``create``, create a cluster of 0 to 1 nodes if it does not.
 
-    Raises UserError if it is missing and is not to be made, AzureError if Azure refuses or fails.
+    Raises UserError if it is missing and ``create`` is False, AzureError if Azure refuses or fails.
     """
     from azure.core.exceptions import ResourceNotFoundError
 
@@ -35,9 +35,9 @@ def ensure_compute(
         else:
             return
     if not create:
-        what = f"The workspace {workspace.name} has no compute {name}, which factory.yml names."
+        what = f"The workspace {workspace.name} has no compute {name}, which is named in factory.yml."
         fix = (
-            f"Add --create-compute to make a cluster of that name ({_SIZE}, 0 to 1 nodes), "
+            f"Add --create-compute to create a cluster of that name ({_SIZE}, 0 to 1 nodes), "
             f"or write `compute: {SERVERLESS}` in factory.yml."
         )
         raise UserError(what, fix)

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlroad.azure.client import connect
 from mlroad.azure.errors import plain_errors
 from mlroad.azure.storage import Upload, default_datastore, upload
-from mlroad.azure.workspace import Workspace, connect, the_workspace
+from mlroad.azure.workspace import Workspace, the_workspace
 from mlroad.core.problems import UserError
 from mlroad.data.store import require_verified
 from mlroad.data.version import DatasetVersion

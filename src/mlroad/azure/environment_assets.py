@@ -1,7 +1,7 @@
-"""Environments of the steps, registered under a name that their content decides.
+"""The environments of the steps, registered under a version that depends on their content.
 
-Azure builds an image for an environment once. Two models with the same image and conda file share it, and a
-model whose environment/ has not changed since its last training finds it built.
+Azure ML builds an image for each environment version once. Models with the same image and conda file share
+it, and a model whose environment/ has not changed since its last training uses the image that exists.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from mlroad.azure.errors import plain_errors
 from mlroad.azure.workspace import Workspace
 
 NAME = "factory"
-"""Of every environment that is registered here; its version is the digest of what is in it."""
+"""The name of every environment that is registered here; the version is the digest of its content."""
 _DIGITS = 16
 
 
@@ -29,10 +29,10 @@ class Environments:
         self._known: dict[str, str] = {}
 
     def use_in(self, job: Any) -> dict[str, str]:
-        """Give every step that describes its environment the registered one: by step, its name and version.
+        """Replace the environments that steps describe with registered ones; the name and version by step.
 
-        Steps that name an environment (``azureml:…``) keep it. One with a Dockerfile stays as it is as well:
-        azure-ai-ml names it by its content.
+        A step that names an environment (``azureml:…``) keeps it. So does a step with a Dockerfile, which
+        azure-ai-ml names by its content.
         """
         used: dict[str, str] = {}
         for name, holder in _holders(job.jobs):
@@ -60,25 +60,25 @@ class Environments:
             except ResourceNotFoundError:
                 pass
             else:
-                self._tell(f"environment {NAME}:{version} is there already")
+                self._tell(f"environment {NAME}:{version} exists already")
                 return reference
         with plain_errors(f"Registering the environment {NAME}:{version}", self._workspace):
             made = Environment(
                 name=NAME, version=version, image=environment.image, conda_file=environment.conda_file
             )
             self._client.environments.create_or_update(made)
-        self._tell(f"environment {NAME}:{version} is new: Azure builds it before the first step runs")
+        self._tell(f"environment {NAME}:{version} is new: Azure ML builds it before the first step runs")
         return reference
 
 
 def digest(image: str, conda: Mapping[str, Any] | None) -> str:
-    """SHA-256, in hex, of what decides what is installed: comments and the order of keys do not."""
+    """SHA-256, in hex, of an image and a conda file, without comments and the order of keys."""
     content = {key: value for key, value in (conda or {}).items() if key != "name"}
     return hashlib.sha256(json.dumps([image, content], sort_keys=True).encode()).hexdigest()
 
 
 def _holders(steps: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """What holds the environment of each step: the step itself, or else its component; nested ones too."""
+    """The object with the environment of each step, nested steps too: the step itself, or its component."""
     for name, step in steps.items():
         component = getattr(step, "component", None)
         inner = getattr(component, "jobs", None)

@@ -1,4 +1,4 @@
-"""What Azure's clients raise, in plain words: what is wrong, and what to do."""
+"""The errors of Azure's clients as messages that say what is wrong and what to do."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from mlroad.azure.workspace import Workspace
 from mlroad.core.problems import UserError
 
-# Each credential that was tried has a line. That of the managed identity fails on every laptop.
+# Each credential that was tried has a line. The managed identity fails on every laptop.
 _NO_NETWORK = re.compile(
     r"^\s*(?!ManagedIdentity)\w+: .*"
     r"(Failed to establish|Unable to connect|NameResolution|CERTIFICATE_VERIFY_FAILED|timed out)",
@@ -19,7 +19,7 @@ _NO_NETWORK = re.compile(
 
 
 class AzureError(UserError):
-    """Azure refused or failed. ``status`` is the answer's, 0 if there was none."""
+    """Azure refused a request or failed. ``status`` is the HTTP status, 0 if there was no answer."""
 
     def __init__(self, what: str, fix: str, status: int = 0) -> None:
         super().__init__(what, fix)
@@ -28,7 +28,7 @@ class AzureError(UserError):
 
 @contextlib.contextmanager
 def plain_errors(doing: str, workspace: Workspace) -> Iterator[None]:
-    """Turn what Azure's clients raise while ``doing`` ("Registering diabetes:1") into `AzureError`."""
+    """Turn an error of Azure's clients into an `AzureError`. ``doing``: such as "Registering diabetes:1"."""
     from azure.ai.ml.exceptions import MlException
     from azure.core.exceptions import AzureError as ClientError
 
@@ -58,7 +58,7 @@ def _plain(doing: str, workspace: Workspace, error: Exception) -> AzureError:
 
 
 def _innermost(error: BaseException) -> BaseException:
-    """azure-ai-ml wraps what storage raises; the reason is inside."""
+    """The error inside: azure-ai-ml wraps the errors of the storage client."""
     from azure.core.exceptions import HttpResponseError
 
     inner = getattr(error, "inner_exception", None) or error.__cause__
@@ -69,14 +69,14 @@ def _innermost(error: BaseException) -> BaseException:
 
 def _not_signed_in(doing: str, error: BaseException) -> AzureError:
     text = str(error)
-    # Entra's own reasons (AADSTS…) tell more than the list of what was tried.
+    # Entra ID's own reason (AADSTS…) says more than the list of the credentials that were tried.
     reason = re.search(r"AADSTS\d+: [^\n]*?\.", text)
     if reason:
         what = f"{doing} failed: Entra ID did not accept the credentials: {reason[0]}"
         fix = "Check AZURE_TENANT_ID, AZURE_CLIENT_ID and the secret or federated credential, or `az login`."
         return AzureError(what, fix)
     if _NO_NETWORK.search(text):
-        what = f"{doing} failed: Azure cannot be reached to sign in."
+        what = f"{doing} failed: Azure cannot be reached for the sign-in."
         return AzureError(what, "Check the network, HTTPS_PROXY and REQUESTS_CA_BUNDLE, then run it again.")
     what = f"{doing} failed: you are not signed in to Azure."
     fix = "Run `az login` (on a laptop), use azure/login (in a workflow), or give the job a managed identity."
@@ -97,25 +97,25 @@ def _refused(doing: str, workspace: Workspace, error: Any) -> AzureError:
             f"Ask for the role Storage Blob Data Contributor on the storage account {host.split('.')[0]} "
             "(Reader is enough to fetch), and for access through its firewall if it has one."
         )
-        return AzureError(what.format("you may not use the storage"), fix, status)
+        return AzureError(what.format("you lack permission for the storage account"), fix, status)
     if status == 403:
         fix = f"Ask for the role AzureML Data Scientist on the workspace {workspace.name}."
-        return AzureError(what.format(f"you have no right to in {workspace.name}"), fix, status)
+        return AzureError(what.format(f"you lack permission in {workspace.name}"), fix, status)
     if status == 404:
         fix = f"The workspace is {workspace.id} (from {workspace.source}): check each part of it."
-        return AzureError(what.format("there is no such thing in Azure"), fix, status)
+        return AzureError(what.format("not found in Azure"), fix, status)
     if status == 409:
-        fix = "Somebody else changed it at the same moment: run it again, it continues where it stopped."
-        return AzureError(what.format("there is a conflict"), fix, status)
+        fix = "It was changed by someone else at the same time. Run it again; it continues where it stopped."
+        return AzureError(what.format("conflict"), fix, status)
     if status == 429:
         wait = error.response.headers.get("Retry-After") if error.response is not None else None
-        # Seconds, or a time as HTTP writes it.
+        # Seconds, or an HTTP date.
         after = "later" if not wait else f"after {wait} s" if wait.isdecimal() else f"after {wait}"
         fix = f"Run it again {after}; it continues where it stopped."
-        return AzureError(what.format("Azure is throttling, also after waiting"), fix, status)
+        return AzureError(what.format("Azure is still throttling requests after a wait"), fix, status)
     if status >= 500:
         fix = "It was tried several times. Run it again later; it continues where it stopped."
-        return AzureError(what.format("Azure has a fault"), fix, status)
+        return AzureError(what.format("Azure has an error"), fix, status)
     return AzureError(what.format("Azure refused"), "", status)
 
 
@@ -132,7 +132,7 @@ def _host(error: Any) -> str:
 
 def _first_line(error: BaseException) -> str:
     text = getattr(error, "message", "") or str(error)
-    # A signature in an address must not reach a log.
+    # A signature in a URL must not be printed.
     text = re.sub(r"(sig=)[^&\s]+", r"\1…", text)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return re.sub(r"^\(\w+\) ", "", lines[0]).rstrip(".") if lines else type(error).__name__

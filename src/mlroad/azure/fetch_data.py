@@ -13,10 +13,10 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from mlroad.azure.client import connect
 from mlroad.azure.data_assets import DataAssets
 from mlroad.azure.errors import plain_errors
 from mlroad.azure.storage import Address, download, parse_address
-from mlroad.azure.workspace import connect
 from mlroad.core.digests import digest_content
 from mlroad.core.problems import UserError
 from mlroad.data.create_version import keep_out_of_git

@@ -1,15 +1,14 @@
-"""The job: pipeline.yml as it stands, with the data of a stage, and outputs where they can be fetched."""
+"""The job: pipeline.yml with the data of a stage, and outputs at addresses that are known."""
 
 from __future__ import annotations
 
-import contextlib
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mlroad.azure.client import connect, without_progress
 from mlroad.azure.errors import plain_errors
-from mlroad.azure.workspace import Workspace, connect
+from mlroad.azure.workspace import Workspace
 from mlroad.data.version import DatasetVersion
 
 
@@ -21,25 +20,25 @@ def load(file: Path, data: Mapping[str, DatasetVersion], compute: str) -> Any:
         f"inputs.{name}": {"type": version.type, "path": f"azureml:{version.id}"}
         for name, version in data.items()
     }
-    with quiet():
+    with without_progress():
         job = load_job(file, params_override=[given])
     job.settings.default_compute = compute
-    # A step that Azure reuses leaves its outputs where the earlier job had put them.
+    # A step that Azure ML reuses leaves its outputs where the earlier job wrote them.
     job.settings.force_rerun = True
     for name, step in job.jobs.items():
-        # Run history calls a step by its display name. Without one of its own, it is the step's.
+        # Run history knows a step by its display name.
         if not getattr(step, "display_name", None):
             step.display_name = name
     return job
 
 
 def step_names(job: Any) -> dict[str, str]:
-    """From the display name of each step of the job to its name."""
+    """Display name of each step of the job to its name."""
     return {str(step.display_name): name for name, step in job.jobs.items()}
 
 
 def place_outputs(job: Any, datastore: str, model: str) -> dict[str, str]:
-    """Say where each output of the job goes: by name, its address, without a slash at its end."""
+    """Set the address of each output of the job; the addresses by name, without a slash at the end."""
     places: dict[str, str] = {}
     for name in job.outputs:
         places[name] = f"azureml://datastores/{datastore}/paths/factory/{model}/{job.name}/{name}"
@@ -48,22 +47,15 @@ def place_outputs(job: Any, datastore: str, model: str) -> dict[str, str]:
 
 
 def submit(workspace: Workspace, job: Any) -> Any:
-    """Submit the job, with the code and components that it needs; what Azure says of it.
+    """Submit the job with its code and components; Azure ML's answer.
 
     Raises AzureError if Azure refuses or fails.
     """
     client = connect(workspace, show_progress=True)
-    with plain_errors(f"Submitting {job.name}", workspace), quiet():
+    with plain_errors(f"Submitting {job.name}", workspace), without_progress():
         return client.jobs.create_or_update(job)
 
 
-def portal(job: Any, workspace: Workspace) -> str:
-    """The job's page."""
+def portal_url(job: Any, workspace: Workspace) -> str:
+    """The page of the job in Azure ML studio."""
     return str(job.studio_url or f"https://ml.azure.com/runs/{job.name}?wsid={workspace.id}")
-
-
-@contextlib.contextmanager
-def quiet() -> Any:
-    """The client writes progress bars and notes on experimental classes to the error stream."""
-    with contextlib.redirect_stderr(io.StringIO()):
-        yield

@@ -1,4 +1,4 @@
-"""How often and how long we wait for Azure. Importing this imports azure-core."""
+"""How often a request to Azure is repeated, and after how long. Importing this module imports azure-core."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from azure.storage.blob import ExponentialRetry
 from mlroad.azure.errors import AzureError
 
 LONGEST_WAIT = 300
-"""Seconds. A service that wants us to wait longer is not waited for: people or a schedule try again."""
+"""Seconds. If a service asks for more, the command fails, and a person or a schedule tries again."""
 RETRIES = {"retry_total": 4, "retry_status": 4, "retry_backoff_factor": 0.8}
-"""For azure-core's RetryPolicy, which repeats what may be repeated (408, 429, 5xx, lost connections) and not
-what may not (400, 401, 403, 404, 409). It waits as Retry-After says, or else for 0, 1.6, 3.2 and 6.4 s."""
+"""For azure-core's RetryPolicy, which repeats 408, 429, 5xx and lost connections, and not 400, 401, 403, 404
+and 409. It waits as long as Retry-After says, or else 0, 1.6, 3.2 and 6.4 s."""
 _STORAGE = 3
-"""How often a request to a storage is repeated."""
+"""How often a request to a storage account is repeated."""
 
 
-class Patient(RequestsTransport):  # type: ignore[misc]  # azure-core need not be installed
-    """azure-core's transport, which says when it waits before another try, and does not wait for hours."""
+class RetryTransport(RequestsTransport):  # type: ignore[misc]  # azure-core need not be installed
+    """azure-core's transport, which prints a note before a longer wait, and refuses to wait for hours."""
 
     def __init__(self, note: Callable[[str], None]) -> None:
         super().__init__()
@@ -39,14 +39,14 @@ class Patient(RequestsTransport):  # type: ignore[misc]  # azure-core need not b
 
 def _announce(duration: float, note: Callable[[str], None]) -> None:
     if duration > LONGEST_WAIT:
-        what = f"Azure is throttling, and asks to wait {duration:.0f} s."
-        raise AzureError(what, "Run it again then; it continues where it stopped.", status=429)
+        what = f"Azure is throttling requests, and asks to wait {duration:.0f} s."
+        raise AzureError(what, "Run it again later; it continues where it stopped.", status=429)
     if duration >= 1:
-        note(f"Azure is busy or has a fault: trying again in {duration:.0f} s.")
+        note(f"Azure is busy or has an error: trying again in {duration:.0f} s.")
 
 
 class StorageRetry(ExponentialRetry):  # type: ignore[misc]  # azure-storage-blob need not be installed
-    """The storage client's own retries, which neither repeat a 429 nor heed Retry-After, made to do both."""
+    """The storage client's own retries, which also repeat a 429 and respect Retry-After."""
 
     def __init__(self, note: Callable[[str], None]) -> None:
         # Waits of 1, 3 and 5 s; the default's first is 15 s.
@@ -54,18 +54,18 @@ class StorageRetry(ExponentialRetry):  # type: ignore[misc]  # azure-storage-blo
         self._note = note
 
     def sleep(self, settings: dict[str, Any], transport: Any) -> None:
-        """Wait before the next try. Raises AzureError as `Patient` does."""
+        """Wait before the next try. Raises AzureError as `RetryTransport` does."""
         _announce(self.get_backoff_time(settings), self._note)
         super().sleep(settings, transport)
 
     def get_backoff_time(self, settings: dict[str, Any]) -> float:
-        """Called before the next try, with what went wrong so far. Seconds."""
+        """The seconds to wait before the next try. ``settings`` has the history of the request."""
         usual = float(super().get_backoff_time(settings))
         response = settings["history"][-1].http_response if settings["history"] else None
         return max(usual, _asked_for(response))
 
     def send(self, request: Any) -> Any:
-        """Send a request. Raises what azure-core's transports raise, and AzureError as `Patient` does."""
+        """Send a request. Raises errors of azure-core, and AzureError as `RetryTransport` does."""
         body = request.http_request.body
         begin = body.tell() if hasattr(body, "seek") and hasattr(body, "tell") else None
         for tried in range(_STORAGE + 1):
@@ -81,7 +81,7 @@ class StorageRetry(ExponentialRetry):  # type: ignore[misc]  # azure-storage-blo
 
 
 def _asked_for(response: Any) -> float:
-    """The seconds that a service asks to wait: Retry-After holds a number of them, or a time."""
+    """The seconds that a service asks to wait. Retry-After has a number of seconds, or a time."""
     text = response.headers.get("Retry-After") if response is not None else None
     if not text:
         return 0.0

@@ -1,8 +1,8 @@
-"""Files in a workspace's datastores: up and down, file by file, without holding any of them in memory.
+"""Upload and download of files in a workspace's datastores. Files are streamed, never held in memory.
 
-azure-ai-ml has an upload of its own, which is not used: in 1.35.2 it waits for ever when one file of a folder
-fails and no progress is shown (BlobStorageClient.upload counts the files that arrived), and leaves out what a
-.gitignore in the folder names. azure-storage-blob, which it uses, does the work here.
+The upload of azure-ai-ml is not used. In 1.35.2 it waits forever if one file of a folder fails and no
+progress is shown (BlobStorageClient.upload counts the files that have arrived), and it leaves out the files
+named in a .gitignore of the folder. This module uses azure-storage-blob, as azure-ai-ml does.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from mlroad.azure.workspace import Workspace, credential, the_workspace, told_to_people
+from mlroad.azure.client import credential, printer
+from mlroad.azure.workspace import Workspace, the_workspace
 from mlroad.core.problems import UserError
 
-# The two forms of a datastore's address: learn.microsoft.com, "Access data in a job", Paths.
+# The two forms of an address in a datastore: learn.microsoft.com, "Access data in a job", Paths.
 _ADDRESS = re.compile(
     r"azureml://(?:subscriptions/(?P<subscription>[^/]+)/resource[gG]roups/(?P<group>[^/]+)"
     r"/(?:providers/Microsoft.MachineLearningServices/)?workspaces/(?P<workspace>[^/]+)/)?"
@@ -26,12 +27,12 @@ _ADDRESS = re.compile(
 _KINDS = ("AzureBlob", "AzureDataLakeGen2")
 _FILES_AT_ONCE = 8
 _CONNECTIONS = 4
-"""For one large file."""
+"""Connections for one large file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where data lies: a path in a datastore of a workspace."""
+    """The address of data: a path in a datastore of a workspace."""
 
     workspace: Workspace
     datastore: str
@@ -41,7 +42,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file to upload, and the path and SHA-256 that it gets there."""
+    """A file to upload, its path in the datastore, and its SHA-256."""
 
     file: Path
     path: str
@@ -49,10 +50,10 @@ class Upload:
 
 
 def parse_address(root: Path, text: str) -> Address:
-    """The parts of an azureml:// address. Raises UserError for another one, or without a workspace."""
+    """The parts of an azureml:// address. Raises UserError for other addresses, or without a workspace."""
     found = _ADDRESS.fullmatch(text)
     if not found:
-        what = f"{text} cannot be fetched: it is no address of a datastore."
+        what = f"{text} cannot be fetched: it is not the address of a datastore."
         raise UserError(what, "It should look like azureml://datastores/workspaceblobstore/paths/sales/")
     if found["workspace"]:
         workspace = Workspace(found["subscription"], found["group"], found["workspace"], source=text)
@@ -67,9 +68,9 @@ def default_datastore(client: Any) -> str:
 
 
 def upload(client: Any, datastore: str, files: Iterable[Upload]) -> int:
-    """Upload files, but for those that are there already; how many were uploaded.
+    """Upload the files that are not there yet; the number of uploaded files.
 
-    A blob appears when it is whole, and carries its SHA-256, so a call after one that was cut does the rest.
+    A blob appears when it is complete, with its SHA-256, so a call after an interrupted one uploads the rest.
     """
     wanted = list(files)
     folders = {str(PurePosixPath(item.path).parent) for item in wanted}
@@ -95,9 +96,9 @@ def upload(client: Any, datastore: str, files: Iterable[Upload]) -> int:
 
 
 def download(client: Any, address: Address, is_file: bool, folder: Path, name: str) -> Path:
-    """Download a file, or all that lies below a path, to ``folder``/``name``.
+    """Download a file, or everything below a path, to ``folder``/``name``.
 
-    Raises UserError if nothing lies there, or under names that are no paths.
+    Raises UserError if nothing is there, or a blob has a name that cannot be a path.
     """
     target = folder / name
     with _container(client, address.datastore) as container:
@@ -108,11 +109,11 @@ def download(client: Any, address: Address, is_file: bool, folder: Path, name: s
         found = [
             (blob.name, target / _inside(blob.name.removeprefix(prefix)))
             for blob in container.list_blobs(name_starts_with=prefix, include=["metadata"])
-            # Data lakes list their folders too, as empty blobs with this mark.
+            # Data lakes list folders too, as empty blobs with this mark.
             if (blob.metadata or {}).get("hdi_isfolder") != "true" and not blob.name.endswith("/")
         ]
         if not found:
-            raise UserError(f"Nothing lies below {address.text}.", "Check the address.")
+            raise UserError(f"There is nothing below {address.text}.", "Check the address.")
         _at_once(lambda item: _save(container, *item), found)
     return target
 
@@ -126,7 +127,7 @@ def delete(client: Any, address: Address) -> None:
 
 
 def _container(client: Any, datastore: str) -> Any:
-    """A client for the container of a datastore; data lakes answer at their blob endpoint as well."""
+    """A client for the container of a datastore. Data lakes have a blob endpoint too."""
     from azure.core.exceptions import HttpResponseError
     from azure.storage.blob import ContainerClient
 
@@ -135,20 +136,20 @@ def _container(client: Any, datastore: str) -> Any:
     store = client.datastores.get(datastore)
     if store.type not in _KINDS:
         what = (
-            f"The datastore {datastore} is of type {store.type}; only blobs and data lakes can be used here."
+            f"The datastore {datastore} has the type {store.type}; only blobs and data lakes are supported."
         )
         raise UserError(what, "Move the data there, or copy it by other means.")
     try:
         secret = client.datastores.get(datastore, include_secrets=True).credentials
     except HttpResponseError:
-        # Who may not see the keys may still have rights of their own on the storage.
+        # Without permission to read the keys, there may still be permission for the storage itself.
         secret = None
     key = getattr(secret, "sas_token", None) or getattr(secret, "account_key", None)
     return ContainerClient(
         f"{store.protocol or 'https'}://{store.account_name}.blob.{store.endpoint or 'core.windows.net'}",
         getattr(store, "container_name", None) or store.filesystem,
         credential=key or credential(),
-        retry_policy=StorageRetry(note=told_to_people()),
+        retry_policy=StorageRetry(note=printer()),
     )
 
 
@@ -160,15 +161,15 @@ def _save(container: Any, blob: str, target: Path) -> None:
 
 
 def _inside(name: str) -> PurePosixPath:
-    """A blob's name as a path below a folder. Raises UserError for one that would lead out of it."""
+    """A blob's name as a path below a folder. Raises UserError if it would lead out of the folder."""
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name:
-        raise UserError(f"The blob {name!r} has a name that is no path in a folder.", "Rename it there.")
+        raise UserError(f"The blob name {name!r} is not a path inside a folder.", "Rename the blob.")
     return path
 
 
 def _at_once(work: Any, items: list[Any]) -> None:
-    """Several at a time. The first failure ends it: what has not begun is not begun any more."""
+    """Work on several items at a time. After the first failure, no other item is started."""
     pool = ThreadPoolExecutor(_FILES_AT_ONCE)
     try:
         for future in [pool.submit(work, item) for item in items]:

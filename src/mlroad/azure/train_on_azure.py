@@ -5,28 +5,30 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import Any
 
+from mlroad.azure.client import connect
 from mlroad.azure.compute import ensure_compute
 from mlroad.azure.data_assets import DataAssets
 from mlroad.azure.environment_assets import Environments
 from mlroad.azure.errors import AzureError, plain_errors
-from mlroad.azure.follow import DONE, SILENT, Follower, Stopped, words
-from mlroad.azure.job import load, place_outputs, portal, step_names, submit
-from mlroad.azure.run_record import Record, Step, state_of
+from mlroad.azure.follow_job import DONE, SILENT, JobFollower, Stopped, in_words
+from mlroad.azure.job import load, place_outputs, portal_url, step_names, submit
+from mlroad.azure.job_record import JobRecord
 from mlroad.azure.storage import default_datastore, download, parse_address
-from mlroad.azure.workspace import Workspace, connect
+from mlroad.azure.workspace import Workspace
 from mlroad.core.factory_settings import load_settings
 from mlroad.core.run_folders import RunFolder
 from mlroad.core.signals import raising
 from mlroad.data.store import find
 from mlroad.data.version import DatasetVersion
 from mlroad.pipeline.model import DataAsset
-from mlroad.run.launch import Options, checked
+from mlroad.run.launch import checked
+from mlroad.run.make_plan import make_plan
 from mlroad.run.model_folder import ModelFolder, Stage
-from mlroad.run.plan import Plan, make_plan
-from mlroad.run.train_here import note_candidate
+from mlroad.run.plan import Plan
+from mlroad.run.run_options import RunOptions
+from mlroad.run.train_locally import note_candidate
 
 _LINES_OF_A_LOG = 20
 
@@ -34,11 +36,11 @@ _LINES_OF_A_LOG = 20
 def train_on_azure(model: ModelFolder, stage: Stage, *, create_compute: bool = False) -> int:
     """Train on Azure ML with the data of ``stage``; the exit code of the command.
 
-    0 done, 1 the job failed or was cancelled there, 130 or 143 stopped here (and the job cancelled). Raises
-    UserError for a mistake in the model folder or the settings, and AzureError if Azure refuses or fails.
+    0 done, 1 the job failed or was cancelled in Azure ML, 130 or 143 stopped here (the job is cancelled).
+    Raises UserError for a mistake in the model folder or the settings, AzureError if Azure refuses or fails.
     """
     inputs = tuple(f"{name}={version}" for name, version in model.data(stage).items())
-    plan = make_plan(checked(model.path / "pipeline.yml", Options(inputs=inputs)))
+    plan = make_plan(checked(model.path / "pipeline.yml", RunOptions(inputs=inputs)))
     settings = load_settings(model.root)
     training: _Training | None = None
     with raising(Stopped):
@@ -57,13 +59,13 @@ def train_on_azure(model: ModelFolder, stage: Stage, *, create_compute: bool = F
 
 
 def _registered(assets: DataAssets, model: ModelFolder, plan: Plan) -> dict[str, DatasetVersion]:
-    """Every dataset version that the pipeline takes, by input, as a data asset of the workspace."""
+    """Register the dataset versions that the pipeline reads as data assets; the versions by input."""
     found: dict[str, DatasetVersion] = {}
     for name, source in plan.inputs.items():
         if isinstance(source, DataAsset) and source.version:
             found[name] = find(model.root, f"{source.name}:{source.version}")
             made = assets.register(found[name])
-            _tell(f"data {found[name].id} is {'registered now' if made.is_new else 'registered already'}")
+            _tell(f"data {found[name].id} {'is now registered' if made.is_new else 'is registered already'}")
     return found
 
 
@@ -86,15 +88,15 @@ class _Training:
         with plain_errors("Asking for the default datastore", self._workspace):
             datastore = default_datastore(self._client)
         folder = RunFolder(model.runs)
-        self._record = Record(folder, model.root, plan, data, environments=environments)
+        self._record = JobRecord(folder, model.root, plan, data, environments)
         self._name_it()
         self._places = place_outputs(self._job, datastore, model.name)
-        self._follower = Follower(
+        self._follower = JobFollower(
             self._workspace, self._job.name, step_names(self._job), _tell, self._note_states
         )
 
     def run(self) -> int:
-        """Submit, follow, and fetch; the exit code."""
+        """Submit the job, follow it and fetch its outputs; the exit code."""
         state, code = "failed", 2
         try:
             self._record.write()
@@ -109,8 +111,9 @@ class _Training:
             self._stop()
         except AzureError:
             if self._record.job and self._follower.state not in DONE:
-                by_hand = _by_hand(self._job.name, self._workspace)
-                _tell(f"\nThe job goes on, and nobody follows it: {self._record.job['url']}\n{by_hand}")
+                how_to_cancel = _how_to_cancel(self._job.name, self._workspace)
+                url = self._record.job["url"]
+                _tell(f"\nThe job goes on, but is not followed any more: {url}\n{how_to_cancel}")
             raise
         finally:
             self._record.end(state, code)
@@ -120,7 +123,7 @@ class _Training:
         return code
 
     def _name_it(self) -> None:
-        """Names and tags, by which people find the job, and a second submission of the same job fails."""
+        """Set a unique name and tags: people find the job, and Azure ML refuses to run the same job twice."""
         record, job = self._record, self._job
         job.name = f"{self._model.name}-{self._stage}-{record.folder.id}-{secrets.token_hex(2)}"
         job.display_name = f"{self._model.name} on {self._stage} data"
@@ -138,7 +141,7 @@ class _Training:
     def _submit(self) -> None:
         _tell(f"submitting {self._job.name}")
         job = submit(self._workspace, self._job)
-        self._record.job = {"name": self._job.name, "url": portal(job, self._workspace)}
+        self._record.job = {"name": self._job.name, "url": portal_url(job, self._workspace)}
         self._record.write()
         _tell(f"\n{self._record.job['url']}\n")
 
@@ -150,10 +153,10 @@ class _Training:
             self._fetch()
             return 0
         if state == "Canceled":
-            _tell(f"\nThe job was cancelled in Azure ML, and there is no candidate. {url}")
+            _tell(f"\nThe job was cancelled in Azure ML, so there is no candidate. {url}")
         elif state == SILENT:
-            _tell(f"\nThe compute of the job has not been heard of for long, and is not waited for. {url}")
-            _tell(f"It may go on, and cost money: {_by_hand(self._job.name, self._workspace)}")
+            _tell(f"\nThe compute of the job has not responded for 15 minutes. {url}")
+            _tell(f"It may still run and cost money. {_how_to_cancel(self._job.name, self._workspace)}")
         else:
             self._note_details()
             _tell("\n".join(["", "The job failed.", *self._reasons(), url]))
@@ -161,28 +164,27 @@ class _Training:
 
     def _note_states(self) -> None:
         for name, child in self._follower.steps.items():
-            self._record.steps.setdefault(name, Step()).state = state_of(child.state)
+            self._record.set_state(name, child.state)
         self._record.write()
 
     def _note_details(self) -> None:
-        """Times, errors and logs of the steps, as far as run history tells them."""
+        """Record the times, errors and logs of the steps, as far as run history has them."""
         for name in self._follower.steps:
             details = self._follower.details(name)
             if details is None:
                 continue
-            step = self._record.steps[name]
-            step.started, step.ended = _time(details.start_time_utc), _time(details.end_time_utc)
-            step.reason = _said(details)
+            self._record.set_times(name, details.start_time_utc, details.end_time_utc)
+            self._record.step(name).reason = _error(details) or ""
             log = _log(details.log_files or {})
             if log is not None and re.fullmatch(r"[\w.-]+", name):
                 (self._record.folder.path / "logs" / f"{name}.txt").write_bytes(log)
 
     def _reasons(self) -> Iterator[str]:
         failed = [name for name, child in self._follower.steps.items() if child.state == "Failed"]
-        if not failed:  # there was no machine, or the image could not be built
-            yield from filter(None, [_said(self._follower.details(None))])
+        if not failed:  # there was no compute, or the image could not be built
+            yield from filter(None, [_error(self._follower.details(None))])
         for name in failed:
-            reason = self._record.steps[name].reason
+            reason = self._record.step(name).reason
             yield f"The step {name} failed{f': {reason}' if reason else '.'}"
             log = self._record.folder.path / "logs" / f"{name}.txt"
             if log.exists():
@@ -190,9 +192,9 @@ class _Training:
                 yield from (f"  {name} | {line}" for line in lines[-_LINES_OF_A_LOG:])
 
     def _fetch(self) -> None:
-        """Bring the outputs here. Raises AzureError; the run is no candidate then."""
+        """Fetch the outputs. Raises AzureError; then the run does not become a candidate."""
         _tell("")
-        # The token of before the job may be long gone.
+        # The token from before the job may have expired.
         client = connect(self._workspace)
         outputs = self._record.folder.path / "outputs"
         for name, place in self._places.items():
@@ -204,44 +206,44 @@ class _Training:
             _tell(f"fetched outputs/{name}")
 
     def _stop(self) -> None:
-        """Cancel the job. A second signal leaves at once."""
+        """Cancel the job. A second signal ends the command at once."""
         if self._follower.state in ("Completed", "Finished"):
             _tell(
-                "\nStopped. The job had finished, its outputs are in Azure, and there is no candidate here."
+                "\nStopped. The job had finished: its outputs are in Azure, and there is no candidate here."
             )
             return
-        by_hand = _by_hand(self._job.name, self._workspace)
+        how_to_cancel = _how_to_cancel(self._job.name, self._workspace)
         try:
-            _tell(f"\nCancelling {self._job.name} (once more to leave at once) …")
+            _tell(f"\nCancelling {self._job.name} (press Ctrl-C again to exit now) …")
             state = self._follower.cancel()
         except Stopped:
-            _tell(f"Left. The job may go on, and cost money: {by_hand}")
+            _tell(f"Stopped. The job may still run and cost money. {how_to_cancel}")
         except AzureError as error:
-            _tell(f"{error}\nThe job may go on, and cost money: {by_hand}")
+            _tell(f"{error}\nThe job may still run and cost money. {how_to_cancel}")
         else:
             if not state:
-                _tell("It had not been submitted yet.")
+                _tell("The job had not been submitted yet.")
             elif state == "Canceled":
                 _tell("The job is cancelled.")
             else:
-                _tell(f"The job is {words(state)}. To see to it: {by_hand}")
+                _tell(f"The job is {in_words(state)}. {how_to_cancel}")
 
 
-def _by_hand(job: str, workspace: Workspace) -> str:
+def _how_to_cancel(job: str, workspace: Workspace) -> str:
     return (
-        f"`az ml job cancel --name {job} --resource-group {workspace.group} "
+        f"To cancel it: `az ml job cancel --name {job} --resource-group {workspace.group} "
         f"--workspace-name {workspace.name} --subscription {workspace.subscription}`"
     )
 
 
-def _said(details: Any | None) -> str | None:
-    """What run history says of a failure."""
+def _error(details: Any | None) -> str | None:
+    """The error message in run history."""
     said = getattr(getattr(getattr(details, "error", None), "error", None), "message", None)
     return str(said) if said else None
 
 
 def _log(files: Mapping[str, str]) -> bytes | None:
-    """The log of a step's program; None if it is not there to be read."""
+    """The log of a step; None if it cannot be read."""
     from azure.core.exceptions import AzureError as ClientError
     from azure.storage.blob import BlobClient
 
@@ -252,12 +254,6 @@ def _log(files: Mapping[str, str]) -> bytes | None:
         return bytes(BlobClient.from_blob_url(url).download_blob().readall())
     except ClientError:
         return None
-
-
-def _time(value: Any) -> str | None:
-    if not value:
-        return None
-    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def _tell(text: str) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from mlroad.run.graph import graph_command
-from mlroad.run.launch import Options
 from mlroad.run.launch import run as launch
+from mlroad.run.run_options import RunOptions
 
 _pipeline = click.argument(
     "pipeline", type=click.Path(path_type=Path), help="A model folder, or a pipeline's YAML file."
@@ -72,7 +72,7 @@ def run(
 
     Exit codes: 0 done, 1 a step failed, 2 a mistake in the pipeline or a wrong argument, 130 Ctrl-C.
     """
-    options = Options(
+    options = RunOptions(
         sets=sets,
         inputs=inputs,
         steps=steps,
@@ -95,7 +95,7 @@ def run(
     help="Write the diagram to a file that ends in .md or .mmd.",
 )
 def graph(pipeline: Path, output: Path | None) -> None:
-    """Draw a pipeline and the states of its last run.
+    """Print a Mermaid diagram of a pipeline and the states of its last run.
 
     The diagram is Mermaid, which GitHub and VS Code render.
 

@@ -13,7 +13,7 @@ from mlroad.cli.needs_factory import FactoryCommand
 from mlroad.core.repo import root_here
 from mlroad.run.candidate_list import runs_json, runs_text
 from mlroad.run.model_folder import find_model
-from mlroad.run.train_here import train_here
+from mlroad.run.train_locally import train_locally
 
 _model = click.argument("model", help="The model's name.")
 
@@ -53,7 +53,7 @@ def train(
     folder = find_model(root_here(), model)
     if target == "azureml":
         sys.exit(train_on_azure(folder, data, create_compute=create_compute))
-    sys.exit(train_here(folder, data, reuse=not no_reuse))
+    sys.exit(train_locally(folder, data, reuse=not no_reuse))
 
 
 @click.command(cls=FactoryCommand)

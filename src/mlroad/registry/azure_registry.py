@@ -17,8 +17,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from mlroad.azure.client import connect, without_progress
 from mlroad.azure.errors import AzureError, plain_errors
-from mlroad.azure.workspace import connect, the_workspace
+from mlroad.azure.workspace import the_workspace
 from mlroad.core.factory_settings import load_settings
 from mlroad.core.files import remove
 from mlroad.core.problems import UserError
@@ -205,9 +206,8 @@ class AzureRegistry:
     @contextmanager
     def _doing(self, what: str) -> Iterator[None]:
         """Errors in plain words, and none of the notes that the client writes to the error stream."""
-        from mlroad.azure.job import quiet
 
-        with plain_errors(what, self._workspace), quiet():
+        with plain_errors(what, self._workspace), without_progress():
             yield
 
 

@@ -1,4 +1,4 @@
-"""A candidate: a finished run of a model's pipeline, with the model that came out of it."""
+"""A candidate: a run of a model's pipeline by `mlroad train`, with the model that it produced."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from mlroad.core.run_folders import all_runs, read_record
 from mlroad.run.model_folder import ModelFolder, Stage
 
 TRAIN = "train.json"
-"""What `mlroad train` adds to a run: for which stage it was, and where it was made."""
+"""What `mlroad train` adds to a run: the stage, and where it ran."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A run that was made by `mlroad train`."""
+    """A run of `mlroad train`."""
 
     model: ModelFolder
     folder: Path
@@ -36,12 +36,12 @@ class Candidate:
 
     @property
     def stage(self) -> Stage:
-        """Which data it was trained on."""
+        """The data that it was trained on."""
         return cast("Stage", self.train["data"])
 
     @property
     def model_path(self) -> Path:
-        """The MLflow model. It may be missing: a gate says so."""
+        """The MLflow model. It may be missing, which a gate reports."""
         return self.folder / "outputs" / "model"
 
     @property
@@ -52,7 +52,7 @@ class Candidate:
 
     @property
     def gate(self) -> Path:
-        """The folder of what the factory has found out about the run; made when it is first asked for."""
+        """The folder for the results of the gate, created on first use."""
         folder = self.folder / "gate"
         folder.mkdir(exist_ok=True)
         return folder
@@ -63,20 +63,20 @@ class Candidate:
 
 
 def find_candidate(model: ModelFolder, run: str | None = None) -> Candidate:
-    """The run of that id, or the newest that `mlroad train` has finished.
+    """The candidate with that run id, or the newest finished one.
 
     Raises UserError if there is none, or it did not finish.
     """
-    train = f"Make one with `mlroad train {model.name}`."
+    train = f"Create one with `mlroad train {model.name}`."
     if run is not None:
         folder = model.runs / run
         if not folder.is_dir() or "/" in run or run.startswith("."):
             raise UserError(f"There is no run {run} of {model.name}.", _known(model) or train)
         candidate = _read(model, folder)
         if candidate is None:
-            raise UserError(f"{folder} is no candidate: it was not made by `mlroad train`.", train)
+            raise UserError(f"{folder} is not a candidate: `mlroad train` did not create it.", train)
         if candidate.record.get("state") != "completed":
-            raise UserError(f"{folder} did not finish: it is {candidate.record.get('state')}.", train)
+            raise UserError(f"{folder} did not finish: its state is {candidate.record.get('state')}.", train)
         return candidate
     for candidate in candidates(model):
         if candidate.record.get("state") == "completed":
@@ -85,7 +85,7 @@ def find_candidate(model: ModelFolder, run: str | None = None) -> Candidate:
 
 
 def candidates(model: ModelFolder) -> Iterator[Candidate]:
-    """All that are on this machine, newest first."""
+    """All candidates on this machine, newest first."""
     for folder in reversed(all_runs(model.runs)):
         if candidate := _read(model, folder):
             yield candidate

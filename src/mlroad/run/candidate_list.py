@@ -1,4 +1,4 @@
-"""`mlroad runs`: the candidates on this machine, and how the gate judged them."""
+"""`mlroad runs`: the candidates on this machine and the verdicts of the gate."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _HEAD = ("run", "data", "target", "commit", "state", "verdict", "decided by")
 
 
 def runs_json(model: ModelFolder) -> list[dict[str, Any]]:
-    """The candidates of a model, newest first; ``verdict`` is null for one that the gate has not judged."""
+    """The candidates of a model, newest first. ``verdict`` is null if the gate has not judged a candidate."""
     return [_about(candidate) for candidate in candidates(model)]
 
 
 def runs_text(found: Sequence[Mapping[str, Any]]) -> str:
-    """The same for people: a table."""
+    """The same as a table."""
     rows = [_HEAD, *(_row(about) for about in found)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
@@ -46,7 +46,7 @@ def _about(candidate: Candidate) -> dict[str, Any]:
 
 
 def _verdict(candidate: Candidate) -> dict[str, Any]:
-    """What the gate said of this run; empty if it said nothing."""
+    """The verdict of the gate; empty if there is none."""
     try:
         found = json.loads((candidate.folder / "gate" / "verdict.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""The command line of a step, with the values filled in."""
+"""The command of a step, with the values filled in."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _SPECIAL = re.compile(r"[^A-Za-z0-9_@%+=:,./-]")
 def fill(command: str, inputs: Mapping[str, str], outputs: Mapping[str, str], paths: frozenset[str]) -> str:
     """Fill in ``${{inputs.x}}`` and ``${{outputs.y}}``; drop each ``$[[ … ]]`` with an input without a value.
 
-    Values are put in as they are: Azure ML quotes nothing. Paths alone are quoted, where this machine's have
-    characters that Azure ML's never have (a space in a user's name); ``paths`` names them as ``inputs.x``.
-    Bash never sees a ``$[[``.
+    Values are inserted as they are, because Azure ML quotes nothing. Only paths are quoted: on this machine
+    they may have characters that paths on Azure ML never have (a space in a user's name). ``paths`` names
+    them, as ``inputs.x``. Bash never sees a ``$[[``.
     """
 
     def optional(found: re.Match[str]) -> str:
@@ -37,7 +37,7 @@ def fill(command: str, inputs: Mapping[str, str], outputs: Mapping[str, str], pa
 
 
 def _quoted(path: str, quote: str) -> str:
-    """``path`` for a place inside ``quote`` quotes (or none), so that bash reads it as one word."""
+    """``path`` as bash reads it as one word, inside ``quote`` quotes or outside of quotes."""
     if quote == "'":
         return path.replace("'", "'\\''")
     if quote == '"':
@@ -46,7 +46,7 @@ def _quoted(path: str, quote: str) -> str:
 
 
 def _quote_after(text: str, quote: str) -> str:
-    """Which quote is open after ``text``, when ``quote`` was open before it."""
+    """Which quote is open after ``text``, if ``quote`` was open before it."""
     skip = False
     for sign in text:
         if skip:

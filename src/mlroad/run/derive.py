@@ -21,8 +21,8 @@ from mlroad.data.derivation import Derivation, other_outputs, output_type, packa
 from mlroad.data.split import repeat_split
 from mlroad.data.store import find, find_verified
 from mlroad.data.version import DatasetVersion, check_name
-from mlroad.run.snapshot import freeze
-from mlroad.run.step_environment import own_site, step_environment
+from mlroad.run.code_snapshot import take_snapshot
+from mlroad.run.step_environment import own_environment, step_environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ def _in_repo(root: Path, step: Path) -> PurePosixPath:
 
 
 def _frozen(step: Path, folder: Path) -> Path:
-    return freeze(step.parent, (), Position(step), folder / "code").folder
+    return take_snapshot(step.parent, (), Position(step), folder / "code").folder
 
 
 def _run(root: Path, derivation: Derivation, code: Path, folder: Path) -> Path:
@@ -169,7 +169,7 @@ def _run(root: Path, derivation: Derivation, code: Path, folder: Path) -> Path:
     for name, value in arguments.items():
         command += [f"--{name.replace('_', '-')}", str(value)]
     # With a fixed hash seed, Python iterates over sets of strings in the same order each time.
-    variables = {**step_environment(own_site(root.absolute()), {}, None, {}), "PYTHONHASHSEED": "0"}
+    variables = {**step_environment(own_environment(), {}, None, {}), "PYTHONHASHSEED": "0"}
     sys.stdout.flush()
     done = subprocess.run(command, cwd=work, env=variables, stdin=subprocess.DEVNULL, check=False)
     if done.returncode:

@@ -11,10 +11,11 @@ from typing import Any
 from mlroad.core.files import unwritable, write_text
 from mlroad.core.problems import UserError
 from mlroad.core.run_folders import last_run
+from mlroad.core.text import duration
 from mlroad.pipeline.loader import load_pipeline
-from mlroad.run.display import duration
 from mlroad.run.launch import pipeline_file
-from mlroad.run.plan import Joined, Plan, Text, make_plan, needs_of
+from mlroad.run.make_plan import make_plan
+from mlroad.run.plan import Joined, Plan, Text, needs_of
 
 _COLOURS = {
     "completed": ("#d7f2de", "#2a7a3b"),

@@ -1,14 +1,15 @@
-"""Which steps use MLflow, and for what; found in their text, since the runner never imports it."""
+"""Which steps use MLflow, and for what. It reads their code, because the runner never imports MLflow."""
 
 from __future__ import annotations
 
+import ast
 import re
 from typing import Literal
 
-from mlroad.run.snapshot import Frozen
+from mlroad.run.code_snapshot import CodeSnapshot
 
 Use = Literal["none", "models", "tracking"]
-"""``models``: it only reads and writes files of models, and need not know its MLflow run to begin."""
+"""``models``: the step only reads and writes model files, so it can start without its MLflow run."""
 
 _MLFLOW = re.compile(rb"\bmlflow\b")
 _IMPORT = re.compile(rb"^[ \t]*(?:from|import)[ \t]+([\w.]+)", re.MULTILINE)
@@ -17,24 +18,24 @@ _OF_MODELS = frozenset({
     "save_model", "load_model", "infer_signature", "ModelSignature", "Schema", "ColSpec", "TensorSpec",
     "ParamSchema", "ParamSpec", "DataType", "MlflowException",
 })  # fmt: skip
-"""What touches no run in any of MLflow's modules. All other names count as tracking."""
+"""Names in MLflow's modules that use no run. All other names count as tracking."""
 
 
-def mlflow_use(command: str, frozen: Frozen) -> Use:
-    """What a step's command, its script and the modules that this imports from its folder do with MLflow.
+def mlflow_use(command: str, snapshot: CodeSnapshot) -> Use:
+    """How a step uses MLflow: its command, its script, and the modules of its folder that the script imports.
 
-    The scripts are those whose name stands in the command; without any, every script of the folder counts.
+    A script counts if its name is in the command. If there is none, every script of the folder counts.
     """
     if _MLFLOW.search(command.encode()):
         return "tracking"
-    scripts = [name for name in frozen.files if name.endswith(_SCRIPTS)]
+    scripts = [name for name in snapshot.files if name.endswith(_SCRIPTS)]
     modules = {name.removesuffix(".py").split("/")[0]: name for name in scripts if name.endswith(".py")}
     waiting = [name for name in scripts if name.rpartition("/")[2] in command] or list(scripts)
     seen = set(waiting)
     use: Use = "none"
     while waiting:
         name = waiting.pop()
-        text = (frozen.folder / name).read_bytes()
+        text = (snapshot.folder / name).read_bytes()
         if _MLFLOW.search(text):
             if not name.endswith(".py") or not _only_models(text):
                 return "tracking"
@@ -49,15 +50,13 @@ def mlflow_use(command: str, frozen: Frozen) -> Use:
 
 
 def _only_models(text: bytes) -> bool:
-    """Whether all that a script takes from MLflow is for files of models; no if that is not plain to see."""
-    import ast  # not needed by most runs
-
+    """Whether a script uses MLflow only for model files. False if in doubt."""
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError):
         return False
     part_of_longer: set[int] = set()
-    for node in ast.walk(tree):  # from the outside in, so that a.b.c comes before its part a.b
+    for node in ast.walk(tree):  # outer nodes first, so that a.b.c comes before its part a.b
         match node:
             case ast.Import(names):
                 if any(alias.asname and alias.name.split(".")[0] == "mlflow" for alias in names):

@@ -1,15 +1,15 @@
-"""A model folder, and what the factory knows of it without running anything."""
+"""A model folder, and what can be read from it without running anything."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from mlroad.core.problems import UserError
 from mlroad.core.repo import model_folders
+from mlroad.core.text import did_you_mean
 from mlroad.core.yaml_document import Document
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class ModelFolder:
 
     @property
     def runs(self) -> Path:
-        """Where its runs are."""
+        """The folder of its runs."""
         return self.root / ".runs" / self.name
 
     def data(self, stage: Stage) -> dict[str, str]:
@@ -46,18 +46,17 @@ class ModelFolder:
 
 
 def find_model(root: Path, name: str, also: Collection[str] = ()) -> ModelFolder:
-    """The model of that name; ``models/<name>`` is understood as well.
+    """The model of that name, which may also be given as ``models/<name>``.
 
-    Raises UserError, which may suggest the names in ``also``: models that were registered once.
+    Raises UserError, which may suggest a name in ``also`` (models that have been registered).
     """
     known = [folder.name for folder in model_folders(root)]
     wanted = name.rstrip("/").removeprefix("./").removeprefix("models/")
     if wanted in known:
         return ModelFolder(root, wanted)
     names = sorted({*known, *also})
-    near = get_close_matches(wanted, names, n=1)
-    hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(names) or 'none'}."
-    raise UserError(f"There is no model {name}.", hint)
+    listed = f"There are: {', '.join(names) or 'none'}."
+    raise UserError(f"There is no model {name}.", did_you_mean(wanted, names, listed))
 
 
 def all_models(root: Path) -> list[ModelFolder]:
@@ -66,18 +65,18 @@ def all_models(root: Path) -> list[ModelFolder]:
 
 
 def is_for(version: DatasetVersion, stage: Stage, prod: Collection[str]) -> bool:
-    """Whether a dataset version may stand in data.yml for a stage.
+    """Whether a dataset version may be used for a stage in data.yml.
 
-    ``prod`` are the versions (``name:version``) that it names for prod: tables that both stages read, such as
-    a list of countries, are prod data.
+    ``prod``: the versions (``name:version``) that data.yml names for prod. A table that both stages read,
+    such as a list of countries, is prod data.
     """
     return version.stage == stage or (version.stage == "prod" and version.id in prod)
 
 
 def load_data(file: Path) -> Mapping[str, Mapping[Stage, str]]:
-    """What data.yml says: for each data input of the pipeline its dev and its prod version.
+    """The content of data.yml: for each data input of the pipeline, its dev and its prod version.
 
-    Raises UserError with all that is wrong with the file.
+    Raises UserError with all problems of the file.
     """
     document = Document(file)
     top = document.top()

@@ -1,4 +1,4 @@
-"""`--set` and `--input`: values for one run, put into the pipeline as if they stood in its YAML."""
+"""`--set` and `--input`: values for one run, as if they were written in the pipeline's YAML."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+
+import yaml
 
 from mlroad.core.problems import Position, UserError
 from mlroad.pipeline.model import (
@@ -23,7 +25,8 @@ from mlroad.pipeline.model import (
     Value,
 )
 from mlroad.pipeline.ports import coerce
-from mlroad.run.plan import no_such
+from mlroad.pipeline.repo_index import RepoIndex
+from mlroad.run.plan import unknown
 
 _FORMS = (
     "inputs.NAME, jobs.STEP.inputs.NAME, jobs.STEP.jobs.INNER.inputs.NAME, "
@@ -46,7 +49,7 @@ def override(job: PipelineJob, sets: tuple[str, ...], inputs: tuple[str, ...]) -
 def _pair(option: str, text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not name:
-        raise UserError(f"{option} {text}: there is no = in it.", f"Write {option} NAME=VALUE.")
+        raise UserError(f"{option} {text}: the = is missing.", f"Write {option} NAME=VALUE.")
     return name.strip(), value
 
 
@@ -62,13 +65,13 @@ def _set(job: PipelineJob, path: list[str], value: str, said: str) -> PipelineJo
             return replace(job, force_rerun=_boolean(value, said))
         case ["experiment_name"]:
             return replace(job, experiment_name=value)
-    raise UserError(f"{said}: {'.'.join(path)} cannot be set.", f"What can be: {_FORMS}.")
+    raise UserError(f"{said}: {'.'.join(path)} cannot be set.", f"These can be set: {_FORMS}.")
 
 
 def _set_input(job: PipelineJob, name: str, value: str, said: str) -> PipelineJob:
     port = job.inputs.get(name)
     if port is None and name not in job.values:
-        raise UserError(f"{said}: {no_such('input', name, [*job.inputs, *job.values])}")
+        raise unknown("input", name, [*job.inputs, *job.values], said)
     given = job.values.get(name)
     kind = port.type if port else getattr(given, "type", "string")
     return replace(job, values={**job.values, name: _value(port, kind, name, value, said)})
@@ -78,7 +81,7 @@ def _set_step(
     steps: Mapping[str, Step], name: str, path: list[str], value: str, said: str
 ) -> Mapping[str, Step]:
     if name not in steps:
-        raise UserError(f"{said}: {no_such('step', name, steps)}")
+        raise unknown("step", name, steps, said)
     step = steps[name]
     component = step.component
     match path:
@@ -86,7 +89,7 @@ def _set_step(
             port_name = ".".join(rest)
             port = component.inputs.get(port_name)
             if port is None:
-                raise UserError(f"{said}: {no_such(f'input of {name}', port_name, list(component.inputs))}")
+                raise unknown(f"input of {name}", port_name, list(component.inputs), said)
             given = _value(port, port.type, port_name, value, said)
             step = replace(step, inputs={**step.inputs, port_name: given})
         case ["jobs", inner, *rest] if rest and isinstance(component, PipelineComponent):
@@ -97,7 +100,9 @@ def _set_step(
         case ["limits", "timeout"]:
             step = replace(step, timeout=_seconds(value, said))
         case _:
-            raise UserError(f"{said}: {'.'.join(path)} of a step cannot be set.", f"What can be: {_FORMS}.")
+            raise UserError(
+                f"{said}: {'.'.join(path)} of a step cannot be set.", f"These can be set: {_FORMS}."
+            )
     return {**steps, name: step}
 
 
@@ -109,9 +114,7 @@ def _value(port: InputPort | None, kind: str, name: str, text: str, said: str) -
     if port:
         fitting = coerce(port.type, value)
         if fitting is None:
-            raise UserError(
-                f"{said}: {name} is of type {port.type}, and {text!r} is not.", _example(port.type)
-            )
+            raise UserError(f"{said}: {text!r} is not a valid {port.type}.", _example(port.type))
         if port.enum and fitting not in port.enum and str(fitting) not in map(str, port.enum):
             raise UserError(f"{said}: {name} must be one of {', '.join(map(str, port.enum))}.")
         _within(port, fitting, name, said)
@@ -128,11 +131,9 @@ def _within(port: InputPort, value: Scalar, name: str, said: str) -> None:
 
 
 def _scalar(text: str, kind: str) -> Scalar:
-    """Text as YAML would read it, so that ``--set`` and the file give a step the same."""
+    """A text as YAML reads it, so that ``--set`` and the file give a step the same value."""
     if kind == "string":
         return text
-    import yaml
-
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError:
@@ -142,37 +143,36 @@ def _scalar(text: str, kind: str) -> Scalar:
 
 def _data(text: str, kind: str, at: Position, said: str) -> Value:
     if text.startswith("azureml:"):
-        from mlroad.pipeline.repo_index import RepoIndex
-
         found = re.fullmatch(r"azureml:([^:@/]+):([^:@/]+)", text)
         dataset = RepoIndex(Path.cwd()).dataset(found[1], found[2]) if found else None
         if not found or dataset is None or dataset.path is None:
             raise UserError(
-                f"{said}: datasets/ has no {text.removeprefix('azureml:')}.", "Write azureml:NAME:VERSION."
+                f"{said}: {text.removeprefix('azureml:')} was not found in datasets/.",
+                "Write azureml:NAME:VERSION.",
             )
         return DataAsset(found[1], found[2], None, kind, at, dataset.path, dataset.file)
-    # Not resolved: a link is the name that the user gave, and a step may look at it.
+    # Links are not resolved: a step may use the name that the user gave.
     path = Path(os.path.abspath(text))  # noqa: PTH100
     if not path.exists():
-        raise UserError(f"{said}: there is no file or folder {path}.")
+        raise UserError(f"{said}: {path} does not exist.")
     if kind == "uri_file" and path.is_dir():
-        raise UserError(f"{said}: {path} is a folder, and the input is a {kind}.")
+        raise UserError(f"{said}: {path} is a folder, but the input is a {kind}.")
     if kind != "uri_file" and path.is_file():
-        raise UserError(f"{said}: {path} is a file, and the input is a {kind}.")
+        raise UserError(f"{said}: {path} is a file, but the input is a {kind}.")
     return DataPath(path, kind, at)
 
 
 def _boolean(text: str, said: str) -> bool:
     value = coerce("boolean", text)
     if value is None:
-        raise UserError(f"{said}: {text!r} is neither true nor false.")
+        raise UserError(f"{said}: {text!r} is not true or false.")
     return bool(value)
 
 
 def _seconds(text: str, said: str) -> float:
     value = coerce("number", text)
     if not isinstance(value, float) or value <= 0:
-        raise UserError(f"{said}: {text!r} is no number of seconds above 0.")
+        raise UserError(f"{said}: {text!r} is not a positive number of seconds.")
     return value
 
 

@@ -1,10 +1,10 @@
-"""Reuse of a deterministic step's outputs when nothing that it depends on has changed.
+"""Reuse of the outputs of a deterministic step if nothing that it depends on has changed.
 
-A step's fingerprint holds all of that; its digest is the key. The key's entry names the newest run that has
-the outputs, with size and time of change of every file, so that a file changed or deleted since is noticed.
-Reused outputs are hard links into the new run's folder (copies, where links are impossible): every run folder
-stands alone, and any of them may be deleted. Entries are replaced as a whole and written last, so neither a
-crash nor a second run at the same time can leave a wrong one.
+The fingerprint of a step contains everything that it depends on; the digest of the fingerprint is the key.
+The entry of a key names the newest run that has the outputs, with the size and modification time of every
+file, so a file that was changed or deleted is noticed. Reused outputs are hard links in the new run's folder
+(copies, if the file system has no links), so any run folder can be deleted. Entries are written last and
+replaced atomically, so neither a crash nor a second run at the same time can leave a wrong one.
 """
 
 from __future__ import annotations
@@ -21,20 +21,21 @@ from typing import Any
 from mlroad.core.digests import files_below
 from mlroad.core.files import write_json
 from mlroad.core.locks import locked
+from mlroad.core.text import some
 
 _VERSION = 2
 States = dict[str, list[int]]
-"""Relative name (empty for a file itself) to size in bytes and time of change in nanoseconds."""
+"""Relative name (empty for a file itself) to size in bytes and modification time in nanoseconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """All that decides a step's result, in plain JSON."""
+    """Everything that decides the result of a step, in plain JSON."""
 
     step: str
-    """Steps that do the same keep their own results: what is reused must not depend on who is first."""
+    """Steps that do the same have results of their own, so that reuse does not depend on which ran first."""
     command: str
-    """With literal values filled in, and paths left as names."""
+    """With literal values filled in, and names in place of paths."""
     code: Mapping[str, str]
     """File to digest."""
     values: Mapping[str, str]
@@ -42,7 +43,7 @@ class Fingerprint:
     inputs: Mapping[str, str]
     """Data input to the name of its file or folder and the digest of its content."""
     environment: str
-    """Digest of what is installed."""
+    """Digest of the installed distributions."""
     variables: Mapping[str, str]
     outputs: Mapping[str, str]
     """Output to type."""
@@ -55,8 +56,8 @@ class Fingerprint:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """One output of an earlier run: its place in that run's folder, its digest and the state of its files."""
+class KeptOutput:
+    """One output of an earlier run: its place in the run's folder, its digest and the state of its files."""
 
     place: str
     digest: str
@@ -65,11 +66,11 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a key leads to. ``outputs`` holds those that the step really wrote, ``tracked`` its MLflow run."""
+    """The entry of a key. ``outputs``: the outputs that the step wrote; ``tracked``: its MLflow run."""
 
     run: str
     seconds: float
-    outputs: Mapping[str, Kept]
+    outputs: Mapping[str, KeptOutput]
     tracked: str | None
 
 
@@ -83,16 +84,16 @@ class ReuseStore:
             (self._folder / name).mkdir(parents=True, exist_ok=True)
 
     def find(self, fingerprint: Fingerprint) -> Entry | None:
-        """The entry of a fingerprint, if there is one that can be read."""
+        """The entry of a fingerprint; None if there is none, or it cannot be read."""
         loaded = _read(self._folder / "entries" / f"{fingerprint.key}.json")
         try:
-            outputs = {name: Kept(**kept) for name, kept in loaded["outputs"].items()}
+            outputs = {name: KeptOutput(**kept) for name, kept in loaded["outputs"].items()}
             return Entry(loaded["run"], loaded["seconds"], outputs, loaded["tracked"])
         except (KeyError, TypeError, AttributeError):
             return None
 
-    def trouble(self, entry: Entry) -> str | None:
-        """Why the outputs of an entry cannot be used any more, or None."""
+    def problem(self, entry: Entry) -> str | None:
+        """Why the outputs of an entry cannot be reused; None if they can."""
         for name, kept in entry.outputs.items():
             try:
                 now = states(self._runs / entry.run / kept.place)
@@ -102,50 +103,44 @@ class ReuseStore:
                 changed = sorted(
                     file for file in now.keys() | kept.files if now.get(file) != kept.files.get(file)
                 )
-                return f"its earlier output {name} was changed since{_some(changed)}"
+                return f"its earlier output {name} was changed since{_listed(changed)}"
         return None
 
-    def give(self, entry: Entry, places: Mapping[str, Path]) -> None:
-        """Put the outputs of an entry at ``places``, which must not exist yet. Raises OSError."""
+    def link(self, entry: Entry, places: Mapping[str, Path]) -> None:
+        """Link the outputs of an entry to ``places``, which must not exist yet. Raises OSError."""
         for name, kept in entry.outputs.items():
             _link(self._runs / entry.run / kept.place, places[name])
 
     def keep(self, step: str, fingerprint: Fingerprint, entry: Entry) -> None:
-        """Enter the outputs of a step that has just succeeded or been reused. Raises OSError.
+        """Keep the outputs of a step that has just completed or been reused. Raises OSError.
 
-        Of two runs at the same time the newer one stays entered, whichever is done first: retention deletes
-        the older one, and what it leaves would be forgotten with it.
+        Of two runs at the same time the newer one is kept, whichever ends first: retention deletes the older
+        one first, and its entries with it.
         """
         file = self._folder / "entries" / f"{fingerprint.key}.json"
         with locked(self._folder / ".lock"):
             known = self.find(fingerprint)
-            if known is None or known.run <= entry.run or self.trouble(known):
+            if known is None or known.run <= entry.run or self.problem(known):
                 write_json(file, asdict(entry))
         write_json(self._folder / "last" / f"{step}.json", asdict(fingerprint))
 
     def keep_environment(self, digest: str, contents: Mapping[str, str]) -> None:
-        """Remember what an environment's digest stands for, to explain a later change. Raises OSError."""
+        """Keep the contents of an environment, to explain a later change. Raises OSError."""
         file = self._folder / "environments" / f"{digest}.json"
         if not file.exists():
             write_json(file, contents)
 
     def why_not(self, step: str, now: Fingerprint) -> str:
-        """Why there is no entry for a fingerprint: what has changed since the step last succeeded."""
+        """Why a fingerprint has no entry: what has changed since the step last completed."""
         try:
             before = Fingerprint(**_read(self._folder / "last" / f"{step}.json"))
         except TypeError:
             return "it has not succeeded before"
         return "; ".join(self._differences(before, now)) or "its entry is gone"
 
-    def forget(self) -> None:
-        """Drop the entries whose run has been deleted."""
-        for file in (self._folder / "entries").glob("*.json"):
-            if not (self._runs / str(_read(file).get("run"))).is_dir():
-                file.unlink(missing_ok=True)
-
     def _differences(self, before: Fingerprint, now: Fingerprint) -> Iterator[str]:
         if before.code != now.code:
-            yield f"code changed{_some(_changed(before.code, now.code))}"
+            yield f"code changed{_listed(_changed(before.code, now.code))}"
         for name in _changed(before.values, now.values):
             yield f"{name} {before.values.get(name, 'unset')} → {now.values.get(name, 'unset')}"
         for name in _changed(before.inputs, now.inputs):
@@ -156,17 +151,17 @@ class ReuseStore:
             moves = [
                 f"{name} {old.get(name, 'absent')} → {new.get(name, 'absent')}" for name in _changed(old, new)
             ]
-            yield f"environment changed{_some(moves)}"
+            yield f"environment changed{_listed(moves)}"
         for name in _changed(before.variables, now.variables):
             yield f"environment variable {name} changed"
         if before.outputs != now.outputs:
-            yield f"outputs changed{_some(_changed(before.outputs, now.outputs))}"
+            yield f"outputs changed{_listed(_changed(before.outputs, now.outputs))}"
         if before.command != now.command and before.values == now.values:
             yield "command changed"
 
 
 def states(path: Path) -> States:
-    """Size and time of change of a file, or of every file of a folder. Raises OSError."""
+    """Size and modification time of a file, or of every file in a folder. Raises OSError."""
     if not path.is_dir():
         return {"": _state(path.stat())}
     return {name: _state(entry.stat()) for name, entry in files_below(path)}
@@ -177,7 +172,7 @@ def _state(found: os.stat_result) -> list[int]:
 
 
 def _link(source: Path, target: Path) -> None:
-    """Link a file or all files of a folder, empty folders included."""
+    """Link a file, or all files of a folder; empty folders are kept."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if not source.is_dir():
         _link_file(source, target)
@@ -202,11 +197,9 @@ def _changed(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     return sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
 
 
-def _some(names: list[str]) -> str:
-    names = [name for name in names if name]
-    if not names:
-        return ""
-    return ": " + ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+def _listed(names: list[str]) -> str:
+    named = [name for name in names if name]
+    return f": {some(named)}" if named else ""
 
 
 def _read(file: Path) -> dict[str, Any]:

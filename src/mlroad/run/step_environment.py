@@ -1,4 +1,4 @@
-"""What a step sees: its Python and its environment variables."""
+"""The Python and the environment variables of a step."""
 
 from __future__ import annotations
 
@@ -13,36 +13,34 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _FOREIGN = ("PYTHONPATH", "PYTHONHOME", "PYTHONSAFEPATH", "PYTHONSTARTUP", "PYTHONINSPECT", "MLFLOW_RUN_ID")
-"""Variables of the user's shell that no step has in Azure ML."""
+"""Variables of the user's shell that steps on Azure ML do not have."""
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
-    """A Python to run steps with: its folder of programs, and what is installed there."""
+class PythonEnvironment:
+    """A Python to run steps with: its folder of programs, and the installed distributions."""
 
     programs: Path
     root: Path
     contents: Mapping[str, str]
-    """Installed distributions with their versions, and ``python``: what makes two environments the same."""
-    hides_repo: Path | None = None
-    """A folder that an editable install put on sys.path, and that Azure ML will not have."""
+    """Installed distributions with their versions, and ``python``. Equal contents, equal environments."""
 
     @property
     def digest(self) -> str:
         return hashlib.sha256(json.dumps(self.contents, sort_keys=True).encode()).hexdigest()
 
 
-def own_site(repo: Path) -> Site:
+def own_environment() -> PythonEnvironment:
     """The environment that mlroad itself runs in: the repo's own."""
     programs = Path(sys.executable).parent
     contents = {"python": platform.python_version(), "platform": f"{sys.platform}-{platform.machine()}"}
     for kind in ("purelib", "platlib"):
         contents |= installed(Path(sysconfig.get_path(kind)))
-    return Site(programs, Path(sys.prefix), contents, hides_repo=repo)
+    return PythonEnvironment(programs, Path(sys.prefix), contents)
 
 
 def installed(packages: Path) -> dict[str, str]:
-    """Name and version of every distribution in a site-packages folder, by the names of its folders."""
+    """Name to version of every distribution in a site-packages folder, read from the names of its folders."""
     found: dict[str, str] = {}
     try:
         names = [path.name for path in packages.iterdir()]
@@ -56,32 +54,23 @@ def installed(packages: Path) -> dict[str, str]:
 
 
 def step_environment(
-    site: Site,
+    python: PythonEnvironment,
     declared: Mapping[str, str],
     distribution: Mapping[str, object] | None,
     tracking: Mapping[str, str],
 ) -> dict[str, str]:
-    """All environment variables of a step: the user's, those of its Python, of MLflow, and its own."""
+    """All environment variables of a step: the user's, those of Python and MLflow, and the declared ones."""
     variables = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
-    variables["PATH"] = f"{site.programs}{os.pathsep}{variables.get('PATH', os.defpath)}"
-    if site.root != Path(sys.base_prefix):
-        variables["VIRTUAL_ENV"] = str(site.root)
+    variables["PATH"] = f"{python.programs}{os.pathsep}{variables.get('PATH', os.defpath)}"
+    if python.root != Path(sys.base_prefix):
+        variables["VIRTUAL_ENV"] = str(python.root)
     variables.setdefault("PYTHONUNBUFFERED", "1")
     variables.setdefault("PYTHONIOENCODING", "utf-8")
-    hiding = Path(__file__).with_name("hide_repo")
-    if site.hides_repo:
-        variables["MLROAD_HIDDEN"] = str(site.hides_repo)
-        variables["PYTHONPATH"] = str(hiding)
-    variables |= _one_node(distribution or {})
-    variables |= tracking
-    variables |= declared
-    if site.hides_repo and "PYTHONPATH" in declared:
-        variables["PYTHONPATH"] = f"{hiding}{os.pathsep}{declared['PYTHONPATH']}"
-    return variables
+    return {**variables, **_one_node(distribution or {}), **tracking, **declared}
 
 
 def _one_node(distribution: Mapping[str, object]) -> dict[str, str]:
-    """The variables by which a training framework learns of its peers: there are none here."""
+    """The variables that tell a training framework about its other processes: there are none here."""
     kind = str(distribution.get("type", "")).lower()
     if kind == "pytorch":
         return {

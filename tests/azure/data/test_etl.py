@@ -239,4 +239,4 @@ def test_data_that_landed_in_the_cloud_stays_there(cloud: Cloud, mlroad: Mlroad,
 
     gone = mlroad("dataset", "register", "sales", "--from-etl", f"{at}3/")
     assert gone.exit_code == 2
-    assert "Nothing lies below" in gone.err
+    assert "There is nothing below" in gone.err

@@ -157,7 +157,7 @@ def test_a_storage_that_throttles_is_waited_for_as_long_as_it_says(
     cloud.proxy.fail("GET", "sales.csv", lambda: busy(in_seconds(3) if wait == "date" else wait))
     done = mlroad("dataset", "fetch", "sales:1")
     assert done.exit_code == 0, done.err
-    told = re.fullmatch(r"Azure is busy or has a fault: trying again in ([123]) s\.\n", done.err)
+    told = re.fullmatch(r"Azure is busy or has an error: trying again in ([123]) s\.\n", done.err)
     assert told, done.err
     first, second = cloud.proxy.asked("GET", "sales.csv")[:2]
     assert first.status == 429
@@ -172,7 +172,9 @@ def test_nobody_waits_for_an_hour_for_the_storage(
     cloud.proxy.fail("GET", "sales.csv", lambda: busy(in_seconds(3601) if wait == "date" else wait), times=99)
     done = mlroad("dataset", "fetch", "sales:1")
     assert done.exit_code == 2
-    assert re.search(r"Azure is throttling, and asks to wait 3\d\d\d s\. Run it again then", done.err), done
+    assert re.search(
+        r"Azure is throttling requests, and asks to wait 3\d\d\d s\. Run it again later", done.err
+    ), done
     assert len(cloud.proxy.asked("GET", "sales.csv")) == 1
     assert not list((repo / "data").rglob("sales.csv"))
 
@@ -184,7 +186,7 @@ def test_patience_with_the_storage_ends(cloud: Cloud, mlroad: Mlroad, repo: Path
     cloud.proxy.fail("GET", "sales.csv", lambda: busy("1"), times=99)
     done = mlroad("dataset", "fetch", "sales:1")
     assert done.exit_code == 2
-    assert "Azure is throttling, also after waiting (429: " in done.err
+    assert "Azure is still throttling requests after a wait (429: " in done.err
     assert "Run it again after 1 s; " in done.err
     assert len(cloud.proxy.asked("GET", "sales.csv")) == 4
 
@@ -198,13 +200,13 @@ def test_a_datastore_of_another_type(cloud: Cloud, mlroad: Mlroad, repo: Path) -
     landed(cloud, mlroad, repo, FILE, at="azureml://datastores/share/paths")
     done = mlroad("dataset", "fetch", "sales:1")
     assert done.exit_code == 2
-    assert "only blobs and data lakes can be used here" in done.err
+    assert "only blobs and data lakes are supported" in done.err
 
 
 @pytest.mark.parametrize(
     ("at", "said"),
     [
-        ("azureml://jobs/one/outputs/two", "it is no address of a datastore"),
+        ("azureml://jobs/one/outputs/two", "it is not the address of a datastore"),
         ("azureml://datastores/nowhere/paths", "Could not find datastore with name nowhere"),
     ],
 )
@@ -221,7 +223,7 @@ def test_the_data_is_gone_there(cloud: Cloud, mlroad: Mlroad, repo: Path) -> Non
     done = mlroad("dataset", "fetch", "sales:1")
     assert (done.exit_code, done.err) == (
         2,
-        f"Nothing lies below {SHORT}/landing/. Check the address.\n",
+        f"There is nothing below {SHORT}/landing/. Check the address.\n",
     )
 
 
@@ -233,5 +235,5 @@ def test_a_blob_cannot_write_outside_of_its_folder(
     cloud.blobs.put(ACCOUNT, CONTAINER, name, b"evil")
     done = mlroad("dataset", "fetch", "sales:1")
     assert done.exit_code == 2
-    assert "has a name that is no path in a folder" in done.err
+    assert "is not a path inside a folder" in done.err
     assert not list(repo.parent.rglob("*evil*"))

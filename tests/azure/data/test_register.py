@@ -74,7 +74,7 @@ def test_a_datastore_with_keys_is_used_by_its_signature(cloud: Cloud, mlroad: Ml
 def test_throttling_is_waited_for_as_long_as_it_says(cloud: Cloud, mlroad: Mlroad, sales: Path) -> None:
     cloud.proxy.fail("PUT", ASSET, lambda: arm_error(429, "TooManyRequests", "Slow down.", Retry_After="1"))
     done = mlroad("dataset", "register", "sales:1")
-    assert (done.exit_code, done.err) == (0, "Azure is busy or has a fault: trying again in 1 s.\n")
+    assert (done.exit_code, done.err) == (0, "Azure is busy or has an error: trying again in 1 s.\n")
     first, second = cloud.proxy.asked("PUT", ASSET)
     assert (first.status, second.status) == (429, 201)
     assert second.at - first.at >= 1
@@ -90,7 +90,7 @@ def test_a_wait_may_be_a_time(cloud: Cloud, mlroad: Mlroad, sales: Path) -> None
     cloud.proxy.fail("PUT", ASSET, busy)
     done = mlroad("dataset", "register", "sales:1")
     assert done.exit_code == 0, done.err
-    told = re.fullmatch(r"Azure is busy or has a fault: trying again in ([123]) s\.\n", done.err)
+    told = re.fullmatch(r"Azure is busy or has an error: trying again in ([123]) s\.\n", done.err)
     assert told, done.err
     first, second = cloud.proxy.asked("PUT", ASSET)
     assert second.at - first.at >= int(told[1]) - 0.6  # the wait is told rounded
@@ -114,7 +114,7 @@ def test_a_fault_of_the_service_is_tried_again_with_growing_waits(
     assert done.exit_code == 0, done.err
     _, two, three = (seen.at for seen in cloud.proxy.asked("PUT", ASSET))
     assert three - two >= 1.6
-    assert done.err == "Azure is busy or has a fault: trying again in 2 s.\n", "the first try is at once"
+    assert done.err == "Azure is busy or has an error: trying again in 2 s.\n", "the first try is at once"
 
 
 @pytest.mark.slow
@@ -122,8 +122,8 @@ def test_a_fault_of_the_service_is_tried_again_with_growing_waits(
 @pytest.mark.parametrize(
     ("status", "said"),
     [
-        (429, "Azure is throttling, also after waiting (429: Slow down). Run it again after 1 s"),
-        (503, "Azure has a fault (503: Slow down). It was tried several times."),
+        (429, "Azure is still throttling requests after a wait (429: Slow down). Run it again after 1 s"),
+        (503, "Azure has an error (503: Slow down). It was tried several times."),
     ],
 )
 def test_patience_ends(cloud: Cloud, mlroad: Mlroad, sales: Path, status: int, said: str) -> None:
@@ -139,7 +139,8 @@ def test_nobody_waits_for_an_hour(cloud: Cloud, mlroad: Mlroad, sales: Path) -> 
     done = mlroad("dataset", "register", "sales:1")
     assert done.exit_code == 2
     assert done.err == (
-        "Azure is throttling, and asks to wait 3600 s. Run it again then; it continues where it stopped.\n"
+        "Azure is throttling requests, and asks to wait 3600 s. "
+        "Run it again later; it continues where it stopped.\n"
     )
     assert len(cloud.proxy.asked("GET", ASSET)) == 1
 
@@ -151,9 +152,9 @@ def test_nobody_waits_for_an_hour(cloud: Cloud, mlroad: Mlroad, sales: Path) -> 
         (
             "GET",
             403,
-            "you have no right to in ml-workspace (403: It is not so). Ask for the role AzureML Data",
+            "you lack permission in ml-workspace (403: It is not so). Ask for the role AzureML Data",
         ),
-        ("PUT", 409, "there is a conflict (409: It is not so). Somebody else changed it at the same moment"),
+        ("PUT", 409, "conflict (409: It is not so). It was changed by someone else at the same time"),
         ("PUT", 400, "Azure refused (400: It is not so)."),
     ],
 )
@@ -177,8 +178,11 @@ def test_a_workspace_that_does_not_exist(
     monkeypatch.setenv("AZURE_ML_WORKSPACE", "another")
     done = mlroad("dataset", "register", "sales:1")
     assert done.exit_code == 2
-    assert "there is no such thing in Azure (404: " in done.err
-    assert "/workspaces/another (from AZURE_ML_WORKSPACE and its fellows): check each part" in done.err
+    assert "not found in Azure (404: " in done.err
+    assert (
+        "/workspaces/another (from AZURE_ML_WORKSPACE and the other two variables): check each part"
+        in done.err
+    )
     assert not cloud.proxy.asked("PUT", "")
 
 
@@ -209,7 +213,7 @@ def test_no_way_to_azure(cloud: Cloud, mlroad: Mlroad, sales: Path, monkeypatch:
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     done = mlroad("dataset", "register", "sales:1")
     assert done.exit_code == 2
-    assert done.err.startswith("Looking for sales:1 failed: Azure cannot be reached to sign in.")
+    assert done.err.startswith("Looking for sales:1 failed: Azure cannot be reached for the sign-in.")
 
 
 def test_a_connection_that_is_cut_is_made_again(cloud: Cloud, mlroad: Mlroad, sales: Path) -> None:
@@ -236,7 +240,7 @@ def test_no_right_to_the_storage(cloud: Cloud, mlroad: Mlroad, sales: Path) -> N
     cloud.proxy.fail("PUT", "sales.csv", denied, times=99)
     done = mlroad("dataset", "register", "sales:1")
     assert done.exit_code == 2
-    assert "Uploading sales:1 failed: you may not use the storage (403: " in done.err
+    assert "Uploading sales:1 failed: you lack permission for the storage account (403: " in done.err
     assert "Ask for the role Storage Blob Data Contributor on the storage account mlstore" in done.err
     assert len(cloud.proxy.asked("PUT", "sales.csv")) == 1
     assert not cloud.arm.data

@@ -51,15 +51,15 @@ def test_half_a_workspace(unset: pytest.MonkeyPatch, mlroad: Mlroad, sales: Path
     done = mlroad("dataset", "register", "sales:1")
     assert (done.exit_code, done.err) == (
         2,
-        "AZURE_ML_WORKSPACE is set, and AZURE_SUBSCRIPTION_ID and AZURE_RESOURCE_GROUP is not. "
-        "Set all three, or none.\n",
+        "AZURE_ML_WORKSPACE is set, but AZURE_SUBSCRIPTION_ID and AZURE_RESOURCE_GROUP is not. "
+        "Set all three variables, or none.\n",
     )
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('{\n"subscription_id": \n}', "config.json:3: MD601: This is no JSON"),
+        ('{\n"subscription_id": \n}', "config.json:3: MD601: This is not valid JSON"),
         ('{"subscription_id": "a", "workspace_name": 3}', "resource_group, workspace_name missing"),
         ("[]", "No Azure ML workspace is configured"),
         ('{"theme": "dark"}', "No Azure ML workspace is configured"),

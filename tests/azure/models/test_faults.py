@@ -63,7 +63,7 @@ def test_no_step_begins(cloud: Cloud, tiny: Path, factory: Factory) -> None:
     ("setting", "state", "said"),
     [
         ({"cancelled_by_itself": True}, "cancelled", "The job was cancelled in Azure ML"),
-        ({"silent": 10_000}, "failed", "has not been heard of for long, and is not waited for"),
+        ({"silent": 10_000}, "failed", "has not responded for 15 minutes"),
     ],
 )
 def test_it_ends_otherwise(
@@ -92,7 +92,7 @@ def test_throttled_while_it_is_submitted_and_followed(cloud: Cloud, tiny: Path, 
     cloud.proxy.fail("GET", "/children$", busy)
     done = factory.train()
     assert done.exit_code == 0, done.err
-    assert done.err.count("Azure is busy or has a fault: trying again in 1 s.") == 2
+    assert done.err.count("Azure is busy or has an error: trying again in 1 s.") == 2
     first, second = cloud.proxy.asked("PUT", JOB)
     assert (first.status, second.status) == (429, 201)
     assert second.at - first.at >= 1
@@ -142,7 +142,7 @@ def test_a_sign_in_that_is_gone_for_good(cloud: Cloud, tiny: Path, factory: Fact
     done = factory.train()
     assert done.exit_code == 2
     assert "Sign in again (`az login`)" in done.err
-    assert "The job goes on, and nobody follows it: https://ml.azure.com/runs/" in done.out
+    assert "The job goes on, but is not followed any more: https://ml.azure.com/runs/" in done.out
     assert "az ml job cancel --name" in done.out
     assert the_record(tiny)["state"] == "failed"
 

@@ -130,7 +130,7 @@ def test_states_are_told_once_as_they_change(cloud: Cloud, factory: Factory) -> 
 
 
 def test_data_is_registered_with_its_digest(cloud: Cloud, tiny: Path, factory: Factory) -> None:
-    assert "data sales:2 is registered now" in factory.train().out
+    assert "data sales:2 is now registered" in factory.train().out
     assert cloud.arm.data["sales", "2"]["tags"]["digest"] == find(tiny, "sales:2").digest
     assert ("sales", "1") not in cloud.arm.data
     again = factory.train()
@@ -148,14 +148,14 @@ def test_other_data_under_the_name_stops_it(cloud: Cloud, tiny: Path, factory: F
 
 
 def test_an_environment_is_made_once(cloud: Cloud, tiny: Path, factory: Factory) -> None:
-    assert "is new: Azure builds it" in factory.train().out
+    assert "is new: Azure ML builds it" in factory.train().out
     ((name, version),) = cloud.environments.stored
     assert name == "factory"
     assert cloud.environments.stored[name, version]["image"] == IMAGE
     conda = tiny / "models" / "tiny" / "environment" / "conda.yml"
     # A comment installs nothing else.
     conda.write_text(conda.read_text(encoding="utf-8") + "# a comment\n", encoding="utf-8")
-    assert f"environment factory:{version} is there already" in factory.train().out
+    assert f"environment factory:{version} exists already" in factory.train().out
     assert len(cloud.proxy.asked("PUT", "/environments/")) == 1
     component = next(iter(cloud.components.stored.values()))["componentSpec"]
     assert component["environment"].endswith(f"/environments/factory/versions/{version}")
@@ -165,7 +165,7 @@ def test_another_conda_file_is_another_environment(cloud: Cloud, tiny: Path, fac
     assert factory.train().exit_code == 0
     conda = tiny / "models" / "tiny" / "environment" / "conda.yml"
     conda.write_text(conda.read_text(encoding="utf-8").replace("pandas>=2", "pandas>=3"), encoding="utf-8")
-    assert "is new: Azure builds it" in factory.train().out
+    assert "is new: Azure ML builds it" in factory.train().out
     assert len(cloud.environments.stored) == 2
 
 
@@ -179,7 +179,7 @@ def test_a_missing_compute_is_made_only_if_asked(cloud: Cloud, tiny: Path, facto
     (tiny / "factory.yml").write_text("azureml:\n  compute: cpu-cluster\n", encoding="utf-8")
     done = factory.train()
     assert done.exit_code == 2
-    assert "has no compute cpu-cluster, which factory.yml names. Add --create-compute" in done.err
+    assert "has no compute cpu-cluster, which is named in factory.yml. Add --create-compute" in done.err
     assert not cloud.jobs.stored
     assert not cloud.computes.stored
 

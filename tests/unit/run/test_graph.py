@@ -86,7 +86,7 @@ def test_a_step_that_cannot_run_here_is_drawn_too(project: Project) -> None:
             "graph.txt: unknown format. Use a file name that ends in .md",
         ),
         (["models/nested", "--output", "no/such/folder/graph.md"], "cannot be written: No such file"),
-        (["models/nestd"], 'Did you mean "models/nested"?'),
+        (["models/nestd"], "Did you mean models/nested?"),
     ],
 )
 def test_mistakes(nested: Project, arguments: list[str], message: str) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from mlroad.core.problems import Position
 from mlroad.pipeline.model import Environment
-from mlroad.run.isolated import requirements_of
+from mlroad.run.isolated_environments import requirements_of
 from tests.unit.run.project import Project
 
 PIPELINE = """type: pipeline
@@ -76,7 +76,7 @@ def test_a_patch_release_that_nobody_has(project: Project) -> None:
     project.model("m", {"conda.yml": conda})
     result = project.run("models/m", "--isolated")
     assert result.exit == 0, result.out + result.err
-    assert f"uv finds no Python {python}.99, so it is some Python {python}." in result.out
+    assert f"uv cannot find Python {python}.99, so another Python {python} is used." in result.out
     project.model("m", {"conda.yml": conda.replace(f"{python}.99", "9.9.9")})
     result = project.run("models/m", "--isolated")
     assert result.exit == 2
@@ -112,7 +112,7 @@ def test_without_uv_nothing_seems_to_begin(project: Project, tmp_path: Path) -> 
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (2, "")
-    assert "it is not installed. Install it (`python -m pip install uv`)" in done.stderr
+    assert "which is not installed. Install it (`python -m pip install uv`)" in done.stderr
 
 
 def test_requirements(tmp_path: Path) -> None:

@@ -93,23 +93,23 @@ def test_values(model: Project) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--set", "jobs.shwo.inputs.depth=5"], 'There is no step "shwo". Did you mean "show"?'),
-        (["--set", "jobs.show.inputs.dept=5"], 'There is no input of show "dept". Did you mean "depth"?'),
+        (["--set", "jobs.shwo.inputs.depth=5"], 'There is no step "shwo". Did you mean show?'),
+        (["--set", "jobs.show.inputs.dept=5"], 'There is no input of show "dept". Did you mean depth?'),
         (
             ["--set", "jobs.show.inputs.depth=deep"],
-            "depth is of type integer, and 'deep' is not.",
+            "'deep' is not a valid integer. Write a whole number.",
         ),
         (["--set", "jobs.show.inputs.depth=10"], "depth must be at most 9."),
         (["--set", "jobs.show.inputs.depth=0"], "depth must be at least 1."),
         (["--set", "jobs.show.inputs.kind=c"], "kind must be one of a, b."),
-        (["--set", "jobs.show.inputs.depth"], "there is no = in it."),
-        (["--set", "jobs.show.limits.timeout=soon"], "'soon' is no number of seconds above 0."),
+        (["--set", "jobs.show.inputs.depth"], "the = is missing."),
+        (["--set", "jobs.show.limits.timeout=soon"], "'soon' is not a positive number of seconds."),
         (["--set", "compute=gpu"], "compute cannot be set."),
-        (["--input", "rwa=x"], 'There is no input "rwa". Did you mean "raw"?'),
-        (["--input", "raw=missing.txt"], "there is no file or folder"),
-        (["--input", "raw=models"], "is a folder, and the input is a uri_file."),
-        (["--input", "raw=azureml:small:2"], "datasets/ has no small:2."),
-        (["--step", "shw"], 'There is no step "shw". Did you mean "show"?'),
+        (["--input", "rwa=x"], 'There is no input "rwa". Did you mean raw?'),
+        (["--input", "raw=missing.txt"], "missing.txt does not exist."),
+        (["--input", "raw=models"], "is a folder, but the input is a uri_file."),
+        (["--input", "raw=azureml:small:2"], "small:2 was not found in datasets/."),
+        (["--step", "shw"], 'There is no step "shw". Did you mean show?'),
     ],
 )
 def test_mistakes(model: Project, arguments: list[str], message: str) -> None:
@@ -124,10 +124,10 @@ def test_mistakes(model: Project, arguments: list[str], message: str) -> None:
     ("path", "message"),
     [
         ("models/my_model", 'There is no pipeline "models/my_model". There are: models/diabetes, models/m.'),
-        ("models/diabets", 'There is no pipeline "models/diabets". Did you mean "models/diabetes"?'),
+        ("models/diabets", 'There is no pipeline "models/diabets". Did you mean models/diabetes?'),
         ("model/n", 'There is no pipeline "model/n". There are: models/diabetes, models/m.'),
-        ("diabetes", 'There is no pipeline "diabetes". Did you mean "models/diabetes"?'),
-        ("models", "models holds no pipeline.yml."),
+        ("diabetes", 'There is no pipeline "diabetes". Did you mean models/diabetes?'),
+        ("models", "models has no pipeline.yml."),
         ("models/m/raw.txt", "raw.txt:1"),
     ],
 )

@@ -248,9 +248,9 @@ def test_a_changed_environment_is_named(chain: Project, tmp_path: Path) -> None:
     for file in chain.root.glob(".runs/m/.reuse/environments/*.json"):
         contents = json.loads(file.read_text())
         old = {**contents, "pyyaml" if "pyyaml" in contents else "PyYAML": "0.0.1"}
-        from mlroad.run.step_environment import Site
+        from mlroad.run.step_environment import PythonEnvironment
 
-        digest = Site(tmp_path, tmp_path, old).digest
+        digest = PythonEnvironment(tmp_path, tmp_path, old).digest
         (file.parent / f"{digest}.json").write_text(json.dumps(old))
         for last in chain.root.glob(".runs/m/.reuse/last/*.json"):
             last.write_text(json.dumps({**json.loads(last.read_text()), "environment": digest}))

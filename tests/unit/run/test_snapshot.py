@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mlroad.core.problems import Position, UserError
-from mlroad.run.snapshot import Frozen, freeze, unpack
+from mlroad.run.code_snapshot import CodeSnapshot, take_snapshot, unpack
 
 AT = Position(Path("component.yml"), 3)
 
@@ -23,8 +23,8 @@ def make(folder: Path, *names: str, **texts: str) -> Path:
     return folder
 
 
-def frozen(tmp_path: Path, code: Path | None, *includes: Path) -> Frozen:
-    return freeze(code, includes, AT, tmp_path / "frozen")
+def frozen(tmp_path: Path, code: Path | None, *includes: Path) -> CodeSnapshot:
+    return take_snapshot(code, includes, AT, tmp_path / "frozen")
 
 
 def test_caches_and_runs_are_never_copied(tmp_path: Path) -> None:
@@ -74,9 +74,9 @@ def test_links_are_followed_and_rings_end(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="files have no such right there")
 def test_the_right_to_execute_is_kept_and_counts(tmp_path: Path) -> None:
     code = make(tmp_path / "code", "run.sh")
-    before = freeze(code, (), AT, tmp_path / "before")
+    before = take_snapshot(code, (), AT, tmp_path / "before")
     (code / "run.sh").chmod(0o755)
-    after = freeze(code, (), AT, tmp_path / "after")
+    after = take_snapshot(code, (), AT, tmp_path / "after")
     assert before.digest != after.digest
     unpack(after, tmp_path / "step")
     assert os.access(tmp_path / "step/run.sh", os.X_OK)
@@ -84,9 +84,9 @@ def test_the_right_to_execute_is_kept_and_counts(tmp_path: Path) -> None:
 
 def test_an_included_zip_is_the_same_every_time(tmp_path: Path) -> None:
     make(tmp_path / "packed", "b.txt", "a.txt")
-    first = freeze(None, (tmp_path / "packed.zip",), AT, tmp_path / "first")
+    first = take_snapshot(None, (tmp_path / "packed.zip",), AT, tmp_path / "first")
     os.utime(tmp_path / "packed/a.txt", (1, 1))
-    second = freeze(None, (tmp_path / "packed.zip",), AT, tmp_path / "second")
+    second = take_snapshot(None, (tmp_path / "packed.zip",), AT, tmp_path / "second")
     assert set(first.files) == {"packed.zip"}
     assert first.digest == second.digest
 
@@ -94,7 +94,7 @@ def test_an_included_zip_is_the_same_every_time(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("code", "include", "message"), [("no", None, "MR510"), (None, "no.txt", "MR512")])
 def test_what_is_missing(tmp_path: Path, code: str | None, include: str | None, message: str) -> None:
     with pytest.raises(UserError, match=f"component.yml:3: {message}: .*does not exist"):
-        freeze(
+        take_snapshot(
             tmp_path / code if code else None,
             (tmp_path / include,) if include else (),
             AT,

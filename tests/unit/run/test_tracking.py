@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from mlroad.run.code_snapshot import take_snapshot
 from mlroad.run.mlflow_use import mlflow_use
-from mlroad.run.snapshot import freeze
 from tests.unit.run.project import Project
 
 ENVIRONMENT = "environment: azureml://registries/azureml/environments/sklearn-1.5/versions/1"
@@ -116,7 +116,7 @@ def test_a_store_that_does_not_work(project: Project) -> None:
     project.model("m", {"pipeline.yml": PIPELINE, "src/track.py": "print('mlflow is only mentioned')\n"})
     result = project.run("models/m", MLFLOW_TRACKING_URI="sqlite:////proc/no/such/place.db")
     assert result.exit == 0
-    assert result.out.count("MLflow stopped working") == 1
+    assert result.out.count("MLflow failed, so") == 1
     assert result.states == {"plain": "completed", "tracked": "completed"}
 
 
@@ -170,7 +170,7 @@ def test_who_uses_mlflow(tmp_path: Path, command: str, files: dict[str, str], us
     for name, text in files.items():
         (tmp_path / "src" / name).parent.mkdir(exist_ok=True)
         (tmp_path / "src" / name).write_text(text)
-    frozen = freeze(tmp_path / "src", (), Position(tmp_path), tmp_path / "frozen")
+    frozen = take_snapshot(tmp_path / "src", (), Position(tmp_path), tmp_path / "frozen")
     assert mlflow_use(command, frozen) == use
 
 
@@ -200,8 +200,9 @@ def test_the_runner_never_imports_what_is_heavy(project: Project) -> None:
     text = f"type: pipeline\njobs:\n  a: {{type: command, {ENVIRONMENT}, command: echo}}\n"
     project.model("m", {"pipeline.yml": text})
     code = (
-        "import sys\nfrom pathlib import Path\nfrom mlroad.run.launch import Options, run\n"
-        "assert run(Path('models/m'), Options()) == 0\n"
+        "import sys\nfrom pathlib import Path\nfrom mlroad.run.launch import run\n"
+        "from mlroad.run.run_options import RunOptions\n"
+        "assert run(Path('models/m'), RunOptions()) == 0\n"
         "heavy = {'mlflow', 'pandas', 'sqlalchemy', 'rich', 'asyncio'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )

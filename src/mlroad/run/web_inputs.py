@@ -1,4 +1,4 @@
-"""Files from the web that a pipeline reads: fetched once, before anything starts."""
+"""Inputs that are web addresses: downloaded once, before anything starts."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlparse
+from urllib.request import urlopen
 
 from mlroad.core.files import replacing
 from mlroad.core.problems import Problem, UserError
 from mlroad.core.run_folders import RUNS
 from mlroad.pipeline.model import DataPath, RemoteData
-from mlroad.run.plan import Joined, Plan, Source, how_to_give
+from mlroad.run.plan import Joined, Plan, Source, option_to_replace
 
 _PATIENCE = 60.0
-"""Seconds without an answer after which a server counts as out of reach."""
+"""Seconds to wait for a server's answer."""
 
 
 def with_local_files(plan: Plan, root: Path) -> Plan:
@@ -24,7 +26,7 @@ def with_local_files(plan: Plan, root: Path) -> Plan:
     steps = {}
     for name, step in plan.steps.items():
         inputs = {
-            port: _local(source, root, partial(how_to_give, step=name, port=port, given=plan.inputs))
+            port: _local(source, root, partial(option_to_replace, step=name, port=port, given=plan.inputs))
             for port, source in step.inputs.items()
         }
         steps[name] = replace(step, inputs=inputs)
@@ -36,33 +38,30 @@ def _by_input(name: str, _: RemoteData) -> str:
     return f"--input {name}=PATH"
 
 
-def _local(source: Source, root: Path, giving: Callable[[RemoteData], str]) -> Source:
+def _local(source: Source, root: Path, option: Callable[[RemoteData], str]) -> Source:
     if isinstance(source, RemoteData):
-        return _fetch(source, root, giving(source))
+        return _fetch(source, root, option(source))
     if isinstance(source, Joined):
         parts = tuple(
-            _fetch(part, root, giving(part)) if isinstance(part, RemoteData) else part
+            _fetch(part, root, option(part)) if isinstance(part, RemoteData) else part
             for part in source.parts
         )
         return replace(source, parts=parts)
     return source
 
 
-def _fetch(source: RemoteData, root: Path, giving: str) -> DataPath:
-    """The file, from the cache if it was fetched before: an address is taken to mean the same for ever.
+def _fetch(source: RemoteData, root: Path, option: str) -> DataPath:
+    """The downloaded file. An address that was downloaded before is not requested again.
 
-    ``giving``: the option by which the user can give another file instead.
+    ``option``: the option that replaces the input with another file.
     """
-    from urllib.parse import urlparse
-    from urllib.request import urlopen
-
     name = urlparse(source.url).path.rpartition("/")[2] or "file"
     folder = root / RUNS / ".downloads" / hashlib.sha256(source.url.encode()).hexdigest()[:16]
     file = folder / name
     if not file.exists():
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            print(f"fetching {source.url}")
+            print(f"downloading {source.url}")
             # The address is http(s): the plan refuses all others.
             with (
                 replacing(file) as temporary,
@@ -71,7 +70,7 @@ def _fetch(source: RemoteData, root: Path, giving: str) -> DataPath:
             ):
                 shutil.copyfileobj(answer, out, 1 << 20)
         except (OSError, ValueError) as error:
-            what = f"{source.url} cannot be fetched: {getattr(error, 'reason', None) or error}."
-            fix = f"Check the address and the network, or pass {giving}."
+            what = f"{source.url} cannot be downloaded: {getattr(error, 'reason', None) or error}."
+            fix = f"Check the address and the network, or pass {option}."
             raise UserError(Problem(source.at, "MR506", what, fix)) from None
     return DataPath(file, source.type, source.at)

@@ -1,6 +1,6 @@
-"""The code of a step, frozen when the run starts: what Azure ML would upload, and the digest of it.
+"""A copy of the code of a step, taken when the run starts: what Azure ML would upload.
 
-Freezing means that editing a script while the pipeline runs changes nothing, here as there.
+Editing a script while the pipeline runs changes nothing, as on Azure ML.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pathspec import PathSpec
+
 from mlroad.core.digests import listing_digest, sha256_of_file
 from mlroad.core.problems import Position, Problem, UserError
 
@@ -22,54 +24,54 @@ Ignored = Callable[[str], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Frozen:
-    """A frozen code folder; ``files`` maps relative names to digests of content and right to execute."""
+class CodeSnapshot:
+    """A copied code folder; ``files`` maps each relative name to its SHA-256, plus x if executable."""
 
     folder: Path
     digest: str
     files: dict[str, str]
 
 
-def freeze(code: Path | None, includes: tuple[Path, ...], at: Position, folder: Path) -> Frozen:
-    """Copy what a component's ``code`` and ``additional_includes`` name to ``folder``.
+def take_snapshot(code: Path | None, includes: tuple[Path, ...], at: Position, folder: Path) -> CodeSnapshot:
+    """Copy a component's ``code`` and ``additional_includes`` to ``folder``.
 
-    The rules are azure-ai-ml's: .amlignore before .gitignore, only at the root of the code (and at that of an
-    included folder); __pycache__ is dropped, links are followed, empty folders are not kept.
-    Raises UserError for what does not exist or cannot be read.
+    The rules are those of azure-ai-ml: .amlignore wins over .gitignore, and only those at the root of the
+    code or of an included folder count; __pycache__ is dropped, links are followed, empty folders dropped.
+    Raises UserError if a path does not exist or cannot be read.
     """
     folder.mkdir(parents=True)
     try:
         root_ignored = _ignored_in(code) if code and code.is_dir() else None
         if code and not code.exists():
-            raise UserError(Problem(at, "MR510", f"The code {code} does not exist.", "Mend the path."))
+            raise UserError(Problem(at, "MR510", f"The code {code} does not exist.", "Fix the path."))
         if code and code.is_file():
             shutil.copy(code, folder / code.name)
         elif code:
             _copy(code, folder, root_ignored)
         for include in includes:
             _include(include, folder, root_ignored, at)
-        files = {name: _mark(path) for name, path in _files(folder)}
+        files = {name: _digest(path) for name, path in _files(folder)}
     except OSError as error:
         what = f"The code of this step cannot be copied: {error.filename or code}: {error.strerror}."
         raise UserError(
-            Problem(at, "MR511", what, "Check that it can be read, or exclude it by .amlignore.")
+            Problem(at, "MR511", what, "Check its permissions, or exclude it in .amlignore.")
         ) from None
-    return Frozen(folder, listing_digest(files), files)
+    return CodeSnapshot(folder, listing_digest(files), files)
 
 
-def unpack(frozen: Frozen, folder: Path) -> None:
-    """Give a step its own copy. Raises OSError."""
+def unpack(snapshot: CodeSnapshot, folder: Path) -> None:
+    """Copy a snapshot to the working folder of a step. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     made = {folder}
-    for name in frozen.files:
+    for name in snapshot.files:
         target = folder / name
         if target.parent not in made:
             target.parent.mkdir(parents=True, exist_ok=True)
             made.add(target.parent)
-        shutil.copy(frozen.folder / name, target)
+        shutil.copy(snapshot.folder / name, target)
 
 
-def _mark(path: Path) -> str:
+def _digest(path: Path) -> str:
     mode = "x" if os.name != "nt" and path.stat().st_mode & 0o100 else ""
     return sha256_of_file(path) + mode
 
@@ -84,10 +86,10 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
 def _copy(
     source: Path, target: Path, ignored: Ignored | None, prefix: str = "", above: tuple[str, ...] = ()
 ) -> None:
-    """Copy a folder's files. ``prefix`` is the folder's name seen from where the ignore rules count."""
+    """Copy the files of a folder. ``prefix`` is its path relative to the folder of the ignore file."""
     real = os.path.realpath(source)
     if real in above:
-        return  # a link that leads back up would never end
+        return  # a link to a folder above would never end
     for entry in sorted(os.scandir(source), key=lambda entry: entry.name):
         name = prefix + entry.name
         if entry.name in _NEVER:
@@ -106,11 +108,9 @@ def _whole_folder(ignored: Ignored, name: str) -> bool:
 
 
 class _Rules:
-    """The patterns of one ignore file; the last one that fits decides."""
+    """The patterns of one ignore file; the last one that matches decides."""
 
     def __init__(self, lines: list[str]) -> None:
-        from pathspec import PathSpec
-
         self._spec = PathSpec.from_lines("gitignore", lines)
         self.prunable = not any(line.startswith("!") for line in lines)
 
@@ -127,7 +127,7 @@ def _ignored_in(folder: Path) -> Ignored | None:
 
 
 def _either(first: Ignored | None, second: Ignored | None, below: str) -> Ignored | None:
-    """Rules of the code's root and of a folder ``below`` it, whose own rules leave the folder's name out."""
+    """The rules of the code's root, and those of the folder ``below`` it, relative to that folder."""
     if first is None and second is None:
         return None
 
@@ -149,11 +149,11 @@ def _include(path: Path, folder: Path, root_ignored: Ignored | None, at: Positio
         _zip(path.with_suffix(""), folder / path.name, root_ignored)
     else:
         what = f"The additional include {path} does not exist."
-        raise UserError(Problem(at, "MR512", what, "Mend the path, or remove it from additional_includes."))
+        raise UserError(Problem(at, "MR512", what, "Fix the path, or remove it from additional_includes."))
 
 
 def _zip(source: Path, target: Path, root_ignored: Ignored | None) -> None:
-    """Pack a folder, with itself as the one top folder. Fixed times make the same files the same archive."""
+    """Zip a folder, with its name as the top folder. With fixed times, equal files give equal archives."""
     staged = target.with_name(target.name + ".staged")
     _copy(source, staged, _either(root_ignored, _ignored_in(source), source.name), source.name + "/")
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:

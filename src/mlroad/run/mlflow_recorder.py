@@ -1,6 +1,6 @@
-"""The process that writes a run to MLflow, so that the runner never waits for MLflow's imports.
+"""A process that writes a run to MLflow, so that the runner never waits for MLflow's imports.
 
-It reads requests from standard input and answers on standard output, one JSON object a line:
+It reads requests from standard input and answers on standard output, one JSON object per line:
 
     {"do": "begin", "experiment": …, "artifacts": uri, "name": …, "tags": {…}, "params": {…},
      "datasets": [{"name": …, "digest": …, "source": …, "profile": …}]}
@@ -8,9 +8,9 @@ It reads requests from standard input and answers on standard output, one JSON o
     {"do": "step", "step": …, "tags": {…}, "started": ms}    answers {"step": …, "run_id": …}
     {"do": "reused", "step": …, "from": run id, "tags": {…}}    repeats an earlier run's metrics and params
     {"do": "end_step", "step": …, "status": …, "params": {…}, "ended": ms}
-    {"do": "end", "status": …}                      answers {"end": true} and leaves
+    {"do": "end", "status": …}                      answers {"end": true} and ends
 
-At the end of its input without "end" the runner has died: what is open becomes KILLED.
+If its input ends without "end", the runner has died: the open MLflow runs become KILLED.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Recorder:
                     self._experiment = self._client.create_experiment(
                         request["experiment"], artifact_location=place
                     )
-                except MlflowException:  # on a server, somebody else may have been faster
+                except MlflowException:  # on a server, another client may have created it first
                     found = self._client.get_experiment_by_name(request["experiment"])
         if found is not None:
             self._experiment = found.experiment_id
@@ -66,7 +66,7 @@ class Recorder:
         return {"step": request["step"], "run_id": self._start(request)}
 
     def reused(self, request: dict[str, Any]) -> None:
-        """A finished child run with what the earlier run of the same step had logged."""
+        """Add a finished child run with what the earlier run of the same step logged."""
         from mlflow.entities import Metric, Param
         from mlflow.exceptions import MlflowException
 
@@ -83,7 +83,7 @@ class Recorder:
         del self._steps[request["step"]]
 
     def end_step(self, request: dict[str, Any]) -> None:
-        """End a step's run, with its inputs as parameters unless the step has logged its own of that name."""
+        """End a step's run. Its inputs become parameters, unless the step has logged one of that name."""
         run_id = self._steps.get(request["step"]) or self._start(request)
         logged = self._client.get_run(run_id).data.params
         for name, value in request["params"].items():
@@ -93,7 +93,7 @@ class Recorder:
         del self._steps[request["step"]]
 
     def end(self, request: dict[str, Any]) -> dict[str, Any]:
-        """End the parent run, and with it what is still open."""
+        """End the parent run and the child runs that are still open."""
         for run_id in self._steps.values():
             self._client.set_terminated(run_id, "KILLED")
         if self._parent:
@@ -107,7 +107,7 @@ class Recorder:
         use = [InputTag("mlflow.data.context", "pipeline")]
         given = [DatasetInput(Dataset(source_type="azureml", **about), use) for about in datasets]
         if given:
-            # Older servers do not know inputs; the run's tags name the datasets as well.
+            # Older servers have no inputs; the tags of the run name the datasets too.
             with contextlib.suppress(MlflowException):
                 self._client.log_inputs(self._parent, given)
 
@@ -121,7 +121,7 @@ class Recorder:
 
 
 def main() -> None:
-    """Serve one run. What libraries print goes to standard error; the answers have their own descriptor."""
+    """Serve one run. Standard output is kept for the answers; what libraries print goes to standard error."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)
     sys.stdin.reconfigure(encoding="utf-8")  # type: ignore[union-attr]

@@ -1,4 +1,4 @@
-"""`mlroad run --dry-run`: what would run, without running it."""
+"""`mlroad run --dry-run`: the steps and commands of a run, without running them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mlroad.run.plan import Joined, Plan, Produced, Source, Text
 
 
 def describe(plan: Plan) -> Iterator[str]:
-    """The steps in the order of their start, with commands; paths that a run would make stand in < >."""
+    """The steps in the order in which they start, with their commands. Paths of outputs are shown in < >."""
     for number, (name, step) in enumerate(plan.steps.items(), start=1):
         needs = f" (after {', '.join(step.needs)})" if step.needs else ""
         yield f"{number}. {name}{needs}"

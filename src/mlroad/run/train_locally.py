@@ -1,21 +1,23 @@
-"""Training on this machine: mlroad's runner, with the data versions of a stage."""
+"""Training on this machine, with the data versions of a stage."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from mlroad.core.files import write_json
+from mlroad.core.github_outputs import tell_workflow
 from mlroad.core.run_folders import all_runs
 from mlroad.run.candidate import TRAIN
-from mlroad.run.launch import Options, run
+from mlroad.run.launch import run
 from mlroad.run.model_folder import ModelFolder, Stage
+from mlroad.run.run_options import RunOptions
 
 
-def train_here(model: ModelFolder, stage: Stage, *, reuse: bool = True) -> int:
+def train_locally(model: ModelFolder, stage: Stage, *, reuse: bool = True) -> int:
     """Run the pipeline on the data of ``stage``; the exit code of the command. Raises UserError."""
     inputs = tuple(f"{name}={version}" for name, version in model.data(stage).items())
     before = {folder.name for folder in all_runs(model.runs)}
-    code = run(model.path, Options(inputs=inputs, reuse=reuse))
+    code = run(model.path, RunOptions(inputs=inputs, reuse=reuse))
     made = [folder for folder in all_runs(model.runs) if folder.name not in before]
     if code == 0 and made:
         note_candidate(model, made[-1], stage, target="local")
@@ -25,9 +27,7 @@ def train_here(model: ModelFolder, stage: Stage, *, reuse: bool = True) -> int:
 def note_candidate(
     model: ModelFolder, folder: Path, stage: Stage, *, target: str, job: dict[str, str] | None = None
 ) -> None:
-    """Make a finished run a candidate, and tell people and the workflow its id."""
-    from mlroad.core.github_outputs import tell_workflow
-
+    """Make a finished run a candidate, and print its id for people and the workflow."""
     about = {
         "schema": 1, "model": model.name, "data": stage, "target": target, "run": folder.name, "job": job,
     }  # fmt: skip

@@ -1,9 +1,8 @@
-"""What the runner knows of each step while a run goes on, and what the displays show."""
+"""The state of a run and its steps, and the interface of the displays."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
@@ -16,7 +15,7 @@ GOOD: tuple[StateName, ...] = ("completed", "reused")
 
 @dataclass(slots=True)
 class StepState:
-    """One step of a run. Times in seconds since 1970, durations in seconds."""
+    """One step of a run. Times are in seconds since 1970, durations in seconds."""
 
     name: str
     log: Path
@@ -29,8 +28,9 @@ class StepState:
     ended: float | None = None
     reused_from: str | None = None
     saved: float = 0.0
-    """What the reused run of the step had taken."""
+    """Duration of the run of the step whose outputs were reused."""
     tracked: str | None = None
+    """The id of its MLflow run."""
     warnings: list[str] = field(default_factory=list)
     inputs: dict[str, dict[str, object]] = field(default_factory=dict)
     outputs: dict[str, dict[str, object]] = field(default_factory=dict)
@@ -50,26 +50,28 @@ class RunState:
     id: str
     title: str
     folder: Path
-    jobs: int
-    steps: Mapping[str, StepState]
+    steps: dict[str, StepState]
+    jobs: int = 0
+    """How many steps may run at the same time; 0 if that is not known."""
     state: str = "running"
+    exit_code: int | None = None
     started: float = field(default_factory=time.time)
     ended: float | None = None
 
     @property
     def seconds(self) -> float:
-        """How long it has taken so far."""
+        """How long it has run so far."""
         return (self.ended or time.time()) - self.started
 
 
 class Display(Protocol):
-    """Shows a run. Called by several threads; every call returns soon."""
+    """Shows a run. Called from several threads; every call returns quickly."""
 
     def begin(self, run: RunState) -> None:
         """The run starts."""
 
     def step_begins(self, step: StepState) -> None:
-        """A step has a process, and its log grows."""
+        """A step has started its process and writes to its log."""
 
     def step_ended(self, step: StepState) -> None:
         """A step has reached its last state; its log is complete."""

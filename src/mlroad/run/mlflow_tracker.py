@@ -1,4 +1,4 @@
-"""The runner's side of MLflow: the talk with the recorder process. Never imports MLflow."""
+"""The runner's side of MLflow: it talks to the recorder process, and never imports MLflow."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from typing import Any
 from mlroad.run.processes import ProcessKeeper
 
 _PACKAGES = Path(__file__).resolve().parents[2]
-_START = "import sys; sys.path.append(sys.argv.pop(1)); from mlroad.run.recorder import main; main()"
+_START = "import sys; sys.path.append(sys.argv.pop(1)); from mlroad.run.mlflow_recorder import main; main()"
 
 
 class Tracker:
-    """Tells the recorder what happens. When the recorder cannot work, the run goes on without it."""
+    """Tells the recorder what happens. If the recorder fails, the run goes on without it."""
 
     def __init__(self, repo: Path, experiment: str, log: Path, warn: Callable[[str], None]) -> None:
         self._repo = repo
@@ -42,7 +42,7 @@ class Tracker:
 
     @property
     def works(self) -> bool:
-        """Whether a recorder runs."""
+        """Whether a recorder is running."""
         return not self._dead
 
     def start(
@@ -72,7 +72,7 @@ class Tracker:
                 stderr=log,
                 cwd=self._repo,
                 env={**os.environ, "MLFLOW_TRACKING_URI": self.uri},
-                # Ctrl-C is for the runner, which tells the recorder what became of the run.
+                # Ctrl-C is for the runner, which tells the recorder how the run ended.
                 start_new_session=True,
                 creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
             )
@@ -91,22 +91,22 @@ class Tracker:
         )
 
     def variables(self) -> dict[str, str]:
-        """What a step gets that does not seem to use MLflow: enough to track to the same place if it does."""
+        """The variables of a step that seems not to use MLflow: if it does, it tracks to the same place."""
         return {"MLFLOW_TRACKING_URI": self.uri, "MLFLOW_EXPERIMENT_NAME": self.experiment}
 
     def begin_step(self, step: str, tags: Mapping[str, str]) -> None:
-        """Ask for the run of a step that uses MLflow; `step_run` tells when it is there."""
+        """Ask for the MLflow run of a step; `step_run` waits for it."""
         self._say(do="step", step=step, tags=dict(tags), started=_now())
 
     def step_variables(self, step: str) -> dict[str, str]:
-        """Wait for the run of a step that has begun: the variables by which MLflow finds it."""
+        """Wait for the MLflow run of a step that has begun; the variables with which MLflow finds it."""
         run_id = self.step_run(step)
         if run_id is None:
             return self.variables()
         return {**self.variables(), "MLFLOW_EXPERIMENT_ID": self._experiment_id, "MLFLOW_RUN_ID": run_id}
 
     def step_run(self, step: str) -> str | None:
-        """Wait for the run of a step that has begun; None if the recorder does not work."""
+        """Wait for the id of the MLflow run of a step that has begun; None if the recorder has failed."""
         with self._changed:
             self._changed.wait_for(lambda: step in self._ids or self._dead)
             return self._ids.get(step)
@@ -114,7 +114,7 @@ class Tracker:
     def end_step(
         self, step: str, status: str, params: Mapping[str, str], started: float, tags: Mapping[str, str]
     ) -> None:
-        """End the run of a step; ``started`` in seconds since 1970."""
+        """End the MLflow run of a step; ``started`` is in seconds since 1970."""
         self._say(
             do="end_step",
             step=step,
@@ -126,7 +126,7 @@ class Tracker:
         )
 
     def reused(self, step: str, earlier: str, tags: Mapping[str, str]) -> None:
-        """A step was reused: its run repeats what the earlier one logged."""
+        """A step was reused: its MLflow run repeats what the earlier one logged."""
         self._say(do="reused", step=step, tags={**tags, "mlroad.reused_from": earlier}, **{"from": earlier})
 
     def end(self, status: str) -> None:
@@ -138,13 +138,13 @@ class Tracker:
         self._process.wait()
 
     def _say(self, **request: Any) -> None:
-        """Send a request, without waiting for a recorder that is still importing."""
+        """Send a request without waiting for the recorder, which may still be importing MLflow."""
         if not self._dead:
             self._requests.put(json.dumps(request).encode() + b"\n")
 
     def _send(self) -> None:
         assert self._process and self._process.stdin
-        with contextlib.suppress(OSError):  # a dead recorder is the listener's to tell
+        with contextlib.suppress(OSError):  # the recorder has ended, which `_listen` reports
             while request := self._requests.get():
                 self._process.stdin.write(request)
                 self._process.stdin.flush()
@@ -168,7 +168,7 @@ class Tracker:
             self._dead = True
             self._changed.notify_all()
         if not finished:
-            self._warn(f"MLflow stopped working, so this run is not tracked further: see {self._log}")
+            self._warn(f"MLflow failed, so this run is not tracked any further. See {self._log}")
 
 
 def _now() -> int:

@@ -9,15 +9,15 @@ PIECE = 1 << 20
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
-class Tail:
-    """Gives a growing file out in whole lines, never more than some megabytes at once."""
+class LogReader:
+    """Reads a growing file in whole lines, at most a few megabytes at a time."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("rb", buffering=0)
         self._rest = b""
 
     def read(self) -> bytes:
-        """The next whole lines; empty if there are none yet. A line longer than a piece comes in parts."""
+        """The next whole lines; empty if there are none yet. A line longer than `PIECE` is split."""
         piece = self._file.read(PIECE)
         if not piece:
             return b""
@@ -32,7 +32,7 @@ class Tail:
         return given
 
     def close(self) -> bytes:
-        """What is left without a newline at its end; the file is closed."""
+        """Close the file; returns the last line if it has no newline."""
         self._file.close()
         return self._rest + b"\n" if self._rest else b""
 
@@ -51,5 +51,5 @@ def last_lines(path: Path, count: int, width: int = 400) -> list[str]:
 
 
 def clean(line: str) -> str:
-    """A line as it would stand on a screen at last: what a carriage return has overwritten is gone."""
+    """A line as a screen would show it in the end, without what a carriage return has overwritten."""
     return _CONTROL.sub("", line.rstrip("\r").rpartition("\r")[2].expandtabs(4))

@@ -1,4 +1,4 @@
-"""A run on a terminal: finished steps scroll by, running ones stand below with time and last line of log."""
+"""A run on a terminal: finished steps scroll by; below, each running step shows its last line of log."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from mlroad.run.display import duration, ending, headline, outcome
-from mlroad.run.state import RunState, StateName, StepState
-from mlroad.run.tail import last_lines
+from mlroad.core.text import duration
+from mlroad.run.log_reader import last_lines
+from mlroad.run.run_state import RunState, StateName, StepState
+from mlroad.run.run_summary import ending, headline, outcome
 
 _SIGNS: dict[StateName, tuple[str, str]] = {
     "completed": ("✓", "green"),
@@ -27,7 +28,7 @@ _MOST_SHOWN = 12
 
 
 class LiveDisplay:
-    """Colours, and a part that rich draws anew four times a second (it honours NO_COLOR)."""
+    """Colours, and a part that rich redraws four times a second. rich respects NO_COLOR."""
 
     def __init__(self) -> None:
         self._console = Console(highlight=False)
@@ -72,7 +73,7 @@ class LiveDisplay:
         return Text(f"{sign} ", style=style)
 
     def _picture(self) -> Group:
-        """The part that changes: at most a dozen running steps, and how far the run is."""
+        """The part that is redrawn: at most a dozen running steps, and the progress of the run."""
         run = self._run
         if run is None:
             return Group()

@@ -1,4 +1,4 @@
-"""What the inputs of a step are here: the text that its command receives, and the identity of its content."""
+"""The inputs of a step on this machine: the text for its command, and the identity of the content."""
 
 from __future__ import annotations
 
@@ -9,24 +9,29 @@ from pathlib import Path
 from mlroad.core.digests import digest_of
 from mlroad.core.hash_cache import HashCache
 from mlroad.pipeline.model import DataAsset
+from mlroad.run.code_snapshot import CodeSnapshot
 from mlroad.run.command import fill
 from mlroad.run.plan import Joined, Plan, PlannedStep, Produced, Source, Text
 from mlroad.run.reuse import Fingerprint
-from mlroad.run.snapshot import Frozen
-from mlroad.run.state import RunState, StepState
-from mlroad.run.step_environment import Site
+from mlroad.run.run_state import RunState, StepState
+from mlroad.run.step_environment import PythonEnvironment
 
 
-class Values:
-    """The values of one run. Used by many threads."""
+class StepInputs:
+    """The inputs of one run. Used by several threads."""
 
     def __init__(
-        self, plan: Plan, run: RunState, codes: Mapping[str, Frozen], sites: Mapping[str, Site], root: Path
+        self,
+        plan: Plan,
+        run: RunState,
+        snapshots: Mapping[str, CodeSnapshot],
+        environments: Mapping[str, PythonEnvironment],
+        root: Path,
     ) -> None:
         self._plan = plan
         self._run = run
-        self._codes = codes
-        self._sites = sites
+        self._snapshots = snapshots
+        self._environments = environments
         self._hashes = HashCache(root)
         self._lock = threading.Lock()
 
@@ -35,7 +40,7 @@ class Values:
         self._hashes.close()
 
     def text(self, source: Source) -> str:
-        """What a command receives for a value."""
+        """The text that a command receives for a value."""
         if isinstance(source, Text):
             return source.text
         if isinstance(source, Joined):
@@ -43,7 +48,7 @@ class Values:
         return self.path(source).as_posix()
 
     def path(self, source: Source) -> Path:
-        """Where data lies."""
+        """The path of data."""
         if isinstance(source, Produced):
             return self._run.folder / self._plan.steps[source.step].outputs[source.output].place
         path = getattr(source, "path", None)
@@ -51,7 +56,7 @@ class Values:
         return path.absolute()
 
     def fingerprint(self, step: PlannedStep, state: StepState) -> Fingerprint:
-        """All that decides the step's result; the inputs are noted in ``state``.
+        """Everything that decides the result of a step. Adds the inputs to ``state``.
 
         Raises OSError for input data that cannot be read.
         """
@@ -76,16 +81,16 @@ class Values:
             command=fill(
                 step.component.command, shown, {name: f"<{name}>" for name in step.outputs}, frozenset()
             ),
-            code=self._codes[step.name].files,
+            code=self._snapshots[step.name].files,
             values=values,
             inputs=inputs,
-            environment=self._sites[step.name].digest,
+            environment=self._environments[step.name].digest,
             variables={**step.environment_variables, **distribution},
             outputs={name: target.type for name, target in step.outputs.items()},
         )
 
     def _about(self, source: Source, identity: str) -> dict[str, object]:
-        """What run.json says of a data input."""
+        """The entry of a data input in run.json."""
         about: dict[str, object] = {
             "path": str(self.path(source)),
             "digest": identity.rpartition(" ")[2],

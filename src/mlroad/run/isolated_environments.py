@@ -1,4 +1,4 @@
-"""`mlroad run --isolated`: steps run with the requirements that they declare, installed once by uv."""
+"""`mlroad run --isolated`: each step runs with the requirements that it declares, installed once by uv."""
 
 from __future__ import annotations
 
@@ -13,20 +13,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from mlroad.core.files import remove
 from mlroad.core.locks import locked
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.core.run_folders import RUNS
 from mlroad.pipeline.model import Environment
 from mlroad.run.plan import Plan
-from mlroad.run.step_environment import Site, installed, own_site
+from mlroad.run.step_environment import PythonEnvironment, installed, own_environment
 
 _INCLUDE = re.compile(r"^(-r|-c|--requirement|--constraint)[ =]*(\S+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Requirements:
-    """What pip would install. ``base`` is the folder that ``-r other.txt`` counts from."""
+    """What pip would install. Paths such as ``-r other.txt`` are relative to the folder ``base``."""
 
     lines: tuple[str, ...]
     python: str | None
@@ -35,30 +37,30 @@ class Requirements:
     """Conda packages, which uv cannot install."""
 
 
-def isolated_sites(plan: Plan, repo: Path, say: Callable[[str], None]) -> dict[str, Site]:
+def isolated_environments(plan: Plan, repo: Path, say: Callable[[str], None]) -> dict[str, PythonEnvironment]:
     """The environment of each step. Raises UserError if one cannot be built."""
-    sites: dict[str, Site] = {}
-    built: dict[object, Site] = {}
+    environments: dict[str, PythonEnvironment] = {}
+    built: dict[object, PythonEnvironment] = {}
     for name, step in plan.steps.items():
         wanted = requirements_of(step.environment) if step.environment else None
         if wanted not in built:
             if wanted is None:
-                say(f"{name} declares nothing that uv can install, so it runs in the repo's own environment.")
-                built[wanted] = own_site(repo)
+                say(
+                    f"{name}: declares nothing that uv can install, so it runs in the repo's own environment."
+                )
+                built[wanted] = own_environment()
             else:
                 if wanted.left_out:
                     say(f"{name}: uv cannot install the conda packages {', '.join(wanted.left_out)}.")
                 at = step.environment.at if step.environment else step.at
                 built[wanted] = _build(wanted, repo / RUNS / ".environments", at, say)
-        sites[name] = built[wanted]
-    return sites
+        environments[name] = built[wanted]
+    return environments
 
 
 def requirements_of(environment: Environment) -> Requirements | None:
     """The pip part of a conda file, or the requirements.txt of a build context; None if there is neither."""
     if environment.conda_file is not None:
-        import yaml
-
         content = yaml.safe_load(environment.conda_file.read_text(encoding="utf-8"))
         return _of_conda(content if isinstance(content, dict) else {}, environment.conda_file.parent)
     if environment.conda is not None:
@@ -86,8 +88,10 @@ def _of_conda(content: Mapping[str, object], base: Path) -> Requirements | None:
     return Requirements(tuple(lines), python, base, tuple(left_out)) if lines else None
 
 
-def _build(wanted: Requirements, environments: Path, at: Position, say: Callable[[str], None]) -> Site:
-    """Build the environment, or find it built. Two runs at once build it once."""
+def _build(
+    wanted: Requirements, environments: Path, at: Position, say: Callable[[str], None]
+) -> PythonEnvironment:
+    """Build the environment, unless it is built already. Two runs at the same time build it once."""
     python = wanted.python or f"{sys.version_info.major}.{sys.version_info.minor}"
     parts = [python, sys.platform, *wanted.lines, *_included(wanted)]
     digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
@@ -108,11 +112,11 @@ def _build(wanted: Requirements, environments: Path, at: Position, say: Callable
     contents = {"python": python, "requirements": digest}
     for packages in (*folder.glob("lib/python*/site-packages"), *folder.glob("Lib/site-packages")):
         contents |= installed(packages)
-    return Site(programs, folder, contents)
+    return PythonEnvironment(programs, folder, contents)
 
 
 def _make(uv: str, python: str, folder: Path, base: Path, at: Position, say: Callable[[str], None]) -> None:
-    """An empty environment. A patch release that uv cannot find gives way to any of its minor version."""
+    """Create an empty environment. If uv cannot find a patch release, another of the same minor will do."""
     command = [uv, "venv", "--quiet", "--python"]
     minor = ".".join(python.split(".")[:2])
     try:
@@ -120,13 +124,13 @@ def _make(uv: str, python: str, folder: Path, base: Path, at: Position, say: Cal
     except UserError:
         if minor == python:
             raise
-        say(f"uv finds no Python {python}, so it is some Python {minor}.")
+        say(f"uv cannot find Python {python}, so another Python {minor} is used.")
         remove(folder)
         _call([*command, minor, str(folder)], base, at)
 
 
 def _included(wanted: Requirements) -> list[str]:
-    """The contents of the files that ``-r`` and ``-c`` lines name."""
+    """The contents of the files named in ``-r`` and ``-c`` lines."""
     found: list[str] = []
     for line in wanted.lines:
         match = _INCLUDE.match(line)
@@ -136,7 +140,7 @@ def _included(wanted: Requirements) -> list[str]:
 
 
 def _from(line: str, base: Path) -> str:
-    """A requirement whose relative path counts from ``base``, wherever the file is that holds it."""
+    """A requirement with its relative path made independent of the file that contains it."""
     if line.startswith("."):
         return str(base / line)
     return _INCLUDE.sub(lambda found: f"{found[1]} {base / found[2]}", line)
@@ -147,7 +151,7 @@ def _uv() -> str:
     found = str(beside) if beside.is_file() else shutil.which("uv")
     if found is None:
         raise UserError(
-            "--isolated needs uv, and it is not installed.",
+            "--isolated needs uv, which is not installed.",
             "Install it (`python -m pip install uv`), or run without --isolated.",
         )
     return found
@@ -158,4 +162,4 @@ def _call(command: list[str], folder: Path, at: Position) -> None:
     if done.returncode:
         said = " ".join(done.stderr.split())
         what = f"The environment cannot be built: {said[-600:]}"
-        raise UserError(Problem(at, "MR520", what, "Mend the requirements, or run without --isolated."))
+        raise UserError(Problem(at, "MR520", what, "Fix the requirements, or run without --isolated."))

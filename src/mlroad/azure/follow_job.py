@@ -1,4 +1,4 @@
-"""What happens to a job: asked for, told as it changes, and cancelled when somebody here says so."""
+"""Following a job: its state is polled, changes are printed, and it can be cancelled."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mlroad.azure.client import connect
 from mlroad.azure.errors import AzureError, plain_errors
-from mlroad.azure.workspace import Workspace, connect
+from mlroad.azure.workspace import Workspace
 
 DONE = ("Completed", "Finished", "Failed", "Canceled")
 SILENT = "NotResponding"
-"""No end: a job can go on from it, when its compute is heard of again."""
+"""Not a final state: a job goes on when its compute responds again."""
 _FIRST_WAIT, _LONGEST_WAIT, _GROWTH = 5.0, 30.0, 1.3
-"""Seconds between two questions: short while things begin to happen, longer later."""
+"""Seconds between two requests: short at first, longer later."""
 _PATIENCE = 20
-"""How often in a row Azure may fail to answer before we give up: 10 minutes and more. The job goes on."""
+"""Failed requests in a row after which following ends: more than 10 minutes. The job goes on."""
 _SILENT_ANSWERS = 30
-"""How often in a row a job may be silent before we give up: 15 minutes."""
+"""Answers in a row without a response of the compute after which following ends: 15 minutes."""
 _LOST = (400, 403, 404)
-"""Answers that asking again does not change."""
+"""HTTP statuses for which a new request does not help."""
 _WAIT_FOR_CANCEL = 60
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal asked this program to end. No Exception, so that no client's `except` swallows it."""
+    """A signal asked this process to end. Not an Exception, so that no `except` of a client swallows it."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -34,7 +35,7 @@ class Stopped(KeyboardInterrupt):
 
 
 @dataclass
-class Child:
+class StepRun:
     """A step of the job, as run history knows it."""
 
     run: str
@@ -42,16 +43,16 @@ class Child:
 
 
 @dataclass
-class Follower:
-    """Asks for a job until it is done. ``changed`` is called after each answer that told something new."""
+class JobFollower:
+    """Polls a job until it has ended. ``changed`` is called after each answer with a new state."""
 
     workspace: Workspace
     job: str
     names: Mapping[str, str]
-    """From the display name of a step, by which run history knows it, to its name."""
+    """Display name of a step, which run history has, to its name."""
     tell: Callable[[str], None]
     changed: Callable[[], None]
-    steps: dict[str, Child] = field(default_factory=dict)
+    steps: dict[str, StepRun] = field(default_factory=dict)
     """By the step's name."""
     state: str = "NotStarted"
 
@@ -60,9 +61,9 @@ class Follower:
         self._started = time.monotonic()
 
     def until_done(self) -> str:
-        """Follow it to its end; its last state, `SILENT` if its compute has not been heard of for long.
+        """Follow the job to its end; its last state, `SILENT` if its compute has not responded for long.
 
-        Raises AzureError if Azure stays out of reach.
+        Raises AzureError if Azure cannot be reached any more.
         """
         wait, failures, silent = _FIRST_WAIT, 0, 0
         while True:
@@ -79,7 +80,7 @@ class Follower:
             wait = min(wait * _GROWTH, _LONGEST_WAIT)
 
     def ask(self) -> None:
-        """One question: the state of the job and of its steps. Raises AzureError."""
+        """Request the state of the job and of its steps once. Raises AzureError."""
         with plain_errors(f"Asking for {self.job}", self.workspace):
             job = self._client.jobs.get(self.job)
             children = list(self._client.jobs.list(parent_job_name=self.job))
@@ -87,23 +88,23 @@ class Follower:
         for child in children:
             shown = child.display_name or child.name
             name = self.names.get(shown, shown)
-            if self.steps.get(name) != Child(child.name, child.status):
-                self.steps[name] = Child(child.name, child.status)
-                self.tell(f"{self._clock()}  {name}: {words(child.status)}")
+            if self.steps.get(name) != StepRun(child.name, child.status):
+                self.steps[name] = StepRun(child.name, child.status)
+                self.tell(f"{self._clock()}  {name}: {in_words(child.status)}")
                 new = True
-        # The steps are told before the job's end: children were asked for after the job.
+        # The job was requested before its steps, so print the end of the job after that of the steps.
         state = str(getattr(job.status, "value", job.status))
         if state != self.state:
             self.state = state
-            self.tell(f"{self._clock()}  job: {words(state)}")
+            self.tell(f"{self._clock()}  job: {in_words(state)}")
             new = True
         if new:
             self.changed()
 
     def details(self, step: str | None) -> Any | None:
-        """Run history's details of a step, or the job (error, times, logs); None if it does not tell them.
+        """The details (error, times, logs) of a step or the job in run history; None if there are none.
 
-        azure-ai-ml shows them by no public call: `jobs.get` of a child leaves the error out.
+        azure-ai-ml has no public call for them: `jobs.get` of a child leaves out the error.
         """
         run = self.steps[step].run if step else self.job
         try:
@@ -118,7 +119,7 @@ class Follower:
         Raises AzureError if it cannot be cancelled.
         """
         if not self._ask_to_cancel():
-            time.sleep(1)  # a submission may have been on its way when it was interrupted
+            time.sleep(1)  # the submission may not have arrived yet when it was interrupted
             if not self._ask_to_cancel():
                 return ""
         end = time.monotonic() + _WAIT_FOR_CANCEL
@@ -141,8 +142,8 @@ class Follower:
         if error.status in _LOST or failures > _PATIENCE or (error.status == 401 and failures > 1):
             raise error
         if error.status == 401:
-            # A token that Azure took back is in the client's cache as if it were good.
-            self.tell("Azure did not accept the sign-in any more: signing in again")
+            # The client caches the token, even after Azure has revoked it.
+            self.tell("Azure no longer accepts the sign-in: signing in again")
             self._client = connect(self.workspace)
         elif failures == 1:
             self.tell(f"{error} The job goes on; trying again.")
@@ -152,11 +153,11 @@ class Follower:
         return f"{passed // 60:3d}:{passed % 60:02d}"
 
 
-def words(state: str) -> str:
-    """A state of Azure's as people say it: ``CancelRequested`` is "cancel requested"."""
+def in_words(state: str) -> str:
+    """A state of Azure ML in words: ``CancelRequested`` is "cancel requested"."""
     return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in state).strip()
 
 
 def seconds(wait: float) -> float:
-    """``wait``, or what MLROAD_POLL_SECONDS says."""
+    """``wait``, or the value of MLROAD_POLL_SECONDS."""
     return float(os.environ.get("MLROAD_POLL_SECONDS") or wait)

@@ -1,0 +1,5 @@
+from models.other import steps
+
+import mlroad
+
+print(mlroad, steps)
