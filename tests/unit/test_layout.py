@@ -35,7 +35,7 @@ def small(tmp_path: Path) -> Path:
     """A package with our contracts, and in each layer two modules that import nothing."""
     text = (REPO / "pyproject.toml").read_text(encoding="utf-8")
     contracts = text[text.index("[tool.importlinter]") :]
-    contracts = re.sub(r"^ignore_imports = \[.*?^\]\n", "", contracts, flags=re.MULTILINE | re.DOTALL)
+    contracts = re.sub(r"^(ignore|unmatched_ignore)_imports.*\n", "", contracts, flags=re.MULTILINE)
     (tmp_path / "pyproject.toml").write_text(contracts, encoding="utf-8")
     for layer in tomllib.loads(contracts)["tool"]["importlinter"]["contracts"][0]["layers"]:
         (tmp_path / "mlroad" / layer).mkdir(parents=True)
@@ -96,11 +96,16 @@ OLD_NAMES = (
     r"(uv run |[`$] ?)factory (check|train|gate|report|register|approve|why|list|runs|clean|affected)\b",
 )
 
+ABOUT_THEM = (
+    "CHANGELOG.md", "docs/explanation/decisions", "docs/how-to/update-a-repo.md",
+    "tests/templates/test_vendored_update.py", "tests/unit/test_layout.py", "uv.lock",
+)  # fmt: skip
+
 
 def test_nothing_names_the_old_packages_and_commands() -> None:
     listed = subprocess.run(
         ["git", "grep", "--untracked", "-InP", "|".join(f"(?:{pattern})" for pattern in OLD_NAMES), "--",
-         ".", ":!CHANGELOG.md", ":!docs/explanation/decisions", ":!uv.lock", ":!tests/unit/test_layout.py"],
+         ".", *(f":!{name}" for name in ABOUT_THEM)],
         cwd=REPO, capture_output=True, text=True, encoding="utf-8", check=False,
     )  # fmt: skip
     assert (listed.returncode, listed.stdout) == (1, "")

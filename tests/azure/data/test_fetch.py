@@ -52,7 +52,7 @@ def test_remote_data_comes_once(
 
     done = mlroad("dataset", "fetch", "sales:1")
     assert done.exit_code == 0, done.err
-    assert done.out.startswith("Fetched sales:1: data/sales/1")
+    assert done.out.startswith("Downloaded sales:1: data/sales/1")
     found = [file for file in (repo / "data" / "sales" / "1").rglob("*") if file.is_file()]
     assert sorted(file.read_bytes() for file in found) == sorted(
         blob.content for blob in cloud.blobs.stored.values()
@@ -62,7 +62,7 @@ def test_remote_data_comes_once(
 
     before = len(cloud.proxy.log)
     again = mlroad("dataset", "fetch", "sales:1")
-    assert again.out.startswith("Here already: sales:1")
+    assert again.out.startswith("Already here: sales:1")
     assert len(cloud.proxy.log) == before
 
 

@@ -207,7 +207,7 @@ def test_data_that_was_touched(rents: Rents) -> None:
         ("freeze models/none", "is not a model folder"),
         ("freeze models/rents --dataset rents:9", "There is no rents:9"),
         ("freeze models/rents --dataset rents@latest", "different data tomorrow"),
-        ("freeze models/rents --accept --rows 3", "asks no model"),
+        ("freeze models/rents --accept --rows 3", "does not run the model"),
         ("freeze models/rents --accept", "suite.yml: MI101"),
         ("test models/rents", "has no inference tests"),
         ("test models/rents --runtime dotnet", "There is no runtime dotnet"),
