@@ -74,29 +74,31 @@ def slices(data: ReportData) -> list[Comparison]:
     """Every slice of the gate, those that failed first. Slices of one metric share a scale."""
     parts = [(_slice_result(data, part), part) for part in data.verdict["slices"]]
     parts.sort(key=lambda item: item[0] not in _NOT_PASSED)
+    reach = {
+        name: _reach([part for _, part in parts if str(part["metric"]) == name])
+        for name in {str(part["metric"]) for _, part in parts}
+    }
     rows = []
     for result, part in parts:
         name, size = str(part["metric"]), part["rows"]
         note = f"{metric_name(name)}, {size:,} rows" if isinstance(size, int) else metric_name(name)
-        reach = _reach([other for _, other in parts if str(other["metric"]) == name])
         title = f"{part['column']} = {part['value']}"
-        rows.append(_comparison(data, title, note, name, part, result, reach))
+        rows.append(_comparison(data, title, note, name, part, result, reach[name]))
     return rows
 
 
 def budgets(data: ReportData) -> dict[str, Budget]:
     """The budgets of what was measured, by the verdict's names."""
-    latency, size, onnx = (data.verdict[name] for name in ("latency", "size", "onnx"))
+    latency, size, onnx = (data.verdict[section] for section in ("latency", "size", "onnx"))
     found = {}
     if latency:
-        note = f"half of the answers within {milliseconds(latency['p50_ms'])}"
+        notes = [f"median {milliseconds(latency['p50_ms'])}"]
         if finite(latency["champion_p95_ms"]) is not None:
-            note += f"; the champion's p95 is {milliseconds(latency['champion_p95_ms'])}"
+            notes.append(f"the champion's p95 is {milliseconds(latency['champion_p95_ms'])}")
         if isinstance(latency["rows"], int):
-            note += f"; {count(latency['rows'], 'request')}, one row each"
-        found["latency"] = _budget(
-            "Latency, p95", milliseconds, latency["p95_ms"], latency["budget_ms"], note
-        )
+            notes.append(f"{count(latency['rows'], 'request')} with one row each")
+        name, note = "Latency (p95)", "; ".join(notes)
+        found["latency"] = _budget(name, milliseconds, latency["p95_ms"], latency["budget_ms"], note)
     if size:
         note = "all files of the model"
         found["size"] = _budget("Model size", megabytes, size["bytes"], size["budget_bytes"], note)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from mlroad.core.text import count
+from mlroad.gate.checks import is_waivable
 from mlroad.report.formatting import finite, metric_name
 from mlroad.report.report_data import ReportData
 
@@ -23,7 +24,6 @@ _SUBJECTS = {
     "waivers": "a waiver is not valid",
 }
 _FIGURE = re.compile(r"(?:metrics|slices\.(?P<slice>.+))\.(?P<metric>\w+)\.(?P<kind>limit|regression)")
-_THRESHOLD = re.compile(r"(metrics|slices)\..+\.(limit|regression)|latency\.p95|size")
 
 
 class Problem(NamedTuple):
@@ -127,7 +127,7 @@ def _remedy(data: ReportData, identity: str) -> str:
 
 def way_out(data: ReportData, found: Sequence[Problem]) -> str:
     """How to change or waive a threshold, if one was missed."""
-    if not any(problem.result == "failed" and _THRESHOLD.fullmatch(problem.id) for problem in found):
+    if not any(problem.result == "failed" and is_waivable(problem.id) for problem in found):
         return ""
     folder = f"models/{data.model}"
     return (

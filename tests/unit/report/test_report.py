@@ -67,7 +67,7 @@ def test_what_the_gate_has_not_judged_is_refused(repo: Repo) -> None:
         ({"passed": None}, "does not say whether"),
     ],
 )
-def test_another_verdict_is_refused(better: Repo, change: dict[str, object], told: str) -> None:
+def test_a_verdict_on_something_else_is_refused(better: Repo, change: dict[str, object], told: str) -> None:
     better.judge(verdict_of(model_digest(better.path)) | change)
     result = better.mlroad("report diabetes")
     assert result.code == 2
@@ -185,7 +185,7 @@ def test_classification_has_its_own_plots(repo: Repo) -> None:
     assert "Residuals" not in text
 
 
-def test_labels_are_no_probabilities(repo: Repo) -> None:
+def test_labels_are_not_probabilities(repo: Repo) -> None:
     verdict = verdict_of(model_digest(repo.path)) | {"task": "classification"}
     repo.judge(verdict, "row,truth,candidate,champion\n0,1,1,\n1,0,1,\n2,0,0,\n")
     repo.good("report diabetes")
@@ -237,7 +237,7 @@ def test_a_key_that_is_missing_takes_nothing_else_away(better: Repo, missing: st
 
 
 def attacked(repo: Repo) -> Repo:
-    """A repo whose every text tries to break out."""
+    """A repo in which every text contains markup."""
 
     def spoil(value: object, key: str = "") -> object:
         if isinstance(value, dict):
@@ -333,7 +333,7 @@ def test_many_rows_make_a_page_that_opens(repo: Repo) -> None:
         (["something.new"], "did not pass: something.new failed."),
     ],
 )
-def test_a_red_verdict_is_told_in_words(better: Repo, bad: list[str], told: str) -> None:
+def test_a_failed_verdict_is_put_into_words(better: Repo, bad: list[str], told: str) -> None:
     verdict = verdict_of(model_digest(better.path)) | {"verdict": "worse", "passed": False}
     verdict["checks"] = [{"id": identity, "result": "failed", "what": "It failed."} for identity in bad]
     better.judge(verdict)
@@ -343,7 +343,7 @@ def test_a_red_verdict_is_told_in_words(better: Repo, bad: list[str], told: str)
     assert ("waivers.yml, with an owner" in Page(better.page).text) == bool(thresholds & set(bad))
 
 
-def test_differences_have_the_decimals_of_what_they_are_of(better: Repo) -> None:
+def test_differences_have_the_decimals_of_their_metric(better: Repo) -> None:
     verdict = verdict_of(model_digest(better.path))
     verdict["metrics"] = {"mae": metric("lower", 54.456, 49.62945, 4.78857, limit=60, max_regression=5)}
     better.judge(verdict)
@@ -357,8 +357,8 @@ def test_the_help_shows_how(better: Repo) -> None:
     assert "mlroad report diabetes" in out
 
 
-def test_names_in_reports_are_json_safe(better: Repo) -> None:
-    """A lone half of a character pair, as JSON may hold one, makes no trouble."""
+def test_lone_surrogates_are_replaced(better: Repo) -> None:
+    """JSON may hold a lone half of a surrogate pair."""
     verdict = verdict_of(model_digest(better.path))
     file = better.gate / "verdict.json"
     file.write_text(json.dumps(verdict).replace("champion's", "\\ud800"), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The report names the rules that are not those of the champion, as the registry keeps its verdict."""
+"""The report lists the rules that changed since the champion was judged. The registry holds its verdict."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def report(repo: Repo, registered: Path) -> Report:
 
 
 def gates(change: Callable[[dict[str, Any]], object]) -> Callable[[dict[str, Any]], None]:
-    """gates.yml is another, and so is what it allows."""
+    """gates.yml changed, and so did what it allows."""
 
     def do(verdict: dict[str, Any]) -> None:
         verdict["rules"]["gates.yml"] = OTHER
@@ -77,7 +77,7 @@ def gates(change: Callable[[dict[str, Any]], object]) -> Callable[[dict[str, Any
     return do
 
 
-def test_the_same_rules_are_not_worth_a_word(report: Report) -> None:
+def test_unchanged_rules_are_not_mentioned(report: Report) -> None:
     page, markdown = report(lambda _: None)
     assert "The rules" not in page + markdown
 
@@ -169,7 +169,7 @@ def test_a_new_waiver_loosens(report: Report) -> None:
     assert "⚠️ loosened `waivers.yml`: size is now waived." in markdown
 
 
-def test_what_a_broken_verdict_could_not_measure_is_not_taken_for_gone(report: Report) -> None:
+def test_what_a_broken_verdict_could_not_measure_was_not_removed(report: Report) -> None:
     _, markdown = report(gates(lambda v: v.update(verdict="broken", passed=False, slices=[], latency=None)))
     assert "was removed" not in markdown
 
@@ -194,7 +194,7 @@ def test_what_a_broken_verdict_could_not_measure_is_not_taken_for_gone(report: R
         ),
     ],
 )
-def test_nothing_is_said_where_nobody_knows(report: Report, now: Any, before: Any, twin: str) -> None:
+def test_unknown_rules_are_not_compared(report: Report, now: Any, before: Any, twin: str) -> None:
     page, markdown = report(now, before, twin)
     assert "The rules" not in page + markdown
 

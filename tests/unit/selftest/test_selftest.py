@@ -156,7 +156,7 @@ def test_a_copy_leaves_the_data_of_the_others_as_it_is(tiny: Tiny, tmp_path: Pat
 
 
 def test_the_report_of_a_candidate_that_lost(tiny: Tiny, tmp_path: Path) -> None:
-    """Against a champion, as the gate writes it down: who is worse, by how much, and where."""
+    """Compared with a champion: which one is worse, by how much, and where."""
     good = judge_good(find_candidate(find_model(tiny.path, "tiny")))
     copy = good.copy(tmp_path / "worse", "metrics")
     copy.replace_model(good.answers + 1.0, good.rows)
@@ -165,8 +165,8 @@ def test_the_report_of_a_candidate_that_lost(tiny: Tiny, tmp_path: Path) -> None
     made = make_report(copy.read())
     page = unescape(made.page.read_text(encoding="utf-8"))
     for told in (
-        "MAE is worse than the champion's by more than is allowed", "against champion 1", "Difference in MAE",
-        'class="strip bad"', "candidate and champion are measured",
+        "MAE is worse than the champion's by more than allowed", "against champion 1", "Difference in MAE",
+        'class="interval-plot bad"', "candidate and champion are measured",
     ):  # fmt: skip
         assert told in page, told
     assert page.count('class="dots champion"') == 2
