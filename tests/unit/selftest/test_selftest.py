@@ -142,7 +142,7 @@ def test_the_report_of_a_real_verdict(tiny: Tiny) -> None:
     page = (tiny.gate / "report.html").read_text(encoding="utf-8")
     assert "What did not pass" in page
     assert "slices.group=1.mae.limit" in page
-    assert "2 checks failed and 1 check could not be made" in page
+    assert "2 checks failed and 1 check could not be run" in page
 
 
 def test_a_copy_leaves_the_data_of_the_others_as_it_is(tiny: Tiny, tmp_path: Path) -> None:
