@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import cast
 
 from mlroad.core.problems import Position, UserError
+from mlroad.core.text import did_you_mean
 from mlroad.core.yaml_document import Document, Fields
 from mlroad.core.yaml_nodes import MapNode, ScalarNode
 from mlroad.data.version import parse_reference
@@ -154,8 +154,7 @@ class _Reader:
         if not name or not metrics:
             return name
         if name not in metrics:
-            near = get_close_matches(name, list(metrics), n=1)
-            hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(metrics)}."
+            hint = did_you_mean(name, metrics, f"There are: {', '.join(metrics)}.")
             self._document.wrong(node, "MR704", f'decide_by is "{name}", which is not in metrics.', hint)
         elif metrics[name].max_regression is None:
             what = f"{name} decides, and has no max_regression: no champion could be lost to."
@@ -200,8 +199,7 @@ class _Reader:
         for item in self._top.items("inference_tests"):
             name = item.value if isinstance(item, ScalarNode) else None
             if name not in RUNTIMES:
-                near = get_close_matches(str(name), RUNTIMES, n=1)
-                hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(RUNTIMES)}."
+                hint = did_you_mean(str(name), RUNTIMES, f"There are: {', '.join(RUNTIMES)}.")
                 self._document.wrong(item, "MR704", f"{name} is no runtime of inference tests.", hint)
             else:
                 found.append(str(name))

@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from mlroad.core.problems import Position, UserError
+from mlroad.core.text import did_you_mean
 from mlroad.core.yaml_document import Document, Fields
 from mlroad.core.yaml_nodes import ListNode, MapNode, Node, ScalarNode
 from mlroad.gate.checks import GateChecks, is_waivable
@@ -105,9 +105,8 @@ def apply_waivers(
 def _against(waiver: Waiver, known: list[str], seen: set[str], today: date) -> str | None:
     """Why a waiver does not count, or None."""
     if waiver.gate not in known:
-        near = get_close_matches(waiver.gate, [id_ for id_ in known if is_waivable(id_)], n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        return f"There is no gate {waiver.gate}.{hint}"
+        hint = did_you_mean(waiver.gate, [id_ for id_ in known if is_waivable(id_)])
+        return f"There is no gate {waiver.gate}. {hint}".strip()
     if not is_waivable(waiver.gate):
         return f"{waiver.gate} cannot be waived: only thresholds can, never whether a figure can be trusted."
     if waiver.gate in seen:

@@ -9,7 +9,6 @@ MI106 a kind of case that is unknown or not supported, MI107 an id stands twice,
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mlroad.core.problems import Position, Problem
+from mlroad.core.text import did_you_mean
 from mlroad.models.tensors import Tensor, TensorError, read_tensor
 
 KINDS = ("golden", "invalid")
@@ -142,8 +142,7 @@ class _Reader:
                 "MI106", what, "Leave the case out until it is: a case that nobody runs tests nothing."
             )
             return False
-        near = difflib.get_close_matches(str(kind), KINDS, n=1)
-        hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(KINDS)}."
+        hint = did_you_mean(str(kind), KINDS, f"There are: {', '.join(KINDS)}.")
         self.wrong("MI106", f"There is no kind of case {json.dumps(kind, ensure_ascii=False)}.", hint)
         return False
 
@@ -157,8 +156,7 @@ class _Reader:
         known = (*required, *optional)
         for name in content:
             if name not in known:
-                near = difflib.get_close_matches(name, known, n=1)
-                hint = f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(known)}."
+                hint = did_you_mean(name, known, f"Known here: {', '.join(known)}.")
                 self.wrong("MI103", f"There is no key {name} in {what}.", hint)
         missing = [name for name in required if name not in content]
         for name in missing:

@@ -9,7 +9,6 @@ is not what it was, MI112 no cases, MI113 the suite of another model.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import math
 from collections.abc import Iterable, Sequence
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlroad.core.problems import Position, Problem, UserError
+from mlroad.core.text import did_you_mean
 from mlroad.core.yaml_nodes import MapNode, Node, ScalarNode, read_yaml
 from mlroad.data.store import find
 from mlroad.data.version import DIGEST, parse_reference
@@ -245,8 +245,7 @@ class _Reader:
         known = [*dict.fromkeys((*required, *optional))]
         for name, key, _ in node:
             if name not in known:
-                near = difflib.get_close_matches(name, known, n=1)
-                hint = f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(known)}."
+                hint = did_you_mean(name, known, f"Known here: {', '.join(known)}.")
                 self._wrong(key, "MI103", f"There is no key {name} in {what}.", hint)
         missing = [name for name in required if name not in node.values]
         for name in missing:

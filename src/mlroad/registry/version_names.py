@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 
 from mlroad.core.problems import UserError
+from mlroad.core.text import did_you_mean
 from mlroad.registry.base import Registry, Version
 
 _NAME = re.compile(r"(?P<model>[^:@\s]+)(?:(?P<mark>[:@])(?P<which>[^:@\s]+))?")
@@ -42,9 +42,7 @@ def _there_are(registry: Registry, model: str) -> str:
     versions = registry.versions(model)
     if not versions:
         names = registry.models()
-        near = get_close_matches(model, names, n=1)
-        hint = f"Did you mean {near[0]}? " if near else ""
-        return f"{hint}Registered are: {', '.join(names) or 'no models'}."
+        return f"{did_you_mean(model, names)} Registered are: {', '.join(names) or 'no models'}.".strip()
     aliases = sorted({f"{alias} ({version.number})" for version in versions for alias in version.aliases})
     return (
         f"It has {len(versions)} version{'s'[: len(versions) != 1]}; aliases: {', '.join(aliases) or 'none'}."

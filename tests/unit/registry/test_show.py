@@ -125,7 +125,7 @@ def test_who_used_and_list_know_what_there_is(repo: Path) -> None:
             ("who-used", "diabetes_trian:1"),
             "There is no dataset diabetes_trian. Did you mean diabetes_train?",
         ),
-        (("who-used", "diabetes:2"), "There is no diabetes:2. diabetes has the versions 1."),
+        (("who-used", "diabetes:2"), "diabetes:2 does not exist. diabetes has the versions 1."),
         (("list", "diabets"), "There is no model diabets. Did you mean diabetes?"),
     ):
         for form in ((), ("--json",)):
