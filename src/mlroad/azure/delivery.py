@@ -53,7 +53,7 @@ class DeliveryResult:
     """The result: problems and no version, or a version, which may have existed before."""
 
     problems: tuple[Problem, ...] = ()
-    made: CreatedVersion | None = None
+    created: CreatedVersion | None = None
     previous: VerifiedVersion | None = None
     checked: DeliveryCheck | None = None
     registered: RegisteredAsset | None = None
@@ -73,7 +73,7 @@ def deliver(root: Path, delivery: Delivery) -> DeliveryResult:
             digest = digest_content(data, cache).digest
         same = [version for version in versions if (version.digest, version.stage) == (digest, stage)]
         if same:
-            return _registered(root, assets, DeliveryResult(made=CreatedVersion(same[-1], is_new=False)))
+            return _registered(root, assets, DeliveryResult(created=CreatedVersion(same[-1], is_new=False)))
         previous = _previous(root, versions, stage, assets)
         checked = _check(root, delivery, data, previous)
         if checked.problems:
@@ -81,8 +81,8 @@ def deliver(root: Path, delivery: Delivery) -> DeliveryResult:
         number = assets.number_for(delivery.name, digest, stage) if assets else 1
         if not assets:
             _check_size(delivery, data)
-        made = create_version(root, _draft(delivery, data, stage, number))
-    return _registered(root, assets, DeliveryResult((), made, previous, checked))
+        created = create_version(root, _draft(delivery, data, stage, number))
+    return _registered(root, assets, DeliveryResult((), created, previous, checked))
 
 
 def _assets(root: Path) -> DataAssets | None:
@@ -161,13 +161,13 @@ def _size(data: Path) -> int:
 
 
 def _registered(root: Path, assets: DataAssets | None, delivered: DeliveryResult) -> DeliveryResult:
-    made = delivered.made
-    assert made
-    lines = [created_text(root, made)]
+    created = delivered.created
+    assert created
+    lines = [created_text(root, created)]
     registered = None
     if assets:
-        registered = assets.register(made.version)
-        lines.append(registered_text(made.version, registered))
+        registered = assets.register(created.version)
+        lines.append(registered_text(created.version, registered))
     else:
         lines.append("Not registered in Azure ML: no workspace is configured, or --local was used.")
     return replace(delivered, registered=registered, lines=tuple(lines))
@@ -183,16 +183,16 @@ def pipelines_using(root: Path, version: DatasetVersion) -> list[str]:
     ]
 
 
-def outcome(delivered: DeliveryResult) -> dict[str, object]:
+def outcome_record(delivered: DeliveryResult) -> dict[str, object]:
     """The result for other programs (``--outcome``)."""
-    version = delivered.made.version if delivered.made else None
+    version = delivered.created.version if delivered.created else None
     return {
         "accepted": not delivered.problems,
         "problems": [str(problem) for problem in delivered.problems],
         "dataset": version.id if version else None,
         "name": version.name if version else None,
         "version": version.version if version else None,
-        "new": bool(delivered.made and delivered.made.is_new),
+        "new": bool(delivered.created and delivered.created.is_new),
         "file": version.file.as_posix() if version else None,
         "digest": version.digest if version else None,
         "folder": f"{DATASETS}/{version.name}" if version else None,

@@ -30,8 +30,8 @@ def pr_body(root: Path, delivered: DeliveryResult) -> str:
 
 
 def _lines(root: Path, delivered: DeliveryResult) -> Iterator[str]:
-    assert delivered.made
-    version = delivered.made.version
+    assert delivered.created
+    version = delivered.created.version
     previous = delivered.previous.version if delivered.previous else None
     yield f"## {version.id}"
     yield ""
@@ -97,7 +97,7 @@ def _compared(delivered: DeliveryResult) -> Iterator[str]:
     if len(found) > _FINDINGS:
         yield f"- … and {len(found) - _FINDINGS:,} more."
     yield ""
-    old, new = diff.before.label, delivered.made.version.id if delivered.made else ""
+    old, new = diff.before.label, delivered.created.version.id if delivered.created else ""
     yield f"Full comparison with plots: `uv run mlroad dataset diff {old} {new} --html report.html`"
 
 

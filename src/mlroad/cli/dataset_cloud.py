@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
 import click
 
-from mlroad.azure.deliver import take_in
-from mlroad.azure.delivery import Delivery
+from mlroad.azure.delivery import Delivery, deliver, outcome_record
+from mlroad.azure.delivery_pull_request import pr_body, title
 from mlroad.azure.fetch_data import fetch_version
 from mlroad.azure.register_data import register_versions
+from mlroad.core.files import write_output
+from mlroad.core.problems import UserError
 from mlroad.core.repo import root_here
 from mlroad.data.store import find
 
@@ -40,6 +43,7 @@ from mlroad.data.store import find
 @click.option("--local", is_flag=True, help="With --from-etl: do not register it in Azure ML.")
 @click.option(
     "--pr-body",
+    "body",
     metavar="FILE",
     type=click.Path(path_type=Path),
     help="With --from-etl: write the text for a pull request to FILE.",
@@ -58,7 +62,7 @@ def register(
     stage: str | None,
     max_loss: float,
     local: bool,
-    pr_body: Path | None,
+    body: Path | None,
     outcome: Path | None,
     description: str,
 ) -> None:
@@ -75,10 +79,31 @@ def register(
     Exit codes: 0 registered, 1 the data was refused, 2 a wrong argument, or Azure ML cannot be reached.
     """
     if source is not None:
-        delivery = Delivery("", source, stage, description, max_loss, local)
-        sys.exit(take_in(root_here(), references, delivery, pr_body, outcome))
+        if len(references) != 1 or ":" in references[0]:
+            raise UserError("--from-etl needs the name of one dataset.", "Leave the version out.")
+        delivery = Delivery(references[0], source, stage, description, max_loss, local)
+        _deliver(delivery, body, outcome)
     for line in register_versions(root_here(), references, everything):
         click.echo(line)
+
+
+def _deliver(delivery: Delivery, body: Path | None, outcome: Path | None) -> None:
+    root = root_here()
+    for file in (body, outcome):
+        if file and not file.absolute().parent.is_dir():
+            raise UserError(f"{file.parent} does not exist.", "Create the folder, or choose another path.")
+    delivered = deliver(root, delivery)
+    created = delivered.created
+    if body and created:
+        write_output(body, pr_body(root, delivered))
+    if outcome:
+        record = {**outcome_record(delivered), "title": title(created.version) if created else None}
+        write_output(outcome, json.dumps(record, ensure_ascii=False, indent=2) + "\n")
+    for line in (*delivered.problems, *delivered.lines):
+        click.echo(line)
+    if delivered.problems:
+        click.echo(f"{delivery.name}: the data was rejected, and nothing was created.", err=True)
+    sys.exit(1 if delivered.problems else 0)
 
 
 @click.command()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from mlroad.guard.allow_secret import allow as record
+from mlroad.guard.allow_secret import allow_secret
 from mlroad.guard.guard_selftest import run_trials
 from mlroad.guard.guard_settings import load_settings
 
@@ -23,7 +23,7 @@ def allow(place: str, reason: str) -> None:
     \b
     mlroad guard allow notebooks/explore.ipynb:12 --reason "a made-up token"
     """
-    for line in record(load_settings(Path.cwd()), place, reason):
+    for line in allow_secret(load_settings(Path.cwd()), place, reason):
         click.echo(line)
 
 

@@ -1,4 +1,4 @@
-"""`mlroad guard allow FILE:LINE --reason WHY`: record a false alarm where no comment can stand."""
+"""`mlroad guard allow FILE:LINE --reason WHY`: record a false alarm in a file that cannot have comments."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from mlroad.guard.house_rules import digest_of, load_house_rules
 from mlroad.guard.secret_scan import FoundSecret, SecretScan
 
 
-def allow(settings: Settings, place: str, reason: str) -> list[str]:
-    """Write one [[allow]] entry for each finding in the line ``place``, and say what was allowed."""
+def allow_secret(settings: Settings, place: str, reason: str) -> list[str]:
+    """Write an [[allow]] entry for each secret found at ``place``; returns a message for each one."""
     if not reason.strip():
-        raise UserError("--reason is empty.", "Say why this is not a secret.")
+        raise UserError("--reason is empty.", "Write why this is not a secret.")
     found = _findings(settings, place)
     file = settings.house_file or settings.root / HOUSE_FILE
     text = file.read_text(encoding="utf-8") if file.is_file() else ""
@@ -32,7 +32,7 @@ def allow(settings: Settings, place: str, reason: str) -> list[str]:
 def _findings(settings: Settings, place: str) -> list[FoundSecret]:
     match = re.fullmatch(r"(?P<file>.+?):(?P<line>\d+)(?::.*)?", place)
     if match is None:
-        raise UserError(f"{place}: is no FILE:LINE.", "Copy the place from the finding.")
+        raise UserError(f"{place} is not FILE:LINE.", "Copy it from the message.")
     sources = named_files(settings.root, [match["file"]])
     with SecretScan(settings) as scan:
         found = [
@@ -40,7 +40,7 @@ def _findings(settings: Settings, place: str) -> list[FoundSecret]:
         ]
     if not found:
         raise UserError(
-            f"{place}: the scan finds no secret there.", "Run `mlroad guard FILE` to see the places."
+            f"{place}: the scan finds no secret in this line.", "Run `mlroad guard FILE` to list them."
         )
     return found
 

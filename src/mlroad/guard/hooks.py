@@ -1,4 +1,4 @@
-"""`mlroad setup`: a git repo with hooks, from whatever is there already. A second run changes nothing."""
+"""`mlroad setup`: create the git repo if needed and install its hooks. A second run changes nothing."""
 
 from __future__ import annotations
 
@@ -15,38 +15,38 @@ CONFIG = ".pre-commit-config.yaml"
 
 
 def set_up(folder: Path, programs: Path) -> Iterator[str]:
-    """Make the repo and install its hooks, and tell what was done.
+    """Create the repo and install its hooks; yields a message for each step.
 
-    Raises UserError when git or prek is missing, and where hooks would guard the wrong repo.
+    Raises UserError if git or prek is missing, or if the hooks would belong to a different repo.
     """
     if not (folder / CONFIG).is_file():
-        raise UserError(f"There is no {CONFIG} in {folder}.", "Run this in the top folder of the repo.")
+        raise UserError(f"There is no {CONFIG} in {folder}.", "Run this in the root of the repo.")
     prek = _prek(programs)
     if top_folder(folder) is None:
         run_git(folder, "init", "--initial-branch=main", "--quiet", check=True)
-        yield "Made a git repo with the branch main."
+        yield "Created a git repo with the branch main."
     top = top_folder(folder)
     if top is None or not top.samefile(folder):
-        what = f"This folder is inside the git repo {top}, whose hooks would not know it."
-        raise UserError(what, "Move the folder out of that repo, or run `git init` here yourself.")
+        what = f"This folder is inside the git repo {top}, so the hooks would belong to that repo."
+        raise UserError(what, "Move the folder out of that repo, or run `git init` here.")
     hooks = run_git(folder, "config", "--get", "core.hooksPath").text
     if hooks:
-        what = f"git looks for hooks in {hooks} (core.hooksPath), so ours would never run."
-        raise UserError(what, "Run `git config --unset core.hooksPath` and then this again.")
+        what = f"git uses the hooks in {hooks} (core.hooksPath), so hooks of this repo would never run."
+        raise UserError(what, "Run `git config --unset core.hooksPath`, then run this again.")
     done = subprocess.run([prek, "install"], cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
         raise UserError(
-            f"prek cannot install the hooks: {done.stderr.strip()}", "Mend that, and run this again."
+            f"prek cannot install the hooks: {done.stderr.strip()}", "Fix this, then run the command again."
         )
     _let_hooks_find_tools(folder, programs)
-    yield "The hooks are installed: they guard every commit from now on."
+    yield "Installed the hooks: they check every commit."
 
 
 def _let_hooks_find_tools(folder: Path, programs: Path) -> None:
-    """Put the project's environment first on the hook's PATH.
+    """Put the project's environment first in the PATH of the hook.
 
-    So a commit from a shell or an editor that knows nothing of it, or of uv, runs the project's tools. `pwd`
-    turns a Windows path into the form that git's shell can put into a PATH.
+    So commits from any shell or editor use the project's tools, even if the environment is not active. `pwd`
+    converts a Windows path to the form that git's shell needs in PATH.
     """
     hook = folder / run_git(folder, "rev-parse", "--git-path", "hooks/pre-commit", check=True).text
     line = f'PATH="$(cd "{programs.as_posix()}" && pwd):$PATH"; export PATH\n'
@@ -57,9 +57,9 @@ def _let_hooks_find_tools(folder: Path, programs: Path) -> None:
 
 
 def _prek(programs: Path) -> str:
-    # Beside the interpreter first: the project's own version, also when its environment is not on the PATH.
+    # First the project's own version, even if its environment is not in the PATH.
     beside = shutil.which("prek", path=os.fspath(programs))
     found = beside or shutil.which("prek")
     if found is None:
-        raise UserError("prek is not installed.", "Run `uv sync` and then this again.")
+        raise UserError("prek is not installed.", "Run `uv sync`, then run this again.")
     return found

@@ -130,7 +130,7 @@ def test_pictures_are_counted(mlroad: Mlroad, repo: Path, tmp_path: Path) -> Non
         (pictures / f"{number}.png").unlink()
     lost = mlroad(*call)
     assert lost.exit_code == 1
-    assert "MD612: It has 2 files, and pictures:1 has 6." in lost.out
+    assert "MD612: The data has 2 files, but pictures:1 has 6." in lost.out
 
 
 @pytest.mark.usefixtures("no_azure")

@@ -57,11 +57,11 @@ def commit(root: Path, name: str, text: str) -> subprocess.CompletedProcess[str]
 def test_setup_makes_the_repo_and_its_hooks_and_may_run_twice(fresh: Path) -> None:
     first = setup(fresh)
     assert first.returncode == 0, first.stderr
-    assert "Made a git repo" in first.stdout
+    assert "Created a git repo" in first.stdout
     assert (fresh / ".git/hooks/pre-commit").is_file()
     second = setup(fresh)
     assert second.returncode == 0
-    assert "Made a git repo" not in second.stdout
+    assert "Created a git repo" not in second.stdout
 
 
 @pytest.mark.slow

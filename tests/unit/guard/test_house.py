@@ -90,8 +90,8 @@ def test_allow_makes_the_file_when_there_is_none(repo: Path, guard: Guard) -> No
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("a.txt:1", "--reason", "x"), "finds no secret there"),
-        (("a.txt", "--reason", "x"), "is no FILE:LINE"),
+        (("a.txt:1", "--reason", "x"), "finds no secret in this line"),
+        (("a.txt", "--reason", "x"), "is not FILE:LINE"),
         (("gone.txt:1", "--reason", "x"), "does not exist"),
         (("a.txt:1", "--reason", " "), "--reason is empty"),
     ],

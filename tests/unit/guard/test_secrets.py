@@ -281,7 +281,7 @@ def test_selftest_is_green(repo: Path, guard: Guard) -> None:
 @pytest.mark.slow
 def test_selftest_is_red_when_a_rule_is_gone(repo: Path, tmp_path: Path) -> None:
     shutil.copytree(SOURCE, tmp_path / "broken/mlroad")
-    azure = tmp_path / "broken/mlroad/guard/patterns/services.py"
+    azure = tmp_path / "broken/mlroad/guard/patterns/service_tokens.py"
     azure.write_text(azure.read_text(encoding="utf-8").replace("github_pat_", "gone_pat_"), encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "mlroad", "guard", "selftest"],
@@ -300,14 +300,14 @@ def test_selftest_is_red_when_a_rule_is_gone(repo: Path, tmp_path: Path) -> None
     ("canary", "file", "old", "new"),
     [
         (
-            "canary 1: a call",
-            "engine.py",
+            "canary 1: a call around",
+            "secret_engine.py",
             "FILTERS = (",
             'FILTERS = (\n    "detect_secrets.filters.heuristic.is_indirect_reference",',
         ),
         (
             "canary 2: a missing plugin",
-            "engine.py",
+            "secret_engine.py",
             "            reason = str(error) or",
             "            yield SecretEngine([], [])\n            return\n            reason = str(error) or",
         ),
