@@ -23,6 +23,7 @@ from typing import Any
 
 import yaml
 
+from mlroad.core.template import COPIER, EXCLUDE_NEWER
 from tests.support import call, commit_all, git, tool
 
 SETUP = Path(".github/actions/setup/action.yml")
@@ -195,7 +196,7 @@ class Act:
         command += ["--secret", "GITHUB_TOKEN=made-up", "--defaultbranch", "main"]
         command += self.local_repositories([*called_files(file), *local_actions(project)])
         environment = self.environment(project, here)
-        if (project / SETUP).is_file() and workflow != "update.yml":
+        if (project / SETUP).is_file():
             self.warm_up(project, file)
             environment["UV_OFFLINE"] = "1"
         for name, value in environment.items():
@@ -222,11 +223,12 @@ class Act:
 
         Then the jobs run offline. Otherwise each of them could ask the package index for hundreds of pages.
         """
-        programs = re.findall(r"uvx (--from \S+ \S+)", workflow.read_text(encoding="utf-8"))
-        commands = [
-            ["sync", "--group", "azure"],
-            *(["tool", "run", *p.split(), "--version"] for p in programs),
-        ]
+        text = workflow.read_text(encoding="utf-8")
+        programs = [found.split() for found in re.findall(r"uvx (--from \S+ \S+)", text)]
+        if "mlroad update" in text:
+            programs.append(["--exclude-newer", EXCLUDE_NEWER, "--from", COPIER, "copier"])
+        commands = [["sync", "--group", "azure"]]
+        commands += [["tool", "run", *program, "--version"] for program in programs]
         key = (project / "pyproject.toml").read_text(encoding="utf-8") + repr(commands)
         if key in self.warm:
             return
