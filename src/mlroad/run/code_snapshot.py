@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pathspec import PathSpec
-
 from mlroad.core.digests import listing_digest, sha256_of_file
 from mlroad.core.problems import Position, Problem, UserError
 
@@ -111,6 +109,8 @@ class _Rules:
     """The patterns of one ignore file; the last one that matches decides."""
 
     def __init__(self, lines: list[str]) -> None:
+        from pathspec import PathSpec  # 15 ms that code without an ignore file does not pay
+
         self._spec = PathSpec.from_lines("gitignore", lines)
         self.prunable = not any(line.startswith("!") for line in lines)
 

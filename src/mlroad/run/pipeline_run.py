@@ -242,6 +242,6 @@ def _display(options: RunOptions) -> Display:
     plain = not sys.stdout.isatty() or os.environ.get("CI") or os.environ.get("TERM") == "dumb"
     if plain:
         return PlainDisplay(options.quiet)
-    from mlroad.run.live_display import LiveDisplay  # rich takes 60 ms to import
+    from mlroad.run.live_display import LiveDisplay  # rich takes 50 ms to import
 
     return LiveDisplay()
