@@ -1,1 +1,1 @@
-"""What mlroad does in Azure, by the real clients against tests/azure_loopback."""
+"""mlroad with the real Azure clients against tests/azure/loopback."""

@@ -35,13 +35,13 @@ def test_the_sample_from_the_workspace_to_champion(cloud: Cloud, project: Callab
     # What the steps would leave there: the cloud of this test runs none.
     made: dict[str, dict[str, Path]] = {}
     for stage in ("dev", "prod"):
-        run(repo, "factory", "train", "diabetes", "--data", stage)
+        run(repo, "mlroad", "train", "diabetes", "--data", stage)
         made[stage] = {output.name: output for output in (runs(repo)[-1] / "outputs").iterdir()}
 
     ids = {}
     for stage, outputs in made.items():
         cloud.jobs.produce = _leaving(outputs)
-        done = run(repo, "factory", "train", "diabetes", "--data", stage, "--target", "azureml")
+        done = run(repo, "mlroad", "train", "diabetes", "--data", stage, "--target", "azureml")
         assert "job: completed" in done.stdout
         ids[stage] = runs(repo)[-1].name
         record = json.loads((runs(repo)[-1] / "run.json").read_text(encoding="utf-8"))
@@ -54,16 +54,15 @@ def test_the_sample_from_the_workspace_to_champion(cloud: Cloud, project: Callab
         assert record["git"] == here["git"]
         assert record["parameters"] == here["parameters"]
         assert list(record["steps"]) == list(here["steps"])
-        run(repo, "mlroad", "test", "models/diabetes", "--run", ids[stage])
-        run(repo, "factory", "gate", "diabetes", "--run", ids[stage])
+        run(repo, "mlroad", "gate", "diabetes", "--run", ids[stage])
 
-    run(repo, "factory", "register", "diabetes", "--run", ids["prod"], "--dev-run", ids["dev"])
+    run(repo, "mlroad", "register", "diabetes", "--run", ids["prod"], "--dev-run", ids["dev"])
     assert cloud.models.stored["diabetes", "1"]["tags"]["target"] == "azureml"
-    run(repo, "factory", "approve", "diabetes", "--by", "somebody")
-    told = run(repo, "factory", "why", "diabetes@champion")
+    run(repo, "mlroad", "approve", "diabetes", "--by", "somebody")
+    told = run(repo, "mlroad", "why", "diabetes@champion")
     assert ids["prod"] in told.stdout
     # The next candidate is compared with the champion, which comes from the workspace.
-    run(repo, "factory", "gate", "diabetes", "--run", ids["dev"])
+    run(repo, "mlroad", "gate", "diabetes", "--run", ids["dev"])
     verdict = json.loads((runs(repo)[-2] / "gate" / "verdict.json").read_text(encoding="utf-8"))
     assert verdict["champion"]["version"] == "1"
 

@@ -1,9 +1,9 @@
-"""Every feature of Azure ML's pipelines that a local run must reproduce: a folder each, with its result.
+"""Every feature of Azure ML's pipelines that a local run must reproduce has a folder with the expected result.
 
-A folder of tests/run/pipelines becomes models/<name> of a fresh repo; what stands in its folder ``repo`` goes
-to the root. ``expected.yml`` says what must come out:
+A folder of tests/unit/run/pipelines becomes models/<name> of a new repo; its folder ``repo`` is copied to the
+root. ``expected.yml`` has the expected result:
 
-    about    which part of the semantics it is
+    about    the feature
     args     more arguments of `mlroad run`
     exit     the exit code (0)
     states   step to state
