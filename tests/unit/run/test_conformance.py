@@ -1,4 +1,4 @@
-"""Every feature of Azure ML's pipelines that a local run must reproduce has a folder with the expected result.
+"""Each feature of Azure ML's pipelines that a local run must reproduce has a folder with the expected result.
 
 A folder of tests/unit/run/pipelines becomes models/<name> of a new repo; its folder ``repo`` is copied to the
 root. ``expected.yml`` has the expected result:
