@@ -187,20 +187,20 @@ def index_of(template_repo: Path, folder: Path) -> str:
 @pytest.mark.parametrize("toolkit", ["wheel", "git", "index"])
 def test_each_answer_installs_updates_and_runs(releases: Path, tmp_path: Path, toolkit: str) -> None:
     """From a bare copy, by the commands that it prints."""
-    answers: dict[str, Any] = {"project_name": "demo", "toolkit": toolkit}
+    answers: dict[str, Any] = {"project_name": "demo", "toolkit": toolkit, "sample": toolkit == "wheel"}
     if toolkit == "index":
         answers["toolkit_index"] = index_of(releases, tmp_path)
     project = tmp_path / "demo"
     command = [tool("copier"), "copy", "--defaults", "--vcs-ref", "v1.0.0", "--data", "template=prototype"]
     for name, value in answers.items():
         command += ["--data", f"{name}={value}"]
-    copied = call([*command, releases.as_uri(), project], tmp_path)
+    copied = call([*command, f"git+{releases.as_uri()}", project], tmp_path)
     commands = re.findall(r"^  (uvx? .*)$", copied.stderr, re.MULTILINE)
     assert len(commands) == 2, copied.stderr
     path = os.pathsep.join([str(Path(tool("uv")).parent), os.defpath])
     for line in commands:
         call(["bash", "-c", line], project, env={"PATH": path})
-    assert list((project / ".runs").rglob("run.json"))
+    assert (project / "models" / "my_model").is_dir() or list((project / ".runs").rglob("run.json"))
     assert (project / ".git" / "hooks" / "pre-commit").is_file()
     assert call([installed(project), "check"], project).stdout == ""
     assert (project / "vendor").is_dir() == (toolkit == "wheel")

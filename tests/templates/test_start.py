@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import IDENTITY, REPO, call, git, tool
+from tests.support import IDENTITY, REPO, call, commit_all, git, tool
+from tools.start import next_steps, python_for, template_address
 
 # What a machine needs to reach its package index; a plain machine has none of it.
 NETWORK = re.compile(r"^(PIP_|UV_INDEX|UV_DEFAULT_INDEX|SSL_CERT|https?_proxy|no_proxy)", re.IGNORECASE)
@@ -53,7 +54,9 @@ Bare = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.mark.slow
-def test_the_first_command_makes_a_repo_and_trains_the_sample(bare: Bare, tmp_path: Path) -> None:
+def test_the_first_command_makes_a_repo_and_trains_the_sample(
+    bare: Bare, tmp_path: Path, template_repo: Path
+) -> None:
     result = bare("new", tmp_path / "my-models")
     assert result.returncode == 0, result.stdout + result.stderr
     project = tmp_path / "my-models"
@@ -61,6 +64,9 @@ def test_the_first_command_makes_a_repo_and_trains_the_sample(bare: Bare, tmp_pa
     assert list((project / ".runs").rglob("run.json"))
     assert "git add --all" in result.stdout
     assert "Traceback" not in result.stdout + result.stderr
+    assert f"the template's address for updates is {template_repo} (this clone's origin)" in result.stdout
+    answers = (project / ".copier-answers.yml").read_text(encoding="utf-8")
+    assert f"_src_path: {template_repo}\n" in answers
     commit_with_hooks(project, tmp_path)
 
 
@@ -164,8 +170,6 @@ def a_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *tools: str) -> N
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links")
 def test_without_uv_on_the_path_its_own_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tools.start import next_steps
-
     a_machine(tmp_path, monkeypatch, "git")
     told = next_steps(tmp_path, "mlroad run models/diabetes")
     assert told[1].startswith("source .venv/bin/activate    # or install uv")
@@ -175,8 +179,6 @@ def test_without_uv_on_the_path_its_own_is_named(tmp_path: Path, monkeypatch: py
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links")
 def test_with_uv_on_the_path_nothing_is_said_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tools.start import next_steps
-
     a_machine(tmp_path, monkeypatch, "git", "uv")
     told = next_steps(tmp_path, "mlroad run models/diabetes")
     assert told[1] == "git add --all"
@@ -185,8 +187,6 @@ def test_with_uv_on_the_path_nothing_is_said_of_it(tmp_path: Path, monkeypatch: 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links")
 def test_whom_git_does_not_know_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tools.start import next_steps
-
     a_machine(tmp_path, monkeypatch, "git")
     folder = tmp_path / "a repo"
     folder.mkdir()
@@ -237,8 +237,71 @@ def test_the_date_of_the_resolution_is_the_same_everywhere() -> None:
 @pytest.mark.parametrize(("answer", "own"), [("3.11", True), ("99.1", False)])
 def test_a_repo_for_a_newer_python_gets_one(tmp_path: Path, answer: str, own: bool) -> None:
     """Python 3.11 runs start.py and the team wants 3.14: `uv sync` with 3.11 would leave half a repo."""
-    from tools.start import python_for
-
     text = f"_commit: v1\nproject_name: demo\npython_version: '{answer}'\n"
     (tmp_path / ".copier-answers.yml").write_text(text, encoding="utf-8")
     assert python_for(tmp_path) == (sys.executable if own else answer)
+
+
+@pytest.fixture
+def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A clone in the place of the template: its origin has its commit."""
+    git(tmp_path, "init", "--quiet", "--bare", "--initial-branch", "main", "origin.git")
+    git(tmp_path, "clone", "--quiet", str(tmp_path / "origin.git"), "here")
+    repo = tmp_path / "here"
+    (repo / "copier.yml").write_text("one", encoding="utf-8")
+    commit_all(repo, "one")
+    git(repo, "push", "--quiet", "origin", "HEAD:main")
+    monkeypatch.setattr("tools.start.TEMPLATE", repo)
+    return repo
+
+
+def test_the_address_is_that_of_origin_if_the_commit_is_there(clone: Path, tmp_path: Path) -> None:
+    address, reference = template_address()
+    assert address == str(tmp_path / "origin.git")
+    assert reference == git(clone, "rev-parse", "HEAD").strip()
+
+
+def make_no_origin(clone: Path) -> None:
+    git(clone, "remote", "remove", "origin")
+
+
+def make_a_change(clone: Path) -> None:
+    (clone / "copier.yml").write_text("two", encoding="utf-8")
+
+
+def make_a_commit(clone: Path) -> None:
+    make_a_change(clone)
+    commit_all(clone, "two")
+
+
+def make_it_unreachable(clone: Path) -> None:
+    (clone.parent / "origin.git").rename(clone.parent / "gone.git")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (make_no_origin, "it has no remote named origin"),
+        (make_a_change, "it has changes that are not committed"),
+        (make_a_commit, "its commit is not on origin"),
+        (make_it_unreachable, "cannot be read"),
+    ],
+)
+def test_or_else_it_is_the_clone_and_the_reason_is_printed(
+    clone: Path, capsys: pytest.CaptureFixture[str], change: Callable[[Path], None], reason: str
+) -> None:
+    change(clone)
+    assert template_address() == (str(clone), "HEAD")
+    told = capsys.readouterr().out
+    assert f"{clone} (this clone, because " in told
+    assert reason in told
+
+
+def test_no_password_of_the_clone_reaches_the_new_repo(
+    clone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    git(clone, "remote", "set-url", "origin", "https://me:secret-token@127.0.0.1:9/template.git")
+    template_address()
+    told = capsys.readouterr().out
+    assert "origin (https://127.0.0.1:9/template.git) cannot be read" in told
+    assert "secret-token" not in told
