@@ -25,7 +25,7 @@ from mlroad.registry import champion, own_tags
 from mlroad.registry import clean as cleaning
 from mlroad.registry import why as stories
 from mlroad.registry.base import CANDIDATE, Refused, Registry
-from mlroad.registry.branch import GitFailed, Moved, RegistryBranch
+from mlroad.registry.branch import BranchMovedError, GitFailed, RegistryBranch
 from mlroad.registry.branch import publish as change_in_branch
 from mlroad.registry.open_registry import open_registry
 from mlroad.registry.version_names import find_version
@@ -355,7 +355,7 @@ def _exit_codes() -> Iterator[None]:
     except (Refused, GitFailed) as error:
         click.echo(error, err=True)
         sys.exit(1)
-    except Moved as error:
+    except BranchMovedError as error:
         click.echo(error, err=True)
         sys.exit(3)
 

@@ -9,8 +9,8 @@ import click
 from mlroad.cli.needs_factory import FactoryCommand
 from mlroad.core.problems import UserError
 from mlroad.core.repo import root_here
+from mlroad.gate.selftest.run_selftest import as_text
 from mlroad.gate.selftest.run_selftest import selftest as plant_faults
-from mlroad.gate.selftest.run_selftest import told
 from mlroad.run.candidate import find_candidate
 from mlroad.run.model_folder import find_model
 
@@ -39,5 +39,5 @@ def selftest(model: str | None, run: str | None) -> None:
     elif run is not None:
         raise UserError("--run needs a model.", "Write `mlroad selftest MODEL --run ID`.")
     tested = plant_faults(candidate)
-    click.echo(told(tested, model or "sample"))
+    click.echo(as_text(tested, model or "sample"))
     sys.exit(1 if tested.wrong else 0)

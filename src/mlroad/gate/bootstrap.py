@@ -1,12 +1,12 @@
-"""The paired bootstrap: how sure a figure, and a difference between two models, is on this holdout.
+"""The paired bootstrap: the uncertainty of a figure, and of a difference between two models, on this holdout.
 
-Percentile intervals (Efron & Tibshirani 1993, An Introduction to the Bootstrap, chapters 6 and 13). Pairing:
-one resample of rows is used for both models and all metrics, so that what makes a row hard for both cancels
-out of the difference.
+Percentile intervals (Efron & Tibshirani 1993, An Introduction to the Bootstrap, chapters 6 and 13). Paired
+means that both models and all metrics use the same resamples of rows. So what makes a row hard for both
+models cancels out of the difference.
 
-Resamples are drawn as counts of each row. Up to `EXACT_ROWS` rows the counts are multinomial, which is
-drawing n rows with replacement. Above, each row's count is an independent Poisson(1) variable, which gives
-the same interval in the limit of many rows and needs no random access (Chamandy, Muralidharan, Najmi & Naidu
+Resamples are drawn as counts of each row. Up to `EXACT_ROWS` rows the counts are multinomial: n rows are
+drawn with replacement. Above, each row's count is an independent Poisson(1) variable, which gives the same
+interval in the limit of many rows and needs no random access (Chamandy, Muralidharan, Najmi & Naidu
 2012, Estimating Uncertainty for Massive Data Streams, Google; Hanley & MacGibbon 2006, Computer Methods and
 Programs in Biomedicine 83:57-62). The Poisson variable is rounded to probabilities of 1/65,536, which moves
 its mean by less than 2e-5 and its variance by less than 1e-4.
@@ -28,29 +28,29 @@ from mlroad.gate.metrics import MOST, Area, Floats, Sums, Unmeasurable, Weights,
 
 EXACT_ROWS = 5_000
 _AT_ONCE = 1_600_000
-"""Counts held at once by each thread, of one byte each above `EXACT_ROWS`. Another number draws others."""
+"""Counts that each thread holds at once, one byte each above `EXACT_ROWS`. It affects the draws."""
 _TILE = 131_072
-"""Counts drawn at once: they and their random bits stay in the processor's cache."""
+"""Counts drawn at once: they and their random bits fit into the processor's cache."""
 _UNDEFINED = 0.01
 """The share of resamples in which a metric may be undefined (one class only) and still have an interval."""
 _LEVELS = (
     np.cumsum([65_536 * math.exp(-1) / math.factorial(k) for k in range(MOST)]).round().astype(np.uint16)
 )
-"""A count is the number of levels that 16 random bits reach."""
+"""A count is the number of levels that a random 16-bit number reaches."""
 
 Interval = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Intervals:
-    """Of one metric: for the candidate, and for the difference candidate - champion if there is one."""
+    """The intervals of one metric: of the candidate, and of the difference candidate - champion."""
 
     candidate: Interval
     difference: Interval | None
 
 
 def method(rows: int) -> str:
-    """What the verdict says of how its intervals were found."""
+    """The method, as the verdict names it."""
     if rows <= EXACT_ROWS:
         return "paired percentile bootstrap, multinomial counts (Efron & Tibshirani 1993)"
     return "paired percentile bootstrap, Poisson(1) counts (Chamandy et al. 2012)"
@@ -66,11 +66,12 @@ def intervals(
 ) -> dict[str, Intervals | Unmeasurable]:
     """Intervals of all ``metrics`` from the same resamples; the arrays are [n].
 
-    ``stream`` gives other resamples of the same seed, for slices. What has no interval says why instead.
+    ``stream`` selects other resamples of the same seed, for slices. A metric without an interval has the
+    reason.
     """
     models = [candidate] if champion is None else [candidate, champion]
     if champion is not None and np.array_equal(candidate, champion):
-        models = [candidate]  # not one digit of rounding between two equal models
+        models = [candidate]  # equal models must not differ by rounding
     parts = [[prepared(name, truth, predicted) for predicted in models] for name in metrics]
     values = _resampled([part for pair in parts for part in pair], len(truth), settings, stream)
     found: dict[str, Intervals | Unmeasurable] = {}
@@ -105,8 +106,8 @@ def _interval(values: Floats, confidence: float) -> Interval:
 def _resampled(parts: Sequence[Sums | Area], rows: int, settings: Bootstrap, stream: int) -> list[Floats]:
     """The value of each part in every resample: one array [resamples] for each part.
 
-    The same for any number of threads: each chunk of resamples has a random stream of its own. Counts are
-    [row, resample]: what is done with a row is done with all resamples of a chunk at once.
+    The number of threads makes no difference: each chunk of resamples has its own random stream. Counts are
+    [row, resample], so that each operation handles all resamples of a chunk at once.
     """
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -122,18 +123,18 @@ def _resampled(parts: Sequence[Sums | Area], rows: int, settings: Bootstrap, str
             for part, place in zip(parts, places, strict=True)
         ]
 
-    # A multiple of 16, because so many bytes of a row are fetched at a stroke.
+    # A multiple of 16, because the processor handles so many bytes of a row at once.
     chunk = min(settings.resamples, max(16, _AT_ONCE // rows // 16 * 16))
-    # Threads over chunks; the library for matrices would start its own in each of them.
+    # One thread for each chunk. Without the limit, the matrix library would start threads in each of them.
     with threadpool_limits(1), ThreadPoolExecutor(_cores()) as threads:
         done = list(threads.map(work, _tasks(settings.resamples, chunk)))
     return [np.concatenate([some[index] for some in done]) for index in range(len(parts))]
 
 
 def _distinct(parts: Sequence[Sums | Area], rows: int) -> tuple[Floats, list[list[int]]]:
-    """The columns of all parts as rows [k, n], equal ones once, and where each part's are.
+    """The columns of all parts as rows [k, n] without duplicates, and the places of each part's columns.
 
-    The first is of ones: its sums are the total weights. There is none if no part needs them.
+    The first consists of ones: its sums are the total weights. It is left out if no part needs them.
     """
     sums = [part for part in parts if isinstance(part, Sums)]
     found = {np.ones(rows).tobytes(): 0} if sums else {}
@@ -152,7 +153,7 @@ def _tasks(resamples: int, chunk: int) -> Iterator[tuple[int, int]]:
 
 
 def _multinomial(bits: np.random.SFC64, rows: int, count: int) -> NDArray[np.int64]:
-    """How often each row is drawn in each resample [rows + 1, count], and a last row of zeros for `Area`."""
+    """How often each row is drawn in each resample: [rows + 1, count]. The last row is zeros, for `Area`."""
     drawn = np.random.Generator(bits).integers(0, rows, (count, rows))
     drawn += (rows + 1) * np.arange(count)[:, None]
     counts = np.bincount(drawn.ravel(), minlength=count * (rows + 1))
@@ -160,7 +161,7 @@ def _multinomial(bits: np.random.SFC64, rows: int, count: int) -> NDArray[np.int
 
 
 def _poisson(bits: np.random.SFC64, rows: int, count: int) -> NDArray[np.uint8]:
-    """As `_multinomial`; no count is above `MOST`."""
+    """As `_multinomial`. No count is above `MOST`."""
     weights = np.zeros((rows + 1, count), dtype=np.uint8)
     drawn = weights[:-1].reshape(-1)
     reached = np.empty(_TILE, dtype=np.uint8)
@@ -169,7 +170,7 @@ def _poisson(bits: np.random.SFC64, rows: int, count: int) -> NDArray[np.uint8]:
         more = reached[: len(some)]
         raw = bits.random_raw(-(-len(some) // 4)).view(np.uint16)[: len(some)]
         for level in _LEVELS:
-            np.greater_equal(raw, level, out=more.view(np.bool_))  # a truth is a byte of 0 or 1
+            np.greater_equal(raw, level, out=more.view(np.bool_))  # a bool is a byte of 0 or 1
             some += more
     return weights
 

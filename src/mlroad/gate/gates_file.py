@@ -1,4 +1,4 @@
-"""gates.yml: what a candidate of a model must reach. Every mistake is told at its place, all at once."""
+"""gates.yml: what a candidate must reach. All mistakes are reported at once, each at its place."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from mlroad.models.metric_names import METRICS, Task, of_task
 
 FILE = "gates.yml"
 RUNTIMES = ("python",)
-"""Whose inference tests can be asked for; each writes its verdict into the run's gate folder."""
+"""The runtimes whose inference tests gates.yml can require."""
 MIN_ROWS = 20
-"""Of a slice, unless gates.yml says otherwise: with fewer rows its figure says little."""
+"""The default min_rows of a slice: with fewer rows, its figure means little."""
 
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """What one metric must reach: at least one of the two is there."""
+    """What one metric must reach. At least one of the two is set."""
 
     limit: float | None = None
     """The worst value that is good enough."""
     max_regression: float | None = None
-    """How much worse than the champion it may be, in the metric's own unit."""
+    """How much worse than the champion it may be, in the metric's unit."""
 
 
 @dataclass(frozen=True, slots=True)
 class SliceGate:
-    """A metric for the rows of each value of a column."""
+    """A threshold for the rows of each value of a column."""
 
     column: str
     metric: str
@@ -44,7 +44,7 @@ class SliceGate:
 
 @dataclass(frozen=True, slots=True)
 class Bootstrap:
-    """How intervals are found."""
+    """The settings of the bootstrap."""
 
     resamples: int = 10_000
     confidence: float = 0.95
@@ -53,7 +53,7 @@ class Bootstrap:
 
 @dataclass(frozen=True, slots=True)
 class Gates:
-    """gates.yml as it was read."""
+    """The content of gates.yml."""
 
     file: Path
     task: Task
@@ -73,7 +73,7 @@ class Gates:
 
     @property
     def wants_probabilities(self) -> bool:
-        """Whether a metric needs the probability of class 1: a label is not enough then."""
+        """Whether a metric needs the probability of class 1, so that labels are not enough."""
         asked = [*self.metrics, *(gate.metric for gate in self.slices)]
         return any(METRICS[name].needs == "probability" for name in asked)
 
@@ -131,20 +131,20 @@ class _Reader:
             direction = METRICS[name].direction
             stated = below.text("direction", direction, choices=("lower", "higher"))
             if stated in ("lower", "higher") and stated != direction:
-                what = f"direction is {stated}, and {name} is better the {direction} it is."
+                what = f"direction is {stated}, but {direction} values of {name} are better."
                 self._document.wrong(below.get("direction"), "MR704", what, f"Write {direction}.")
             found[name] = self._threshold(below, f"metrics.{name}")
             below.close()
         fields.close()
         if not fields.names():
-            self._document.wrong(fields.node, "MR703", "metrics names none.", f"Name {', '.join(known)}.")
+            self._document.wrong(fields.node, "MR703", "metrics is empty.", f"Name {', '.join(known)}.")
         return found
 
     def _threshold(self, fields: Fields, what: str) -> Threshold:
         found = Threshold(fields.optional_number("limit"), fields.optional_number("max_regression", least=0))
         if not fields.has("limit") and not fields.has("max_regression"):
             self._document.wrong(
-                fields.node, "MR703", f"{what} sets no threshold.", "Write limit, max_regression, or both."
+                fields.node, "MR703", f"{what} has no threshold.", "Write limit, max_regression, or both."
             )
         return found
 
@@ -157,7 +157,7 @@ class _Reader:
             hint = did_you_mean(name, metrics, f"There are: {', '.join(metrics)}.")
             self._document.wrong(node, "MR704", f'decide_by is "{name}", which is not in metrics.', hint)
         elif metrics[name].max_regression is None:
-            what = f"{name} decides, and has no max_regression: no champion could be lost to."
+            what = f"{name} decides, but has no max_regression, so a candidate could never be worse."
             self._document.wrong(node, "MR703", what, f"Write it at metrics.{name}.")
         return name
 
@@ -166,7 +166,7 @@ class _Reader:
         for item in self._top.items("slices"):
             if not isinstance(item, MapNode):
                 self._document.wrong(
-                    item, "MR704", "This is no slice.", "Write {column: …, metric: …, limit: …}."
+                    item, "MR704", "This is not a slice.", "Write {column: …, metric: …, limit: …}."
                 )
                 continue
             fields = Fields(self._document, item)
@@ -180,7 +180,7 @@ class _Reader:
             )
             fields.close()
             if any((gate.column, gate.metric) == (other.column, other.metric) for other in found):
-                what = f"{gate.metric} of the slices by {gate.column} stands here twice."
+                what = f"Duplicate slice: {gate.metric} by {gate.column}."
                 self._document.wrong(item, "MR704", what, "Keep one of them.")
             found.append(gate)
         return tuple(found)
@@ -200,7 +200,7 @@ class _Reader:
             name = item.value if isinstance(item, ScalarNode) else None
             if name not in RUNTIMES:
                 hint = did_you_mean(str(name), RUNTIMES, f"There are: {', '.join(RUNTIMES)}.")
-                self._document.wrong(item, "MR704", f"{name} is no runtime of inference tests.", hint)
+                self._document.wrong(item, "MR704", f"{name} is not a runtime of inference tests.", hint)
             else:
                 found.append(str(name))
         return tuple(dict.fromkeys(found))
@@ -236,7 +236,7 @@ class _Reader:
         return int(value) if math.isfinite(value) else default
 
     def _refuse_empty(self, fields: Fields) -> None:
-        """A key without a value would be passed over in silence, and with it the gate that it names."""
+        """A key without a value would silently leave out the gate that it names."""
         for name, key, _ in fields.node:
             if fields.node.get(name) is None:
                 self._document.wrong(key, "MR704", f"{name} has no value.", "Write one, or remove the key.")

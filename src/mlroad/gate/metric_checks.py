@@ -20,7 +20,7 @@ Word = Literal["better", "equal", "worse", "broken"]
 
 @dataclass(frozen=True, slots=True)
 class MetricResult:
-    """One metric on some rows. Figures are None if they could not be measured, or there is no champion."""
+    """The result of one metric on some rows. Figures are None if unmeasurable, or without a champion."""
 
     metric: str
     verdict: Word
@@ -28,7 +28,7 @@ class MetricResult:
     candidate_interval: tuple[float, float] | None = None
     champion: float | None = None
     interval: tuple[float, float] | None = None
-    """Of the difference candidate - champion."""
+    """The interval of the difference candidate - champion."""
     reason: str = ""
 
     @property
@@ -40,14 +40,14 @@ class MetricResult:
 
     @property
     def is_surely_worse(self) -> bool:
-        """Whether the interval of the difference lies wholly on the bad side, though no more than allowed."""
+        """Whether the interval of the difference is wholly on the bad side, but the difference is allowed."""
         if self.interval is None or self.verdict != "equal":
             return False
         sign = METRICS[self.metric].sign
         return max(sign * self.interval[0], sign * self.interval[1]) < 0
 
     def as_json(self) -> dict[str, Any]:
-        """As it stands in the verdict."""
+        """The result as the verdict holds it."""
         return {
             "candidate": self.candidate,
             "candidate_interval": list(self.candidate_interval) if self.candidate_interval else None,
@@ -60,26 +60,26 @@ class MetricResult:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What is measured on: [n] each."""
+    """The rows that are measured: arrays [n]."""
 
     truth: Floats
     candidate: Floats
     champion: Floats | None
 
     def where(self, mask: Any) -> Rows:
-        """Some of the rows."""
+        """The selected rows."""
         champion = None if self.champion is None else self.champion[mask]
         return Rows(self.truth[mask], self.candidate[mask], champion)
 
 
 def metric_ids(gates: Gates) -> Iterator[str]:
-    """The ids of the metrics' checks, but for those that need a champion."""
+    """The ids of the metrics' checks, without those that need a champion."""
     for name, threshold in gates.metrics.items():
         yield f"metrics.{name}.{'limit' if threshold.limit is not None else 'regression'}"
 
 
 def slice_ids(gates: Gates) -> Iterator[str]:
-    """As metric_ids, of slices whose values are not known."""
+    """As `metric_ids`, for slices whose values are unknown."""
     for gate in gates.slices:
         kind = "limit" if gate.threshold.limit is not None else "regression"
         yield f"slices.{gate.column}.{gate.metric}.{kind}"
@@ -163,7 +163,7 @@ def _word(name: str, mine: float, other: float | None, its: Intervals, threshold
 def _check(
     checks: GateChecks, id_: str, title: str, found: MetricResult, threshold: Threshold, gates: Gates
 ) -> None:
-    """The checks of one metric: its limit, and its regression if there is a champion."""
+    """Add the checks of one metric: its limit, and its regression if there is a champion."""
     if found.reason or found.candidate is None or found.candidate_interval is None:
         kind = "limit" if threshold.limit is not None else "regression"
         checks.add(f"{id_}.{kind}", "broken", f"{title} cannot be measured: {found.reason}.")
@@ -188,7 +188,7 @@ def _check(
         f"{title} is {number(found.candidate)}, the champion's {number(found.champion)}: "
         f"{_compared(worse)} (difference {number(difference)}, {share} interval "
         f"{number(found.interval[0])} to {number(found.interval[1])}); "
-        f"it may be worse by {number(threshold.max_regression)}."
+        f"it may be worse by up to {number(threshold.max_regression)}."
     )
     checks.add(
         f"{id_}.regression",
@@ -206,12 +206,12 @@ def _compared(worse: float) -> str:
 
 
 def _stream(column: str, place: int) -> int:
-    """A number for the random stream of a slice, the same on every machine."""
+    """A number for the random stream of a slice. It is the same on every machine."""
     import zlib
 
     return zlib.crc32(f"{column}\0{place}".encode()) or 1
 
 
 def is_constant(predicted: Floats, truth: Floats) -> bool:
-    """Whether a model says the same of all rows, though their target differs."""
+    """Whether a model predicts the same for all rows, although their targets differ."""
     return len(truth) > 1 and bool(np.ptp(predicted) == 0) and bool(np.ptp(truth) > 0)

@@ -1,11 +1,11 @@
-"""Metrics from weights: of all rows once, or of the resamples of a bootstrap. Figures are scikit-learn's.
+"""Metrics from weights: of all rows once, or of the resamples of a bootstrap. Figures equal scikit-learn's.
 
-A prediction is one number for each row: the value (regression), or the probability of class 1, or a label 0
-or 1 (binary classification). A probability above 0.5 is the label 1.
+A prediction is one number for each row: the value (regression), or the probability of class 1, or the label 0
+or 1 (classification). A probability above 0.5 means the label 1.
 
 All metrics but the area under the ROC curve are functions of a few weighted sums over rows, so that many
 resamples are one product of matrices. The area is the Mann-Whitney statistic (Hanley & McNeil 1982,
-Radiology 143:29-36): the weighted share of pairs of a positive and a negative row that are in order, ties
+Radiology 143:29-36): the weighted share of pairs of a positive and a negative row in the right order. Ties
 count half.
 
 scikit-learn itself is not asked: it would be imported for longer than all else takes.
@@ -25,14 +25,14 @@ from mlroad.models.metric_names import METRICS
 Floats = NDArray[np.float64]
 Weights = NDArray[np.uint8] | NDArray[np.int64]
 MOST = 8
-"""The largest weight that may have 8 bits."""
+"""The largest weight in 8 bits."""
 _BLOCK = 31
-"""Places of a block of the area: 8 bits hold the sum of so many weights, 16 bits that of their products."""
+"""Places in a block of the area: 8 bits hold the sum of so many weights, 16 bits that of their products."""
 _EPS = float(np.finfo(np.float64).eps)
 
 
 class Unmeasurable(Exception):
-    """A figure that cannot be measured, with the reason as a sentence."""
+    """A figure cannot be measured; the reason as a clause."""
 
 
 def measure(name: str, truth: Floats, predicted: Floats) -> float:
@@ -42,14 +42,14 @@ def measure(name: str, truth: Floats, predicted: Floats) -> float:
     if not np.isfinite(predicted).all():
         raise Unmeasurable("a prediction is NaN or infinite")
     if METRICS[name].needs == "probability" and not ((predicted >= 0) & (predicted <= 1)).all():
-        raise Unmeasurable("a prediction is no probability")
+        raise Unmeasurable("a prediction is not a probability")
     if name == "roc_auc" and len(np.unique(truth)) < 2:
         raise Unmeasurable("all rows are of one class")
     if name == "r2" and (len(truth) < 2 or np.ptp(truth) == 0):
         raise Unmeasurable("the target is the same in all rows")
     if name in ("recall", "f1") and not truth.any():
         raise Unmeasurable("no row is of class 1")
-    with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is told below
+    with np.errstate(over="ignore", invalid="ignore"):  # a result that is not finite is reported below
         value = _on_all_rows(prepared(name, truth, predicted), len(truth))
     if not np.isfinite(value):
         raise Unmeasurable(f"it is {value}")
@@ -70,17 +70,17 @@ class Sums:
 
     columns: Floats
     finish: Callable[[Floats, Floats], Floats]
-    """Of the sums and the total weights, the metric of each resample; NaN where it is not defined."""
+    """The metric of each resample from the sums and the total weights; NaN where it is undefined."""
 
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """The area under the ROC curve from weights: what weight of negatives comes before each positive.
+    """The area under the ROC curve from weights: the weight of the negatives before each positive.
 
-    Rows stand in order of score at places in blocks: ``negatives`` and ``positives`` [place in a block,
-    block] are the row at each place, or n where there is none of the class. If positives and negatives have
-    equal scores, each negative is there twice, before and after the positives of its score: of two halves
-    of it these get one.
+    Rows are in order of score, at places in blocks. ``negatives`` and ``positives`` [place in a block, block]
+    are the row at each place, or n where there is none of the class. If positives and negatives have equal
+    scores, each negative is there twice, before and after the positives of its score: so that one half of it
+    counts for them.
     """
 
     negatives: NDArray[np.intp]
@@ -91,7 +91,7 @@ class Area:
 
         ``weights`` is [n + 1, resamples], the last row of zeros; of 8 bits if none is above `MOST`.
         """
-        # Pairs within a block [block, resample]: one place of all blocks after the other.
+        # Pairs within a block [block, resample]: place by place, all blocks at once.
         wide = np.result_type(weights, np.uint16)
         below, found = np.zeros((2, self.negatives.shape[1], weights.shape[1]), dtype=weights.dtype)
         pairs = np.zeros(below.shape, dtype=wide)
@@ -120,7 +120,7 @@ def prepared(name: str, truth: Floats, predicted: Floats) -> Sums | Area:
     if name == "rmse":
         return Sums(_columns([error**2]), lambda sums, total: np.sqrt(_mean(sums, total)))
     if name == "r2":
-        centred = truth - truth.mean()  # large numbers would lose their last digits in the squares
+        centred = truth - truth.mean()  # squares of large numbers would lose their last digits
         return Sums(_columns([error**2, centred, centred**2]), _r2)
     if name == "log_loss":
         p = np.clip(predicted, _EPS, 1 - _EPS)
@@ -151,7 +151,7 @@ def _ratio(sums: Floats, _: Floats) -> Floats:
 
 
 def _precision(sums: Floats, total: Floats) -> Floats:
-    # As scikit-learn with zero_division=0: a model that never says 1 has the precision 0.
+    # As scikit-learn with zero_division=0: the precision of a model that never predicts 1 is 0.
     return np.where(sums[:, 1] == 0, 0.0, _ratio(sums, total))
 
 
@@ -163,7 +163,7 @@ def _f1(sums: Floats, _: Floats) -> Floats:
 def _r2(sums: Floats, total: Floats) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         spread = sums[:, 2] - sums[:, 1] ** 2 / total
-        # Resamples of one row repeated have no spread but for rounding.
+        # Resamples that consist of one repeated row have no spread, except for rounding.
         return np.where(spread <= 1e-12 * sums[:, 2], np.nan, 1 - sums[:, 0] / spread)
 
 

@@ -1,10 +1,10 @@
 """The rules on one model folder.
 
-Codes: MR711 a part that a model must have is missing, MR712 data.yml and pipeline.yml disagree,
-MR713 a dataset version that does not exist or is for something else, MR714 the holdout is trained on,
-MR715 the model card is not written, MR716 the model did not come by promotion (a warning), MR717 a waiver has
-expired, MR718 a waiver ends too late, MR719 gates.yml leaves out a kind of gate (a warning). The files' own
-mistakes keep the codes of their readers (MF1xx, MI1xx).
+Codes: MR711 a part that a model must have is missing, MR712 data.yml and pipeline.yml disagree, MR713 a
+dataset version that does not exist or is for another stage, MR714 the holdout is trained on, MR715 the model
+card is not written, MR716 the model was not promoted from a prototype (a warning), MR717 a waiver has
+expired, MR718 a waiver ends too late, MR719 gates.yml leaves out a kind of gate (a warning). Mistakes in the
+files themselves have the codes of their readers (MR70x, MI1xx).
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from mlroad.run.model_folder import STAGES, ModelFolder, Stage, is_for, load_dat
 PARTS = ("What it is for", "Data", "How it works", "How good it is", "Limits", "Ethics", "Owner")
 """The headings of a model card, as `mlroad new` writes them."""
 _NEEDED = {
-    "pipeline.yml": "an Azure ML pipeline: `mlroad new` makes one to start from.",
+    "pipeline.yml": "an Azure ML pipeline; `mlroad new` creates one to start from.",
     "data.yml": "which dataset versions are for pull requests and which for production (docs/factory.md).",
     "gates.yml": "what a candidate must reach (docs/factory.md).",
-    "inference_tests/suite.yml": "questions and answers: `mlroad freeze` writes it with cases.jsonl.",
+    "inference_tests/suite.yml": "requests with frozen answers; `mlroad freeze` writes it with cases.jsonl.",
     "MODEL_CARD.md": "what the model is for, how good it is and where it fails.",
     "tests": "unit tests of the steps, in files named test_*.py.",
 }
 
 _LEFT_OUT = {
-    "slices": "A model may get better on the whole and worse for one group: name the columns that matter.",
-    "latency": "A model may become too slow to be used: say what its callers can wait for.",
-    "inference_tests": "A model may answer requests wrongly: `inference_tests: [python]` asks the suite.",
+    "slices": "A model may get better overall and worse for one group: name the columns that matter.",
+    "latency": "A model may become too slow to use: set how long its callers can wait.",
+    "inference_tests": "A model may answer requests wrongly: `inference_tests: [python]` tests it.",
 }
 
 
@@ -58,7 +58,7 @@ def _missing(model: ModelFolder) -> Iterator[Problem]:
 
 
 def _card(model: ModelFolder) -> Iterator[Problem]:
-    """Every part has its text, and it is not the one of the scaffold."""
+    """Every part must have a text, and not the one from the scaffold."""
     file = model.path / "MODEL_CARD.md"
     if not file.is_file():
         return
@@ -74,11 +74,11 @@ def _card(model: ModelFolder) -> Iterator[Problem]:
             yield Problem(Position(file, line), "MR715", f'"{part}" is empty.', "Write it.")
         elif text == scaffold.get(part, (0, ""))[1]:
             what = f'"{part}" is still the text that `mlroad new` writes.'
-            yield Problem(Position(file, line), "MR715", what, "Say it of this model.")
+            yield Problem(Position(file, line), "MR715", what, "Describe this model.")
 
 
 def _sections(file: Path) -> dict[str, tuple[int, str]]:
-    """Heading to its line and text, of the headings of the second level."""
+    """The headings of the second level, each with its line and text."""
     found: dict[str, tuple[int, str]] = {}
     name = ""
     for number, line in enumerate(file.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
@@ -120,8 +120,8 @@ def _gates(model: ModelFolder) -> Iterator[Problem]:
         return
     for version in _trained_on(model):
         if holdout.name == version.name or holdout.id in version.parents:
-            what = f"The holdout {holdout.id} is what {version.id} is made of: the model would know it."
-            yield Problem(Position(file), "MR714", what, "`mlroad dataset split` makes a frozen one.")
+            what = f"{version.id} is made of the holdout {holdout.id}: the model would know the answers."
+            yield Problem(Position(file), "MR714", what, "Make a frozen holdout with `mlroad dataset split`.")
     yield from _waivers(model.path / "waivers.yml")
 
 
@@ -135,11 +135,11 @@ def _waivers(file: Path) -> Iterator[Problem]:
         for waiver in load_waivers(file):
             about = f"The waiver of {waiver.gate} ({waiver.owner})"
             if waiver.expires < today:
-                fix = "Mend the model, or agree on a new date with its owner."
+                fix = "Fix the model, or agree on a new date with the owner."
                 yield Problem(waiver.at, "MR717", f"{about} expired on {waiver.expires}.", fix)
             elif ends_too_late(waiver, today):
-                what = f"{about} ends on {waiver.expires}, and a waiver ends within a year."
-                yield Problem(waiver.at, "MR718", what, "Name an earlier day; it can be renewed then.")
+                what = f"{about} ends on {waiver.expires}, but a waiver must end within a year."
+                yield Problem(waiver.at, "MR718", what, "Set an earlier date, and renew it then.")
     except UserError as error:
         yield from error.problems
 
@@ -153,7 +153,7 @@ def _inference(model: ModelFolder) -> Iterator[Problem]:
 
 
 def _data(model: ModelFolder) -> Iterator[Problem]:
-    """data.yml names every data input of the pipeline, with versions that exist and are for the stage."""
+    """data.yml must name every data input of the pipeline, with versions that exist and are for the stage."""
     file = model.path / "data.yml"
     if not file.is_file():
         return
@@ -164,20 +164,20 @@ def _data(model: ModelFolder) -> Iterator[Problem]:
         return
     job = _pipeline(model)
     if job is None:
-        return  # `mlroad check` says what is wrong with it
+        return  # `mlroad check` reports its mistakes
     prod = {versions["prod"].removeprefix("azureml:") for versions in data.values()}
     assets = {name: given for name, given in job.values.items() if isinstance(given, DataAsset)}
     for name in sorted(assets.keys() - data.keys()):
-        what = f"The input {name} of the pipeline is missing."
-        yield Problem(Position(file), "MR712", what, "Say which versions are for dev and for prod.")
+        what = f"The pipeline's input {name} is missing."
+        yield Problem(Position(file), "MR712", what, "Add its versions for dev and prod.")
     for name in sorted(data.keys() - assets.keys()):
-        what = f"{name} is no input of pipeline.yml that names a dataset version."
+        what = f"{name} is not an input in pipeline.yml that names a dataset version."
         yield Problem(Position(file), "MR712", what, f"Its inputs are {', '.join(sorted(assets)) or 'none'}.")
     for name in sorted(data.keys() & assets.keys()):
         given = assets[name]
         if data[name]["dev"] != f"azureml:{given.name}:{given.version}":
             what = (
-                f"{name} is {data[name]['dev']} for dev, and pipeline.yml names {given.name}:{given.version}."
+                f"{name} is {data[name]['dev']} for dev, but pipeline.yml names {given.name}:{given.version}."
             )
             yield Problem(Position(file), "MR712", what, "Both must name the same version.")
         for stage in STAGES:
@@ -191,7 +191,7 @@ def _stage(model: ModelFolder, file: Path, reference: str, stage: Stage, prod: s
         yield Problem(Position(file), "MR713", str(error), "")
         return
     if not is_for(version, stage, prod):
-        what = f"{version.id} is a version for {version.stage}, and stands here for {stage}."
+        what = f"{version.id} is for {version.stage}, but is used here for {stage}."
         fix = f"Make one with `mlroad dataset add {version.name} PATH --stage {stage}`."
         yield Problem(Position(file), "MR713", what, fix)
 
@@ -203,7 +203,7 @@ def _trained_on(model: ModelFolder) -> Iterator[DatasetVersion]:
             for reference in versions.values():
                 yield find(model.root, reference)
     except UserError:
-        return  # told by `_data`
+        return  # reported by `_data`
 
 
 def _pipeline(model: ModelFolder) -> PipelineJob | None:

@@ -1,4 +1,4 @@
-"""A verdict for people: the checks that are red first, the headline last."""
+"""A verdict for people: red checks first, the headline last."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _WORDS = {"better": "green", "equal": "green", "worse": "red", "broken": "bold r
 
 
 def show(verdict: Mapping[str, Any]) -> None:
-    """Print it: with colours on a terminal, in plain lines elsewhere."""
+    """Print a verdict: in colour on a terminal, in plain lines elsewhere."""
     checks = sorted(verdict["checks"], key=lambda check: _ORDER[check["result"]])
     if sys.stdout.isatty() and not os.environ.get("CI") and os.environ.get("TERM") != "dumb":
         _on_terminal(verdict, checks)
@@ -26,7 +26,7 @@ def show(verdict: Mapping[str, Any]) -> None:
 
 
 def workflow_errors(verdict: Mapping[str, Any]) -> list[str]:
-    """Workflow commands with which GitHub shows each red check at the top of the run."""
+    """Workflow commands that make GitHub show each red check at the top of the run."""
     red = [check for check in verdict["checks"] if check["result"] in ("failed", "broken")]
     return [f"::error title=gate::{_escaped(check['id'] + ': ' + check['what'])}" for check in red]
 

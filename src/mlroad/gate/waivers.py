@@ -1,4 +1,4 @@
-"""waivers.yml: failed thresholds that somebody answers for until a day. Whatever is wrong with it is red."""
+"""waivers.yml: failed thresholds that an owner accepts until a date. Mistakes in it fail the gate."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from mlroad.gate.checks import GateChecks, is_waivable
 FILE = "waivers.yml"
 ID = "waivers"
 LONGEST = timedelta(days=366)
-"""How far ahead a waiver may end: a year, also a leap year."""
+"""A waiver must end within a year (or a leap year)."""
 _OWNER = re.compile(r"@[A-Za-z0-9][A-Za-z0-9-]*(/[A-Za-z0-9._-]+)?")
-"""As copier.yml has it for the owners of the repo."""
+"""As in copier.yml for the owners of the repo."""
 
 
 @dataclass(slots=True)
@@ -31,12 +31,12 @@ class Waiver:
     owner: str
     reason: str
     expires: date
-    """The last day on which it holds, in UTC."""
+    """The last day on which it is valid, in UTC."""
     at: Position
     used: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        """As it stands in the verdict."""
+        """The waiver as the verdict holds it."""
         return {
             "gate": self.gate, "owner": self.owner, "reason": self.reason,
             "expires": self.expires.isoformat(), "used": self.used,
@@ -44,7 +44,7 @@ class Waiver:
 
 
 def load_waivers(file: Path, text: str | None = None) -> list[Waiver]:
-    """Read the file, or ``text`` as its content; no waivers without one.
+    """Read the file, or ``text`` as its content. Without a file there are no waivers.
 
     Raises UserError with every mistake in it.
     """
@@ -52,7 +52,9 @@ def load_waivers(file: Path, text: str | None = None) -> list[Waiver]:
         return []
     document = Document(file, text)
     if not isinstance(document.node, ListNode):
-        document.wrong(document.node, "MR704", "This file should hold a list.", "Begin with `- gate: …`.")
+        document.wrong(
+            document.node, "MR704", "This file should contain a list.", "Start an entry with `- gate: …`."
+        )
         document.done()
         return []
     found = [waiver for item in document.node.items if (waiver := _one(document, item))]
@@ -61,22 +63,22 @@ def load_waivers(file: Path, text: str | None = None) -> list[Waiver]:
 
 
 def ends_too_late(waiver: Waiver, today: date) -> bool:
-    """Whether it holds longer than a year: nobody would look at it again."""
+    """Whether it is valid for more than a year."""
     return waiver.expires > today + LONGEST
 
 
 def apply_waivers(
     checks: GateChecks, file: Path, today: date, possible: Callable[[str], bool] = lambda _: False
 ) -> list[Waiver]:
-    """Excuse failed checks, and add the check of the waivers themselves if there are any.
+    """Mark failed checks as waived, and add a check of the waivers themselves if there are any.
 
-    ``possible`` knows the checks that gates.yml names and that could not be made this time, such as those
-    that need a champion.
+    ``possible`` tells whether gates.yml names a check that could not be made this time, such as one that
+    needs a champion.
     """
     try:
         waivers = load_waivers(file)
     except UserError as error:
-        checks.add(ID, "broken", f"None of the waivers counts: {error}")
+        checks.add(ID, "broken", f"No waiver is applied: {error}")
         return []
     wrong: list[str] = []
     seen: set[str] = set()
@@ -97,36 +99,36 @@ def apply_waivers(
     elif waivers:
         used = sum(waiver.used for waiver in waivers)
         idle = [waiver.gate for waiver in waivers if not waiver.used]
-        rest = f" Not needed: {', '.join(idle)}." if idle else ""
-        checks.add(ID, "passed", f"{used} of {len(waivers)} waivers are used.{rest}")
+        rest = f" Unused: {', '.join(idle)}." if idle else ""
+        checks.add(ID, "passed", f"{used} of {len(waivers)} waivers were needed.{rest}")
     return waivers
 
 
 def _against(waiver: Waiver, known: list[str], seen: set[str], today: date) -> str | None:
-    """Why a waiver does not count, or None."""
+    """Why a waiver is not valid, or None."""
     if waiver.gate not in known:
         hint = did_you_mean(waiver.gate, [id_ for id_ in known if is_waivable(id_)])
-        return f"There is no gate {waiver.gate}. {hint}".strip()
+        return f"There is no check {waiver.gate}. {hint}".strip()
     if not is_waivable(waiver.gate):
-        return f"{waiver.gate} cannot be waived: only thresholds can, never whether a figure can be trusted."
+        return f"{waiver.gate} cannot be waived: only thresholds can."
     if waiver.gate in seen:
-        return f"{waiver.gate} is waived twice. Keep one of them."
+        return f"{waiver.gate} has two waivers. Keep one of them."
     if waiver.expires < today:
         return (
             f"The waiver for {waiver.gate} by {waiver.owner} expired on {waiver.expires}. "
-            "Mend the model, or decide anew."
+            "Fix the model, or agree on a new date."
         )
     if ends_too_late(waiver, today):
         return (
             f"The waiver for {waiver.gate} by {waiver.owner} ends on {waiver.expires}: "
-            "a waiver ends within a year. Name an earlier day."
+            "a waiver must end within a year. Set an earlier date."
         )
     return None
 
 
 def _one(document: Document, item: Node) -> Waiver | None:
     if not isinstance(item, MapNode):
-        document.wrong(item, "MR704", "This is no waiver.", "Write gate, owner, reason and expires.")
+        document.wrong(item, "MR704", "This is not a waiver.", "Write gate, owner, reason and expires.")
         return None
     fields = Fields(document, item)
     gate, owner, reason = (_text(fields, name) for name in ("gate", "owner", "reason"))
@@ -135,7 +137,7 @@ def _one(document: Document, item: Node) -> Waiver | None:
             fields.get("owner"),
             "MR704",
             f'owner is "{owner}".',
-            "Write @user or @org/team, who answers for it.",
+            "Write @user or @org/team.",
         )
     expires = _day(document, fields)
     fields.close()
@@ -151,7 +153,7 @@ def _text(fields: Fields, name: str) -> str:
 
 def _day(document: Document, fields: Fields) -> date | None:
     if not fields.has("expires"):
-        fields.missing("expires", "Write the last day on which it holds, such as 2026-12-31.")
+        fields.missing("expires", "Write the last day on which it is valid, such as 2026-12-31.")
         return None
     node = fields.get("expires")
     value = node.value if isinstance(node, ScalarNode) else None
@@ -161,6 +163,6 @@ def _day(document: Document, fields: Fields) -> date | None:
         except ValueError:
             value = None
     if isinstance(value, datetime) or not isinstance(value, date):
-        document.wrong(node, "MR704", "expires is no day.", "Write it such as 2026-12-31.")
+        document.wrong(node, "MR704", "expires is not a date.", "Write it as in 2026-12-31.")
         return None
     return value

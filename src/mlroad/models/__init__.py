@@ -1,1 +1,1 @@
-"""Ask a model in a process of its own, and its inference tests."""
+"""Models in processes of their own, and inference tests."""

@@ -1,10 +1,10 @@
-"""cases.jsonl: one case a line, read strictly. A key that is read and not kept would be a test that is none.
+"""cases.jsonl: one case per line, read strictly. A key that was ignored would be a test that does nothing.
 
     {"id": "golden-1f0c…", "kind": "golden", "request": {"inputs": […]}, "expect": {"outputs": […]}}
     {"id": "no-age", "kind": "invalid", "request": {"inputs": […]}, "expect": {"error": true}}
 
-Codes: MI101 unreadable, MI102 no JSON, MI103 an unknown key, MI104 a key is missing, MI105 a wrong value,
-MI106 a kind of case that is unknown or not supported, MI107 an id stands twice, MI108 a wrong tensor.
+Codes: MI101 unreadable, MI102 not JSON, MI103 an unknown key, MI104 a missing key, MI105 a wrong value,
+MI106 a kind of case that is unknown or not supported, MI107 a duplicate id, MI108 a wrong tensor.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from mlroad.models.tensors import Tensor, TensorError, read_tensor
 KINDS = ("golden", "invalid")
 PLANNED = ("boundary", "invariance", "directional")
 FROZEN_INVALID = "frozen-invalid-"
-"""How the ids of invalid cases begin that `mlroad freeze` makes, and makes anew each time."""
+"""The ids of the invalid cases that `mlroad freeze` makes, and replaces each time, begin like this."""
 _MADE_BY = "`mlroad freeze` writes this file; see docs/reference/inference-tests.md."
 _TENSOR = ("name", "shape", "datatype", "data")
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One request and what is expected. ``expected`` is empty if the model has to refuse."""
+    """One request and the expected answer. ``expected`` is empty if the model must refuse."""
 
     id: str
     kind: str
@@ -44,7 +44,7 @@ class Case:
         return self.kind == "golden" or self.id.startswith(FROZEN_INVALID)
 
     def text(self) -> str:
-        """The case as its line, without the end of line."""
+        """The case as a line of the file, without its line end."""
         request: dict[str, Any] = {"id": self.request_id} if self.request_id else {}
         request["inputs"] = [tensor.json() for tensor in self.inputs]
         expect: dict[str, Any] = (
@@ -74,15 +74,15 @@ def read_cases(file: Path) -> tuple[list[Case], list[Problem]]:
         if case is None:
             continue
         if case.id in seen:
-            what = f"The id {case.id} stands in line {seen[case.id]} already."
-            reader.wrong("MI107", what, "Give each case an id of its own.")
+            what = f"Duplicate id: {case.id} is also in line {seen[case.id]}."
+            reader.wrong("MI107", what, "Give each case its own id.")
         seen.setdefault(case.id, number)
         cases.append(case)
     return cases, reader.problems
 
 
 class _Reader:
-    """Reads lines, and notes problems at the line that is being read."""
+    """Reads lines, and collects problems at the current line."""
 
     def __init__(self, file: Path) -> None:
         self.problems: list[Problem] = []
@@ -93,7 +93,7 @@ class _Reader:
         self.problems.append(Problem(Position(self._file, self._line, column), code, what, fix))
 
     def case(self, number: int, line: str) -> Case | None:
-        """The case in a line, or None with a problem noted."""
+        """The case in a line, or None after adding a problem."""
         self._line = number
         before = len(self.problems)
         content = self._json(line)
@@ -101,7 +101,9 @@ class _Reader:
             return None
         identity, kind = content["id"], content["kind"]
         if not isinstance(identity, str) or not identity.strip():
-            self.wrong("MI105", "The id of a case should be a text.", "Give it one that people can refer to.")
+            self.wrong(
+                "MI105", "The id of a case should be a text.", "Give it an id that people can refer to."
+            )
         if not self._is_known(kind):
             return None
         request = content["request"]
@@ -117,12 +119,12 @@ class _Reader:
 
     def _json(self, line: str) -> Mapping[str, Any] | None:
         if not line.strip():
-            self.wrong("MI102", "This line is empty.", "Delete it: each line is one case.")
+            self.wrong("MI102", "This line is empty.", "Delete it.")
             return None
         try:
             content = json.loads(line, object_pairs_hook=_once, parse_constant=_no_constant)
         except json.JSONDecodeError as error:
-            self.wrong("MI102", f"This is no JSON: {error.msg}.", _MADE_BY, error.colno)
+            self.wrong("MI102", f"This is not JSON: {error.msg}.", _MADE_BY, error.colno)
             return None
         except (ValueError, RecursionError) as error:
             said = str(error) if isinstance(error, ValueError) else "it is nested too deeply"
@@ -138,18 +140,16 @@ class _Reader:
             return True
         if kind in PLANNED:
             what = f"The kind {kind} is not supported by this version of mlroad yet."
-            self.wrong(
-                "MI106", what, "Leave the case out until it is: a case that nobody runs tests nothing."
-            )
+            self.wrong("MI106", what, "Remove the case: a case that is never run tests nothing.")
             return False
         hint = did_you_mean(str(kind), KINDS, f"There are: {', '.join(KINDS)}.")
-        self.wrong("MI106", f"There is no kind of case {json.dumps(kind, ensure_ascii=False)}.", hint)
+        self.wrong("MI106", f"{json.dumps(kind, ensure_ascii=False)} is not a kind of case.", hint)
         return False
 
     def _keys(
         self, content: object, required: Sequence[str], what: str, optional: Iterable[str] = ()
     ) -> bool:
-        """Whether ``content`` is an object with these keys and no others; else it is noted."""
+        """Whether ``content`` is an object with these keys and no others. If not, problems are added."""
         if not isinstance(content, dict):
             self.wrong("MI105", f"{what.capitalize()} should be a JSON object.", _MADE_BY)
             return False
@@ -157,7 +157,7 @@ class _Reader:
         for name in content:
             if name not in known:
                 hint = did_you_mean(name, known, f"Known here: {', '.join(known)}.")
-                self.wrong("MI103", f"There is no key {name} in {what}.", hint)
+                self.wrong("MI103", f"{what.capitalize()} has no key {name}.", hint)
         missing = [name for name in required if name not in content]
         for name in missing:
             self.wrong("MI104", f"{what.capitalize()} needs the key {name}.", "Write it.")
@@ -174,10 +174,10 @@ class _Reader:
             try:
                 tensor = read_tensor(item)
             except TensorError as error:
-                self.wrong("MI108", f"In {where}, {error}.", "Mend it, or freeze the case anew.")
+                self.wrong("MI108", f"In {where}, {error}.", "Fix it, or freeze the case again.")
                 continue
             if any(other.name == tensor.name for other in found):
-                self.wrong("MI108", f"In {where}, {tensor.name} stands twice.", "Keep one of them.")
+                self.wrong("MI108", f"Duplicate tensor in {where}: {tensor.name}.", "Keep one of them.")
             found.append(tensor)
         return found
 
@@ -195,7 +195,7 @@ class _Reader:
         before = len(self.problems)
         outputs = self._tensors(expect["outputs"], "outputs")
         if len(self.problems) == before and not any(tensor.data for tensor in outputs):
-            self.wrong("MI105", "A golden case that expects no value tests nothing.", "Freeze it anew.")
+            self.wrong("MI105", "A golden case without an expected value tests nothing.", "Freeze it again.")
         return outputs
 
 
@@ -204,9 +204,9 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(content) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice} stands twice")
+        raise ValueError(f"duplicate key {twice}")
     return content
 
 
 def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no number of JSON")
+    raise ValueError(f"JSON has no {name}")

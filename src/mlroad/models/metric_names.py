@@ -1,4 +1,4 @@
-"""The metrics by name: which direction is better, and what they need of a model. Imports nothing heavy."""
+"""The metrics by name: their better direction, and what they need from a model. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ METRICS: dict[str, Metric] = {
 
 
 def shown(word: object, champion: object) -> str:
-    """A verdict's word for people: there is nothing that a first candidate could be better than."""
+    """A verdict's word for people: a better candidate without a champion is the first one."""
     return "first" if word == "better" and not champion else str(word)
 
 

@@ -1,10 +1,10 @@
-"""suite.yml: which model the cases are for, which data their answers came from, what may differ.
+"""suite.yml: which model the cases are for, which data their answers came from, how far answers may differ.
 
-Everything here fails closed. An edit of cases.jsonl by hand shows by its digest, an exchanged dataset by the
-digest of its version file, and a suite without a golden case is no suite.
+It fails closed. Digests reveal an edited cases.jsonl and an exchanged dataset. A suite without a golden case
+is refused.
 
-Codes, beside those of mlroad.models.cases: MI110 the cases are not those of the suite, MI111 the dataset
-is not what it was, MI112 no cases, MI113 the suite of another model.
+Codes, beside those of mlroad.models.cases: MI110 cases.jsonl was edited, MI111 the dataset has
+changed, MI112 no cases, MI113 the suite of another model.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ _REFREEZE = "`mlroad freeze` writes this file; see docs/reference/inference-test
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """A suite that can be trusted, with its cases."""
+    """A valid suite, with its cases."""
 
     file: Path
     model: str
     dataset: str
-    """``name:version``: what the model was trained on that gave the golden answers."""
+    """``name:version``: the training data of the model that gave the golden answers."""
     digest: str
     cases: tuple[Case, ...]
     tolerance: Tolerance
-    """For a model trained on that same version."""
+    """For a model trained on that version."""
     retrained: Tolerance
-    """For a model trained on another."""
+    """For a model trained on another version."""
     rows: str = ""
-    """Where the requests came from, if not from ``dataset``."""
+    """The dataset that the requests came from, if not ``dataset``."""
     rows_digest: str = ""
 
     @property
@@ -59,10 +59,10 @@ class Suite:
 
 
 def suite_digest(model_folder: Path) -> str:
-    """``sha256:…`` of suite.yml and cases.jsonl together: what a verdict was given on.
+    """``sha256:…`` of suite.yml and cases.jsonl together.
 
     It is the SHA-256 of two lines, each the SHA-256 (hex) of a file and its name: ``<hex>  suite.yml``, then
-    ``<hex>  cases.jsonl``. Line ends of Windows are read as \\n. Raises OSError if a file cannot be read.
+    ``<hex>  cases.jsonl``. Windows line ends are read as \\n. Raises OSError if a file cannot be read.
     """
     folder = model_folder / FOLDER
     lines = "".join(f"{file_digest(folder / name)[7:]}  {name}\n" for name in (SUITE, CASES))
@@ -70,19 +70,19 @@ def suite_digest(model_folder: Path) -> str:
 
 
 def file_digest(file: Path) -> str:
-    """``sha256:…`` of a text file's bytes, with the line ends of Windows read as \\n. Raises OSError."""
+    """``sha256:…`` of a text file's bytes, with Windows line ends read as \\n. Raises OSError."""
     return text_digest(file.read_bytes())
 
 
 def text_digest(content: bytes) -> str:
-    """As file_digest, of the content."""
+    """As `file_digest`, for the content."""
     return f"sha256:{hashlib.sha256(content.replace(bytes((13, 10)), bytes((10,)))).hexdigest()}"
 
 
 def load_suite(model_folder: Path, root: Path, sealed: bool = True) -> tuple[Suite | None, list[Problem]]:
-    """The suite of a model, None if it cannot be trusted, and every mistake in it.
+    """The suite of a model (None if it has mistakes), and every mistake in it.
 
-    ``sealed=False`` takes cases.jsonl as it is, whatever suite.yml says of its digest.
+    ``sealed=False`` accepts cases.jsonl with any digest.
     """
     reader = _Reader(model_folder, root)
     suite = reader.suite(sealed)
@@ -90,9 +90,9 @@ def load_suite(model_folder: Path, root: Path, sealed: bool = True) -> tuple[Sui
 
 
 def stated_tolerances(model_folder: Path, root: Path) -> tuple[Tolerance, Tolerance] | None:
-    """The two tolerances that suite.yml states, whatever is wrong elsewhere in it; None without a suite.
+    """The two tolerances in suite.yml, even if there are mistakes elsewhere in it; None without a suite.
 
-    Raises UserError for a mistake in one of them: what people wrote must not get lost.
+    Raises UserError for a mistake in one of them, so that nothing that people wrote gets lost.
     """
     reader = _Reader(model_folder, root)
     return reader.tolerances() if reader.file.is_file() else None
@@ -116,11 +116,11 @@ class _Reader:
             return None
         if not isinstance(node, MapNode) or not self._keys(node, _KEYS, "the suite", _OPTIONAL):
             if not isinstance(node, MapNode):
-                self._wrong(node, "MI105", "A suite should hold keys.", _REFREEZE)
+                self._wrong(node, "MI105", "A suite should consist of keys and values.", _REFREEZE)
             return None
         model = self._text(node, "model")
         if model and model != self._model:
-            what = f"This is the suite of the model {model}, and the folder is {self._model}."
+            what = f"This is the suite of the model {model}, but the folder is {self._model}."
             self._wrong(node.get("model"), "MI113", what, f"Freeze one for {self._model}.")
         dataset, digest = self._dataset(node, "dataset", "digest")
         rows, rows_digest = "", ""
@@ -132,10 +132,10 @@ class _Reader:
         return Suite(self.file, model, dataset, digest, tuple(cases), tolerance, retrained, rows, rows_digest)
 
     def tolerances(self) -> tuple[Tolerance, Tolerance]:
-        """Both tolerances alone. Raises UserError for what is wrong with them."""
+        """Only both tolerances. Raises UserError for mistakes in them."""
         node, problems = read_yaml(self.file)
         if problems or not isinstance(node, MapNode):
-            raise UserError(problems or f"{self.file} is no suite; delete it.")
+            raise UserError(problems or f"{self.file} is not a suite; delete it.")
         found = self._tolerance(node, "tolerance"), self._tolerance(node, "retrained")
         if self.problems:
             raise UserError(self.problems)
@@ -144,15 +144,15 @@ class _Reader:
     def _cases(self, node: MapNode, sealed: bool, tolerances: Sequence[Tolerance]) -> list[Case]:
         named = self._text(node, "cases")
         if named and named != CASES:
-            self._wrong(node.get("cases"), "MI105", f"The cases stand in {named}.", f"Write {CASES}.")
+            self._wrong(node.get("cases"), "MI105", f"cases is {named}.", f"Write {CASES}.")
             return []
         file = self.file.with_name(CASES)
         cases, problems = read_cases(file)
         said = self._digest(node, "cases_digest")
         if sealed and said and file.is_file() and file_digest(file) != said:
-            what = f"{CASES} was edited after it was frozen: its digest is another."
+            what = f"{CASES} was edited after it was frozen: its digest differs."
             fix = (
-                "Restore it from git; or, if the edit is meant, take it with "
+                "Restore it from git, or accept the edit: "
                 f"`mlroad freeze {self.file.parent.parent.as_posix()} --accept`."
             )
             self._wrong(node.get("cases_digest"), "MI110", what, fix)
@@ -164,12 +164,12 @@ class _Reader:
         for tolerance, key in zip(tolerances, ("tolerance", "retrained"), strict=True):
             for name in tolerance.outputs:
                 if outputs and name not in outputs:
-                    what = f"{key} names the output {name}, which no case has."
-                    self._wrong(node.key_at(key), "MI105", what, f"The cases have {', '.join(outputs)}.")
+                    what = f"{key} names the output {name}, but no case has it."
+                    self._wrong(node.key_at(key), "MI105", what, f"The outputs are {', '.join(outputs)}.")
         return cases
 
     def _dataset(self, node: MapNode, key: str, digest_key: str) -> tuple[str, str]:
-        """``name:version`` and its digest, which has to be that of the version file."""
+        """``name:version`` and its digest, which must be that of the version file."""
         if not self._keys(node, (key, digest_key), "the suite", node.values):
             return "", ""
         reference, digest = self._text(node, key), self._digest(node, digest_key)
@@ -182,7 +182,9 @@ class _Reader:
             self._wrong(node.get(key), "MI111", str(error), "")
             return reference, digest
         if digest and found.digest != digest:
-            what = f"{name}:{version} has another digest ({found.file.as_posix()}) than when it was frozen."
+            what = (
+                f"The digest of {name}:{version} ({found.file.as_posix()}) has changed since it was frozen."
+            )
             fix = "Restore both files from git; versions never change."
             self._wrong(node.get(digest_key), "MI111", what, fix)
         return f"{name}:{version}", digest
@@ -190,7 +192,7 @@ class _Reader:
     def _tolerance(self, node: MapNode, key: str) -> Tolerance:
         found = node.get(key)
         if not isinstance(found, MapNode):
-            what = f"{key} should hold absolute, relative or both."
+            what = f"{key} should have absolute, relative or both."
             self._wrong(found or node.key_at(key), "MI105", what, f"Write `{key}: {_EXAMPLE}`.")
             return Tolerance()
         optional = ["absolute", "relative", "outputs", *(["may_differ"] if key == "retrained" else [])]
@@ -203,11 +205,11 @@ class _Reader:
                     self._keys(value, (), f"the limit of {name}", ("absolute", "relative"))
                     outputs[name] = self._limit(value)
                 else:
-                    self._wrong(value, "MI105", f"{name} should hold a limit.", f"Write {_EXAMPLE}.")
+                    self._wrong(value, "MI105", f"{name} should have a limit.", f"Write {_EXAMPLE}.")
         elif below is not None:
-            self._wrong(below, "MI105", "outputs should hold a limit for each output's name.", _REFREEZE)
+            self._wrong(below, "MI105", "outputs should have a limit for the name of each output.", _REFREEZE)
         if not found.values:
-            what = f"{key} says nothing."
+            what = f"{key} is empty."
             self._wrong(found, "MI104", what, "Write {absolute: 0} if nothing may differ.")
         return Tolerance(self._limit(found), outputs, self._number(found, "may_differ", most=1.0))
 
@@ -237,7 +239,9 @@ class _Reader:
     def _digest(self, node: MapNode, key: str) -> str:
         text = self._text(node, key)
         if text and not DIGEST.fullmatch(text):
-            self._wrong(node.get(key), "MI105", f"{key} is no digest.", "It is sha256: and 64 hex digits.")
+            self._wrong(
+                node.get(key), "MI105", f"{key} is not a digest.", "A digest is sha256: and 64 hex digits."
+            )
             return ""
         return text
 
@@ -246,7 +250,7 @@ class _Reader:
         for name, key, _ in node:
             if name not in known:
                 hint = did_you_mean(name, known, f"Known here: {', '.join(known)}.")
-                self._wrong(key, "MI103", f"There is no key {name} in {what}.", hint)
+                self._wrong(key, "MI103", f"{what[0].upper()}{what[1:]} has no key {name}.", hint)
         missing = [name for name in required if name not in node.values]
         for name in missing:
             self._wrong(node, "MI104", f"The key {name} is missing in {what}.", _REFREEZE)

@@ -24,7 +24,7 @@ FAMILIES: dict[str, Family] = {
     "FP64": "number",
     "BYTES": "text",
 }
-"""Every datatype that is supported, with the family of its values. FP16 is missing."""
+"""The supported datatypes, with the family of their values. FP16 is not supported."""
 SIGNATURE_TYPES = {
     "boolean": "BOOL",
     "integer": "INT32",
@@ -50,7 +50,7 @@ _MOST_FP32 = 3.4028234663852886e38
 
 
 class TensorError(Exception):
-    """What is wrong with a tensor, as one sentence."""
+    """What is wrong with a tensor, as a clause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class Tensor:
         return cls(str(content["name"]), datatype, tuple(map(int, content["shape"])), data)
 
     def index(self, position: int) -> str:
-        """Where the value at a flat ``position`` stands: ``[2, 0]``."""
+        """The index of the value at a flat ``position``: ``[2, 0]``."""
         found: list[int] = []
         for length in reversed(self.shape):
             position, rest = divmod(position, length)
@@ -105,9 +105,9 @@ class Tensor:
 
 
 def read_tensor(value: Mapping[str, Any]) -> Tensor:
-    """The tensor that JSON describes. Its keys were checked before: name, shape, datatype, data.
+    """The tensor that JSON describes. The keys were checked before: name, shape, datatype, data.
 
-    Raises TensorError for a value that the datatype cannot hold, and for data that is no such shape.
+    Raises TensorError for a value that does not fit the datatype, or data that does not fit the shape.
     """
     name, datatype, shape, data = (value[key] for key in ("name", "datatype", "shape", "data"))
     if not isinstance(name, str) or not name:
@@ -121,15 +121,15 @@ def read_tensor(value: Mapping[str, Any]) -> Tensor:
     flat = _flat(name, data, shape) if any(isinstance(item, list) for item in data) else data
     if len(flat) != math.prod(shape):
         raise TensorError(
-            f"{name} has the shape {shape}, which is {math.prod(shape)} values, and data of {len(flat)}"
+            f"{name} has the shape {shape}, which is {math.prod(shape)} values, but data has {len(flat)}"
         )
     return Tensor(name, datatype, tuple(shape), tuple(_value(name, datatype, item) for item in flat))
 
 
 def frame_of(tensors: Sequence[Tensor]) -> Any:
-    """The table (pandas.DataFrame) that a request means: a column for each tensor, in its datatype.
+    """The table (pandas.DataFrame) of a request: a column for each tensor, in its datatype.
 
-    Raises TensorError if a tensor is no column, two have one name, or they differ in the number of rows.
+    Raises TensorError if a tensor is not a column, two have the same name, or their numbers of rows differ.
     """
     import numpy as np
     import pandas as pd
@@ -152,9 +152,9 @@ def frame_of(tensors: Sequence[Tensor]) -> Any:
 
 
 def answer_tensors(answer: Any, name: str = "prediction") -> list[Tensor]:
-    """What a model answered as tensors: each column of a table, each entry of a dict, or one named ``name``.
+    """A model's answer as tensors: each column of a table, each entry of a dict, or one named ``name``.
 
-    Raises TensorError for an answer that is no array of numbers, texts or booleans.
+    Raises TensorError for an answer that is not an array of numbers, texts or booleans.
     """
     import numpy as np
     import pandas as pd
@@ -166,13 +166,13 @@ def answer_tensors(answer: Any, name: str = "prediction") -> list[Tensor]:
     else:
         named = [(name, np.asarray(answer))]
     if not named:
-        raise TensorError("the answer holds nothing")
+        raise TensorError("the answer is empty")
     return [_from_array(*item) for item in named]
 
 
 def _from_array(name: str, array: Any) -> Tensor:
     if array.dtype.kind in "OUST":
-        # A NumPy scalar in an array of objects is a plain value that was wrapped.
+        # Unwrap NumPy scalars in an array of objects.
         flat = [value.item() if hasattr(value, "item") else value for value in array.ravel().tolist()]
         if all(isinstance(value, str) for value in flat):
             return Tensor(name, "BYTES", array.shape, tuple(flat))
@@ -181,19 +181,19 @@ def _from_array(name: str, array: Any) -> Tensor:
             import numpy as np
 
             return _from_array(name, np.array(flat).reshape(array.shape))
-        raise TensorError(f"the output {name} holds {', '.join(sorted(kind.__name__ for kind in kinds))}")
+        raise TensorError(f"the output {name} contains {', '.join(sorted(kind.__name__ for kind in kinds))}")
     if array.dtype.name == "float16":
         array = array.astype("float32")
     datatype = _DATATYPES.get(array.dtype.name)
     if datatype is None:
         raise TensorError(
-            f"the output {name} is of type {array.dtype.name}, which the protocol does not have"
+            f"the output {name} has the type {array.dtype.name}, which the protocol does not have"
         )
     return Tensor(name, datatype, tuple(array.shape), tuple(array.ravel().tolist()))
 
 
 def _flat(name: str, data: Sequence[Any], shape: Sequence[int]) -> list[Any]:
-    """The values of nested lists. Raises TensorError if their lengths are not those of ``shape``."""
+    """The values of nested lists. Raises TensorError if their lengths do not fit ``shape``."""
     level = [data]
     for length in shape:
         if not all(isinstance(part, list) and len(part) == length for part in level):
@@ -220,7 +220,7 @@ def _value(name: str, datatype: str, item: Any) -> Value:
             number = math.inf
         if math.isfinite(number) and (datatype == "FP64" or abs(number) <= _MOST_FP32):
             return number
-    raise TensorError(f"{name} holds {_shown(item)}, which is no {datatype}")
+    raise TensorError(f"{name} contains {_shown(item)}, which is not a valid {datatype}")
 
 
 def _shown(value: object) -> str:

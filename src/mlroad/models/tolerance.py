@@ -1,7 +1,7 @@
-"""How far an answer may lie from the expected one, and the comparison itself.
+"""How far an answer may differ from the expected one, and the comparison itself.
 
-A number passes if |answer - expected| <= absolute + relative * |expected|, the rule of numpy.isclose. NaN and
-infinite answers never pass. Integers, texts and booleans are compared in their own family: 1 is not 1.0.
+A number passes if |answer - expected| <= absolute + relative * |expected|, as in numpy.isclose. NaN and
+infinite answers never pass. Values of different families are never equal: 1 is not 1.0.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from mlroad.models.tensors import Tensor, Value
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """Both parts add up. Nothing allowed: the values must be equal."""
+    """The sum of both parts is allowed. If both are 0, the values must be equal."""
 
     absolute: float = 0.0
     relative: float = 0.0
 
     def allows(self, expected: Value, answer: Value) -> bool:
-        """Whether ``answer`` passes. Texts and booleans have to be equal."""
+        """Whether ``answer`` passes. Texts and booleans must be equal."""
         if isinstance(expected, str | bool) or isinstance(answer, str | bool):
             return type(expected) is type(answer) and expected == answer
         if isinstance(expected, int) and isinstance(answer, int) and not (self.absolute or self.relative):
@@ -37,14 +37,14 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """A limit for all outputs, others for some, and the share of golden cases that may break it."""
+    """A limit for all outputs, limits for some, and the share of golden cases that may break them."""
 
     limit: Limit = Limit()
     outputs: Mapping[str, Limit] = field(default_factory=dict)
     may_differ: float = 0.0
 
     def of(self, output: str) -> Limit:
-        """The limit of an output: its own, else that for all."""
+        """The limit of an output: its own, or the one for all."""
         return self.outputs.get(output, self.limit)
 
 
@@ -54,15 +54,15 @@ def difference(expected: Sequence[Tensor], answer: Sequence[Tensor], tolerance: 
     for name, tensor in wanted.items():
         got = given.get(name)
         if got is None:
-            return f"The output {name} is missing; there are {', '.join(given)}."
+            return f"The output {name} is missing; the outputs are {', '.join(given)}."
         if got.family != tensor.family:
-            return f"{name} is {got.datatype}, and {tensor.datatype} was expected."
+            return f"{name} is {got.datatype}, but {tensor.datatype} was expected."
         if got.shape != tensor.shape:
-            return f"{name} has the shape {list(got.shape)}, and {list(tensor.shape)} was expected."
+            return f"{name} has the shape {list(got.shape)}, but {list(tensor.shape)} was expected."
         if said := _values(tensor, got, tolerance.of(name)):
             return said
     if more := [name for name in given if name not in wanted]:
-        return f"There is an output {more[0]} that was not expected."
+        return f"The output {more[0]} was not expected."
     return ""
 
 
@@ -77,8 +77,8 @@ def _values(expected: Tensor, got: Tensor, limit: Limit) -> str:
     if expected.family in {"number", "integer"}:
         assert isinstance(want, int | float)
         allowed = limit.allowed(want)
-        apart = f", {_distance(want, have):.4g} apart where {allowed:.4g} is allowed"
-    others = f" ({len(wrong)} of {len(pairs)} values differ; this one most)" if len(pairs) > 1 else ""
+        apart = f": differs by {_distance(want, have):.4g}, allowed is {allowed:.4g}"
+    others = f" ({len(wrong)} of {len(pairs)} values differ; this one the most)" if len(pairs) > 1 else ""
     return f"{got.name}{got.index(worst)} is {shown(have)}, expected {shown(want)}{apart}{others}."
 
 

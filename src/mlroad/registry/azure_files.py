@@ -1,10 +1,10 @@
 """The files of registered versions: in the workspace's default datastore, and in a cache here.
 
-A version's content lies at ``factory/registry/<model>/<id>/``, whole before the version exists, and is never
-changed; ``<id>`` is the start of the lineage id and of lineage.json's digest, so that of two registrations of
-the same run at once neither writes over what the other's tags vouch for. Here it is kept at
-``.registry/cache/<model>/<version>/``, as far as it was needed, and checked against the digests in the
-version's tags each time that it is used.
+A version's content is at ``factory/registry/<model>/<id>/``. It is complete before the version exists, and
+never changes. ``<id>`` is the start of the lineage id and of lineage.json's digest. So two registrations of
+the same run at the same time cannot overwrite each other's files. What was downloaded is kept at
+``.registry/cache/<model>/<version>/``, and compared with the digests in the version's tags each time it is
+used.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _DIGESTS = {"prod": "model_digest", "dev": "dev_model_digest"}
 
 
 class Files:
-    """Up and down for one workspace. Every method raises AzureError if Azure refuses or fails."""
+    """Uploads and downloads for one workspace. Every method raises AzureError if Azure refuses or fails."""
 
     def __init__(self, root: Path, cache: Path, client: Any, workspace: Workspace) -> None:
         self._root, self._cache = root, cache
         self._client, self._workspace = client, workspace
 
     def put(self, model: str, tags: Mapping[str, str], folder: Path) -> str:
-        """Upload the content of a version; its address. Files that are there already are not sent again."""
+        """Upload the content of a version; its address. Existing files are not uploaded again."""
         with plain_errors(f"Uploading the version of {model}", self._workspace):
             datastore = default_datastore(self._client)
             lineage = tags[LINEAGE_TAG].removeprefix("sha256:")
@@ -49,9 +49,9 @@ class Files:
         return f"azureml://datastores/{datastore}/paths/{place}/"
 
     def model(self, name: str, number: int, tags: Mapping[str, str], stage: str) -> Path | None:
-        """The MLflow model of a version, fetched if it is not here; None if the version has none.
+        """The MLflow model of a version, downloaded if needed; None if the version has none.
 
-        Raises UserError if what lies in the cloud is not what was registered.
+        Raises UserError if the files in the cloud are not what was registered.
         """
         wanted = tags.get(_DIGESTS[stage])
         if not wanted:
@@ -70,7 +70,7 @@ class Files:
         return target
 
     def lineage(self, name: str, number: int, tags: Mapping[str, str]) -> dict[str, Any]:
-        """lineage.json of a version. Raises UserError if it is not there, or not what was registered."""
+        """lineage.json of a version. Raises UserError if it is missing, or not what was registered."""
         target = self._cache / name / str(number) / LINEAGE
         read = _bytes(target)
         if not is_registered(read, tags):
@@ -87,13 +87,13 @@ class Files:
         return content
 
     def delete(self, name: str, number: int, tags: Mapping[str, str]) -> None:
-        """Delete the content of a version, there and here."""
+        """Delete the content of a version, in the cloud and in the cache."""
         with plain_errors(f"Deleting the files of {name}:{number}", self._workspace):
             delete(self._client, parse_address(self._root, tags["content"]))
         remove(self._cache / name / str(number))
 
     def _fetch(self, version: str, tags: Mapping[str, str], path: str, *, is_file: bool) -> Path:
-        """To a folder of its own: a fetch that is killed leaves nothing that a later one would trust."""
+        """Download to a new folder, so that a killed download leaves nothing that a later one would use."""
         address = parse_address(self._root, tags["content"] + path)
         folder = self._cache / f".fetching-{secrets.token_hex(4)}"
         folder.mkdir(parents=True)
@@ -128,7 +128,7 @@ class Lineage(Mapping[str, Any]):
 
 
 def _bytes(file: Path) -> bytes:
-    """What is in a file; nothing if there is none."""
+    """The content of a file; empty if there is none."""
     return file.read_bytes() if file.is_file() else b""
 
 

@@ -1,12 +1,12 @@
 """The models of an Azure ML workspace as the registry.
 
 A version is an MLflow model of the workspace, with its number as Azure ML's version and its lineage in the
-tags. Azure ML has no aliases for models, so an alias is a tag: ``alias.champion`` holds the time when a
-version got it, and of all versions that have the tag the newest has the alias. So an alias moves by one
-write, and a kill or a lost connection leaves it either where it was or where it was to go.
+tags. Azure ML has no aliases for models, so an alias is a tag: ``alias.champion`` contains the time when a
+version got it. Of all versions with the tag, the one with the newest time has the alias. So an alias moves by
+one write, and a kill or a lost connection leaves it either at the old or at the new version.
 
-What other programs registered under the name (there is no tag ``lineage_id``) is left alone, but its number
-is taken.
+Versions that other programs registered under the name (without the tag ``lineage_id``) are ignored, but their
+numbers are taken.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from mlroad.registry.version_lineage import tags_of
 
 _ALIAS = "alias."
 _LONGEST_TAG = 1000
-"""Characters of a value; lineage.json has it whole."""
+"""Characters of a tag's value; lineage.json has the whole value."""
 _TRIES = 5
-"""For a number that somebody else takes at the same moment."""
+"""Attempts to get a number, if others take the same one at the same time."""
 
 
 class AzureRegistry:
@@ -81,7 +81,7 @@ class AzureRegistry:
         return self._files.model(version.model, version.number, version.tags, stage)
 
     def add(self, model: str, lineage: Mapping[str, Any], folder: Path) -> Version:
-        """See `Registry`. The files are up before the version is made, so that none is without them."""
+        """See `Registry`. The files are uploaded first, so that no version is without them."""
         found = self._by_id(model, lineage["id"])
         if found is None:
             tags = tags_of(lineage, folder)
@@ -91,7 +91,7 @@ class AzureRegistry:
         return found
 
     def set_alias(self, version: Version, alias: str, *, forward: bool = False) -> None:
-        """See `Registry`. A champion is shared first: if that fails, calling this again does both."""
+        """See `Registry`. A champion is shared first. If that fails, calling this again does both."""
         versions = self.versions(version.model)
         if version.number not in {its.number for its in versions}:
             self.version(version.model, version.number)
@@ -102,7 +102,7 @@ class AzureRegistry:
             self._share(version, self._shared)
         now = datetime.now(UTC)
         if has:
-            # Whoever set it may have had a clock that is ahead of ours.
+            # The clock of the machine that set it may be ahead of ours.
             now = max(now, _time(has.tags[_ALIAS + alias]) + timedelta(microseconds=1))
         self._write_tags(version, {_ALIAS + alias: now.isoformat(timespec="microseconds")})
 
@@ -111,10 +111,12 @@ class AzureRegistry:
         self._write_tags(version, tags)
 
     def remove(self, version: Version) -> None:
-        """See `Registry`. Azure ML keeps an archived version without its files, and so the number."""
+        """See `Registry`. Azure ML keeps the archived version without files, so its number stays taken."""
         now = self.version(version.model, version.number)
         if now.aliases:
-            raise UserError(f"{now.name} is {', '.join(now.aliases)}.", "Give the alias to another first.")
+            raise UserError(
+                f"{now.name} is {', '.join(now.aliases)}.", "Move the alias to another version first."
+            )
         with self._doing(f"Removing {now.name}"):
             self._client.models.archive(now.model, str(now.number))
         self._files.delete(now.model, now.number, now.tags)
@@ -139,7 +141,7 @@ class AzureRegistry:
                     )
                 break
             except AzureError as error:
-                # Azure ML refuses another path for a number that is taken, and would so refuse for ever.
+                # Azure ML always refuses another path for a number that is taken.
                 found = self._by_id(model, lineage["id"])
                 if found is not None:
                     return found
@@ -168,7 +170,7 @@ class AzureRegistry:
                 return []
 
     def _write_tags(self, version: Version, tags: Mapping[str, str]) -> None:
-        """Azure ML knows no condition for a write: of two at once, the later one wins."""
+        """Azure ML has no conditional writes: of two at the same time, the later one wins."""
         with self._doing(f"Writing the tags of {version.name}"):
             model = self._client.models.get(version.model, str(version.number))
             model.tags = {**(model.tags or {}), **tags}
@@ -205,14 +207,14 @@ class AzureRegistry:
 
     @contextmanager
     def _doing(self, what: str) -> Iterator[None]:
-        """Errors in plain words, and none of the notes that the client writes to the error stream."""
+        """Plain errors, and nothing of what the client writes to the error stream."""
 
         with plain_errors(what, self._workspace), without_progress():
             yield
 
 
 def _aliases(tags: Mapping[int, Mapping[str, str]]) -> dict[int, tuple[str, ...]]:
-    """By version: the aliases that it has, which are those that nobody got after it."""
+    """The aliases of each version: those that no other version got later."""
     newest: dict[str, tuple[datetime, int]] = {}
     for number, its in tags.items():
         for name, value in its.items():
@@ -225,7 +227,7 @@ def _aliases(tags: Mapping[int, Mapping[str, str]]) -> dict[int, tuple[str, ...]
 
 
 def _time(value: Any) -> datetime:
-    """In UTC. A tag that somebody has spoilt by hand is older than every other."""
+    """In UTC. A tag that was damaged by hand counts as older than all others."""
     try:
         time = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
     except ValueError:

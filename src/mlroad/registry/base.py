@@ -1,8 +1,8 @@
-"""What every registry of models can do; the commands and the gates use nothing else of it.
+"""The interface of every model registry. Commands and gates use nothing else of it.
 
-A version holds two models: ``prod``, which is deployed, and ``dev``, its twin from the same commit, trained
-on the dev data, which later dev candidates are compared with. Aliases say which version is used:
-``candidate`` is the newest that was registered, ``champion`` the one that people approved.
+A version consists of two models: ``prod``, which is deployed, and ``dev``, its twin from the same commit,
+trained on the dev data, with which later dev candidates are compared. Aliases say which version is in use:
+``candidate`` is the newest registered version, ``champion`` the approved one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ CHAMPION = "champion"
 
 
 class Refused(Exception):
-    """The candidate may not be registered, or the version not be approved. Exit code 1."""
+    """The candidate cannot be registered, or the version cannot be approved. Exit code 1."""
 
     def __init__(self, about: str, reasons: list[str]) -> None:
         self.reasons = reasons
@@ -27,7 +27,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One registered version of a model, as it was when it was read."""
+    """One registered version of a model, at the time when it was read."""
 
     model: str
     number: int
@@ -36,7 +36,7 @@ class Version:
     """In UTC."""
     tags: Mapping[str, str]
     lineage: Mapping[str, Any]
-    """lineage.json. It may be read at its first use only; then UserError if its file is gone, or another."""
+    """lineage.json. It may be read at its first use; UserError if its file is missing or has changed."""
 
     @property
     def name(self) -> str:
@@ -51,33 +51,33 @@ class Registry(Protocol):
         """The names of all models that have versions."""
 
     def versions(self, model: str) -> list[Version]:
-        """All versions, oldest first, by number; none for a model that nobody has registered."""
+        """All versions by number, oldest first; empty for a model without versions."""
 
     def version(self, model: str, number: int) -> Version:
         """One version. Raises UserError if there is none."""
 
     def by_alias(self, model: str, alias: str) -> Version | None:
-        """The version with an alias."""
+        """The version with an alias, or None."""
 
     def model_path(self, version: Version, stage: str) -> Path | None:
-        """The local folder of its MLflow model ("prod" | "dev"), fetched if remote; None without one."""
+        """The local folder of its "prod" or "dev" model, downloaded if needed; None if it has none."""
 
     def add(self, model: str, lineage: Mapping[str, Any], folder: Path) -> Version:
-        """Register the staged content in ``folder``, which is used up.
+        """Register the staged content in ``folder``, which is moved or deleted.
 
-        The folder holds lineage.json, verdict.json and model/, with a copy of lineage.json in it; and as
-        there are: dev/model/ (with another copy), dev/verdict.json, onnx, inference.json, report.html,
-        report.md. A version with the same ``lineage["id"]`` is returned as it is instead.
+        The folder contains lineage.json, verdict.json and model/ (with a copy of lineage.json), and
+        optionally dev/model/ (with another copy), dev/verdict.json, onnx, inference.json, report.html and
+        report.md. If there is a version with the same ``lineage["id"]``, it is returned unchanged.
         """
 
     def set_alias(self, version: Version, alias: str, *, forward: bool = False) -> None:
-        """Give a version an alias, which moves at once from the version that had it.
+        """Move an alias to a version, in one step.
 
-        With ``forward`` it never moves to a lower number: then it stays where it is.
+        With ``forward``, an alias of a version with a higher number stays where it is.
         """
 
     def set_tags(self, version: Version, tags: Mapping[str, str]) -> None:
-        """Write tags of a version; others stay."""
+        """Set tags of a version; other tags stay."""
 
     def remove(self, version: Version) -> None:
-        """Delete a version for good. Its number is not used again. Raises UserError if it has an alias."""
+        """Delete a version permanently. Its number is not reused. Raises UserError if it has an alias."""

@@ -1,11 +1,10 @@
 """The local registry in the git branch `registry` of `origin`: `mlroad registry pull` and `push`.
 
-The branch has a history of its own and holds mlflow.db and the content of the versions. All is done with
-git's plumbing: neither the work tree nor the index of the repo is touched. A push after somebody else's is
-rejected by git, as every push that is no fast-forward: that is the compare-and-swap that keeps two from
-writing over each other.
+The branch has its own history, and contains mlflow.db and the content of the versions. Only git's plumbing
+is used: neither the work tree nor the index of the repo is touched. Git rejects a push after someone else's,
+because it is not a fast-forward. That is the compare-and-swap that prevents overwriting.
 
-.registry/.branch says which commit of the branch the registry came from, and the tree of each version in it.
+.registry/.branch contains the commit of the branch that the registry came from, and the tree of each version.
 """
 
 from __future__ import annotations
@@ -30,9 +29,9 @@ from mlroad.registry.local_registry import (
     DATABASE,
     MODELS,
     LocalRegistry,
-    mark_changed,
     new_staged,
-    read_mark,
+    note_change,
+    read_change,
     registry_folder,
 )
 
@@ -51,86 +50,88 @@ _T = TypeVar("_T")
 
 
 class GitFailed(Exception):
-    """git could not do it. Exit code 1."""
+    """A git command failed. Exit code 1."""
 
 
-class Moved(Exception):
-    """Somebody else has pushed since the registry was pulled. Exit code 3."""
+class BranchMovedError(Exception):
+    """Someone else has pushed since the registry was pulled. Exit code 3."""
 
 
 @dataclass
 class _State:
-    """What .branch says."""
+    """The content of .branch."""
 
     commit: str | None = None
     folders: dict[str, str] = field(default_factory=dict)
-    """models/<model>/<id>, and its tree in the commit."""
+    """``models/<model>/<id>`` with its tree in the commit."""
     pushing: str | None = None
-    """A commit whose push was begun; whether it arrived is known when the branch is looked at again."""
+    """A commit whose push was started. Whether it arrived is known when the branch is read again."""
     mark: str = ""
-    """What .changed said then."""
+    """The content of .changed at that time."""
 
 
 def publish(root: Path, action: Callable[[LocalRegistry], _T], describe: Callable[[_T], str]) -> _T:
-    """Pull, do ``action``, push; if others were faster, all of that anew, five times at most.
+    """Pull, do ``action``, push. Retry if someone else pushed first, up to five times.
 
-    ``action`` must be one that may be repeated. Raises Moved, GitFailed, UserError, and what it raises.
+    ``action`` must be repeatable. Raises BranchMovedError, GitFailed, UserError, and what ``action`` raises.
     """
     branch = RegistryBranch(root)
     with locked(branch.folder / ".publish.lock"):
         for attempt in range(TRIES):
             if attempt:
-                time.sleep(random.uniform(0.1, 0.5) * attempt)  # noqa: S311 - so that two do not keep step
-            mine = read_mark(branch.folder) != "local"
+                time.sleep(random.uniform(0.1, 0.5) * attempt)  # noqa: S311 - two processes must not retry at the same time
+            mine = read_change(branch.folder) != "local"
             branch.pull(discard=mine)
             result = action(LocalRegistry(branch.folder, changes="publish"))
             try:
                 branch.push(describe(result))
-            except Moved:
+            except BranchMovedError:
                 if not mine:
                     raise
                 continue
             return result
-    raise Moved(f"Others pushed to the branch {BRANCH} each of {TRIES} times. Run the command again.")
+    raise BranchMovedError(
+        f"Others pushed to the branch {BRANCH} first, {TRIES} times in a row. Run the command again."
+    )
 
 
 class RegistryBranch:
-    """The branch, seen from the repo at ``root``."""
+    """The branch, from the repo at ``root``."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.folder = registry_folder(root)
 
     def pull(self, *, discard: bool = False) -> str:
-        """Make the registry what the branch holds; what was done, for people.
+        """Make the registry equal to the branch; what was done, for people.
 
         Raises UserError if that would lose local changes (unless ``discard``), GitFailed if the branch cannot
-        be read. A branch that does not exist yet is no failure, one that is gone is.
+        be read or was deleted. A branch that does not exist yet is not an error.
         """
         with self._alone() as state:
             head = self._head()
             if head is None:
                 if state.commit:
                     raise _gone(state.commit)
-                return f"There is no branch {BRANCH} in {_REMOTE} yet; the first push makes it."
+                return f"There is no branch {BRANCH} in {_REMOTE} yet; the first push creates it."
             head = self._fetch()
             self._settle(state, head)
-            if read_mark(self.folder) and not discard:
+            if read_change(self.folder) and not discard:
                 if head == state.commit:
-                    return f"Nothing new in the branch {BRANCH}; what changed here is not pushed yet."
+                    return f"Nothing new in the branch {BRANCH}; local changes are not pushed yet."
                 raise UserError(
-                    "The registry here has changes that were never pushed, and the branch has moved on.",
-                    "Throw them away (`mlroad registry pull --discard`), and repeat them with --publish.",
+                    "The local registry has unpushed changes, and the branch has new commits.",
+                    "Discard them (`mlroad registry pull --discard`), and repeat them with --publish.",
                 )
             return self._take(state, head)
 
     def push(self, message: str, *, restore: bool = False) -> str:
         """Commit the registry to the branch and push it; what was done, for people.
 
-        With ``restore`` a branch that somebody deleted is made again, from what is here.
+        With ``restore``, a deleted branch is created again from the local registry.
 
-        Raises Moved if the branch is not what was pulled, GitFailed if git cannot push or the branch is gone,
-        UserError for a file that is too large.
+        Raises BranchMovedError if the branch is not what was pulled, GitFailed if git cannot push or the
+        branch is gone, UserError for a file that is too large.
         """
         with self._alone() as state:
             head = self._head()
@@ -141,17 +142,17 @@ class RegistryBranch:
                     raise _gone(state.commit)
                 return self._restore(state, message)
             if head != state.commit:
-                raise Moved(
-                    f"The branch {BRANCH} has moved on since it was pulled. "
+                raise BranchMovedError(
+                    f"The branch {BRANCH} has new commits since it was pulled. "
                     "Pull it (`mlroad registry pull --discard`) and repeat your command with --publish."
                 )
-            if not LocalRegistry(self.folder).database.is_file() or (head and not read_mark(self.folder)):
+            if not LocalRegistry(self.folder).database.is_file() or (head and not read_change(self.folder)):
                 return "Nothing to push."
             commit = self._commit(state, message)
             if commit is None:
                 (self.folder / CHANGED).unlink(missing_ok=True)
                 return "Nothing to push."
-            state.pushing, state.mark = commit, read_mark(self.folder) or "local"
+            state.pushing, state.mark = commit, read_change(self.folder) or "local"
             self._write(state)
             (self.folder / CHANGED).unlink(missing_ok=True)
             self._send(state, commit, head)
@@ -159,24 +160,24 @@ class RegistryBranch:
             return f"Pushed {commit[:7]} to the branch {BRANCH}: {message}"
 
     def _restore(self, state: _State, message: str) -> str:
-        """Push what is here to the branch that is gone, with its history if git has that still."""
+        """Push the local registry to the deleted branch, with its history if git still has it."""
         if not self._run("cat-file", "-e", f"{state.commit}^{{commit}}").ok:
             state.commit, state.folders = None, {}
         there = LocalRegistry(self.folder).database.is_file()
         commit = (self._commit(state, message) if there else None) or state.commit
         if commit is None:
             raise GitFailed(
-                "There is nothing here to restore it from. Do it on a machine that has pulled it."
+                "There is nothing to restore it from. Restore it on a machine that has pulled it."
             )
-        state.pushing, state.mark = commit, read_mark(self.folder)
+        state.pushing, state.mark = commit, read_change(self.folder)
         self._write(state)
         self._send(state, commit, None)
         self._settle(state, commit)
         (self.folder / CHANGED).unlink(missing_ok=True)
-        return f"Restored the branch {BRANCH} in {_REMOTE} from what is here ({commit[:7]})."
+        return f"Restored the branch {BRANCH} in {_REMOTE} from the local registry ({commit[:7]})."
 
     def _head(self) -> str | None:
-        """The commit of the branch at the remote. Only git's own "no such ref" means that there is none."""
+        """The remote branch's commit. Only git's exit code for a missing ref means that there is none."""
         done = self._run("ls-remote", "--exit-code", _REMOTE, _REF)
         if done.code == _NO_REFS:
             return None
@@ -193,19 +194,19 @@ class RegistryBranch:
         return self._git("rev-parse", _KEPT)
 
     def _settle(self, state: _State, head: str | None) -> None:
-        """Find out whether a push that was begun has arrived."""
+        """Find out whether a started push has arrived."""
         if not state.pushing:
             return
         if head and self._run("merge-base", "--is-ancestor", state.pushing, head).ok:
             state.commit, state.folders = state.pushing, self._folders(state.pushing)
             self._run("update-ref", _KEPT, head)
         else:
-            mark_changed(self.folder, state.mark)
+            note_change(self.folder, state.mark)
         state.pushing, state.mark = None, ""
         self._write(state)
 
     def _take(self, state: _State, head: str) -> str:
-        """Write what the branch holds: first new content, then the database, then what is left goes."""
+        """Write the new content, then the database; then delete what is no longer used."""
         files, folders = self._files(head), self._folders(head)
         staged = new_staged(self.folder)
         new = [
@@ -231,11 +232,11 @@ class RegistryBranch:
         (self.folder / CHANGED).unlink(missing_ok=True)
         remove(staged)
         if same and not new:
-            return f"The registry is as in the branch {BRANCH} ({head[:7]})."
+            return f"The registry is up to date with the branch {BRANCH} ({head[:7]})."
         return f"Pulled {head[:7]} of the branch {BRANCH}: {len(folders)} versions, {len(new)} new here."
 
     def _commit(self, state: _State, message: str) -> str | None:
-        """A commit of the registry as it is, on top of the one that it came from; None if they are alike."""
+        """Commit the registry on top of the commit that it came from; None if nothing has changed."""
         registry = LocalRegistry(self.folder)
         used = {
             registry.content(version).relative_to(self.folder).as_posix()
@@ -246,7 +247,7 @@ class RegistryBranch:
         kept = {name for name in used if name in before and state.folders.get(name) == before[name]}
         staged = new_staged(self.folder)
         try:
-            # A copy that is whole and compact, whatever writers have left beside the file.
+            # A complete and compact copy, including what writers have left beside the file.
             with closing(sqlite3.connect(registry.database, timeout=30, isolation_level=None)) as database:
                 database.execute("VACUUM INTO ?", (str(staged / DATABASE),))
             index = {"GIT_INDEX_FILE": str((staged / "index").resolve())}
@@ -267,7 +268,7 @@ class RegistryBranch:
             tree = self._git("write-tree", env=index)
         except sqlite3.Error as error:
             raise UserError(
-                f"{registry.database} cannot be read: {error}.", "Pull the registry anew."
+                f"{registry.database} cannot be read: {error}.", "Pull the registry again."
             ) from None
         finally:
             remove(staged)
@@ -299,7 +300,7 @@ class RegistryBranch:
         raced = ("fetch first", "non-fast-forward", "cannot lock ref", "failed to update ref", "stale info")
         if any(words in said for words in raced) or self._head() != head:
             self._settle(state, None)
-            raise Moved(
+            raise BranchMovedError(
                 f"Somebody else has pushed to the branch {BRANCH} meanwhile. Pull it and repeat your command."
             )
         self._settle(state, None)
@@ -328,7 +329,7 @@ class RegistryBranch:
                 process.stdout.read(1)
 
     def _files(self, commit: str | None) -> dict[str, str]:
-        """Every file of a commit of the branch with its blob. Raises GitFailed for one out of place."""
+        """Every file in a commit of the branch with its blob. Raises GitFailed for an unexpected file."""
         if commit is None:
             return {}
         found: dict[str, str] = {}
@@ -338,23 +339,21 @@ class RegistryBranch:
             about, _, path = entry.partition("\t")
             its = PurePosixPath(path)
             if path != DATABASE and (its.parts[0] != MODELS or len(its.parts) < 4 or ".." in its.parts):
-                raise GitFailed(
-                    f"The branch {BRANCH} holds {path}, which no registry has. Is it another branch?"
-                )
+                raise GitFailed(f"The branch {BRANCH} contains {path}, which does not belong to a registry.")
             found[path] = about.split()[2]
         return found
 
     def _folders(self, commit: str) -> dict[str, str]:
-        """The folders of versions in a commit with their trees."""
+        """The folders of the versions in a commit with their trees."""
         entries = self._git("ls-tree", "-r", "-d", "-z", commit, "--", f"{MODELS}/").split("\0")
         pairs = (entry.partition("\t") for entry in entries if entry)
         return {path: about.split()[2] for about, _, path in pairs if path.count("/") == 2}
 
     def _identity(self) -> dict[str, str]:
-        """Who commits: whoever git knows, or the factory itself, as on a machine of CI."""
+        """The committer: git's own setting, or a default where git has none, as in CI."""
         if self._run("var", "GIT_COMMITTER_IDENT").ok:
             return {}
-        name, mail = "factory", "factory@localhost"
+        name, mail = "mlroad", "mlroad@localhost"
         return {
             "GIT_AUTHOR_NAME": name, "GIT_AUTHOR_EMAIL": mail,
             "GIT_COMMITTER_NAME": name, "GIT_COMMITTER_EMAIL": mail,
@@ -362,7 +361,7 @@ class RegistryBranch:
 
     @contextmanager
     def _alone(self) -> Iterator[_State]:
-        """The state of the branch here, while no other process writes the registry."""
+        """The local state of the branch, while no other process writes the registry."""
         with locked(self.folder / ".lock"):
             try:
                 content = json.loads((self.folder / _STATE).read_text(encoding="utf-8"))
@@ -389,14 +388,14 @@ class RegistryBranch:
 
 def _gone(commit: str) -> GitFailed:
     return GitFailed(
-        f"The branch {BRANCH} is gone from {_REMOTE}: somebody deleted it. The registry here is of its "
-        f"commit {commit[:7]}, and is kept. `mlroad registry push --restore` makes the branch again from "
-        "what is here; do that on the machine that pulled or pushed last."
+        f"The branch {BRANCH} was deleted from {_REMOTE}. The local registry is kept (commit {commit[:7]} of "
+        "the branch). Create the branch again with `mlroad registry push --restore`, on the machine that "
+        "pulled or pushed last."
     )
 
 
 def _replace_database(new: Path, old: Path) -> None:
-    """In one transaction, so that whoever has the old one open sees the new content: MLflow keeps it open."""
+    """Replace the content in one transaction, because MLflow keeps the old file open."""
     if old.is_file():
         with (
             suppress(sqlite3.Error),

@@ -1,8 +1,8 @@
-"""Who is champion, who was, and how that changes: `mlroad approve` and `mlroad rollback`.
+"""The champion, its predecessors, and how they change: `mlroad approve` and `mlroad rollback`.
 
-Each version keeps in its tag ``history`` when it was made champion, by whom, and who was it before. That is
-written before the alias moves, so a kill in between leaves a note of something that did not happen; reading
-the notes against the champion that there is drops it.
+The tag ``history`` of a version records when it became champion, by whom, and which version it replaced. It
+is written before the alias moves. So a kill in between leaves an entry for a change that did not happen,
+which reading ignores because the actual champion is another.
 """
 
 from __future__ import annotations
@@ -22,51 +22,51 @@ HISTORY = "history"
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What approve or rollback did."""
+    """The result of approve or rollback."""
 
     version: Version
     before: Version | None
-    """The champion until now."""
+    """The previous champion."""
     new: bool
-    """False if it was champion already."""
+    """False if it already was champion."""
 
 
 def approve(registry: Registry, version: Version, by: str) -> Change:
     """Make a version champion.
 
-    Raises Refused if its verdict is red, its model not what was judged, or it is older than the champion.
+    Raises Refused if its verdict is red, its model is not what was judged, or it is older than the champion.
     """
     before = registry.by_alias(version.model, CHAMPION)
     if before and before.number == version.number:
         return Change(before, before, new=False)
     reasons = _against(registry, version)
     if before and version.number < before.number:
-        back = f"going back is `mlroad rollback {version.model} --to {version.number}`"
+        back = f"to go back, use `mlroad rollback {version.model} --to {version.number}`"
         reasons.append(f"{version.name} is older than the champion {before.name}: {back}.")
     if reasons:
         raise Refused(f"{version.name} is not approved:", reasons)
-    _crown(registry, version, before, {"what": "approve", "by": by})
+    _make_champion(registry, version, before, {"what": "approve", "by": by})
     return Change(registry.version(version.model, version.number), before, new=True)
 
 
 def rollback(registry: Registry, model: str, to: int | None, by: str, reason: str) -> Change:
     """Make the previous champion, or version ``to``, champion again.
 
-    Raises UserError if there is none, Refused if that version may not be champion.
+    Raises UserError if there is none, Refused if that version cannot be champion.
     """
     before = registry.by_alias(model, CHAMPION)
     if before is None:
-        raise UserError(f"{model} has no champion.", f"`mlroad approve {model}` makes one.")
+        raise UserError(f"{model} has no champion.", f"Approve a version first: `mlroad approve {model}`.")
     if to is None:
         to = previous_champion(registry.versions(model))
         if to is None and len(registry.versions(model)) == 1:
             raise UserError(
-                f"There is nothing to go back to: {before.name} is the only version of {model}.",
+                f"There is no previous champion: {before.name} is the only version of {model}.",
                 "Train, gate and register another.",
             )
         if to is None:
             raise UserError(
-                f"{model} had no champion before {before.number} that is still registered.",
+                f"No champion of {model} before {before.number} is still registered.",
                 f"Name one: `mlroad rollback {model} --to NUMBER`.",
             )
     if to == before.number:
@@ -74,13 +74,13 @@ def rollback(registry: Registry, model: str, to: int | None, by: str, reason: st
     version = registry.version(model, to)
     reasons = _against(registry, version)
     if reasons:
-        raise Refused(f"{version.name} does not become champion:", reasons)
-    _crown(registry, version, before, {"what": "rollback", "by": by, "reason": reason or None})
+        raise Refused(f"{version.name} cannot become champion:", reasons)
+    _make_champion(registry, version, before, {"what": "rollback", "by": by, "reason": reason or None})
     return Change(registry.version(model, to), before, new=True)
 
 
 def history(version: Version) -> list[dict[str, Any]]:
-    """When a version was made champion, oldest first: what, by, at, previous (a number or None), reason."""
+    """When a version became champion, oldest first: what, by, at, previous (a number or None), reason."""
     try:
         notes = json.loads(version.tags.get(HISTORY) or "[]")
     except ValueError:
@@ -93,8 +93,8 @@ def history(version: Version) -> list[dict[str, Any]]:
 def champions(versions: Sequence[Version]) -> list[int]:
     """The champions that a rollback goes back through, the present one last.
 
-    Approvals pile up, rollbacks take from the pile. Where the champion before a change is not on top, what is
-    above it was not completed (its process was killed), and is dropped.
+    Approvals add to the list, rollbacks remove from it. If the previous champion of a change is not the last
+    one, the changes after it were never completed (the process was killed), and are removed.
     """
     notes = [(note["at"], version.number, note) for version in versions for note in history(version)]
     pile: list[int] = []
@@ -106,13 +106,13 @@ def champions(versions: Sequence[Version]) -> list[int]:
             pile.append(number)
     now = next((version.number for version in versions if CHAMPION in version.aliases), None)
     _back_to(pile, now)
-    if now is not None and (not pile or pile[-1] != now):  # somebody moved the alias by other means
+    if now is not None and (not pile or pile[-1] != now):  # the alias was moved by other means
         pile.append(now)
     return pile
 
 
 def previous_champion(versions: Sequence[Version]) -> int | None:
-    """The champion before the present one, if both are there."""
+    """The previous champion, if it is still registered."""
     there = {version.number for version in versions}
     pile = [number for number in champions(versions) if number in there]
     return pile[-2] if len(pile) > 1 else None
@@ -130,11 +130,13 @@ def _was_followed(number: int, note: Mapping[str, Any], versions: Sequence[Versi
     return any(other.get("previous") == number for other in later)
 
 
-def _crown(registry: Registry, version: Version, before: Version | None, about: Mapping[str, Any]) -> None:
+def _make_champion(
+    registry: Registry, version: Version, before: Version | None, about: Mapping[str, Any]
+) -> None:
     previous = before.number if before else None
     notes = history(version)
     if notes and not _was_followed(version.number, notes[-1], registry.versions(version.model)):
-        notes.pop()  # of an attempt that was killed: nobody ever took over from this version
+        notes.pop()  # of a killed attempt: no version ever replaced this one
     at = datetime.now(UTC).isoformat(timespec="milliseconds")
     notes.append({**about, "at": at, "previous": previous})
     registry.set_tags(version, {HISTORY: json.dumps(notes)})

@@ -1,4 +1,4 @@
-"""`mlroad clean`: which versions may go, and their deletion."""
+"""`mlroad clean`: choose old versions and delete them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ORPHAN_AGE = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What would be deleted, and why the other old versions would not."""
+    """What would be deleted, and why other old versions are kept."""
 
     delete: list[Version]
     keep: list[tuple[Version, str]]
@@ -27,9 +27,9 @@ class Plan:
 
 
 def plan(registry: Registry, keep: int, days: float) -> Plan:
-    """Of each model, the versions that are neither among the newest ``keep`` nor younger than ``days``.
+    """Plan to delete the versions that are neither among the newest ``keep`` nor younger than ``days``.
 
-    Never one with an alias, one that is deployed, nor the champion before the present one.
+    Versions with an alias, deployed versions and the previous champion are kept.
     """
     before = datetime.now(UTC) - timedelta(days=days)
     delete: list[Version] = []
@@ -50,7 +50,7 @@ def plan(registry: Registry, keep: int, days: float) -> Plan:
 
 
 def carry_out(registry: Registry, planned: Plan) -> Iterator[str]:
-    """Delete what was planned, unless it has become needed since; what was done, one line each."""
+    """Delete what was planned, unless it is needed by now; one line for each."""
     for version in planned.delete:
         versions = registry.versions(version.model)
         now = next((its for its in versions if its.number == version.number), None)
@@ -69,7 +69,7 @@ def carry_out(registry: Registry, planned: Plan) -> Iterator[str]:
 
 
 def is_deployed(version: Version) -> bool:
-    """Whether its tag says that it is deployed somewhere."""
+    """Whether its tag says that it is deployed."""
     return version.tags.get(DEPLOYED, "").strip().lower() not in _NOT_DEPLOYED
 
 

@@ -1,18 +1,18 @@
-"""The registry on this machine: MLflow's, in one SQLite file, with the content of the versions beside it.
+"""The local registry: MLflow's, in one SQLite file, with the content of the versions beside it.
 
 .registry/
-    mlflow.db                     names, numbers, tags and aliases; MLflow writes it, and reads it as well
-    models/<model>/<id>/          the content of a version; <id> is the start of its lineage id
+    mlflow.db                     names, numbers, tags and aliases, written by MLflow
+    models/<model>/<id>/          a version's content; <id> is the start of its lineage id
         lineage.json verdict.json model/ dev/model/ dev/verdict.json onnx inference.json report.html …
-        model/lineage.json dev/model/lineage.json: the same, for whoever takes a model
-    .staged/                      what is being written
-    .lock                         held while something is written
-    .changed                      there is something that was not pushed; see factory.registry.branch
+        model/lineage.json dev/model/lineage.json: copies, for people who take a model
+    .staged/                      content that is being written
+    .lock                         held during a write
+    .changed                      something was not pushed yet; see branch.py
 
-A version is written in this order: its content in .staged, moved to its place at once; its entry with all
-its tags, in one transaction; its alias. So a kill leaves content without an entry at worst, which nobody
-sees, a rerun replaces and `mlroad clean` deletes. Reading needs SQL only: importing MLflow takes longer than
-a command may.
+A version is written in this order: its content in .staged, which is then moved into place; its entry with
+all tags in one transaction; its alias. So a kill leaves at worst content without an entry: no command shows
+it, a rerun replaces it, and `mlroad clean` deletes it. Reading uses SQL only, because importing MLflow takes
+too long.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ from mlroad.registry.registered_model import LINEAGE, is_registered
 
 FOLDER = ".registry"
 VARIABLE = "MLROAD_REGISTRY"
-"""Names another folder for the registry."""
+"""The variable that names another folder for the registry."""
 DATABASE = "mlflow.db"
 MODELS = "models"
 STAGED = ".staged"
 CHANGED = ".changed"
 _ID = 16
 _DELETED = "Deleted_Internal"
-_RESTORE = "`mlroad registry pull --discard` fetches it anew from the branch `registry`."
+_RESTORE = "Fetch it from the branch `registry`: `mlroad registry pull --discard`."
 
 
 class Lineage(Mapping[str, Any]):
@@ -83,10 +83,10 @@ class Lineage(Mapping[str, Any]):
 
 
 class LocalRegistry:
-    """A registry in a folder. Several processes may use it at once; one of them writes at a time."""
+    """A registry in a folder. Several processes may use it; one at a time writes."""
 
     def __init__(self, folder: Path, *, changes: str = "local") -> None:
-        """``changes`` is the mark that writing leaves until it is pushed."""
+        """``changes`` is written into .changed by each write, until it is pushed."""
         self.folder = folder
         self._changes = changes
 
@@ -117,7 +117,7 @@ class LocalRegistry:
         if numbers:
             what = f"{model} has the versions {', '.join(numbers[-10:])}."
         else:
-            what = f"Registered are: {', '.join(self.models()) or 'no models'}."
+            what = f"Registered models: {', '.join(self.models()) or 'none'}."
         raise UserError(f"There is no {model}:{number}.", what)
 
     def by_alias(self, model: str, alias: str) -> Version | None:
@@ -147,7 +147,7 @@ class LocalRegistry:
             if known is not None:
                 remove_folder(folder)
                 return known
-            self._mark()
+            self._note_change()
             tags = tags_of(lineage, folder)
             self._move(folder, self._place(model, lineage["id"]))
             if not self._ask("SELECT 1 FROM registered_models WHERE name = ?", model):
@@ -168,13 +168,13 @@ class LocalRegistry:
             has = self.by_alias(version.model, alias)
             if has and (has.number == version.number or (forward and has.number > version.number)):
                 return
-            self._mark()
+            self._note_change()
             client.set_registered_model_alias(version.model, alias, str(version.number))
 
     def set_tags(self, version: Version, tags: Mapping[str, str]) -> None:
         """See `Registry`."""
         with self._writing() as client:
-            self._mark()
+            self._note_change()
             for name, value in tags.items():
                 client.set_model_version_tag(version.model, str(version.number), name, value)
 
@@ -184,22 +184,22 @@ class LocalRegistry:
             now = self.version(version.model, version.number)
             if now.aliases:
                 raise UserError(
-                    f"{now.name} is {', '.join(now.aliases)}.", "Give the alias to another first."
+                    f"{now.name} is {', '.join(now.aliases)}.", "Move the alias to another version first."
                 )
             content = self.content(now)
-            self._mark()
+            self._note_change()
             client.delete_model_version(now.model, str(now.number))
             remove_folder(content)
 
     def orphans(self, age: timedelta) -> list[Path]:
-        """What killed commands have left behind, untouched for ``age``: no version has this content."""
+        """Content that killed commands have left behind and that is older than ``age``."""
         used = {self.content(version) for model in self.models() for version in self.versions(model)}
         found = [*self.folder.glob(f"{MODELS}/*/*"), *self.folder.glob(f"{STAGED}/*")]
         before = (datetime.now(UTC) - age).timestamp()
         return sorted(path for path in found if path not in used and path.stat().st_mtime < before)
 
     def remove_orphan(self, path: Path) -> None:
-        """Delete what `orphans` named, unless it has become the content of a version since."""
+        """Delete a path from `orphans`, unless a version uses it by now."""
         with self._lock():
             if path in self.orphans(timedelta(0)):
                 remove_folder(path) if path.is_dir() else path.unlink()
@@ -214,9 +214,9 @@ class LocalRegistry:
         return self.folder / MODELS / model / lineage_id[:_ID]
 
     def _move(self, folder: Path, place: Path) -> None:
-        """Move staged content to its place, where a killed registration may have left its own."""
+        """Move staged content into place, where a killed registration may have left content."""
         try:
-            os.utime(folder)  # how old it is counts from now
+            os.utime(folder)  # its age counts from now
             if place.exists():
                 place.rename(new_staged(self.folder) / "replaced")
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -228,10 +228,10 @@ class LocalRegistry:
             folder.rename(place)
         except OSError as error:
             what = f"{place} cannot be written: {error.strerror}."
-            raise UserError(what, "Free some space, or check the rights of the registry.") from None
+            raise UserError(what, "Free some disk space, or check the permissions of the registry.") from None
 
-    def _mark(self) -> None:
-        mark_changed(self.folder, self._changes)
+    def _note_change(self) -> None:
+        note_change(self.folder, self._changes)
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
@@ -240,7 +240,7 @@ class LocalRegistry:
 
     @contextmanager
     def _writing(self) -> Iterator[Any]:
-        """MLflow's client, while nobody else writes."""
+        """MLflow's client, while no other process writes."""
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         from mlflow.exceptions import MlflowException
         from mlflow.tracking import MlflowClient
@@ -256,13 +256,13 @@ class LocalRegistry:
                 raise UserError(f"MLflow cannot write {self.database}: {error.message}", "") from None
 
     def _create(self, client: Any) -> None:
-        """A new database: MLflow makes one in many steps, so it is moved to its place when it is whole."""
+        """Create a database, and move it into place when it is complete: MLflow needs many steps."""
         new = new_staged(self.folder) / DATABASE
         _client(client, new).search_registered_models(max_results=1)
         copy = new.with_name("copy.db")
-        shutil.copyfile(new, copy)  # MLflow keeps its own open, which some systems do not move
+        shutil.copyfile(new, copy)  # MLflow keeps its file open, and some systems cannot move an open file
         with closing(sqlite3.connect(copy)) as database, database:
-            # The store of runs, which is not used, notes the folder that it was made in.
+            # The unused store of runs contains the path of the folder that it was created in.
             database.execute("UPDATE experiments SET artifact_location = 'mlruns/' || experiment_id")
         copy.replace(self.database)
         with suppress(OSError):
@@ -273,7 +273,7 @@ class LocalRegistry:
         with self._open() as database:
             if database is None:
                 return []
-            # The texts that are put in are the constants above.
+            # The inserted texts are the constants above.
             rows = database.execute(
                 "SELECT version, creation_time FROM model_versions"  # noqa: S608
                 f" WHERE name = ? {which} AND current_stage != '{_DELETED}' ORDER BY version",
@@ -303,7 +303,7 @@ class LocalRegistry:
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection | None]:
-        """The database at one moment, to read; None if nothing has been registered yet."""
+        """The database for reading, at one moment; None if nothing has been registered yet."""
         if not self.database.is_file():
             yield None
             return
@@ -321,7 +321,7 @@ class LocalRegistry:
                 database.execute("BEGIN")
                 database.execute("SELECT 1 FROM registered_models LIMIT 1").fetchall()
             except sqlite3.OperationalError:
-                # A writer was killed: the next reader that may write has to undo what it had begun.
+                # A writer was killed: the next reader with write access must undo its transaction.
                 database.close()
                 if mode == "rw":
                     raise
@@ -331,28 +331,28 @@ class LocalRegistry:
 
 
 def registry_folder(root: Path) -> Path:
-    """Where the registry of the repo at ``root`` is."""
+    """The folder of the registry of the repo at ``root``."""
     named = os.environ.get(VARIABLE)
     return Path(named) if named else root / FOLDER
 
 
 def new_staged(registry: Path) -> Path:
-    """A new empty folder, from which `LocalRegistry.add` moves content to its place without copying it."""
+    """A new empty folder, from which `LocalRegistry.add` moves content into place without copying."""
     staged = registry / STAGED / secrets.token_hex(8)
     staged.mkdir(parents=True)
     return staged
 
 
-def mark_changed(folder: Path, by: str) -> None:
-    """Note before a write that there is something to push: "local", or "publish" if only that wrote."""
+def note_change(folder: Path, by: str) -> None:
+    """Note before a write that there is something to push: "local", or "publish" if only --publish wrote."""
     mark = folder / CHANGED
-    if read_mark(folder) in ("", by) or by == "local":
+    if read_change(folder) in ("", by) or by == "local":
         folder.mkdir(parents=True, exist_ok=True)
         mark.write_text(by, encoding="utf-8")
 
 
-def read_mark(folder: Path) -> str:
-    """What `mark_changed` has noted; empty if all was pushed."""
+def read_change(folder: Path) -> str:
+    """What `note_change` has written; empty if everything was pushed."""
     mark = folder / CHANGED
     return mark.read_text(encoding="utf-8").strip() or "local" if mark.is_file() else ""
 

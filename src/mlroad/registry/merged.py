@@ -1,4 +1,4 @@
-"""Whether a commit is in the branch that people review and merge to: the default branch of `origin`."""
+"""Check that a commit is in the default branch of `origin`, to which people merge after a review."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _REF = "refs/factory/merged"
 
 
 def not_merged(root: Path, commit: str) -> str | None:
-    """Why a commit may not be published, with what to do; None if it is in origin's default branch.
+    """Why a commit cannot be published, with the remedy; None if it is in origin's default branch.
 
-    Works in a shallow clone and with a detached HEAD as well: what is missing of the branch is fetched.
+    It also works in a shallow clone and with a detached HEAD: missing commits of the branch are fetched.
     """
     said = run_git(root, "ls-remote", "--symref", "origin", "HEAD")
     if not said.ok:
@@ -21,7 +21,7 @@ def not_merged(root: Path, commit: str) -> str | None:
     head = next((words[0] for words in lines if words[-1:] == ["HEAD"] and words[0] != "ref:"), None)
     if head is None:
         return (
-            "origin has no default branch yet, so nobody can know that this commit was reviewed. "
+            "origin has no default branch yet, so it is unknown whether this commit was reviewed. "
             "Push it first: `git push origin main`."
         )
     name = next((words[1].removeprefix("refs/heads/") for words in lines if words[0] == "ref:"), "HEAD")

@@ -19,7 +19,7 @@ def own_tags(pairs: Sequence[str]) -> dict[str, str]:
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]{0,99}", name):
-            raise UserError(f"{pair!r} is no tag.", "Write name=value, as in deployed=production.")
+            raise UserError(f"{pair!r} is not a tag.", "Write name=value, as in deployed=production.")
         if name in _RESERVED:
             raise UserError(f"The tag {name} is part of the proof of a version.", "Choose another name.")
         found[name] = value

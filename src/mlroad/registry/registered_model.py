@@ -18,10 +18,12 @@ LINEAGE_TAG = "lineage_digest"
 
 
 def own_lineage(model: Path) -> str:
-    """What is wrong with a model that has something of that name already; empty if it has not."""
+    """What is wrong with a model that already has a file of that name; empty if it has none."""
     for path in model.iterdir():
         if path.name.casefold() == LINEAGE:  # for some systems it is the same name
-            return f"The model has its own {path.name}, and the registry puts one there: choose another name."
+            return (
+                f"The model has its own {path.name}, but the registry writes that file: choose another name."
+            )
     return ""
 
 
@@ -40,7 +42,7 @@ def _digest(content: bytes) -> str:
 
 
 def judged_digest(model: Path) -> str:
-    """``sha256:…`` of a registered model as it was judged. Raises OSError."""
+    """``sha256:…`` of a registered model as it was judged, without lineage.json. Raises OSError."""
     files = {name: entry for name, entry in files_below(model) if name != LINEAGE}
     return listing_digest({name: sha256_of_file(Path(entry.path)) for name, entry in files.items()})
 
@@ -51,7 +53,7 @@ def difference(model: Path, digest: str | None, tags: Mapping[str, str]) -> str:
     Raises OSError.
     """
     if (now := judged_digest(model)) != digest:
-        return f"its digest is {now[:19]}…, and its lineage says {str(digest)[:19]}…"
+        return f"its digest is {now[:19]}…, but its lineage says {str(digest)[:19]}…"
     if lineage_digest(model / LINEAGE) != tags.get(LINEAGE_TAG):
-        return f"its {LINEAGE} is another, or gone"
+        return f"its {LINEAGE} has changed, or is missing"
     return ""

@@ -1,6 +1,6 @@
-"""lineage.json: what a registered version was made from, and by which proof it was let in.
+"""lineage.json: what a registered version was made from, and its verdict.
 
-It lies beside the models of a version, and in each of them; see factory.registry.content.
+It is beside the models of a version, and in each of them; see registered_model.py.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _VERDICT_KEYS = (
 
 
 def lineage_id(run: str, model_digest: str) -> str:
-    """The id under which a run's model is registered once, however often that is asked for."""
+    """The id of a run's model, under which it is registered only once."""
     return hashlib.sha256(f"{run}\n{model_digest}".encode()).hexdigest()
 
 
@@ -44,7 +44,7 @@ def make_lineage(
     dev_verdict: Mapping[str, Any] | None,
     by: str,
 ) -> dict[str, Any]:
-    """The content of lineage.json. Raises UserError for a dataset that the repo does not know."""
+    """The content of lineage.json. Raises UserError for a dataset that is not in the repo."""
     root, commit, digest = prod.model.root, str(prod.record["git"]["commit"]), prod.digest()
     datasets = list(_datasets(root, prod))
     return {
@@ -76,7 +76,7 @@ def make_lineage(
 
 
 def tags_of(lineage: Mapping[str, Any], folder: Path) -> dict[str, str]:
-    """The tags that let people and other programs find a version in the registry; its JSON is in full.
+    """The tags by which people and programs find a version. lineage.json is more complete.
 
     ``folder`` is the content to be registered, with lineage.json.
     """
@@ -105,9 +105,9 @@ def tags_of(lineage: Mapping[str, Any], folder: Path) -> dict[str, str]:
 
 
 def uses(lineage: Mapping[str, Any]) -> Iterator[tuple[str, str, list[str], str | None]]:
-    """Every dataset version that has a part in a version: (its id, the part, the way to it, its digest).
+    """Every dataset version that contributed to a version: (its id, the part, the way to it, its digest).
 
-    The way is the dataset that was used, then its parents down to this one.
+    The way starts with the dataset that was used, and goes through its parents to this one.
     """
     parts = [(f"trained ({its['stage']} data, input {its['input']})", its) for its in lineage["datasets"]]
     if lineage.get("holdout"):
@@ -149,7 +149,7 @@ def _holdout(root: Path, verdict: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _inference_tests(root: Path, model: str, commit: str) -> dict[str, Any] | None:
-    """The dataset that the golden answers came from."""
+    """The dataset of the golden answers."""
     suite = _yaml_at(root, commit, f"models/{model}/inference_tests/suite.yml")
     if not suite or not suite.get("dataset"):
         return None
@@ -158,13 +158,13 @@ def _inference_tests(root: Path, model: str, commit: str) -> dict[str, Any] | No
 
 
 def _parents(root: Path, dataset: str, seen: set[str]) -> list[dict[str, Any]]:
-    """What a dataset version was made from, and that from what, with the digests."""
+    """The datasets that a version was made from, recursively, with their digests."""
     from mlroad.data.store import find
 
     found: list[dict[str, Any]] = []
     for reference in find(root, dataset).parents:
         name = reference.removeprefix("azureml:")
-        if name in seen:  # a circle in files that people write
+        if name in seen:  # a cycle in files that people write
             continue
         version = find(root, name)
         found.append(
@@ -174,7 +174,7 @@ def _parents(root: Path, dataset: str, seen: set[str]) -> list[dict[str, Any]]:
 
 
 def _short(verdict: Mapping[str, Any]) -> dict[str, Any]:
-    """A verdict with its figures, and of its checks those that say more than "passed"."""
+    """A verdict with its figures, and those of its checks that did not simply pass."""
     short = {key: verdict[key] for key in _VERDICT_KEYS if key in verdict}
     checks = verdict.get("checks") or []
     return short | {
@@ -184,7 +184,7 @@ def _short(verdict: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _step_parameters(record: Mapping[str, Any]) -> dict[str, str]:
-    """What each step was given besides data: ``{"train.alpha": "10.0"}``."""
+    """The parameters of each step: ``{"train.alpha": "10.0"}``."""
     return {
         f"{step}.{name}": str(given["value"])
         for step, about in (record.get("steps") or {}).items()
@@ -196,8 +196,8 @@ def _step_parameters(record: Mapping[str, Any]) -> dict[str, str]:
 def _packages(model: Path, *, here: bool) -> dict[str, str]:
     """The versions of the packages that an MLflow model names.
 
-    ``here``: it was trained by this Python, which knows what it had, whatever range the model names. Of a
-    model that was trained elsewhere, only what it pins is known.
+    ``here``: it was trained by this Python, so the installed versions are known even if the model names
+    ranges. Of a model trained elsewhere, only pinned versions are known.
     """
     from importlib.metadata import PackageNotFoundError
     from importlib.metadata import version as installed
@@ -218,7 +218,7 @@ def _packages(model: Path, *, here: bool) -> dict[str, str]:
 
 
 def _requirements(model: Path) -> Iterator[str]:
-    """The lines of requirements.txt, or, without that, what conda.yaml lists."""
+    """The lines of requirements.txt, or else the packages in conda.yaml."""
     import yaml
 
     file = model / "requirements.txt"
@@ -235,7 +235,7 @@ def _requirements(model: Path) -> Iterator[str]:
 
 
 def _yaml_at(root: Path, commit: str, path: str) -> dict[str, Any] | None:
-    """A YAML file of the repo as it was in a commit; None if that had none. Raises UserError."""
+    """A YAML file of the repo in a commit; None if it is not there. Raises UserError."""
     import yaml
 
     data = file_at(root, commit, path)
@@ -245,7 +245,7 @@ def _yaml_at(root: Path, commit: str, path: str) -> dict[str, Any] | None:
         content = yaml.safe_load(data.decode("utf-8"))
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(
-            f"{path} of commit {commit[:7]} cannot be read: {error}.", "Mend it and commit."
+            f"{path} of commit {commit[:7]} cannot be read: {error}.", "Fix it and commit."
         ) from None
     if not isinstance(content, dict):
         return None

@@ -1,4 +1,4 @@
-"""What the registry tells: `mlroad why`, `mlroad who-used` and `mlroad list`."""
+"""Reports from the registry: `mlroad why`, `mlroad who-used` and `mlroad list`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _WIDTH = 12
 
 
 def why_json(version: Version) -> dict[str, Any]:
-    """The whole story for programs."""
+    """Everything about a version, for programs."""
     return {
         "model": version.model,
         "version": version.number,
@@ -27,7 +27,7 @@ def why_json(version: Version) -> dict[str, Any]:
 
 
 def why(version: Version) -> str:
-    """The whole story for people."""
+    """Everything about a version, for people."""
     of = version.lineage
     aliases = f" ({', '.join(version.aliases)})" if version.aliases else ""
     verdict = of.get("verdict") or {}
@@ -46,7 +46,7 @@ def why(version: Version) -> str:
 
 
 def who_used(registry: Registry, dataset: str) -> list[dict[str, Any]]:
-    """All versions that were trained on a dataset version, judged by it, or on what was made from it."""
+    """All versions that used a dataset version, or data made from it, for training or judging."""
     found = []
     for model in registry.models():
         for version in registry.versions(model):
@@ -64,7 +64,7 @@ def who_used(registry: Registry, dataset: str) -> list[dict[str, Any]]:
 def who_used_text(dataset: str, found: Sequence[Mapping[str, Any]]) -> str:
     """The same for people."""
     if not found:
-        return f"No registered version used {dataset}, or anything that was made from it."
+        return f"No registered version used {dataset}, or data made from it."
     lines = []
     for its in found:
         aliases = f" ({', '.join(its['aliases'])})" if its["aliases"] else ""
@@ -94,7 +94,7 @@ def list_json(registry: Registry, model: str | None) -> list[dict[str, Any]]:
 
 
 def list_text(found: Sequence[Mapping[str, Any]]) -> str:
-    """The same for people: a table."""
+    """The same as a table for people."""
     head = ("version", "aliases", "verdict", "commit", "deployed", "registered")
     rows = [
         (
@@ -172,14 +172,14 @@ def _tree(its: Mapping[str, Any], space: str, made: str = "") -> Iterator[str]:
 
 def _verdict(verdict: Mapping[str, Any]) -> Iterator[str]:
     champion = verdict.get("champion") or {}
-    told = f"against version {champion['version']}" if champion else "no champion to compare with"
-    yield _row(shown(verdict.get("verdict"), champion), f"{told}, judged {verdict.get('made')}")
+    against = f"compared with version {champion['version']}" if champion else "no champion to compare with"
+    yield _row(shown(verdict.get("verdict"), champion), f"{against}, judged {verdict.get('made')}")
     for name, its in (verdict.get("metrics") or {}).items():
         star = "*" if name == verdict.get("decide_by") else ""
         yield _row(name + star, _figures(its, champion))
     for its in verdict.get("slices") or []:
-        told = f"{_figures(its, champion)}, {its['rows']} rows"
-        yield _row("slice", f"{its['column']}={its['value']} {its['metric']}: {told}")
+        figures = f"{_figures(its, champion)}, {its['rows']} rows"
+        yield _row("slice", f"{its['column']}={its['value']} {its['metric']}: {figures}")
     if latency := verdict.get("latency"):
         p95, budget = _number(latency.get("p95_ms")), latency.get("budget_ms")
         yield _row("latency", f"p95 {p95} ms{f', budget {_number(budget)} ms' if budget else ''}")
@@ -191,10 +191,10 @@ def _verdict(verdict: Mapping[str, Any]) -> Iterator[str]:
         yield _row("inference", f"{runtime} {state}: {its.get('cases')} cases, {its.get('failed')} failed")
     if onnx := verdict.get("onnx"):
         most, budget = _number(onnx.get("max_difference")), _number(onnx.get("budget"))
-        yield _row("onnx", f"differs by {most} at most, budget {budget}")
+        yield _row("onnx", f"differs by up to {most}, limit {budget}")
     if "checks" in verdict:
         notable = len(verdict.get("notable") or [])
-        yield _row("checks", f"{verdict['checks']}, of which {notable} did not plainly pass")
+        yield _row("checks", f"{verdict['checks']}, of which {notable} did not simply pass")
     for check in verdict.get("notable") or []:
         yield _row("", f"{check.get('id')} {check.get('result')}: {check.get('what')}")
 
@@ -211,7 +211,7 @@ def _figures(its: Mapping[str, Any], champion: object) -> str:
 
 def _dev_twin(of: Mapping[str, Any]) -> Iterator[str]:
     if not of.get("dev_run"):
-        yield "none: later dev candidates cannot be compared with this version"
+        yield "none: dev candidates cannot be compared with this version"
         return
     yield _row("run", of["dev_run"])
     yield _row("model", of.get("dev_model_digest"))

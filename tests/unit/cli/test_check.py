@@ -28,8 +28,8 @@ def test_a_fresh_factory_is_clean(factory: Command) -> None:
 @pytest.mark.parametrize(
     "file, old, new, code, words",
     [
-        ("data.yml", "raw:", "rows:", "MR712", "rows is no input of pipeline.yml"),
-        ("data.yml", "raw:", "rows:", "MR712", "The input raw of the pipeline is missing."),
+        ("data.yml", "raw:", "rows:", "MR712", "rows is not an input in pipeline.yml"),
+        ("data.yml", "raw:", "rows:", "MR712", "The pipeline's input raw is missing."),
         (
             "data.yml",
             "dev: azureml:diabetes_train:2",
@@ -49,7 +49,7 @@ def test_a_fresh_factory_is_clean(factory: Command) -> None:
             "prod: azureml:diabetes_train:1",
             "prod: azureml:diabetes_train:2",
             "MR713",
-            "for dev, and stands here for prod",
+            "for dev, but is used here for prod",
         ),
         ("data.yml", "  prod:", "  produ:", "MR702", "Did you mean prod?"),
         ("data.yml", "  prod: azureml:diabetes_train:1", "", "MR703", "The key prod is missing."),
@@ -66,7 +66,7 @@ def test_a_fresh_factory_is_clean(factory: Command) -> None:
             "holdout: azureml:diabetes_holdout:1",
             "holdout: azureml:diabetes_train:1",
             "MR714",
-            "the model would know it",
+            "the model would know the answers",
         ),
         ("gates.yml", "decide_by: mae", "decide_by: mape", "MR704", "gates.yml:"),
         ("MODEL_CARD.md", "## Limits", "## Bounds", "MR715", 'The part "## Limits" is missing.'),
@@ -141,7 +141,7 @@ def test_prod_data_that_both_stages_read_is_no_mistake(factory: Command) -> None
     edit(factory.repo / MODEL / "pipeline.yml", "azureml:diabetes_train:2", "azureml:diabetes_train:1")
     assert "MR713" not in factory("check").out
     edit(factory.repo / MODEL / "data.yml", "prod: azureml:diabetes_train:1", "prod: azureml:diabetes:1")
-    assert "MR713: diabetes_train:1 is a version for prod, and stands here for dev." in factory("check").out
+    assert "MR713: diabetes_train:1 is for prod, but is used here for dev." in factory("check").out
 
 
 @pytest.mark.parametrize(

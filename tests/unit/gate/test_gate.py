@@ -187,14 +187,14 @@ def test_changed_lineage_of_the_champion(later: Factory, gone: bool) -> None:
     file.write_text(file.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     if gone:
         file.unlink()
-    told = "toy:1 is not what was registered: its lineage.json is another, or gone. Restore it, or roll back."
-    later.red("champion", "broken", told)
+    told = "toy:1 is not what was registered: its lineage.json has changed, or is missing."
+    later.red("champion", "broken", told, "Restore it, or roll back.")
 
 
 def test_a_lineage_of_its_own(first: Factory) -> None:
     (first.run / "outputs" / "model" / "lineage.json").write_text("{}\n", encoding="utf-8")
     first.note_outputs()
-    first.red("candidate", "broken", "its own lineage.json, and the registry puts one there")
+    first.red("candidate", "broken", "its own lineage.json, but the registry writes that file")
 
 
 def test_prod_is_compared_with_prod(later: Factory) -> None:

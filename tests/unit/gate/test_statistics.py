@@ -284,8 +284,11 @@ def test_coverage(task: str) -> None:
         ("mae", [1e308, -1e308], [-1e308, 1e308], "inf"),
         *((name, [0, 1, 0], [0.2, float("nan"), 0.9], "NaN or infinite") for name in METRICS),
         ("rmse", [0, 1, 0], [0.2, float("inf"), 0.9], "NaN or infinite"),
-        *((name, [0, 1, 0], [0.2, 1.5, 0.9], "no probability") for name in ("roc_auc", "log_loss", "brier")),
-        ("brier", [0, 1, 0], [0.2, -0.1, 0.9], "no probability"),
+        *(
+            (name, [0, 1, 0], [0.2, 1.5, 0.9], "not a probability")
+            for name in ("roc_auc", "log_loss", "brier")
+        ),
+        ("brier", [0, 1, 0], [0.2, -0.1, 0.9], "not a probability"),
     ],
 )
 def test_what_cannot_be_measured(name: str, truth: list[float], predicted: list[float], reason: str) -> None:

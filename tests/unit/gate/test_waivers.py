@@ -48,7 +48,7 @@ def test_valid(tmp_path: Path, day: str) -> None:
     word, what = result(checks, "metrics.mae.limit")
     assert word == "waived"
     assert f"Waived by @octocat until {day.strip(QUOTE)}" in what
-    assert result(checks, "waivers") == ("passed", "1 of 1 waivers are used.")
+    assert result(checks, "waivers") == ("passed", "1 of 1 waivers were needed.")
     assert result(checks, "slices.sex=1.mae.regression")[0] == "failed"
 
 
@@ -65,7 +65,10 @@ def test_a_team_may_answer_for_it(tmp_path: Path) -> None:
 def test_not_needed(tmp_path: Path) -> None:
     checks = judged(tmp_path, GOOD.replace("mae", "r2"))
     assert result(checks, "metrics.r2.limit")[0] == "passed"
-    assert result(checks, "waivers") == ("passed", "0 of 1 waivers are used. Not needed: metrics.r2.limit.")
+    assert result(checks, "waivers") == (
+        "passed",
+        "0 of 1 waivers were needed. Unused: metrics.r2.limit.",
+    )
 
 
 def test_broken_stays_broken(tmp_path: Path) -> None:
@@ -77,7 +80,7 @@ def test_broken_stays_broken(tmp_path: Path) -> None:
     ("old", "new", "word", "words"),
     [
         ("2026-12-31", "2026-11-23", "failed", "expired on 2026-11-23"),
-        ("2026-12-31", "2027-11-26", "failed", "ends on 2027-11-26: a waiver ends within a year"),
+        ("2026-12-31", "2027-11-26", "failed", "ends on 2027-11-26: a waiver must end within a year"),
         ("'@octocat'", "octocat", "broken", 'waivers.yml:2:10: MR704: owner is "octocat". Write @user or'),
         ("'@octocat'", "'@octocat @other'", "broken", 'owner is "@octocat @other"'),
         ("'@octocat'", "'@my-org/'", "broken", 'owner is "@my-org/"'),
@@ -85,18 +88,18 @@ def test_broken_stays_broken(tmp_path: Path) -> None:
         ("metrics.mae.limit", "data.holdout", "failed", "data.holdout cannot be waived"),
         ("metrics.mae.limit", "inference.python", "failed", "inference.python cannot be waived"),
         ("metrics.mae.limit", "predictions", "failed", "predictions cannot be waived"),
-        ("metrics.mae.limit", "waivers", "failed", "no gate waivers"),
+        ("metrics.mae.limit", "waivers", "failed", "no check waivers"),
         ("  reason: We know.\n", "", "broken", "waivers.yml:1:3: MR703: The key reason is missing"),
         ("We know.", '" "', "broken", "waivers.yml:3:11: MR704: reason is empty"),
         ("  owner: '@octocat'\n", "", "broken", "The key owner is missing"),
         ("  expires: 2026-12-31\n", "", "broken", "The key expires is missing"),
-        ("2026-12-31", "never", "broken", "waivers.yml:4:12: MR704: expires is no day"),
+        ("2026-12-31", "never", "broken", "waivers.yml:4:12: MR704: expires is not a date"),
         ("2026-12-31", "2026-02-30", "broken", "2026-02-30"),
         ("owner", "ower", "broken", "Did you mean owner?"),
         ("- gate: metrics.mae.limit\n  owner", "gate: x\nowner", "broken", "waivers.yml"),
-        (GOOD, "gate: metrics.mae.limit\n", "broken", "This file should hold a list"),
-        (GOOD, "- metrics.mae.limit\n", "broken", "This is no waiver"),
-        (GOOD, GOOD + GOOD, "failed", "waived twice"),
+        (GOOD, "gate: metrics.mae.limit\n", "broken", "This file should contain a list"),
+        (GOOD, "- metrics.mae.limit\n", "broken", "This is not a waiver"),
+        (GOOD, GOOD + GOOD, "failed", "has two waivers"),
     ],
 )
 def test_red(tmp_path: Path, old: str, new: str, word: str, words: str) -> None:

@@ -231,7 +231,7 @@ def test_a_value_that_the_signature_does_not_allow(rents: Rents) -> None:
     rents.repo.write("halves.csv", "area,rooms,district\n1.5,2.5,01\n")
     rents.repo.good("add halves halves.csv")
     said = rents.repo.mlroad("freeze models/rents --dataset halves:1")
-    assert (said.code, "rooms holds 2.5, which is no INT64" in said.err) == (2, True), said
+    assert (said.code, "rooms contains 2.5, which is not a valid INT64" in said.err) == (2, True), said
 
 
 def test_runs_that_cannot_be_frozen(rents: Rents) -> None:

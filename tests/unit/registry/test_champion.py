@@ -37,7 +37,7 @@ def test_rollback_goes_back_through_the_champions(three: Path) -> None:
     assert aliases(three)["champion"] == 1
     last = factory(three, "rollback", "diabetes", check=False)
     assert last.returncode == 2
-    assert "had no champion before 1" in last.stderr
+    assert "No champion of diabetes before 1" in last.stderr
     factory(three, "rollback", "diabetes", "--to", "3")
     assert aliases(three)["champion"] == 3
     assert "is already the champion" in factory(three, "rollback", "diabetes", "--to", "3").stdout
@@ -60,7 +60,7 @@ def test_an_older_version_is_no_approval_but_a_rollback(three: Path) -> None:
     done = factory(three, "approve", "diabetes:1", check=False)
     assert done.returncode == 1
     told = (
-        "diabetes:1 is older than the champion diabetes:2: going back is `mlroad rollback diabetes --to 1`."
+        "diabetes:1 is older than the champion diabetes:2: to go back, use `mlroad rollback diabetes --to 1`."
     )
     assert told in done.stderr
     assert aliases(three)["champion"] == 2
@@ -122,7 +122,7 @@ def test_a_lineage_that_was_changed_in_a_model_is_not_approved(three: Path, copy
         assert done.returncode == 1
         stage = "dev" if copy.startswith("dev") else "prod"
         assert f"- Its {stage} model in" in done.stderr
-        assert "is not the one that was judged: its lineage.json is another, or gone." in done.stderr
+        assert "is not the one that was judged: its lineage.json has changed, or is missing." in done.stderr
     assert aliases(three)["champion"] == 2
 
 
@@ -156,4 +156,4 @@ def test_nothing_to_go_back_to(repo: Path) -> None:
     factory(repo, "approve", "diabetes")
     done = factory(repo, "rollback", "diabetes", check=False)
     assert done.returncode == 2
-    assert "There is nothing to go back to: diabetes:1 is the only version of diabetes." in done.stderr
+    assert "There is no previous champion: diabetes:1 is the only version of diabetes." in done.stderr

@@ -99,7 +99,7 @@ def test_the_first_is_no_better_than_another(repo: Path) -> None:
     factory(repo, "register", "diabetes", "--run", run)
     assert "better" in factory(repo, "list").stdout.splitlines()[-1]
     told = factory(repo, "why", "diabetes:2").stdout
-    assert "\n  better       against version 1" in told
+    assert "\n  better       compared with version 1" in told
     assert "40 [40, 40], champion 45.5, difference -5.5 [-5.5, -5.5], limit 60: better" in told
 
 

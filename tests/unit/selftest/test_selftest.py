@@ -75,7 +75,7 @@ def test_lax_gates_are_red_and_the_faults_named(tiny: Tiny) -> None:
     code, out = tiny.factory("selftest tiny")
     found = table(out)
     assert code == 1, out
-    assert "the gate does not stop what it has to: shuffled labels, worse than the champion." in out
+    assert "the gate does not reject: shuffled labels, worse than the champion." in out
     assert found["shuffled labels"] == ("!!", "passed the gate")
     assert found["worse than the champion"] == ("!!", "passed the gate")
     assert found["regressed slice"] == ("--", "not planted: gates.yml has no slices")

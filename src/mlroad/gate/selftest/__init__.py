@@ -1,1 +1,1 @@
-"""Plants bad candidates, and fails unless each is rejected for the right reason."""
+"""Plant bad candidates, and fail unless the gate rejects each for the right reason."""

@@ -1,4 +1,4 @@
-"""Temporary copies of a candidate with all that its gate reads; the repo that it came from is only read."""
+"""Temporary copies of a candidate with everything that its gate reads. The original repo is only read."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from mlroad.run.model_folder import STAGES, find_model
 
 _CACHES = shutil.ignore_patterns("__pycache__", "*.pyc")
 _RESAMPLES = 100
-_READ_ONLY = UserError("The registry of the self-test is only read.", "Use the one of the repo.")
+_READ_ONLY = UserError("The registry of the self-test is read-only.", "Use the repo's registry.")
 
 
 class OneChampion:
-    """A registry that holds one champion, or nothing at all. Nothing can be written to it."""
+    """A read-only registry with one champion, or with nothing."""
 
     def __init__(self, model: str, path: Path | None, digest: str = "") -> None:
         self._path = path
@@ -40,11 +40,11 @@ class OneChampion:
         self._all = [Version(model, 1, (CHAMPION,), now, {}, lineage)] if path else []
 
     def models(self) -> list[str]:
-        """The model of the champion."""
+        """The champion's model."""
         return [version.model for version in self._all]
 
     def versions(self, model: str) -> list[Version]:
-        """The champion, if it is of this model."""
+        """The champion, if it is a version of this model."""
         return [version for version in self._all if version.model == model]
 
     def version(self, model: str, number: int) -> Version:
@@ -55,7 +55,7 @@ class OneChampion:
         raise UserError(f"There is no {model}:{number} in the self-test.")
 
     def by_alias(self, model: str, alias: str) -> Version | None:
-        """The champion, for its alias."""
+        """The champion, if that is the alias."""
         return next((v for v in self.versions(model) if alias in v.aliases), None)
 
     def model_path(self, version: Version, stage: str) -> Path | None:  # noqa: ARG002 (one for both stages)
@@ -81,7 +81,7 @@ class OneChampion:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """One copy, for one fault."""
+    """A copy of the candidate for one fault."""
 
     candidate: Candidate
 
@@ -100,7 +100,7 @@ class Copy:
         self.note_outputs()
 
     def note_outputs(self) -> None:
-        """Make run.json say that the outputs, as they are now, are what the run made."""
+        """Write the digests of the current outputs into run.json, as if the run had made them."""
         outputs = dict(self.candidate.record["outputs"])
         for name, path in (("model", self.candidate.model_path), ("onnx", self.candidate.onnx_path)):
             if path and path.exists():
@@ -108,11 +108,11 @@ class Copy:
         self.change_run({"outputs": outputs})
 
     def read(self) -> Candidate:
-        """The candidate as its files say it now."""
+        """The candidate, read from its files again."""
         return find_candidate(self.candidate.model, self.candidate.run)
 
     def change_gates(self, change: Callable[[dict[str, Any]], object]) -> None:
-        """Other settings in gates.yml."""
+        """Change gates.yml."""
         import yaml
 
         file = self.models / FILE
@@ -121,24 +121,24 @@ class Copy:
         file.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
 
     def change_run(self, change: Mapping[str, Any]) -> None:
-        """Other values in run.json."""
+        """Change run.json."""
         write_json(self.candidate.folder / "run.json", {**self.candidate.record, **change})
 
 
 @dataclass(frozen=True, slots=True)
 class Good:
-    """The good candidate, in a copy of its own, and what its gate has said."""
+    """The good candidate, in its own copy, with its verdict."""
 
     candidate: Candidate
     gates: Gates
     verdict: Mapping[str, Any]
     holdout: Holdout | None
     answers: Floats
-    """[rows of the holdout]; empty if the gate could not measure it."""
+    """The predictions [rows of the holdout]; empty if the gate could not measure them."""
 
     @property
     def rows(self) -> int:
-        """Of the holdout."""
+        """The rows of the holdout."""
         return len(self.answers)
 
     def copy(self, root: Path, check: str) -> Copy:
@@ -175,13 +175,13 @@ class Good:
         return OneChampion(self.candidate.model.name, self.candidate.model_path, self.candidate.digest())
 
     def registry(self, *, champion: bool) -> OneChampion:
-        """A registry with this candidate as the champion if that is wanted, or gates.yml requires one."""
+        """A registry, with this candidate as the champion if ``champion`` or gates.yml requires one."""
         if champion or self.gates.champion_required:
             return self.champion()
         return self.empty()
 
     def empty(self) -> OneChampion:
-        """A registry without anything."""
+        """An empty registry."""
         return OneChampion(self.candidate.model.name, None)
 
 
@@ -225,7 +225,7 @@ def judge_good(candidate: Candidate) -> Good:
 
 
 def _linked(source: str, target: str) -> None:
-    """A second name for a file that is only read; a copy where the file system has none."""
+    """A hard link to a file that is only read; a copy if the file system has no hard links."""
     try:
         Path(target).hardlink_to(source)
     except OSError:
@@ -233,8 +233,8 @@ def _linked(source: str, target: str) -> None:
 
 
 def _link_folder(source: Path, target: Path) -> None:
-    """Large data stays where it is: it is only read."""
+    """Link a folder of large data, which is only read."""
     try:
         target.symlink_to(source.resolve(), target_is_directory=True)
-    except OSError:  # on Windows it needs a right; hard links do not, and there they change no file's times
+    except OSError:  # on Windows it needs a permission; hard links do not, and change no file's times there
         shutil.copytree(source, target, copy_function=_linked)

@@ -1,4 +1,4 @@
-"""What is planted, each with the check that has to reject it, and how."""
+"""The faults that are planted, each with the check that must reject it."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from mlroad.models.suite import CASES, FOLDER
 
 _PATIENCE_MS = 10_000
 _LEFT = 0.2
-"""How much of the spread of the answers a model keeps that was trained on shuffled labels."""
+"""The share of the spread that the answers of a model trained on shuffled labels keep."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault. ``check`` is a pattern for the id of the check that has to find it, with ``result``."""
+    """One fault. ``check`` is a pattern for the id of the check that must find it, with this ``result``."""
 
     name: str
     check: str
@@ -45,7 +45,7 @@ class Fault:
 
 
 def faults(good: Good) -> Iterator[Fault]:
-    """All of them, for this candidate."""
+    """All faults, for this candidate."""
     gates = good.gates
     limited = any(threshold.limit is not None for threshold in gates.metrics.values())
     compared = {"registry": lambda g: g.registry(champion=not limited)}
@@ -80,14 +80,14 @@ def _is_label(good: Good) -> bool:
 
 
 def _dealt(good: Good) -> Floats:
-    """The answers, each given to another row."""
+    """The answers, each moved to another row."""
     return np.random.default_rng(7).permutation(good.answers)
 
 
 def _shuffled(good: Good, copy: Copy) -> None:
-    """What training on shuffled labels comes to: answers around the mean that know nothing of their row.
+    """Answers as after training on shuffled labels: near the mean, and unrelated to their row.
 
-    They keep a fifth of their spread, as a model does that fits noise: the mean alone would be a constant.
+    They keep a fifth of their spread, like a model that fits noise. The mean alone would be a constant.
     """
     answers = _dealt(good)
     if not _is_label(good):
@@ -102,7 +102,7 @@ def _constant(good: Good, copy: Copy) -> None:
 
 
 def _missing(good: Good, copy: Copy) -> None:
-    """Labels where a metric needs probabilities, or else one answer too few: no metric can be measured."""
+    """Labels where a metric needs probabilities, or one answer too few: no metric can be measured."""
     answers = (good.answers > 0.5).astype(np.float64) if good.gates.wants_probabilities else good.answers[:-1]
     copy.replace_model(answers, good.rows)
 
@@ -112,7 +112,7 @@ def _no_model(_: Good, copy: Copy) -> None:
 
 
 def _replaced(good: Good, copy: Copy) -> None:
-    """A model that is as good, and that the run did not make."""
+    """A model that is as good, but that the run did not make."""
     made = dict(copy.candidate.record["outputs"])
     copy.replace_model(good.answers, good.rows)
     copy.change_run({"outputs": made})
@@ -167,7 +167,7 @@ def _slow(good: Good, copy: Copy) -> None:
 
 
 def _slice(good: Good, copy: Copy) -> None:
-    """The smallest slice that is judged gets answers that are far off; the other rows keep theirs."""
+    """Answers in the smallest judged slice are far off; all other rows keep theirs."""
     assert good.holdout
     answers = _spoiled(good)
     found = []
@@ -187,7 +187,7 @@ def _slice(good: Good, copy: Copy) -> None:
 
 
 def _worse(good: Good, copy: Copy) -> None:
-    """Blurred until the deciding metric is worse by a little more than is allowed, and no further."""
+    """Blur the answers until the deciding metric is worse by a little more than allowed."""
     assert good.holdout
     name, truth = good.gates.decide_by, good.holdout.truth
     allowed = good.gates.metrics[name].max_regression or 0.0
@@ -207,7 +207,7 @@ def _worse(good: Good, copy: Copy) -> None:
 
 
 def _edited(_: Good, copy: Copy) -> None:
-    """One expected answer is another: what somebody does who wants a red test to be green."""
+    """Change one expected answer by hand, as if to make a red test green."""
     file = copy.models / FOLDER / CASES
     lines = file.read_text(encoding="utf-8").splitlines()
     for place, line in enumerate(lines):
@@ -241,7 +241,7 @@ def _no_latency(good: Good) -> str:
     budget = good.gates.p95_ms
     if budget is None:
         return "gates.yml has no latency budget"
-    return f"a budget of {budget:g} ms is too long to wait for" if budget > _PATIENCE_MS else ""
+    return f"a budget of {budget:g} ms takes too long to test" if budget > _PATIENCE_MS else ""
 
 
 def _no_inference(good: Good) -> str:

@@ -1,7 +1,7 @@
-"""MLflow models made by hand: a tiny good one, and models that give whatever answers are wanted.
+"""MLflow models made by hand: a tiny good one, and models that replay given answers.
 
-They are loaded by MLflow as any other model, through the ``loader_module`` of the python_function flavor, and
-need neither a training run nor a machine-learning library.
+MLflow loads them like any other model, through the ``loader_module`` of the python_function flavor. They need
+neither a training run nor a machine-learning library.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-_REPLAY = '''"""A model that gives the answers that were put into it, in the order of the holdout's rows."""
+_REPLAY = '''"""A model that replays stored answers, in the order of the holdout's rows."""
 
 import json
 import time
@@ -68,9 +68,9 @@ def _load_pyfunc(path):
 
 
 def save_replay(folder: Path, like: Path, answers: Floats, rows: int, slow_ms: float = 0.0) -> None:
-    """Put a model into ``folder`` that answers the holdout's ``rows`` rows with ``answers`` ([n] or [n, k]).
+    """Save a model in ``folder`` that answers the holdout's ``rows`` rows with ``answers`` ([n] or [n, k]).
 
-    It takes the columns that the model ``like`` takes. ``slow_ms`` is how long every eighth single row takes.
+    It reads the same columns as the model ``like``. Every eighth single row takes ``slow_ms`` milliseconds.
     """
     import yaml
 
@@ -82,7 +82,7 @@ def save_replay(folder: Path, like: Path, answers: Floats, rows: int, slow_ms: f
 
 
 def save_linear(folder: Path, columns: Sequence[str], weights: Floats, bias: float) -> None:
-    """Put a linear model of number columns into ``folder``; ``weights`` is [columns]."""
+    """Save a linear model of numeric columns in ``folder``; ``weights`` is [columns]."""
     inputs = [{"type": "double", "name": name, "required": True} for name in columns]
     outputs = [{"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": [-1]}}]
     signature = {"inputs": json.dumps(inputs), "outputs": json.dumps(outputs), "params": None}
@@ -91,7 +91,7 @@ def save_linear(folder: Path, columns: Sequence[str], weights: Floats, bias: flo
 
 
 def save_linear_onnx(file: Path, columns: Sequence[str], weights: Floats, bias: float) -> None:
-    """The same model as an ONNX file with one input [rows, columns] of float32."""
+    """Save the same model as an ONNX file with one input [rows, columns] of float32."""
     from onnx import TensorProto, helper, save_model
 
     given = helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, len(columns)])

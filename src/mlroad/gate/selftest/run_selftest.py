@@ -1,4 +1,4 @@
-"""The self-test: every fault in a copy of its own, judged by the real gate, a few at a time."""
+"""The self-test: the real gate judges every fault, each in its own copy, a few at a time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from mlroad.run.candidate import Candidate
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one candidate. ``good`` is whether the gate did what it has to; None if not planted."""
+    """The result for one candidate. ``good`` is whether the gate did the right thing; None if not planted."""
 
     planted: str
     expected: str
@@ -31,20 +31,20 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
-    """The whole self-test."""
+class SelfTestResult:
+    """The results of a self-test."""
 
     outcomes: Sequence[Outcome]
     seconds: float
 
     @property
     def wrong(self) -> list[Outcome]:
-        """Where the gate failed."""
+        """The results that should have been others."""
         return [outcome for outcome in self.outcomes if outcome.good is False]
 
 
-def selftest(candidate: Candidate | None) -> Tested:
-    """Plant every fault in copies of ``candidate``, or of a tiny sample. Raises UserError."""
+def selftest(candidate: Candidate | None) -> SelfTestResult:
+    """Plant every fault in a copy of ``candidate``, or of a tiny sample. Raises UserError."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="mlroad-selftest-", ignore_cleanup_errors=True) as folder:
         root = Path(folder).resolve()
@@ -53,12 +53,12 @@ def selftest(candidate: Candidate | None) -> Tested:
         good = judge_good(mine)
         first = _good_outcome(good)
         if not first.good:
-            # Nothing that is planted in a candidate that is rejected anyway proves anything.
-            return Tested([first], time.monotonic() - began)
+            # A fault in a candidate that is rejected anyway would prove nothing.
+            return SelfTestResult([first], time.monotonic() - began)
         with ThreadPoolExecutor((os.cpu_count() or 1) + 1) as pool:
             planted = list(enumerate(faults(good)))
             others = pool.map(lambda item: _try(good, item[1], root / f"fault-{item[0]}"), planted)
-            return Tested([first, *others], time.monotonic() - began)
+            return SelfTestResult([first, *others], time.monotonic() - began)
 
 
 def _good_outcome(good: Good) -> Outcome:
@@ -76,7 +76,7 @@ def _try(good: Good, fault: Fault, root: Path) -> Outcome:
         verdict = gate(copy.read(), fault.registry(good))
     except UserError as error:
         return Outcome(fault.name, fault.expected, f"no verdict: {error}", False)
-    except Exception as error:  # whatever stops a fault from being judged must not look like a rejection
+    except Exception as error:  # an error must not look like a rejection
         return Outcome(fault.name, fault.expected, f"no verdict: {type(error).__name__}: {error}", False)
     red = [
         check
@@ -95,8 +95,8 @@ def _red(verdict: Mapping[str, Any]) -> str:
     return ", ".join(red[:4]) + (" …" if len(red) > 4 else "")
 
 
-def told(tested: Tested, about: str) -> str:
-    """The table, and what it means."""
+def as_text(tested: SelfTestResult, about: str) -> str:
+    """The table for people, and its meaning."""
     lines = [("planted", "expected", "got"), *((o.planted, o.expected, o.got) for o in tested.outcomes)]
     widths = [max(len(line[column]) for line in lines) for column in (0, 1)]
     marks = ["  ", *({True: "ok", False: "!!", None: "--"}[outcome.good] for outcome in tested.outcomes)]
@@ -112,5 +112,5 @@ def told(tested: Tested, about: str) -> str:
         end += "the good candidate itself does not pass, so nothing was planted. See `mlroad gate`."
     else:
         names = ", ".join(outcome.planted for outcome in tested.wrong)
-        end += f"the gate does not stop what it has to: {names}. Tighten gates.yml."
+        end += f"the gate does not reject: {names}. Tighten gates.yml."
     return "\n".join([*table, end])

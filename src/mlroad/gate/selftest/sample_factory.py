@@ -1,4 +1,4 @@
-"""A factory with one tiny model: what `mlroad selftest` plants faults in when no model is named."""
+"""A factory with one tiny model, in which `mlroad selftest` plants faults if no model is named."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def make_sample(root: Path) -> Candidate:
 
 
 def _table() -> Floats:
-    """Rows of group, a, b, y; y depends on all three, with noise."""
+    """Rows of group, a, b and y. y depends on all three, with noise."""
     rng = np.random.default_rng(7)
     rows = _ROWS + _HELD
     group = rng.integers(1, 3, rows).astype(np.float64)
