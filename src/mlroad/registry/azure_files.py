@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -103,28 +103,6 @@ class Files:
         except BaseException:
             remove(folder)
             raise
-
-
-class Lineage(Mapping[str, Any]):
-    """lineage.json of a version, fetched when it is first used: a list of all versions needs none."""
-
-    def __init__(self, fetch: Callable[[], dict[str, Any]]) -> None:
-        self._fetch = fetch
-        self._content: dict[str, Any] | None = None
-
-    def __getitem__(self, key: str) -> Any:
-        return self._read()[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._read())
-
-    def __len__(self) -> int:
-        return len(self._read())
-
-    def _read(self) -> dict[str, Any]:
-        if self._content is None:
-            self._content = self._fetch()
-        return self._content
 
 
 def _bytes(file: Path) -> bytes:

@@ -23,8 +23,9 @@ from mlroad.azure.workspace import the_workspace
 from mlroad.core.factory_settings import load_settings
 from mlroad.core.files import remove
 from mlroad.core.problems import UserError
-from mlroad.registry.azure_files import Files, Lineage
+from mlroad.registry.azure_files import Files
 from mlroad.registry.base import CHAMPION, Version
+from mlroad.registry.lazy_lineage import LazyLineage
 from mlroad.registry.local_registry import registry_folder
 from mlroad.registry.version_lineage import tags_of
 
@@ -202,7 +203,7 @@ class AzureRegistry:
             aliases.get(number, ()),
             _time(made) if made else datetime.fromtimestamp(0, UTC),
             tags,
-            Lineage(lambda: self._files.lineage(name, number, tags)),
+            LazyLineage(lambda: self._files.lineage(name, number, tags)),
         )
 
     @contextmanager

@@ -34,6 +34,7 @@ from mlroad.core.files import remove as remove_folder
 from mlroad.core.locks import locked
 from mlroad.core.problems import UserError
 from mlroad.registry.base import Version
+from mlroad.registry.lazy_lineage import LazyLineage
 from mlroad.registry.registered_model import LINEAGE, is_registered
 
 FOLDER = ".registry"
@@ -46,40 +47,6 @@ CHANGED = ".changed"
 _ID = 16
 _DELETED = "Deleted_Internal"
 _RESTORE = "Fetch it from the branch `registry`: `mlroad registry pull --discard`."
-
-
-class Lineage(Mapping[str, Any]):
-    """lineage.json of a version, read when it is first used: a list of 1,000 versions needs none."""
-
-    def __init__(self, name: str, file: Path | None, tags: Mapping[str, str]) -> None:
-        self._name = name
-        self._file = file
-        self._tags = tags
-        self._content: dict[str, Any] | None = None
-
-    def __getitem__(self, key: str) -> Any:
-        return self._read()[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._read())
-
-    def __len__(self) -> int:
-        return len(self._read())
-
-    def _read(self) -> dict[str, Any]:
-        if self._content is None:
-            try:
-                read = self._file.read_bytes() if self._file else b"null"
-                content = json.loads(read)
-            except (OSError, ValueError) as error:
-                raise UserError(f"The lineage of {self._name} cannot be read: {error}.", _RESTORE) from None
-            if self._file and not is_registered(read, self._tags):
-                what = f"The lineage of {self._name} is not the one that was registered"
-                raise UserError(f"{what}: {self._file} has changed.", _RESTORE)
-            if not isinstance(content, dict):
-                raise UserError(f"{self._name} was not registered by `mlroad register`.", "")
-            self._content = content
-        return self._content
 
 
 class LocalRegistry:
@@ -295,7 +262,8 @@ class LocalRegistry:
         its = tags.get("lineage_id")
         file = self._place(model, its) / LINEAGE if its else None
         when = datetime.fromtimestamp(created / 1000, UTC)
-        return Version(model, number, tuple(aliases), when, tags, Lineage(f"{model}:{number}", file, tags))
+        lineage = LazyLineage(lambda: _lineage(f"{model}:{number}", file, tags))
+        return Version(model, number, tuple(aliases), when, tags, lineage)
 
     def _ask(self, sql: str, *arguments: object) -> list[Any]:
         with self._open() as database:
@@ -328,6 +296,21 @@ class LocalRegistry:
             else:
                 return database
         raise AssertionError("not reached")
+
+
+def _lineage(name: str, file: Path | None, tags: Mapping[str, str]) -> dict[str, Any]:
+    """lineage.json of a version. Raises UserError if it is missing, or not what was registered."""
+    if file is None:
+        raise UserError(f"{name} was not registered by `mlroad register`.", "")
+    try:
+        read = file.read_bytes()
+        content: dict[str, Any] = json.loads(read)
+    except (OSError, ValueError) as error:
+        raise UserError(f"The lineage of {name} cannot be read: {error}.", _RESTORE) from None
+    if not is_registered(read, tags):
+        what = f"The lineage of {name} is not the one that was registered: {file} has changed."
+        raise UserError(what, _RESTORE)
+    return content
 
 
 def registry_folder(root: Path) -> Path:

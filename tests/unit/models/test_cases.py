@@ -50,7 +50,7 @@ def read(tmp_path: Path, *lines: object) -> tuple[list[Any], list[Any]]:
     ("line", "code", "words"),
     [
         ("", "MI102", "This line is empty"),
-        ("{", "MI102", "no JSON"),
+        ("{", "MI102", "not JSON"),
         ("[]", "MI105", "JSON object"),
         ("{} {}", "MI102", "Extra data"),
         ('{"id": "a", "id": "b"}', "MI102", "duplicate key id"),
