@@ -25,9 +25,10 @@ from mlroad.registry import champion, own_tags
 from mlroad.registry import clean as cleaning
 from mlroad.registry import why as stories
 from mlroad.registry.base import CANDIDATE, Refused, Registry
-from mlroad.registry.branch import BranchMovedError, GitFailed, RegistryBranch
-from mlroad.registry.branch import publish as change_in_branch
+from mlroad.registry.branch import BranchMovedError, RegistryBranch
+from mlroad.registry.branch_git import GitFailed
 from mlroad.registry.open_registry import open_registry
+from mlroad.registry.publish import publish as change_in_branch
 from mlroad.registry.version_names import find_version
 from mlroad.run.model_folder import find_model
 

@@ -10,20 +10,16 @@ because it is not a fast-forward. That is the compare-and-swap that prevents ove
 from __future__ import annotations
 
 import json
-import random
 import sqlite3
-import subprocess
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
-from typing import TypeVar
+from pathlib import Path
 
 from mlroad.core.files import remove, write_json
-from mlroad.core.git import GitError, GitOutput, run_git
 from mlroad.core.locks import locked
 from mlroad.core.problems import UserError
+from mlroad.registry.branch_git import BRANCH, KEPT, REF, REMOTE, BranchGit, GitFailed, git_failed
 from mlroad.registry.local_registry import (
     CHANGED,
     DATABASE,
@@ -35,22 +31,7 @@ from mlroad.registry.local_registry import (
     registry_folder,
 )
 
-BRANCH = "registry"
-TRIES = 5
-MOST_BYTES = 95_000_000
-"""GitHub refuses files of 100 MB."""
-_REMOTE = "origin"
-_REF = f"refs/heads/{BRANCH}"
-_KEPT = f"refs/factory/{BRANCH}"
 _STATE = ".branch"
-_CHUNK = 1 << 20
-_NO_REFS = 2  # git ls-remote --exit-code
-
-_T = TypeVar("_T")
-
-
-class GitFailed(Exception):
-    """A git command failed. Exit code 1."""
 
 
 class BranchMovedError(Exception):
@@ -70,37 +51,12 @@ class _State:
     """The content of .changed at that time."""
 
 
-def publish(root: Path, action: Callable[[LocalRegistry], _T], describe: Callable[[_T], str]) -> _T:
-    """Pull, do ``action``, push. Retry if someone else pushed first, up to five times.
-
-    ``action`` must be repeatable. Raises BranchMovedError, GitFailed, UserError, and what ``action`` raises.
-    """
-    branch = RegistryBranch(root)
-    with locked(branch.folder / ".publish.lock"):
-        for attempt in range(TRIES):
-            if attempt:
-                time.sleep(random.uniform(0.1, 0.5) * attempt)  # noqa: S311 - two processes must not retry at the same time
-            mine = read_change(branch.folder) != "local"
-            branch.pull(discard=mine)
-            result = action(LocalRegistry(branch.folder, changes="publish"))
-            try:
-                branch.push(describe(result))
-            except BranchMovedError:
-                if not mine:
-                    raise
-                continue
-            return result
-    raise BranchMovedError(
-        f"Others pushed to the branch {BRANCH} first, {TRIES} times in a row. Run the command again."
-    )
-
-
 class RegistryBranch:
     """The branch, from the repo at ``root``."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
         self.folder = registry_folder(root)
+        self._git = BranchGit(root)
 
     def pull(self, *, discard: bool = False) -> str:
         """Make the registry equal to the branch; what was done, for people.
@@ -109,12 +65,12 @@ class RegistryBranch:
         be read or was deleted. A branch that does not exist yet is not an error.
         """
         with self._alone() as state:
-            head = self._head()
+            head = self._git.head()
             if head is None:
                 if state.commit:
                     raise _gone(state.commit)
-                return f"There is no branch {BRANCH} in {_REMOTE} yet; the first push creates it."
-            head = self._fetch()
+                return f"There is no branch {BRANCH} in {REMOTE} yet; the first push creates it."
+            head = self._git.fetch()
             self._settle(state, head)
             if read_change(self.folder) and not discard:
                 if head == state.commit:
@@ -134,9 +90,9 @@ class RegistryBranch:
         branch is gone, UserError for a file that is too large.
         """
         with self._alone() as state:
-            head = self._head()
+            head = self._git.head()
             if state.pushing:
-                self._settle(state, self._fetch() if head else None)
+                self._settle(state, self._git.fetch() if head else None)
             if head is None and state.commit:
                 if not restore:
                     raise _gone(state.commit)
@@ -161,7 +117,7 @@ class RegistryBranch:
 
     def _restore(self, state: _State, message: str) -> str:
         """Push the local registry to the deleted branch, with its history if git still has it."""
-        if not self._run("cat-file", "-e", f"{state.commit}^{{commit}}").ok:
+        if not self._git.run("cat-file", "-e", f"{state.commit}^{{commit}}").ok:
             state.commit, state.folders = None, {}
         there = LocalRegistry(self.folder).database.is_file()
         commit = (self._commit(state, message) if there else None) or state.commit
@@ -174,32 +130,15 @@ class RegistryBranch:
         self._send(state, commit, None)
         self._settle(state, commit)
         (self.folder / CHANGED).unlink(missing_ok=True)
-        return f"Restored the branch {BRANCH} in {_REMOTE} from the local registry ({commit[:7]})."
-
-    def _head(self) -> str | None:
-        """The remote branch's commit. Only git's exit code for a missing ref means that there is none."""
-        done = self._run("ls-remote", "--exit-code", _REMOTE, _REF)
-        if done.code == _NO_REFS:
-            return None
-        if not done.ok or not done.text:
-            raise _failed(f"The branch {BRANCH} of {_REMOTE} cannot be read", done)
-        return done.text.split()[0]
-
-    def _fetch(self) -> str:
-        depth = ["--depth=1"] if self._git("rev-parse", "--is-shallow-repository") == "true" else []
-        quiet = ["--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", *depth]
-        done = self._run("-c", "gc.auto=0", "fetch", *quiet, _REMOTE, f"+{_REF}:{_KEPT}")
-        if not done.ok:
-            raise _failed(f"The branch {BRANCH} of {_REMOTE} cannot be fetched", done)
-        return self._git("rev-parse", _KEPT)
+        return f"Restored the branch {BRANCH} in {REMOTE} from the local registry ({commit[:7]})."
 
     def _settle(self, state: _State, head: str | None) -> None:
         """Find out whether a started push has arrived."""
         if not state.pushing:
             return
-        if head and self._run("merge-base", "--is-ancestor", state.pushing, head).ok:
-            state.commit, state.folders = state.pushing, self._folders(state.pushing)
-            self._run("update-ref", _KEPT, head)
+        if head and self._git.run("merge-base", "--is-ancestor", state.pushing, head).ok:
+            state.commit, state.folders = state.pushing, self._git.folders(state.pushing)
+            self._git.run("update-ref", KEPT, head)
         else:
             note_change(self.folder, state.mark)
         state.pushing, state.mark = None, ""
@@ -207,14 +146,16 @@ class RegistryBranch:
 
     def _take(self, state: _State, head: str) -> str:
         """Write the new content, then the database; then delete what is no longer used."""
-        files, folders = self._files(head), self._folders(head)
+        files, folders = self._git.files(head), self._git.folders(head)
         staged = new_staged(self.folder)
         new = [
             name
             for name, tree in folders.items()
             if state.folders.get(name) != tree or not (self.folder / name).is_dir()
         ]
-        self._extract({path: blob for path, blob in files.items() if _folder_of(path) in {*new, ""}}, staged)
+        self._git.extract(
+            {path: blob for path, blob in files.items() if _folder_of(path) in {*new, ""}}, staged
+        )
         for name in new:
             place = self.folder / name
             if place.exists():
@@ -243,7 +184,7 @@ class RegistryBranch:
             for model in registry.models()
             for version in registry.versions(model)
         }
-        before = self._folders(state.commit) if state.commit else {}
+        before = self._git.folders(state.commit) if state.commit else {}
         kept = {name for name in used if name in before and state.folders.get(name) == before[name]}
         staged = new_staged(self.folder)
         try:
@@ -252,8 +193,8 @@ class RegistryBranch:
                 database.execute("VACUUM INTO ?", (str(staged / DATABASE),))
             index = {"GIT_INDEX_FILE": str((staged / "index").resolve())}
             if state.commit:
-                self._git("read-tree", state.commit, env=index)
-            gone = [path for path in self._files(state.commit) if _folder_of(path) not in {*kept, ""}]
+                self._git.text("read-tree", state.commit, env=index)
+            gone = [path for path in self._git.files(state.commit) if _folder_of(path) not in {*kept, ""}]
             new = {
                 file.relative_to(self.folder).as_posix(): file
                 for name in sorted(used - kept)
@@ -261,103 +202,36 @@ class RegistryBranch:
                 if file.is_file()
             }
             lines = [f"0 {'0' * 40}\t{path}" for path in gone]
-            lines += self._stored({DATABASE: staged / DATABASE, **new})
-            self._git(
+            lines += self._git.store({DATABASE: staged / DATABASE, **new})
+            self._git.text(
                 "update-index", "-z", "--index-info", env=index, stdin="".join(f"{its}\0" for its in lines)
             )
-            tree = self._git("write-tree", env=index)
+            tree = self._git.text("write-tree", env=index)
         except sqlite3.Error as error:
             raise UserError(
                 f"{registry.database} cannot be read: {error}.", "Pull the registry again."
             ) from None
         finally:
             remove(staged)
-        if state.commit and tree == self._git("rev-parse", state.commit + "^{tree}"):
+        if state.commit and tree == self._git.text("rev-parse", state.commit + "^{tree}"):
             return None
         parent = ["-p", state.commit] if state.commit else []
-        return self._git("commit-tree", tree, *parent, "-m", message, env=self._identity())
-
-    def _stored(self, files: Mapping[str, Path]) -> Iterator[str]:
-        """Write files to git, byte for byte, and give their lines for its index. Raises UserError."""
-        sizes = {path: file.stat().st_size for path, file in files.items()}
-        large = [f"{path} ({size / 1e6:.0f} MB)" for path, size in sizes.items() if size > MOST_BYTES]
-        if large:
-            raise UserError(
-                f"Too large for a git branch: {', '.join(large)}; the most is {MOST_BYTES / 1e6:.0f} MB.",
-                "Register such models in Azure ML: `registry: azureml` in factory.yml.",
-            )
-        paths = "".join(f"{path.resolve()}\n" for path in files.values())
-        names = self._git("hash-object", "-w", "--no-filters", "--stdin-paths", stdin=paths).split()
-        for path, name in zip(files, names, strict=True):
-            yield f"100644 {name}\t{path}"
+        return self._git.text("commit-tree", tree, *parent, "-m", message, env=self._git.identity())
 
     def _send(self, state: _State, commit: str, head: str | None) -> None:
         """Push ``commit`` to the branch, which is at ``head``."""
-        done = self._run("push", "--no-verify", "--porcelain", _REMOTE, f"{commit}:{_REF}")
+        done = self._git.run("push", "--no-verify", "--porcelain", REMOTE, f"{commit}:{REF}")
         if done.ok:
             return
         said = done.text + done.errors
         raced = ("fetch first", "non-fast-forward", "cannot lock ref", "failed to update ref", "stale info")
-        if any(words in said for words in raced) or self._head() != head:
+        if any(words in said for words in raced) or self._git.head() != head:
             self._settle(state, None)
             raise BranchMovedError(
                 f"Somebody else has pushed to the branch {BRANCH} meanwhile. Pull it and repeat your command."
             )
         self._settle(state, None)
-        raise _failed(f"The branch {BRANCH} cannot be pushed to {_REMOTE}", done)
-
-    def _extract(self, files: Mapping[str, str], to: Path) -> None:
-        """Write blobs to files, byte for byte."""
-        with subprocess.Popen(
-            ["git", "cat-file", "--batch"], cwd=self.root, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        ) as process:
-            if process.stdin is None or process.stdout is None:
-                raise GitFailed("git cannot be started")
-            for path, blob in files.items():
-                process.stdin.write(f"{blob}\n".encode())
-                process.stdin.flush()
-                size = int(process.stdout.readline().split()[2])
-                file = to / path
-                file.parent.mkdir(parents=True, exist_ok=True)
-                with file.open("wb") as out:
-                    while size:
-                        block = process.stdout.read(min(size, _CHUNK))
-                        if not block:
-                            raise GitFailed(f"git cannot read {path} of the branch {BRANCH}")
-                        out.write(block)
-                        size -= len(block)
-                process.stdout.read(1)
-
-    def _files(self, commit: str | None) -> dict[str, str]:
-        """Every file in a commit of the branch with its blob. Raises GitFailed for an unexpected file."""
-        if commit is None:
-            return {}
-        found: dict[str, str] = {}
-        for entry in self._git("ls-tree", "-r", "-z", commit).split("\0"):
-            if not entry:
-                continue
-            about, _, path = entry.partition("\t")
-            its = PurePosixPath(path)
-            if path != DATABASE and (its.parts[0] != MODELS or len(its.parts) < 4 or ".." in its.parts):
-                raise GitFailed(f"The branch {BRANCH} contains {path}, which does not belong to a registry.")
-            found[path] = about.split()[2]
-        return found
-
-    def _folders(self, commit: str) -> dict[str, str]:
-        """The folders of the versions in a commit with their trees."""
-        entries = self._git("ls-tree", "-r", "-d", "-z", commit, "--", f"{MODELS}/").split("\0")
-        pairs = (entry.partition("\t") for entry in entries if entry)
-        return {path: about.split()[2] for about, _, path in pairs if path.count("/") == 2}
-
-    def _identity(self) -> dict[str, str]:
-        """The committer: git's own setting, or a default where git has none, as in CI."""
-        if self._run("var", "GIT_COMMITTER_IDENT").ok:
-            return {}
-        name, mail = "mlroad", "mlroad@localhost"
-        return {
-            "GIT_AUTHOR_NAME": name, "GIT_AUTHOR_EMAIL": mail,
-            "GIT_COMMITTER_NAME": name, "GIT_COMMITTER_EMAIL": mail,
-        }  # fmt: skip
+        raise git_failed(f"The branch {BRANCH} cannot be pushed to {REMOTE}", done)
 
     @contextmanager
     def _alone(self) -> Iterator[_State]:
@@ -373,22 +247,10 @@ class RegistryBranch:
     def _write(self, state: _State) -> None:
         write_json(self.folder / _STATE, vars(state))
 
-    def _git(self, *arguments: str, env: Mapping[str, str] | None = None, stdin: str = "") -> str:
-        done = self._run(*arguments, env=env, stdin=stdin)
-        if not done.ok:
-            raise _failed(f"git {arguments[0]} failed", done)
-        return done.text
-
-    def _run(self, *arguments: str, env: Mapping[str, str] | None = None, stdin: str = "") -> GitOutput:
-        try:
-            return run_git(self.root, *arguments, stdin=stdin, environment=env)
-        except GitError as error:
-            raise GitFailed(str(error)) from None
-
 
 def _gone(commit: str) -> GitFailed:
     return GitFailed(
-        f"The branch {BRANCH} was deleted from {_REMOTE}. The local registry is kept (commit {commit[:7]} of "
+        f"The branch {BRANCH} was deleted from {REMOTE}. The local registry is kept (commit {commit[:7]} of "
         "the branch). Create the branch again with `mlroad registry push --restore`, on the machine that "
         "pulled or pushed last."
     )
@@ -411,7 +273,3 @@ def _folder_of(path: str) -> str:
     """models/<model>/<id> of a file; empty for mlflow.db."""
     parts = path.split("/")
     return "/".join(parts[:3]) if len(parts) > 3 else ""
-
-
-def _failed(what: str, done: GitOutput) -> GitFailed:
-    return GitFailed(f"{what}: {done.errors.strip() or done.text or f'exit code {done.code}'}")
