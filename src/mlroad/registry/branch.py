@@ -228,7 +228,7 @@ class RegistryBranch:
         if any(words in said for words in raced) or self._git.head() != head:
             self._settle(state, None)
             raise BranchMovedError(
-                f"Somebody else has pushed to the branch {BRANCH} meanwhile. Pull it and repeat your command."
+                f"Someone else has pushed to the branch {BRANCH}. Pull it and repeat your command."
             )
         self._settle(state, None)
         raise git_failed(f"The branch {BRANCH} cannot be pushed to {REMOTE}", done)
