@@ -24,7 +24,8 @@ from typing import Any
 
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.core.text import did_you_mean
-from mlroad.steps.signatures import Parameter, StepSignature, Value, read_signature
+from mlroad.steps.signatures import Parameter, StepSignature, read_signature
+from mlroad.steps.type_hints import Value
 
 DATA_TYPES = ("uri_file", "uri_folder", "mltable")
 _BOOLEANS = {"true": True, "false": False}

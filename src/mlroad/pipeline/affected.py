@@ -51,7 +51,7 @@ class Affected:
 
 
 def affected(root: Path, base: str, head: str) -> Affected:
-    """The models at ``head`` that have changed since it left ``base``; all if ``base`` is only zeros.
+    """The models at ``head`` that changed since it branched off from ``base``; all if ``base`` is only zeros.
 
     Raises UserError for a commit that this clone does not have.
     """
@@ -103,7 +103,7 @@ def _is_harmless(path: str) -> bool:
 
 
 def _by_dataset(path: str, users: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
-    """The models that use the version that a file belongs to; all versions for what they have in common."""
+    """The models that use the version of a file; a file of no version counts for all versions."""
     version = _VERSION.fullmatch(path)
     if version:
         names = [f"{version[1]}:{version[2]}"]
@@ -116,7 +116,7 @@ def _by_dataset(path: str, users: Mapping[str, Mapping[str, str]]) -> dict[str, 
 
 
 def _users(tree: Tree, models: list[str]) -> dict[str, dict[str, str]]:
-    """For each dataset version the models that use it: ``{"raw:1": {"diabetes": "data.yml names …"}}``."""
+    """For each dataset version, the models that use it: ``{"raw:1": {"diabetes": "data.yml names …"}}``."""
     version_files = {}
     for path in tree.blobs:
         if path.endswith(".yml") and (found := _VERSION.fullmatch(path)) and path.count("/") == 2:
@@ -143,7 +143,7 @@ def _may_name_data(path: str) -> bool:
 
 
 def _ancestry(name: str, parents: Mapping[str, set[str]]) -> dict[str, str]:
-    """A version and all that it was derived from, each with how."""
+    """A version and all versions that it was derived from, each with the way there."""
     found = {name: ""}
     waiting = [name]
     while waiting:

@@ -66,7 +66,7 @@ def check_loaded_component(loaded: LoadedComponent, repo: RepoIndex, *, alone: b
 
 
 def in_order(problems: list[Problem]) -> list[Problem]:
-    """Each problem once, file by file, from top to bottom."""
+    """Each problem once, by file and from top to bottom."""
     once = dict.fromkeys(problems)
     return sorted(once, key=lambda problem: (str(problem.at.file), problem.at.line, problem.at.column))
 

@@ -53,7 +53,7 @@ def unclosed(text: str) -> int | None:
 
 
 def target(body: str) -> Target | None:
-    """What ``parent.…`` in a pipeline points at, or None for anything else."""
+    """The target of ``parent.…`` in a pipeline, or None for anything else."""
     parts = body.split(".")
     if len(parts) < 3 or parts[0] != "parent" or not all(parts):
         return None

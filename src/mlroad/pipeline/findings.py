@@ -9,7 +9,7 @@ from mlroad.core.text import nearest
 
 
 class Findings:
-    """A growing list of problems."""
+    """A list of problems to add to."""
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
@@ -29,7 +29,7 @@ class Findings:
 
 
 def suggest(name: str, known: Iterable[str], otherwise: str, empty: str | None = None) -> str:
-    """A remedy for an unknown ``name``: the nearest of ``known``, else ``otherwise`` and the list."""
+    """A remedy for an unknown ``name``: the nearest of ``known``, or ``otherwise`` and the known names."""
     names = list(known)
     near = nearest(name, names)
     if near:

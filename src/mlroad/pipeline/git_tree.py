@@ -26,7 +26,7 @@ class Tree:
         self.blobs = {path: about.split()[2] for about, _, path in entries if about.split()[1] == "blob"}
 
     def texts(self, paths: Iterable[str]) -> Iterator[tuple[str, str]]:
-        """Each path with its content, all read by one git."""
+        """Each path with its content, all read by one git process."""
         wanted = list(paths)
         names = "".join(f"{self.blobs[path]}\n" for path in wanted)
         rest = run_git(self.root, "cat-file", "--batch", stdin=names, check=True).data
@@ -39,7 +39,7 @@ class Tree:
 
 
 def references(text: str) -> set[str]:
-    """Everything in a YAML file, comments aside, that looks like ``name:version``."""
+    """Everything in a YAML file that looks like ``name:version``, except in comments."""
     return {f"{name}:{number}" for name, number in _REFERENCE.findall(_COMMENT.sub("", text))}
 
 
@@ -54,7 +54,7 @@ def resolve(root: Path, name: str) -> str:
 
 
 def changed_files(root: Path, base: str, head: str) -> list[str]:
-    """What differs between ``head`` and where it left ``base``; a file that moved is there by both names.
+    """What changed in ``head`` since it branched off from ``base``; a moved file is listed with both names.
 
     Raises UserError if this clone does not contain their common ancestor.
     """

@@ -384,10 +384,10 @@ class _Reader:
         )
 
     def _registering(self, node: MapNode) -> None:
-        """What a pipeline that refers to the file does not care for, but registering the component does."""
+        """Note what matters for registering the component, but not to pipelines that name its file."""
         name = node.text("name")
         if name is None:
-            fix = "Add `name: …`; small letters, digits and _."
+            fix = "Add `name: …`, with lower-case letters, digits and _."
             self.out.registering.append(Problem(node.at, "MR113", "This component has no name.", fix))
         elif not _COMPONENT_NAME.fullmatch(name):
             better = re.sub(r"[^a-z0-9_]", "_", name.lower()).lstrip("_0123456789") or "component"
@@ -407,11 +407,11 @@ class _Reader:
     ) -> dict[str, Step]:
         jobs = node.values.get("jobs")
         if jobs is None or (isinstance(jobs, MapNode) and not jobs.values):
-            fix = "Write `jobs:` and below it, indented, one step per name."
+            fix = "Write `jobs:`, and one step per name below it, indented."
             self.out.error(node.key_at("jobs"), "MR128", "This pipeline has no steps.", fix)
             return {}
         if not isinstance(jobs, MapNode):
-            fix = "Write below it, indented, one step per name, without dashes."
+            fix = "Write one step per name below it, indented, without dashes."
             self.out.error(jobs.at, "MR112", f"jobs must be a mapping, not {spoken(jobs)}.", fix)
             return {}
         steps: dict[str, Step] = {}
@@ -453,7 +453,7 @@ class _Reader:
         if component_node is None:
             what = f"The step {name} has neither component nor command."
             near = nearest("component", node.values) or nearest("command", node.values)
-            fix = f"Is {near} misspelt?" if near else "Add `component: ./components/NAME.yml`."
+            fix = f"Is {near} misspelled?" if near else "Add `component: ./components/NAME.yml`."
             self.out.error(key.at, "MR113", what, fix)
             return self._other_step(name, key, node, Unsupported("broken", key.at))
         component = self._component_of(component_node, key.at, said or None, step=f"The step {name}")
@@ -557,7 +557,7 @@ class _Reader:
     def _from_file(self, file: Path, node: Node, at: Position, wanted: str | None, step: str) -> Component:
         if self.loader.is_open(file):
             what = f"{step} uses a component that uses itself: {self.repo.shown(file)}."
-            self.out.error(node.at, "MR121", what, "Break the circle; Azure ML cannot unroll it.")
+            self.out.error(node.at, "MR121", what, "Break the circle; Azure ML cannot expand it.")
             return Unsupported("broken", at)
         loaded = self.loader.component(file)
         self.out.add(loaded.problems)

@@ -30,7 +30,7 @@ def _nowhere() -> Mapping[str, Position]:
 
 @dataclass(frozen=True, slots=True)
 class Literally:
-    """A value written down: ``max_depth: 6``. ``text`` is what a command receives (``str(value)``)."""
+    """A literal value: ``max_depth: 6``. ``text`` is what a command receives (``str(value)``)."""
 
     value: Scalar
     at: Position
@@ -42,13 +42,13 @@ class Literally:
 
 @dataclass(frozen=True, slots=True)
 class DataPath:
-    """Data named by a path: absolute, or already resolved against the YAML that holds it."""
+    """Data at a path: absolute, or already resolved against the YAML file."""
 
     path: Path
     type: str
     at: Position
     typed: bool = True
-    """Whether the YAML says the type; the type is a guess otherwise."""
+    """Whether the YAML states the type; otherwise it is a guess."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ class OutputPort:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Where the code runs. ``conda_file`` and ``build_context`` are absolute; ``name`` is bare."""
+    """Where code runs. ``conda_file`` and ``build_context`` are absolute; ``name`` is bare."""
 
     at: Position
     name: str | None = None
@@ -171,7 +171,7 @@ class CommandComponent:
 
 @dataclass(frozen=True, slots=True)
 class PipelineComponent:
-    """A pipeline used as a step of another one."""
+    """A pipeline that is used as a step of another one."""
 
     name: str
     at: Position
@@ -184,9 +184,9 @@ class PipelineComponent:
 
 @dataclass(frozen=True, slots=True)
 class Unsupported:
-    """What a step runs that cannot run here.
+    """Something that a step runs and that cannot run here.
 
-    ``type`` is the step's type if only a cloud can run it (spark, parallel, sweep, automl, import, control
+    ``type`` is the step's type if only the cloud can run it (spark, parallel, sweep, automl, import, control
     flow), ``registered`` for a component that only a workspace has (``reference`` names it), and ``broken``
     for one that could not be read (the loader has reported why).
     """

@@ -34,7 +34,7 @@ class PartReader:
             return False
         if isinstance(node, MapNode):
             return True
-        fix = f"Write below {name}:, indented, one name a line, or remove it."
+        fix = f"Write below {name}:, indented, one name per line, or remove it."
         self.out.error(node.at, "MR112", f"{name} must be a mapping, not {spoken(node)}.", fix)
         return False
 

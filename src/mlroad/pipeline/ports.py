@@ -105,7 +105,7 @@ def _input(name: str, key: ScalarNode, node: Node, out: Findings) -> InputPort:
     if kind in PORT_TYPES:
         DATA_PORT(node, name, out)
         if node.get("default") is not None:
-            fix = "Remove it; an input that may be left out is `optional: true`."
+            fix = "Remove it; an input that may be omitted is `optional: true`."
             out.error(node.key_at("default"), "MR227", f"An input of type {kind} cannot have a default.", fix)
         return InputPort(
             name, _known(kind), key.at, optional=is_true(node.get("optional")), mode=node.text("mode")
@@ -127,7 +127,7 @@ def _literal_input(name: str, kind: str, key: ScalarNode, node: MapNode, out: Fi
     default: Scalar | None = None
     given = node.values.get("default")
     if isinstance(given, ScalarNode) and given.value is None:
-        fix = "Give it a value, or remove the key; an input that may be left out is `optional: true`."
+        fix = "Give it a value, or remove the key; an input that may be omitted is `optional: true`."
         out.error(given.at, "MR227", "The default is empty.", fix)
     elif given is not None:
         default = coerce(kind, given.value) if isinstance(given, ScalarNode) else None

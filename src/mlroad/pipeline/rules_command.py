@@ -1,4 +1,4 @@
-"""Rules on the command of a component: the names in it, and what may be left out."""
+"""Rules on the command of a component: its names and its optional parts."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _unclosed_optional(component: CommandComponent, spans: list[tuple[int, int]]
         if inner is None or inner[0] != at:
             what = "$[[ is not closed."
             position = _position(component, _OPTIONAL_OPEN, nth if inner is None else max(nth - 1, 0))
-            out.error(position, "MR244", what, "Write ]] after the part that may be left out.")
+            out.error(position, "MR244", what, "Write ]] after the optional part.")
             return
         at = command.find(_OPTIONAL_OPEN, at + 1)
         nth += 1

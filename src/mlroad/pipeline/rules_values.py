@@ -28,7 +28,7 @@ _MODELS = {"mlflow_model", "custom_model", "triton_model"}
 
 
 def check_values(job: PipelineJob, repo: RepoIndex, out: Findings) -> None:
-    """Check all values given anywhere in the pipeline, followed to the inputs that they reach."""
+    """Check all values in the pipeline, followed to the inputs that they reach."""
     for name, port in job.inputs.items():
         value = job.values.get(name)
         if isinstance(value, Binding | Template):
@@ -48,7 +48,7 @@ def check_values(job: PipelineJob, repo: RepoIndex, out: Findings) -> None:
 
 
 def check_given(scope: Scope, repo: RepoIndex, out: Findings) -> None:
-    """Check the data that the steps of one level name themselves."""
+    """Check the data that the steps of one level name directly."""
     for step in scope.steps.values():
         for value in step.inputs.values():
             _data(value, repo, out)

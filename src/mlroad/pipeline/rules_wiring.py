@@ -245,7 +245,7 @@ def _report_cycle(steps: list[str], binding: Binding, out: Findings) -> None:
 
 
 def check_optional(scope: PipelineComponent, out: Findings) -> None:
-    """An optional input of a pipeline component must not feed an input that needs a value."""
+    """An optional input of a pipeline component must not feed an input that requires a value."""
     for step in scope.steps.values():
         for name, value in step.inputs.items():
             if not isinstance(value, Binding) or value.kind != "parent_input":
@@ -262,7 +262,7 @@ def check_optional(scope: PipelineComponent, out: Findings) -> None:
 
 
 def check_compute(job: PipelineJob, out: Findings) -> None:
-    """Azure ML rejects a pipeline in which a step has no compute. A local run does not need one."""
+    """Azure ML rejects a pipeline in which a step has no compute. A local run ignores it."""
     if job.compute is not None:
         return
     without = list(_without_compute(job))

@@ -85,7 +85,9 @@ def integer(node: Node, name: str, out: Findings) -> None:
 
 def mapping(node: Node, name: str, out: Findings) -> None:
     if not isinstance(node, MapNode):
-        wrong(node, name, "a mapping", f"Write {name}: and below it, indented, one `key: value` a line.", out)
+        wrong(
+            node, name, "a mapping", f"Write {name}: and below it, indented, one `key: value` per line.", out
+        )
 
 
 def one_of(*values: str, any_case: bool = True) -> Kind:
@@ -120,7 +122,7 @@ def list_of(kind: Kind) -> Kind:
 
     def check(node: Node, name: str, out: Findings) -> None:
         if not isinstance(node, ListNode):
-            wrong(node, name, "a list", f"Write {name}: and below it, indented, one `- item` a line.", out)
+            wrong(node, name, "a list", f"Write {name}: and below it, indented, one `- item` per line.", out)
             return
         for item in node.items:
             kind(item, f"an item of {name}", out)

@@ -70,7 +70,7 @@ def needed(port: InputPort, owner: CommandComponent | PipelineComponent) -> bool
 
 
 def uses_of(scope: Scope, name: str) -> Iterator[bool]:
-    """For every place where the pipeline's input ``name`` is used: whether a value is needed there."""
+    """For every use of the pipeline's input ``name``: whether a value is needed there."""
     for step in scope.steps.values():
         component = step.component
         yield from (True for use in step.setting_bindings if use.name == name)
