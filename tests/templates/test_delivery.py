@@ -82,7 +82,7 @@ def test_the_wheel_holds_every_file_of_the_tool(wheel: Path) -> None:
         found = {name for name in archive.namelist() if not name.endswith("/") and ".dist-info/" not in name}
     sources = {path.relative_to("src").as_posix() for path in tracked_and_new(REPO) if path.parts[0] == "src"}
     assert found == sources
-    assert {"mlroad/run/watchdog.py", "mlroad/steps/scaffold/pipeline.yml"} <= found
+    assert {"mlroad/py.typed", "mlroad/steps/scaffold/pipeline.yml", "step_io-stubs/__init__.pyi"} <= found
 
 
 def test_its_sha256_is_beside_it(wheel: Path) -> None:
@@ -185,7 +185,9 @@ def index_of(template_repo: Path, folder: Path) -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("toolkit", ["wheel", "git", "index"])
-def test_each_answer_installs_updates_and_runs(releases: Path, tmp_path: Path, toolkit: str) -> None:
+def test_each_answer_installs_updates_and_runs(
+    releases: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, toolkit: str
+) -> None:
     """From a bare copy, by the commands that it prints."""
     answers: dict[str, Any] = {"project_name": "demo", "toolkit": toolkit, "sample": toolkit == "wheel"}
     if toolkit == "index":
@@ -200,6 +202,7 @@ def test_each_answer_installs_updates_and_runs(releases: Path, tmp_path: Path, t
     path = os.pathsep.join([str(Path(tool("uv")).parent), os.defpath])
     for line in commands:
         call(["bash", "-c", line], project, env={"PATH": path})
+    monkeypatch.setenv("PATH", path)
     assert (project / "models" / "my_model").is_dir() or list((project / ".runs").rglob("run.json"))
     assert (project / ".git" / "hooks" / "pre-commit").is_file()
     assert call([installed(project), "check"], project).stdout == ""

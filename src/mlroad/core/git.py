@@ -112,6 +112,16 @@ def parse_status(output: str) -> dict[str, Any]:
     return {"commit": None if commit == "(initial)" else commit, "dirty": dirty if lines else None}
 
 
+def unpack(archive: bytes, target: Path) -> None:
+    """Write the files of a `git archive --format=tar` to ``target``."""
+    import tarfile  # 6 ms, for something that few commands do
+
+    # The first releases of Python 3.11 have no filters.
+    options: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+    with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+        files.extractall(target, **options)  # noqa: S202 (git itself wrote this archive)
+
+
 def _remedy(errors: str) -> str:
     if "not a git repository" in errors:
         return "Run `mlroad setup`, which creates the repo and installs its hooks."
@@ -182,10 +192,7 @@ class Git:
         packed = self._run("archive", "--format=tar", commit, "--", folder).data
         if not packed:
             return False
-        import tarfile  # 6 ms, for something that few commands do
-
-        with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-            archive.extractall(target, filter="data")
+        unpack(packed, target)
         return True
 
     def ignored(self, files: Sequence[Path]) -> list[Path]:

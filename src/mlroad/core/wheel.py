@@ -6,20 +6,18 @@ Only the standard library is needed: start.py builds a wheel before anything is 
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import re
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 import tomllib
 from pathlib import Path
 from typing import Any
 
 from mlroad.core.files import write_bytes, write_text
-from mlroad.core.git import GitOutput, run_git
+from mlroad.core.git import GitOutput, run_git, unpack
 from mlroad.core.problems import UserError
 
 SUMS = "SHA256SUMS"
@@ -148,8 +146,7 @@ def _check_out(template: str, commit: str, target: Path) -> None:
         if not packed.ok:
             what = f"The template at {template} has no commit {commit}: {_reason(packed)}"
             raise UserError(what, "Push that commit there, or run `mlroad update`.")
-        with tarfile.open(fileobj=io.BytesIO(packed.data)) as archive:
-            archive.extractall(target, filter="data")
+        unpack(packed.data, target)
 
 
 def _copy_working_tree(template: Path, target: Path) -> None:
