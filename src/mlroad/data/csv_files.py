@@ -6,7 +6,6 @@ Codes: MD301 empty, MD302 encoding, MD303 rows, MD304 column names, MD305 unread
 from __future__ import annotations
 
 import csv
-import gzip
 import re
 import shutil
 from collections import Counter
@@ -15,13 +14,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import TextIOWrapper
 from pathlib import Path
-from typing import BinaryIO, TextIO, cast
+from typing import TextIO
 
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.core.text import count
 from mlroad.data import sql
 from mlroad.data.sql import TableEngine, reason
 from mlroad.data.table import Kind
+from mlroad.data.text_files import LONGEST_LINE, open_bytes
 from mlroad.data.text_types import as_type, infer
 
 SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
@@ -29,8 +29,6 @@ _DELIMITERS = ",;\t|"
 _SHOWN = 20
 """The most bad rows to report."""
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
-_LONGEST = 16_000_000
-"""Bytes of the longest line; the engine's buffers grow with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +77,7 @@ def read_csv(
     types = ", ".join(f"{sql.text(column)}: 'VARCHAR'" for column in columns)
     options = (
         f"auto_detect=false, header={str(dialect.has_header).lower()}, delim={sql.text(delimiter)}, "
-        f"quote='\"', escape='\"', max_line_size={_LONGEST}, buffer_size={2 * _LONGEST}, "
+        f"quote='\"', escape='\"', max_line_size={LONGEST_LINE}, buffer_size={2 * LONGEST_LINE}, "
         f"columns={{{types}}}"
     )
     engine.run(f"CREATE VIEW {view} AS FROM read_csv({sql.files(files)}, {options})")
@@ -155,9 +153,9 @@ def line_of_row(file: Path, delimiter: str, row: int) -> int:
 
 
 def _first_line(file: Path, shown: Path) -> str:
-    with _bytes(file) as stream:
+    with open_bytes(file) as stream:
         try:
-            start = stream.readline(_LONGEST)
+            start = stream.readline(LONGEST_LINE)
         except (OSError, EOFError) as error:
             raise UserError(
                 Problem(Position(shown), "MD305", f"The file cannot be read: {error}.", "Restore the file.")
@@ -184,7 +182,7 @@ def _delimiter(file: Path, first: str) -> str:
 def _recode(engine: TableEngine, file: Path, encoding: str, shown: dict[Path, Path]) -> Path:
     copy = engine.folder / f"{engine.fresh('recoded')}.csv"
     try:
-        with _bytes(file) as source, copy.open("w", encoding="utf-8", newline="") as target:
+        with open_bytes(file) as source, copy.open("w", encoding="utf-8", newline="") as target:
             shutil.copyfileobj(TextIOWrapper(source, encoding, newline=""), target)
     except UnicodeError as error:
         what = f"The file is not encoded as {encoding}: {error}."
@@ -255,7 +253,7 @@ def _unreadable(files: Sequence[Path], shown: Mapping[Path, Path], error: Except
 
 
 def _first_foreign_byte(file: Path) -> tuple[int, str] | None:
-    with _bytes(file) as stream:
+    with open_bytes(file) as stream:
         for number, line in enumerate(stream, start=1):
             try:
                 line.decode("utf-8")
@@ -273,11 +271,7 @@ def _bad_header(file: Path, what: str, fix: str) -> UserError:
     return UserError(Problem(Position(file, 1), "MD304", what, fix))
 
 
-def _bytes(file: Path) -> BinaryIO:
-    return cast("BinaryIO", gzip.open(file, "rb")) if file.suffix == ".gz" else file.open("rb")
-
-
 @contextmanager
 def _opened(file: Path) -> Iterator[TextIO]:
-    with TextIOWrapper(_bytes(file), "utf-8-sig", newline="", errors="replace") as stream:
+    with TextIOWrapper(open_bytes(file), "utf-8-sig", newline="", errors="replace") as stream:
         yield stream

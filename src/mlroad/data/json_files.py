@@ -5,20 +5,18 @@ Codes: MD301 empty, MD302 encoding, MD304 column names, MD305 unreadable, MD307 
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.data import sql
 from mlroad.data.sql import TableEngine, reason
 from mlroad.data.table import Kind
+from mlroad.data.text_files import LONGEST_LINE, open_bytes
 
 SUFFIXES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
-_LONGEST = 16_000_000
-"""Bytes of the longest line; the engine's buffers grow with it."""
 
 
 def read_json_lines(
@@ -29,7 +27,7 @@ def read_json_lines(
     Raises UserError, with the line, for a line that is not an object.
     """
     for file in files:
-        with _bytes(file) as stream:
+        with open_bytes(file) as stream:
             start = stream.read(4)
         if not start:
             raise UserError(
@@ -42,7 +40,7 @@ def read_json_lines(
             )
     options = (
         f"format='newline_delimited', sample_size=-1, union_by_name=true, map_inference_threshold=-1,"
-        f" maximum_object_size={_LONGEST}, ignore_errors={str(skip_bad).lower()}"
+        f" maximum_object_size={LONGEST_LINE}, ignore_errors={str(skip_bad).lower()}"
     )
     query = f"FROM read_json({sql.files(files)}, {options})"
     try:
@@ -63,7 +61,7 @@ def read_json_lines(
 
 def line_of_row(file: Path, row: int) -> int:
     """The line of row ``row`` (from 1), not counting blank lines."""
-    with _bytes(file) as stream:
+    with open_bytes(file) as stream:
         seen = 0
         for number, line in enumerate(stream, start=1):
             seen += bool(line.strip())
@@ -80,7 +78,7 @@ def _check_names(engine: TableEngine, files: Sequence[Path], columns: Sequence[s
         if not number.isdigit() or base.casefold() not in lower:
             continue
         path = sql.text('$."' + column.replace('"', '\\"') + '"')
-        objects = f"read_ndjson_objects({sql.files(files)}, maximum_object_size={_LONGEST})"
+        objects = f"read_ndjson_objects({sql.files(files)}, maximum_object_size={LONGEST_LINE})"
         if not engine.row(f"SELECT count(*) FROM {objects} WHERE json_exists(json, {path})")[0]:
             what = f"Some lines spell the key {base} in a different case."
             raise UserError(
@@ -90,7 +88,7 @@ def _check_names(engine: TableEngine, files: Sequence[Path], columns: Sequence[s
 
 def _bad_line(files: Sequence[Path]) -> Problem | None:
     for file in files:
-        with _bytes(file) as stream:
+        with open_bytes(file) as stream:
             for number, line in enumerate(stream, start=1):
                 if line.strip() and (problem := _wrong(line, Position(file, number))):
                     return problem
@@ -127,7 +125,3 @@ def _unreadable(files: Sequence[Path], error: Exception) -> Problem:
         f"The file cannot be read as JSON Lines: {reason(error)}.",
         "Fix the file.",
     )
-
-
-def _bytes(file: Path) -> BinaryIO:
-    return cast("BinaryIO", gzip.open(file, "rb")) if file.suffix == ".gz" else file.open("rb")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mlroad.core.problems import UserError
 from mlroad.data.diff_findings import percent
-from mlroad.data.row_diff import EXAMPLES, check_columns, comparable, same_key, shown_value
+from mlroad.data.row_diff import RowGroups, check_columns
 from mlroad.data.sql import TableEngine
 from mlroad.data.table import Table
 
@@ -90,69 +90,15 @@ def _identity(first: Table, second: Table, ignore: Sequence[str]) -> tuple[str, 
 def _count(
     engine: TableEngine, first: Table, second: Table, columns: tuple[str, ...], *, is_key: bool
 ) -> Overlap:
-    sides = []
-    for side, (table, other) in enumerate(((first, second), (second, first))):
-        values = [_value(table, other, column) for column in columns]
-        there = " AND ".join(f"{value} IS NOT NULL" for value in values) if is_key else "true"
-        sides.append(
-            f"SELECT {', '.join(_keys(values, is_key=is_key))}, {side} AS side"
-            f" FROM {table.view} WHERE {there}"
-        )
-    names = [f"k{i}" for i in range(len(columns) if is_key else 1)]
-    groups = engine.fresh("groups")
-    engine.run(
-        f"CREATE TEMP TABLE {groups} AS SELECT {', '.join(names)}, n - n1 AS n0, n1"
-        f" FROM (SELECT {', '.join(names)},"
-        f" count(*)::INTEGER AS n, sum(side)::INTEGER AS n1 FROM ({' UNION ALL '.join(sides)})"
-        f" GROUP BY {', '.join(names)}) WHERE n > 1"
-    )
+    groups = RowGroups(engine, first, second, columns if is_key else (), () if is_key else columns)
+    there = "".join(f" AND {key} IS NOT NULL" for key in groups.keys) if is_key else ""
+    groups.find("0", f"n > 1{there}")
     counts = engine.row(
         "SELECT coalesce(sum(n0) FILTER (n1 > 0), 0)::BIGINT, coalesce(sum(n1) FILTER (n0 > 0), 0)::BIGINT,"
         " coalesce(sum(n0) FILTER (n0 > 1), 0)::BIGINT, coalesce(sum(n1) FILTER (n1 > 1), 0)::BIGINT"
-        f" FROM {groups}"
+        f" FROM {groups.found}"
     )
-    examples = _examples(engine, (first, second), columns, groups, is_key=is_key) if counts[0] else ()
+    wanted = [column.name for column in first.columns] if first.format == "files" else list(columns)
+    rows = groups.examples(0, "n0 > 0 AND n1 > 0") if counts[0] else ()
+    examples = tuple({column: row[column] for column in wanted} for row in rows)
     return Overlap(first, second, columns, is_key, (counts[0], counts[1]), (counts[2], counts[3]), examples)
-
-
-def _keys(values: Sequence[str], *, is_key: bool) -> list[str]:
-    """What rows are grouped by. Whole rows are grouped by hash, to save memory (see row_diff.py)."""
-    if is_key:
-        return [f"{value} AS k{i}" for i, value in enumerate(values)]
-    return [f"hash({', '.join(values)}) AS k0"]
-
-
-def _examples(
-    engine: TableEngine, tables: tuple[Table, Table], columns: tuple[str, ...], groups: str, *, is_key: bool
-) -> tuple[Mapping[str, str], ...]:
-    first, second = tables
-    values = [_value(first, second, column) for column in columns]
-    names = [f"k{i}" for i in range(len(columns) if is_key else 1)]
-    keys = _keys(values, is_key=is_key)
-    chosen = engine.fresh("chosen")
-    listed = ", ".join(names)
-    engine.run(
-        f"CREATE TEMP TABLE {chosen} AS SELECT {listed} FROM {groups} WHERE n0 > 0 AND n1 > 0"
-        f" ORDER BY {listed} LIMIT {EXAMPLES}"
-    )
-    shown_columns = [c.name for c in first.columns] if first.format == "files" else list(columns)
-    texts = [f"{_quoted(first, column)}::VARCHAR AS v{i}" for i, column in enumerate(shown_columns)]
-    rows = engine.rows(
-        f"SELECT {', '.join(f'v{i}' for i in range(len(texts)))} FROM (SELECT {', '.join([*keys, *texts])}"
-        f" FROM {first.view}) v SEMI JOIN {chosen} c ON {same_key('c', 'v', names)}"
-        f" ORDER BY {listed} LIMIT {EXAMPLES}"
-    )
-    return tuple({c: shown_value(value) for c, value in zip(shown_columns, row, strict=True)} for row in rows)
-
-
-def _quoted(table: Table, column: str) -> str:
-    own = table.column(column)
-    assert own
-    return comparable(own, own)
-
-
-def _value(table: Table, other: Table, column: str) -> str:
-    own, theirs = table.column(column), other.column(column)
-    assert own
-    assert theirs
-    return comparable(own, theirs)

@@ -60,7 +60,7 @@ def compare_rows(engine: TableEngine, before: Table, after: Table, key: Sequence
     columns = [column.name for column in before.columns if after.column(column.name)]
     if not columns:
         return None
-    comparison = _Comparison(engine, before, after, key, [column for column in columns if column not in key])
+    comparison = RowGroups(engine, before, after, key, [column for column in columns if column not in key])
     return comparison.by_key() if key else comparison.whole()
 
 
@@ -92,12 +92,14 @@ def shown_value(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:77]}…"
 
 
-def same_key(left: str, right: str, keys: Sequence[str]) -> str:
+def _same_key(left: str, right: str, keys: Sequence[str]) -> str:
     """The condition that two rows have the same key, where null equals null."""
     return " AND ".join(f"{left}.{key} IS NOT DISTINCT FROM {right}.{key}" for key in keys)
 
 
-class _Comparison:
+class RowGroups:
+    """The rows of two tables, grouped by key, or by their hash if there is no key."""
+
     def __init__(
         self, engine: TableEngine, before: Table, after: Table, key: Sequence[str], columns: Sequence[str]
     ) -> None:
@@ -106,15 +108,15 @@ class _Comparison:
         self.key = tuple(key)
         self.columns = tuple(columns)
         self.keys = tuple(f"k{number}" for number in range(len(key))) or ("h",)
-        self.moved = engine.fresh("moved")
+        self.found = engine.fresh("groups")
 
     def by_key(self) -> RowDiff:
         # Two equal hashes cancel out: one row on each side and x = 0 means that the row is unchanged.
-        self._find_moved("bit_xor(h)", "n <> 2 OR n1 <> 1 OR x <> 0")
+        self.find("bit_xor(h)", "n <> 2 OR n1 <> 1 OR x <> 0")
         self._check_unique()
         removed, added, changed = self.engine.row(
             "SELECT count(*) FILTER (n1 = 0), count(*) FILTER (n0 = 0), count(*) FILTER (n0 = 1 AND n1 = 1)"
-            f" FROM {self.moved}"
+            f" FROM {self.found}"
         )
         looked_at, changed_in = self._changed_in(changed)
         return RowDiff(
@@ -126,17 +128,17 @@ class _Comparison:
             changed=changed,
             looked_at=looked_at,
             changed_in=changed_in,
-            added_rows=self._rows(1, "n0 = 0"),
-            removed_rows=self._rows(0, "n1 = 0"),
+            added_rows=self.examples(1, "n0 = 0"),
+            removed_rows=self.examples(0, "n1 = 0"),
             changed_rows=self._changed_rows(),
         )
 
     def whole(self) -> RowDiff:
         """A row with n copies before and m copies after was added or removed |n - m| times."""
-        self._find_moved("0", "n <> 2 * n1")
+        self.find("0", "n <> 2 * n1")
         removed, added = self.engine.row(
             f"SELECT coalesce(sum(n0 - n1) FILTER (n0 > n1), 0)::BIGINT,"
-            f" coalesce(sum(n1 - n0) FILTER (n1 > n0), 0)::BIGINT FROM {self.moved}"
+            f" coalesce(sum(n1 - n0) FILTER (n1 > n0), 0)::BIGINT FROM {self.found}"
         )
         return RowDiff(
             key=(),
@@ -144,15 +146,15 @@ class _Comparison:
             same=self.tables[0].rows - removed,
             added=added,
             removed=removed,
-            added_rows=self._rows(1, "n1 > n0"),
-            removed_rows=self._rows(0, "n0 > n1"),
+            added_rows=self.examples(1, "n1 > n0"),
+            removed_rows=self.examples(0, "n0 > n1"),
         )
 
-    def _find_moved(self, checksum: str, condition: str) -> None:
-        """Keep the keys that differ between the sides, with their number of rows on each (n0 and n1)."""
+    def find(self, checksum: str, condition: str) -> None:
+        """Find the groups that meet a condition, with their number of rows on each side (n0 and n1)."""
         keys = ", ".join(self.keys)
         self.engine.run(
-            f"CREATE TEMP TABLE {self.moved} AS SELECT {keys}, n - n1 AS n0, n1 FROM ("
+            f"CREATE TEMP TABLE {self.found} AS SELECT {keys}, n - n1 AS n0, n1 FROM ("
             f"SELECT {keys}, count(*)::INTEGER AS n, sum(side)::INTEGER AS n1, {checksum} AS x"
             f" FROM ({self._hashed(0)} UNION ALL {self._hashed(1)}) GROUP BY {keys}) WHERE {condition}"
         )
@@ -185,7 +187,7 @@ class _Comparison:
         texts = ", ".join(f"{key}::VARCHAR" for key in self.keys)
         for side, table in enumerate(self.tables):
             twice = self.engine.rows(
-                f"SELECT n{side}, {texts} FROM {self.moved} WHERE n{side} > 1 ORDER BY ALL LIMIT 1"
+                f"SELECT n{side}, {texts} FROM {self.found} WHERE n{side} > 1 ORDER BY ALL LIMIT 1"
             )
             if twice:
                 count, *values = twice[0]
@@ -210,7 +212,7 @@ class _Comparison:
         """Some of the keys that moved, as a table, so that only their rows are read."""
         table = self.engine.fresh("chosen")
         self.engine.run(
-            f"CREATE TEMP TABLE {table} AS SELECT {', '.join(self.keys)} FROM {self.moved}"
+            f"CREATE TEMP TABLE {table} AS SELECT {', '.join(self.keys)} FROM {self.found}"
             f" WHERE {condition} ORDER BY {order} LIMIT {count}"
         )
         return table
@@ -219,7 +221,7 @@ class _Comparison:
         """The condition that a row has a chosen key."""
         nothing = " OR ".join(f"{key} IS NULL" for key in self.keys)
         if self.engine.row(f"SELECT count(*) FROM {chosen} WHERE {nothing}")[0]:
-            return same_key(left, right, self.keys)
+            return _same_key(left, right, self.keys)
         # With plain equality, the engine can skip the parts of a file that have none of these keys.
         return " AND ".join(f"{left}.{key} = {right}.{key}" for key in self.keys)
 
@@ -255,7 +257,7 @@ class _Comparison:
         }
         return ChangedRow(key, values)
 
-    def _rows(self, side: int, condition: str) -> tuple[Mapping[str, str], ...]:
+    def examples(self, side: int, condition: str) -> tuple[Mapping[str, str], ...]:
         """Example rows of one version, with all of its columns."""
         table = self.tables[side]
         chosen = self._chosen(condition, ", ".join(self.keys), EXAMPLES)

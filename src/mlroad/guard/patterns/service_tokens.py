@@ -27,8 +27,8 @@ def _is_aws_id(match: re.Match[str]) -> bool:
     return is_token(token) and len(set(token)) >= 8 and any(char.isdigit() for char in token)
 
 
-def _rule(kind: str, family: str, pattern: str, *keywords: str) -> SecretRule:
-    return SecretRule(kind, family, f"{_S}{pattern}", keywords)
+def _rule(kind: str, family: str, pattern: str, keywords: str) -> SecretRule:
+    return SecretRule(kind, family, f"{_S}{pattern}", tuple(keywords.split()))
 
 
 RULES: tuple[SecretRule, ...] = (
@@ -37,22 +37,10 @@ RULES: tuple[SecretRule, ...] = (
         "Databricks token",
         "databricks",
         rf"(?:dapi|dose|dkea|dsapi)[0-9a-f]{{32}}(?:-\d)?{_E}",
-        "dapi",
-        "dose",
-        "dkea",
-        "dsapi",
+        "dapi dose dkea dsapi",
     ),
     # Code hosts
-    _rule(
-        "GitHub token",
-        "github",
-        rf"gh[pousr]_[A-Za-z0-9_]{{36,255}}{_E}",
-        "ghp_",
-        "gho_",
-        "ghu_",
-        "ghs_",
-        "ghr_",
-    ),
+    _rule("GitHub token", "github", rf"gh[pousr]_[A-Za-z0-9_]{{36,255}}{_E}", "ghp_ gho_ ghu_ ghs_ ghr_"),
     _rule(
         "GitHub fine-grained token",
         "github",
@@ -63,26 +51,12 @@ RULES: tuple[SecretRule, ...] = (
         "GitLab token",
         "gitlab",
         r"(?:gl(?:pat|oas|dt|rt|rtr|cbt|ptt|ft|imt|agent|soat|ffct|wt)-[\w.-]{20,300}|GR1348941[\w-]{20,50})",
-        "glpat-",
-        "gloas-",
-        "gldt-",
-        "glrt-",
-        "glrtr-",
-        "glcbt-",
-        "glptt-",
-        "glft-",
-        "glimt-",
-        "glagent-",
-        "glsoat-",
-        "glffct-",
-        "glwt-",
+        "glpat- gloas- gldt- glrt- glrtr- glcbt- glptt- glft- glimt- glagent- glsoat- glffct- glwt- "
         "GR1348941",
     ),
-    _rule("Atlassian token", "code", rf"AT(?:ATT|CTT|BB)[A-Za-z0-9_=-]{{24,}}{_E}", "ATATT", "ATCTT", "ATBB"),
+    _rule("Atlassian token", "code", rf"AT(?:ATT|CTT|BB)[A-Za-z0-9_=-]{{24,}}{_E}", "ATATT ATCTT ATBB"),
     # Model services
-    _rule(
-        "Hugging Face token", "huggingface", rf"(?:hf_|api_org_)[A-Za-z0-9]{{34,40}}{_E}", "hf_", "api_org_"
-    ),
+    _rule("Hugging Face token", "huggingface", rf"(?:hf_|api_org_)[A-Za-z0-9]{{34,40}}{_E}", "hf_ api_org_"),
     _rule("Anthropic key", "anthropic", rf"sk-ant-[a-z0-9]{{2,10}}-[\w-]{{40,}}{_E}", "sk-ant-"),
     _rule(
         "OpenAI key",
@@ -116,11 +90,7 @@ RULES: tuple[SecretRule, ...] = (
         "AWS access key id",
         "aws",
         rf"(?:A3T[A-Z0-9]|ABIA|ACCA|AKIA|ASIA)[A-Z2-7]{{16}}{_E}",
-        "A3T",
-        "ABIA",
-        "ACCA",
-        "AKIA",
-        "ASIA",
+        "A3T ABIA ACCA AKIA ASIA",
     ),
     SecretRule(
         "AWS secret access key",
@@ -164,8 +134,7 @@ RULES: tuple[SecretRule, ...] = (
         "Artifactory token",
         "artifactory",
         rf"(?:AKC[a-zA-Z0-9]{{60,80}}|cmVmdGtu[A-Za-z0-9]{{50,60}}){_E}",
-        "AKC",
-        "cmVmdGtu",
+        "AKC cmVmdGtu",
     ),
     _rule("Docker Hub token", "docker", rf"dckr_(?:pat|oat)_[\w-]{{27,32}}{_E}", "dckr_"),
     # Operations
@@ -174,13 +143,12 @@ RULES: tuple[SecretRule, ...] = (
         "Grafana token",
         "operations",
         rf"(?:glsa_[A-Za-z0-9]{{32}}_[0-9a-f]{{8}}|glc_[A-Za-z0-9+/]{{32,}}={{0,2}}){_E}",
-        "glsa_",
-        "glc_",
+        "glsa_ glc_",
     ),
     _rule("Terraform Cloud token", "operations", r"[A-Za-z0-9]{14}\.atlasv1\.[\w-]{60,70}", ".atlasv1."),
     _rule("New Relic key", "operations", rf"NRAK-[A-Z0-9]{{27}}{_E}", "NRAK-"),
-    _rule("Sentry token", "operations", r"sntry[su]_[A-Za-z0-9+/=_-]{60,}", "sntrys_", "sntryu_"),
-    _rule("Prefect key", "operations", rf"pn[ub]_[A-Za-z0-9]{{36}}{_E}", "pnu_", "pnb_"),
+    _rule("Sentry token", "operations", r"sntry[su]_[A-Za-z0-9+/=_-]{60,}", "sntrys_ sntryu_"),
+    _rule("Prefect key", "operations", rf"pn[ub]_[A-Za-z0-9]{{36}}{_E}", "pnu_ pnb_"),
     _rule("age secret key", "private key", rf"AGE-SECRET-KEY-1[0-9A-Z]{{58}}{_E}", "AGE-SECRET-KEY-1"),
     # Signed tokens
     SecretRule(
@@ -193,8 +161,8 @@ RULES: tuple[SecretRule, ...] = (
 )
 
 
-def _line_rule(kind: str, family: str, pattern: str, *keywords: str) -> SecretRule:
-    return SecretRule(kind, family, pattern, keywords, anything, engine=True)
+def _line_rule(kind: str, family: str, pattern: str, keywords: str) -> SecretRule:
+    return SecretRule(kind, family, pattern, tuple(keywords.split()), anything, engine=True)
 
 
 # Kinds that plugins of detect-secrets find. These rules select the lines, so that it is loaded when needed.
@@ -203,7 +171,7 @@ PLUGIN_RULES: dict[str, SecretRule] = {
         "Discord bot token",
         "chat",
         r"[MNO][a-zA-Z\d_-]{23,25}\.[a-zA-Z\d_-]{6}\.[a-zA-Z\d_-]{27}",
-        *("discord", "token", "bot"),
+        "discord token bot",
     ),
     "MailchimpDetector": _line_rule("Mailchimp key", "mail", r"[0-9a-z]{32}-us[0-9]{1,2}", "-us"),
     "SendGridDetector": _line_rule(
@@ -211,5 +179,5 @@ PLUGIN_RULES: dict[str, SecretRule] = {
     ),
     "SquareOAuthDetector": _line_rule("Square secret", "payment", r"sq0csp-[0-9A-Za-z\\\-_]{43}", "sq0csp-"),
     "StripeDetector": _line_rule("Stripe key", "payment", r"(?:r|s)k_live_[0-9a-zA-Z]{24}", "k_live_"),
-    "TwilioKeyDetector": _line_rule("Twilio key", "chat", r"(?:AC|SK)[a-z0-9]{32}", "AC", "SK"),
+    "TwilioKeyDetector": _line_rule("Twilio key", "chat", r"(?:AC|SK)[a-z0-9]{32}", "AC SK"),
 }
