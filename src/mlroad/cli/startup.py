@@ -10,14 +10,12 @@ from contextlib import contextmanager
 
 from mlroad.core.problems import UserError
 
-EXTRAS = {
-    "numpy": "factory",
-    "onnx": "factory",
-    "onnxruntime": "factory",
-    "skl2onnx": "factory",
-    "azure": "azure",
+_FACTORY = "Add mlroad[factory] to the dependency group `tools` in pyproject.toml, and run `uv sync`."
+REMEDIES = {
+    "azure": "Run `uv sync --group azure`.",
+    **dict.fromkeys(("numpy", "onnx", "onnxruntime", "skl2onnx"), _FACTORY),
 }
-"""Packages that come with an extra of mlroad only."""
+"""What to do about a missing package that comes with an extra of mlroad."""
 
 
 @contextmanager
@@ -29,23 +27,15 @@ def plain_endings() -> Iterator[None]:
         _leave(str(error))
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
-        if package not in EXTRAS:
+        if package not in REMEDIES:
             raise
-        _leave(missing_extra(package))
+        _leave(f"This command needs the package {package}, which is not installed. {REMEDIES[package]}")
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
         # The reader closed the pipe (`mlroad … | head`). Python would complain when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-
-
-def missing_extra(package: str) -> str:
-    """What to do when ``package`` is not installed."""
-    return (
-        f"This command needs the package {package}, which is not installed. "
-        f"Add mlroad[{EXTRAS[package]}] to the dependency group `tools` in pyproject.toml, and run `uv sync`."
-    )
 
 
 def set_encodings() -> None:

@@ -205,8 +205,10 @@ def test_its_help_can_be_read_there(prototype: Path) -> None:
     assert done.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("package", ["numpy", "onnx"])
-def test_a_missing_extra(factory: Path, package: str) -> None:
+@pytest.mark.parametrize(
+    ("package", "remedy"), [("onnx", "Add mlroad[factory]"), ("azure", "Run `uv sync --group azure`.")]
+)
+def test_a_missing_extra(factory: Path, package: str, remedy: str) -> None:
     """Whatever imports it, and whenever."""
     code = (
         f"import sys\nsys.modules[{package!r}] = None\n"
@@ -216,7 +218,7 @@ def test_a_missing_extra(factory: Path, package: str) -> None:
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=factory, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert f"needs the package {package}, which is not installed. Add mlroad[factory]" in done.stderr
+    assert f"needs the package {package}, which is not installed. {remedy}" in done.stderr
     assert "Traceback" not in done.stderr
 
 
