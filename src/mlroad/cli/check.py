@@ -49,7 +49,7 @@ def check(paths: tuple[Path, ...], form: str) -> None:
     text = render(problems, form)
     if text:
         click.echo(text)
-    sys.exit(any(problem.severity == "error" for problem in problems))
+    sys.exit(1 if any(problem.severity == "error" for problem in problems) else 0)
 
 
 def _in_factory(path: Path) -> bool:

@@ -19,7 +19,7 @@ COMMANDS = {
     "run": Entry("mlroad.cli.run:run", "Run a pipeline on this machine as Azure ML would.", PROTOTYPE),
     "sync": Entry("mlroad.cli.models:sync", "Write the components of models from their steps.", PROTOTYPE),
     "check": Entry("mlroad.cli.check:check", "Find mistakes in models before Azure ML does.", PROTOTYPE),
-    "graph": Entry("mlroad.cli.run:graph", "Draw a pipeline and the states of its last run.", PROTOTYPE),
+    "graph": Entry("mlroad.cli.run:graph", "Print a pipeline and its last run as a diagram.", PROTOTYPE),
     "freeze": Entry("mlroad.cli.inference:freeze", "Write inference tests from a run's model.", PROTOTYPE),
     "test": Entry("mlroad.cli.inference:test", "Run a model's inference tests.", PROTOTYPE),
     "models": Entry("mlroad.cli.models:models", "List the models of this repo.", PROTOTYPE),

@@ -95,7 +95,7 @@ def run(
     help="Write the diagram to a file that ends in .md or .mmd.",
 )
 def graph(pipeline: Path, output: Path | None) -> None:
-    """Print a Mermaid diagram of a pipeline and the states of its last run.
+    """Print a pipeline and its last run as a diagram.
 
     The diagram is Mermaid, which GitHub and VS Code render.
 

@@ -42,7 +42,7 @@ def test_a_fresh_factory_is_clean(factory: Command) -> None:
             "prod: azureml:diabetes_train:1",
             "prod: azureml:diabetes_train:9",
             "MR713",
-            "There is no diabetes_train:9",
+            "diabetes_train:9 does not exist",
         ),
         (
             "data.yml",
@@ -59,7 +59,7 @@ def test_a_fresh_factory_is_clean(factory: Command) -> None:
             "holdout: azureml:diabetes_holdout:1",
             "holdout: azureml:diabetes_holdout:7",
             "MR713",
-            "There is no diabetes_holdout:7",
+            "diabetes_holdout:7 does not exist",
         ),
         (
             "gates.yml",
