@@ -22,8 +22,12 @@ if TYPE_CHECKING:
     import psutil
 
 
-def main(variable: str, run: str) -> None:
-    """Watch standard input to its end, then kill. ``variable`` of a marked process starts with ``run``."""
+def main(variable: str, run: str, packages: str) -> None:
+    """Watch standard input to its end, then kill.
+
+    ``variable`` of a marked process starts with ``run``. ``packages`` is the folder with psutil.
+    """
+    sys.path.append(packages)
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
     runner = os.getppid()
