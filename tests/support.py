@@ -31,7 +31,7 @@ def call(
     command: Sequence[str | Path], cwd: Path, env: Mapping[str, str] | None = None, check: bool = True
 ) -> subprocess.CompletedProcess[str]:
     """Run a program with the caller's environment and a git identity; on failure show all that it said."""
-    dropped = ("VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE")  # with the second, each start compiles all anew
+    dropped = ("VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE")  # with the second, each start compiles everything
     environment = {key: value for key, value in os.environ.items() if key not in dropped}
     result = subprocess.run(
         [str(part) for part in command],

@@ -20,7 +20,7 @@ def main(tag: str) -> int:
     text = notes(CHANGELOG.read_text(encoding="utf-8"), tag)
     if not text:
         print(
-            f"CHANGELOG.md: nothing stands under ## {tag.removeprefix('v')}. Write it, and move the tag.",
+            f"CHANGELOG.md: There is no text under ## {tag.removeprefix('v')}. Write it, then move the tag.",
             file=sys.stderr,
         )
         return 2
