@@ -8,7 +8,10 @@ resamples are one product of matrices. The area is the Mann-Whitney statistic (H
 Radiology 143:29-36): the weighted share of pairs of a positive and a negative row in the right order. Ties
 count half.
 
-scikit-learn itself is not asked: it would be imported for longer than all else takes.
+Why not scikit-learn with ``sample_weight``: on 100,000 rows, one weighted roc_auc_score takes 40 ms,
+log_loss 30 ms, and mean_absolute_error 2 ms. 10,000 resamples for two models are 20,000 calls for each
+metric: 40 s to 13 minutes, where the sums take about 2 s for all metrics. Importing it takes another second
+in each gate. The tests compare these formulas with scikit-learn's, to twelve digits.
 """
 
 from __future__ import annotations
