@@ -7,7 +7,7 @@ Three files in the gate folder of the run:
     case_answers.jsonl   a line for each inference test: the tensors that the model answered, or its refusal
 
 `judge` makes the verdict from them. The digests reveal accidents and careless edits. They do not stop
-somebody who rewrites all three files: only a machine that others cannot write to (CI) gives that assurance.
+a person who rewrites all three files: only a machine that others cannot write to (CI) gives that assurance.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Tags that people and deployments give to versions; those of the factory itself they leave alone."""
+"""Tags that people and deployments set on versions. The registry's own tags are reserved."""
 
 from __future__ import annotations
 

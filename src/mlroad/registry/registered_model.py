@@ -1,8 +1,7 @@
-"""A model as the registry holds it: the folder that was judged, and lineage.json at its top.
+"""A registered model: the folder that was judged, with lineage.json at its top.
 
-So whoever takes the folder alone, as an MLflow model, has its story with it. The digest of a model stays that
-of the folder as it was judged: lineage.json does not count in it, and has a digest of its own, in the
-version's tag ``lineage_digest``.
+So the folder alone, as an MLflow model, tells where it came from. The digest of a model is that of the folder
+as it was judged, without lineage.json. The version's tag ``lineage_digest`` is the digest of lineage.json.
 """
 
 from __future__ import annotations
