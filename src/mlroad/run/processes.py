@@ -175,6 +175,7 @@ class ProcessKeeper:
         if sys.platform == "linux":
             with self._lock:
                 self._kill_orphans(0, "")
+                self._tell(".")  # spares the watchdog a search through all processes
         if self._watchdog and self._watchdog.stdin:
             with contextlib.suppress(OSError):
                 self._watchdog.stdin.close()

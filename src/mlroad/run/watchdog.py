@@ -2,10 +2,10 @@
 
 The runner starts it as a plain script, so it imports nothing of mlroad. It reads from the runner's pipe:
 ``+123`` when the process group 123 starts, ``-123`` when it has ended, ``!123`` for a helper of the runner,
-which it leaves alone. The end of the pipe means that the runner is gone. Then it kills every group that is
-left, and the processes that have left their group: those whose environment carries the run's mark, and those
-that descended from the runner when it last looked, at most a second ago. On Windows a job object does this,
-and there is no watchdog.
+which it leaves alone, ``.`` when the run is over and nothing of it is left. The end of the pipe means that
+the runner is gone. Then it kills every group that is left, and the processes that have left their group:
+those whose environment carries the run's mark, and those that descended from the runner when it last looked,
+at most a second ago. On Windows a job object does this, and there is no watchdog.
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ def main(variable: str, run: str, packages: str) -> None:
             break
         *lines, rest = (rest + piece).split(b"\n")
         for line in lines:
+            if line == b".":
+                return
             number = int(line[1:])
             if line[:1] == b"!":
                 helpers.add(number)
