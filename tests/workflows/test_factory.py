@@ -287,7 +287,7 @@ def test_every_job_fails_for_what_it_must_stop(act: Act, factory: Path) -> None:
     run.assert_red("lint", "Format", "layout.py")
     types = f"::error file={STEPS}/wrong_types.py,line=2,title=mypy"
     run.assert_red("types", "Types", types, "line=5")
-    missing = "models/diabetes: MR711: gates.yml is missing"
+    missing = "file=models/diabetes,title=MR711::gates.yml is missing"
     run.assert_red("check", "Check pipelines, components and model folders", missing, "Did you mean size?")
     run.assert_red("guard", "Secrets, notebooks, large files, conflicts", "factory.yml:")
     run.assert_red("second-scan", "Second secret scan")

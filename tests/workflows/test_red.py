@@ -55,7 +55,8 @@ def mutable_default(repo: Path) -> None:
 
 
 def broken_syntax(repo: Path) -> None:
-    write(repo / STEPS / "broken.py", "def area(width:\n")
+    # Not among the steps: `mlroad check` checks nothing else of a model with such a file.
+    write(repo / "scripts" / "broken.py", "def area(width:\n")
 
 
 def secret_in_python(repo: Path) -> None:
