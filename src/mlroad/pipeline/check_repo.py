@@ -15,8 +15,6 @@ from mlroad.pipeline.checker import check_loaded, check_loaded_component, in_ord
 from mlroad.pipeline.file_type import file_type
 from mlroad.pipeline.loader import Loader
 from mlroad.pipeline.repo_index import RepoIndex, absolute
-from mlroad.steps.script_rules import check_script, check_steps
-from mlroad.steps.sync import check_sync
 
 _YAML = (".yml", ".yaml")
 _SKIPPED = {"__pycache__", "node_modules", "site-packages", "venv"}
@@ -67,6 +65,8 @@ class _Check:
                 return self.whole_repo(path)
             return self.folder(path)
         if path.suffix == ".py":
+            from mlroad.steps.script_rules import check_script
+
             return check_script(path)
         if path.suffix not in _YAML:
             raise UserError(
@@ -76,6 +76,10 @@ class _Check:
 
     def model(self, folder: Path) -> list[Problem]:
         """One model folder: its pipelines, components and scripts."""
+        # 20 ms that the check of a single YAML file does not need.
+        from mlroad.steps.script_rules import check_steps
+        from mlroad.steps.sync import check_sync
+
         found = self.folder(
             folder, {folder / "pipeline.yml"} if (folder / "pipeline.yml").is_file() else set()
         )
