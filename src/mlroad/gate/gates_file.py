@@ -13,6 +13,7 @@ from mlroad.core.yaml_document import Document, Fields
 from mlroad.core.yaml_nodes import MapNode, ScalarNode
 from mlroad.data.version import parse_reference
 from mlroad.models.metric_names import METRICS, Task, of_task
+from mlroad.models.suite import FOLDER
 
 FILE = "gates.yml"
 RUNTIMES = ("python",)
@@ -195,6 +196,9 @@ class _Reader:
         return value
 
     def _runtimes(self) -> tuple[str, ...]:
+        # A model that has inference tests is held to them, also if gates.yml does not mention them.
+        if not self._top.has("inference_tests") and (self._document.file.parent / FOLDER).is_dir():
+            return ("python",)
         found: list[str] = []
         for item in self._top.items("inference_tests"):
             name = item.value if isinstance(item, ScalarNode) else None

@@ -52,6 +52,18 @@ def test_the_least(tmp_path: Path) -> None:
     assert gates.champion_required
     assert gates.bootstrap == Bootstrap()
     assert (gates.p95_ms, gates.max_mb, gates.onnx_difference, gates.slices) == (None, None, None, ())
+    assert gates.inference_tests == ()
+
+
+def test_a_model_with_inference_tests_is_held_to_them(tmp_path: Path) -> None:
+    """A line that is missing from gates.yml must not switch them off; an empty list says so openly."""
+    file = tmp_path / "gates.yml"
+    least = GOOD.split("slices:", maxsplit=1)[0]
+    file.write_text(least, encoding="utf-8")
+    (tmp_path / "inference_tests").mkdir()
+    assert load_gates(file).inference_tests == ("python",)
+    file.write_text(f"{least}inference_tests: []\n", encoding="utf-8")
+    assert load_gates(file).inference_tests == ()
 
 
 @pytest.mark.parametrize(
