@@ -1,6 +1,6 @@
-"""Start here, with nothing but Python and git: `python3 start.py --help`.
+"""Start here. This needs only Python and git: `python3 start.py --help`.
 
-This file is read by whatever Python a laptop has, however old, so it keeps to syntax that all of them know.
+Any Python must be able to parse this file, however old, so it uses only syntax that every version supports.
 """
 
 import sys
@@ -12,7 +12,7 @@ if sys.version_info < (3, 11):
     )
     sys.exit(2)
 
-# The parts of the tool that need no other package: they build the wheel and run Copier.
+# These modules build the wheel and run Copier, and need only the standard library.
 sys.path.insert(0, sys.path[0] + "/src")
 
 from tools.start import main

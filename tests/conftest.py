@@ -1,4 +1,4 @@
-"""Fixtures for every area. A render costs half a second, so it is made once and copied for each test."""
+"""Fixtures for all tests. A render takes half a second, so it is made once and copied for each test."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import pytest
 
 from tests.support import REPO, clone_template, render
 
-# Where these are set, as in GitHub Actions, messages come in colours or in lines of another width.
+# These variables, which GitHub Actions sets, change the colours or the line width of messages.
 for variable in ("COLUMNS", "FORCE_COLOR", "GITHUB_ACTIONS", "LINES", "PY_COLORS"):
     os.environ.pop(variable, None)
 
-# Each of their tests renders, starts many programs, or talks to a server: too much for a quick loop.
+# Each of these tests renders, starts many programs, or talks to a server: too slow for a quick loop.
 SLOW = (
     "workflows/test_repo_settings.py", "workflows/test_workflow_files.py", "azure/data/",
     "unit/data/test_compatible.py", "unit/data/test_derive.py", "unit/data/test_diff.py",
@@ -40,7 +40,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def without_leftovers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What MLflow leaves in its process's environment, or our registry for it; in the tests that lives on."""
+    """Remove the variables that MLflow, or our registry for MLflow, sets: all tests share one process."""
     for name in [*os.environ]:
         if name.lstrip("_").startswith("MLFLOW_"):
             monkeypatch.delenv(name)
@@ -48,13 +48,13 @@ def without_leftovers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def template_repo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clean clone of the template, with what is not committed yet as its last commit."""
+    """A clean clone of the template, with the uncommitted changes as its last commit."""
     return clone_template(tmp_path_factory.mktemp("template") / "repo")
 
 
 @pytest.fixture(scope="session")
 def rendered(template_repo: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """``rendered(template="factory", sample=False)``: a committed repo, to read only."""
+    """``rendered(template="factory", sample=False)``: a committed repo, which tests must not change."""
     made: dict[str, Path] = {}
 
     def get(**given: Any) -> Path:
@@ -69,7 +69,7 @@ def rendered(template_repo: Path, tmp_path_factory: pytest.TempPathFactory) -> C
 
 @pytest.fixture
 def project(rendered: Callable[..., Path], tmp_path: Path) -> Callable[..., Path]:
-    """``project(template="factory")``: a copy that a test may change."""
+    """``project(template="factory")``: a copy of a rendered repo, which a test may change."""
 
     def get(**answers: Any) -> Path:
         return Path(shutil.copytree(rendered(**answers), tmp_path / "demo", symlinks=True))

@@ -1,4 +1,4 @@
-"""What several test areas need: the template as a clean git repo, renders of it, and programs run in them."""
+"""Helpers for several test areas: a clean clone of the template, renders of it, and programs run in them."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ IDENTITY = {
 def call(
     command: Sequence[str | Path], cwd: Path, env: Mapping[str, str] | None = None, check: bool = True
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program with the caller's environment and a git identity; on failure show all that it said."""
-    dropped = ("VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE")  # with the second, each start compiles everything
+    """Run a program with the caller's environment and a git identity; show its output if it fails."""
+    dropped = ("VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE")  # with the latter, each start compiles everything
     environment = {key: value for key, value in os.environ.items() if key not in dropped}
     result = subprocess.run(
         [str(part) for part in command],
@@ -57,13 +57,13 @@ def commit_all(repo: Path, message: str) -> None:
 
 
 def tracked_and_new(repo: Path) -> list[Path]:
-    """The files of a working tree that git tracks or would track, relative to it."""
+    """The tracked and untracked (not ignored) files of a working tree, relative to it."""
     listed = git(repo, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
     return sorted({Path(name) for name in listed if name and (repo / name).is_file()})
 
 
 def clone_template(destination: Path) -> Path:
-    """A clean clone, packed as a server sends it; what is not committed yet becomes one more commit."""
+    """Make a clean clone, packed as by a server. Uncommitted changes become an additional commit."""
     git(destination.parent, "clone", "--quiet", "--no-local", str(REPO), str(destination))
     if git(REPO, "status", "--porcelain").strip():
         for old in tracked_and_new(destination):
@@ -76,7 +76,7 @@ def clone_template(destination: Path) -> Path:
 
 
 def render(template_repo: Path, destination: Path, ref: str = "HEAD", **answers: Any) -> Path:
-    """A repo rendered at ``ref``, as `copier copy --defaults` makes it, committed to git with its wheel."""
+    """Render a repo at ``ref``, as `copier copy --defaults` does, and commit it to git with its wheel."""
     copier.run_copy(str(template_repo), destination, data=answers, defaults=True, vcs_ref=ref, quiet=True)
     add_wheel(template_repo, destination)
     git(destination, "init", "--quiet", "--initial-branch", "main")
@@ -88,7 +88,7 @@ _wheels = tempfile.TemporaryDirectory(prefix="mlroad-wheels-")
 
 
 def add_wheel(template_repo: Path, project: Path) -> None:
-    """Put the wheel that a repo names into it, as `mlroad setup` does; each is built once."""
+    """Add the wheel that a repo names, as `mlroad setup` does. Each wheel is built once."""
     if not (project / "pyproject.toml").is_file() or (wheel := wheel_named(project)) is None:
         return
     kept = Path(_wheels.name) / wheel.stem
@@ -99,7 +99,7 @@ def add_wheel(template_repo: Path, project: Path) -> None:
 
 
 def update(project: Path, ref: str = "HEAD", **answers: Any) -> None:
-    """What `copier update --defaults` does, here without a terminal."""
+    """Do what `copier update --defaults` does, without a terminal."""
     environment = dict(os.environ)
     os.environ.update(IDENTITY)
     try:
@@ -112,7 +112,7 @@ def update(project: Path, ref: str = "HEAD", **answers: Any) -> None:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Every file below a repo, but for git's own and what the tools leave behind."""
+    """Every file of a repo, except git's own and the tools' leftovers."""
     skipped = {".git", ".venv", "__pycache__"}
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
@@ -122,7 +122,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def tool(name: str) -> str:
-    """The path of a program of the development environment, whether or not that is activated."""
+    """The path of a program in the development environment, whether or not it is activated."""
     found = shutil.which(name, path=sysconfig.get_path("scripts")) or shutil.which(name)
     assert found, f"{name} is not installed: run `uv sync`"
     return found

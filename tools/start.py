@@ -28,7 +28,7 @@ class StepFailed(Exception):
 
 
 def say(text: str) -> None:
-    """One line of progress, at once, also in a log."""
+    """Print one line of progress and flush it, so that it also appears in a log at once."""
     print(f"==> {text}", flush=True)
 
 
@@ -38,9 +38,9 @@ def require_git() -> None:
 
 
 def find_uv() -> Path:
-    """The pinned uv: installed in .tools by an earlier call, or now, with pip.
+    """Return the pinned uv, and install it in .tools with pip if it is not there yet.
 
-    `pip install --target` needs neither a virtual environment nor rights on the system's Python.
+    `pip install --target` needs neither a virtual environment nor write access to the system's Python.
     """
     binary = TOOLS / "bin" / ("uv.exe" if os.name == "nt" else "uv")
     os.environ["UV"] = str(binary)  # the tool's own modules look there
@@ -62,9 +62,9 @@ def find_uv() -> Path:
 
 
 def environment() -> dict[str, str]:
-    """The caller's environment, without what would mislead the new repo's tools.
+    """The caller's environment, without the variables that would mislead the new repo's tools.
 
-    Python may keep its bytecode (in the new .venv): without it, every step would compile its libraries again.
+    Python may write bytecode files (to the new .venv): without them, every step would compile its libraries.
     """
     dropped = ("UV_PROJECT_ENVIRONMENT", "PYTHONDONTWRITEBYTECODE")
     return {name: value for name, value in uv_environment().items() if name not in dropped}
@@ -85,12 +85,13 @@ def answers(pairs: Sequence[str]) -> dict[str, str]:
 
 
 def template_address() -> tuple[str, str]:
-    """The template's address, which the repo records for updates, and the commit to take.
+    """The template's URL, which the repo records for updates, and the commit to use.
 
-    That of the clone's origin if it has this commit, so that a whole team can update, or the clone's folder.
+    The URL is that of the clone's origin if it has this commit, so that everyone in the team can update.
+    Otherwise it is the clone's folder.
     """
     url = run_git(TEMPLATE, "remote", "get-url", "origin")
-    # Not the user or token that somebody wrote into the address: the new repo's files are for all to read.
+    # Drop a user name or token from the URL: everyone with access to the new repo can read its files.
     address = re.sub(r"^(https?://)[^/@]+@", r"\1", url.text)
     if not url.ok:
         reason = "it has no remote named origin"
@@ -113,7 +114,7 @@ def template_address() -> tuple[str, str]:
 
 
 def is_changed() -> bool:
-    """Whether the files of the template are not those of a commit."""
+    """Whether the template has uncommitted changes."""
     status = run_git(TEMPLATE, "status", "--porcelain")
     return not status.ok or bool(status.text)
 
@@ -174,7 +175,7 @@ def new(options: argparse.Namespace) -> None:
 
 
 def first_command(folder: Path, template: str) -> str:
-    """What trains the sample, or makes a model where there is none."""
+    """The command that trains the sample, or creates a model if there is no sample."""
     if not (folder / "models" / "diabetes").is_dir():
         return "mlroad new my_model"
     return "mlroad train diabetes" if template == "factory" else "mlroad run models/diabetes"
@@ -187,7 +188,7 @@ def tell_next_steps(folder: Path, first: str, seconds: float) -> None:
 
 
 def next_steps(folder: Path, first: str) -> list[str]:
-    """The commands that come next, as they work on this machine."""
+    """The next commands, in the form that works on this machine."""
     lines = [f"cd {quoted(str(folder))}"]
     prefix = "uv run "
     if shutil.which("uv") is None:
@@ -203,7 +204,7 @@ def next_steps(folder: Path, first: str) -> list[str]:
 
 
 def who_commits(folder: Path) -> list[str]:
-    """The commands that tell git who commits, if it does not know: it would refuse the commit."""
+    """The commands that set git's user name and email if they are missing: git would refuse the commit."""
     missing = []
     for name, example in (("name", '"Your Name"'), ("email", "you@example.com")):
         told = [f"GIT_AUTHOR_{name.upper()}", f"GIT_COMMITTER_{name.upper()}"]
@@ -225,7 +226,7 @@ def test(options: argparse.Namespace) -> None:
     if run([uv, "sync", "--quiet", "--python", sys.executable], TEMPLATE):
         raise StepFailed("`uv sync` failed: see its message above.")
     tools: list[list[str]] = [["ruff", "check"], ["ruff", "format", "--check"], ["mypy"]]
-    # Two workers, as the smallest CI machines have; one file stays on one worker, for its fixtures.
+    # At most four workers: each one renders and builds its own session fixtures.
     pytest = ["pytest", "-n", str(min(4, os.cpu_count() or 1)), "--dist", "worksteal", *options.pytest]
     if options.fast:
         pytest += ["-m", "not slow"]

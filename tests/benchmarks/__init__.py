@@ -1,1 +1,1 @@
-"""Figures: `python -m tests.benchmarks`."""
+"""Benchmarks: `python -m tests.benchmarks`."""

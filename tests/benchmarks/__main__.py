@@ -19,7 +19,7 @@ _FIGURE = re.compile(r": ([\d.]+) (s|ms|x|MB/s|MB|GB/s)\b")
 
 
 def main() -> None:
-    """Run the named benchmarks, or all."""
+    """Run the named benchmarks (default: all)."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description="Print figures.")
     parser.add_argument("names", nargs="*", choices=NAMES, metavar="NAME", help=f"some of {', '.join(NAMES)}")
     parser.add_argument("--old", type=Path, help="a checkout of another commit with its .venv, to compare")
@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def _compare(name: str, old: Path, rounds: int) -> None:
-    """Run a benchmark here and there in turn, and print the best of each figure beside the old one."""
+    """Run a benchmark on both versions in turn, and print the best of each figure beside the old one."""
     outputs = [(_lines(REPO, name), _lines(old, name)) for _ in range(rounds)]
     sides = [
         [min(lines, key=_cost) for lines in zip(*side, strict=True)] for side in zip(*outputs, strict=True)

@@ -27,7 +27,7 @@ def main() -> None:
 
 
 def make_repo(repo: Path) -> None:
-    """A repo with a long history: each commit changes a step of one model, the last one a dataset as well."""
+    """A repo with a long history. Each commit changes a step of one model, the last one also a dataset."""
     git(repo, "init", "--quiet", "--initial-branch", "main")
     subprocess.run(
         ["git", "fast-import", "--quiet"],

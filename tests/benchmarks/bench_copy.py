@@ -1,4 +1,4 @@
-"""What a copy costs beside a bare `copier --version`."""
+"""How long a copy takes, compared with a bare `copier --version`."""
 
 from __future__ import annotations
 

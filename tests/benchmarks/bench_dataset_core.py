@@ -28,7 +28,7 @@ def main() -> None:
 
 
 def hashing(folder: Path) -> None:
-    """One file and a folder, both in the page cache; the library alone on memory as the limit."""
+    """One file and a folder, both in the page cache. Hashing memory with the library is the upper bound."""
     block = random.Random(5).randbytes(1 << 20)
     file = folder / "one.bin"
     with file.open("wb") as stream:
@@ -95,7 +95,7 @@ def verifying(root: Path) -> None:
                 derivation={"step": "models/m/steps/clean.py", "parameters": {"at_least": 2}},
             )
         )
-    time.sleep(2.2)  # fresher files are read again, because their times could hide an edit
+    time.sleep(2.2)  # newer files are read again, because their timestamps could hide an edit
     taken = median(lambda: seconds([*MLROAD, "dataset", "verify"], cwd=root))
     full = median(lambda: seconds([*MLROAD, "dataset", "verify", "--full"], cwd=root), runs=3)
     start = median(lambda: seconds([*MLROAD, "--version"], cwd=root))

@@ -1,4 +1,4 @@
-"""What it costs to compare two versions of ten million rows and twenty columns in Parquet."""
+"""Time and memory to compare two Parquet versions with ten million rows and twenty columns."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ SECONDS, GIGABYTES = 20, 4
 
 
 def make(file: Path, version: int, rows: int = ROWS) -> None:
-    """Write a version: 7 whole numbers, 7 measurements, 3 texts, a flag, a date and a time; hard to compress.
+    """Write a version: 7 integers, 7 measurements, 3 strings, a flag, a date and a time; hard to compress.
 
-    Version 2 lost 1 % of the rows, gained as many, and has other values in every thousandth.
+    Version 2 has lost 1 % of the rows, gained as many, and has other values in every thousandth row.
     """
 
     def drawn(column: int) -> str:
@@ -56,8 +56,8 @@ def measured(repo: Path, *arguments: str) -> tuple[float, float, float]:
     peak = 0
     status = Path(f"/proc/{process.pid}/status")
     while process.poll() is None:
-        # The kernel's own high-water mark, read while the process lives: that of all children would be the
-        # largest of them, not this one.
+        # The kernel's high-water mark of this process, read while it runs: `getrusage` would give the largest
+        # of all children.
         if status.exists():
             lines = [line for line in status.read_text().splitlines() if line.startswith("VmHWM")]
             peak = max(peak, int(lines[0].split()[1]) if lines else 0)
@@ -78,7 +78,7 @@ def main() -> None:
             file = repo / "big.parquet"
             make(file, version)
             measured(repo, "dataset", "add", "big", file.name)
-        # Versions that were just made are still hashed again: what a first comparison costs.
+        # New versions are hashed again, so this is the cost of a first comparison.
         shutil.rmtree(repo / ".mlroad", ignore_errors=True)
         for what, *arguments in (
             ("by key, with a report", "diff", "big:1", "big:2", "--key", "id", "--html", "out.html"),

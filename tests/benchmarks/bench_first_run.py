@@ -1,4 +1,4 @@
-"""From the copy to a finished run of the sample, with warm caches: what a newcomer waits."""
+"""How long a newcomer waits, with warm caches, from the copy to a finished run of the sample."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support import clone_template, tool
 
 
 def main() -> None:
-    """Print the whole time, and what of the run is not spent in the steps."""
+    """Print the total time, and the part of the run spent outside of the steps."""
     with tempfile.TemporaryDirectory() as folder:
         template = clone_template(Path(folder) / "template")
         number = itertools.count()

@@ -24,7 +24,7 @@ SETS = (
 
 
 def main() -> None:
-    """Print the seconds of wall time and of processor time of each set of metrics, point estimates too."""
+    """Print wall and processor seconds of each set of metrics, point estimates included."""
     rng = np.random.default_rng(5)
     signal = rng.normal(size=ROWS)
     first, second = signal + 0.5 * rng.normal(size=ROWS), signal + 0.52 * rng.normal(size=ROWS)

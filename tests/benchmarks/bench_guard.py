@@ -1,4 +1,4 @@
-"""How long the hooks take: ours beside pre-commit with six ordinary hooks, on the same files."""
+"""How long the hooks take, compared with pre-commit and six common hooks on the same files."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from pathlib import Path
 from tests.support import clone_template, render, tool
 
 ROUNDS = 5
-# The same day as the template's: both sides get the tools that a user would get.
+# The same date as in the template: both sides get the versions that a user would get.
 NEWEST = "2026-11-15T00:00:00Z"
 OURS = ("ruff>=0.17,<0.18", "prek>=0.5,<0.6")
 ORDINARY = ("ruff>=0.17,<0.18", "pre-commit", "pre-commit-hooks", "nbstripout", "detect-secrets==1.5.0")
 
 
 def main() -> None:
-    """Print ``name: value (target)`` lines, medians of some rounds, the two sides in turn."""
+    """Print ``name: value (target)`` lines: medians of several rounds, alternating between the two sides."""
     with tempfile.TemporaryDirectory(prefix="bench-guard-") as name:
         folder = Path(name)
         demo = render(
@@ -72,7 +72,7 @@ def _uv(module: str, *arguments: str) -> list[str]:
 
 
 def _commit(repo: Path) -> float:
-    """The time of a commit of a step, its pipeline.yml and a notebook (ours checks the model too)."""
+    """The time to commit a step, its pipeline.yml and a notebook (ours also checks the model)."""
     stamp = str(time.time_ns())
     for name in ("steps/prep.py", "pipeline.yml"):
         with (repo / "models/diabetes" / name).open("a", encoding="utf-8") as file:
@@ -102,11 +102,11 @@ def _run(repo: Path, *command: str) -> None:
 
 
 def _environment(repo: Path) -> dict[str, str]:
-    """Without the environment that runs this; hooks find only what their own repo has."""
+    """The environment variables without this virtual environment: hooks must find only their repo's tools."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "VIRTUAL_ENV"))}
     people = [f"GIT_{who}_{what}" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")]
     homes = {"PRE_COMMIT_HOME": str(repo / ".cache/pre-commit"), "PREK_HOME": str(repo / ".cache/prek")}
-    # `mlroad setup` puts the environment first on the PATH of the hook.
+    # `mlroad setup` puts the virtual environment first on the hook's PATH.
     path = os.pathsep.join((str(repo / ".venv/bin"), os.environ["PATH"]))
     return {**kept, **dict.fromkeys(people, "bench@example.org"), **homes, "PATH": path}
 
@@ -166,7 +166,7 @@ def _module(made: random.Random) -> str:
 
 
 def _notebook(made: random.Random) -> str:
-    """A stripped notebook with ten cells, and a picture that is attached to one of them."""
+    """A stripped notebook with ten cells, one of which has an attached picture."""
     cells: list[dict[str, object]] = [
         {
             "cell_type": "code",
@@ -194,7 +194,7 @@ def _notebook(made: random.Random) -> str:
 
 
 def _ordinary(tools: Path) -> str:
-    """The six hooks of an ordinary data-science repo, from one environment, as the other side has them."""
+    """The six hooks of a typical data-science repo, all from one environment."""
     python = "[python, pyi, jupyter]"
     hooks = [
         ("ruff", f"{tools}/ruff check --force-exclude", python),
@@ -204,7 +204,7 @@ def _ordinary(tools: Path) -> str:
         ("check-added-large-files", f"{tools}/check-added-large-files --maxkb 10000", "[file]"),
         ("check-merge-conflict", f"{tools}/check-merge-conflict", "[text]"),
     ]
-    # The entropy plugins would be red on the digests here; an ordinary repo has them in its baseline.
+    # The entropy plugins would report the digests here; a typical repo lists them in its baseline.
     off = ("HexHighEntropyString", "Base64HighEntropyString", "KeywordDetector")
     flags = " ".join(f"--disable-plugin {name}" for name in off)
     lines = ["repos:", "  - repo: local", "    hooks:"]

@@ -11,7 +11,7 @@ from tests.workflows.harness import Act
 
 
 def main() -> None:
-    """Print ``name: value (target)``; the better of two runs, since the first one fills uv's cache."""
+    """Print ``name: value (target)``: the better of two runs, because the first one fills uv's cache."""
     with tempfile.TemporaryDirectory(prefix="bench-pr-") as name:
         folder = Path(name)
         repo = render(clone_template(folder / "template"), folder / "demo", template="factory")

@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def make_registry(repo: Path) -> Path:
-    """One version is registered by the tool; its rows and its folder are copied, to save an hour."""
+    """Register one version with the tool, then copy its rows and its folder, which saves an hour."""
     make_repo(repo)
     run, twin = make_run(repo, 1), make_run(repo, 1, "dev")
     words = ["register", "diabetes", "--run", run, "--dev-run", twin]

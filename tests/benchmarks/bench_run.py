@@ -1,4 +1,4 @@
-"""What the runner costs: beside a bash script, per step, unchanged, in memory, per byte, with many steps."""
+"""The runner's overhead: against a bash script, per step, unchanged, in memory, per byte, with many steps."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _beside_bash(repo: Path) -> None:
 
 
 def _empty_steps(repo: Path) -> None:
-    """What one more step costs that does nothing: the slope between 5 and 45 steps."""
+    """The cost of an additional step that does nothing: the slope between 5 and 45 steps."""
     for count in (5, 45):
         _chain(repo, f"empty{count}", ["echo"] * count)
     slopes = [
@@ -68,7 +68,7 @@ def _unchanged(repo: Path) -> None:
 
 
 def _streaming(repo: Path) -> None:
-    """A step that writes 1 GB: to its log alone, and through the display with a prefix on every line."""
+    """A step that writes 1 GB: only to its log, and through the display with a prefix on every line."""
     size = 1 << 30
     write = f"yes {'0123456789' * 8} | head -c {size}"
     _chain(repo, "small", ["echo"])
@@ -89,7 +89,7 @@ def _streaming(repo: Path) -> None:
 
 
 def _many_steps(repo: Path) -> None:
-    """Whether a step of 500 costs what a step of 100 costs."""
+    """Whether a step among 500 costs the same as one among 100."""
     each: dict[int, float] = {}
     for count in (100, 500):
         _chain(repo, f"many{count}", ["echo"] * count, wide=True)
@@ -107,14 +107,14 @@ def _run(repo: Path, name: str, *arguments: str) -> float:
 
 
 def _unread(command: list[str], folder: Path) -> float:
-    """Seconds of a command whose output nobody collects."""
+    """The seconds that a command takes with its output discarded."""
     started = time.perf_counter()
     subprocess.run(command, cwd=folder, stdout=subprocess.DEVNULL, check=True)
     return time.perf_counter() - started
 
 
 def _peak_memory(repo: Path, name: str) -> float:
-    """The largest resident size of the runner itself, in MB; 0 where there is no /proc."""
+    """The peak resident size of the runner itself, in MB; 0 where there is no /proc."""
     command = [*MLROAD, "run", f"models/{name}", "--no-reuse", "--keep", "1"]
     process = subprocess.Popen(command, cwd=repo, stdout=subprocess.DEVNULL)
     peak = 0
@@ -128,7 +128,7 @@ def _peak_memory(repo: Path, name: str) -> float:
 
 
 def _chain(repo: Path, name: str, commands: list[str], wide: bool = False) -> None:
-    """A model whose steps run one after the other, or all beside one another."""
+    """Write a model whose steps run one after the other, or all in parallel."""
     lines = ["type: pipeline", "jobs:"]
     for number, command in enumerate(commands):
         lines += [f"  s{number}:", "    type: command", f"    {_ENVIRONMENT}", "    command: |"]

@@ -13,7 +13,7 @@ _DATASET = next((TEMPLATE / "datasets").glob("*diabetes*"))
 
 
 def make_models(folder: Path, count: int) -> None:
-    """Make ``folder`` a repo of ``count`` models: the sample under other names, right in every respect."""
+    """Make ``folder`` a repo of ``count`` valid models: copies of the sample under other names."""
     folder.mkdir(parents=True)
     (folder / "pyproject.toml").write_text('[project]\nname = "many"\nversion = "0"\n', encoding="utf-8")
     shutil.copytree(_DATASET, folder / "datasets" / "diabetes")

@@ -1,4 +1,4 @@
-"""Whole processes timed in turn, so that a ratio holds when the machine's speed drifts."""
+"""Time processes in turn, so that a ratio holds when the machine's speed drifts."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ MLROAD = [sys.executable, "-m", "mlroad"]
 
 
 def seconds(command: Sequence[str | Path], cwd: Path | None = None) -> float:
-    """Wall seconds of one run of a program; a run that fails is an error."""
-    # Without bytecode files, each program would be timed while it compiles its libraries.
+    """Wall seconds of one run of a program. A run that fails is an error."""
+    # Without bytecode files, the time would include compiling the libraries.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     words = [str(part) for part in command]
     started = time.perf_counter()
@@ -27,7 +27,7 @@ def seconds(command: Sequence[str | Path], cwd: Path | None = None) -> float:
 
 
 def median(measure: Callable[[], float], runs: int = 5) -> float:
-    """The median of some runs, after one that is not counted."""
+    """The median of several runs, after one that is not counted."""
     measure()
     return statistics.median(measure() for _ in range(runs))
 

@@ -1,4 +1,4 @@
-"""The lists of the files that each repo gets. `python -m tests.templates.file_lists` writes them."""
+"""The list of files in each generated repo. `python -m tests.templates.file_lists` writes the lists."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ LISTS: dict[str, dict[str, Any]] = {
 
 
 def listed(project: Path) -> str:
-    """The files of a repo, one a line; the wheel without its commit."""
+    """The files of a repo, one per line; the wheel without its commit."""
     names = (re.sub(r"\+g[0-9a-f]{12}-", "+gCOMMIT-", name) for name in contents(project))
     return "\n".join(sorted(names)) + "\n"
 
 
 def main() -> None:
-    """Write all lists."""
+    """Write all the lists."""
     with tempfile.TemporaryDirectory() as folder:
         template = clone_template(Path(folder) / "template")
         for name, answers in LISTS.items():

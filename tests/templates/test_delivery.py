@@ -1,4 +1,4 @@
-"""How a repo gets the tool: as a wheel, from git, from an index. Nothing of ours comes over the network."""
+"""How a repo gets the tool: as a wheel, from git, from an index. No test downloads mlroad."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ Project = Callable[..., Path]
 
 
 def run(project: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """`mlroad` of the development environment, in a repo."""
+    """Run the development environment's `mlroad` in a repo."""
     return call([sys.executable, "-m", "mlroad", *arguments], project, env=environment, check=False)
 
 
 def installed(project: Path) -> Path:
-    """The mlroad in a repo's own environment."""
+    """The `mlroad` in a repo's own environment."""
     return project / ".venv" / ("Scripts" if os.name == "nt" else "bin") / "mlroad"
 
 
@@ -47,7 +47,7 @@ def test_the_version_is_the_same_everywhere() -> None:
 
 
 def test_the_build_uses_the_uv_that_start_py_brings() -> None:
-    """Another version would be fetched from an index, and would write its own name into the wheel."""
+    """Another version would be downloaded from an index, and would write its own version into the wheel."""
     pyproject = (REPO / "pyproject.toml").read_text(encoding="utf-8")
     versions = re.findall(r'"uv(?:_build)?==([\d.]+)"', pyproject)
     versions += re.findall(r'UV = "uv==([\d.]+)"', (REPO / "tools" / "start.py").read_text(encoding="utf-8"))
@@ -86,7 +86,7 @@ def test_the_wheel_holds_every_file_of_the_tool(wheel: Path) -> None:
 
 
 def test_its_sha256_is_beside_it(wheel: Path) -> None:
-    """In the form of sha256sum, so that anybody can compare them."""
+    """The file has the format of sha256sum, so that anyone can check the wheel."""
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
     assert (wheel.parent / "SHA256SUMS").read_text(encoding="utf-8") == f"{digest}  {wheel.name}\n"
     assert sorted(path.name for path in wheel.parent.iterdir()) == ["SHA256SUMS", wheel.name]
@@ -172,7 +172,7 @@ def releases(template_repo: Path, tmp_path: Path) -> Path:
 
 
 def index_of(template_repo: Path, folder: Path) -> str:
-    """A package index as files, with the version of mlroad that the template names."""
+    """A package index in a folder, with the version of mlroad that the template names."""
     name = Path(f"mlroad-{mlroad.__version__}-py3-none-any.whl")
     page = folder / "simple" / "mlroad"
     page.mkdir(parents=True)
@@ -189,7 +189,7 @@ def index_of(template_repo: Path, folder: Path) -> str:
 def test_each_answer_installs_updates_and_runs(
     releases: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, toolkit: str
 ) -> None:
-    """From a bare copy, by the commands that it prints."""
+    """Start from a bare copy, and run the commands that it prints."""
     answers: dict[str, Any] = {"project_name": "demo", "toolkit": toolkit, "sample": toolkit == "wheel"}
     if toolkit == "index":
         answers["toolkit_index"] = index_of(releases, tmp_path)
@@ -216,7 +216,7 @@ def test_each_answer_installs_updates_and_runs(
     added = [line for line in lines if line.startswith("+") and not line.startswith("+++")]
     assert len(added) == (1 if toolkit == "index" else 2), changed
     assert "Updated to version v1.0.1." in updated.stdout
-    if toolkit != "index":  # there, a release has to be published first
+    if toolkit != "index":  # an index needs a published release first
         python = installed(project).with_name("python")
         call([python, "-c", "import mlroad.core.text as t; assert t.FIXED"], project)
     assert call([installed(project), "check"], project).stdout == ""
@@ -264,7 +264,7 @@ def test_an_update_lists_each_conflict_and_what_to_do(template_repo: Path, tmp_p
     line = merged.index("<<<<<<< before updating")
     assert f"docs/tools.md:{line + 1}: You and the template changed the same lines." in done.stdout
     assert "then run `git add docs/tools.md`." in done.stdout
-    # All the rest is done.
+    # Everything else is updated.
     named = wheel_named(project)
     assert named is not None
     assert is_intact(project, named)

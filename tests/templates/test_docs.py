@@ -1,4 +1,4 @@
-"""Docs rot where nothing holds them to the code."""
+"""The docs must match the code."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("folder", ["docs", "docs/explanation/decisions"])
 def test_every_page_can_be_found_from_an_index(folder: str) -> None:
-    """Decisions have an index of their own, which the index of all pages names."""
+    """The decisions have their own index, which the main index links to."""
     index = (REPO / folder / "README.md").read_text(encoding="utf-8")
     linked = set(re.findall(r"\]\(([^)]+)\)", index))
     pages = {path.relative_to(folder).as_posix() for path in PAGES if path.is_relative_to(folder)}

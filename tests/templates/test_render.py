@@ -1,4 +1,4 @@
-"""What comes out of a copy: every permutation, the exact files, no leftovers of the template language."""
+"""The result of a copy: every permutation, the exact files, no leftover template syntax."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_every_permutation_renders_to_files_that_parse(
 
 
 def parse(name: str, text: str) -> None:
-    """Each kind of file is read by its own parser."""
+    """Read each kind of file with its own parser."""
     if name.endswith((".json", ".ipynb")) and ".vscode" not in name and ".devcontainer" not in name:
         json.loads(text)
     elif name.endswith((".yml", ".yaml")):
@@ -55,7 +55,7 @@ def parse(name: str, text: str) -> None:
 
 @pytest.mark.parametrize("name", file_lists.LISTS)
 def test_exactly_these_files(rendered: Callable[..., Path], name: str) -> None:
-    """The list is kept in a file, so that a review sees each file that a team will get."""
+    """The list is a file, so that a reviewer sees each file that a team will get."""
     expected = (file_lists.FOLDER / name).read_text(encoding="utf-8")
     found = file_lists.listed(rendered(**file_lists.LISTS[name]))
     assert found == expected, "If this is meant, run `python -m tests.templates.file_lists`."
@@ -65,7 +65,7 @@ def test_exactly_these_files(rendered: Callable[..., Path], name: str) -> None:
 def test_a_repo_stays_thin(
     rendered: Callable[..., Path], template: str, files: int, lines: int | None
 ) -> None:
-    """What a team did not write must be small enough to read on the first day. Data does not count."""
+    """The generated files must be short enough to read on the first day. Data does not count."""
     found = contents(rendered(template=template))
     assert len(found) <= files
     if lines is not None:
@@ -135,7 +135,7 @@ def test_default_names_are_made_from_the_folder(tmp_path: Path, template_repo: P
 
 @pytest.mark.parametrize("sample", [True, False])
 def test_a_fresh_repo_ignores_nothing_it_was_given(rendered: Callable[..., Path], sample: bool) -> None:
-    """A .gitignore that hides a delivered file would lose it in the first commit."""
+    """If .gitignore matched a generated file, the first commit would not contain it."""
     project = rendered(sample=sample)
     assert {path.as_posix() for path in tracked_and_new(project)} == set(contents(project))
     assert git(project, "status", "--porcelain") == ""
@@ -151,7 +151,7 @@ def files_of(folder: str) -> set[str]:
 
 
 def test_shared_files_stand_once_and_all_are_shared() -> None:
-    """copier.yml lists what the factory includes; this holds the list and the folder together."""
+    """copier.yml lists the files that the factory includes; the list must match the folder."""
     questions = yaml.safe_load((REPO / "copier.yml").read_text(encoding="utf-8"))
     listed = questions["shared_files"]["default"]
     assert listed == sorted(set(listed))
@@ -162,17 +162,17 @@ def test_shared_files_stand_once_and_all_are_shared() -> None:
 
 
 def test_files_in_both_repos_are_the_same(rendered: Callable[..., Path]) -> None:
-    """The same path means the same thing: only these differ."""
+    """Only these files have the same path and different content."""
     prototype, factory = contents(rendered()), contents(rendered(template="factory"))
     differing = {name for name in prototype.keys() & factory.keys() if prototype[name] != factory[name]}
-    # Stricter rules, and a sample in the state after a promotion.
+    # The factory has stricter rules, and its sample is in the state after a promotion.
     own = {".copier-answers.yml", "README.md", "pyproject.toml", "ruff.toml", "mypy.ini", "models/README.md"}
     own |= {f"models/diabetes/{name}" for name in ("MODEL_CARD.md", "pipeline.yml", "environment/conda.yml")}
     assert differing == own
 
 
 def test_plain_files_hold_no_template_syntax() -> None:
-    """The factory includes them through Jinja, so they must mean the same to it."""
+    """The factory includes them through Jinja, which must not change them."""
     for path in tracked_and_new(REPO):
         if path.parts[0] == "prototype_template" and path.suffix != ".jinja":
             text = (REPO / path).read_text(encoding="utf-8")

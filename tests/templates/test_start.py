@@ -1,4 +1,4 @@
-"""The first command of the README, as a newcomer calls it on a machine with Python, git and pip alone."""
+"""The first command in the README, on a machine that has only Python, git and pip."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ import pytest
 from tests.support import IDENTITY, REPO, call, commit_all, git, tool
 from tools.start import next_steps, python_for, template_address
 
-# What a machine needs to reach its package index; a plain machine has none of it.
+# The variables that this machine may need to reach its package index. Most machines set none of them.
 NETWORK = re.compile(r"^(PIP_|UV_INDEX|UV_DEFAULT_INDEX|SSL_CERT|https?_proxy|no_proxy)", re.IGNORECASE)
 
 
 @pytest.fixture
 def bare(tmp_path: Path, template_repo: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """``bare("new", "x")`` runs start.py of a clean clone: empty HOME, the system's PATH."""
+    """``bare("new", "x")`` runs start.py of a clean clone with an empty HOME and the system's PATH."""
     clone = tmp_path / "clone"
     git(tmp_path, "clone", "--quiet", str(template_repo), str(clone))
     home = tmp_path / "home"
     home.mkdir()
 
     def run(*arguments: str | Path, path: str = os.defpath) -> subprocess.CompletedProcess[str]:
-        # Not the tests' own environment: that one holds the tools already.
+        # Not the tests' own environment, which already has the tools.
         python = Path(sys._base_executable)  # type: ignore[attr-defined]
         environment = {key: value for key, value in os.environ.items() if NETWORK.match(key)}
         cache = os.environ.get("UV_CACHE_DIR") or uv_cache()
@@ -46,7 +46,7 @@ def bare(tmp_path: Path, template_repo: Path) -> Callable[..., subprocess.Comple
 
 
 def uv_cache() -> str:
-    """The cache of this machine: what is tested is the command, not the network."""
+    """This machine's cache: the test is about the command, not the network."""
     return call([tool("uv"), "cache", "dir"], REPO).stdout.strip()
 
 
@@ -71,7 +71,7 @@ def test_the_first_command_makes_a_repo_and_trains_the_sample(
 
 
 def commit_with_hooks(project: Path, tmp_path: Path) -> None:
-    """A commit from a shell that knows nothing of uv or .venv: the hooks must still find their tools."""
+    """Commit from a shell without uv or .venv on its PATH: the hooks must still find their tools."""
     environment = {"PATH": os.defpath, "HOME": str(tmp_path / "home"), **IDENTITY}
 
     def commit(message: str) -> subprocess.CompletedProcess[str]:
@@ -141,7 +141,7 @@ def test_without_git_the_remedy_is_told(bare: Bare, tmp_path: Path) -> None:
 
 
 def test_without_pip_the_remedy_is_told(template_repo: Path, tmp_path: Path) -> None:
-    """As on Debian, where python3-pip is a package of its own."""
+    """As on Debian, where python3-pip is a separate package."""
     clone = tmp_path / "clone"
     git(tmp_path, "clone", "--quiet", str(template_repo), str(clone))
     call([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "bare")], tmp_path)
@@ -157,7 +157,7 @@ def test_without_pip_the_remedy_is_told(template_repo: Path, tmp_path: Path) -> 
 
 
 def a_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *tools: str) -> None:
-    """A machine with these tools alone, and nothing configured."""
+    """Simulate a machine that has only these tools, and no configuration."""
     (tmp_path / "bin").mkdir()
     for name in tools:
         (tmp_path / "bin" / name).symlink_to(shutil.which(name) or tool(name))
@@ -207,7 +207,7 @@ def test_whom_git_does_not_know_it_is_told(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_start_py_can_be_read_by_a_python_that_is_too_old() -> None:
-    """An old Python must get as far as the message: no syntax that came after Python 3.0."""
+    """An old Python must reach the message: start.py uses no syntax newer than Python 3.0."""
     import ast
 
     source = (REPO / "start.py").read_text(encoding="utf-8")
@@ -236,7 +236,7 @@ def test_the_date_of_the_resolution_is_the_same_everywhere() -> None:
 
 @pytest.mark.parametrize(("answer", "own"), [("3.11", True), ("99.1", False)])
 def test_a_repo_for_a_newer_python_gets_one(tmp_path: Path, answer: str, own: bool) -> None:
-    """Python 3.11 runs start.py and the team wants 3.14: `uv sync` with 3.11 would leave half a repo."""
+    """Python 3.11 runs start.py but the team wants 3.14: `uv sync` with 3.11 would fail halfway."""
     text = f"_commit: v1\nproject_name: demo\npython_version: '{answer}'\n"
     (tmp_path / ".copier-answers.yml").write_text(text, encoding="utf-8")
     assert python_for(tmp_path) == (sys.executable if own else answer)
@@ -244,7 +244,7 @@ def test_a_repo_for_a_newer_python_gets_one(tmp_path: Path, answer: str, own: bo
 
 @pytest.fixture
 def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A clone in the place of the template: its origin has its commit."""
+    """A clone that replaces the template; its origin has its commit."""
     git(tmp_path, "init", "--quiet", "--bare", "--initial-branch", "main", "origin.git")
     git(tmp_path, "clone", "--quiet", str(tmp_path / "origin.git"), "here")
     repo = tmp_path / "here"

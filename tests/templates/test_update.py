@@ -1,4 +1,4 @@
-"""`copier update` is the product for platform teams: nothing of a team's own may be lost."""
+"""`copier update` must not lose any of a team's own changes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from tests.support import clone_template, commit_all, contents, git, render, update
 
-# Delivered once, then the team's own (copier.yml, _exclude). A fresh render has the newest of them.
+# Created once, then owned by the team (copier.yml, _exclude). A fresh render has their newest versions.
 OWNED = ("README.md", ".github/CODEOWNERS", "models/", "datasets/", "notebooks/")
 MARKERS = (b"<<<<<<< ", b">>>>>>> ")
 
@@ -27,7 +27,7 @@ def assert_no_conflict(project: Path) -> None:
 
 @pytest.fixture
 def two_versions(tmp_path: Path) -> Path:
-    """The template at its previous commit (tag ``v0.0.1``) and now (tag ``v0.0.2``)."""
+    """The template at its previous commit (tag ``v0.0.1``) and its current one (tag ``v0.0.2``)."""
     repo = clone_template(tmp_path / "template")
     rendered_from = ("copier.yml", "prototype_template", "factory_template")
     previous = git(repo, "rev-list", "--max-count=2", "HEAD", "--", *rendered_from).split()
@@ -82,7 +82,7 @@ def append(path: Path, text: str) -> None:
 
 
 def with_a_teams_edits(project: Path) -> None:
-    """What a team does in its first weeks."""
+    """Edit the repo as a team does in its first weeks."""
     model = project / "models" / "churn"
     (model / "steps").mkdir(parents=True)
     (model / "pipeline.yml").write_text("type: pipeline\njobs: {}\n", encoding="utf-8")
@@ -138,7 +138,7 @@ def test_an_update_keeps_every_edit_and_brings_the_standards(next_version: Path,
 def test_a_conflict_with_an_edited_standard_is_left_for_people_to_see(
     next_version: Path, tmp_path: Path
 ) -> None:
-    """Two edits at one place: both stay, between markers (which CI refuses, see tests/act)."""
+    """Both edits of the same lines stay, between conflict markers. CI refuses those (see tests/workflows)."""
     project = render(next_version, tmp_path / "demo", ref="v9.0.0", project_name="demo")
     append(project / "docs" / "tools.md", "\n# The team says that.\n")
     commit_all(project, "Edit a standard")
@@ -172,7 +172,7 @@ def test_a_prototype_becomes_a_factory_by_one_update(
 
 
 def test_a_repo_follows_its_template_to_another_address(next_version: Path, tmp_path: Path) -> None:
-    """docs/how-to/use-your-own-copy.md: one line in the answers file moves it."""
+    """docs/how-to/use-your-own-copy.md: editing one line of the answers file is enough."""
     project = render(next_version, tmp_path / "demo", ref="v9.0.0", project_name="demo")
     moved = next_version.rename(tmp_path / "elsewhere")
     answers = project / ".copier-answers.yml"

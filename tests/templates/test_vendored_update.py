@@ -1,4 +1,4 @@
-"""From the layout that carried the tools' source in each repo to the wheel, by one `mlroad update`."""
+"""One `mlroad update` moves a repo from vendored source to the wheel."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def with_a_teams_work(project: Path, workflow: str) -> None:
         "name: Own\non: push\njobs: {}\n", encoding="utf-8"
     )
     commit_all(project, "Our own work")
-    for package in ("modelkit", "factory"):  # as a run leaves it
+    for package in ("modelkit", "factory"):  # a run leaves these behind
         if (project / package).is_dir():
             (project / package / "__pycache__").mkdir()
             (project / package / "__pycache__" / "x.cpython-311.pyc").write_bytes(b"x")
@@ -125,10 +125,10 @@ def test_nothing_of_the_old_tools_stays_and_all_of_the_team_does(
     # The old tools
     assert not [name for name in ("modelkit", "factory") if (project / name).exists()]
     for name, data in after.items():
-        # These are the team's, with the old commands in them.
+        # These files belong to the team and may still contain the old commands.
         if not name.startswith((*owned[:4], "README.md", "uv.lock")):
             assert not re.search(rb"modelkit|factory/\*\*|build-system", data), name
-    # It works
+    # The new tool works
     python = project / ".venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
     shown = json.loads(call([python, "-m", "mlroad", "models", "--json"], project).stdout)
     assert shown == ["churn", "diabetes"]

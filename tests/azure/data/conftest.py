@@ -1,4 +1,4 @@
-"""A repo with one dataset, and the cloud beside it."""
+"""A repo with one dataset, and an Azure workspace on the loopback."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["cloud", "mlroad", "no_waits"]
 
 @pytest.fixture
 def repo(tmp_path: Path) -> Path:
-    """A folder that mlroad takes for a repo."""
+    """A folder that mlroad accepts as a repo."""
     folder = tmp_path / "repo"
     (folder / "datasets").mkdir(parents=True)
     return folder
@@ -21,7 +21,7 @@ def repo(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def sales(repo: Path, mlroad: Mlroad) -> Path:
-    """The version sales:1, a file of two rows. The data's path."""
+    """Add the version sales:1, a file of two rows; return the path of its data."""
     source = repo.parent / "sales.csv"
     source.write_text("day,sold\n2026-01-01,3\n2026-01-02,4\n", encoding="utf-8", newline="\n")
     made = mlroad("dataset", "add", "sales", str(source))

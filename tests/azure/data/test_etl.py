@@ -1,4 +1,4 @@
-"""`mlroad dataset register NAME --from-etl SOURCE`: what a job calls when it has new data."""
+"""`mlroad dataset register NAME --from-etl SOURCE`, which a job calls when it has new data."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def no_azure(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def deliver(mlroad: Mlroad, repo: Path) -> Deliver:
-    """``deliver("day,sold\\n…", "--stage", "prod")``: what came of it."""
+    """``deliver("day,sold\\n…", "--stage", "prod")`` delivers a table and returns the result."""
 
     def run(content: str, *arguments: str, exit_code: int = 0) -> dict[str, Any]:
         landing = repo.parent / "landing" / "sales.csv"
@@ -232,7 +232,7 @@ def test_data_that_landed_in_the_cloud_stays_there(cloud: Cloud, mlroad: Mlroad,
         assert done.exit_code == 0, done.err
         assert f"Registered sales:{month}" in done.out
         assert cloud.arm.data["sales", str(month)]["dataUri"].endswith(f"/paths/landing/{month}/")
-        # A fresh machine: the version before is fetched to compare with it.
+        # On a fresh machine, the previous version is fetched for the comparison.
         shutil.rmtree(repo / "data")
     assert not cloud.proxy.asked("PUT", "blob"), "nothing is copied"
     assert "rows: '25'" in (repo / "datasets/sales/2.yml").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""`mlroad dataset fetch`: data comes from the cloud once, and only the right data."""
+"""`mlroad dataset fetch`: data is downloaded once, and only if its digest matches."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FOLDER = tuple(f"landing/part {number}/d.csv" for number in range(8))
 
 
 def landed(cloud: Cloud, mlroad: Mlroad, repo: Path, names: tuple[str, ...], at: str = SHORT) -> None:
-    """Data in the cloud, and sales:1 for it in the repo, as another machine would have committed it."""
+    """Data in the cloud, and sales:1 in the repo for it, as if another machine had committed it."""
     copy = repo.parent / "copy"
     for number, name in enumerate(names):
         content = TEXT + f"2026-02-01,{number}\n".encode()
@@ -144,7 +144,7 @@ def test_the_storage_does_not_know_the_sign_in(cloud: Cloud, mlroad: Mlroad, rep
 
 
 def in_seconds(seconds: int) -> str:
-    """A time as HTTP writes it."""
+    """Format a time as an HTTP date."""
     return format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
 
 
@@ -153,7 +153,7 @@ def test_a_storage_that_throttles_is_waited_for_as_long_as_it_says(
     cloud: Cloud, mlroad: Mlroad, repo: Path, wait: str
 ) -> None:
     landed(cloud, mlroad, repo, FILE)
-    # A time has no fractions of a second: 3 s from now are at least 2.
+    # An HTTP date has no fractions of a second: 3 s from now may be only just over 2 s away.
     cloud.proxy.fail("GET", "sales.csv", lambda: busy(in_seconds(3) if wait == "date" else wait))
     done = mlroad("dataset", "fetch", "sales:1")
     assert done.exit_code == 0, done.err
@@ -161,7 +161,7 @@ def test_a_storage_that_throttles_is_waited_for_as_long_as_it_says(
     assert told, done.err
     first, second = cloud.proxy.asked("GET", "sales.csv")[:2]
     assert first.status == 429
-    assert second.at - first.at >= int(told[1]) - 0.6  # the wait is told rounded
+    assert second.at - first.at >= int(told[1]) - 0.6  # the message rounds the wait
 
 
 @pytest.mark.parametrize("wait", ["3600", "date"])

@@ -1,4 +1,4 @@
-"""`mlroad dataset register`, by the real azure-ai-ml client."""
+"""`mlroad dataset register`, with the real azure-ai-ml client."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ASSET = r"/data/sales/versions/1$"
 
 
 def stored(cloud: Cloud, ending: str) -> bytes:
-    """The only blob whose name ends so."""
+    """Return the only blob whose name ends with the suffix."""
     found = [blob.content for name, blob in cloud.blobs.stored.items() if name.endswith(ending)]
     assert len(found) == 1, sorted(cloud.blobs.stored)
     return found[0]
@@ -81,7 +81,7 @@ def test_throttling_is_waited_for_as_long_as_it_says(cloud: Cloud, mlroad: Mlroa
 
 
 def test_a_wait_may_be_a_time(cloud: Cloud, mlroad: Mlroad, sales: Path) -> None:
-    """HTTP allows a date in Retry-After."""
+    """Retry-After may hold an HTTP date."""
 
     def busy() -> Response:
         then = format_datetime(datetime.now(UTC) + timedelta(seconds=3), usegmt=True)
@@ -93,7 +93,7 @@ def test_a_wait_may_be_a_time(cloud: Cloud, mlroad: Mlroad, sales: Path) -> None
     told = re.fullmatch(r"Azure is busy or has an error: trying again in ([123]) s\.\n", done.err)
     assert told, done.err
     first, second = cloud.proxy.asked("PUT", ASSET)
-    assert second.at - first.at >= int(told[1]) - 0.6  # the wait is told rounded
+    assert second.at - first.at >= int(told[1]) - 0.6  # the message rounds the wait
 
 
 @pytest.mark.slow
@@ -232,7 +232,7 @@ def test_a_token_that_expires_in_the_middle_is_renewed(cloud: Cloud, mlroad: Mlr
 
 
 def denied() -> Response:
-    """What storage says to somebody without a role."""
+    """The answer of the storage to a user without a role."""
     return Response(403, b"", {"x-ms-error-code": "AuthorizationPermissionMismatch"})
 
 
@@ -301,7 +301,7 @@ def test_other_data_under_the_same_name_is_refused(
     )
     assert "create the next one" in done.err
 
-    # Another machine registers between our look and our writing: the service refuses, and so do we.
+    # Another machine registers between our check and our write: the service refuses, and so does mlroad.
     cloud.proxy.fail("GET", ASSET, lambda: arm_error(404, "UserError", "Not found."))
     late = mlroad("dataset", "register", "sales:1")
     assert late.exit_code == 2
@@ -311,7 +311,7 @@ def test_other_data_under_the_same_name_is_refused(
 
 @pytest.mark.parametrize("name", [".amlignore", ".gitignore"])
 def test_an_ignore_file_in_the_data_is_data(cloud: Cloud, mlroad: Mlroad, tmp_path: Path, name: str) -> None:
-    """azure-ai-ml's own upload would leave files out, and what it registers would not have the digest."""
+    """azure-ai-ml's own upload would leave files out, so the registered data would not match the digest."""
     folder = tmp_path / "folder"
     folder.mkdir()
     (folder / "a.csv").write_text("x\n1\n", encoding="utf-8")

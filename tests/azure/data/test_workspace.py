@@ -1,4 +1,4 @@
-"""Which workspace is meant, and what is said to those who have none."""
+"""Which workspace is used, and the error when none is configured."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def test_the_file_of_the_portal(
     cloud: Cloud, unset: pytest.MonkeyPatch, mlroad: Mlroad, repo: Path, sales: Path, place: str
 ) -> None:
     (repo / place).parent.mkdir(exist_ok=True)
-    # The portal's file has a byte order mark when it was saved by Notepad.
+    # Notepad adds a byte order mark when it saves the portal's file.
     (repo / place).write_text(json.dumps(CONFIG), encoding="utf-8-sig")
     assert mlroad("dataset", "register", "sales:1").exit_code == 0
     assert ("sales", "1") in cloud.arm.data
 
 
 def test_no_workspace(unset: pytest.MonkeyPatch, mlroad: Mlroad, sales: Path) -> None:
-    # azure/login leaves a subscription behind, which is no workspace.
+    # azure/login sets a subscription, which alone does not name a workspace.
     unset.setenv("AZURE_SUBSCRIPTION_ID", arm.SUBSCRIPTION)
     done = mlroad("dataset", "register", "sales:1")
     assert done.exit_code == 2

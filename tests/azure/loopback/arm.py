@@ -21,7 +21,7 @@ PROVIDER = "Microsoft.MachineLearningServices"
 WORKSPACE_ID = (
     f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}/providers/{PROVIDER}/workspaces/{WORKSPACE}"
 )
-# What the published specification lets a data version hold. Others are the client's mistake.
+# The properties of a data version in the published specification. Any other is a mistake of the client.
 _DATA_PROPERTIES = {
     "autoDeleteSetting",
     "dataType",
@@ -85,7 +85,7 @@ class Datastore:
 
 @dataclass
 class Arm:
-    """Answers for management.azure.com. Add a resource with `route`."""
+    """Answers requests to management.azure.com. Add a resource with `route`."""
 
     entra: Entra
     datastores: dict[str, Datastore] = field(default_factory=dict)

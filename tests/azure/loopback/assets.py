@@ -1,4 +1,4 @@
-"""Versioned assets that a job brings along: environments, code and components.
+"""Versioned assets that a client registers with a job: environments, code and components.
 
 Bodies as azure-ai-ml 1.35.2 sends them; EnvironmentVersion/createOrUpdate and CodeVersion/
 createOrGetStartPendingUpload were checked against the published examples of preview/2024-01-01-preview.
@@ -25,7 +25,7 @@ _KNOWN = {
 
 @dataclass
 class Assets:
-    """Everything of one kind, by name and version. Versions of these never change once they are there."""
+    """All assets of one kind, by name and version. An existing version never changes."""
 
     arm: Arm
     kind: str
@@ -81,7 +81,7 @@ class Assets:
         return Response(201 if is_new else 200, self._resource(*key))
 
     def problem(self, properties: Mapping[str, Any]) -> str | None:
-        """What the service would find wrong."""
+        """What the service would reject."""
         if self.kind == "environments" and not (properties.get("image") or properties.get("build")):
             return "An environment needs an image or a build context."
         if self.kind == "codes" and not str(properties.get("codeUri", "")).startswith("https://"):
@@ -91,7 +91,7 @@ class Assets:
         return None
 
     def content(self, properties: Mapping[str, Any]) -> Any:
-        """What must not change."""
+        """The part that must not change."""
         return {name: properties.get(name) for name in ("image", "condaFile", "codeUri", "componentSpec")}
 
     def _resource(self, name: str, version: str) -> dict[str, Any]:
@@ -106,7 +106,7 @@ class Assets:
 
 @dataclass
 class Codes(Assets):
-    """Code snapshots: a place to upload to is handed out before."""
+    """Code snapshots. The client first requests a place to upload to."""
 
     uri: str = ""
     """Of the container that snapshots are uploaded to."""

@@ -42,7 +42,7 @@ class Blobs:
     _blocks: dict[tuple[str, str], bytes] = field(default_factory=dict)
 
     def put(self, account: str, container: str, name: str, content: bytes) -> None:
-        """Put a blob there, as somebody else would have."""
+        """Store a blob, as if another client had uploaded it."""
         self.stored[f"{account}.blob.core.windows.net/{container}/{name}"] = Blob(content)
 
     def __call__(self, request: Request) -> Response:

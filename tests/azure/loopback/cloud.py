@@ -1,4 +1,4 @@
-"""All of Azure that the tests need, and the environment variables that lead a program to it."""
+"""All of Azure that the tests need, and the environment variables that point a program to it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Cloud:
             blobs.HOSTS: self.blobs,
             re.escape(arm.DATAPLANE): history,
             re.escape(registry.HOST): self.shared,
-            # azure-ai-ml asks for a schema of MLTable files, and does without if there is none.
+            # azure-ai-ml requests a schema of MLTable files, and continues without it if there is none.
             r"azuremlschemasprod\.azureedge\.net": lambda _: Response(404),
         }
         wild = ["*.api.azureml.ms", "*.blob.core.windows.net", "*.azureedge.net"]
@@ -49,7 +49,7 @@ class Cloud:
         self.proxy = Loopback(folder, services, hosts)
 
     def environment(self) -> dict[str, str]:
-        """What a program needs to reach this cloud, with the credentials of its one service principal."""
+        """The variables that a program needs to reach this cloud and sign in as its service principal."""
         return {
             **self.network(),
             "AZURE_TENANT_ID": entra.TENANT,
@@ -59,12 +59,12 @@ class Cloud:
         }
 
     def network(self) -> dict[str, str]:
-        """The way to the proxy, and the authority to trust."""
+        """The proxy's URL, and the certificate authority to trust."""
         proxy = dict.fromkeys(("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"), self.proxy.address)
         return {**proxy, "NO_PROXY": "", "no_proxy": "", "REQUESTS_CA_BUNDLE": str(self.proxy.authority)}
 
     def workspace(self) -> dict[str, str]:
-        """The workspace, as variables of a CI job."""
+        """The workspace, as the variables that a CI job sets."""
         return {
             "AZURE_SUBSCRIPTION_ID": arm.SUBSCRIPTION,
             "AZURE_RESOURCE_GROUP": arm.GROUP,

@@ -12,7 +12,7 @@ from tests.azure.loopback.server import Request, Response, arm_error
 
 @dataclass
 class Computes:
-    """Clusters, by name. A new one is there at the second time of asking."""
+    """Clusters, by name. A new one is ready at the second request."""
 
     arm: Arm
     stored: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -21,7 +21,7 @@ class Computes:
     def __post_init__(self) -> None:
         self.arm.route("GET", "/computes/(?P<name>[^/]+)", self._get)
         self.arm.route("PUT", "/computes/(?P<name>[^/]+)", self._put)
-        # The address of the operation is the service's own matter; this one lies where routes can lie.
+        # The service may choose any URL for the operation; this one is where `route` can serve it.
         self.arm.route("GET", "/computeOperationsStatus/(?P<name>[^/]+)", self._operation)
 
     def _get(self, _request: Request, found: Mapping[str, str]) -> Response:

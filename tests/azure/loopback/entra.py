@@ -16,7 +16,7 @@ CLIENT = "66666666-7777-8888-9999-000000000000"
 
 
 class Entra:
-    """Hands out tokens, and knows which of them are good for what."""
+    """Issues tokens, and knows what each of them is valid for."""
 
     def __init__(self) -> None:
         self.secret = secrets.token_hex(16)
@@ -26,18 +26,18 @@ class Entra:
 
     def issue(self, audience: str) -> str:
         """A token for ``audience``, such as https://management.azure.com."""
-        # azure-ai-ml reads the audience from the token before it submits a job; nobody checks the signature.
+        # azure-ai-ml reads the audience from the token before it submits a job; the signature is not checked.
         parts = ({"alg": "none"}, {"aud": audience.rstrip("/")})
         token = ".".join([*map(_segment, parts), secrets.token_urlsafe(24)])
         self._tokens[token] = (audience.rstrip("/"), time.monotonic() + self.lifetime)
         return token
 
     def revoke_all(self) -> None:
-        """What a token that expires in the middle of the work looks like to a service."""
+        """Invalidate all tokens, as when they expire during the work."""
         self._tokens.clear()
 
     def accepts(self, request: Request, audience: str) -> bool:
-        """Whether the request carries a token that is good for ``audience``."""
+        """Whether the request has a token that is valid for ``audience``."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         return scheme == "Bearer" and self.is_good(token, audience)
 

@@ -1,4 +1,4 @@
-"""Fixtures for every area that talks to Azure: import them in its conftest.py."""
+"""Fixtures for tests that use Azure: import them in a conftest.py."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SETTINGS = (
 
 @dataclass(frozen=True)
 class Result:
-    """What a command left behind."""
+    """The result of a command."""
 
     exit_code: int
     out: str
@@ -37,7 +37,7 @@ Mlroad = Callable[..., Result]
 
 @pytest.fixture
 def cloud(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
-    """An empty cloud with one workspace; the environment of this test leads there, signed in."""
+    """An empty cloud with one workspace; this test's environment variables point to it and sign in."""
     made = Cloud(tmp_path_factory.mktemp("cloud"))
     for name, value in made.environment().items():
         monkeypatch.setenv(name, value)
@@ -47,13 +47,13 @@ def cloud(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
 
 @pytest.fixture
 def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The Azure clients of this process go on at once where they would wait before another try."""
+    """The Azure clients in this process retry at once, without waiting."""
     monkeypatch.setattr("azure.core.pipeline.transport.HttpTransport.sleep", lambda *_: None)
 
 
 @pytest.fixture
 def mlroad(repo: Path, monkeypatch: pytest.MonkeyPatch) -> Mlroad:
-    """``mlroad("dataset", "list")`` in ``repo``: the command line with its own handling of errors."""
+    """``mlroad("dataset", "list")`` runs the command line in ``repo``, with its own error handling."""
     from mlroad.cli.main import main
 
     def run(*arguments: str) -> Result:

@@ -1,4 +1,4 @@
-"""Pipeline jobs: submitted, asked for, cancelled; they go on a bit each time that their steps are asked for.
+"""Pipeline jobs: submitted, queried, cancelled. A job advances by one state each time its steps are queried.
 
 Shapes: Job/PipelineJob/createOrUpdate of preview/2024-01-01-preview and Job/cancel of 2023-04-01-preview. The
 nodes of a pipeline (properties.jobs) have no published schema; they are as azure-ai-ml 1.35.2 sends them. Run
@@ -37,7 +37,7 @@ Produce = Callable[[str, str], Mapping[str, bytes]]
 
 @dataclass
 class Job:
-    """A submitted job, and how far it is."""
+    """A submitted job and its progress."""
 
     properties: dict[str, Any]
     status: str = "NotStarted"
@@ -46,7 +46,7 @@ class Job:
 
 @dataclass
 class Jobs:
-    """The jobs of a workspace. What they do is set before they are submitted."""
+    """The jobs of a workspace. Tests configure what the jobs do before they are submitted."""
 
     arm: Arm
     entra: Entra
@@ -134,7 +134,7 @@ class Jobs:
         return Response(200, self._resource(found["name"]))
 
     def tick(self, name: str) -> None:
-        """One step forward: each step is Queued, then Running, then done; the next one begins after it."""
+        """Advance by one state: each step is Queued, then Running, then done; then the next step begins."""
         job = self.stored[name]
         if job.status in _DONE:
             return
@@ -269,6 +269,6 @@ def _failure(message: str) -> dict[str, Any] | None:
 
 
 def _error(status: int, message: str) -> Response:
-    """As run history words it."""
+    """An error in the form of run history."""
     body = {"error": {"code": "UserError", "message": message}, "correlation": {"operation": WORKSPACE}}
     return Response(status, body)

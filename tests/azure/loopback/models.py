@@ -63,7 +63,7 @@ class Models:
         }
 
     def _list(self, request: Request, found: Mapping[str, str]) -> Response:
-        # As texts, newest first: who needs the order of the numbers has to sort.
+        # Versions are strings, newest first: a client that needs them in numeric order has to sort.
         everything = request.query.get("listViewType") == "All"
         keys = sorted(
             (
@@ -107,7 +107,7 @@ class Models:
             "id": f"{WORKSPACE_ID}/models/{name}/versions/{version}",
             "name": version,
             "type": f"{PROVIDER}/workspaces/models/versions",
-            # azure-ai-ml relies on the flavors being there; what the service reads from MLmodel is not told.
+            # azure-ai-ml expects the flavors; what the service reads from MLmodel is not documented.
             "properties": {"flavors": {}, **self.stored[name, version]},
             "systemData": SYSTEM_DATA,
         }

@@ -1,4 +1,4 @@
-"""A shared Azure ML registry, as far as sharing a workspace's model to it goes.
+"""A shared Azure ML registry: only what sharing a workspace's model needs.
 
 Neither its discovery nor its data plane has a published specification: the addresses, audiences and bodies
 are those that azure-ai-ml 1.35.2 uses (`_utils/_registry_utils.py`, `_restclient/registry_discovery`).
@@ -23,7 +23,7 @@ _GROUP = "registry-group"
 
 @dataclass
 class SharedRegistry:
-    """Answers for the discovery and the data plane of the one registry that there is."""
+    """Answers for the discovery and the data plane of the only registry."""
 
     entra: Entra
     workspace: Models

@@ -1,4 +1,4 @@
-"""The proxy: it opens the TLS that a client wants tunnelled, and a service answers in the host's place."""
+"""The proxy: it terminates the client's TLS tunnel, and a service answers in place of the host."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.azure.loopback.tls import make_certificates
 
 @dataclass(frozen=True)
 class Request:
-    """What a client asked. ``path`` is decoded, ``headers`` have small names."""
+    """A client's request. ``path`` is decoded, the names of ``headers`` are lowercase."""
 
     method: str
     host: str
@@ -40,7 +40,7 @@ class Request:
 
 @dataclass
 class Response:
-    """What is answered. A ``body`` that is no bytes becomes JSON."""
+    """A response. A ``body`` other than bytes is sent as JSON."""
 
     status: int
     body: Any = b""
@@ -54,14 +54,14 @@ class Response:
 
 
 def arm_error(status: int, code: str, message: str, **headers: str) -> Response:
-    """An error as Azure's resource manager words it; ``Retry_After="2"`` becomes a header."""
+    """An error in the form of Azure Resource Manager; ``Retry_After="2"`` becomes a header."""
     body = {"error": {"code": code, "message": message, "details": [], "additionalInfo": []}}
     return Response(status, body, {name.replace("_", "-"): value for name, value in headers.items()})
 
 
 @dataclass
 class Fault:
-    """Something that goes wrong for the next ``times`` requests that fit."""
+    """A fault for the next ``times`` requests that match."""
 
     method: str
     address: re.Pattern[str]
@@ -76,7 +76,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Exchange:
-    """One request and what it got. ``at`` is in seconds of a monotonic clock."""
+    """One request and its response. ``at`` is in seconds of a monotonic clock."""
 
     request: Request
     status: int
@@ -87,7 +87,7 @@ Service = Callable[[Request], Response]
 
 
 class Loopback:
-    """The proxy, on a free port of this machine. ``services``: who answers, by a pattern of hosts."""
+    """The proxy, on a free port of this machine. ``services`` maps host patterns to services."""
 
     def __init__(self, folder: Path, services: Mapping[str, Service], hosts: list[str]) -> None:
         self.authority, context = make_certificates(folder, hosts)
@@ -110,15 +110,15 @@ class Loopback:
         self._thread.join()
 
     def fail(self, method: str, address: str, answer: Callable[[], Response], times: int = 1) -> None:
-        """Let the next ``times`` requests to addresses (host and path) that match go wrong."""
+        """Make the next ``times`` requests to matching URLs (host and path) fail."""
         self.faults.append(Fault(method, re.compile(address), answer, times))
 
     def cut(self, method: str, address: str, times: int = 1) -> None:
-        """Let the next ``times`` requests get no answer: the connection is closed."""
+        """Close the connection of the next ``times`` requests without an answer."""
         self.fail(method, address, lambda: Response(0), times)
 
     def lose(self, method: str, address: str, times: int = 1) -> None:
-        """Let the next ``times`` requests be served, and their answers be lost."""
+        """Serve the next ``times`` requests, but drop the responses."""
         self.faults.append(Fault(method, re.compile(address), lambda: Response(0), times, is_served=True))
 
     def asked(self, method: str, address: str) -> list[Exchange]:
@@ -155,7 +155,7 @@ class Loopback:
 def _handler(loopback: Loopback, context: ssl.SSLContext) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True  # or each answer waits 40 ms for an acknowledgement
+        disable_nagle_algorithm = True  # otherwise each response waits 40 ms for an acknowledgement
         host = ""
 
         def do_CONNECT(self) -> None:
@@ -209,11 +209,11 @@ def _handler(loopback: Loopback, context: ssl.SSLContext) -> type[BaseHTTPReques
             self.rfile.readline()
 
         def handle(self) -> None:
-            # A client that hangs up (a cancelled program) is no matter of ours.
+            # Ignore clients that hang up, such as a cancelled program.
             with contextlib.suppress(ConnectionError, ssl.SSLError, TimeoutError):
                 super().handle()
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base class names it)
-            """Quiet: `Loopback.log` keeps what was asked."""
+            """Print nothing: `Loopback.log` records the requests."""
 
     return Handler

@@ -1,4 +1,4 @@
-"""A certificate authority of one test session, and a certificate for Azure's hosts."""
+"""A certificate authority for one test session, and a certificate for Azure's hosts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 
 def make_certificates(folder: Path, hosts: list[str]) -> tuple[Path, ssl.SSLContext]:
-    """The authority's certificate as a file, and a server's TLS context for ``hosts`` (``*.`` allowed)."""
+    """Return the authority's certificate file and a TLS server context for ``hosts`` (``*.`` is allowed)."""
     authority_key = ec.generate_private_key(ec.SECP256R1())
     authority_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Loopback authority")])
     authority = (

@@ -1,1 +1,1 @@
-"""Azure ML as the place to train, and as the registry: the real azure-ai-ml against a loopback."""
+"""Training in Azure ML, and Azure ML as the registry: the real azure-ai-ml against a loopback."""

@@ -1,4 +1,4 @@
-"""A factory repo with one small model, and the cloud beside it."""
+"""A factory repo with one small model, and an Azure workspace on the loopback."""
 
 from __future__ import annotations
 
@@ -123,18 +123,18 @@ TABLE = {"train.csv": b"a,b\n1,2\n", "test.csv": b"a,b\n3,4\n"}
 
 
 def write(file: Path, text: str) -> None:
-    """A file of the repo, with its indent taken off."""
+    """Write a file of the repo, dedented."""
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(textwrap.dedent(text).lstrip("\n"), encoding="utf-8", newline="\n")
 
 
 def produce(name: str, _type: str) -> Mapping[str, bytes]:
-    """What the steps leave in the cloud."""
+    """The outputs of the steps in the cloud."""
     return {"model": MODEL, "metrics": {"": b'{"mae": 1.5}\n'}, "table": TABLE}[name]
 
 
 def commands(repo: Path) -> tuple[list[str], dict[str, str]]:
-    """The `factory` of this template as a program of its own, and its environment."""
+    """The command line for a separate process, and its environment."""
     paths = [str(REPO / "src")]
     environment = {**os.environ, **IDENTITY, "PYTHONPATH": os.pathsep.join(paths)}
     return [sys.executable, "-m", "mlroad"], environment
@@ -161,7 +161,7 @@ def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def tiny(repo: Path, mlroad: Mlroad, cloud: Cloud) -> Path:
-    """The repo with its data, committed, and a cloud whose jobs leave the outputs."""
+    """The repo with its data, committed, and a cloud whose jobs produce the outputs."""
     for rows in ("2026-01-01,3\n2026-01-02,4\n", "2026-01-01,3\n"):
         source = repo.parent / "sales.csv"
         source.write_text(f"day,sold\n{rows}", encoding="utf-8", newline="\n")
@@ -174,7 +174,7 @@ def tiny(repo: Path, mlroad: Mlroad, cloud: Cloud) -> Path:
 
 
 class Factory:
-    """``factory("train", "tiny")`` in the repo: the command line with its own handling of errors."""
+    """``factory("train", "tiny")`` runs the command line in the repo, with its own error handling."""
 
     def __init__(self, repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.repo = repo
@@ -200,7 +200,7 @@ class Factory:
         return self("train", "tiny", "--target", "azureml", *options)
 
     def start(self, *options: str) -> subprocess.Popen[str]:
-        """The same as a program of its own, to send signals to."""
+        """The same as a separate process, so that tests can send signals to it."""
         command, environment = commands(self.repo)
         return subprocess.Popen(
             [*command, "train", "tiny", "--target", "azureml", *options],
@@ -215,5 +215,5 @@ class Factory:
 
 @pytest.fixture
 def factory(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> Factory:
-    """`factory` in the repo of ``tiny``."""
+    """`mlroad` in the repo of ``tiny``."""
     return Factory(tiny, monkeypatch)

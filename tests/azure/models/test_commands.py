@@ -1,4 +1,4 @@
-"""The registry's commands with a workspace as the registry, as people call them."""
+"""The registry's commands with a workspace as the registry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`mlroad train --target azureml` when the job, Azure, the sign-in or the person at the keyboard says no."""
+"""`mlroad train --target azureml` when the job, Azure or the sign-in fails, or the user interrupts it."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_faults_of_the_service_are_waited_for(cloud: Cloud, tiny: Path, factory:
 
 @pytest.mark.usefixtures("no_waits")
 def test_a_long_fault_does_not_lose_the_job(cloud: Cloud, tiny: Path, factory: Factory) -> None:
-    """Longer than the client's own patience: five tries are one question, and the next one is asked."""
+    """The fault outlasts the client's own retries (five per request); mlroad then sends the next request."""
     cloud.proxy.fail("GET", JOB, lambda: arm_error(503, "Busy", "Not now."), times=5)
     done = factory.train()
     assert done.exit_code == 0, done.err
@@ -156,7 +156,7 @@ def test_no_right_to_submit(cloud: Cloud, tiny: Path, factory: Factory) -> None:
 
 
 def test_an_upload_of_code_that_fails_ends(cloud: Cloud, tiny: Path, factory: Factory) -> None:
-    """azure-ai-ml alone would wait for ever here."""
+    """azure-ai-ml alone would wait forever here."""
     denied = Response(403, b"", {"x-ms-error-code": "AuthorizationPermissionMismatch"})
     cloud.proxy.fail("PUT", "/snapshots/", lambda: denied, times=99)
     done = factory.train()
@@ -210,7 +210,7 @@ def test_a_mistake_in_the_pipeline_costs_no_call(cloud: Cloud, tiny: Path, facto
 
 @pytest.fixture
 def started(cloud: Cloud, factory: Factory) -> Iterator[subprocess.Popen[str]]:
-    """A training in a program of its own, whose job runs until it is cancelled."""
+    """A training in a separate process, whose job runs until it is cancelled."""
     cloud.jobs.hangs = True
     process = factory.start()
     yield process
@@ -263,7 +263,7 @@ def test_a_second_signal_leaves_at_once(cloud: Cloud, tiny: Path, started: subpr
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 def test_stopped_while_it_fetches(cloud: Cloud, tiny: Path, factory: Factory) -> None:
-    """Half of the outputs are here, and nothing takes them for a candidate."""
+    """Only half of the outputs were downloaded, so they do not count as a candidate."""
     asked = threading.Event()
 
     def slow() -> Response:

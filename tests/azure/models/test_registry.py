@@ -1,4 +1,4 @@
-"""The models of a workspace as the registry: numbers, aliases, files, and what happens when Azure says no."""
+"""A workspace as the registry: version numbers, aliases, files, and errors of Azure."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def registry(cloud: Cloud, root: Path) -> AzureRegistry:
 
 
 def staged(root: Path, run: str, twin: bool = True, by: str = "me") -> tuple[dict[str, Any], Path]:
-    """What `mlroad register` hands over: the lineage, and a folder with the content."""
+    """What `mlroad register` passes on: the lineage, and a folder with the content."""
     folder = root / ".registry" / ".staged" / f"{run}-{by}"
     for name, size in (("model", 100), ("dev/model", 10)) if twin else (("model", 100),):
         (folder / name / "data").mkdir(parents=True)
@@ -112,7 +112,7 @@ def test_models_come_once_and_whole(cloud: Cloud, registry: AzureRegistry, add: 
     before = len(cloud.proxy.log)
     assert registry.model_path(made, "prod") == prod
     assert len(cloud.proxy.log) == before
-    # A cache that was spoilt is fetched anew.
+    # A corrupted cache is downloaded again.
     (prod / "MLmodel").write_text("spoilt", encoding="utf-8")
     assert registry.model_path(made, "prod") == prod
     assert judged_digest(prod) == made.tags["model_digest"]
@@ -175,11 +175,11 @@ def test_an_alias_moves_by_one_write(cloud: Cloud, registry: AzureRegistry, add:
     champion = registry.by_alias("tiny", "champion")
     assert champion and champion.number == 2
     assert registry.version("tiny", 1).aliases == ("candidate",)
-    # And back again.
+    # Move it back.
     registry.set_alias(one, "champion")
     assert registry.version("tiny", 1).aliases == ("candidate", "champion")
     assert registry.version("tiny", 2).aliases == ()
-    # What it has already costs no write.
+    # Setting the same version again causes no write.
     before = len(cloud.proxy.asked("PUT", VERSION))
     registry.set_alias(one, "champion")
     assert len(cloud.proxy.asked("PUT", VERSION)) == before
@@ -236,7 +236,7 @@ def test_removing(cloud: Cloud, registry: AzureRegistry, add: Add, root: Path) -
     assert not (root / ".registry" / "cache" / "tiny" / "1").exists()
     registry.set_alias(add("run-3"), "candidate")
     registry.remove(two)
-    # The number of a version that is gone stays gone.
+    # The number of a deleted version is not used again.
     registry.remove(add("run-4"))
     assert add("run-5").number == 5
 
@@ -265,7 +265,7 @@ def test_a_lost_answer_makes_no_second_version(cloud: Cloud, registry: AzureRegi
 def test_one_run_registered_by_two_at_once(
     cloud: Cloud, registry: AzureRegistry, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both have looked before either registers; the later one must not write over the other's lineage."""
+    """Both have checked before either registers; the second must not overwrite the first one's lineage."""
     files = registry._files
     put = files.put
 
@@ -282,7 +282,7 @@ def test_one_run_registered_by_two_at_once(
 
 
 def test_a_number_that_somebody_else_takes(cloud: Cloud, registry: AzureRegistry, add: Add) -> None:
-    """Between the listing and the write."""
+    """Someone else registers between the listing and the write."""
     other = {"modelType": "custom_model", "modelUri": "azureml://datastores/a/paths/b", "tags": {}}
     done = threading.Event()
 
@@ -312,7 +312,7 @@ def test_champions_are_shared(cloud: Cloud, sharing: AzureRegistry, root: Path) 
     assert not cloud.shared.models
     sharing.set_alias(one, "champion")
     sharing.set_alias(two, "champion")
-    sharing.set_alias(one, "champion")  # a rollback: it is there already
+    sharing.set_alias(one, "champion")  # a rollback: the version is already in the shared registry
     assert sorted(cloud.shared.models) == [("tiny", "1"), ("tiny", "2")]
     assert cloud.shared.models["tiny", "1"]["tags"]["lineage_id"] == one.tags["lineage_id"]
     champion = sharing.by_alias("tiny", "champion")

@@ -1,4 +1,4 @@
-"""A fresh factory with a workspace: its sample trained there, judged here, and registered there."""
+"""A fresh factory with a workspace: its sample is trained there, gated here, and registered there."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 
 def run(repo: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    """A command of the repo's own tools, which must do."""
+    """Run a command of the repo's own tools, which must succeed."""
     dropped = {"PYTHONPATH": "", "MLROAD_POLL_SECONDS": "0.05"}
     return call([sys.executable, "-m", *command], repo, dropped)
 
@@ -32,7 +32,7 @@ def test_the_sample_from_the_workspace_to_champion(cloud: Cloud, project: Callab
     repo = project(template="factory")
     (repo / "factory.yml").write_text("registry: azureml\n", encoding="utf-8", newline="\n")
     commit_all(repo, "Use the workspace")
-    # What the steps would leave there: the cloud of this test runs none.
+    # What the steps would produce there: this test's cloud does not run them.
     made: dict[str, dict[str, Path]] = {}
     for stage in ("dev", "prod"):
         run(repo, "mlroad", "train", "diabetes", "--data", stage)

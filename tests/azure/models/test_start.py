@@ -1,4 +1,4 @@
-"""Nothing of Azure is loaded before a command needs it."""
+"""The Azure packages are imported only when a command needs them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`mlroad train --target azureml`: what is submitted, what is told, and what is there afterwards."""
+"""`mlroad train --target azureml`: what it submits, prints and leaves behind."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ INNER = """
 
 
 def the_job(cloud: Cloud) -> tuple[str, dict[str, Any]]:
-    """The only job that was submitted: its name and its properties."""
+    """Return the name and the properties of the only submitted job."""
     ((name, job),) = cloud.jobs.stored.items()
     return name, job.properties
 
@@ -153,7 +153,7 @@ def test_an_environment_is_made_once(cloud: Cloud, tiny: Path, factory: Factory)
     assert name == "factory"
     assert cloud.environments.stored[name, version]["image"] == IMAGE
     conda = tiny / "models" / "tiny" / "environment" / "conda.yml"
-    # A comment installs nothing else.
+    # A comment does not change what is installed.
     conda.write_text(conda.read_text(encoding="utf-8") + "# a comment\n", encoding="utf-8")
     assert f"environment factory:{version} exists already" in factory.train().out
     assert len(cloud.proxy.asked("PUT", "/environments/")) == 1

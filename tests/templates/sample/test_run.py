@@ -1,4 +1,4 @@
-"""The sample and a new model, by the commands that a data scientist types."""
+"""The sample and a new model, with the commands that a data scientist types."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 
 def mlroad(repo: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The rendered repo's own tool, with the libraries of this environment."""
+    """Run the rendered repo's own tool with the libraries of this environment."""
     command = [sys.executable, "-c", "from mlroad.__main__ import main; main()", *arguments]
     return subprocess.run(command, cwd=repo, capture_output=True, text=True, encoding="utf-8", check=False)
 
@@ -55,14 +55,14 @@ def test_a_missing_data_file_is_told_before_anything_runs(project: Callable[...,
 
 
 def test_the_commands_of_the_readme_are_right(project: Callable[..., Path]) -> None:
-    """Those on `my_model`, in the order of the table; what would train is only planned."""
+    """The commands for `my_model`, in the order of the table. `run` gets --dry-run, so nothing is trained."""
     repo = project(sample=False)
     readme = (repo / "README.md").read_text(encoding="utf-8")
     commands = re.findall(r"\| `uv run mlroad (.+?)` \|", readme)
     assert len(commands) >= 7
     for command in commands:
         words = command.split()
-        if words[0] in ("guard", "freeze"):  # one needs hooks, the other a finished run
+        if words[0] in ("guard", "freeze"):  # guard needs hooks, freeze a finished run
             continue
         result = mlroad(repo, *words, *(["--dry-run"] if words[0] == "run" else []))
         assert result.returncode == 0, f"{command}: {result.stdout}{result.stderr}"

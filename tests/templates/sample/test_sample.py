@@ -40,7 +40,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 def step(folder: Path, name: str, /, **options: object) -> str:
-    """Run one step as its component's command does; returns what it printed."""
+    """Run one step with its component's command; return its output."""
     arguments = [
         text for option, value in options.items() for text in (f"--{option.replace('_', '-')}", str(value))
     ]
@@ -118,7 +118,7 @@ def test_azure_ml_accepts_the_pipeline(model: Path) -> None:
 
 
 def test_its_environment_agrees_with_the_repo(repo: Path, model: Path) -> None:
-    """The same ranges here and in Azure ML, for everything that both name."""
+    """Packages that both name have the same version ranges here and in Azure ML."""
     project = (repo / "pyproject.toml").read_text(encoding="utf-8")
     environment = yaml.safe_load((model / "environment" / "conda.yml").read_text(encoding="utf-8"))
 
@@ -157,7 +157,7 @@ def test_lint_as_its_repo_does(repo: Path) -> None:
 
 @pytest.fixture(scope="module")
 def run(repo: Path, model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The four steps one after the other; the folder with what they made."""
+    """Run the four steps one after the other; return the folder with their outputs."""
     out = tmp_path_factory.mktemp("run")
     raw = repo / "datasets" / "diabetes" / "1" / "diabetes.csv"
     step(model, "prep", prepared=out / "prepared", raw=raw)
