@@ -29,7 +29,7 @@ class Assets:
 
     arm: Arm
     kind: str
-    """environments, codes or components: as in the address."""
+    """environments, codes or components, as in the URL."""
     stored: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -109,7 +109,7 @@ class Codes(Assets):
     """Code snapshots. The client first requests a place to upload to."""
 
     uri: str = ""
-    """Of the container that snapshots are uploaded to."""
+    """The container that snapshots are uploaded to."""
     sas: str = ""
 
     def __post_init__(self) -> None:

@@ -21,7 +21,7 @@ HOSTS = r"[a-z0-9]+\.blob\.core\.windows\.net"
 AUDIENCE = "https://storage.azure.com"
 _XML = '<?xml version="1.0" encoding="utf-8"?>'
 PAGE = 3
-"""How many blobs a listing holds before it must be continued: few, so that tests continue it."""
+"""Blobs in one page of a listing: few, so that tests read several pages."""
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Blobs:
 
     entra: Entra
     sas: str
-    """The query string of the shared access signature that is accepted."""
+    """The query string of the accepted shared access signature."""
     stored: dict[str, Blob] = field(default_factory=dict)
     """By host, container and name: ``account.blob.core.windows.net/container/path``."""
     _blocks: dict[tuple[str, str], bytes] = field(default_factory=dict)

@@ -21,7 +21,7 @@ class Entra:
     def __init__(self) -> None:
         self.secret = secrets.token_hex(16)
         self.lifetime = 3600
-        """Seconds that the next token is good for."""
+        """Lifetime of the next token in seconds."""
         self._tokens: dict[str, tuple[str, float]] = {}
 
     def issue(self, audience: str) -> str:

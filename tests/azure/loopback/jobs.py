@@ -32,7 +32,7 @@ _DONE = ("Completed", "Failed", "Canceled")
 _TIME = "2026-01-01T00:{:02d}:{:02d}.0000000Z"
 
 Produce = Callable[[str, str], Mapping[str, bytes]]
-"""From an output's name and type to the files that the job leaves there: ``{"": …}`` for a single file."""
+"""Maps an output's name and type to the files that the job writes there: ``{"": …}`` for a single file."""
 
 
 @dataclass
@@ -56,20 +56,20 @@ class Jobs:
     computes: Computes
     produce: Produce = lambda _name, _type: {}
     fails: dict[str, str] = field(default_factory=dict)
-    """Steps that fail, and what the service says of it."""
+    """Steps that fail, and the service's error message."""
     never_begins: str = ""
-    """Why no step of it begins."""
+    """The error that keeps all steps of the job from starting."""
     hangs: bool = False
-    """Whether they run until they are cancelled."""
+    """Whether jobs run until they are cancelled."""
     silent: int = 0
-    """How often it is NotResponding before it completes."""
+    """How many times the job is NotResponding before it completes."""
     cancelled_by_itself: bool = False
-    """Whether somebody cancels it in the portal once it runs."""
+    """Whether someone cancels the running job in the portal."""
     cancel_takes: int = 1
-    """How often a cancelled job is asked for before it is Canceled."""
+    """How many requests a cancelled job takes to become Canceled."""
     stored: dict[str, Job] = field(default_factory=dict)
     logs: dict[str, str] = field(default_factory=dict)
-    """Step to the text of its log, for the run's details."""
+    """The text of each step's log, for the run's details."""
 
     def __post_init__(self) -> None:
         self.arm.route("PUT", "/jobs/(?P<name>[^/]+)", self._put)
@@ -205,7 +205,7 @@ class History:
     def __init__(self, jobs: Jobs, logs: str) -> None:
         self._jobs = jobs
         self._logs = logs
-        """Where the logs of steps can be read, with ``{}`` for the step."""
+        """The URL of a step's log, with ``{}`` for the step."""
 
     def __call__(self, request: Request) -> Response:
         if request.path == "/discovery":

@@ -18,7 +18,7 @@ _KNOWN = {
 }  # fmt: skip
 _TYPES = {"mlflow_model", "custom_model", "triton_model"}
 PAGE = 4
-"""Versions in one answer of a list: few, so that tests read on."""
+"""Versions in one page of a listing: few, so that tests read several pages."""
 
 
 @dataclass

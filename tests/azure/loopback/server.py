@@ -68,7 +68,7 @@ class Fault:
     answer: Callable[[], Response]
     times: int
     is_served: bool = False
-    """Whether the service does what is asked, before its answer goes wrong."""
+    """Whether the service handles the request before its response fails."""
 
     def fits(self, request: Request) -> bool:
         return self.times > 0 and request.method == self.method and bool(self.address.search(request.address))

@@ -1,4 +1,4 @@
-"""`mlroad affected` on small git repos: what touches a model, what does not, and why it says so."""
+"""`mlroad affected` on small git repos: which changes affect a model, which do not, and the reasons given."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def change(repo: Path, path: str) -> None:
         ("models/alpha/MODEL_CARD.md", ["alpha"]),
         ("models/alpha/environment/conda.yml", ["alpha"]),
         ("models/beta/inference_tests/cases.jsonl", ["beta"]),
-        # Datasets that are named, and where they come from.
+        # Datasets that a model uses, and their parents.
         ("datasets/sales_train/2.yml", ["alpha"]),
         ("datasets/sales_train/1.yml", ["alpha"]),
         ("datasets/sales/1/a.csv", ["alpha"]),
@@ -99,11 +99,11 @@ def change(repo: Path, path: str) -> None:
         ("datasets/other/1.sha256", ["beta"]),
         ("datasets/other/2.yml", ["beta"]),
         ("datasets/sales_train/schema.yml", ["alpha"]),
-        # Datasets that nobody uses: a new one, and a new version.
+        # Datasets that no model uses: a new one, and a new version.
         ("datasets/new/1.yml", []),
         ("datasets/sales_train/3.yml", []),
         ("datasets/other/10/rows.csv", []),
-        # What all share, and what nobody has thought of.
+        # Shared files, and files that no rule covers.
         ("src/mlroad/cli/main.py", ["alpha", "beta"]),
         ("vendor/new.whl", ["alpha", "beta"]),
         ("pyproject.toml", ["alpha", "beta"]),
@@ -114,7 +114,7 @@ def change(repo: Path, path: str) -> None:
         (".github/actions/setup/action.yml", ["alpha", "beta"]),
         ("shared/features.py", ["alpha", "beta"]),
         ("models/common.py", ["alpha", "beta"]),
-        # What touches nothing.
+        # Changes that affect no model.
         ("docs/a.md", []),
         ("docs/deep/er/picture.svg", []),
         ("README.md", []),

@@ -1,4 +1,4 @@
-"""The command line `factory`, called in this process as its console script calls it."""
+"""The `mlroad` command line, called in this process in the same way as the console script."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 @dataclass(frozen=True)
 class Said:
-    """What a command printed, and its exit code."""
+    """A command's output and exit code."""
 
     code: int
     out: str
@@ -23,7 +23,7 @@ class Said:
 
 
 class Command:
-    """``command("gate", "diabetes")`` in one repo."""
+    """``command("gate", "diabetes")`` runs a command in one repo."""
 
     def __init__(
         self, repo: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -33,7 +33,7 @@ class Command:
         self._monkeypatch = monkeypatch
 
     def __call__(self, *arguments: str) -> Said:
-        """Never shows a traceback, whatever the arguments."""
+        """Run a command, and fail if it prints a traceback."""
         from mlroad.cli.main import main
 
         self._monkeypatch.chdir(self.repo)

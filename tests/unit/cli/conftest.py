@@ -21,5 +21,5 @@ def factory_repo(rendered: Callable[..., Path], tmp_path: Path) -> Path:
 def factory(
     factory_repo: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Command:
-    """``factory("check")`` in that repo."""
+    """``factory("check")`` runs a command in that repo."""
     return Command(factory_repo, capfd, monkeypatch)

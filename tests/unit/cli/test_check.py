@@ -1,4 +1,4 @@
-"""`mlroad check`: a fresh factory is clean, and every rule turns red on what it must stop."""
+"""`mlroad check`: a fresh factory passes, and every rule reports what it must stop."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_a_waiver_ends_within_a_year_and_has_somebody(factory: Command) -> None:
 
 
 def test_prod_data_that_both_stages_read_is_no_mistake(factory: Command) -> None:
-    """A list of countries has one version: the gate allows it for dev as well."""
+    """A list of countries has only one version; the gate allows it for dev as well."""
     edit(factory.repo / MODEL / "data.yml", "dev: azureml:diabetes_train:2", "dev: azureml:diabetes_train:1")
     edit(factory.repo / MODEL / "pipeline.yml", "azureml:diabetes_train:2", "azureml:diabetes_train:1")
     assert "MR713" not in factory("check").out

@@ -1,4 +1,4 @@
-"""The command line as a whole: its help, what it loads, and what it says about mistakes."""
+"""The command line as a whole: its help, its imports, and its error messages."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ HEAVY = {
 
 
 def call(folder: Path, *arguments: str, hidden: str = "") -> subprocess.CompletedProcess[str]:
-    """`mlroad` as a process; the package ``hidden`` cannot be imported."""
+    """Run `mlroad` as a process in which the package ``hidden`` cannot be imported."""
     code = (
         f"import sys\nif {hidden!r}: sys.modules[{hidden!r}] = None\nfrom mlroad.cli.main import main\nmain()"
     )
@@ -43,7 +43,7 @@ def call(folder: Path, *arguments: str, hidden: str = "") -> subprocess.Complete
 
 @pytest.fixture
 def prototype(tmp_path: Path) -> Path:
-    """The least that is a prototyping repo."""
+    """A minimal prototyping repo."""
     (tmp_path / "pyproject.toml").write_text("", encoding="utf-8")
     (tmp_path / "models" / "m").mkdir(parents=True)
     (tmp_path / "models" / "m" / "pipeline.yml").write_text("type: pipeline\njobs: {}\n", encoding="utf-8")
@@ -52,13 +52,13 @@ def prototype(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def factory(prototype: Path) -> Path:
-    """The same as a factory."""
+    """A minimal factory."""
     (prototype / "factory.yml").write_text("registry: local\n", encoding="utf-8")
     return prototype
 
 
 def commands(group: click.Group = root, path: str = "mlroad") -> Iterator[tuple[str, click.Command]]:
-    """Every command with its path, subcommands too."""
+    """Every command with its path, including subcommands."""
     context = click.Context(group)
     for name in group.list_commands(context):
         command = group.get_command(context, name)
@@ -112,7 +112,7 @@ def test_help_imports_no_command_and_no_heavy_package(tmp_path: Path, arguments:
 
 
 def test_the_hook_loads_little(prototype: Path) -> None:
-    """It runs at every commit."""
+    """The hook runs at every commit."""
     code = (
         "import sys\nfrom mlroad.cli.main import main\n"
         "try: main()\nexcept SystemExit as left: assert left.code == 0, left.code\n"
@@ -135,7 +135,7 @@ def test_every_command_has_help_with_an_example() -> None:
 
 
 def test_the_table_and_the_commands_say_the_same() -> None:
-    """The table is what `--help` shows; the first line of a command's help is what a reader sees next."""
+    """`--help` shows the table; a command's own help begins with the same line."""
     for group in (root, *(command for _, command in commands() if isinstance(command, LazyGroup))):
         for name, entry in group.table.items():
             command = group.get_command(click.Context(group), name)
@@ -209,7 +209,7 @@ def test_its_help_can_be_read_there(prototype: Path) -> None:
     ("package", "remedy"), [("onnx", "Add mlroad[factory]"), ("azure", "Run `uv sync --group azure`.")]
 )
 def test_a_missing_extra(factory: Path, package: str, remedy: str) -> None:
-    """Whatever imports it, and whenever."""
+    """The hint appears wherever and whenever the package is imported."""
     code = (
         f"import sys\nsys.modules[{package!r}] = None\n"
         "from mlroad.cli.startup import plain_endings\n"
@@ -236,7 +236,7 @@ def test_a_missing_extra_matters_less_than_the_wrong_repo(prototype: Path) -> No
 
 
 def test_a_bug_stays_a_traceback(factory: Path) -> None:
-    """Only packages of the extras are a matter of installing."""
+    """The hint is only for packages of the extras."""
     done = call(factory, "check", hidden="mlroad.pipeline.check_repo")
     assert done.returncode == 1
     assert "Traceback" in done.stderr

@@ -1,4 +1,4 @@
-"""`mlroad runs`: the candidates on this machine, and what is said of one that is not there."""
+"""`mlroad runs`: the candidates on this machine, and the error for a run that does not exist."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 def run(
     repo: Path, name: str, stage: str = "dev", *, dirty: bool = False, state: str = "completed", of: str = ""
 ) -> Path:
-    """A run as `mlroad train` leaves it, or, without ``of``, with the verdict of no gate."""
+    """Write a run as `mlroad train` leaves it; without ``of``, it has no verdict."""
     folder = repo / ".runs" / "diabetes" / name
     folder.mkdir(parents=True)
     record = {"schema": 1, "id": name, "state": state, "git": {"commit": COMMIT, "dirty": dirty}}
@@ -39,7 +39,7 @@ def three(factory: Command) -> Command:
     run(factory.repo, "20261124-110000-000000", "prod", dirty=True, of="worse")
     run(factory.repo, "20261124-120000-000000", state="failed")
     plain = run(factory.repo, "20261124-130000-000000")
-    (plain / "train.json").unlink()  # of `mlroad run`: no candidate
+    (plain / "train.json").unlink()  # a run of `mlroad run`, not a candidate
     return factory
 
 

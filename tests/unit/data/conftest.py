@@ -1,4 +1,4 @@
-"""A repo with a step that cleans a table, and the command line as people call it, without a new process."""
+"""A repo with a step that cleans a table, and the command line, called in this process."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ TABLE = "id,name\n1,one\n2,two\n3,three\n"
 
 @dataclass(frozen=True)
 class Said:
-    """What a command left behind."""
+    """The result of a command."""
 
     code: int
     out: str
@@ -83,13 +83,13 @@ class Repo:
         return Said(code, out, err)
 
     def good(self, arguments: str) -> str:
-        """What a command says that has to work."""
+        """Run a command that must succeed; return its output."""
         said = self.dataset(arguments)
         assert said.code == 0, said
         return said.out
 
     def refused(self, arguments: str, *words: str, code: int = 2) -> str:
-        """What a command says that has to refuse; ``words`` stand in it, and nothing new is left behind."""
+        """Run a command that must fail: its error contains ``words``, and it leaves no new files."""
         before = self.files()
         said = self.dataset(arguments)
         assert said.code == code, said
@@ -99,7 +99,7 @@ class Repo:
         return said.text
 
     def files(self) -> set[str]:
-        """All files but those of git and the cache."""
+        """All files except those of git and the cache."""
         return {
             path.relative_to(self.path).as_posix()
             for path in self.path.rglob("*")

@@ -304,7 +304,7 @@ def test_version_files_do_not_change_between_commits(repo: Repo) -> None:
     repo.commit()
     assert "1 version verified" in repo.good("verify --base HEAD~1")
 
-    # Data and digest together: nothing but history can tell.
+    # Data and digest were changed together: only the history shows it.
     (repo / "datasets/numbers/1/numbers.csv").write_text(TABLE + "4,four\n", encoding="utf-8", newline="\n")
     (repo / "datasets/numbers/1.yml").unlink()
     repo.good("add numbers datasets/numbers/1/numbers.csv")

@@ -1,4 +1,4 @@
-"""`mlroad dataset compatible`, and what `mlroad check` asks of it: dev and prod agree on the schema."""
+"""`mlroad dataset compatible`, which `mlroad check` also uses: dev and prod agree on the schema."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ fields:
 
 @pytest.fixture
 def people(repo: Repo) -> Repo:
-    """people:1 for dev and people:2 for prod, each with a schema of its own that says the same."""
+    """people:1 for dev and people:2 for prod, each with its own schema; the two schemas are equal."""
     repo.write("raw/people.csv", DEV)
     repo.good("add people raw/people.csv")
     repo.write("datasets/people/schema.yml", SCHEMA)
@@ -45,13 +45,13 @@ def people(repo: Repo) -> Repo:
 
 
 def prod(repo: Repo, old: str, new: str) -> None:
-    """Change the schema of prod."""
+    """Change the schema of the prod version."""
     assert old in SCHEMA
     repo.write("datasets/people/schema-prod.yml", SCHEMA.replace(old, new, 1))
 
 
 def away(repo: Repo) -> None:
-    """Take the data of prod away, as in a repo whose large data is elsewhere."""
+    """Remove the prod data, as in a repo that stores its large data elsewhere."""
     shutil.rmtree(repo / "datasets/people/2")
 
 

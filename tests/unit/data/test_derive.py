@@ -1,4 +1,4 @@
-"""`mlroad dataset derive` and `repeat`: from the step that ran to the digest that must come out again."""
+"""`mlroad dataset derive` and `repeat`: recording a step, and reproducing the digest by repeating it."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_a_step_that_fails_makes_nothing(numbers: Repo, line: str, words: str) -
     head, _, tail = CLEAN.partition("    with raw.open")
     numbers.write(STEP, f"{head}    {line}\n{tail[tail.index('if __name__') - 2 :]}")
     before = numbers.files()
-    # A step's own error is shown with its traceback: that is what its author needs.
+    # The traceback of an error in a step is shown, because its author needs it.
     numbers.monkeypatch.chdir(numbers.path)
     numbers.monkeypatch.setattr(sys, "argv", ["mlroad", "dataset", *DERIVE.split()])
     from mlroad.cli import main as cli
@@ -217,7 +217,7 @@ def test_another_environment_is_named(numbers: Repo) -> None:
     text = text.replace(f'"python":"{made["python"]}"', '"python":"3.9.1"')
     change(numbers, "*kept]", "*kept, [5, 'five']]")
     numbers.commit()
-    # As if it had come out otherwise in the environment of then.
+    # As if the recorded environment had produced a different result.
     numbers.good("derive other --from numbers:1 --step models/m/steps/clean.py")
     new = load_version(numbers / "datasets/other/1.yml").derivation
     assert new is not None

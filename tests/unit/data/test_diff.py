@@ -1,4 +1,4 @@
-"""`mlroad dataset diff`: rows, columns, figures and shifts, held against pandas and against chance."""
+"""`mlroad dataset diff`: rows, columns, statistics and shifts, checked against pandas and random data."""
 
 from __future__ import annotations
 
@@ -221,7 +221,7 @@ def test_chance_is_no_shift_and_a_shift_is_found() -> None:
     assert alarms <= 8
     rare = [index([58, 1, 1, 0, 0], [57, 0, 0, 2, 1])[1], index([3, 0, 1], [1, 2, 1])[1]]
     assert rare == ["stable", "stable"]
-    # The same tables by the usual limit alone would be called shifted most of the time.
+    # The usual limit alone would report a shift in most of these tables.
     loud = sum((index(drawn(60), drawn(60))[0] or 0) >= 0.1 for _ in range(200))
     assert loud > 100
     assert index(drawn(5000), drawn(5000, 0.15))[1] == "strongly shifted"

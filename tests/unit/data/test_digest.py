@@ -1,4 +1,4 @@
-"""The digest: the same everywhere, and nothing read twice, but for what may have changed."""
+"""The digest: the same on every machine, and unchanged files are not read again."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_a_file_that_changes_while_it_is_read(tmp_path: Path, monkeypatch: pytes
         digest_content(file)
 
 
-# ---- what need not be read again ----
+# ---- files that need not be read again ----
 
 
 def test_untouched_files_are_not_read_again(tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_untouched_files_are_not_read_again(tmp_path: Path) -> None:
 
 
 def test_fresh_files_are_read_again(tmp_path: Path) -> None:
-    """Two writes within one tick of the clock leave the same times, so what is fresh is not remembered."""
+    """Two writes within one clock tick leave the same timestamps, so fresh files are not cached."""
     file = tmp_path / "x"
     file.write_bytes(b"one")
     with HashCache(tmp_path) as cache:

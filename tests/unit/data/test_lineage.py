@@ -18,7 +18,7 @@ STEP = "models/m/steps/clean.py"
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """numbers:1 -> numbers:2 -> clean:1, and a run that used numbers:2; made once: steps are programs."""
+    """numbers:1 -> numbers:2 -> clean:1, and a run of numbers:2. Made once, because each step is a process."""
     folder = start(tmp_path_factory.mktemp("family") / "repo")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -111,7 +111,7 @@ def test_broken_records_of_runs_hurt_nobody(family: Repo, content: str) -> None:
 
 @pytest.fixture
 def large(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> Repo:
-    """numbers:1 and :2 with their data below data/."""
+    """numbers:1 and numbers:2 with their data below data/."""
     monkeypatch.setattr("mlroad.data.create_version.SMALL", 1)
     repo.good("add numbers raw/numbers.csv")
     repo.write("raw/numbers.csv", TABLE + "4,four\n")

@@ -1,4 +1,4 @@
-"""`mlroad dataset overlap`: rows of the training data in the holdout."""
+"""`mlroad dataset overlap`: rows of the training data that are also in the holdout."""
 
 from __future__ import annotations
 

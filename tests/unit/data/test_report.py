@@ -1,4 +1,4 @@
-"""The HTML report: well-formed, self-contained, safe whatever the data holds; seen in a real browser."""
+"""The HTML report: well-formed, self-contained, safe for any data; opened in a real browser."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Page(HTMLParser):
 
 @pytest.fixture
 def report(repo: Repo) -> str:
-    """A report on data that attacks it: in values, names of columns and keys."""
+    """A report on data with markup in its values, column names and keys."""
     lines = [
         json.dumps({"id": f"{i}{NASTY[i % 6]}", NASTY[0]: NASTY[i % 6], "n": i, "t": i % 9 / 3})
         for i in range(60)
@@ -126,7 +126,7 @@ def test_a_plot_is_drawn_to_scale() -> None:
         Column("x", "DOUBLE", "number"),
         "x",
     )
-    # 3 of 4 before, and 8 of 10 after, which is the highest and so fills the plot.
+    # 3 of 4 before, and 8 of 10 after. The latter is the highest bar, so it fills the plot.
     assert [float(height) for _, _, _, height in plot.before] == [
         pytest.approx(92 * 0.75 / 0.8, abs=0.1),
         pytest.approx(92 * 0.25 / 0.8, abs=0.1),

@@ -55,7 +55,7 @@ def people(repo: Repo) -> Repo:
 
 
 def changed(repo: Repo, old: str, new: str) -> str:
-    """Make the next version with something replaced, which inherits the schema, and check it."""
+    """Add the next version with some text replaced; it inherits the schema. Then check it."""
     assert old in PEOPLE
     repo.write("raw/people.csv", PEOPLE.replace(old, new, 1))
     repo.good("add people raw/people.csv")
@@ -274,5 +274,5 @@ def test_lines_are_counted_past_values_that_hold_line_breaks(people: Repo) -> No
     people.write("raw/people.csv", text)
     people.good("add people raw/people.csv")
     said = people.refused("schema check people:2", code=1)
-    # Row 4 stands in line 6, because row 2 takes two lines.
+    # Row 4 is on line 6, because row 2 takes two lines.
     assert "people.csv:6: MD413: 1 of 100 values of age is below" in said

@@ -1,7 +1,7 @@
-"""Our check and the standard's own implementation agree on what a schema allows.
+"""Our check and the reference implementation agree on what a schema allows.
 
-frictionless is the reference implementation of Table Schema. It reads a row at a time in Python (23,000 rows
-of 20 columns a second), so it is the judge of our check rather than the check itself.
+frictionless is the reference implementation of Table Schema. It reads one row at a time in Python (23,000
+rows of 20 columns per second), which is too slow for the check itself, so only this test uses it.
 """
 
 from __future__ import annotations
@@ -51,14 +51,14 @@ def cases(draw: st.DrawFn) -> tuple[str, str]:
     rows = draw(
         st.lists(st.tuples(*(st.sampled_from(VALUES[kind]) for kind in kinds)), min_size=1, max_size=5)
     )
-    # A row without any value is a blank line of CSV, which the two read differently.
+    # A row without any value is a blank line in CSV, which the two read differently.
     rows = [row for row in rows if any(row)] or [tuple("1" for _ in kinds)]
     table = ",".join(f"c{number}" for number in range(len(kinds))) + "\n"
     return str(fields).replace("True", "true"), table + "".join(",".join(row) + "\n" for row in rows)
 
 
 def ours(folder: Path, fields: str, table: str) -> set[str]:
-    """The columns that our check finds something wrong with."""
+    """The columns that our check rejects."""
     (folder / "schema.yml").write_text(f"fields: {fields}\n", encoding="utf-8")
     (folder / "table.csv").write_text(table, encoding="utf-8")
     schema = load_schema(folder / "schema.yml")
@@ -70,7 +70,7 @@ def ours(folder: Path, fields: str, table: str) -> set[str]:
 
 
 def theirs(folder: Path, fields: str, table: str) -> set[str]:
-    """The columns that frictionless finds something wrong with."""
+    """The columns that frictionless rejects."""
     schema = Schema.from_descriptor({"$schema": URL, "fields": yaml.safe_load(fields)})
     resource = TableResource(path="table.csv", basepath=str(folder), schema=schema)
     assert isinstance(resource, Resource)

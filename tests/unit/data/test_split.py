@@ -1,4 +1,4 @@
-"""`mlroad dataset split`: no row on both sides, none lost, and a holdout that stays."""
+"""`mlroad dataset split`: no row on both sides, no row lost, and a stable holdout."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def lines(repo: Repo, reference: str) -> list[str]:
 
 
 def keys(repo: Repo, reference: str) -> set[str]:
-    """The first values of all rows."""
+    """The first value of each row."""
     return {line.split(",")[0] for line in lines(repo, reference)[1:]}
 
 
 def sides(repo: Repo, name: str) -> list[Path]:
-    """Where the two sides of a first split are."""
+    """Split for the first time; return the paths of the two sides."""
     return [local_path(repo.path, find(repo.path, f"{name}_{side}:1")) for side in ("train", "holdout")]
 
 

@@ -1,6 +1,6 @@
-"""The story of docs/tutorial/datasets.md, with its own commands: every `mlroad` line of the tutorial runs.
+"""Runs every `mlroad` command in docs/tutorial/datasets.md, in order.
 
-The tutorial says after a command what is to be seen; a line `…` stands for what differs each time.
+The tutorial shows the expected output after a command; a line `…` matches output that differs each time.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTAL
 
 
 def blocks() -> Iterator[tuple[str, str, str]]:
-    """Language, file name and text of each block of code in the tutorial."""
+    """Language, file name and text of each code block in the tutorial."""
     for found in _BLOCK.finditer(TUTORIAL.read_text(encoding="utf-8")):
         yield found[1], found[2] or "", found[3]
 
 
 def play(repo: Repo) -> dict[str, str]:
-    """Do what the tutorial says, and check what it shows; what each command said, by the command."""
+    """Run the tutorial's commands and compare their output; return the output by command."""
     said: dict[str, str] = {}
     for language, name, text in blocks():
         if name:
@@ -46,7 +46,7 @@ def step(repo: Repo, command: str, shown: str) -> str:
     elif words[0] == "git":
         output = git(repo.path, *words[1:])
     else:
-        # `printf … | …` and the like: what a person does with an editor.
+        # `printf … | …` and similar lines: a person would use an editor.
         raise AssertionError(f"the tutorial has a command that no test can run: {command}")
     for line in filter(str.strip, shown.splitlines()):
         expected = ".*".join(map(re.escape, line.strip().split("…")))
@@ -73,7 +73,7 @@ def test_the_tutorial(project: Callable[..., Path], repo: Repo) -> None:
 
 
 def assert_tracked(demo: Repo, used: dict[str, dict[str, str]]) -> None:
-    """MLflow knows the inputs of both runs."""
+    """MLflow records the inputs of both runs."""
     from mlflow import MlflowClient
 
     client = MlflowClient(f"sqlite:///{(demo / 'mlflow.db').as_posix()}")
@@ -86,7 +86,7 @@ def assert_tracked(demo: Repo, used: dict[str, dict[str, str]]) -> None:
 
 
 def assert_every_command_refuses(demo: Repo) -> None:
-    """One byte of diabetes:1, which is also what diabetes:2 was made from."""
+    """Every command refuses after one byte of diabetes:1, the parent of diabetes:2, has changed."""
     file = demo / "datasets" / "diabetes" / "1" / "diabetes.csv"
     good = file.read_bytes()
     file.write_bytes(good[:500] + bytes([good[500] ^ 1]) + good[501:])

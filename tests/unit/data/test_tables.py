@@ -1,4 +1,4 @@
-"""Every format that is a table, what its columns are taken for, and how a table can be broken."""
+"""Every table format, the inferred types of the columns, and broken tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Versions in pipelines: check refuses what moves or is missing, run what was tampered with."""
+"""Versions in pipelines: `check` refuses unpinned or missing versions, `run` refuses modified data."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ DATA = "datasets/numbers/1/numbers.csv"
 
 @pytest.mark.parametrize("given", [DATA, "./link.csv", "../repo/" + DATA])
 def test_a_path_to_the_data_of_a_version(model: Repo, given: str) -> None:
-    """Named by its path, on the command line or in the pipeline, it is no less that version."""
+    """A path on the command line or in the pipeline refers to the same version as its name."""
     (model / "link.csv").symlink_to(DATA)
     assert model.mlroad(f"run models/m --input raw={given}").code == 0
     point(model, f"../../{given}")
@@ -159,7 +159,7 @@ def test_a_path_to_the_folder_of_a_version(model: Repo) -> None:
     "path", ["raw/numbers.csv", "datasets/numbers/numbers.csv", "datasets/numbers/2/x.csv"]
 )
 def test_a_path_to_other_data(model: Repo, path: str) -> None:
-    """Data that is no version's may change, whatever becomes of the versions."""
+    """Data that belongs to no version may change, even when a version is broken."""
     model.write(path, TABLE)
     model.write(DATA, TABLE + "4,four\n")
     said = model.mlroad(f"run models/m --input raw={path}")
@@ -178,7 +178,7 @@ def test_a_thousand_versions_do_not_slow_a_run_down(model: Repo) -> None:
 
 
 def test_data_in_the_cloud(model: Repo) -> None:
-    """The local copy is used if it is there and right; else the run says how to get it."""
+    """The local copy is used if it exists and matches; otherwise the run says how to get it."""
     model.good("add far raw/numbers.csv --at azureml://datastores/lake/paths/x.csv")
     point(model, "azureml:far:1")
     assert model.mlroad("run models/m").code == 0
@@ -210,7 +210,7 @@ def test_large_data_is_not_read_for_each_run(model: Repo, monkeypatch: pytest.Mo
 
 
 def test_check_tells_that_dev_and_prod_disagree(model: Repo) -> None:
-    """By their schemas alone, without the data."""
+    """Only the schemas are compared, without the data."""
     model.write("raw/prod.csv", TABLE.replace("name", "title"))
     model.good("add numbers raw/prod.csv --stage prod")
     for version in ("1", "2"):

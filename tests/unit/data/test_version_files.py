@@ -1,4 +1,4 @@
-"""Version files: what Azure ML reads, what is refused, and where."""
+"""Version files: what Azure ML reads, what is refused, and on which line."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class Mutation:
     at: str
     severity: str = "error"
     at_file: str = ""
-    """Where ``at`` stands, if not in ``file``."""
+    """The file that holds ``at``, if not ``file``."""
 
     @property
     def named(self) -> str:

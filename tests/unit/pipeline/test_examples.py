@@ -17,7 +17,7 @@ from tests.unit.pipeline.azure import azure_errors
 
 EXAMPLES = os.environ.get("AZUREML_EXAMPLES")
 MISTAKES = {"image_classification_with_densenet": "MR223"}
-"""Examples with a mistake that Azure ML does not see: 224 for an input that is True or False."""
+"""Examples with a mistake that Azure ML does not detect, such as 224 for a boolean input."""
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not EXAMPLES, reason="AZUREML_EXAMPLES names no checkout")]
 
 

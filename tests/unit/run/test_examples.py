@@ -25,9 +25,9 @@ _PIPELINES = [
     and "pipelineJob" in path.read_text("utf-8")
 ]
 _REFUSALS = ("MR501", "MR502", "MR503", "MR505", "MR506", "MR229", "MR231")
-"""What only Azure ML can run, data that only a cloud has, and data that our repos must pin."""
+"""Reasons to refuse: features that only Azure ML has, data in a cloud, and data that our repos must pin."""
 _MISTAKES = {"image_classification_with_densenet": "MR223"}
-"""Examples with a mistake that Azure ML does not see: 224 for an input that is True or False."""
+"""Examples with a mistake that Azure ML does not detect, such as 224 for a boolean input."""
 
 pytestmark = [
     pytest.mark.slow,
