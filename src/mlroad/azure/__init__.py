@@ -1,4 +1,4 @@
 """Azure ML: the workspace, its storage, data assets and jobs.
 
-Functions import the Azure packages, not modules: they are an optional extra and take a second to import.
+The Azure packages are imported inside functions: they are an optional extra and take a second to import.
 """

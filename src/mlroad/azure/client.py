@@ -1,7 +1,7 @@
 """A client for an Azure ML workspace.
 
-azure-identity finds out who you are (DefaultAzureCredential): `az login` on a laptop, azure/login in a
-workflow, a managed identity in Azure.
+azure-identity provides the credentials (DefaultAzureCredential): those of `az login` on a laptop, of
+azure/login in a workflow, or of a managed identity in Azure.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def without_progress() -> Iterator[None]:
 
 
 def printer() -> Callable[[str], None]:
-    """Prints messages to standard error as it is now, even while `without_progress` replaces it."""
+    """A function that prints to the current standard error, even while `without_progress` replaces it."""
     stream = sys.stderr
     return lambda text: print(text, file=stream, flush=True)
 

@@ -1,7 +1,7 @@
 """Data assets in an Azure ML workspace, through the azure-ai-ml client.
 
 A version file is a complete data asset, which `load_data` reads. Azure stores its tags, including the digest,
-which shows whether the registered data is that of the version file.
+so registered data can be compared with the version file.
 
 Code: MD602 different data is registered under this name and version.
 """

@@ -5,7 +5,7 @@ data is registered in Azure ML if a workspace is configured, and the text of a p
 this can be repeated: the same content never creates a second version, here or in Azure. So an interrupted or
 daily job can simply run again.
 
-Code: MD607 large data that nobody else could get.
+Code: MD607 large data that would exist only on this machine.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The environments of the steps, registered under a version that depends on their content.
 
 Azure ML builds an image for each environment version once. Models with the same image and conda file share
-it, and a model whose environment/ has not changed since its last training uses the image that exists.
+it, and a model whose environment/ has not changed since its last training reuses the existing image.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Environments:
         self._known: dict[str, str] = {}
 
     def use_in(self, job: Any) -> dict[str, str]:
-        """Replace the environments that steps describe with registered ones; the name and version by step.
+        """Replace the environments that steps describe with registered ones. Returns their names by step.
 
         A step that names an environment (``azureml:…``) keeps it. So does a step with a Dockerfile, which
         azure-ai-ml names by its content.

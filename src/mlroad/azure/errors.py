@@ -1,4 +1,4 @@
-"""The errors of Azure's clients as messages that say what is wrong and what to do."""
+"""Turns the errors of Azure's clients into messages that say what is wrong and what to do."""
 
 from __future__ import annotations
 

@@ -61,9 +61,9 @@ class JobFollower:
         self._started = time.monotonic()
 
     def until_done(self) -> str:
-        """Follow the job to its end; its last state, `SILENT` if its compute has not responded for long.
+        """Follow the job to its end. Returns its last state, or `SILENT` if its compute stopped responding.
 
-        Raises AzureError if Azure cannot be reached any more.
+        Raises AzureError if Azure can no longer be reached.
         """
         wait, failures, silent = _FIRST_WAIT, 0, 0
         while True:
@@ -114,7 +114,7 @@ class JobFollower:
             return None
 
     def cancel(self) -> str:
-        """Cancel the job, and wait for it a while; its state then, "" if Azure does not know the job.
+        """Cancel the job and wait for a while. Returns its state, "" if Azure does not know the job.
 
         Raises AzureError if it cannot be cancelled.
         """

@@ -1,4 +1,4 @@
-"""The job: pipeline.yml with the data of a stage, and outputs at addresses that are known."""
+"""The job: pipeline.yml with the data of a stage, and outputs at known addresses."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def step_names(job: Any) -> dict[str, str]:
 
 
 def place_outputs(job: Any, datastore: str, model: str) -> dict[str, str]:
-    """Set the address of each output of the job; the addresses by name, without a slash at the end."""
+    """Set the address of each output of the job. Returns the addresses by name, without a trailing slash."""
     places: dict[str, str] = {}
     for name in job.outputs:
         places[name] = f"azureml://datastores/{datastore}/paths/factory/{model}/{job.name}/{name}"
@@ -47,7 +47,7 @@ def place_outputs(job: Any, datastore: str, model: str) -> dict[str, str]:
 
 
 def submit(workspace: Workspace, job: Any) -> Any:
-    """Submit the job with its code and components; Azure ML's answer.
+    """Submit the job with its code and components. Returns Azure ML's response.
 
     Raises AzureError if Azure refuses or fails.
     """

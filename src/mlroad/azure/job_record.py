@@ -63,7 +63,7 @@ class JobRecord:
         self.step(name).started, self.step(name).ended = _seconds(started), _seconds(ended)
 
     def add_output(self, name: str, type_: str) -> None:
-        """Add an output in the run's folder, with its digest. Raises OSError if it is not there."""
+        """Add an output in the run's folder, with its digest. Raises OSError if it is missing."""
         digest = digest_of(self.folder.path / "outputs" / name)
         self._outputs[name] = {"path": f"outputs/{name}", "type": type_, "digest": digest}
 

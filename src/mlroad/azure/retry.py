@@ -22,7 +22,7 @@ _STORAGE = 3
 
 
 class RetryTransport(RequestsTransport):  # type: ignore[misc]  # azure-core need not be installed
-    """azure-core's transport, which prints a note before a longer wait, and refuses to wait for hours."""
+    """azure-core's transport, which announces longer waits, and fails instead of waiting for hours."""
 
     def __init__(self, note: Callable[[str], None]) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ class StorageRetry(ExponentialRetry):  # type: ignore[misc]  # azure-storage-blo
 
 
 def _asked_for(response: Any) -> float:
-    """The seconds that a service asks to wait. Retry-After has a number of seconds, or a time."""
+    """The wait that the service requests, in seconds. Retry-After has a number of seconds, or a time."""
     text = response.headers.get("Retry-After") if response is not None else None
     if not text:
         return 0.0

@@ -68,7 +68,7 @@ def default_datastore(client: Any) -> str:
 
 
 def upload(client: Any, datastore: str, files: Iterable[Upload]) -> int:
-    """Upload the files that are not there yet; the number of uploaded files.
+    """Upload the files that are not there yet. Returns the number of uploaded files.
 
     A blob appears when it is complete, with its SHA-256, so a call after an interrupted one uploads the rest.
     """

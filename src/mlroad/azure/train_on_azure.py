@@ -34,7 +34,7 @@ _LINES_OF_A_LOG = 20
 
 
 def train_on_azure(model: ModelFolder, stage: Stage, *, create_compute: bool = False) -> int:
-    """Train on Azure ML with the data of ``stage``; the exit code of the command.
+    """Train on Azure ML with the data of ``stage``. Returns the exit code of the command.
 
     0 done, 1 the job failed or was cancelled in Azure ML, 130 or 143 stopped here (the job is cancelled).
     Raises UserError for a mistake in the model folder or the settings, AzureError if Azure refuses or fails.
@@ -59,7 +59,7 @@ def train_on_azure(model: ModelFolder, stage: Stage, *, create_compute: bool = F
 
 
 def _registered(assets: DataAssets, model: ModelFolder, plan: Plan) -> dict[str, DatasetVersion]:
-    """Register the dataset versions that the pipeline reads as data assets; the versions by input."""
+    """Register the dataset versions that the pipeline reads as data assets. Returns the versions by input."""
     found: dict[str, DatasetVersion] = {}
     for name, source in plan.inputs.items():
         if isinstance(source, DataAsset) and source.version:
@@ -96,7 +96,7 @@ class _Training:
         )
 
     def run(self) -> int:
-        """Submit the job, follow it and fetch its outputs; the exit code."""
+        """Submit the job, follow it and fetch its outputs. Returns the exit code."""
         state, code = "failed", 2
         try:
             self._record.write()
@@ -123,7 +123,7 @@ class _Training:
         return code
 
     def _name_it(self) -> None:
-        """Set a unique name and tags: people find the job, and Azure ML refuses to run the same job twice."""
+        """Set a unique name and tags, so that people find the job and Azure ML refuses to run it twice."""
         record, job = self._record, self._job
         job.name = f"{self._model.name}-{self._stage}-{record.folder.id}-{secrets.token_hex(2)}"
         job.display_name = f"{self._model.name} on {self._stage} data"

@@ -2,7 +2,7 @@
 
 It is named by environment variables (AZURE_SUBSCRIPTION_ID, AZURE_RESOURCE_GROUP and AZURE_ML_WORKSPACE), or
 by the config.json that Azure ML studio offers for download, in the repo's folder or in its .azureml/. The
-variables win, so CI needs no file.
+variables take precedence, so CI needs no file.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def the_workspace(root: Path) -> Workspace:
 
 
 def _from_file(file: Path) -> Workspace | None:
-    """The workspace of a config.json; None if the file is not about Azure ML, as the name is a common one."""
+    """The workspace of a config.json; None if it is not for Azure ML: the file name is common."""
     try:
         found = json.loads(file.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""`mlroad check`: everything that can be known of a repo without running it."""
+"""`mlroad check`: everything that can be checked in a repo without running it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def check(paths: tuple[Path, ...], form: str) -> None:
 
     Exit codes: 0 no errors (there may be warnings), 1 errors, 2 a wrong argument.
     """
-    # A check lives for a second and leaves little garbage: collecting it would take a tenth of that.
+    # A check takes a second and creates little garbage: collecting it would take a tenth of that time.
     gc.disable()
     problems = check_repo(paths)
     if any(map(_in_factory, paths or [Path()])):

@@ -99,7 +99,7 @@ def diff(before: str, after: str, key: tuple[str, ...], html: Path | None, exit_
     compared = diff_versions(root_here(), before, after, key)
     found = compared.diff
     console = Console(highlight=False)
-    # Without a terminal nothing says how wide lines may be, and rich would use 80: too little for a table.
+    # Without a terminal, the line width is unknown, and rich would use 80: too narrow for a table.
     print_diff(found, console if console.is_terminal else Console(highlight=False, width=_WIDTH))
     if html is not None:
         flags = "".join(f" --key {column}" for column in key)

@@ -42,7 +42,7 @@ def gate(model: str, run: str | None, form: str) -> None:
     else:
         show(verdict)
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        # GitHub reads them from both outputs; the first may be JSON.
+        # GitHub reads them from both streams. Standard output may be reserved for JSON.
         for line in workflow_errors(verdict):
             click.echo(line, err=form == "json")
     tell_workflow(verdict=str(verdict["verdict"]), passed=str(verdict["passed"]).lower())

@@ -1,4 +1,4 @@
-"""`mlroad guard`: what the git hook calls, so it loads little."""
+"""`mlroad guard`. The git hook calls it, so it imports as little as possible."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _MORE = {
 
 
 class Guard(click.Command):
-    """Takes files, or one of two commands in their place."""
+    """Takes files, or one of two commands instead."""
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        """The context of the command that the first argument names, or of this one."""
+        """The context of the subcommand that the first argument names, or else of this command."""
         if args and (entry := _MORE.get(args[0])):
             return load(entry.target).make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
         return super().make_context(info_name, args, parent, **extra)

@@ -1,7 +1,7 @@
 """A click group that imports a command only when it is called.
 
 This is the pattern of click's documentation, "Lazily loading subcommands": a table says where each command's
-code is. The help reads the table alone, so `mlroad --help` imports no command.
+code is. The help reads only the table, so `mlroad --help` imports no command.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does; but near names come from the table."""
+        """As click does, but suggestions come from the table."""
         name = args[0]
         if name not in self.table and not name.startswith("-") and not ctx.resilient_parsing:
             raise click.exceptions.NoSuchCommand(name, possibilities=self.table, ctx=ctx)

@@ -57,16 +57,16 @@ Completion in bash (zsh: zsh_source, fish: fish_source), in ~/.bashrc:
 
 
 class Root(LazyGroup):
-    """The top of the command line."""
+    """The top-level group."""
 
     def heading(self, section: str) -> str:
-        """The heading of a section; it tells when this repo is not the place for the commands below."""
+        """The heading of a section, with a note if its commands do not work in this repo."""
         if section == FACTORY and in_prototype():
             return "Factory (these commands need a model factory; this is a prototyping repo)"
         return section
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command, imported now. What is missing may be what only a factory installs."""
+        """The command, imported now. A missing package may be one that only a factory installs."""
         try:
             return super().get_command(ctx, cmd_name)
         except ModuleNotFoundError:
@@ -88,7 +88,8 @@ def mlroad() -> None:
 
 def main() -> None:
     """Entry point of the console script."""
-    # A start makes many objects and little garbage; collecting every 700 objects takes a tenth of its time.
+    # Startup creates many objects and little garbage. The default, to collect after every 700 objects,
+    # takes a tenth of its time.
     gc.set_threshold(50_000)
     set_encodings()
     with plain_endings():

@@ -1,4 +1,4 @@
-"""`mlroad setup` and `mlroad update`: a repo after a copy or a clone, and the template's next version."""
+"""`mlroad setup` and `mlroad update`: set up a repo, and update it to a newer version of the template."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def update(version: str | None, data: tuple[str, ...], defaults: bool) -> None:
     _make_way(repo)
     _install(repo)
     click.echo("Writing the generated parts of the models (mlroad sync).")
-    # The new version does that, not the one that runs this command.
+    # Run the newly installed version, not the one that runs this command.
     synced = _call([find_uv(), "run", "--no-sync", "mlroad", "sync"], repo) == 0
     click.echo(f"Updated to version {origin(repo).version}. See what changed: git diff HEAD")
     if not synced:
@@ -122,14 +122,14 @@ def _call(command: list[str], repo: Path) -> int:
 
 
 def _programs(repo: Path) -> Path:
-    """The folder of the programs in the repo's environment, or of this Python if prek is not there."""
+    """The folder of programs in the repo's environment, or that of this Python if prek is missing there."""
     environment = repo.resolve() / os.environ.get("UV_PROJECT_ENVIRONMENT", ".venv")
     own = environment / ("Scripts" if os.name == "nt" else "bin")
     return own if shutil.which("prek", path=os.fspath(own)) else Path(sys.executable).parent
 
 
 def _make_way(repo: Path) -> None:
-    """Windows does not replace a program that runs, as this one does there; it does let us rename it."""
+    """Rename mlroad.exe: Windows can rename a running program, but cannot replace it."""
     running = _programs(repo) / "mlroad.exe"
     if running.is_file():
         running.replace(running.with_suffix(".old"))
@@ -158,7 +158,7 @@ def _is_compiled(file: Path) -> bool:
 
 
 def _report(repo: Path, conflicts: list[str]) -> None:
-    """What to do about each conflict, in the form of every other message."""
+    """Print what to do about each conflict, in the usual form of messages."""
     for name in conflicts:
         lines = (repo / name).read_text(encoding="utf-8", errors="replace").splitlines()
         line = next((number for number, text in enumerate(lines, 1) if text.startswith("<" * 7)), 1)

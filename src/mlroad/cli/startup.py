@@ -39,7 +39,7 @@ def plain_endings() -> Iterator[None]:
 
 
 def set_encodings() -> None:
-    """Programs get UTF-8 on every system; a terminal gets what it can show."""
+    """Write UTF-8 to files and programs on every system; to a terminal, whatever it can show."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             encoding = None if stream.isatty() else "utf-8"

@@ -1,1 +1,1 @@
-"""What every layer uses: problems, YAML with positions, digests, files, git, text, the repo."""
+"""Shared by every layer: problems, YAML with positions, digests, files, git, text, the repo."""

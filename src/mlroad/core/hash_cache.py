@@ -38,7 +38,7 @@ CREATE TABLE IF NOT EXISTS hashes (
 
 @dataclass(frozen=True, slots=True)
 class FileState:
-    """What shows that a file was touched. Times are in nanoseconds."""
+    """The values that change when a file is modified. Times are in nanoseconds."""
 
     size: int
     modified: int
@@ -52,7 +52,7 @@ def state_of(found: os.stat_result) -> FileState:
 
 
 class HashCache:
-    """The cache of one repo. If its file is broken or locked, files are read again, and that is all.
+    """The cache of one repo. If its file is broken or locked, files are simply read again.
 
     Threads may share it if they take turns.
     """
@@ -150,7 +150,7 @@ class HashCache:
         return self._database
 
     def _give_up(self, keep: bool = False) -> None:
-        """Go on without, and delete the file unless it is only locked: the next command makes a new one."""
+        """Go on without it, and delete the file unless it is only locked: the next command replaces it."""
         if self._broken:
             return
         self._broken = True

@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def try_lock(file: Path) -> int | None:
-    """Lock ``file``, created if missing: the descriptor of the lock, or None if another process has it."""
+    """Lock ``file``, creating it if needed. The lock's descriptor, or None if another process has it."""
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         if sys.platform == "win32":

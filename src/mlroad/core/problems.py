@@ -1,4 +1,4 @@
-"""What every check reports: a problem at a place, with its remedy."""
+"""The result of every check: problems, each with its position and remedy."""
 
 from __future__ import annotations
 

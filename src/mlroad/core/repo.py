@@ -7,7 +7,7 @@ from pathlib import Path
 from mlroad.core.problems import UserError
 
 CACHE = ".mlroad"
-"""The folder of a repo for what mlroad can make again at any time. It tells git to ignore all of it."""
+"""The folder of a repo for files that mlroad can create again at any time. Git ignores all of it."""
 _ROOT_MARKS = ("datasets", "pyproject.toml", ".git")
 
 

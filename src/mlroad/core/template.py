@@ -1,4 +1,4 @@
-"""The template that a repo comes from, and Copier, which brings it. Only the standard library is needed."""
+"""The template that a repo comes from, and how to run Copier. Only the standard library is needed."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ def run_copier(arguments: Sequence[str], folder: Path) -> None:
 
     Raises UserError for an answer that it does not accept, where Copier itself shows a traceback.
     """
-    # Copier's own Python is this one: it needs no other.
+    # Run Copier on this Python, so that uv does not look for another one.
     command = [find_uv(), "tool", "run", "--quiet", "--python", sys.executable]
     command += ["--exclude-newer", EXCLUDE_NEWER, "--from", COPIER, "copier", *arguments]
-    # The questions use standard output, so only the errors are held back.
+    # Questions go to standard output, so only standard error is captured.
     result = subprocess.run(
         command,
         cwd=folder,

@@ -1,4 +1,4 @@
-"""Whether the mlroad that runs is the one that the repo's pyproject.toml names."""
+"""Check that the running mlroad is the version that the repo's pyproject.toml names."""
 
 from __future__ import annotations
 

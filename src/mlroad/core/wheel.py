@@ -43,7 +43,7 @@ def tool_source(repo: Path) -> dict[str, Any]:
 def wheel_named(repo: Path) -> Path | None:
     """The wheel that the repo's pyproject.toml names, relative to it; None if mlroad comes from elsewhere.
 
-    Raises UserError for a file that cannot be read, and for a path to something else than such a wheel.
+    Raises UserError for a file that cannot be read, and for a path to anything other than such a wheel.
     """
     path = tool_source(repo).get("path")
     if path is None:
@@ -161,7 +161,7 @@ def _copy_working_tree(template: Path, target: Path) -> None:
 
 
 def _write_version(sources: Path, version: str) -> None:
-    """Write a commit's own version into its sources, so that each commit is another version for uv."""
+    """Write a commit's own version into its sources, so that uv sees each commit as a different version."""
     places = {"pyproject.toml": "version", "src/mlroad/__init__.py": "__version__"}
     for name, key in places.items():
         file = sources / name

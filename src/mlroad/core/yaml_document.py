@@ -71,7 +71,7 @@ class Fields:
         return self.node.get(name)
 
     def text(self, name: str, default: str | None = None, choices: Sequence[str] = ()) -> str:
-        """A text, one of ``choices`` if there are any; a key without a default must be there."""
+        """A text, one of ``choices`` if there are any; a key without a default is required."""
         if not self.has(name):
             return self._default(name, default, "")
         node = self.node.get(name)
@@ -86,7 +86,7 @@ class Fields:
     def number(
         self, name: str, default: float | None = None, *, least: float = -math.inf, most: float = math.inf
     ) -> float:
-        """A finite number within bounds; a key without a default must be there."""
+        """A finite number within bounds; a key without a default is required."""
         if not self.has(name):
             return self._default(name, default, math.nan)
         node = self.node.get(name)
@@ -100,11 +100,11 @@ class Fields:
         return float(value)
 
     def optional_number(self, name: str, *, least: float = -math.inf, most: float = math.inf) -> float | None:
-        """A number, or None if the key is not there."""
+        """A number, or None if the key is missing."""
         return self.number(name, least=least, most=most) if self.has(name) else None
 
     def mapping(self, name: str) -> Fields | None:
-        """The keys below a key, or None if it is not there."""
+        """The keys below a key, or None if it is missing."""
         if not self.has(name):
             return None
         node = self.node.get(name)
@@ -114,7 +114,7 @@ class Fields:
         return None
 
     def items(self, name: str) -> list[Node]:
-        """The items of a list; none if the key is not there."""
+        """The items of a list; none if the key is missing."""
         if not self.has(name):
             return []
         node = self.node.get(name)

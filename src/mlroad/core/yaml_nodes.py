@@ -1,6 +1,6 @@
 """YAML with positions: the values in a file, and where each one is.
 
-The values are those of PyYAML's safe loader (YAML 1.1), because that is what azure-ai-ml reads with: ``yes``
+The values are those of PyYAML's safe loader (YAML 1.1), because azure-ai-ml reads with it: ``yes``
 is true, ``1e-3`` is text, ``<<`` merges. The exception is duplicate keys: PyYAML
 silently keeps the last one; here they are a problem.
 """
@@ -54,7 +54,7 @@ class Node(ABC):
 
 
 class ScalarNode(Node):
-    """Text, a number, true or false, nothing, or a date. ``text`` is what is written in the file."""
+    """Text, a number, true or false, null, or a date. ``text`` is as written in the file."""
 
     __slots__ = ("_end", "_start", "quoted", "text", "value")
     kind = "scalar"
@@ -99,7 +99,7 @@ class ListNode(Node):
 
 
 class MapNode(Node):
-    """A mapping. Keys are text, as Azure ML wants them; ``keys`` has the position of each key."""
+    """A mapping. Keys are text, as Azure ML requires; ``keys`` has the position of each key."""
 
     __slots__ = ("keys", "values")
     kind = "mapping"
@@ -167,7 +167,7 @@ def parse_yaml(text: str, file: Path) -> tuple[Node | None, list[Problem]]:
 
 
 class _Converter(yaml.constructor.SafeConstructor):
-    """PyYAML's nodes into ours. Aliases share one node, so that a small file cannot fill the memory."""
+    """Converts PyYAML's nodes into ours. Aliases share one node, so a small file cannot fill the memory."""
 
     def __init__(self, source: Source) -> None:
         super().__init__()

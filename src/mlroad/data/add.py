@@ -23,7 +23,7 @@ def add_data(
     address: str,
     is_table: bool = True,
 ) -> str:
-    """Create a version; the text says what was created. Raises UserError for data that cannot be used."""
+    """Create a version. Returns a message about it. Raises UserError for data that cannot be used."""
     if "://" in source:
         what = f"{source} is in the cloud, but computing a digest needs a local copy."
         raise UserError(what, f"Download it, then run: mlroad dataset add {name} COPY --at {source}")

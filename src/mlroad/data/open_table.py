@@ -43,7 +43,7 @@ def open_table(
 
 
 def format_of(file: Path) -> Format | None:
-    """The table format that a file's name stands for, if any."""
+    """The table format that a file's name indicates, if any."""
     name = file.name.lower()
     return next((found for suffix, found in _FORMATS.items() if name.endswith(suffix)), None)
 

@@ -1,1 +1,1 @@
-"""What a candidate must reach, measured on the frozen holdout. Every check fails closed."""
+"""Judge candidates on the frozen holdout, by the rules in gates.yml. Every check fails closed."""

@@ -1,4 +1,4 @@
-"""Ask the candidate, the champion and the ONNX file everything that gates.yml needs, and record the answers.
+"""Collect all answers of the candidate, the champion and the ONNX file that gates.yml needs, and record them.
 
 Nothing is judged here, except whether the holdout and the champion can be used at all: see judge.py.
 """
@@ -27,9 +27,9 @@ from mlroad.registry.open_registry import open_registry
 from mlroad.run.candidate import Candidate
 
 TIMED_ROWS = 200
-"""At most so many rows are timed."""
+"""At most this many rows are timed."""
 LEAST_TIMED = 20
-"""A model that is slow is timed on so many rows at least, and on no more after `_SECONDS`."""
+"""A slow model is timed on at least this many rows, and on no more after `_SECONDS`."""
 _WARM_UP = 5
 _SECONDS = 10.0
 
@@ -37,7 +37,7 @@ _SECONDS = 10.0
 def ask_models(
     candidate: Candidate, gates: Gates, registry: Registry | None = None
 ) -> tuple[Records, OpenedHoldout]:
-    """Ask the models. The holdout is returned as well, so that it is verified and read once.
+    """Ask the models. Also returns the holdout, so that it is verified and read only once.
 
     Raises UserError if the holdout's target or the columns of the slices are not what gates.yml says.
     """
@@ -97,7 +97,7 @@ def _ask(
 def _champion(
     candidate: Candidate, gates: Gates, registry: Registry | None, holdout: OpenedHoldout
 ) -> tuple[Champion | None, Path | None, str]:
-    """The champion, the folder of its model, and why it cannot be compared with, if it cannot."""
+    """The champion, the folder of its model, and the reason if no comparison with it is possible."""
     try:
         known = registry or open_registry(candidate.model.root)
         found = find_champion(known, candidate, gates, holdout.table.digest if holdout.table else None)
@@ -116,7 +116,7 @@ def _answers(model: ModelProcess, digest: str, table: Holdout, target: str) -> M
 
 
 def ask_onnx(file: Path, order: Sequence[str], frame: pd.DataFrame) -> ModelAnswers:
-    """The answers of an ONNX file; ``order`` names its columns if it does not."""
+    """The answers of an ONNX file; ``order`` names its columns if the file does not."""
     digest = digest_of(file)
     try:
         with ModelProcess(file, "onnx", order) as model:
@@ -126,7 +126,7 @@ def ask_onnx(file: Path, order: Sequence[str], frame: pd.DataFrame) -> ModelAnsw
 
 
 def onnx_file(candidate: Candidate) -> Path | None:
-    """The candidate's ONNX file; None if it has none, or a folder without exactly one."""
+    """The candidate's ONNX file; None if it has none, or if the folder does not contain exactly one."""
     path = candidate.onnx_path
     if path is not None and path.is_dir():
         inside = sorted(path.glob("*.onnx"))
@@ -137,7 +137,7 @@ def onnx_file(candidate: Candidate) -> Path | None:
 def time_rows(models: Sequence[ModelProcess], rows: int) -> Timings:
     """Time one row at a time, both models in turn, so that a busy machine is equally busy for both.
 
-    They time rows of the table that they have predicted before.
+    The rows come from the table that both models have already predicted.
     """
     chosen = np.linspace(0, rows - 1, min(rows, TIMED_ROWS)).astype(int).tolist()
     times: list[list[float]] = [[] for _ in models]
@@ -156,7 +156,7 @@ def time_rows(models: Sequence[ModelProcess], rows: int) -> Timings:
 
 
 def _cases(candidate: Candidate, model: ModelProcess) -> CaseAnswers | None:
-    """The answers to the inference tests; None if there is no suite that can be used: `judge` says why."""
+    """The answers to the inference tests; None if there is no usable suite: `judge` says why."""
     try:
         digest = suite_digest(candidate.model.path)
     except OSError:

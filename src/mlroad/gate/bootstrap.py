@@ -66,8 +66,8 @@ def intervals(
 ) -> dict[str, Intervals | Unmeasurable]:
     """Intervals of all ``metrics`` from the same resamples; the arrays are [n].
 
-    ``stream`` selects other resamples of the same seed, for slices. A metric without an interval has the
-    reason.
+    ``stream`` selects other resamples of the same seed, for slices. For a metric without an
+    interval, the reason takes its place.
     """
     models = [candidate] if champion is None else [candidate, champion]
     if champion is not None and np.array_equal(candidate, champion):

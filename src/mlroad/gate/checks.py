@@ -75,5 +75,5 @@ def number(value: float) -> str:
 
 
 def gate_again(candidate: Candidate) -> str:
-    """The remedy for what the gate did not record, or what has changed since."""
+    """The remedy for anything that the gate did not record, or that has changed since."""
     return f"Gate it again: `mlroad gate {candidate.model.name} --run {candidate.run}`."

@@ -33,7 +33,7 @@ def rules_of(model_folder: Path) -> Rules:
 
 
 def uncommitted_rules(root: Path, model: str, holdout: str) -> list[str]:
-    """The files, relative to ``root``, that are not as HEAD has them. ``holdout`` is ``name:version``."""
+    """The files, relative to ``root``, that differ from HEAD. ``holdout`` is ``name:version``."""
     folder = f"models/{model}"
     here, there = rules_of(root / folder), _digests(lambda name: file_at(root, "HEAD", f"{folder}/{name}"))
     different = [f"{folder}/{name}" for name, digest in there.items() if here[name] != digest]

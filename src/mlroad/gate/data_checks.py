@@ -108,7 +108,7 @@ def _differences(
 
 
 def check_holdout(checks: GateChecks, holdout: OpenedHoldout) -> None:
-    """The holdout must be what it was when it was frozen."""
+    """The holdout must not have changed since it was frozen."""
     if holdout.used is None:
         checks.add(HOLDOUT, "broken", holdout.problem)
     else:
@@ -146,7 +146,7 @@ def compare_with_holdout(candidate: Candidate, gates: Gates, holdout: OpenedHold
 
 
 def check_overlap(checks: GateChecks, candidate: Candidate, overlap: Overlap | None) -> None:
-    """No row of the training data may be in the holdout. The data must be that which was compared."""
+    """No row of the training data may be in the holdout, and it must be the data that was compared."""
     try:
         training = {
             version.id: str(version.digest)

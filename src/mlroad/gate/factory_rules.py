@@ -1,4 +1,4 @@
-"""What `mlroad check` checks in a model factory beyond pipelines and components: models and factory.yml."""
+"""The checks that `mlroad check` adds in a model factory: model folders and factory.yml."""
 
 from __future__ import annotations
 

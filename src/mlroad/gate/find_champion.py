@@ -13,7 +13,7 @@ from mlroad.run.candidate import Candidate
 
 
 class NoChampion(Exception):
-    """There is a champion, but it cannot be compared with; the reason and the remedy."""
+    """No comparison with the champion is possible; the reason and the remedy."""
 
 
 def find_champion(

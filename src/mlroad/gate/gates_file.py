@@ -240,7 +240,7 @@ class _Reader:
         return int(value) if math.isfinite(value) else default
 
     def _refuse_empty(self, fields: Fields) -> None:
-        """A key without a value would silently leave out the gate that it names."""
+        """Report a key without a value, which would silently disable the gate that it names."""
         for name, key, _ in fields.node:
             if fields.node.get(name) is None:
                 self._document.wrong(key, "MR704", f"{name} has no value.", "Write one, or remove the key.")

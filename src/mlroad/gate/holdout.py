@@ -45,7 +45,7 @@ class Holdout:
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """The predictions of a model, [n], and what the numbers are."""
+    """The predictions of a model, [n], and the kind of the numbers."""
 
     values: Floats
     kind: Kind
@@ -104,7 +104,7 @@ def read_holdout(used: VerifiedVersion, gates: Gates) -> Holdout:
 def predictions(
     answer: NDArray[Any], rows: int, gates: Gates, *, labels_suffice: bool = False
 ) -> Predictions:
-    """One number for each row from a model's answer. Raises ModelBroken for an answer that is not clear.
+    """One number for each row from a model's answer. Raises ModelBroken for an ambiguous answer.
 
     Regression: [n] or [n, 1]. Classification: [n, 2] are the probabilities of class 0 and class 1, which add
     up to 1 in each row. Numbers from 0 to 1 that are not all 0 or 1 are the probability of class 1. Only 0
@@ -139,7 +139,7 @@ def predictions(
 
 
 def check_slice_columns(gates: Gates, frame: pd.DataFrame) -> None:
-    """Raises UserError for slices by a column that cannot be sliced by."""
+    """Raises UserError for slices by a column that cannot be used for slices."""
     problems: list[Problem] = []
     for gate in gates.slices:
         if gate.column not in frame.columns:
@@ -169,7 +169,7 @@ def row_answers(answer: NDArray[Any], rows: int) -> Floats:
 def slice_of(frame: pd.DataFrame, column: str) -> tuple[list[str], NDArray[np.intp]]:
     """The sorted values of a column, and for each row the place of its value in that list.
 
-    Rows without a value are a slice of their own, named ``missing``, which comes last.
+    Rows without a value form the last slice, which is named ``missing``.
     """
     codes, uniques = pd.factorize(frame[column], sort=False)
     ordered = sorted(range(len(uniques)), key=lambda index: _sort_key(uniques[index]))

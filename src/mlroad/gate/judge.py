@@ -56,7 +56,7 @@ class Judgement:
 
 
 def judge(candidate: Candidate, gates: Gates, holdout: OpenedHoldout, records: Records) -> Judgement:
-    """Make every check. What cannot be checked is red: a check is never left out."""
+    """Make every check. A check that cannot be made is red; none is left out."""
     return _Judge(candidate, gates, holdout, records).judge()
 
 

@@ -30,7 +30,7 @@ Weights = NDArray[np.uint8] | NDArray[np.int64]
 MOST = 8
 """The largest weight in 8 bits."""
 _BLOCK = 31
-"""Places in a block of the area: 8 bits hold the sum of so many weights, 16 bits that of their products."""
+"""Places in a block of the area: 8 bits hold the sum of this many weights, 16 bits that of their products."""
 _EPS = float(np.finfo(np.float64).eps)
 
 
@@ -82,8 +82,8 @@ class Area:
 
     Rows are in order of score, at places in blocks. ``negatives`` and ``positives`` [place in a block, block]
     are the row at each place, or n where there is none of the class. If positives and negatives have equal
-    scores, each negative is there twice, before and after the positives of its score: so that one half of it
-    counts for them.
+    scores, each negative appears twice, before and after the positives with its score, so that half of it
+    counts.
     """
 
     negatives: NDArray[np.intp]
@@ -112,7 +112,7 @@ class Area:
 
 
 def prepared(name: str, truth: Floats, predicted: Floats) -> Sums | Area:
-    """What the bootstrap needs of a metric; ``truth`` and ``predicted`` are [n]."""
+    """The parts of a metric that the bootstrap needs; ``truth`` and ``predicted`` are [n]."""
     if name == "roc_auc":
         return _area(truth, predicted)
     error = predicted - truth

@@ -1,4 +1,4 @@
-"""What the gate records of a candidate: every answer of the models, with digests of all that was asked.
+"""What the gate records of a candidate: every answer of the models, with the digests of all inputs.
 
 Three files in the gate folder of the run:
 
@@ -89,7 +89,7 @@ class CaseAnswers:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """All that was recorded of one candidate; None for what was not asked or could not be had."""
+    """All that was recorded of one candidate; None for what was not requested or not available."""
 
     model: str
     run: str
@@ -101,7 +101,7 @@ class Records:
     candidate: ModelAnswers | None = None
     champion: Champion | None = None
     champion_problem: str = ""
-    """Why the champion cannot be compared with, if it cannot."""
+    """The reason if no comparison with the champion is possible."""
     champion_answers: ModelAnswers | None = None
     onnx: ModelAnswers | None = None
     timings: Timings | None = None
@@ -109,7 +109,7 @@ class Records:
 
 
 def delete_records(folder: Path) -> None:
-    """Delete the records in a gate folder, records.json first: without it, the others count for nothing."""
+    """Delete the records in a gate folder, records.json first: without it, the others are ignored."""
     for file in (RECORDS, ANSWERS, CASE_ANSWERS):
         (folder / file).unlink(missing_ok=True)
 

@@ -41,7 +41,7 @@ def register(
     *,
     merged: bool = False,
 ) -> tuple[Version, bool]:
-    """Register a candidate, once; the version, and whether it is new.
+    """Register a candidate, once. Returns the version, and whether it is new.
 
     With ``merged``, its commit and HEAD must be in the default branch of origin.
 
@@ -72,7 +72,7 @@ def register(
 
 
 def who(root: Path) -> str:
-    """The caller: on GitHub whoever started the workflow, elsewhere git's user name."""
+    """The caller: on GitHub the user who started the workflow, elsewhere git's user name."""
     if actor := os.environ.get("GITHUB_ACTOR"):
         return actor
     name = run_git(root, "config", "user.name").text

@@ -1,7 +1,7 @@
 """`mlroad gate`: ask the models, record their answers, judge the records, write the verdict.
 
-An old verdict is deleted first and the new one is written last, as a whole. So whatever goes wrong in between
-leaves no verdict, and nothing is registered without the records of a whole gate.
+An old verdict is deleted first and the new one is written last, as a whole. So a
+gate that fails or is interrupted leaves no verdict, and nothing is registered without complete records.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ ROWS = "holdout.csv"
 def gate(candidate: Candidate, registry: Registry | None = None) -> dict[str, Any]:
     """Judge a candidate: every check is made, and the verdict is written to its gate folder and returned.
 
-    Raises UserError for mistakes in gates.yml, and for rules that change meanwhile; everything else is a
-    check that is red.
+    Raises UserError for mistakes in gates.yml, and for rules that change meanwhile; every other
+    problem is a red check.
     """
     folder = candidate.gate
     for name in (VERDICT, ROWS):

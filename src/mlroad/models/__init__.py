@@ -1,1 +1,1 @@
-"""Models in processes of their own, and inference tests."""
+"""Models in separate processes, and inference tests."""

@@ -22,7 +22,7 @@ from mlroad.models.tensors import Tensor, TensorError, read_tensor
 KINDS = ("golden", "invalid")
 PLANNED = ("boundary", "invariance", "directional")
 FROZEN_INVALID = "frozen-invalid-"
-"""The ids of the invalid cases that `mlroad freeze` makes, and replaces each time, begin like this."""
+"""The prefix of the ids of invalid cases that `mlroad freeze` makes, and replaces each time."""
 _MADE_BY = "`mlroad freeze` writes this file; see docs/reference/inference-tests.md."
 _TENSOR = ("name", "shape", "datatype", "data")
 

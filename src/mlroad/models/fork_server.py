@@ -1,9 +1,9 @@
 """Processes for models by fork, on Linux: the libraries of all workers (model_worker.py) are imported once.
 
-Importing MLflow takes longer than most models take to answer. A gate asks up to three models, and a self-test
-some twenty. So one process imports MLflow and forks a worker for each model. (The start method ``forkserver``
-of Python's `multiprocessing` does the same, but shows the models the gate's own environment and paths.)
-Fork is not safe on macOS and missing on Windows: there, each worker is a new process.
+Importing MLflow takes longer than most models take to answer. A gate uses up to three models, a self-test
+about twenty. So one process imports MLflow and forks a worker for each model. (The start method
+``forkserver`` of Python's `multiprocessing` does the same, but exposes the gate's own environment and paths
+to the models.) Fork is not safe on macOS and missing on Windows: there, each worker is a new process.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`mlroad freeze`: ask a model about rows of a dataset, and keep its answers as golden cases.
+"""`mlroad freeze`: send rows of a dataset to a model, and keep its answers as golden cases.
 
 Each time, freeze replaces the golden cases and its own invalid cases. Cases that people wrote stay as they
 are, and so do tolerances. Freezing the same run again changes no byte.
@@ -52,7 +52,7 @@ class FreezeOptions:
 
 
 def freeze(model_folder: Path, options: FreezeOptions) -> list[str]:
-    """Write suite.yml and cases.jsonl from a run's model; lines for people.
+    """Write suite.yml and cases.jsonl from a run's model. Returns the lines to print.
 
     Raises UserError, and writes nothing, without a run or data, or for an answer that cannot be a golden one.
     """

@@ -16,7 +16,7 @@ _SAME = 0.005
 _RETRAINED = 0.15
 _DIFFER = 0.2
 _LABELS = 10
-"""An output counts as a label if it has at most so many values, all whole, each twice on average."""
+"""An output counts as a label if it has at most this many values, all whole, each twice on average."""
 
 
 def choose_tolerances(

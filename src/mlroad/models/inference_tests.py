@@ -1,4 +1,4 @@
-"""Inference tests: ask a model every case, and compare its answers with the expected ones.
+"""Inference tests: send every case to a model, and compare its answers with the expected ones.
 
 Asking and comparing are separate. The gate records the answers, and `mlroad register` compares them again
 without the model. `mlroad test` does both, and writes .runs/<model>/<run>/gate/inference.json. That file is
@@ -128,7 +128,7 @@ def all_failed(suite: Suite, verdict: InferenceVerdict, problem: Problem) -> Inf
 
 
 def _with_allowance(results: Sequence[Result], tolerance: Tolerance) -> list[Result]:
-    """Of the golden cases, a share of ``may_differ`` may have other values."""
+    """Let a share ``may_differ`` of the golden cases have other values."""
     golden = [result for result in results if result.case.kind == "golden"]
     differ = [result for result in golden if result.code == "MI201"]
     if not differ or len(differ) > tolerance.may_differ * len(golden):

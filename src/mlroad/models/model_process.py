@@ -1,7 +1,7 @@
-"""Ask a model in a process of its own (model_worker.py): the gate, `mlroad freeze` and `mlroad test` do.
+"""Run a model in a separate process (model_worker.py), for the gate, `mlroad freeze` and `mlroad test`.
 
-A model is code that its author wants to pass. It gets a copy of itself in a temporary folder, beside a copy
-of the worker, and only those environment variables that Python needs: no tokens, and no path by which it
+A model is code that its author wants to pass. The process gets a copy in a temporary folder, beside a copy of
+the worker, and only those environment variables that Python needs: no tokens, and no path by which it
 would find the repo and the holdout's answers by chance. That is not a sandbox: code that searches the whole
 disk finds them.
 """
@@ -139,7 +139,7 @@ class ModelProcess:
         self._temporary.cleanup()
 
     def load(self) -> list[ColumnSpec]:
-        """Wait until it is loaded; the columns of its signature. Raises ModelBroken."""
+        """Wait until it is loaded. Returns the columns of its signature. Raises ModelBroken."""
         if self._unloadable:
             raise ModelBroken(self._unloadable)
         if self._about is None:

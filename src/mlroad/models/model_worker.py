@@ -1,7 +1,7 @@
-"""One model in a process of its own. Requests and answers are lines of JSON. See model_process.py.
+"""One model in a separate process. Requests and answers are lines of JSON. See model_process.py.
 
-A model's code comes from somewhere: it may print, end the process, hang, or bring modules whose names another
-model uses as well. None of that reaches the process that asks.
+A model's code can do anything: print, end the process, hang, or contain modules whose names another model
+uses as well. None of that affects the calling process.
 
 Started as ``python -P model_worker.py mlflow|onnx MODEL COLUMNS``, with copies of this file and of the model
 in a temporary folder; the working folder is an empty one. Or forked by ``python -P model_worker.py fork
@@ -208,7 +208,7 @@ class _Server:
         self._rows: dict[int, pd.DataFrame] = {}
 
     def predict(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Predict a whole table, which the asking process has written, and write the numbers to a file."""
+        """Predict a whole table, which the calling process has written, and write the numbers to a file."""
         self._frame = self._model.prepared(pd.read_pickle(request["frame"]))  # noqa: S301
         values = as_numbers(self._model.predict(self._frame))
         np.save(request["out"], values, allow_pickle=False)
@@ -224,7 +224,7 @@ class _Server:
         return {"ms": (time.perf_counter() - started) * 1000}
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Answer one inference request. To end the process is not to refuse the request."""
+        """Answer one inference request. Ending the process does not count as refusing the request."""
         try:
             frame = frame_of([Tensor.from_exact_json(tensor) for tensor in request["inputs"]])
             started = time.perf_counter()

@@ -18,7 +18,7 @@ from mlroad.models.model_process import ColumnSpec
 from mlroad.models.tensors import Tensor, TensorError, read_tensor
 
 POOL = 2000
-"""The unusual rows are picked from so many rows, the first ones by their hash."""
+"""The unusual rows are picked from this many rows, the first by their hash."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """suite.yml: which model the cases are for, which data their answers came from, how far answers may differ.
 
-It fails closed. Digests reveal an edited cases.jsonl and an exchanged dataset. A suite without a golden case
+It fails closed. Digests reveal an edited cases.jsonl and a replaced dataset. A suite without a golden case
 is refused.
 
 Codes, beside those of mlroad.models.cases: MI110 cases.jsonl was edited, MI111 the dataset has
@@ -132,7 +132,7 @@ class _Reader:
         return Suite(self.file, model, dataset, digest, tuple(cases), tolerance, retrained, rows, rows_digest)
 
     def tolerances(self) -> tuple[Tolerance, Tolerance]:
-        """Only both tolerances. Raises UserError for mistakes in them."""
+        """Read only the two tolerances. Raises UserError for mistakes in them."""
         node, problems = read_yaml(self.file)
         if problems or not isinstance(node, MapNode):
             raise UserError(problems or f"{self.file} is not a suite; delete it.")

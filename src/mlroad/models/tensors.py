@@ -44,7 +44,7 @@ _NUMPY = {
 }
 _DATATYPES = {name: datatype for datatype, name in _NUMPY.items() if datatype != "BYTES"}
 _SURROGATE = re.compile("[\ud800-\udfff]")
-"""Half of a character: JSON can escape it, UTF-8 cannot write it."""
+"""Half of a character: JSON can escape it, UTF-8 cannot encode it."""
 _NON_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 _MOST_FP32 = 3.4028234663852886e38
 

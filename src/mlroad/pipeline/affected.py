@@ -89,7 +89,7 @@ def affected(root: Path, base: str, head: str) -> Affected:
 
 
 def _models(tree: Tree) -> list[str]:
-    """The names of the models in a commit, as mlroad.core.repo.is_model has it."""
+    """The names of the models in a commit, as mlroad.core.repo.is_model defines them."""
     marks = (re.fullmatch(r"models/([^/.][^/]*)/(?:pipeline\.yml|steps/.+)", path) for path in tree.blobs)
     return sorted({mark[1] for mark in marks if mark})
 
@@ -103,7 +103,7 @@ def _is_harmless(path: str) -> bool:
 
 
 def _by_dataset(path: str, users: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
-    """The models that use the version of a file; a file of no version counts for all versions."""
+    """The models that use the version of a file; a file that belongs to no version counts for all of them."""
     version = _VERSION.fullmatch(path)
     if version:
         names = [f"{version[1]}:{version[2]}"]
@@ -143,7 +143,7 @@ def _may_name_data(path: str) -> bool:
 
 
 def _ancestry(name: str, parents: Mapping[str, set[str]]) -> dict[str, str]:
-    """A version and all versions that it was derived from, each with the way there."""
+    """A version and all versions that it was derived from, each with the path that leads to it."""
     found = {name: ""}
     waiting = [name]
     while waiting:

@@ -51,13 +51,13 @@ class _Check:
         """Every model of the repo, and whether dev and prod datasets agree."""
         found = [problem for folder in model_folders(root) for problem in self.model(folder)]
         if self.repo.dataset_names():
-            from mlroad.data.compatible import check_dev_prod  # 30 ms that a single file does not need
+            from mlroad.data.compatible import check_dev_prod  # 30 ms, not needed for a single file
 
             found += check_dev_prod(root)
         return in_order([*found, *check_tool_version(root)])
 
     def path(self, path: Path) -> list[Problem]:
-        """What was named on the command line."""
+        """Any path from the command line."""
         if path.is_dir():
             if is_model(path):
                 return self.model(path)
@@ -76,7 +76,7 @@ class _Check:
 
     def model(self, folder: Path) -> list[Problem]:
         """One model folder: its pipelines, components and scripts."""
-        # 20 ms that the check of a single YAML file does not need.
+        # Imported here: this takes 20 ms, and is not needed to check a single YAML file.
         from mlroad.steps.script_rules import check_steps
         from mlroad.steps.sync import check_sync
 
@@ -112,7 +112,7 @@ class _Check:
         return in_order(found)
 
     def file(self, file: Path) -> list[Problem]:
-        """One YAML file, whatever it is."""
+        """One YAML file of any type."""
         shown = self.repo.shown(file)
         node, problems = self.repo.read(file)
         if not isinstance(node, MapNode):

@@ -1,6 +1,6 @@
 """The checker: problems in a pipeline that azure-ai-ml or the cloud would find, some of them too late.
 
-The loader reports what is wrong with the files; the checker reports how their contents do not fit together.
+The loader reports mistakes in single files; the checker reports parts that do not fit together.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reads where a step's code runs: the forms of `environment:`."""
+"""Reads `environment:`, which says where a step's code runs, in all its forms."""
 
 from __future__ import annotations
 

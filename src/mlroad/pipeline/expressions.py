@@ -8,7 +8,7 @@ from typing import Literal
 
 OPEN, CLOSE = "${" + "{", "}" + "}"
 SERVER_NAMES = frozenset({"default_datastore", "output_name", "name", "root_run_id", "experiment_name"})
-"""What only the server fills in, in paths of outputs above all."""
+"""Expressions that only the server fills in, mainly in paths of outputs."""
 _EXPRESSION = re.compile(r"\$\{\{\s*(\S+?)\s*\}\}")
 _OPTIONAL = re.compile(r"\$\[\[(.*?)\]\]", re.DOTALL)
 

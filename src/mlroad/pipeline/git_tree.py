@@ -1,4 +1,4 @@
-"""What git knows about a change: the changed files, and the datasets that models and datasets name."""
+"""Reads a change from git: the changed files, and the datasets that models and datasets name."""
 
 from __future__ import annotations
 

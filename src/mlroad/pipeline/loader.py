@@ -1,6 +1,6 @@
 """From YAML files to the model of a pipeline.
 
-The loader raises nothing for a user's mistake: it reads on, and returns what it could read and the problems.
+The loader raises nothing for a user's mistake: it goes on, and returns what it could read and the problems.
 The checker looks at how the parts fit together (bindings, values, commands).
 """
 
@@ -67,7 +67,7 @@ _MORE_TYPES = ("spark", "parallel", "import", "automl", "sweep", "data_transfer"
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The result of load_pipeline. ``job`` is None if the file is no mapping, and incomplete after errors."""
+    """The result of load_pipeline. ``job`` is None if the file is not a mapping, incomplete after errors."""
 
     job: PipelineJob | None
     problems: tuple[Problem, ...]
@@ -125,7 +125,7 @@ class Loader:
         return known
 
     def has_read(self, file: Path) -> bool:
-        """Whether ``file`` was read as a component of something."""
+        """Whether ``file`` was read as a component."""
         return absolute(file) in self._components
 
     def is_open(self, file: Path) -> bool:
@@ -384,7 +384,7 @@ class _Reader:
         )
 
     def _registering(self, node: MapNode) -> None:
-        """Note what matters for registering the component, but not to pipelines that name its file."""
+        """Note problems of registering the component, which do not affect pipelines that name its file."""
         name = node.text("name")
         if name is None:
             fix = "Add `name: …`, with lower-case letters, digits and _."

@@ -29,7 +29,7 @@ class PartReader:
         self.out = out
 
     def is_mapping(self, node: Node | None, name: str) -> TypeGuard[MapNode]:
-        """Whether ``node`` is a mapping; anything else but nothing is a problem."""
+        """Whether ``node`` is a mapping; any other value except null is a problem."""
         if node is None:
             return False
         if isinstance(node, MapNode):

@@ -28,7 +28,7 @@ def absolute(path: Path) -> Path:
 
 
 def exists(path: Path) -> bool:
-    """Whether there is something at ``path``; False, and no error, for what can be no name of a file."""
+    """Whether there is something at ``path``; False, not an error, for a text that cannot be a file name."""
     return os.path.exists(path)  # noqa: PTH110
 
 
@@ -144,7 +144,7 @@ class RepoIndex:
         if path is not None and not re.match(r"[a-z]+://|azureml:", path):
             target = absolute(file.parent / path.removeprefix("file:"))
         elif path is not None and self.root is not None:
-            from mlroad.data.store import copy_path  # 20 ms that only remote data needs
+            from mlroad.data.store import copy_path  # 20 ms, only needed for remote data
 
             copy = absolute(copy_path(self.root, name, version, kind, path))
             target = copy if copy.exists() else None

@@ -161,7 +161,7 @@ def bindable(kind: Kind) -> Kind:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A mapping with known keys. ``unknown`` is how Azure ML takes a key that it does not know."""
+    """A mapping with known keys. ``unknown`` is how Azure ML handles a key that it does not know."""
 
     title: str
     keys: Mapping[str, Kind]

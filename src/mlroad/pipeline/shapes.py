@@ -1,7 +1,7 @@
 """The schemas: the keys that a pipeline job, a component and a step may have, and their values.
 
 Taken from azure-ai-ml 1.35.2 (pipelineJob, commandComponent, pipelineComponent). ``unknown`` follows what its
-loader does with a key it does not know: refuse it, or pass it on unseen.
+loader does with a key it does not know: reject it, or pass it on unread.
 """
 
 from __future__ import annotations

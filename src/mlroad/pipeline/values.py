@@ -111,7 +111,7 @@ class ValueReader:
         )
 
     def data(self, text: str, kind: str, node: ScalarNode) -> Value | None:
-        """What the path ``text`` of an input points at."""
+        """The data at the path ``text`` of an input."""
         found = self._expression(node, text, server=_URL.match(text) is not None)
         if found is not None:
             return found

@@ -36,7 +36,7 @@ class Files:
         self._client, self._workspace = client, workspace
 
     def put(self, model: str, tags: Mapping[str, str], folder: Path) -> str:
-        """Upload the content of a version; its address. Existing files are not uploaded again."""
+        """Upload the content of a version. Returns its address. Existing files are not uploaded again."""
         with plain_errors(f"Uploading the version of {model}", self._workspace):
             datastore = default_datastore(self._client)
             lineage = tags[LINEAGE_TAG].removeprefix("sha256:")

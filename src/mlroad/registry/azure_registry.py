@@ -2,8 +2,8 @@
 
 A version is an MLflow model of the workspace, with its number as Azure ML's version and its lineage in the
 tags. Azure ML has no aliases for models, so an alias is a tag: ``alias.champion`` contains the time when a
-version got it. Of all versions with the tag, the one with the newest time has the alias. So an alias moves by
-one write, and a kill or a lost connection leaves it either at the old or at the new version.
+version got it. Of all versions with the tag, the one with the newest time has the alias. So moving an
+alias takes one write, and a kill or a lost connection leaves it at either the old or the new version.
 
 Versions that other programs registered under the name (without the tag ``lineage_id``) are ignored, but their
 numbers are taken.
@@ -208,7 +208,7 @@ class AzureRegistry:
 
     @contextmanager
     def _doing(self, what: str) -> Iterator[None]:
-        """Plain errors, and nothing of what the client writes to the error stream."""
+        """Raise plain errors, and hide what the client writes to the error stream."""
 
         with plain_errors(what, self._workspace), without_progress():
             yield

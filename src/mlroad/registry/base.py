@@ -1,4 +1,4 @@
-"""The interface of every model registry. Commands and gates use nothing else of it.
+"""The interface of every model registry. Commands and gates use only this interface.
 
 A version consists of two models: ``prod``, which is deployed, and ``dev``, its twin from the same commit,
 trained on the dev data, with which later dev candidates are compared. Aliases say which version is in use:

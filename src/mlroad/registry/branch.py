@@ -59,7 +59,7 @@ class RegistryBranch:
         self._git = BranchGit(root)
 
     def pull(self, *, discard: bool = False) -> str:
-        """Make the registry equal to the branch; what was done, for people.
+        """Make the registry equal to the branch. Returns a message.
 
         Raises UserError if that would lose local changes (unless ``discard``), GitFailed if the branch cannot
         be read or was deleted. A branch that does not exist yet is not an error.
@@ -82,7 +82,7 @@ class RegistryBranch:
             return self._take(state, head)
 
     def push(self, message: str, *, restore: bool = False) -> str:
-        """Commit the registry to the branch and push it; what was done, for people.
+        """Commit the registry to the branch and push it. Returns a message.
 
         With ``restore``, a deleted branch is created again from the local registry.
 

@@ -40,7 +40,7 @@ class BranchGit:
         return done.text.split()[0]
 
     def fetch(self) -> str:
-        """Fetch the branch; its commit."""
+        """Fetch the branch. Returns its commit."""
         depth = ["--depth=1"] if self.text("rev-parse", "--is-shallow-repository") == "true" else []
         quiet = ["--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", *depth]
         done = self.run("-c", "gc.auto=0", "fetch", *quiet, REMOTE, f"+{REF}:{KEPT}")
@@ -92,7 +92,7 @@ class BranchGit:
                 process.stdout.read(1)
 
     def store(self, files: Mapping[str, Path]) -> Iterator[str]:
-        """Write files to git, byte for byte, and give their lines for its index. Raises UserError."""
+        """Write files to git, byte for byte. Returns their lines for its index. Raises UserError."""
         sizes = {path: file.stat().st_size for path, file in files.items()}
         large = [f"{path} ({size / 1e6:.0f} MB)" for path, size in sizes.items() if size > MOST_BYTES]
         if large:

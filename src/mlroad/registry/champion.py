@@ -1,8 +1,8 @@
 """The champion, its predecessors, and how they change: `mlroad approve` and `mlroad rollback`.
 
 The tag ``history`` of a version records when it became champion, by whom, and which version it replaced. It
-is written before the alias moves. So a kill in between leaves an entry for a change that did not happen,
-which reading ignores because the actual champion is another.
+is written before the alias moves. So a kill in between leaves an entry for a change that did not happen.
+Readers ignore it, because another version is the champion.
 """
 
 from __future__ import annotations

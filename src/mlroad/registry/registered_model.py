@@ -1,6 +1,6 @@
 """A registered model: the folder that was judged, with lineage.json at its top.
 
-So the folder alone, as an MLflow model, tells where it came from. The digest of a model is that of the folder
+So the folder alone, as an MLflow model, shows where it came from. The digest of a model is that of the folder
 as it was judged, without lineage.json. The version's tag ``lineage_digest`` is the digest of lineage.json.
 """
 

@@ -1,4 +1,4 @@
-"""lineage.json: what a registered version was made from, and its verdict.
+"""lineage.json: the origin of a registered version, and its verdict.
 
 It is beside the models of a version, and in each of them; see registered_model.py.
 """
@@ -105,9 +105,9 @@ def tags_of(lineage: Mapping[str, Any], folder: Path) -> dict[str, str]:
 
 
 def uses(lineage: Mapping[str, Any]) -> Iterator[tuple[str, str, list[str], str | None]]:
-    """Every dataset version that contributed to a version: (its id, the part, the way to it, its digest).
+    """Every dataset version that contributed to a version: (its id, the part, the path to it, its digest).
 
-    The way starts with the dataset that was used, and goes through its parents to this one.
+    The path starts with the dataset that was used, and goes through its parents to this one.
     """
     parts = [(f"trained ({its['stage']} data, input {its['input']})", its) for its in lineage["datasets"]]
     if lineage.get("holdout"):

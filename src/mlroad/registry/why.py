@@ -134,7 +134,7 @@ def _origin(of: Mapping[str, Any]) -> Iterator[str]:
     yield _row("run", f"{of.get('run')} on {of.get('target')}{where}")
     yield _row("pipeline", of.get("pipeline"))
     parameters = of.get("parameters") or {}
-    own = {  # of the steps, what is not the pipeline's, handed on
+    own = {  # step parameters, without those that only repeat a pipeline parameter
         name: value
         for name, value in (of.get("step_parameters") or {}).items()
         if str(parameters.get(name.rpartition(".")[2])) != str(value)

@@ -42,7 +42,7 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A path of a chart. Its kind is its CSS class: what it is, and whose."""
+    """A path of a chart. Its kind is its CSS class, which names the shape and the model."""
 
     kind: str
     path: str
@@ -50,7 +50,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A chart with its frame. ``description`` tells readers who cannot see it what it shows."""
+    """A chart with its frame. ``description`` is for readers who cannot see it."""
 
     title: str
     text: str

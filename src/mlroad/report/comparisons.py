@@ -1,4 +1,4 @@
-"""What was measured: metrics and slices with their forest plots, and budgets. One row each."""
+"""The measured metrics, slices (with their forest plots) and budgets. One row each."""
 
 from __future__ import annotations
 

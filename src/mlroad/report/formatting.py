@@ -32,7 +32,7 @@ def interval(value: object) -> tuple[float, float] | None:
 def figure(value: object, *, signed: bool = False, places: int | None = None) -> str:
     """A number with four significant digits: 45.51, −0.5, 1,234.
 
-    ``places`` rounds it to this many decimals first: a difference needs no more than the number it is of.
+    ``places`` rounds it to this many decimals first, such as a difference to those of the values compared.
     """
     exact = finite(value)
     if exact is None:

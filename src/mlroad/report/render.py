@@ -1,6 +1,6 @@
-"""Rendering of the templates beside this module. Whatever a template shows is escaped.
+"""Renders the templates beside this module. Every value is escaped.
 
-Nothing of the data can become markup: in HTML by Jinja's autoescape, in Markdown by ``escape_markdown``,
+Data can never become markup: in HTML by Jinja's autoescape, in Markdown by ``escape_markdown``,
 which is applied to every value that a template did not mark as markup itself.
 """
 

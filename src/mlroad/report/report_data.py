@@ -1,4 +1,4 @@
-"""What a report is made of: the verdict of the gate, and the other files of the candidate's run."""
+"""The data of a report: the verdict of the gate, and the other files of the candidate's run."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ class _Rules:
     """The patterns of one ignore file; the last one that matches decides."""
 
     def __init__(self, lines: list[str]) -> None:
-        from pathspec import PathSpec  # 15 ms that code without an ignore file does not pay
+        from pathspec import PathSpec  # 15 ms, only needed for an ignore file
 
         self._spec = PathSpec.from_lines("gitignore", lines)
         self.prunable = not any(line.startswith("!") for line in lines)

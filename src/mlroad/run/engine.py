@@ -56,7 +56,7 @@ class Engine:
         self._events: SimpleQueue[str] = SimpleQueue()
 
     def limit_set(self) -> None:
-        """Look at the time limits again: a step with a limit has started."""
+        """Check the time limits again: a step with a limit has started."""
         self._events.put(_LIMIT_SET)
 
     def run(self, run_step: RunStep, processes: StepProcesses) -> StateName:
@@ -115,7 +115,7 @@ class Engine:
             rest()
 
     def _next_ended(self, processes: StepProcesses) -> str | None:
-        """The next step that has ended; None if time limits had to be looked at first."""
+        """The next step that has ended; None if time limits must be checked first."""
         first = processes.next_deadline()
         # On Windows, Ctrl-C cannot interrupt a long wait.
         wait = 3600.0 if os.name != "nt" else 0.2

@@ -65,7 +65,7 @@ def graph_command(path: Path, output: Path | None) -> str:
 
 
 def _write(output: Path, diagram: str) -> None:
-    """Write the diagram as the file's ending says. Raises UserError."""
+    """Write the diagram in the format of the file's suffix. Raises UserError."""
     if output.suffix == ".md":
         content = f"```mermaid\n{diagram}\n```\n"
     elif output.suffix == ".mmd":

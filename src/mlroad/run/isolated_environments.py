@@ -116,7 +116,7 @@ def _build(
 
 
 def _make(uv: str, python: str, folder: Path, base: Path, at: Position, say: Callable[[str], None]) -> None:
-    """Create an empty environment. If uv cannot find a patch release, another of the same minor will do."""
+    """Create an empty environment. If uv lacks a patch release, it uses another of the same minor version."""
     command = [uv, "venv", "--quiet", "--python"]
     minor = ".".join(python.split(".")[:2])
     try:

@@ -40,7 +40,7 @@ def pipeline_file(path: Path) -> Path:
 
 
 def run(path: Path, options: RunOptions) -> int:
-    """Run a pipeline; the exit code of the command. Raises UserError before anything starts."""
+    """Run a pipeline. Returns the exit code of the command. Raises UserError before anything starts."""
     file = pipeline_file(path)
     plan = make_plan(checked(file, options))
     if options.steps:

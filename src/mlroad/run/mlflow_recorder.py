@@ -121,7 +121,7 @@ class Recorder:
 
 
 def main() -> None:
-    """Serve one run. Standard output is kept for the answers; what libraries print goes to standard error."""
+    """Serve one run. Standard output is reserved for answers; libraries print to standard error."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)
     sys.stdin.reconfigure(encoding="utf-8")  # type: ignore[union-attr]

@@ -99,14 +99,14 @@ class Tracker:
         self._say(do="step", step=step, tags=dict(tags), started=_now())
 
     def step_variables(self, step: str) -> dict[str, str]:
-        """Wait for the MLflow run of a step that has begun; the variables with which MLflow finds it."""
+        """Wait for the MLflow run of a begun step. Returns the variables with which MLflow finds it."""
         run_id = self.step_run(step)
         if run_id is None:
             return self.variables()
         return {**self.variables(), "MLFLOW_EXPERIMENT_ID": self._experiment_id, "MLFLOW_RUN_ID": run_id}
 
     def step_run(self, step: str) -> str | None:
-        """Wait for the id of the MLflow run of a step that has begun; None if the recorder has failed."""
+        """Wait for the id of the MLflow run of a step that has begun. None if the recorder has failed."""
         with self._changed:
             self._changed.wait_for(lambda: step in self._ids or self._dead)
             return self._ids.get(step)

@@ -48,7 +48,7 @@ class ModelFolder:
 def find_model(root: Path, name: str, also: Collection[str] = ()) -> ModelFolder:
     """The model of that name, which may also be given as ``models/<name>``.
 
-    Raises UserError, which may suggest a name in ``also`` (models that have been registered).
+    Raises UserError. Its suggestion may come from ``also`` (models that have been registered).
     """
     known = [folder.name for folder in model_folders(root)]
     wanted = name.rstrip("/").removeprefix("./").removeprefix("models/")

@@ -36,7 +36,7 @@ _FORMS = (
 
 
 def override(job: PipelineJob, sets: tuple[str, ...], inputs: tuple[str, ...]) -> PipelineJob:
-    """The job with the values of ``--set`` and ``--input``. Raises UserError for what cannot be set."""
+    """The job with the values of ``--set`` and ``--input``. Raises UserError if that is not possible."""
     for text in inputs:
         name, value = _pair("--input", text)
         job = _set_input(job, name, value, f"--input {text}")

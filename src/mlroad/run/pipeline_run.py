@@ -72,7 +72,7 @@ class PipelineRun:
         self._tracker = Tracker(self._root, experiment, logs / "mlflow.log", self._display.note)
 
     def run(self) -> int:
-        """Run the steps; the exit code of the command. Nothing remains but the run's folder."""
+        """Run the steps. Returns the exit code of the command. Only the run's folder remains."""
         try:
             snapshots = _take_snapshots(self._plan, self._folder.path / "code")
         except BaseException:

@@ -1,6 +1,6 @@
 """Steps as process trees that end as a whole: on success, failure, a timeout, Ctrl-C and `kill -9`.
 
-psutil finds and kills the processes of a tree. What it cannot do is done here: a session for each step, which
+psutil finds and kills the processes of a tree. This module adds what it lacks: a session for each step, which
 ends background jobs in one call; on Linux the adoption of orphans (PR_SET_CHILD_SUBREAPER), without which a
 daemon that left its session and cleared its environment could not be found; and a variable that every process
 of a run inherits, which tells the orphans of parallel steps apart. psutil takes 15 ms to import, and most
@@ -121,7 +121,7 @@ class ProcessKeeper:
         if sys.platform != "win32":
             watchdog = str(Path(__file__).with_name("watchdog.py"))
             self._watchdog = subprocess.Popen(
-                # -S saves a third of its start; so it is told where psutil is.
+                # -S saves a third of its startup time, but hides psutil, so pass the folder.
                 [sys.executable, "-I", "-S", watchdog, MARK, f"{run_id}:", _folder_of_psutil()],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
@@ -142,7 +142,7 @@ class ProcessKeeper:
 
     def start(self, command: str, folder: Path, environment: Mapping[str, str], log: Path) -> Process:
         """Run ``command`` with bash, with both outputs written straight to ``log``. Raises OSError."""
-        with log.open("ab") as out, self._lock:  # an ending step must not take a new one for an orphan
+        with log.open("ab") as out, self._lock:  # an ending step must not mistake a new process for an orphan
             self._number += 1
             mark = f"{self._run_id}:{self._number}"
             arguments, variables = [self._bash, "-c", command], {**environment, MARK: mark}

@@ -1,4 +1,4 @@
-"""run.json: what ran, from what and with which result, for runs on this machine and on Azure ML alike."""
+"""run.json: what ran, with which inputs and which result, for runs on this machine and on Azure ML."""
 
 from __future__ import annotations
 

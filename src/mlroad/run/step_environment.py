@@ -70,7 +70,7 @@ def step_environment(
 
 
 def _one_node(distribution: Mapping[str, object]) -> dict[str, str]:
-    """The variables that tell a training framework about its other processes: there are none here."""
+    """The variables for distributed training, with one node and one process."""
     kind = str(distribution.get("type", "")).lower()
     if kind == "pytorch":
         return {

@@ -59,7 +59,7 @@ class StepRunner:
     display: Display
 
     def run(self, step: PlannedStep) -> Callable[[], None] | None:
-        """Bring a step to its last state. Returns what is left to do, for which no other step has to wait."""
+        """Bring a step to its last state. Returns the remaining work, for which no other step has to wait."""
         state = self.state.steps[step.name]
         completed: _Completed | None = None
         try:

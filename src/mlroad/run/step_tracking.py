@@ -32,7 +32,7 @@ class StepTracking:
                     self._repeat(state)
 
     def begin_step(self, step: str) -> Mapping[str, str]:
-        """Start the MLflow run of a step that uses MLflow; the environment variables for the step."""
+        """Start the MLflow run of a step that uses MLflow. Returns the environment variables for the step."""
         use = self._uses[step]
         if use != "none":
             self._tracker.begin_step(step, {"mlroad.step": step})

@@ -14,7 +14,7 @@ from mlroad.run.run_options import RunOptions
 
 
 def train_locally(model: ModelFolder, stage: Stage, *, reuse: bool = True) -> int:
-    """Run the pipeline on the data of ``stage``; the exit code of the command. Raises UserError."""
+    """Run the pipeline on the data of ``stage``. Returns the exit code of the command. Raises UserError."""
     inputs = tuple(f"{name}={version}" for name, version in model.data(stage).items())
     before = {folder.name for folder in all_runs(model.runs)}
     code = run(model.path, RunOptions(inputs=inputs, reuse=reuse))

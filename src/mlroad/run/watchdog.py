@@ -60,7 +60,7 @@ def _kill(groups: set[int], family: set[psutil.Process], variable: str, run: str
     for group in groups:
         with contextlib.suppress(OSError):
             os.killpg(group, signal.SIGKILL)
-    import psutil  # its import must not delay what needs no psutil
+    import psutil  # only now, because importing it must not delay the kills above
 
     for _ in range(100):  # a process may start others while they are killed
         alive = [
@@ -90,13 +90,13 @@ def _is_of_the_run(
             or os.getsid(process.pid) in groups
             or process.environ().get(variable, "").startswith(run)
         )
-    except (psutil.Error, OSError):  # it has ended, or belongs to somebody else
+    except (psutil.Error, OSError):  # it has ended, or belongs to another user
         return False
 
 
 def _family(runner: int, helpers: set[int]) -> set[psutil.Process]:
     """All descendants of the runner, except its helpers and theirs."""
-    import psutil  # 15 ms that a run of less than a second does not pay
+    import psutil  # 15 ms, which runs of less than a second do not need
 
     found: set[psutil.Process] = set()
     with contextlib.suppress(psutil.Error):

@@ -1,1 +1,1 @@
-"""The step contract, and what is generated from it."""
+"""The step contract, and the files generated from it."""

@@ -108,7 +108,7 @@ def find_paths(nodes: Iterable[ast.AST], imports: dict[str, str]) -> list[Litera
 
 
 def full_name(node: ast.expr, imports: dict[str, str]) -> str:
-    """The full name of a function, as far as imports tell: ``pandas.read_csv``; ``?.to_csv`` for a method."""
+    """The full name of a function, as far as known: ``pandas.read_csv``; ``?.to_csv`` for a method."""
     match node:
         case ast.Name(id=name):
             return imports.get(name, name)

@@ -62,7 +62,7 @@ class StepSignature:
 def read_signature(path: Path) -> tuple[StepSignature | None, list[Problem]]:
     """The signature of the step in ``path``, or the problems that prevent reading it.
 
-    There is neither for a script that does not use the contract: a helper module, or a script with its own
+    Both are empty for a script that does not use the contract: a helper module, or a script with its own
     argparse and a hand-written component.
     """
     script = read_script(path)

@@ -1,4 +1,4 @@
-"""The type hints of a step, read from its source: what each one means to Azure ML."""
+"""The type hints of a step, read from its source, and the Azure ML types that they stand for."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class ScriptNames:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a type hint means to Azure ML."""
+    """The Azure ML type that a type hint stands for."""
 
     type: str
     direction: Direction = "input"

@@ -147,7 +147,7 @@ class Good:
         Small data is copied: an extra hard link changes the file's inode, which counts as a change of the
         file for the gate of another copy that reads it at that moment.
 
-        Its gates.yml leaves out what takes long and is not the ``check`` that the fault is for: timing, the
+        Its gates.yml leaves out slow parts that are not the ``check`` that the fault is for: timing, the
         ONNX file, inference tests, and most resamples of the bootstrap. Thresholds stay.
         """
         model = self.candidate.model
@@ -236,5 +236,5 @@ def _link_folder(source: Path, target: Path) -> None:
     """Link a folder of large data, which is only read."""
     try:
         target.symlink_to(source.resolve(), target_is_directory=True)
-    except OSError:  # on Windows it needs a permission; hard links do not, and change no file's times there
+    except OSError:  # Windows requires a permission for it; hard links need none, and change no times there
         shutil.copytree(source, target, copy_function=_linked)

@@ -39,7 +39,7 @@ class SelfTestResult:
 
     @property
     def wrong(self) -> list[Outcome]:
-        """The results that should have been others."""
+        """The unexpected results."""
         return [outcome for outcome in self.outcomes if outcome.good is False]
 
 

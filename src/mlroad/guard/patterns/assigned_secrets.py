@@ -38,7 +38,7 @@ def _accept(match: re.Match[str]) -> bool:
     return is_random(value)
 
 
-# What makes another word of "pat": path, patch, patent, patient, patrol, pattern.
+# Endings that make "pat" a different word: path, patch, patent, patient, patrol, pattern.
 _LONGER_WORD = re.compile(r"(?i)h|ch|ent|ient|rol|tern")
 
 
