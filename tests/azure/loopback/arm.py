@@ -13,7 +13,7 @@ from tests.azure.loopback.server import Request, Response, arm_error
 HOST = "management.azure.com"
 AUDIENCE = f"https://{HOST}"
 DATAPLANE = "westeurope.api.azureml.ms"
-"""Where the workspace's run history answers."""
+"""The URL of the workspace's run history."""
 SUBSCRIPTION = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
 GROUP = "ml-group"
 WORKSPACE = "ml-workspace"

@@ -18,7 +18,7 @@ STEP = "models/m/steps/clean.py"
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """numbers:1 -> numbers:2 -> clean:1, and a run of numbers:2. Made once, because each step is a process."""
+    """numbers:1 -> numbers:2 -> clean:1, and a run of numbers:2. Made once, because steps are processes."""
     folder = start(tmp_path_factory.mktemp("family") / "repo")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
