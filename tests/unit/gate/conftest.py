@@ -29,11 +29,11 @@ class Factory:
 
     @property
     def run(self) -> Path:
-        """The folder of the dev candidate, which is gated unless a test says otherwise."""
+        """The folder of the dev candidate, which is gated by default."""
         return self.repo / ".runs" / "toy" / self.dev
 
     def gate(self, *more: str) -> tuple[Said, dict[str, Any]]:
-        """`mlroad gate toy`: what it said, and the verdict ({} if it wrote none)."""
+        """Run `mlroad gate toy`; return its output and the verdict ({} if it wrote none)."""
         said = self.command("gate", "toy", *(more or ("--run", self.dev)))
         file = self.run / "gate" / "verdict.json"
         if more and "--run" in more:
@@ -41,7 +41,7 @@ class Factory:
         return said, json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
     def red(self, id_: str, result: str, *words: str) -> dict[str, Any]:
-        """Gate it: exactly this check is red (or it and others, with ``id_…``), and says these words."""
+        """Gate it: this check has this result, and its message contains these words."""
         said, verdict = self.gate()
         assert said.code == 1, said.text
         assert verdict["passed"] is False
@@ -53,7 +53,7 @@ class Factory:
         return verdict
 
     def green(self) -> dict[str, Any]:
-        """Gate it: nothing is red."""
+        """Gate it: no check fails."""
         said, verdict = self.gate()
         assert said.code == 0, said.text
         assert verdict["passed"] is True
@@ -66,14 +66,14 @@ class Factory:
         return {check["id"]: check["result"] for check in verdict["checks"]}
 
     def plant(self, body: str) -> None:
-        """Another model as the candidate's output."""
+        """Replace the candidate's model."""
         target = self.run / "outputs" / "model"
         shutil.rmtree(target)
         shutil.copytree(toy.saved(body, self.stock), target)
         self.note_outputs()
 
     def note_outputs(self) -> None:
-        """Let run.json say that the run made the outputs that lie there now."""
+        """Update run.json, as if the run had produced the current outputs."""
         file = self.run / "run.json"
         record = json.loads(file.read_text(encoding="utf-8"))
         record["outputs"]["model"]["digest"] = digest_of(self.run / "outputs" / "model")
@@ -97,7 +97,7 @@ class Factory:
 
 @pytest.fixture(scope="session")
 def stock(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Models that were saved already."""
+    """A folder that caches saved models."""
     return tmp_path_factory.mktemp("stock")
 
 
@@ -115,7 +115,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
 def championed(
     trained: tuple[Path, str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, str, str]:
-    """The same with a champion, by the real commands: gate both candidates, register, approve."""
+    """The same with a champion, made with the real commands: gate both candidates, register, approve."""
     repo, dev, prod = trained
     copied = Path(shutil.copytree(repo, tmp_path_factory.mktemp("champion") / "repo"))
     for run in (dev, prod):
@@ -132,7 +132,7 @@ def make(
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[[tuple[Path, str, str]], Factory]:
-    """A copy of one of the two above."""
+    """Return a copy of one of the two factories above."""
     for name in ("GITHUB_ACTIONS", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "MLROAD_REGISTRY"):
         monkeypatch.delenv(name, raising=False)
 

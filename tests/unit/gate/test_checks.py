@@ -1,4 +1,4 @@
-"""Each check of a gate on its own, on real files: red by a planted fault, green on look-alikes."""
+"""Each check of a gate on its own, on real files: it fails on a planted fault, and passes on look-alikes."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def dataset(factory: Factory, name: str, rows: list[dict[str, str]], stage: str)
 
 
 def change_run(factory: Factory, change: Callable[[dict[str, Any]], object]) -> None:
-    """Change what run.json says of the data input."""
+    """Change the data inputs in run.json."""
     file = factory.run / "run.json"
     record = json.loads(file.read_text(encoding="utf-8"))
     change(record["inputs"])
@@ -111,7 +111,7 @@ class TestTraining:
         text = file.read_text(encoding="utf-8")
         file.write_text(text.replace("stage: dev", "stage: prod"), encoding="utf-8")
         assert "toys_train:2 is prod data, but data.yml names it for dev" in self.check(first)[1]
-        # Look-alike: one table for both stages is prod data.
+        # Look-alike: a table that both stages use is prod data.
         first.write("data.yml", "raw:\n  dev: azureml:toys_train:2\n  prod: azureml:toys_train:2\n")
         assert self.check(first)[0] == "passed"
         file.write_text(text, encoding="utf-8")
@@ -128,7 +128,7 @@ class TestTraining:
 
 class TestOverlap:
     def check(self, factory: Factory, *versions: str) -> tuple[str, str]:
-        """With these versions in data.yml."""
+        """Check with these versions in data.yml."""
         inputs = enumerate(versions)
         text = "".join(f"in{n}: {{dev: 'azureml:{v}', prod: 'azureml:{v}'}}\n" for n, v in inputs)
         factory.write("data.yml", text or "{}\n")
@@ -154,7 +154,7 @@ class TestOverlap:
         assert word == "broken"
         assert "3 of" in what
         assert "the model has seen them" in what
-        # Look-alike: the same inputs with another result are other rows.
+        # Look-alike: rows with the same inputs and a different target are different rows.
         other = [{**row, "y": f"{float(row['y']) + 1:.4f}"} for row in rows]
         dataset(first, "alike", other, "dev")
         assert self.check(first, "alike:1")[0] == "passed"
@@ -162,7 +162,7 @@ class TestOverlap:
     def test_a_list_beside_the_rows(self, first: Factory) -> None:
         dataset(first, "sites", [{"site": "north"}, {"site": "south"}], "prod")
         assert self.check(first, "toys_train:1", "sites:1")[0] == "passed"
-        assert self.check(first, "sites:1")[0] == "broken"  # nothing else to compare: closed
+        assert self.check(first, "sites:1")[0] == "broken"  # nothing else to compare: it fails closed
 
     def test_what_cannot_be_compared(self, first: Factory) -> None:
         dataset(first, "other", [{"a": "1"}, {"a": "2"}], "dev")
@@ -390,7 +390,7 @@ def test_targets(first: Factory, change: Callable[[str], str], words: str) -> No
 
 
 class TestOnnx:
-    """y = 3·x1 - 2·x2 as ONNX, in both forms of input."""
+    """y = 3·x1 - 2·x2 as an ONNX file, with either form of input."""
 
     @pytest.fixture
     def frame(self) -> pd.DataFrame:
@@ -423,7 +423,7 @@ class TestOnnx:
     def check(
         self, factory: Factory, tmp_path: Path, file: Path | None, frame: pd.DataFrame
     ) -> tuple[str, str]:
-        """Ask the file as the candidate's ONNX file, and judge the answers."""
+        """Use the file as the candidate's ONNX file, and check its predictions."""
         candidate = candidate_of(factory)
         target = factory.run / "outputs" / "onnx"
         target.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Models' processes, forked (Linux) or started anew (elsewhere): the same answers, and nothing left."""
+"""Model processes, forked (Linux) or spawned (elsewhere): the same predictions, and no process is left."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_how_a_model_ended_is_told(stock: Path, body: str, message: str) -> None
 
 @pytest.mark.usefixtures("start")
 def test_a_model_of_its_own_environment(stock: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also what was set when other models had been asked before."""
+    """It includes variables that were set after another model ran."""
     body = "return [float(os.environ['OMP_SCHEDULE']) for _ in line]"
     for value in ("3", "4"):
         monkeypatch.setenv("OMP_SCHEDULE", value)
@@ -76,7 +76,7 @@ def test_a_killed_server_is_started_again(stock: Path) -> None:
 
 @pytest.mark.parametrize("end", ["", "os._exit(0)", "os.kill(os.getpid(), 9)"])
 def test_nothing_is_left_when_the_gate_ends(stock: Path, end: str) -> None:
-    """By itself, without a goodbye, or killed."""
+    """The gate returns, exits without cleanup, or is killed."""
     script = f"""
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`mlroad gate` end to end: the four verdicts, and each check red by a planted fault."""
+"""`mlroad gate` end to end: the four verdicts, and a planted fault for each check."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BETTER = "print('models may print'); return line"
 
 def test_first_candidate(first: Factory) -> None:
     first.gates("slices:", "  - {column: group, metric: mae, limit: 3}")
-    # Nobody can be worse than a champion that is not there; the waiver is no mistake, though.
+    # Without a champion, there is no regression to waive. The waiver is not a mistake, though.
     first.write("waivers.yml", WAIVER)
     verdict = first.green()
     assert verdict["verdict"] == "better"
@@ -58,7 +58,7 @@ def test_equal(later: Factory) -> None:
 
 
 def test_a_little_worse(later: Factory) -> None:
-    """Surely worse, by less than max_regression: equal, but nobody says "as good as"."""
+    """Significantly worse, but by less than max_regression: equal, but not "as good as"."""
     later.plant("return 3 * x1 + 2")
     later.gates(**{"max_regression: 0.1": "max_regression: 2", "r2: {limit: 0.5}": "r2: {limit: 0.1}"})
     verdict = later.green()
@@ -168,7 +168,7 @@ def test_changed_champion(later: Factory) -> None:
 
 
 def test_a_champion_that_was_taken_tells_its_story(later: Factory, tmp_path: Path) -> None:
-    """The model's folder alone, as a deployment takes it: MLflow loads it, and lineage.json is in it."""
+    """MLflow can load the model's folder alone, as in a deployment, and it contains lineage.json."""
     import mlflow.pyfunc
     import pandas as pd
 
@@ -207,14 +207,14 @@ def test_prod_is_compared_with_prod(later: Factory) -> None:
 
 
 def test_budgets_slices_and_waivers(later: Factory) -> None:
-    """Three thresholds that are failed, then waived; with one of them waived the others are red still."""
+    """Three thresholds fail, and then are waived."""
     later.gates(
         "latency: {p95_ms: 20}",
         "size: {max_mb: 0.2}",
         "slices:",
         "  - {column: group, metric: mae, max_regression: 0.1, min_rows: 10}",
     )
-    # Better on the whole, far worse in the smaller group: b is where x2 is the sum of digits … by row.
+    # Better overall, but much worse in the smaller group.
     later.plant("time.sleep(0.03 if n == 1 else 0); return np.where(x1 > 1.2, -9, line)")
     (later.run / "outputs" / "model" / "weights.bin").write_bytes(bytes(300_000))
     later.note_outputs()
@@ -253,7 +253,7 @@ def test_classification(first: Factory) -> None:
 
 
 def test_inference_tests_and_champion_required(first: Factory) -> None:
-    """The real command that makes a suite, which the gate asks; and no champion where one is required."""
+    """The gate runs the tests that `mlroad freeze` made, and fails if a required champion is missing."""
     from tests.unit.gate import toy
 
     toy.run(first.repo, "freeze", "models/toy", "--run", first.dev)
@@ -293,7 +293,7 @@ def test_the_target_as_an_input(first: Factory, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_judged_again_without_the_model(later: Factory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From the records, the same verdict to the last digit; no model is loaded."""
+    """The recorded predictions give exactly the same verdict, and no model is loaded."""
     from mlroad.gate.run_gate import judge_records
     from mlroad.models import model_process
     from mlroad.run.candidate import find_candidate

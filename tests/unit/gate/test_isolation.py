@@ -1,4 +1,4 @@
-"""A model sees neither tokens nor a way to the holdout's answers."""
+"""A model can read neither tokens nor the holdout's targets."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_no_token_is_seen(first: Factory, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_no_way_up_to_the_holdout(first: Factory) -> None:
-    """By every path that the model has; from its place in the run it would be found."""
+    """No path that the model knows leads to the holdout, although its folder in the run would."""
     at_home = Path(first.run / "outputs" / "model")
     assert any((above / "datasets" / "toys_holdout").exists() for above in at_home.parents)
     first.plant("import pathlib\n        " + WALK)

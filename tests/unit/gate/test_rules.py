@@ -1,4 +1,4 @@
-"""The verdict says by which files it was made; `mlroad register` holds them against the commit."""
+"""The verdict records the files with its rules; `mlroad register` compares them with the commit."""
 
 from __future__ import annotations
 

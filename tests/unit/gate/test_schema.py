@@ -1,4 +1,4 @@
-"""gates.yml: what is understood, and every mistake at its line and column."""
+"""gates.yml: every valid key, and every mistake with its line and column."""
 
 from __future__ import annotations
 

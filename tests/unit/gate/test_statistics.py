@@ -1,4 +1,4 @@
-"""The bootstrap against a plain slow one, and against theory where there is a formula."""
+"""The bootstrap, compared with a slow, simple one, and with theory where there is a formula."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ REGRESSION, CLASSIFICATION = of_task("regression"), of_task("classification")
 
 
 def data(task: str, rows: int, seed: int = 1) -> tuple[Floats, Floats, Floats]:
-    """Truth, and two models of which the first is better."""
+    """The truth, and the predictions of two models, of which the first is better."""
     rng = np.random.default_rng(seed)
     signal = rng.normal(size=rows)
     first, second = signal + 0.5 * rng.normal(size=rows), signal + 0.7 * rng.normal(size=rows)
@@ -42,7 +42,7 @@ def of(found: object) -> Intervals:
 
 
 def scikit_learn(name: str, truth: Floats, predicted: Floats) -> float:
-    """What scikit-learn says."""
+    """The metric according to scikit-learn."""
     from sklearn import metrics as sk
 
     if METRICS[name].task == "regression":
@@ -64,7 +64,7 @@ def scikit_learn(name: str, truth: Floats, predicted: Floats) -> float:
 @pytest.mark.parametrize("digits", [16, 1, 0], ids=lambda digits: f"{digits} digits")
 @pytest.mark.parametrize("name", [*METRICS])
 def test_figures_are_those_of_scikit_learn(name: str, digits: int, rows: int) -> None:
-    """With ties, with labels instead of chances, and for a model that always says the same."""
+    """With ties, with labels instead of probabilities, and for constant predictions."""
     truth, mine, _ = data(METRICS[name].task, rows, seed=rows)
     truth[:2] = [0, 1]
     for predicted in (np.round(mine, digits), np.full(rows, 0.25), np.full(rows, 1.0)):
@@ -73,7 +73,7 @@ def test_figures_are_those_of_scikit_learn(name: str, digits: int, rows: int) ->
 
 
 def slowly(name: str, truth: Floats, mine: Floats, other: Floats, resamples: int) -> tuple[Floats, Floats]:
-    """Draw rows with replacement, and let scikit-learn measure each time."""
+    """Draw rows with replacement, and let scikit-learn compute the metric each time."""
     rng = np.random.default_rng(99)
     own, difference = [], []
     for _ in range(resamples):
@@ -86,7 +86,7 @@ def slowly(name: str, truth: Floats, mine: Floats, other: Floats, resamples: int
 
 @pytest.mark.parametrize("name", [*METRICS])
 def test_metrics_from_counts_are_those_of_repeated_rows(name: str) -> None:
-    """The formulas from weights give what scikit-learn gives for the rows written out."""
+    """The weighted formulas give the same result as scikit-learn on repeated rows."""
     truth, mine, _ = data(METRICS[name].task, 60)
     mine = np.round(mine, 1)  # ties
     rng = np.random.default_rng(5)
@@ -106,7 +106,7 @@ def test_metrics_from_counts_are_those_of_repeated_rows(name: str) -> None:
 @pytest.mark.parametrize("digits", [16, 2, 1, 0], ids=lambda digits: f"{digits} digits")
 @pytest.mark.parametrize("kind", [np.uint8, np.int64])
 def test_the_area_is_that_of_scikit_learn(rows: int, digits: int, kind: type) -> None:
-    """Without ties, with some, and with hardly any other pairs; with the largest weights and none at all."""
+    """With no ties, some ties and almost only ties; with the largest weights and with zero weights."""
     from sklearn.metrics import roc_auc_score
 
     rng = np.random.default_rng(rows)
@@ -130,12 +130,12 @@ def test_the_area_is_that_of_scikit_learn(rows: int, digits: int, kind: type) ->
 
 def test_weights_fit_into_their_bits() -> None:
     assert np.iinfo(np.uint8).max >= MOST * _BLOCK
-    # The products of one block: at each place at most MOST times all that came before it.
+    # A product in one block is at most MOST times the sum of all the weights before it.
     assert np.iinfo(np.uint16).max >= MOST * MOST * _BLOCK * _BLOCK
 
 
 def test_poisson_counts() -> None:
-    """The share of each count is that of a Poisson variable, to 1/65,536 and chance."""
+    """The share of each count is that of a Poisson variable, up to 1/65,536 and sampling error."""
     counts = _poisson(np.random.SFC64(1), 200_001, 21)
     assert counts.shape == (200_002, 21)
     assert not counts[-1].any()
@@ -145,14 +145,14 @@ def test_poisson_counts() -> None:
         expected = math.exp(-1) / math.factorial(count)
         assert share == pytest.approx(expected, abs=1e-5 + 4 * math.sqrt(expected / len(drawn))), count
     assert drawn.var() == pytest.approx(1, abs=3e-3)
-    # Neither rows nor resamples know of each other.
+    # Rows are independent of each other, and so are resamples.
     for first, second in ((counts[1:-1], counts[:-2]), (counts[:-1, 1:], counts[:-1, :-1])):
         assert abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]) < 3e-3
 
 
 @pytest.mark.parametrize("rows", [EXACT_ROWS, EXACT_ROWS + 1])
 def test_every_resample_is_what_scikit_learn_says(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All metrics come from the same counts; here of the second chunk."""
+    """All metrics use the same counts; this test takes those of the second chunk."""
     from sklearn.metrics import f1_score, log_loss, roc_auc_score
 
     monkeypatch.setattr(bootstrap, "_AT_ONCE", 32 * rows)
@@ -191,7 +191,7 @@ def test_against_a_plain_bootstrap(name: str) -> None:
     for interval, plain in ((found.candidate, own), (found.difference, difference)):
         assert interval is not None
         low, high = np.quantile(plain, [0.025, 0.975])
-        # Ends of 800 resamples are known to about a tenth of the interval's width.
+        # With 800 resamples, the ends are accurate to about a tenth of the interval's width.
         assert interval == pytest.approx((low, high), abs=0.15 * (high - low))
 
 
@@ -215,7 +215,7 @@ def test_against_theory(rows: int) -> None:
 
 
 def test_both_ways_of_counting_agree() -> None:
-    """Just below and above the limit, the methods differ in name and not in what they find."""
+    """Just below and above the limit, the two methods give the same result."""
     truth, mine, other = data("classification", EXACT_ROWS + 1)
     names = list(CLASSIFICATION)
     few = intervals(truth[:-1], mine[:-1], other[:-1], names, Bootstrap(resamples=3000))
@@ -243,7 +243,7 @@ def test_the_seed_decides(rows: int) -> None:
     settings = Bootstrap(resamples=500)
     first = intervals(truth, mine, other, names, settings)
     assert intervals(truth, mine, other, names, settings) == first
-    # What else is measured in the same gate does not matter, nor does the stream of another slice.
+    # Neither other metrics of the same gate nor other slices change the result.
     alone = of(intervals(truth, mine, other, ["mae"], settings)["mae"])
     assert alone.difference == pytest.approx(of(first["mae"]).difference, rel=1e-9)
     assert intervals(truth, mine, other, names, Bootstrap(500, seed=8)) != first
@@ -270,7 +270,7 @@ def test_coverage(task: str) -> None:
             intervals(truth[rows], mine[rows], None, [name], Bootstrap(resamples=300))[name]
         ).candidate
         hits += low <= true <= high
-    assert 180 <= hits <= 199  # 190 expected, deviation 3.1; percentile intervals are a little short
+    assert 180 <= hits <= 199  # 190 expected, deviation 3.1; percentile intervals are slightly narrow
 
 
 @pytest.mark.parametrize(
@@ -315,7 +315,7 @@ def test_too_few_of_a_class_has_no_interval() -> None:
 
 
 def test_method_is_one_for_all_metrics() -> None:
-    """All metrics of a gate come from the same resamples: mae² and rmse² of ±1 errors agree in each."""
+    """All metrics of a gate use the same resamples: for errors of ±1, mae² equals rmse² in each of them."""
     rng = np.random.default_rng(2)
     truth = rng.normal(size=300)
     mine = truth + rng.choice([0.0, 1.0], 300)
@@ -328,7 +328,7 @@ def test_method_is_one_for_all_metrics() -> None:
     ("shift", "word"), [(0.0, "equal"), (0.001, "equal"), (-0.3, "better"), (0.2, "worse")]
 )
 def test_words(shift: float, word: str, tmp_path: object) -> None:
-    """The difference of the point estimates against max_regression, the interval against 0."""
+    """The difference is compared with max_regression, the interval with 0."""
     from pathlib import Path
 
     from mlroad.gate.gates_file import load_gates

@@ -1,4 +1,4 @@
-"""waivers.yml: only failed thresholds, only with owner, reason and a day that is not over."""
+"""waivers.yml: only for failed thresholds, with an owner, a reason and an end date that has not passed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GOOD = "- gate: metrics.mae.limit\n  owner: '@octocat'\n  reason: We know.\n  ex
 
 
 def judged(tmp_path: Path, text: str) -> GateChecks:
-    """A checks with a failed, a passed and a broken check, after the waivers of ``text``."""
+    """A failed, a passed and a broken check, after applying the waivers in ``text``."""
     checks = GateChecks()
     checks.add("metrics.mae.limit", "failed", "mae is 9.", 9, 8)
     checks.add("slices.sex=1.mae.regression", "failed", "mae is 9.", 9, 8)
@@ -110,5 +110,5 @@ def test_red(tmp_path: Path, old: str, new: str, word: str, words: str) -> None:
     assert words in what
     assert result(checks, "data.holdout")[0] == "broken"
     assert result(checks, "predictions")[0] == result(checks, "inference.python")[0] == "failed"
-    if word == "broken":  # not one of them counts
+    if word == "broken":  # then none of the waivers apply
         assert result(checks, "metrics.mae.limit")[0] == "failed"

@@ -1,7 +1,7 @@
-"""A small factory repo with the model `toy`, made by the real commands, and models that are better or bad.
+"""A small factory repo with the model `toy`, made with the real commands, and better and worse models.
 
-The data: 500 rows with x1, x2 and a group; y is 3·x1 - 2·x2 with noise of deviation 1, and label says y > 0.
-The trained model knows x1 only, so that there is something better.
+The data: 500 rows with x1, x2 and a group; y is 3·x1 - 2·x2 with noise of deviation 1, and label is y > 0.
+The trained model uses only x1, so that a better model exists.
 """
 
 from __future__ import annotations
@@ -95,14 +95,14 @@ mlflow.models.set_model(Toy())
 
 
 def run(repo: Path, *words: str, check: bool = True) -> str:
-    """`mlroad` in the repo, in a process of its own: ``run(repo, "train", "toy")``."""
+    """Run `mlroad` in the repo, in a separate process: ``run(repo, "train", "toy")``."""
     environment = {"MLROAD_REGISTRY": "", "GITHUB_ACTIONS": "", "GITHUB_OUTPUT": ""}
     done = call([sys.executable, "-m", "mlroad", *words], repo, environment, check)
     return done.stdout + done.stderr
 
 
 def rows(count: int = 500) -> list[dict[str, str]]:
-    """The data, as it stands in the files."""
+    """The rows of the data files."""
     rng = random.Random(3)
     made = []
     for number in range(count):
@@ -125,7 +125,7 @@ def write_csv(file: Path, table: list[dict[str, str]]) -> None:
 
 
 def make_repo(repo: Path) -> Path:
-    """The repo with its data, committed; nothing is trained."""
+    """Make the repo with its data, committed; no model is trained."""
     repo.mkdir()
     git(repo, "init", "--quiet", "--initial-branch", "main")
     for name, text in (
@@ -155,7 +155,7 @@ def make_repo(repo: Path) -> Path:
 
 @cache
 def saved(body: str, where: Path) -> Path:
-    """An MLflow model whose predict has this body; it knows x1, x2, line, p and n."""
+    """An MLflow model whose predict has this body, which can use x1, x2, line, p and n."""
     import mlflow.pyfunc
     import pandas as pd
     from mlflow.models import infer_signature

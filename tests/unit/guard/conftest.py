@@ -1,4 +1,4 @@
-"""A repo to guard, and the guard as its user starts it."""
+"""A repo, and `mlroad guard` as users run it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Guard = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def environment() -> dict[str, str]:
-    """The environment without git's own variables, in which `python -m mlroad guard` works anywhere."""
+    """The environment without git's variables, so that `python -m mlroad guard` works in any repo."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     people = [f"GIT_{who}_{what}" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")]
     alone = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
@@ -38,7 +38,7 @@ def repo(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def guard(repo: Path) -> Guard:
-    """`mlroad guard ...` in the repo, or in a folder of it."""
+    """Run `mlroad guard ...` in the repo, or in one of its folders."""
 
     def run(*arguments: str, folder: Path = repo) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "mlroad", "guard", *arguments]

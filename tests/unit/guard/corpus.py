@@ -20,7 +20,7 @@ URL64 = ALNUM + "-_"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A file with one planted secret, or with none. ``token`` is what must be found."""
+    """A file with one planted secret, or none. ``token`` is the secret that must be found."""
 
     kind: str
     file: str
@@ -107,7 +107,7 @@ def secrets(seed: int = 20261115) -> list[Case]:
     cases: list[Case] = []
 
     def add(kind: str, file: str, template: str, token: str) -> None:
-        """``@@`` in the template is where the token goes; in a notebook's JSON it is escaped."""
+        """The token replaces ``@@`` in the template; in a notebook, it is escaped for JSON."""
         inserted = json.dumps(token)[1:-1] if file.endswith((".ipynb", ".json")) else token
         cases.append(Case(kind, file, template.replace("@@", inserted), token))
 
@@ -497,7 +497,7 @@ def secrets(seed: int = 20261115) -> list[Case]:
 
 
 def harmless(seed: int = 7) -> list[Case]:
-    """Files that look suspicious and hold no secret."""
+    """Files that look suspicious but contain no secret."""
     m = Maker(seed)
     sha1, sha256, sha512 = m.hex(40), m.hex(64), m.bytes64(64)
     png = m.bytes64(3_000)
@@ -783,7 +783,7 @@ def harmless(seed: int = 7) -> list[Case]:
             "secretName: db-credentials-v2\nsecretKeyRef:\n  key: connection-string-1\n",
         ),
         (
-            "path of a wheel",  # what looks random in it depends on the commit
+            "path of a wheel",  # its random-looking part depends on the commit
             "pyproject.toml",
             "".join(
                 f'mlroad = {{ path = "vendor/mlroad-0.2.0+g{commit}-py3-none-any.whl" }}\n'

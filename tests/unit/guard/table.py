@@ -1,4 +1,4 @@
-"""`uv run python -m tests.unit.guard.table`: what each scanner finds, and its false alarms."""
+"""`uv run python -m tests.unit.guard.table`: the secrets that each scanner finds, and its false alarms."""
 
 from __future__ import annotations
 

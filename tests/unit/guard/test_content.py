@@ -1,4 +1,4 @@
-"""Large files, conflict markers, what failed patches leave, and the choice of files."""
+"""Large files, conflict markers, leftovers of failed patches, and the selection of files."""
 
 from __future__ import annotations
 

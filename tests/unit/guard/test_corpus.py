@@ -1,4 +1,4 @@
-"""How much the secret scan finds, and how rarely it cries wolf."""
+"""The secret scan's hits and false alarms on the corpus."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ def test_finds_the_rarer_kinds_by_name(scan: SecretScan, case: Case, tmp_path: P
 
 
 def test_no_rule_is_dead() -> None:
-    """Each rule finds something: one with a wrong keyword or pattern would be silent for ever."""
+    """Each rule finds something: a rule with a wrong keyword or pattern would never match."""
     texts = [case.text for case in (*SECRETS, *RARER)] + [sample.written() for sample in samples()]
-    # In a notebook the rules see the cells, where quotes are not escaped.
+    # In a notebook, the rules see the decoded cells, where quotes are not escaped.
     texts += [text.replace('\\"', '"') for text in texts]
     dead = [rule.kind for rule in BUILT_IN_RULES if not any(any(find(text, (rule,))) for text in texts)]
     assert dead == []

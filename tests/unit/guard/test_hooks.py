@@ -1,4 +1,4 @@
-"""`mlroad setup`, and commits through the hooks that it installs."""
+"""`mlroad setup`, and commits with the hooks that it installs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CLI = "import sys; from mlroad.__main__ import main; main()"
 
 
 def hook_environment() -> dict[str, str]:
-    """A shell that knows neither the environment of these tests nor uv: the hooks must find their tools."""
+    """A shell without this virtual environment and uv on its PATH: the hooks must still find their tools."""
     return {name: value for name, value in environment().items() if name != "VIRTUAL_ENV"} | {
         "PATH": os.defpath
     }
@@ -35,7 +35,7 @@ def setup(folder: Path, **extra: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def fresh(tmp_path: Path) -> Path:
-    """A generated repo in small, before `git init`."""
+    """A minimal generated repo, before `git init`."""
     root = tmp_path / "fresh"
     root.mkdir()
     shutil.copyfile(TEMPLATE / ".pre-commit-config.yaml", root / ".pre-commit-config.yaml")
@@ -92,7 +92,7 @@ def test_commits_go_through_the_guards(fresh: Path) -> None:
 
 @pytest.mark.slow
 def test_no_hook_prints_the_line_that_holds_a_secret(fresh: Path) -> None:
-    """The log of a commit is read by many, as is that of CI."""
+    """Many people can read the output of a commit in CI logs."""
     setup(fresh)
     (fresh / "ruff.toml").write_text('extend-exclude = ["mlroad"]\n[lint]\nselect = ["F", "S"]\n')
     run(fresh, "git", "add", "--all")

@@ -1,4 +1,4 @@
-"""A team's own rules and recorded false alarms."""
+"""A team's own rules, and its recorded false alarms."""
 
 from __future__ import annotations
 

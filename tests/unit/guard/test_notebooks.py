@@ -1,4 +1,4 @@
-"""Notebook hygiene: outputs, form, and notebooks that do not open."""
+"""Notebook checks: outputs, format, and notebooks that cannot be read."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_outputs_are_named_by_cell_and_stripped_by_fix(repo: Path, guard: Guard)
     told = guard("a.ipynb").stdout
     assert told.startswith("a.ipynb: notebook-outputs: Cells 1 have outputs")
     assert path.read_text() == DIRTY
-    assert guard("--fix", "a.ipynb").returncode == 1  # as every hook that changes a file
+    assert guard("--fix", "a.ipynb").returncode == 1  # like every hook that changes a file
     assert path.read_text() == notebook(cell("x"), cell("y"))
     assert guard("a.ipynb").returncode == 0
 

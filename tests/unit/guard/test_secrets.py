@@ -1,4 +1,4 @@
-"""The secret scan as a user meets it, and the canaries for the ways in which it could fail open."""
+"""The secret scan from the user's side, and canaries for the ways in which it could fail open."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def test_canary_3_an_allowed_token_hides_no_other(repo: Path, guard: Guard) -> N
     assert "a.json:1: secret" in guard("--all").stdout
 
 
-# --- The light pass sees whatever the engine could report
+# --- The fast pass covers everything that the engine could report
 
 
 def test_the_light_pass_covers_the_patterns_of_the_engines_plugins() -> None:
@@ -192,7 +192,7 @@ def test_the_light_pass_covers_the_patterns_of_the_engines_plugins() -> None:
 
 
 def _string_for(pattern: str, made: random.Random) -> str:
-    """A string that a pattern of sets, counts and alternatives matches."""
+    """Build a string that matches a pattern of sets, counts and alternatives."""
     from re import _parser  # type: ignore[attr-defined]
 
     def one(tree: object) -> str:
@@ -240,12 +240,12 @@ def test_every_family_has_a_sample_and_every_sample_is_found() -> None:
 
 @pytest.mark.parametrize("rule", azure_secrets.RULES, ids=lambda rule: rule.kind)
 def test_the_selftest_plants_a_sample_for_each_rule_of_azure(rule: SecretRule) -> None:
-    """The selftest of a generated repo is red when a rule is gone, as far as its samples reach."""
+    """So the selftest of a generated repo fails when one of these rules is missing."""
     assert [sample for sample in samples() if list(find(sample.written(), [rule]))]
 
 
 def test_every_keyword_stands_in_what_its_rule_finds() -> None:
-    """A keyword that is missing would switch its rule off without a sound."""
+    """A text without any of the rule's keywords would never reach the rule."""
     for seed in range(3):
         for sample in samples(seed):
             text = sample.written()
@@ -323,7 +323,7 @@ def test_selftest_is_red_when_a_rule_is_gone(repo: Path, tmp_path: Path) -> None
 def test_each_canary_of_the_selftest_dies_of_its_own_fail_open(
     repo: Path, tmp_path: Path, canary: str, file: str, old: str, new: str
 ) -> None:
-    """The generated repo's CI runs the selftest; a canary that nothing can kill would guard nothing."""
+    """The generated repo's CI runs the selftest; a canary that cannot fail would be useless."""
     shutil.copytree(SOURCE, tmp_path / "open/mlroad")
     source = tmp_path / "open/mlroad/guard" / file
     text = source.read_text(encoding="utf-8")

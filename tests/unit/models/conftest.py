@@ -1,4 +1,4 @@
-"""A repo with a model that was really run on two versions of its data, and models that are a function."""
+"""A repo with runs of a real model on two versions of its data, and models that wrap a function."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ CASES = "models/rents/inference_tests/cases.jsonl"
 
 
 def table(rows: int, dearer: float = 0.0) -> str:
-    """Rents of flats; districts are texts of digits, as postcodes are."""
+    """Rents of flats; districts are strings of digits, like postcodes."""
     lines = ["district,area,rooms,rent,note"]
     for number in range(rows):
         area, rooms, district = 20 + (number * 37) % 90, 1 + number % 5, f"0{1 + number % 3}"
@@ -115,7 +115,7 @@ class Rents:
         return loaded
 
     def red(self, *words: str, run: str = "", arguments: str = "") -> str:
-        """A test that fails for a reason, and says so in its verdict as well."""
+        """Run `mlroad test`: it fails with these words, and so does its verdict."""
         said = self.test(arguments, run)
         assert said.code == 1, said
         assert self.verdict(run)["passed"] is False
@@ -135,7 +135,7 @@ class Rents:
         return [json.loads(line) for line in text.splitlines()]
 
     def write_cases(self, cases: list[dict[str, Any]], sealed: bool = True) -> None:
-        """Write cases as a person would, and take them over."""
+        """Write cases as if edited by hand, and accept them."""
         self.repo.write(CASES, "".join(json.dumps(case) + "\n" for case in cases))
         if sealed:
             said = self.repo.mlroad("freeze models/rents --accept")
@@ -149,7 +149,7 @@ class Rents:
     def run_with(
         self, answer: Callable[[pd.DataFrame], Any], name: str = "29990101-0", required: bool = True
     ) -> str:
-        """A run like the first one, whose model answers by a function."""
+        """Make a run like the first one, whose model predicts with a function."""
         # The process that loads the model cannot import the tests.
         for module in {__name__, answer.__module__}:
             cloudpickle.register_pickle_by_value(sys.modules[module])
@@ -169,7 +169,7 @@ class Rents:
 
 
 class Answers(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
-    """A model that answers by a function."""
+    """A model that predicts with a function."""
 
     def __init__(self, answer: Callable[[pd.DataFrame], Any]) -> None:
         self.answer = answer

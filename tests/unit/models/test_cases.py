@@ -1,4 +1,4 @@
-"""cases.jsonl line by line: every mistake has its line and code, and what is right is read as it stands."""
+"""cases.jsonl line by line: every mistake has a line and a code, and valid lines are read unchanged."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def read(tmp_path: Path, *lines: object) -> tuple[list[Any], list[Any]]:
     ],
 )
 def test_mistakes(tmp_path: Path, line: object, code: str, words: str) -> None:
-    """The line before and after are read all the same."""
+    """The lines before and after the mistake are still read."""
     cases, problems = read(tmp_path, INVALID, line, case(id="three"))
     assert problems
     assert (problems[0].at.line, problems[0].code) == (2, code), problems

@@ -1,4 +1,4 @@
-"""`mlroad freeze`: which cases it makes, what stays when it is done again, and what it refuses."""
+"""`mlroad freeze`: the cases that it makes, what a second call keeps, and what it refuses."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_what_is_written(rents: Rents) -> None:
         ("rooms", "INT64", [1, 1]),
         ("district", "BYTES", [1, 1]),
     ]
-    assert first[2]["data"][0] in {"01", "02", "03"}  # a text, though it looks like a number
+    assert first[2]["data"][0] in {"01", "02", "03"}  # a string, though it looks like a number
     [answer] = cases[0]["expect"]["outputs"]
     assert (answer["name"], answer["datatype"], answer["shape"]) == ("prediction", "FP64", [1])
     assert {case["id"] for case in cases[6:]} == {
@@ -67,7 +67,7 @@ def test_rows_of_another_dataset(rents: Rents) -> None:
 
 
 def test_the_rows_are_spread(rents: Rents) -> None:
-    """One flat far from all others is among few cases: the odd rows are looked for."""
+    """A few cases include the only outlier, because freeze looks for unusual rows."""
     rents.repo.write("odd.csv", table(60) + "09,999.5,99,5000,odd\n")
     rents.repo.good("add odd odd.csv")
     rents.freeze("--rows 4 --dataset odd:1")
@@ -83,7 +83,7 @@ def test_rows_with_gaps_are_left_out(rents: Rents) -> None:
 
 
 def test_what_people_wrote_stays(frozen: Rents) -> None:
-    """Cases of their own and tolerances; made cases are replaced."""
+    """Hand-written cases and tolerances are kept; generated cases are replaced."""
     mine = {
         "id": "a text for the rooms",
         "kind": "invalid",
@@ -121,7 +121,7 @@ def test_both_files_or_neither(rents: Rents) -> None:
 
 
 def test_what_a_kill_between_the_two_files_leaves(frozen: Rents) -> None:
-    """New cases with the old suite: refused until freeze is done again."""
+    """New cases with the old suite are refused until freeze runs again."""
     old = (frozen.repo / SUITE).read_bytes()
     frozen.freeze("--rows 4")
     frozen.repo.write(SUITE, old)
@@ -139,11 +139,11 @@ def test_tolerances_that_cannot_be_read_are_not_lost(frozen: Rents) -> None:
 
 
 def test_a_model_that_takes_everything(rents: Rents) -> None:
-    """What it does not refuse is no invalid case, and is told."""
+    """A request that the model accepts does not become an invalid case, and freeze says so."""
     run = rents.run_with(lambda rows: [float(len(rows))] * len(rows), required=False)
     said = rents.repo.mlroad("freeze models/rents --rows 3")
     assert said.code == 0, said
-    assert "missing-area" not in said.out  # it need not be there
+    assert "missing-area" not in said.out  # it is optional
     rents.green(run)
 
 
@@ -241,7 +241,7 @@ def test_runs_that_cannot_be_frozen(rents: Rents) -> None:
     (newest / "run.json").write_text(json.dumps(record), encoding="utf-8")
     said = rents.repo.mlroad(f"freeze models/rents --run {rents.other}")
     assert (said.code, "did not finish" in said.err) == (2, True), said
-    # The newest that finished is the other one.
+    # The newest finished run is the other one.
     assert f"answered by the run {rents.run}" in rents.repo.mlroad("freeze models/rents --rows 2").out
 
     folder = rents.repo / f".runs/rents/{rents.run}"

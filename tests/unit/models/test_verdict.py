@@ -1,4 +1,4 @@
-"""`mlroad test`: green for what is right, red for each thing that is not, and a verdict in every case."""
+"""`mlroad test`: it passes good models, fails on each fault, and always writes a verdict."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_worse_model(frozen: Rents) -> None:
 
 
 def test_within_the_tolerance(frozen: Rents) -> None:
-    """A look-alike of the worse model: as far off as is allowed, and then a little more."""
+    """A look-alike of the worse model: just within the tolerance, then just outside."""
     by_area = {
         case["request"]["inputs"][0]["data"][0]: case["expect"]["outputs"][0]["data"][0]
         for case in frozen.cases()[:6]
@@ -75,7 +75,7 @@ def test_within_the_tolerance(frozen: Rents) -> None:
 
 
 def test_a_share_may_differ(frozen: Rents) -> None:
-    """Retrained labels: some may change, and not one more."""
+    """Labels of a retrained model: a share may change, but not one more."""
 
     def answer(limit: float) -> Callable[[Any], Any]:
         return lambda rows: ["dear" if area > limit else "cheap" for area in rows["area"]]
@@ -133,7 +133,7 @@ def test_a_model_that_takes_what_is_invalid(frozen: Rents) -> None:
 
 
 def test_requests_that_are_no_table_are_refused(frozen: Rents) -> None:
-    """For an invalid case that is what it wants, for a golden one a failure."""
+    """An invalid case passes if the request is refused, a golden one fails."""
     wrong = json.loads(json.dumps(frozen.cases()[0]))
     wrong["request"]["inputs"][0] |= {"shape": [2], "data": [1.0, 2.0]}
     invalid = {**wrong, "id": "two areas", "kind": "invalid", "expect": {"error": True}}
@@ -179,7 +179,7 @@ def keys_turned(cases: list[dict[str, Any]]) -> None:
 
 @pytest.mark.parametrize("change", [answer_edited, request_edited, one_less, keys_turned])
 def test_edited_cases(frozen: Rents, change: Change) -> None:
-    """The digest is one of bytes: any edit shows, one that changes no meaning as well."""
+    """The digest is of the bytes, so it also detects edits that do not change the meaning."""
     frozen.green()
     cases = frozen.cases()
     change(cases)
@@ -256,7 +256,7 @@ def test_ctrl_c_leaves_no_verdict(frozen: Rents) -> None:
 
 
 def _load_with(frozen: Rents, code: str) -> None:
-    """Let the model of the first run execute this code when it is loaded."""
+    """Make the model of the first run execute this code when it is loaded."""
     model = frozen.repo / f".runs/rents/{frozen.run}/outputs/model"
     (model / "dies.py").write_text(f"{code}\n", encoding="utf-8")
     meta = (model / "MLmodel").read_text(encoding="utf-8")
@@ -270,7 +270,7 @@ def ends(rows: Any) -> Any:
 
 
 def test_a_model_that_ends_the_program_when_it_is_asked(frozen: Rents) -> None:
-    """Not even an invalid case passes by that."""
+    """Even an invalid case does not pass that way."""
     run = frozen.run_with(ends)
     case = {**frozen.cases()[0], "id": "mine", "kind": "invalid", "expect": {"error": True}}
     frozen.write_cases([*frozen.cases(), case])
@@ -279,7 +279,7 @@ def test_a_model_that_ends_the_program_when_it_is_asked(frozen: Rents) -> None:
 
 
 def test_another_dataset(frozen: Rents) -> None:
-    """The version file says another digest than the suite; or the run read another than there is."""
+    """The suite's digest differs from the version file's, or from that of the run."""
     suite = (frozen.repo / SUITE).read_text(encoding="utf-8")
     digest = next(line for line in suite.splitlines() if line.startswith("digest:")).split()[1]
     other = f"sha256:{'0' * 64}"

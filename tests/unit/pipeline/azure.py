@@ -1,4 +1,4 @@
-"""What azure-ai-ml says of a file, offline: its loader and its (private) validation. Nothing is sent."""
+"""Validates a file with azure-ai-ml, offline: its loader and its (private) validation. Nothing is sent."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 
 
 def azure_errors(file: Path, *, component: bool = False) -> list[str]:
-    """The errors of azure-ai-ml on a pipeline job or a component, as users see them. Empty: accepted."""
+    """azure-ai-ml's errors for a pipeline job or a component, as users see them. Empty if it is valid."""
     logging.disable(logging.CRITICAL)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # its own use of marshmallow
+            warnings.simplefilter("ignore")  # azure-ai-ml's own use of marshmallow
             from azure.ai.ml import load_component, load_job
 
             loaded = load_component(file) if component else load_job(file)

@@ -1,4 +1,4 @@
-"""`python -m tests.unit.pipeline.compare_azure` prints how `mlroad check` and azure-ai-ml judge mistakes.
+"""`python -m tests.unit.pipeline.compare_azure` compares `mlroad check` with azure-ai-ml on known mistakes.
 
 `--write` updates the table in docs/reference/azure-ai-ml-comparison.md.
 """
@@ -21,7 +21,7 @@ START, END = "<!-- table -->", "<!-- end of table -->"
 
 
 def table() -> str:
-    """Both verdicts on every mistake, and on what only looks like one, as Markdown."""
+    """Both results for every mistake and every look-alike, as Markdown."""
     lines: list[str] = []
     ours = theirs = total = 0
     with tempfile.TemporaryDirectory() as name:
@@ -81,7 +81,7 @@ def _odd(root: Path) -> tuple[int, int]:
 
 
 def main(arguments: list[str]) -> None:
-    """Print the table, or write it into the page."""
+    """Print the table, or write it to the page."""
     text = table()
     if arguments != ["--write"]:
         sys.stdout.write(text)

@@ -1,4 +1,4 @@
-"""A fresh copy of the faultless pipeline for every test."""
+"""A fresh copy of the valid pipeline for every test."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.unit.pipeline.mutations import BASE
 
 @pytest.fixture
 def base(tmp_path: Path) -> Path:
-    """The folder of a pipeline without a fault, to be broken."""
+    """The folder of a valid pipeline, for a test to break."""
     folder = tmp_path / "base"
     shutil.copytree(BASE, folder)
     return folder

@@ -1,10 +1,10 @@
-"""Ways to break the faultless pipeline in data/base, each with the rule that must find it and the line it must name.
+"""Ways to break the valid pipeline in data/base, each with the rule and the line that must be reported.
 
-Every entry is one mistake that people make. `python -m tests.unit.pipeline.compare_azure` shows the same table with what
-azure-ai-ml says of each.
+Every entry is a mistake that people make. `python -m tests.unit.pipeline.compare_azure` shows the same table
+with azure-ai-ml's result for each.
 """
 
-# ruff: noqa: E501 - one row a line reads as a table
+# ruff: noqa: E501 - one row per line reads as a table
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ PIPELINE, PREP, TRAIN, JUDGE, SCORE = (
 
 @dataclass(frozen=True)
 class Mutation:
-    """``old`` becomes ``new`` in ``file``; the rule ``code`` must name the first line that holds ``at``."""
+    """Replaces ``old`` with ``new`` in ``file``; ``code`` must be reported at the first line with ``at``."""
 
     title: str
     file: str
@@ -48,14 +48,14 @@ class Mutation:
         path.write_text(text.replace(self.old, self.new, 1), encoding="utf-8")
 
     def line(self, folder: Path) -> int:
-        """The line that the problem must name, in the file as it is now."""
+        """The line that the problem must name, in the changed file."""
         lines = (folder / self.named).read_text(encoding="utf-8").splitlines()
         return next(number for number, line in enumerate(lines, start=1) if self.at in line)
 
 
 @dataclass(frozen=True)
 class Damage:
-    """What no change of text can do. The rule ``code`` must name ``line`` of ``file``."""
+    """A mistake that is not a text edit. The rule ``code`` must be reported at ``line`` of ``file``."""
 
     title: str
     file: str

@@ -1,6 +1,6 @@
-"""Pipelines that look odd and are right: Azure ML runs them, so nothing may be said of them."""
+"""Unusual but valid pipelines: Azure ML runs them, so nothing may be reported."""
 
-# ruff: noqa: E501 - one row a line reads as a table
+# ruff: noqa: E501 - one row per line reads as a table
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from tests.unit.pipeline.mutations import JUDGE, PIPELINE, PREP, SCORE, TRAIN
 
 @dataclass(frozen=True)
 class Oddity:
-    """``changes`` are (file, old, new); files in ``new_files`` are written first."""
+    """Each change is (file, old, new); ``new_files`` are written first."""
 
     title: str
     changes: tuple[tuple[str, str, str], ...] = ()

@@ -1,4 +1,4 @@
-"""Changes made to a pipeline by chance, the same ones for the same seed: a node deleted, renamed, or set."""
+"""Random changes to a pipeline, repeatable by seed: a node is deleted, renamed, or set."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ VALUES: tuple[Any, ...] = (
 
 
 def changes(folder: Path, seed: int, count: int) -> Iterator[tuple[str, Path, str]]:
-    """``count`` changes to the YAML files of ``folder``: what was done, to which file, and its new text."""
+    """Yield ``count`` changes to the YAML files of ``folder``: a description, the file and its new text."""
     chance = random.Random(seed)
     files = [folder / "pipeline.yml", *sorted((folder / "components").glob("*.yml"))]
     weights = [6, *[2] * (len(files) - 1)]

@@ -48,7 +48,7 @@ problems.
 
 
 def page() -> str:
-    """The page, with an example of each rule where the tests have one."""
+    """The page, with an example for each rule that the tests cover."""
     warned = {mutation.code for mutation in MUTATIONS if mutation.severity == "warning"}
     examples = {mutation.code: mutation.title for mutation in reversed(MUTATIONS)}
     lines = [HEAD]

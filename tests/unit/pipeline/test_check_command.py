@@ -1,4 +1,4 @@
-"""`mlroad check` as people and programs call it."""
+"""`mlroad check` for people and programs: its arguments, formats and exit codes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _run(folder: Path, *arguments: str, module: str = "mlroad") -> subprocess.Co
 
 @pytest.fixture
 def repo(tmp_path: Path) -> Path:
-    """A repo with two models, both right."""
+    """A repo with two valid models."""
     make_models(tmp_path / "repo", 2)
     return tmp_path / "repo"
 
@@ -177,7 +177,7 @@ def test_a_dataset_and_a_folder_of_them(repo: Path) -> None:
 
 
 def test_a_component_that_cannot_be_registered(tmp_path: Path) -> None:
-    """Its name matters only where it stands alone; a pipeline that refers to the file does not care."""
+    """A component's name matters only for registering it, not for a pipeline that refers to its file."""
     shutil.copytree(BASE, tmp_path / "base")
     train = tmp_path / "base" / "components" / "train.yml"
     train.write_text(train.read_text(encoding="utf-8").replace("base_train", "Base-Train"), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Datasets of the repo, named by a pipeline: version and data must be there."""
+"""Datasets of the repo in a pipeline: the version and its data must exist."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ASSET = 'name: raw\nversion: "1"\ntype: uri_file\npath: ./1/raw.csv\n'
 
 @pytest.fixture
 def repo(tmp_path: Path) -> Path:
-    """A repo with the faultless pipeline on version 1 of a dataset."""
+    """A repo whose valid pipeline uses version 1 of a dataset."""
     shutil.copytree(BASE, tmp_path / "models" / "base")
     data = tmp_path / "datasets" / "raw"
     (data / "1").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Whatever azure-ai-ml rejects, the checker rejects: on known mistakes, and on changes made by chance."""
+"""The checker rejects everything that azure-ai-ml rejects: known mistakes and random changes."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_components_alone(base: Path) -> None:
     assert rejected > 5
 
 
-@pytest.mark.filterwarnings("ignore")  # its own use of marshmallow
+@pytest.mark.filterwarnings("ignore")  # azure-ai-ml's own use of marshmallow
 def test_every_key_of_the_schemas_is_known() -> None:
     from azure.ai.ml._schema.component.command_component import CommandComponentSchema
     from azure.ai.ml._schema.pipeline.component_job import CommandSchema

@@ -1,6 +1,6 @@
-"""The public examples that Azure ML runs: no error on any of them.
+"""The public examples, which Azure ML runs: no error on any of them.
 
-They are not part of this repo. Name a checkout of Azure/azureml-examples by AZUREML_EXAMPLES to run this.
+They are not part of this repo. To run this test, set AZUREML_EXAMPLES to a checkout of Azure/azureml-examples.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def test_no_false_alarm(file: Path) -> None:
     refused = azure_errors(file)
     errors = [str(problem) for problem in check_pipeline(file) if problem.severity == "error"]
     if refused:
-        # The example is broken or needs what only a workspace has; then azure-ai-ml says so as well.
+        # The example is broken or needs something from a workspace; then azure-ai-ml reports an error as well.
         assert errors, refused
     else:
         mistake = MISTAKES.get(file.parent.name, "none")

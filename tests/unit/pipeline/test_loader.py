@@ -1,4 +1,4 @@
-"""What the loader makes of a file: the model that the runner, the graph and the checker read."""
+"""The loader's result for a file, which the runner, the graph and the checker use."""
 
 from __future__ import annotations
 
@@ -215,7 +215,7 @@ def test_a_file_that_would_blow_up(tmp_path: Path) -> None:
 
 
 def test_nothing_raises(tmp_path: Path) -> None:
-    """Whatever stands in the file, there are problems and no exception."""
+    """Whatever the file contains, the result is problems, not an exception."""
     for number, text in enumerate(
         [
             "",
@@ -237,7 +237,7 @@ def test_nothing_raises(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["a" * 300, "x\\0y", "..", "/", "file:", "C:\\\\x"])
 def test_names_that_no_file_can_have(base: Path, text: str) -> None:
-    """What can be no file is not there; it is no exception."""
+    """An impossible file name is reported as a missing file, without an exception."""
     for old in ("./data/raw.csv", "./components/prep.yml"):
         _edit(base, old, f'"{text}"')
     assert load_pipeline(base / "pipeline.yml").errors

@@ -1,4 +1,4 @@
-"""The checker finds every known way to break a pipeline, and is quiet about what only looks broken."""
+"""The checker reports every known way to break a pipeline, and nothing on look-alikes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_enough_of_both() -> None:
 
 
 def test_all_problems_at_once(base: Path) -> None:
-    """Three faults in three files are three problems, not the first of them."""
+    """Three faults in three files are three problems, not just the first one."""
     chosen = [
         m for m in MUTATIONS if m.title in {"an unknown input of a step", "a default of yes for a boolean"}
     ]

@@ -1,4 +1,4 @@
-"""The table of rules, the code, the tests and the documentation say the same."""
+"""The table of rules, the code, the tests and the documentation agree."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.unit.pipeline import compare_azure, rules_page
 from tests.unit.pipeline.mutations import MUTATIONS
 
 SOURCE = Path(mlroad.__file__).parent
-# The runner, the guard and the datasets have rules of their own.
+# The runner, the guard and the datasets have their own rules.
 CHECKED = (
     "core/yaml_nodes.py",
     "core/tool_version.py",
@@ -40,7 +40,7 @@ def test_every_row_of_the_table_is_in_the_code() -> None:
 
 
 def test_every_pipeline_rule_is_proved() -> None:
-    """A rule that no test can provoke may be dead. Those on datasets have their own tests."""
+    """A rule that no test triggers may be dead. The rules on datasets have their own tests."""
     of_pipelines = {code for code in RULES if code < "MR300"}
     elsewhere = {"MR119", "MR230", "MR231", "MR237"}
     assert of_pipelines - {mutation.code for mutation in MUTATIONS} == elsewhere
