@@ -1,4 +1,4 @@
-"""The package's layers and names: imports point one way, and a name means one thing."""
+"""The package's layers and names: imports go in one direction, and module names are unique."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LINT = [sys.executable, "-c", "from importlinter.cli import lint_imports_command
 
 
 def lint(folder: Path) -> tuple[int, str]:
-    """`lint-imports` with the contracts in ``folder``'s pyproject.toml."""
+    """Run `lint-imports` with the contracts in ``folder``'s pyproject.toml."""
     done = subprocess.run(
         [*LINT, "--no-cache"], cwd=folder, capture_output=True, text=True, encoding="utf-8", check=False
     )
@@ -32,7 +32,7 @@ def test_imports_point_one_way() -> None:
 
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
-    """A package with our contracts, and in each layer two modules that import nothing."""
+    """A package with our contracts, and two modules without imports in each layer."""
     text = (REPO / "pyproject.toml").read_text(encoding="utf-8")
     contracts = text[text.index("[tool.importlinter]") :]
     contracts = re.sub(r"^(ignore|unmatched_ignore)_imports.*\n", "", contracts, flags=re.MULTILINE)
@@ -77,7 +77,7 @@ def test_canary_a_circle_in_a_layer_is_red(small: Path) -> None:
 
 
 def test_a_name_means_one_thing() -> None:
-    """Only cli/NAME.py may share its name with what it calls: it is the command NAME."""
+    """Only cli/NAME.py, the command NAME, may share its name with the module that it calls."""
     places = defaultdict(list)
     for path in PACKAGE.rglob("*"):
         place = path.relative_to(PACKAGE)

@@ -1,4 +1,4 @@
-"""One act and one home for all runs of a session; uv's own cache makes their environments cheap."""
+"""One act and one home folder for all runs of a session. uv's cache makes creating environments fast."""
 
 from __future__ import annotations
 

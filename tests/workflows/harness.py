@@ -1,4 +1,4 @@
-"""Generated workflows, run by act on this machine; docs/explanation/act-tests.md says what that proves.
+"""Runs generated workflows with act on this machine; docs/explanation/act-tests.md explains what that proves.
 
 act exits with 0 when it skips a job because of an unknown label or a condition, so its exit code proves
 nothing: every job and every step of the workflow file must have reported its own success.
@@ -29,7 +29,7 @@ from tests.support import call, commit_all, git, tool
 SETUP = Path(".github/actions/setup/action.yml")
 STAND_INS = Path(__file__).parent / "actions"
 PROGRAMS = Path(__file__).parent / "bin"
-# What a machine needs to reach its package index. GitHub's runners need and have none of it.
+# The variables that this machine may need to reach its package index. GitHub's runners do not need them.
 PASSED_ON = re.compile(
     r"^(UV_|PIP_|SSL_|(https?|no|all)_proxy$|REQUESTS_CA_BUNDLE$|CURL_CA_BUNDLE$)", re.IGNORECASE
 )
@@ -63,7 +63,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Run:
-    """What one call of act did."""
+    """The result of one call of act."""
 
     workflow: dict[str, Any]
     jobs: list[Job]
@@ -219,9 +219,9 @@ class Act:
         return Run(parsed, jobs, f"{readable}\n{done.stderr}", summaries, here / "artifacts", here / "gh.log")
 
     def warm_up(self, project: Path, workflow: Path) -> None:
-        """Bring what the jobs install to uv's cache, once for each pyproject.toml.
+        """Fill uv's cache with the packages that the jobs install, once for each pyproject.toml.
 
-        Then the jobs run offline. Otherwise each of them could ask the package index for hundreds of pages.
+        Then the jobs run offline. Otherwise each one could request hundreds of pages from the package index.
         """
         text = workflow.read_text(encoding="utf-8")
         programs = [found.split() for found in re.findall(r"uvx (--from \S+ \S+)", text)]
@@ -243,7 +243,7 @@ class Act:
         shutil.rmtree(folder)
 
     def environment(self, project: Path, here: Path) -> dict[str, str]:
-        """The variables of every step: what this machine needs, and the folders of the stand-ins."""
+        """The environment variables of every step: what this machine needs, and the stand-ins' folders."""
         passed = {k: v for k, v in os.environ.items() if PASSED_ON.match(k) and k not in NOT_PASSED_ON}
         own_config = Path.home() / ".config" / "uv" / "uv.toml"
         if own_config.is_file():
@@ -290,7 +290,7 @@ def local_actions(project: Path) -> list[Path]:
 def event_payload(
     project: Path, ref: str = "refs/heads/main", base: str | None = None, fork: bool = False
 ) -> dict[str, Any]:
-    """What GitHub would send for a pull request and for a push to ``ref``."""
+    """The events that GitHub would send for a pull request and for a push to ``ref``."""
     repository = {"full_name": "my-org/demo", "default_branch": "main", "fork": False}
     theirs = {"full_name": "somebody/demo", "default_branch": "main", "fork": True} if fork else repository
     sha = git(project, "rev-parse", "HEAD").strip()
@@ -338,7 +338,7 @@ def read_log(lines: Sequence[str]) -> tuple[list[Job], dict[str, str], str]:
 
 
 def made_up_token() -> str:
-    """A string that looks like a GitHub token, put together here so that no file of ours contains one."""
+    """A string that looks like a GitHub token, built at run time so that no file in the repo has one."""
     return "gh" + "p_" + "".join(random.Random(7).choices(string.ascii_letters + string.digits, k=36))
 
 

@@ -1,7 +1,7 @@
-"""A model that is trained in a second, for runs in which only its road matters: it needs no library.
+"""A model that trains in a second, for runs in which only the workflow matters: it needs no library.
 
-It is the line `mean + 10 · (bmi - 26)` through the sample's data, where only the mean is learnt, saved as an
-MLflow model by hand. `diabetes_holdout:1` finds its mean absolute error to be 55.
+It is the line `mean + 10 · (bmi - 26)` through the sample's data, of which only the mean is learned, saved as
+an MLflow model by hand. Its mean absolute error on `diabetes_holdout:1` is 55.
 """
 
 from __future__ import annotations
@@ -97,8 +97,8 @@ inference_tests: [python]
 def quick_model(
     repo: Path, name: str, prod: str = "diabetes_train:1", limit: float = 58, retrained: float = 10_000
 ) -> None:
-    """Add it to a factory with the sample: what it is trained on in prod, its gate, and how far a model of
-    other data than the dev data's may be from the golden answer."""
+    """Add the model to a factory with the sample: its prod data, its gate, and the tolerance of the golden
+    answer for models trained on other data than the dev data."""
     folder = repo / "models" / name
     raw = repo / "datasets" / "diabetes_train"
     with (raw / "2" / "diabetes_train.csv").open(encoding="utf-8", newline="") as file:
@@ -132,7 +132,7 @@ def quick_model(
 
 
 def in_wrong_units(repo: Path) -> str:
-    """A dataset version whose target is ten times what it should be."""
+    """Add a dataset version whose target values are ten times too large."""
     rows = (repo / "datasets/diabetes_train/1/diabetes_train.csv").read_text(encoding="utf-8").splitlines()
     raw = repo / "wrong.csv"
     raw.write_text("\n".join([rows[0], *(f"{row}0" for row in rows[1:])]) + "\n", encoding="utf-8")

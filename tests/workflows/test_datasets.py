@@ -50,7 +50,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 
 @pytest.fixture
 def azure(cloud: Cloud, tmp_path: Path) -> list[str]:
-    """act's arguments for a repo that has a workspace, and whose jobs may sign in."""
+    """act's arguments for a repo with a workspace, in which jobs can sign in."""
     folder = tmp_path / "azure"
     (folder / "bin").mkdir(parents=True)
     arm_token, blob_token = cloud.entra.issue(arm.AUDIENCE), cloud.entra.issue(blobs.AUDIENCE)
@@ -74,7 +74,7 @@ def azure(cloud: Cloud, tmp_path: Path) -> list[str]:
 
 
 def deliver(act: Act, repo: Path, given: dict[str, str], arguments: Sequence[str] = ()) -> str:
-    """A delivery that must be green; what was asked of GitHub."""
+    """Run a delivery that must succeed; return the requests to GitHub."""
     run = act.run(repo, workflow="datasets.yml", event="workflow_dispatch", arguments=arguments, inputs=given)
     run.assert_green({"deliver": []}, skipped=[*NO_AZURE, *NO_APP])
     return run.gh_log.read_text(encoding="utf-8") if run.gh_log.is_file() else ""
@@ -88,14 +88,14 @@ def test_a_delivery_becomes_a_pull_request_without_a_cloud(act: Act, factory: Pa
     assert changed == ["datasets/sales/1.yml", "datasets/sales/1/landing.csv"]
     assert "add sales:1 (prod)" in git(factory, "log", "-1", "--format=%s", "data/sales-1")
 
-    # Again before it is merged: the branch stays as it is, the text is renewed.
+    # Again before the merge: the branch does not change, the text is updated.
     before = git(factory, "rev-parse", "data/sales-1")
     again = deliver(act, factory, inputs(), ["--env", "ACT_GH_PULL=7"])
     assert "gh pr edit 7 --body-file" in again
     assert "pr create" not in again
     assert git(factory, "rev-parse", "data/sales-1") == before
 
-    # Again after the merge: nothing is left to do.
+    # Again after the merge: there is nothing to do.
     git(factory, "merge", "--quiet", "data/sales-1")
     assert "gh pr" not in deliver(act, factory, inputs())
 
@@ -137,7 +137,7 @@ def test_a_merge_is_verified_and_registered(
     assert ("sales", "1") in cloud.arm.data
     assert "Registered sales:1" in run.summaries["Datasets/register"]
 
-    # Without a workspace a merge is verified all the same.
+    # A merge is also verified without a workspace.
     run = act.run(factory, workflow="datasets.yml", event="push")
     run.assert_green({"verify": []})
 

@@ -77,10 +77,10 @@ def registry_log(repo: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def merged(act: Act, rendered: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Merged:
-    """The sample with a champion that can be improved, and a second model; both come with one merge."""
+    """The sample with a champion that can be improved, and a second model; one merge adds both."""
     repo = Path(shutil.copytree(rendered(template="factory"), tmp_path_factory.mktemp("merged") / "demo"))
     set_alpha(repo, 100.0)
-    # The frozen answers change with the model. A wide tolerance saves a training to freeze them again.
+    # The golden answers change with the model. A wide tolerance avoids another training to freeze them again.
     suite = repo / "models" / "diabetes" / "inference_tests" / "suite.yml"
     for key in ("tolerance", "retrained"):
         edit(suite, f"^{key}: .*", f"{key}: {{absolute: 200}}")
@@ -95,13 +95,13 @@ def merged(act: Act, rendered: Callable[..., Path], tmp_path_factory: pytest.Tem
 
 @pytest.fixture
 def topic(merged: Merged, tmp_path: Path) -> Path:
-    """A copy of the merged repo, registry and all, that a test may change."""
+    """A copy of the merged repo with its registry, which a test may change."""
     return Path(shutil.copytree(merged.repo, tmp_path / "demo", symlinks=True))
 
 
 @pytest.fixture
 def comments(tmp_path: Path) -> Path:
-    """The comments of the pull request; it has one by a person already."""
+    """The comments of the pull request, which already has one by a person."""
     folder = tmp_path / "comments"
     folder.mkdir()
     (folder / "1.md").write_text("Nice!\n", encoding="utf-8")
@@ -222,7 +222,7 @@ def test_a_fork_and_an_experiment(act: Act, factory: Path) -> None:
 
 
 def test_a_comment_that_cannot_be_written(act: Act, factory: Path, comments: Path) -> None:
-    """The pull request had a report, and affects no model any more: its comment is updated."""
+    """The pull request had a report but no longer affects any model: its comment is updated."""
     base = git(factory, "rev-parse", "HEAD").strip()
     write(factory / "notes.md", "Nothing to train.\n")
     old = comments / "2.md"

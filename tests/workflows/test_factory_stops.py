@@ -1,7 +1,7 @@
-"""What is stopped between a merge and the champion, job by job and step by step: one merge of five models.
+"""The steps that stop a bad model between a merge and the champion, tested with one merge of five models.
 
-Each model has one fault, which only the step that must stop it can see. They are alike otherwise, so each
-also shows that the steps which stop the others accept good models.
+Each model has one fault, which only the step that must stop it can detect. Otherwise the models are the same,
+so each also shows that the other steps accept good models.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform == "win32", reason="act's host mode needs a POSIX shell"),
 ]
-# A model, the step that must stop it, and what that says.
+# A model, the step that must stop it, and that step's message.
 STOPPED = [
     ("worse", "Gates (dev)", ["failed  metrics.mae.limit: mae is 55.09", "at most 50"]),
     ("answers", "Gates (prod)", ["failed  inference.python: 1 of 1 inference tests failed: golden-1."]),
@@ -63,7 +63,7 @@ def five(rendered: Callable[..., Path], tmp_path: Path) -> Path:
 
 
 def test_what_a_merge_stops(act: Act, five: Path) -> None:
-    """One test, so that there is one run, whatever worker gets the test."""
+    """One test, so that there is only one run, whichever worker gets it."""
     run = act.run(five, workflow="cd.yml", event="push", base="HEAD~1")
     for model, step, messages in STOPPED:
         run.assert_red("candidate", step, *messages, called=f"({model})")
@@ -71,7 +71,7 @@ def test_what_a_merge_stops(act: Act, five: Path) -> None:
         ran = [its.name for its in job.steps.values() if its.result]
         assert ("Train on the prod data" in ran) == (model != "worse"), ran
         assert ("Register the candidate" in ran) == (model == "locked"), ran
-    # The last one is registered, but no one approves it: it does not become champion.
+    # The last one is registered but not approved, so it does not become champion.
     assert run.job("candidate", called="(alone)").result == "success", run.output
     said = "::error title=approve::Nobody approved. Add reviewers to the environment production"
     run.assert_red("approve", "Make it the champion", said)

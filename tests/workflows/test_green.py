@@ -1,4 +1,4 @@
-"""The whole generated CI on a fresh repo: every job and every step of the file runs, and succeeds."""
+"""The whole generated CI on a fresh repo: every job and every step in the file runs and succeeds."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_with_the_sample(act: Act, project: Callable[..., Path]) -> None:
 
 
 def test_without_a_model_and_with_advice_only(act: Act, project: Callable[..., Path]) -> None:
-    """Nothing to train; and a file that is not formatted, has wrong types, and a secret that is allowed."""
+    """Nothing to train, and a file that is not formatted, has type errors, and contains an allowed secret."""
     repo = project(sample=False)
     text = f'a  =  1\nexample = "{made_up_token()}"  # pragma: allowlist secret\n\n\n'
     text += 'def area() -> int:\n    return "wide"\n'
@@ -44,7 +44,7 @@ def test_without_a_model_and_with_advice_only(act: Act, project: Callable[..., P
 
 
 def test_with_mlroad_from_git(act: Act, project: Callable[..., Path]) -> None:
-    """Without a wheel: from the template's repo, at the commit that rendered this one."""
+    """No wheel: mlroad comes from the template's repo, at the commit that this repo was rendered from."""
     repo = project(sample=False, toolkit="git")
     assert not (repo / "vendor").exists()
     run = act.run(repo)

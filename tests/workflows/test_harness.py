@@ -1,4 +1,4 @@
-"""The harness must not be fooled: where act leaves with 0, the assertions still see what did not happen."""
+"""The harness itself: when act exits with 0, the assertions still detect jobs and steps that did not run."""
 
 from __future__ import annotations
 

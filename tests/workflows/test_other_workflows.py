@@ -63,7 +63,7 @@ def test_conflicts_are_named_and_committed_for_ci_to_find(act: Act, old_project:
 
 
 def test_a_wheel_that_was_replaced_with_its_sha256_is_found(act: Act, old_project: Path) -> None:
-    """Nothing of that wheel may run in the job, which may change workflows."""
+    """No code of that wheel may run in the job, because the job can change workflows."""
     edit_wheel(old_project, "mlroad/__init__.py", '"""ML Road', 'raise SystemExit("evil")\n"""ML Road')
     run = act.run(old_project, workflow="update.yml", event="schedule", arguments=APP)
     run.assert_red(

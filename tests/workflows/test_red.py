@@ -1,7 +1,7 @@
-"""The generated CI fails for everything that it must stop: faults are planted in a fresh repo, and CI runs.
+"""The generated CI fails on everything that it must stop: faults are planted in a fresh repo, and CI runs.
 
-Faults that one job finds in one step are planted together, each in a file of its own; the test asks for the
-message of each. Secrets are put together when a test runs; none of our files contains one.
+Faults that one job finds in one step are planted together, each in its own file; the test expects a message
+for each. Secrets are built at run time; no file in this repo contains one.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def mutable_default(repo: Path) -> None:
 
 
 def broken_syntax(repo: Path) -> None:
-    # Not among the steps: `mlroad check` checks nothing else of a model with such a file.
+    # Not in the steps: `mlroad check` does not check anything else in a model with such a file.
     write(repo / "scripts" / "broken.py", "def area(width:\n")
 
 
@@ -76,7 +76,7 @@ def secret_in_dotenv(repo: Path) -> None:
 
 
 def scan_that_fails_open(repo: Path) -> None:
-    """A careless edit of the tool: everything is green, and secrets in calls are not found any more."""
+    """A careless edit of the tool: everything passes, but secrets in calls are no longer found."""
     hidden = 'FILTERS = (\n    "detect_secrets.filters.heuristic.is_indirect_reference",'
     edit_wheel(repo, "mlroad/guard/secret_engine.py", "FILTERS = (", hidden)
 
@@ -124,7 +124,7 @@ def tampered_data(repo: Path) -> None:
 
 
 def rewritten_version(repo: Path) -> None:
-    """Data and digest changed together: only the commit before shows it."""
+    """Data and digest were changed together: only the previous commit shows it."""
     tampered_data(repo)
     data = repo / "datasets" / "diabetes" / "1" / "diabetes.csv"
     version = repo / "datasets" / "diabetes" / "1.yml"
@@ -163,13 +163,13 @@ def test_every_job_fails_for_what_it_must_stop(act: Act, project: Callable[..., 
     run.assert_red(*LINT, *lint, "broken.py,line=2", "invalid-syntax")
     guard = ["connect.py:1", "connect.ipynb", ".env:1", "README.md:", "ruff.toml.rej", "data.bin: large-file"]
     run.assert_red(*GUARD, *guard)
-    # It prints a secret once, however many files hold it.
+    # It prints a secret once, however many files contain it.
     run.assert_red(*SECOND, "GitHub Personal Access Token", "[REDACTED:")
     check = ["prep.py,line=", "../../data/patients.csv", "components/train.yml,line=", "mlroad sync"]
     run.assert_red(*CHECK, *check, "step_io.py", "pipeline.yml,line=", "prp")
     failed = ["lint: failure", "guard: failure", "second-scan: failure", "check: failure", "train: skipped"]
     run.assert_red("ci", "Check that every job succeeded", *failed)
-    # Advice, whatever else is wrong.
+    # The type check is only advice, and does not fail.
     assert run.job("types").result == "success"
     assert "types:" not in run.job("ci").steps["0"].log.partition("::error")[2]
     assert made_up_token() not in run.output, "a finding must not print the secret"

@@ -1,4 +1,4 @@
-"""The action `setup`: no job installs a wheel of mlroad that is not the one whose SHA-256 was committed."""
+"""The action `setup`: a job installs the mlroad wheel only if its SHA-256 is the committed one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FROM_GIT = 'mlroad = { git = "https://example.invalid/template", rev = "0123abc"
 
 
 def verify(folder: Path) -> tuple[int, str]:
-    """Run the step that verifies the wheel, as the action holds it."""
+    """Run the action's step that verifies the wheel."""
     steps = yaml.safe_load(ACTION.read_text(encoding="utf-8"))["runs"]["steps"]
     script = next(step["run"] for step in steps if step["name"] == "Verify the wheel of mlroad")
     done = subprocess.run(
@@ -32,7 +32,7 @@ def verify(folder: Path) -> tuple[int, str]:
 
 @pytest.fixture
 def repo(tmp_path: Path) -> Path:
-    """A repo with a wheel, as far as the step reads it."""
+    """The files of a repo with a wheel that the step reads."""
     vendor = tmp_path / "vendor"
     vendor.mkdir()
     (vendor / WHEEL).write_bytes(b"wheel")
@@ -158,7 +158,7 @@ def swap_committed_wheel(repo: Path) -> None:
 def test_a_wrong_wheel_stops_every_job_before_it_installs_anything(
     act: Act, project: Callable[..., Path], change: Callable[[Path], None]
 ) -> None:
-    """The wheel is only read: of a whole CI run, no job gets further than the verification."""
+    """No code of the wheel runs: in a whole CI run, no job gets past the verification."""
     repo = project()
     change(repo)
     run = act.run(repo)

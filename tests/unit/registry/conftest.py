@@ -25,7 +25,7 @@ def bare(made: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """MLflow takes seconds to make a database, so it is made once: by the first write, of a tag here."""
+    """MLflow takes seconds to create a database, so it is created once. Writing a tag creates it."""
     registry = LocalRegistry(tmp_path_factory.mktemp("registry"))
     nobody = Version("diabetes", 1, (), datetime.now(UTC), {}, {})
     with pytest.raises(UserError, match="not found"):
@@ -35,7 +35,7 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def repo(bare: Path, empty_database: Path) -> Path:
-    """The same with a registry that is empty."""
+    """The same with an empty registry."""
     (bare / ".registry").mkdir()
     shutil.copyfile(empty_database, bare / ".registry" / "mlflow.db")
     return bare
@@ -53,5 +53,5 @@ def made_three(made: Path, empty_database: Path, tmp_path_factory: pytest.TempPa
 
 @pytest.fixture
 def three(made_three: Path, tmp_path: Path) -> Path:
-    """A repo with three registered versions, of which none is champion."""
+    """A repo with three registered versions and no champion."""
     return Path(shutil.copytree(made_three, tmp_path / "repo"))

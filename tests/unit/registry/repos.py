@@ -1,4 +1,4 @@
-"""A factory repo with runs as `mlroad train` and `mlroad gate` leave them, without any model."""
+"""A factory repo with runs as `mlroad train` and `mlroad gate` leave them, but without a real model."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ ANSWERS = {
 
 
 def make_repo(folder: Path) -> Path:
-    """A committed repo with the model diabetes: diabetes_train:1 and :2, and the holdout, from diabetes:1."""
+    """Make a repo with the model diabetes. diabetes_train:1 and :2 and the holdout derive from diabetes:1."""
     model = folder / "models" / "diabetes"
     (model / "inference_tests").mkdir(parents=True)
     (model / "pipeline.yml").write_text("type: pipeline\n", encoding="utf-8")
@@ -138,9 +138,9 @@ def make_run(
     git_state: Mapping[str, Any] | None = None,
     judged: bool = True,
 ) -> str:
-    """A finished run, as the gate leaves it; its id.
+    """Make a finished run, as the gate leaves it; return its id.
 
-    Each prediction is wrong by ``error``, those of the champion by 45.5.
+    Each prediction is off by ``error``, those of the champion by 45.5.
     """
     run = f"20261124-{'1' if stage == 'prod' else '0'}{number:05d}-000000"
     folder = repo / ".runs" / "diabetes" / run
@@ -170,7 +170,7 @@ def make_run(
 
 
 def judge_run(repo: Path, run: str, champion: int | None = None, error: float = 45.5) -> Records:
-    """Write what `mlroad gate` writes of a run, without a model that could be asked."""
+    """Write the files that `mlroad gate` writes for a run, without loading a model."""
     folder = repo / ".runs" / "diabetes" / run
     record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     digests = {name: digest_of(folder / "outputs" / name) for name in ("model", "onnx")}
@@ -214,7 +214,7 @@ def write(file: Path, content: Mapping[str, Any]) -> None:
 
 
 def factory(repo: Path, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run the command line in this process: MLflow takes seconds to import, and is imported once so."""
+    """Run the command line in this process: MLflow takes seconds to import, and is imported only once."""
     out, err = io.StringIO(), io.StringIO()
     code = 0
     with (
@@ -236,12 +236,12 @@ def factory(repo: Path, *words: str, check: bool = True) -> subprocess.Completed
 
 
 def process(repo: Path, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run the command line as users do, as a process of its own."""
+    """Run the command line as users do, as a separate process."""
     return call([sys.executable, "-c", _START, *words], repo, environment(), check)
 
 
 def begin(repo: Path, *words: str) -> ForkProcess:
-    """The same, in a fork of a process that has imported MLflow: it works at once, and can be killed."""
+    """Start a command in a fork of a process that has imported MLflow: it starts fast, and can be killed."""
     _FORKS.set_forkserver_preload(["mlflow.store.model_registry.sqlalchemy_store", __name__])
     child = _FORKS.Process(target=_child, args=(repo, words), daemon=True)
     child.start()
@@ -263,7 +263,7 @@ def environment() -> dict[str, str]:
 
 
 def register(repo: Path, number: int, champion: int | None = None, twin: bool = True) -> str:
-    """Make and register a run; its id."""
+    """Make and register a run; return its id."""
     run = make_run(repo, number, champion=champion)
     twins = ["--dev-run", make_run(repo, number, "dev", champion=champion)] if twin else []
     factory(repo, "register", "diabetes", "--run", run, *twins)
@@ -271,7 +271,7 @@ def register(repo: Path, number: int, champion: int | None = None, twin: bool = 
 
 
 def rewrite_lineage(content: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    """Change what was registered, all copies of lineage.json and the tag that vouches for them."""
+    """Change the registered lineage: all copies of lineage.json, and the tag with their digest."""
     lineage = json.loads((content / "lineage.json").read_text(encoding="utf-8"))
     change(lineage)
     for file in content.rglob("lineage.json"):

@@ -1,4 +1,4 @@
-"""The registry in its git branch: pull, push, --publish, and what git cannot do."""
+"""The registry in its git branch: pull, push, --publish, and errors of git."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def head(remote: Path) -> str:
 
 
 def state(repo: Path) -> str:
-    """What a user has in git: what is checked out, the index, the branches, what was stashed."""
+    """The user's git state: the checked-out commit, the index, the branches and the stash."""
     status = git(repo, "status", "--porcelain=v2", "--branch")
     return status + git(repo, "branch", "-v") + git(repo, "stash", "list")
 
@@ -75,7 +75,7 @@ def test_push_and_pull_carry_the_registry_to_another_machine(repo: Path, remote:
 
 
 def test_bytes_come_through_as_they_are(repo: Path, remote: Path) -> None:
-    """Whatever line ends, filters and ignored names git is told about."""
+    """Despite any line-ending settings, filters and ignored names in git."""
     git(repo, "config", "core.autocrlf", "true")
     (repo / ".git" / "info" / "attributes").write_text("* text eol=crlf\n", encoding="utf-8")
     (repo / ".git" / "info" / "exclude").write_text("*\n", encoding="utf-8")
@@ -89,7 +89,7 @@ def test_bytes_come_through_as_they_are(repo: Path, remote: Path) -> None:
     factory(other, "registry", "pull")
     path = factory(other, "registry", "path", "diabetes:1").stdout.strip()
     assert (other / path / "weights .bin").read_bytes() == content
-    factory(other, "approve", "diabetes", "--publish")  # the digests are as they were
+    factory(other, "approve", "diabetes", "--publish")  # the digests have not changed
 
 
 def test_a_push_after_somebody_elses_is_refused(repo: Path, remote: Path) -> None:
@@ -153,7 +153,7 @@ def test_publishing_at_once_loses_nothing(repo: Path, remote: Path) -> None:
 
 @pytest.mark.slow
 def test_the_first_two_to_publish_at_once(repo: Path, remote: Path) -> None:
-    """There is no branch yet: one of them makes it, the other comes after."""
+    """There is no branch yet: one of them creates it, the other follows."""
     clones = [clone(remote, f"clone{number}") for number in range(2)]
     runs = [make_run(each, number) for number, each in enumerate(clones)]
     children = [
@@ -168,7 +168,7 @@ def test_the_first_two_to_publish_at_once(repo: Path, remote: Path) -> None:
 
 
 def test_losing_the_race_in_the_last_moment(repo: Path, remote: Path) -> None:
-    """Somebody pushes between our look at the branch and our push: a hook of the remote plays him."""
+    """Someone else pushes between our fetch and our push: a hook in the remote simulates this."""
     register(repo, 1)
     factory(repo, "registry", "push")
     other = clone(remote, "other")
@@ -217,7 +217,7 @@ def test_a_remote_that_cannot_be_read_is_no_empty_one(repo: Path, remote: Path) 
 
 
 def test_a_branch_that_was_deleted_is_no_empty_one(repo: Path, remote: Path) -> None:
-    """Whatever is called says so, nothing is lost here, and what it advises makes the branch again."""
+    """Every command reports it, nothing is lost locally, and the suggested command recreates the branch."""
     register(repo, 1)
     factory(repo, "registry", "push")
     before = head(remote)
@@ -255,7 +255,7 @@ def test_a_branch_is_restored_with_what_was_not_pushed_yet(repo: Path, remote: P
 
 
 def test_a_branch_is_restored_without_its_history(repo: Path, remote: Path) -> None:
-    """A folder of the registry in a new clone: git does not know the old commits."""
+    """A registry folder copied to a new clone, where git does not have the old commits."""
     register(repo, 1)
     factory(repo, "registry", "push")
     git(remote, "update-ref", "-d", "refs/heads/registry")

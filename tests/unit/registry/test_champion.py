@@ -1,4 +1,4 @@
-"""approve and rollback: who is champion, and who was."""
+"""approve and rollback: the current champion and the previous ones."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_approving_anew_after_a_rollback(three: Path) -> None:
     factory(three, "rollback", "diabetes")
     _approve(three, "diabetes:3")
     factory(three, "rollback", "diabetes")
-    assert aliases(three)["champion"] == 1  # not 2, which was given up
+    assert aliases(three)["champion"] == 1  # not 2, which was rolled back
     _approve(three, "diabetes:2")
     story = json.loads(factory(three, "why", "diabetes:2", "--json").stdout)
     assert [(note["what"], note["previous"]) for note in story["history"]] == [("approve", 1), ("approve", 1)]
@@ -108,7 +108,7 @@ def test_a_version_that_was_changed_is_not_approved(three: Path) -> None:
 @pytest.mark.parametrize("copy", ["model/lineage.json", "dev/model/lineage.json"])
 @pytest.mark.parametrize("gone", [False, True])
 def test_a_lineage_that_was_changed_in_a_model_is_not_approved(three: Path, copy: str, gone: bool) -> None:
-    """The model itself is what was judged; but it tells another story to whoever takes it."""
+    """The model is the one that was gated, but its copy of lineage.json was changed or deleted."""
     _approve(three, "diabetes:1")
     _approve(three, "diabetes:2")
     for number in (1, 3):
@@ -127,7 +127,7 @@ def test_a_lineage_that_was_changed_in_a_model_is_not_approved(three: Path, copy
 
 
 def test_a_lineage_that_was_changed_everywhere_is_told(three: Path) -> None:
-    """All copies alike: the tag knows better. `pull` would fetch the version anew."""
+    """All copies have the same change, so only the tag shows it. `pull --discard` restores the version."""
     folder = three / factory(three, "registry", "path", "diabetes:3").stdout.strip()
     lineage = json.loads((folder / "lineage.json").read_text(encoding="utf-8"))
     for file in folder.parent.rglob("lineage.json"):
@@ -142,7 +142,7 @@ def test_a_lineage_that_was_changed_everywhere_is_told(three: Path) -> None:
 
 
 def test_a_version_that_is_not_green_is_not_approved(three: Path) -> None:
-    """None can be registered; this one was put there past `mlroad register`."""
+    """`mlroad register` refuses such a version, so the test adds it directly."""
     folder = three / factory(three, "registry", "path", "diabetes:3").stdout.strip()
     bad = {"passed": False, "verdict": "worse", "headline": "Too bad."}
     rewrite_lineage(folder.parent, lambda lineage: lineage["verdict"].update(bad))

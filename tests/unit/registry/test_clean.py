@@ -1,4 +1,4 @@
-"""clean: shows before it deletes, and never deletes what is needed."""
+"""clean: it shows its plan before it deletes, and never deletes a version that is needed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def numbers(repo: Path) -> list[int]:
 
 @pytest.fixture
 def eight(three: Path) -> Path:
-    """1 and 2 were champions, 3 is; 4 is deployed; 5, 6 and 7 nobody needs; 8 is the candidate."""
+    """1 and 2 were champions, 3 is the champion, 4 is deployed, 5, 6 and 7 are unused, 8 is the candidate."""
     for number in range(4, 9):
         factory(three, "register", "diabetes", "--run", make_run(three, number))
     for number in (1, 2, 3):

@@ -1,7 +1,7 @@
-"""SIGKILL at any moment of register and approve, and several writers at once.
+"""SIGKILL at any moment of register and approve, and concurrent writers.
 
-The commands run as real processes, forked from one that has imported MLflow, and are killed after delays
-spread over the time that they take, or soon after they have left their first trace on the disk.
+The commands run as real processes, forked from one that has imported MLflow. They are killed after delays
+spread over their duration, or soon after their first write to disk.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.slow
 
 
 def consistent(repo: Path) -> dict[str, Version]:
-    """Assert that all that can be seen is whole; the versions by their aliases."""
+    """Assert that all visible versions are complete; return the versions by alias."""
     registry = LocalRegistry.of(repo)
     versions = registry.versions("diabetes")
     assert [version.number for version in versions] == list(range(1, len(versions) + 1))
@@ -49,7 +49,7 @@ def consistent(repo: Path) -> dict[str, Version]:
 
 
 def killed(repo: Path, words: tuple[str, ...], when: Callable[[], bool], longest: float) -> bool:
-    """Start a command and kill it when ``when`` says so; whether it was killed before its end."""
+    """Start a command and kill it when ``when`` returns true. Return whether it was killed before its end."""
     child = begin(repo, *words)
     started = time.monotonic()
     while child.is_alive() and not when() and time.monotonic() - started < longest:
@@ -65,7 +65,7 @@ def after(seconds: float) -> Callable[[], bool]:
 
 
 def duration(repo: Path, *words: str) -> float:
-    """How long a command takes undisturbed."""
+    """How long a command takes when it is not killed."""
     started = time.monotonic()
     child = begin(repo, *words)
     child.join()
@@ -79,21 +79,21 @@ def registration(repo: Path, number: int) -> tuple[str, ...]:
 
 
 class Pace:
-    """How long a command takes, corrected by what is seen: other work may slow the machine at any time.
+    """How long a command takes, corrected after each kill: other work may slow the machine at any time.
 
-    So some kills strike before the command's end, whatever was measured at first.
+    So some kills happen before the command's end, whatever the first measurement was.
     """
 
     def __init__(self, seconds: float) -> None:
         self.usual = seconds
 
     def correct(self, early: bool, nothing_yet: bool) -> None:
-        """``early``: it was killed before its end; ``nothing_yet``: and before it had done anything."""
+        """``early``: killed before its end; ``nothing_yet``: killed before it wrote anything."""
         self.usual *= 1.2 if nothing_yet else 1.0 if early else 0.8
 
 
 def test_register_killed_at_any_moment(repo: Path) -> None:
-    duration(repo, *registration(repo, 1))  # the first also waits for the process that is forked
+    duration(repo, *registration(repo, 1))  # the first also waits for the fork server
     pace = Pace(duration(repo, *registration(repo, 2)))
     chance = random.Random(6)
     seen: Counter[str] = Counter()
@@ -127,7 +127,7 @@ def test_register_killed_at_any_moment(repo: Path) -> None:
         assert len(listed(repo)) == number
         assert found["candidate"].number == number
     print(dict(seen))
-    assert len(seen) >= 2, seen  # which of them is a matter of the machine's speed
+    assert len(seen) >= 2, seen  # which states are seen depends on the machine's speed
     assert len(list((repo / ".registry" / "models" / "diabetes").iterdir())) == 2 + KILLS
 
 
@@ -142,7 +142,7 @@ def _state(early: bool, content: bool, entry: bool, alias: bool) -> str:
 
 
 def test_the_very_first_registration_killed(bare: Path) -> None:
-    """MLflow makes its database in many steps: none of them may be seen."""
+    """MLflow creates its database in many steps; a partial database must never be visible."""
     words = registration(bare, 1)
     trial = Path(shutil.copytree(bare, bare.with_name("trial")))
     pace = Pace(duration(trial, *words))
@@ -161,12 +161,12 @@ def test_the_very_first_registration_killed(bare: Path) -> None:
 
 
 def notes(repo: Path, number: int) -> list[dict[str, Any]]:
-    """When a version was made champion, as it is noted."""
+    """The recorded times at which a version became champion."""
     return history(LocalRegistry.of(repo).version("diabetes", number))
 
 
 def test_approve_killed_at_any_moment(three: Path) -> None:
-    duration(three, "approve", "diabetes:1")  # also waits for the process that is forked
+    duration(three, "approve", "diabetes:1")  # also waits for the fork server
     pace = Pace(duration(three, "approve", "diabetes:2"))
     chance = random.Random(6)
     now, seen = 2, Counter[str]()
@@ -194,7 +194,7 @@ def test_approve_killed_at_any_moment(three: Path) -> None:
 
 
 def test_publish_killed(repo: Path, tmp_path: Path) -> None:
-    """In the registry here, in the branch and between: a rerun finishes, and says the same to others."""
+    """Killed before, between and after the local write and the push: a rerun finishes both."""
     remote = tmp_path / "origin.git"
     git(tmp_path, "init", "--quiet", "--bare", "--initial-branch", "main", str(remote))
     git(repo, "remote", "add", "origin", str(remote))
@@ -215,7 +215,7 @@ def test_publish_killed(repo: Path, tmp_path: Path) -> None:
 
 
 def test_registrations_at_once(repo: Path) -> None:
-    """Six, of which two are of the same run."""
+    """Six registrations, two of them of the same run."""
     commands = [registration(repo, number) for number in range(1, 6)]
     children = [begin(repo, *words) for words in [*commands, commands[0]]]
     for child in children:

@@ -1,4 +1,4 @@
-"""The one way into the registry: what is let in with what, and what is not."""
+"""`mlroad register`: what it accepts, what it records, and what it refuses."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_green_candidate_is_registered_once_with_its_lineage(repo: Path) -> No
         "lineage.json", "verdict.json", "inference.json", "report.html", "onnx", "model", "dev",
     }  # fmt: skip
     lineage = json.loads((repo / folder).parent.joinpath("lineage.json").read_text(encoding="utf-8"))
-    for model in (folder, dev_folder):  # whoever takes a model alone has its story with it
+    for model in (folder, dev_folder):  # a model's folder contains its lineage
         assert {path.name for path in (repo / model).iterdir()} == {
             "MLmodel", "requirements.txt", "lineage.json",
         }  # fmt: skip
@@ -121,7 +121,7 @@ def _json(name: str, **changes: Any) -> Change:
 
 
 def _other_commit(repo: Path, run: Path) -> None:
-    """A commit of a branch that was never merged."""
+    """Record a commit of a branch that was never merged."""
     git(repo, "switch", "--quiet", "-c", "other")
     commit_all(repo, "Never merged")
     commit = git(repo, "rev-parse", "HEAD").strip()
@@ -134,14 +134,14 @@ def _retrained(_: Path, run: Path) -> None:
 
 
 def _green_verdict(_: Path, run: Path) -> None:
-    """What anybody can write: the verdict of a run that did not pass, made green."""
+    """Edit the verdict of a run that failed, so that it says passed."""
     judge_run(run.parents[2], run.name, error=70)
     green = {"schema": 1, "model": "diabetes", "run": run.name, "stage": "prod", "verdict": "better"}
     write(run / "gate" / "verdict.json", {**green, "passed": True, "headline": "Good.", "checks": []})
 
 
 def _seal(run: Path, file: str) -> None:
-    """Let records.json vouch for a file that was edited."""
+    """Update the digest of an edited file in records.json."""
     records = json.loads((run / "gate" / "records.json").read_text(encoding="utf-8"))
     digest = f"sha256:{hashlib.sha256((run / 'gate' / file).read_bytes()).hexdigest()}"
     write(run / "gate" / "records.json", records | {"files": records["files"] | {file: digest}})
@@ -163,20 +163,20 @@ def _edited_answers(_: Path, run: Path) -> None:
 
 
 def _damaged_answers(_: Path, run: Path) -> None:
-    """Damaged, and vouched for."""
+    """Damage the file, and record its new digest."""
     (run / "gate" / "answers.parquet").write_bytes(b"no parquet")
     _seal(run, "answers.parquet")
 
 
 def _other_answers(repo: Path, run: Path) -> None:
-    """The records of a better run."""
+    """Copy the records of a better run."""
     other = make_run(repo, 9, error=1)
     for name in ("records.json", "answers.parquet", "case_answers.jsonl"):
         shutil.copyfile(run.with_name(other) / "gate" / name, run / "gate" / name)
 
 
 def _other_holdout(committed: bool) -> Change:
-    """An easier holdout under the same name, with its digest in the version file."""
+    """Replace the holdout with an easier one, and update the digest in its version file."""
 
     def change(repo: Path, _: Path) -> None:
         data, version = (repo / "datasets" / "diabetes_holdout" / name for name in ("1/data.csv", "1.yml"))
@@ -289,7 +289,7 @@ def test_a_waived_check_is_let_in(repo: Path) -> None:
     done = factory(repo, "register", "diabetes", "--run", run, check=False)
     assert "models/diabetes/waivers.yml differs from HEAD. Commit it" in done.stderr
     commit_all(repo, "Let it be worse for a while")
-    factory(repo, "register", "diabetes", "--run", run)  # by the rules as they are committed now
+    factory(repo, "register", "diabetes", "--run", run)  # by the rules that are committed now
     assert listed(repo)[-1]["verdict"] == "worse"
 
 
@@ -338,7 +338,7 @@ def test_answers_compared_with_the_champion_before_are_stale(repo: Path) -> None
     assert "The model of diabetes:1 is not the one that was compared." in done.stderr
     factory(repo, "register", "diabetes", "--run", fresh)
     factory(repo, "approve", "diabetes")
-    factory(repo, "register", "diabetes", "--run", fresh)  # it is the champion itself by now
+    factory(repo, "register", "diabetes", "--run", fresh)  # it is the champion now
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A candidate is judged by the rules as HEAD has them, and by no others."""
+"""A candidate is judged only by the rules that are committed in HEAD."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ RULES: dict[str, tuple[Callable[[Path], Any], str]] = {
 @pytest.mark.parametrize("name", RULES)
 @pytest.mark.parametrize("before", [True, False])
 def test_rules_that_nobody_committed(repo: Path, name: str, before: bool) -> None:
-    """Whether they were changed before the gate or after it."""
+    """The rules were changed before or after the gate."""
     change, file = RULES[name]
     if before:
         make_run(repo, 1)
@@ -83,7 +83,7 @@ def test_line_ends_of_windows_are_the_same_rules(repo: Path) -> None:
 
 
 def test_rules_that_became_stricter_after_the_gate(repo: Path) -> None:
-    """No model is asked again: the recorded answers are judged by the rules of today."""
+    """No model runs again: the recorded predictions are judged by the current rules."""
     run = make_run(repo, 1)
     _replace(repo, "gates.yml", "limit: 60", "limit: 40")
     commit_all(repo, "Stricter")

@@ -1,4 +1,4 @@
-"""why, who-used and list: what the registry tells."""
+"""The commands why, who-used and list."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_who_used_and_list_know_what_there_is(repo: Path) -> None:
             done = factory(repo, *words, *form, check=False)
             assert done.returncode == 2
             assert told in done.stderr
-    # The files of a dataset or a model may be deleted; what was registered is known all the same.
+    # The files of a dataset or a model may be deleted; the registry still has the record.
     shutil.rmtree(repo / "datasets" / "diabetes")
     assert "diabetes:1" in factory(repo, "who-used", "diabetes:1").stdout
     (repo / "models" / "diabetes").rename(repo / "models" / "other")
@@ -161,7 +161,7 @@ def test_reading_needs_no_mlflow(repo: Path) -> None:
 
 
 def test_a_killed_writer_is_undone_by_the_next_reader(repo: Path) -> None:
-    """A hot journal: what a process leaves that dies in the middle of a write to SQLite."""
+    """A hot journal, as a process leaves it that dies during a write to SQLite."""
     register(repo, 1)
     database = repo / ".registry" / "mlflow.db"
     program = (

@@ -1,4 +1,4 @@
-"""Candidates with a verdict as the gate writes it, and the command line in their repo."""
+"""Candidates with a verdict as the gate writes it, and the command line in that repo."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Repo:
         return (self.gate / "report.md").read_text(encoding="utf-8")
 
     def judge(self, verdict: dict[str, Any], rows: str = "", inference: dict[str, Any] | None = None) -> None:
-        """Write what the gate would write."""
+        """Write the gate's files."""
         write_json(self.gate / "verdict.json", verdict)
         (self.gate / "holdout.csv").write_text(rows, encoding="utf-8")
         if inference:
@@ -125,7 +125,7 @@ def model_digest(root: Path) -> str:
 def metric(
     direction: str, candidate: float, champion: float | None, half: float, **more: Any
 ) -> dict[str, Any]:
-    """What was measured for one metric; ``half`` is half of its interval."""
+    """The measurements of one metric; ``half`` is half the width of its interval."""
     found: dict[str, Any] = {
         "direction": direction,
         "candidate": candidate,
@@ -147,7 +147,7 @@ def check(identity: str, result: str, what: str, **more: Any) -> dict[str, Any]:
 
 
 def verdict_of(digest: str, champion: bool = True) -> dict[str, Any]:
-    """The verdict on a better candidate. Tests change the parts that they are about."""
+    """The verdict on a better candidate. Each test changes the parts that it needs."""
 
     def was(value: float) -> float | None:
         return value if champion else None
@@ -200,7 +200,7 @@ def verdict_of(digest: str, champion: bool = True) -> dict[str, Any]:
 
 
 def worse(verdict: dict[str, Any]) -> dict[str, Any]:
-    """The same candidate, but one slice is much worse, two answers are wrong, and a third check is waived."""
+    """The same candidate, but with a much worse slice, two wrong answers, and a waived third check."""
     verdict |= {
         "verdict": "worse",
         "passed": False,

@@ -1,4 +1,4 @@
-"""The page in a real browser: no complaint, light and dark, on a phone, on paper."""
+"""The page in a real browser: no errors, light and dark, on a phone, in print."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def browse(page: Path, folder: Path, *flags: str) -> subprocess.CompletedProcess
 
 @pytest.fixture
 def report(repo: Repo) -> Path:
-    """The page of a candidate with every kind of trouble, and long words."""
+    """The page of a candidate with every kind of problem, and long words."""
     digest = model_digest(repo.path)
     verdict = worse(verdict_of(digest))
     verdict["slices"][0]["value"] = "a_very_long_value_without_any_place_to_break_it_" * 3
@@ -59,9 +59,9 @@ def test_no_complaint_light_and_dark(report: Path, tmp_path: Path, scheme: str) 
 
 @pytest.mark.parametrize("width", [375, 768, 1100])
 def test_it_fits_and_the_verdict_can_be_seen(report: Path, tmp_path: Path, width: int) -> None:
-    """Measured from outside, in a frame of that width: the page itself may run nothing."""
+    """Measured from an outer page, in a frame of that width: the page itself may not run scripts."""
     html = report.read_text(encoding="utf-8")
-    # Without its policy in this copy only, so that the frame around it may look inside.
+    # Only this copy has no content security policy, so that the outer page can read it.
     inner = tmp_path / "inner.html"
     inner.write_text(re.sub(r"<meta http-equiv=[^>]+>", "", html), encoding="utf-8")
     outer = tmp_path / "outer.html"

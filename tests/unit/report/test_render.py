@@ -1,4 +1,4 @@
-"""Nothing that a template shows can become markup, and no template switches that off."""
+"""Values in a template are always escaped, and no template disables that."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`mlroad report`: it refuses what is not judged, tells all that the verdict says, and is safe to open."""
+"""`mlroad report`: it refuses runs without a verdict, shows the whole verdict, and is safe to open."""
 
 from __future__ import annotations
 
@@ -237,7 +237,7 @@ def test_a_key_that_is_missing_takes_nothing_else_away(better: Repo, missing: st
 
 
 def attacked(repo: Repo) -> Repo:
-    """A repo in which every text contains markup."""
+    """A repo in which every string contains markup."""
 
     def spoil(value: object, key: str = "") -> object:
         if isinstance(value, dict):

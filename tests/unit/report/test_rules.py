@@ -1,4 +1,4 @@
-"""The report lists the rules that changed since the champion was judged. The registry holds its verdict."""
+"""The report lists the rules that changed since the champion's verdict, which the registry holds."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Report = Callable[..., tuple[str, str]]
 
 @pytest.fixture(scope="session")
 def registered(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A registry with one version. Making its database takes seconds."""
+    """A registry with one version. Creating its database takes seconds."""
     folder = tmp_path_factory.mktemp("registry")
     staged = folder / "staged"
     lineage = {"schema": 1, "id": "ab" * 32, "run": "1", "model": "diabetes", "datasets": [], "verdict": {}}
@@ -42,7 +42,7 @@ def registered(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def report(repo: Repo, registered: Path) -> Report:
-    """Report a candidate against a champion, whose verdict the second function changes; page and Markdown."""
+    """Return the page and the Markdown of a report, after functions have changed the two verdicts."""
     shutil.copytree(registered, repo.path / ".registry")
     [content] = (repo.path / ".registry").glob("models/diabetes/*")
 
@@ -56,7 +56,7 @@ def report(repo: Repo, registered: Path) -> Report:
         theirs = copy.deepcopy(mine)
         now(mine)
         before(theirs)
-        for key in ("schema", "model", "run", "stage", "checks"):  # what the lineage leaves out
+        for key in ("schema", "model", "run", "stage", "checks"):  # the lineage does not contain these
             del theirs[key]
         changed = {"holdout": theirs.pop("holdout"), "verdict": {}, twin: theirs}
         rewrite_lineage(content, lambda lineage: lineage.update(changed))
@@ -68,7 +68,7 @@ def report(repo: Repo, registered: Path) -> Report:
 
 
 def gates(change: Callable[[dict[str, Any]], object]) -> Callable[[dict[str, Any]], None]:
-    """gates.yml changed, and so did what it allows."""
+    """Change gates.yml and a limit in it."""
 
     def do(verdict: dict[str, Any]) -> None:
         verdict["rules"]["gates.yml"] = OTHER

@@ -1,4 +1,4 @@
-"""A repo with pipelines to run by the command line, for the tests of the runner."""
+"""A repo with pipelines to run from the command line, for the tests of the runner."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TOOL = Path(__file__).parents[3] / "src"
 
 @dataclass(frozen=True)
 class Result:
-    """What a command said, and the record of the run that it made."""
+    """The output of a command, and the record of its run."""
 
     exit: int
     out: str
@@ -47,14 +47,14 @@ class Result:
 
 
 class Project:
-    """A folder that is a repo, with models in it."""
+    """A repo with models."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         (root / "datasets").mkdir(parents=True, exist_ok=True)
 
     def model(self, name: str, files: dict[str, str]) -> Path:
-        """Write a model folder; the names are relative to it."""
+        """Write a model folder; the file names are relative to it."""
         for file, text in files.items():
             path = self.root / "models" / name / file
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,26 +66,26 @@ class Project:
         return sorted(path.parent for path in self.root.glob(".runs/*/2*/run.json"))
 
     def environment(self, **more: str) -> dict[str, str]:
-        """The variables of a command: those of the tests, with mlroad on the path and no CI."""
+        """The tests' environment variables, with mlroad on the path and without CI."""
         plain = {
             name: value for name, value in os.environ.items() if name not in ("CI", "MLFLOW_TRACKING_URI")
         }
         return {**plain, "PYTHONPATH": str(_TOOL), **more}
 
     def log_of(self, step: str) -> str:
-        """What a step of the newest run has written so far."""
+        """The log of a step in the newest run so far."""
         logs = sorted(self.root.glob(f".runs/*/2*/logs/{step}.txt"))
         return logs[-1].read_text(encoding="utf-8") if logs else ""
 
     def processes(self) -> dict[int, str]:
-        """The processes on Linux that work in this repo, but for zombies: number to command line.
+        """The processes on Linux whose working folder is in this repo, except zombies: id to command line.
 
-        The runner, its watchdog and the steps all do, and no other test's do.
+        These are the runner, its watchdog and the steps, and no processes of other tests.
         """
         return {pid: line for pid, (line, cwd) in _processes().items() if cwd.is_relative_to(self.root)}
 
     def start(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
-        """Start a mlroad command, and do not wait for it."""
+        """Start a mlroad command without waiting for it."""
         return subprocess.Popen(
             [*MLROAD, *arguments],
             cwd=self.root,
@@ -97,7 +97,7 @@ class Project:
         )
 
     def run(self, *arguments: str, **variables: str) -> Result:
-        """`mlroad run …` to its end."""
+        """Run `mlroad run …` and wait for its end."""
         before = set(self.runs())
         process = self.start("run", *arguments, **variables)
         out, err = process.communicate(timeout=300)
@@ -106,7 +106,7 @@ class Project:
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
-    """Wait until ``condition`` holds. ``seconds`` is a fuse, for a machine that is many times slower."""
+    """Wait until ``condition`` holds. The timeout allows for a machine that is many times slower."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
@@ -114,32 +114,32 @@ def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
 
 
 def wait_for_the_end_of(processes: Callable[[], dict[int, str]], seconds: float = 60) -> None:
-    """Wait until there is none of them. A failure shows those that still live, with their command lines."""
+    """Wait until all of them have ended. A failure shows the command lines of those that still run."""
     with contextlib.suppress(AssertionError):
         wait_for(lambda: not processes(), seconds)
     assert processes() == {}
 
 
 def held_by(file: Path) -> str:
-    """Bash that waits until ``file`` exists: a step lasts as long as the test wants, not for a time."""
+    """Bash code that waits until ``file`` exists, so that the test decides how long a step runs."""
     return f"until test -e '{file}'; do sleep 0.05; done"
 
 
 def alive(mark: str) -> dict[int, str]:
-    """The processes on Linux whose command line holds ``mark``, but for zombies: number to command line.
+    """The processes on Linux whose command line contains ``mark``, except zombies: id to command line.
 
-    The whole machine's are searched: a mark has to be of one test alone.
+    The whole machine is searched, so each test needs its own mark.
     """
     return {pid: line for pid, (line, _) in _processes().items() if mark in line}
 
 
 def new_mark() -> str:
-    """A number for the command line of a process, and for `sleep`, that nobody else has."""
+    """A unique number for the command line of a process; it also works as the argument of `sleep`."""
     return str(uuid.uuid4().int % 10**12 + 10**12)
 
 
 def _processes() -> dict[int, tuple[str, Path]]:
-    """Number to command line and working folder."""
+    """Process id to command line and working folder."""
     found = {}
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit() and int(folder.name) != os.getpid():

@@ -1,6 +1,6 @@
-"""Each feature of Azure ML's pipelines that a local run must reproduce has a folder with the expected result.
+"""Each Azure ML pipeline feature that a local run must reproduce has a folder with the expected result.
 
-A folder of tests/unit/run/pipelines becomes models/<name> of a new repo; its folder ``repo`` is copied to the
+A folder in tests/unit/run/pipelines becomes models/<name> of a new repo; its folder ``repo`` is copied to the
 root. ``expected.yml`` has the expected result:
 
     about    the feature
@@ -59,7 +59,7 @@ def test_pipeline(folder: Path, project: Project) -> None:
 
 
 def _content(path: Path) -> str | dict[str, str]:
-    """A file's text, or a folder's files with theirs."""
+    """The text of a file, or of all files in a folder."""
     if path.is_file():
         return path.read_text(encoding="utf-8")
     files = sorted(file for file in path.rglob("*") if file.is_file())

@@ -1,8 +1,8 @@
-"""The public examples of Azure ML, unchanged: a checkout of Azure/azureml-examples named by AZUREML_EXAMPLES.
+"""The public examples of Azure ML, unchanged: AZUREML_EXAMPLES is a checkout of Azure/azureml-examples.
 
-Each pipeline job is refused with a reason, or runs. One that lacks a package here, that reads from the web
-where there is none, or whose files are placeholders in the checkout, is skipped and named. The steps run in
-the Python that runs this test, so give it what the examples import: pandas, scikit-learn, MLflow, pyjokes.
+Each pipeline job runs, or is refused with a reason. A job is skipped and named if a package is missing, if it
+reads from the web without a connection, or if its files are placeholders in the checkout.
+The steps run in this test's Python. Install what the examples import: pandas, scikit-learn, MLflow, pyjokes.
 """
 
 from __future__ import annotations

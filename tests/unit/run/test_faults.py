@@ -1,4 +1,4 @@
-"""A run that is killed, starved or abused leaves no process, no wrong output and no lost log."""
+"""A run that is killed or runs out of resources leaves no process and no wrong output, and keeps its log."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_ctrl_c(project: Project) -> None:
 
 
 def test_a_step_that_will_not_end(project: Project) -> None:
-    """A step that ignores SIGTERM is killed by force."""
+    """A step that ignores SIGTERM is killed with SIGKILL."""
     mark = new_mark()
     project.model(
         "m", {"pipeline.yml": pipeline(f"trap '' TERM INT; echo ready; while true; do sleep 0.{mark}; done")}
@@ -70,7 +70,7 @@ def test_a_step_that_will_not_end(project: Project) -> None:
 
 @linux
 def test_what_a_step_leaves_running_ends_with_it(project: Project) -> None:
-    """As a container ends with its main process: background jobs, other sessions, hidden daemons."""
+    """Background jobs, other sessions and daemons end with the step, as in a container."""
     mark = new_mark()
     daemons = f"sleep {mark} &\n(setsid sleep {mark} &)\n(setsid env -i sleep {mark} &)\nsleep 0.3"
     project.model("m", {"pipeline.yml": pipeline(daemons)})
@@ -80,7 +80,7 @@ def test_what_a_step_leaves_running_ends_with_it(project: Project) -> None:
 
 @linux
 def test_a_daemon_ends_while_another_step_runs(project: Project) -> None:
-    """The orphan of one step is found by its environment, and the other step is spared."""
+    """The orphan of one step is found by its environment variables, and the other step keeps running."""
     mark = new_mark()
     seen, over = project.root / "seen", project.root / "over"
     text = f"""
@@ -112,7 +112,7 @@ def test_kill_9_of_the_runner_at_any_moment(project: Project, seed: int) -> None
     step = f"echo start; (setsid sleep {mark} &)\n{work}"
     project.model("m", {"pipeline.yml": pipeline(step, step, step)})
     process = project.start("run", "models/m")
-    if seed:  # 0 dies while it begins, the others some time after the start of a step
+    if seed:  # 0 is killed during startup, the others some time after a step has started
         wait_for(lambda: project.log_of(f"s{seed % 3}"))
     time.sleep(chance.uniform(0, 0.4))
     process.kill()
@@ -131,7 +131,7 @@ def test_kill_9_of_the_runner_at_any_moment(project: Project, seed: int) -> None
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_kill_9_of_a_step_at_any_moment(project: Project, seed: int) -> None:
-    """A step that the kernel kills has failed, with what it wrote kept apart."""
+    """A step that the kernel kills has failed, and its partial output is not used."""
     chance = random.Random(seed)
     mark = new_mark()
     script = "import time\nfor n in range(2000):\n    print(n, flush=True)\n    time.sleep(0.05)\n"
@@ -153,7 +153,7 @@ def test_kill_9_of_a_step_at_any_moment(project: Project, seed: int) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="only root can mount a small disk")
 def test_a_full_disk(project: Project, tmp_path: Path) -> None:
-    """A step that fills the disk fails; nothing is entered for reuse, and with space the next run works."""
+    """A step that fills the disk fails and is not reused. With free space, the next run succeeds."""
     disk = tmp_path / "repo" / ".runs"
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(disk)], check=True)
@@ -205,7 +205,7 @@ def test_an_input_without_the_right_to_read(project: Project) -> None:
 @linux
 @pytest.mark.parametrize("kind", ["uri_file", "uri_folder"])
 def test_an_input_that_fails_while_it_is_read(project: Project, kind: str) -> None:
-    """As on a bad disk or a share that went away: the error names no file, the message does."""
+    """As on a bad disk or a lost network share: the error has no file name, but the message does."""
     project.model(
         "m", {"pipeline.yml": _reads("./raw", kind), "raw/x" if kind == "uri_folder" else "raw": ""}
     )
@@ -228,7 +228,7 @@ def test_an_input_that_is_missing(project: Project) -> None:
 
 
 def test_an_input_that_cannot_be_read_to_its_end(project: Project) -> None:
-    """An input folder with a link that leads nowhere and a fifo is read as far as it holds files."""
+    """In an input folder with a broken link and a FIFO, only the files are read."""
     model = project.model("m", {"pipeline.yml": _reads("./raw", kind="uri_folder"), "raw/x": "x"})
     (model / "raw/broken").symlink_to("nowhere")
     os.mkfifo(model / "raw/pipe")
@@ -238,7 +238,7 @@ def test_an_input_that_cannot_be_read_to_its_end(project: Project) -> None:
 @linux
 @pytest.mark.slow
 def test_a_gigabyte_of_log(project: Project) -> None:
-    """The log is whole, the runner stays small, and nothing is lost on the way to the display."""
+    """The log is complete, the runner needs little memory, and the display loses no line."""
     project.model(
         "m", {"pipeline.yml": pipeline("yes 0123456789012345678901234567890123456789 | head -c 1073741824")}
     )
@@ -259,7 +259,7 @@ def test_a_gigabyte_of_log(project: Project) -> None:
 
 @pytest.mark.slow
 def test_no_line_is_lost_on_the_way_to_the_display(project: Project) -> None:
-    """Steps that write at the same time: every line arrives once, in order, behind its step's name."""
+    """When steps write at the same time, every line appears once, in order, after its step's name."""
     text = f"""
 type: pipeline
 jobs:
@@ -277,7 +277,7 @@ jobs:
 
 @pytest.mark.slow
 def test_two_runs_at_once_on_one_model(project: Project) -> None:
-    """Each has its own folder and whole results; the store of entries stays sound."""
+    """Each run has its own folder and complete results, and the reuse entries stay valid."""
     step = "for n in $(seq 30); do echo $n >> ${{outputs.out}}/n; sleep 0.01; done"
     project.model("m", {"pipeline.yml": pipeline(*[step] * 4)})
     for _ in range(2):
@@ -293,7 +293,7 @@ def test_two_runs_at_once_on_one_model(project: Project) -> None:
 
 
 def test_a_reader_that_leaves(project: Project) -> None:
-    """`mlroad run … | head -1`: the run stops, as a program does that gets SIGPIPE."""
+    """`mlroad run … | head -1`: the run stops, like a program that gets SIGPIPE."""
     mark = new_mark()
     project.model(
         "m", {"pipeline.yml": pipeline(f"while true; do echo {mark} {'x' * 2000}; sleep 0.1; done")}

@@ -1,4 +1,4 @@
-"""`--isolated`: steps see what they declare, and nothing else of the repo."""
+"""`--isolated`: steps see only what they declare, and nothing else of the repo."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="links")
 
 
 def wheel(folder: Path, word: str) -> Path:
-    """A package that needs no network: one module that holds ``word``."""
+    """A package that installs without a network: one module that contains ``word``."""
     file = folder / "tiny_example-1.0-py3-none-any.whl"
     info = "tiny_example-1.0.dist-info"
     with zipfile.ZipFile(file, "w") as archive:
@@ -68,7 +68,7 @@ def test_a_step_with_its_own_packages(project: Project) -> None:
 
 @pytest.mark.slow
 def test_a_patch_release_that_nobody_has(project: Project) -> None:
-    """conda has Python 3.7.6 for ever; uv has the last of each minor version."""
+    """conda keeps every patch release, such as Python 3.7.6; uv has only the last of each minor version."""
     model = project.model("m", {"pipeline.yml": PIPELINE, "src/main.py": MAIN})
     package = wheel(model, "declared")
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -101,7 +101,7 @@ def test_without_uv_nothing_seems_to_begin(project: Project, tmp_path: Path) -> 
     assert git
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/git").symlink_to(git)
-    # A Python without uv beside it.
+    # A Python without uv in the same folder.
     (tmp_path / "bin/python").symlink_to(sys._base_executable)  # type: ignore[attr-defined]
     command = [str(tmp_path / "bin/python"), "-c", "from mlroad.__main__ import main; main()"]
     packages = sysconfig.get_path("purelib")

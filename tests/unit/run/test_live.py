@@ -1,4 +1,4 @@
-"""`mlroad run` on a terminal: what a person sees while steps run, and what stays on the screen."""
+"""`mlroad run` in a terminal: the display while steps run, and the lines that stay on the screen."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WORD = "word of the slow one"
 
 
 def add_model(project: Project) -> None:
-    """Its last two steps run until their word was seen."""
+    """Add a model whose last two steps run until the test has seen their output."""
     held = held_by(project.root / "seen")
     text = f"""type: pipeline
 jobs:
@@ -30,7 +30,7 @@ jobs:
 
 
 def on_a_terminal(project: Project, *arguments: str, **variables: str) -> tuple[int, str]:
-    """The exit code, and everything that was written to the terminal."""
+    """Run in a terminal; return the exit code and everything that was written to the terminal."""
     import pty
 
     leader, follower = pty.openpty()
@@ -46,7 +46,7 @@ def on_a_terminal(project: Project, *arguments: str, **variables: str) -> tuple[
     while time.monotonic() < deadline:
         try:
             piece = os.read(leader, 65536)
-        except OSError:  # Linux: the other end was closed
+        except OSError:  # on Linux, when the other end is closed
             break
         if not piece:
             break

@@ -163,7 +163,7 @@ def test_only_the_wanted_steps(model: Project) -> None:
 
 
 def test_a_path_with_a_space(tmp_path: Path) -> None:
-    """Azure ML quotes nothing, and its paths need no quotes. Ours may, whatever quotes the command has."""
+    """Azure ML does not quote paths: its own never need it. Ours may, whatever quotes the command has."""
     project = Project(tmp_path / "it's my $repo")
     command = (
         "cat ${{inputs.raw}} \"${{inputs.raw}}\" '${{inputs.raw}}' > ${{outputs.out}}; cat ${{outputs.out}}"
@@ -209,7 +209,7 @@ def test_the_record(model: Project) -> None:
 
 
 def test_data_from_the_web(model: Project, tmp_path: Path) -> None:
-    """A uri_file from the web is fetched once; what cannot be fetched is refused before anything starts."""
+    """A uri_file from the web is fetched once. If that fails, the run is refused before it starts."""
     (tmp_path / "web").mkdir()
     (tmp_path / "web/far.txt").write_text("far\n")
     handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path / "web"))

@@ -1,4 +1,4 @@
-"""What is reused, what is not and why, and that nothing wrong ever is."""
+"""Which steps are reused, which are not and why. A wrong result is never reused."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_code_change_reruns_the_step_and_what_follows(chain: Project) -> None:
 
 
 def test_same_output_is_no_change_for_what_follows(chain: Project) -> None:
-    """A step that ran anew and wrote the same leaves the steps after it reusable."""
+    """If a step runs again and writes the same output, the steps after it are reused."""
     model = chain.root / "models/m"
     (model / "pipeline.yml").write_text(CHAIN.replace("; date +%N > ${{outputs.out}}/time", ""))
     chain.run("models/m")
@@ -112,7 +112,7 @@ def test_reason(chain: Project, old: str, new: str, why: str) -> None:
 def test_input_data_change(chain: Project) -> None:
     chain.run("models/m")
     raw = chain.root / "models/m/raw.txt"
-    raw.write_text("RAW\n")  # as long as before
+    raw.write_text("RAW\n")  # the same length as before
     again = chain.run("models/m")
     assert again.states == {"first": "completed", "second": "completed"}
     assert "first: starts (input raw changed)" in again.out
@@ -196,7 +196,7 @@ def test_keep_spares_a_run_that_is_going_on(project: Project) -> None:
 
 
 def test_editing_code_during_the_run_changes_nothing(project: Project) -> None:
-    """The code is frozen at the start: a later step neither runs nor is entered with what was edited."""
+    """The code is copied at the start: later edits change neither the steps of this run nor their reuse."""
     edited = project.root / "edited"
     steps = {
         "pipeline.yml": f"""
@@ -241,7 +241,7 @@ def test_a_failed_step_is_not_reused(project: Project) -> None:
 
 
 def test_a_changed_environment_is_named(chain: Project, tmp_path: Path) -> None:
-    """Steps depend on what is installed: a new version of a distribution makes them run, and is said."""
+    """Steps depend on the installed packages: a new version of one makes them run again, with that reason."""
     import json
 
     chain.run("models/m")

@@ -1,4 +1,4 @@
-"""Freezing code: what is copied, what is left out, and links."""
+"""Code snapshots: which files are copied, which are left out, and links."""
 
 from __future__ import annotations
 

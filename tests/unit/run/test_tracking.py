@@ -1,4 +1,4 @@
-"""MLflow: a parent run for the pipeline, a child per step, and no cost for steps that do not use it."""
+"""MLflow: a parent run for the pipeline, a child run per step, and no overhead for steps without MLflow."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_no_mlflow_no_store(project: Project) -> None:
 
 @pytest.mark.slow
 def test_a_store_that_does_not_work(project: Project) -> None:
-    """The run goes on, and one line says that it is not tracked."""
+    """The run continues, and one line says that it is not tracked."""
     project.model("m", {"pipeline.yml": PIPELINE, "src/track.py": "print('mlflow is only mentioned')\n"})
     result = project.run("models/m", MLFLOW_TRACKING_URI="sqlite:////proc/no/such/place.db")
     assert result.exit == 0
@@ -176,7 +176,7 @@ def test_who_uses_mlflow(tmp_path: Path, command: str, files: dict[str, str], us
 
 @pytest.mark.slow
 def test_a_step_that_only_saves_a_model_does_not_wait(project: Project) -> None:
-    """It has no run's number while it runs; its run with its inputs is there all the same."""
+    """It has no MLflow run id while it runs, but its MLflow run with its inputs is created anyway."""
     save = """
 import os
 import mlflow.sklearn
@@ -194,7 +194,7 @@ print(os.environ.get("MLFLOW_RUN_ID"), os.environ["MLFLOW_TRACKING_URI"])
 
 
 def test_the_runner_never_imports_what_is_heavy(project: Project) -> None:
-    """Neither MLflow nor pandas nor SQLAlchemy, and rich only for a terminal."""
+    """Not MLflow, pandas or SQLAlchemy, and rich only for a terminal."""
     import subprocess
 
     text = f"type: pipeline\njobs:\n  a: {{type: command, {ENVIRONMENT}, command: echo}}\n"

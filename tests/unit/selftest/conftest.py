@@ -1,4 +1,4 @@
-"""A factory with one tiny model, made by the self-test's own sample."""
+"""A factory with one tiny model, made from the self-test's own sample."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Tiny:
         return next((self.path / ".runs" / MODEL).iterdir()) / "gate"
 
     def factory(self, arguments: str) -> tuple[int, str]:
-        """Exit code, and both outputs."""
+        """Run a command; return its exit code and its whole output."""
         self.monkeypatch.chdir(self.path)
         self.monkeypatch.setattr(sys, "argv", ["factory", *shlex.split(arguments)])
         self.capfd.readouterr()

@@ -1,4 +1,4 @@
-"""`mlroad selftest`: green on a gate that works, red on one that does not, and without a trace."""
+"""`mlroad selftest`: it passes a gate that works, fails one that does not, and leaves no files."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ metrics:
 
 
 def table(out: str) -> dict[str, tuple[str, str]]:
-    """Mark and finding of each fault."""
+    """The mark and the finding for each fault."""
     found = re.findall(r"^(ok|!!|--)  (.+?) {2,}(.+?) {2,}(.+)$", out, re.MULTILINE)
     return {name: (mark, got) for mark, name, _, got in found}
 
 
 def test_every_fault_is_rejected_for_the_right_reason(tiny: Tiny, tmp_path: Path) -> None:
-    """A model of the repo, by its own gates.yml, which is the sample's. Nothing of the repo changes."""
+    """A model of the repo with its own gates.yml (that of the sample). The repo does not change."""
     tiny.monkeypatch.setenv("TMPDIR", str(tmp_path))
     tiny.monkeypatch.setattr("tempfile.tempdir", None)
     before = contents(tiny.path)
@@ -66,7 +66,7 @@ def test_every_fault_is_rejected_for_the_right_reason(tiny: Tiny, tmp_path: Path
         assert found[name][1].startswith(got), out
     assert "rejected all 15 faults for the right reason" in out
     assert contents(tiny.path) == before
-    # The process that forks lives as long as this one.
+    # The fork server runs as long as this process.
     assert not [path for path in tmp_path.glob("mlroad-*") if not path.name.startswith("mlroad-fork-")]
 
 
@@ -93,7 +93,7 @@ def test_a_good_candidate_that_fails_is_red(tiny: Tiny) -> None:
 
 
 def test_a_model_that_is_always_wrong_about_its_data_is_red(tiny: Tiny) -> None:
-    """A holdout that was changed after it was frozen."""
+    """The holdout was changed after it was frozen."""
     file = tiny.path / "datasets" / "tiny_holdout" / "1" / "tiny_holdout.csv"
     file.write_bytes(file.read_bytes().replace(b"1", b"2", 1))
     code, out = tiny.factory("selftest tiny")
@@ -113,7 +113,7 @@ def test_mistakes_are_told_in_plain_words(tiny: Tiny) -> None:
 
 
 def test_the_report_of_a_real_verdict(tiny: Tiny) -> None:
-    """What the gate writes is what the report reads."""
+    """The report can read what the gate writes."""
     code, out = tiny.factory("gate tiny")
     assert code == 0, out
     code, out = tiny.factory("report tiny")
@@ -131,7 +131,7 @@ def test_the_report_of_a_real_verdict(tiny: Tiny) -> None:
     assert page.count('class="chip ok">passed') >= 12
     markdown = (tiny.gate / "report.md").read_text(encoding="utf-8")
     assert "## ✅ tiny: first" in markdown
-    # A red one, for each kind of reason.
+    # A failed one, with each kind of reason.
     text = tiny.gates.read_text(encoding="utf-8")
     tiny.gates.write_text(
         text.replace("limit: 2.0", "limit: 0.01").replace("min_rows: 20", ""), encoding="utf-8"
@@ -146,7 +146,7 @@ def test_the_report_of_a_real_verdict(tiny: Tiny) -> None:
 
 
 def test_a_copy_leaves_the_data_of_the_others_as_it_is(tiny: Tiny, tmp_path: Path) -> None:
-    """Several are judged at once: what one reads must not seem to change by another's coming or going."""
+    """Several copies are gated at once: creating or deleting one must not touch the data of the others."""
     good = judge_good(find_candidate(find_model(tiny.path, "tiny")))
     files = [path for path in (tiny.path / "datasets").rglob("*") if path.is_file()]
     before = [state_of(path.stat()) for path in files]
@@ -156,7 +156,7 @@ def test_a_copy_leaves_the_data_of_the_others_as_it_is(tiny: Tiny, tmp_path: Pat
 
 
 def test_the_report_of_a_candidate_that_lost(tiny: Tiny, tmp_path: Path) -> None:
-    """Compared with a champion: which one is worse, by how much, and where."""
+    """Compared with a champion, the report says what is worse, by how much, and where."""
     good = judge_good(find_candidate(find_model(tiny.path, "tiny")))
     copy = good.copy(tmp_path / "worse", "metrics")
     copy.replace_model(good.answers + 1.0, good.rows)

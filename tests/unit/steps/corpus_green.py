@@ -18,10 +18,10 @@ SCRIPTS = [
     'import pandas as pd\ndef step(path):\n    return pd.read_csv(path, sep=";", encoding="utf-8")',
     'def step(path):\n    with open(path, "w", encoding="utf-8") as file:\n        file.write("a/b")',
     'def one():\n    path = "word"\ndef two(path):\n    return open(path)',
-    # beside the script, which travels with it
+    # next to the script, so it is uploaded with it
     'from pathlib import Path\nTABLE = Path(__file__).with_name("table.csv")',
     'from pathlib import Path\nTABLE = Path(__file__).parent / "table.csv"',
-    # what Azure ML collects by itself, and what is no file
+    # files that Azure ML collects by itself, and strings that are not files
     'open("./outputs/log.txt", "w")',
     'from pathlib import Path\nPath("outputs").mkdir(exist_ok=True)',
     'import sqlite3\nbase = sqlite3.connect(":memory:")',
@@ -29,7 +29,7 @@ SCRIPTS = [
     "import pandas as pd\nframe = pd.read_json('{\"a\": 1}')",
     "import pandas as pd\ntables = pd.read_html('<table></table>')",
     'import pandas as pd\nframe = pd.read_sql("select a/b from t", base)',
-    # strings that are no paths
+    # strings that are not paths
     '"""Reads ../data/x.csv and https://example.com/x.csv."""',
     'def step():\n    """Like pd.read_csv("/home/ada/x.csv")."""',
     "# ../data/x.csv is where it used to be\nx = 1",
@@ -89,7 +89,7 @@ SCRIPTS = [
     'import pandas as pd\nframe = pd.read_csv("x.csv")  # mlroad: allow-path ships inside the image',
     '# mlroad: allow-path: the certificate of the base image\nCERTIFICATE = "/etc/ssl/certs/ca.pem"',
     'import pandas as pd\nframe = pd.read_csv(\n    "x.csv",  # mlroad: allow-path of the image\n)',
-    # code of its own
+    # its own code
     "import datasets",
     "import models_of_mine",
     "from measurements import FEATURES",

@@ -1,4 +1,4 @@
-"""Steps that must be stopped. Each text is one script; the line that must be reported ends in `# !`."""
+"""Steps that must be stopped. Each string is one script; the line that must be reported ends in `# !`."""
 
 LOCAL = [
     'import pandas as pd\nframe = pd.read_csv("../data/x.csv")  # !',
@@ -104,7 +104,7 @@ REGISTERING = [
     'from mlflow import MlflowClient\nMlflowClient().create_registered_model("churn")  # !',
 ]
 
-# Not found in the source, because values are not followed: a run fails on them.
+# Not found in the source, because the check does not follow values: a run fails on them.
 FOUND_BY_THE_RUN = [
     'import pandas as pd\npd.read_csv("/".join(["data", "x.csv"]))',
     'import pandas as pd\ndef load(path="x.csv"):\n    return pd.read_csv(path)\nload()',

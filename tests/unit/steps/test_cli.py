@@ -1,4 +1,4 @@
-"""The commands new and sync as a user meets them: exit codes, messages, no tracebacks."""
+"""The commands new and sync from the user's side: exit codes, messages, no tracebacks."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_a_model_may_be_the_working_folder(repo: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="a pipe that nobody reads is told otherwise there")
 @pytest.mark.parametrize("command", [["check"], ["check", "--format", "json"], ["models"]])
 def test_a_reader_that_has_left_is_no_crash(repo: Path, command: list[str]) -> None:
-    """`mlroad … | head`: the fast road and the full one end in the same way."""
+    """`mlroad … | head`: the fast path and the full command line end in the same way."""
     (repo / "models" / "m").mkdir(parents=True)
     (repo / "models" / "m" / "pipeline.yml").write_text("type: pipeline\njobs: nonsense\n")
     read, write = os.pipe()

@@ -1,4 +1,4 @@
-"""No literal paths and URLs in steps: a corpus of both sides, and the messages."""
+"""No literal paths and URLs in steps: corpora of bad and good steps, and the messages."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_leaves_look_alikes_alone(tmp_path: Path, script: str) -> None:
 def test_the_run_finds_what_the_source_does_not_show(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str
 ) -> None:
-    """A step runs in a fresh folder with nothing but its code in it."""
+    """A step runs in a fresh folder that contains only its code."""
     assert check(tmp_path, script) == []
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")

@@ -1,4 +1,4 @@
-"""`mlroad new`: green at once, or nothing at all."""
+"""`mlroad new`: it creates a model that passes all checks, or nothing."""
 
 from __future__ import annotations
 

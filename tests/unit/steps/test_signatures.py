@@ -1,4 +1,4 @@
-"""What is read from a step's signature, and what is told when it cannot be."""
+"""Reading a step's signature, and the errors when it is not valid."""
 
 from __future__ import annotations
 

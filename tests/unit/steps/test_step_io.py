@@ -1,4 +1,4 @@
-"""A step as a program: its command line as Azure ML writes it, its help, its exit codes."""
+"""A step as a program: the command line that Azure ML calls, its help, its exit codes."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_help(steps: Path) -> None:
 
 
 def test_it_needs_nothing_of_the_repo(steps: Path) -> None:
-    """It is copied into a folder that Azure ML gets alone, so it imports typer and the standard library."""
+    """Azure ML gets only the folder with its copy, so it imports only typer and the standard library."""
     source = CONTRACT.read_text(encoding="utf-8")
 
     imported = {

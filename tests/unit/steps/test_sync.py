@@ -1,4 +1,4 @@
-"""`mlroad sync`: from signatures to components that Azure ML accepts, and back to the letter."""
+"""`mlroad sync`: it makes components that Azure ML accepts, and does not change the user's part of them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if __name__ == "__main__":
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    """A model with one step, in step."""
+    """A model with one step, whose component is up to date."""
     folder = tmp_path / "models" / "churn"
     (folder / "steps").mkdir(parents=True)
     (folder / "environment").mkdir()
