@@ -7,7 +7,7 @@ import math
 from mlroad.core.text import number
 
 NONE = "–"
-"""Where there is no number."""
+"""Shown in place of a missing number."""
 _METRICS = {
     "mae": "MAE", "rmse": "RMSE", "r2": "R²", "roc_auc": "ROC AUC", "log_loss": "log loss",
     "brier": "Brier score", "f1": "F1",

@@ -33,7 +33,7 @@ class Fingerprint:
     """Everything that decides the result of a step, in plain JSON."""
 
     step: str
-    """Steps that do the same have results of their own, so that reuse does not depend on which ran first."""
+    """Steps that do the same have separate results, so that reuse does not depend on which ran first."""
     command: str
     """With literal values filled in, and names in place of paths."""
     code: Mapping[str, str]

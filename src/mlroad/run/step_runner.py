@@ -44,7 +44,7 @@ class _Completed:
 
 @dataclass(frozen=True, slots=True)
 class StepRunner:
-    """Runs the steps of one run, each call in a thread of its own."""
+    """Runs the steps of one run, each call in its own thread."""
 
     plan: Plan
     state: RunState
