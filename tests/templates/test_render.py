@@ -150,7 +150,7 @@ def files_of(folder: str) -> set[str]:
     return {p.relative_to(folder).as_posix() for p in tracked_and_new(REPO) if p.parts[0] == folder}
 
 
-def test_shared_files_stand_once_and_all_are_shared() -> None:
+def test_shared_files_exist_once_and_all_are_shared() -> None:
     """copier.yml lists the files that the factory includes; the list must match the folder."""
     questions = yaml.safe_load((REPO / "copier.yml").read_text(encoding="utf-8"))
     listed = questions["shared_files"]["default"]
@@ -171,7 +171,7 @@ def test_files_in_both_repos_are_the_same(rendered: Callable[..., Path]) -> None
     assert differing == own
 
 
-def test_plain_files_hold_no_template_syntax() -> None:
+def test_plain_files_contain_no_template_syntax() -> None:
     """The factory includes them through Jinja, which must not change them."""
     for path in tracked_and_new(REPO):
         if path.parts[0] == "prototype_template" and path.suffix != ".jinja":

@@ -92,7 +92,7 @@ def commit_with_hooks(project: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_without_the_sample_there_is_nothing_to_train_and_all_is_well(bare: Bare, tmp_path: Path) -> None:
+def test_without_the_sample_there_is_nothing_to_train(bare: Bare, tmp_path: Path) -> None:
     result = bare("new", tmp_path / "empty", "-d", "sample=false", "-d", "project_name=empty")
     assert result.returncode == 0, result.stdout + result.stderr
     assert "mlroad new my_model" in result.stdout
@@ -108,7 +108,7 @@ def test_without_the_sample_there_is_nothing_to_train_and_all_is_well(bare: Bare
         (["-d", "nonsense"], "is not KEY=VALUE"),
     ],
 )
-def test_wrong_answers_make_nothing(bare: Bare, tmp_path: Path, arguments: list[str], message: str) -> None:
+def test_wrong_answers_create_nothing(bare: Bare, tmp_path: Path, arguments: list[str], message: str) -> None:
     result = bare("new", tmp_path / "out", *arguments)
     assert result.returncode == 2, result.stderr
     assert message in result.stderr
@@ -132,7 +132,7 @@ def test_no_repo_inside_the_template(bare: Bare) -> None:
     assert "is inside the template" in result.stderr
 
 
-def test_without_git_the_remedy_is_told(bare: Bare, tmp_path: Path) -> None:
+def test_without_git_the_fix_is_printed(bare: Bare, tmp_path: Path) -> None:
     nothing = tmp_path / "nothing"
     nothing.mkdir()
     result = bare("new", tmp_path / "out", path=str(nothing))
@@ -140,7 +140,7 @@ def test_without_git_the_remedy_is_told(bare: Bare, tmp_path: Path) -> None:
     assert "git was not found. Install it" in result.stderr
 
 
-def test_without_pip_the_remedy_is_told(template_repo: Path, tmp_path: Path) -> None:
+def test_without_pip_the_fix_is_printed(template_repo: Path, tmp_path: Path) -> None:
     """As on Debian, where python3-pip is a separate package."""
     clone = tmp_path / "clone"
     git(tmp_path, "clone", "--quiet", str(template_repo), str(clone))
@@ -178,7 +178,7 @@ def test_without_uv_on_the_path_its_own_is_named(tmp_path: Path, monkeypatch: py
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links")
-def test_with_uv_on_the_path_nothing_is_said_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_uv_on_the_path_it_is_not_mentioned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     a_machine(tmp_path, monkeypatch, "git", "uv")
     told = next_steps(tmp_path, "mlroad run models/diabetes")
     assert told[1] == "git add --all"
@@ -186,7 +186,7 @@ def test_with_uv_on_the_path_nothing_is_said_of_it(tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links")
-def test_whom_git_does_not_know_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_git_identity_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     a_machine(tmp_path, monkeypatch, "git")
     folder = tmp_path / "a repo"
     folder.mkdir()
@@ -287,7 +287,7 @@ def make_it_unreachable(clone: Path) -> None:
         (make_it_unreachable, "cannot be read"),
     ],
 )
-def test_or_else_it_is_the_clone_and_the_reason_is_printed(
+def test_otherwise_it_is_the_clone_and_the_reason_is_printed(
     clone: Path, capsys: pytest.CaptureFixture[str], change: Callable[[Path], None], reason: str
 ) -> None:
     change(clone)

@@ -87,7 +87,7 @@ TEAM_LINES = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "workflow"), [("prototype", "ci.yml"), ("factory", "pr.yml")])
-def test_nothing_of_the_old_tools_stays_and_all_of_the_team_does(
+def test_the_old_tools_are_removed_and_the_teams_files_are_kept(
     template: Path, tmp_path: Path, kind: str, workflow: str
 ) -> None:
     project = render(template, tmp_path / "demo", ref="v0.2.0", template=kind, project_name="demo")

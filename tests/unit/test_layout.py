@@ -25,7 +25,7 @@ def lint(folder: Path) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def test_imports_point_one_way() -> None:
+def test_imports_go_in_one_direction() -> None:
     code, told = lint(REPO)
     assert code == 0, told
 
@@ -76,7 +76,7 @@ def test_canary_a_circle_in_a_layer_is_red(small: Path) -> None:
     assert "No cycles are allowed in mlroad.run." in told
 
 
-def test_a_name_means_one_thing() -> None:
+def test_module_names_are_unique() -> None:
     """Only cli/NAME.py, the command NAME, may share its name with the module that it calls."""
     places = defaultdict(list)
     for path in PACKAGE.rglob("*"):

@@ -88,7 +88,7 @@ def test_the_newest_version_needs_no_pull_request(act: Act, template: Path, tmp_
     assert "pr create" not in run.gh_log.read_text(encoding="utf-8")
 
 
-def test_without_an_app_it_sleeps(act: Act, project: Callable[..., Path]) -> None:
+def test_without_an_app_it_does_nothing(act: Act, project: Callable[..., Path]) -> None:
     run = act.run(project(), workflow="update.yml", event="schedule")
     assert run.jobs == [], run.output
 

@@ -92,7 +92,7 @@ def test_wrong_data_is_refused_and_nothing_is_made(
 
 
 @pytest.mark.usefixtures("no_azure")
-def test_the_schema_has_the_last_word(deliver: Deliver, mlroad: Mlroad, repo: Path) -> None:
+def test_the_schema_decides(deliver: Deliver, mlroad: Mlroad, repo: Path) -> None:
     deliver(text(9))
     assert mlroad("dataset", "schema", "infer", "sales:1").exit_code == 0
     schema = repo / "datasets" / "sales" / "schema.yml"
@@ -110,7 +110,7 @@ def test_the_schema_has_the_last_word(deliver: Deliver, mlroad: Mlroad, repo: Pa
 
 
 @pytest.mark.usefixtures("no_azure")
-def test_a_loss_that_is_right_can_be_allowed_as_the_message_says(deliver: Deliver) -> None:
+def test_a_correct_loss_can_be_allowed_as_the_message_says(deliver: Deliver) -> None:
     deliver(text(9))
     refused = deliver(text(2), exit_code=1)
     (problem,) = refused["problems"]
@@ -134,7 +134,7 @@ def test_pictures_are_counted(mlroad: Mlroad, repo: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.usefixtures("no_azure")
-def test_the_body_says_what_a_reviewer_needs(deliver: Deliver, repo: Path, tmp_path: Path) -> None:
+def test_the_body_contains_what_a_reviewer_needs(deliver: Deliver, repo: Path, tmp_path: Path) -> None:
     uses = repo / "models" / "m" / "pipeline.yml"
     uses.parent.mkdir(parents=True)
     uses.write_text("inputs: {a: {path: azureml:sales:1}, b: {path: azureml:sales:12}}\n", encoding="utf-8")
@@ -152,7 +152,7 @@ def test_the_body_says_what_a_reviewer_needs(deliver: Deliver, repo: Path, tmp_p
 
 
 @pytest.mark.usefixtures("no_azure")
-def test_large_data_does_not_stay_where_nobody_gets_it(deliver: Deliver, repo: Path) -> None:
+def test_large_data_needs_a_workspace_or_local(deliver: Deliver, repo: Path) -> None:
     large = HEADER + "2026-01-01,1000000\n" * 300_000
     landing = repo.parent / "landing"
     landing.mkdir()
@@ -192,7 +192,7 @@ def test_with_a_workspace_it_is_registered(cloud: Cloud, deliver: Deliver, tmp_p
     assert f"- Azure ML: [sales:1]({told['url']})" in body.read_text(encoding="utf-8")
 
 
-def test_a_call_that_was_cut_is_finished_by_the_next(
+def test_an_interrupted_call_is_finished_by_the_next(
     cloud: Cloud, deliver: Deliver, mlroad: Mlroad, repo: Path
 ) -> None:
     cloud.proxy.fail("PUT", "/versions/1$", lambda: arm_error(403, "Forbidden", "No."))
@@ -204,7 +204,7 @@ def test_a_call_that_was_cut_is_finished_by_the_next(
     assert told["registered"]
 
 
-def test_a_number_is_taken_where_git_does_not_see_it(cloud: Cloud, deliver: Deliver, repo: Path) -> None:
+def test_version_numbers_in_the_cloud_are_not_used_again(cloud: Cloud, deliver: Deliver, repo: Path) -> None:
     """Yesterday's pull request was not merged, and this is a fresh clone of main."""
     deliver(text(9))
     merged = shutil.copytree(repo / "datasets", repo.parent / "main")
@@ -222,7 +222,7 @@ def test_a_number_is_taken_where_git_does_not_see_it(cloud: Cloud, deliver: Deli
     assert set(cloud.arm.data) == {("sales", "1"), ("sales", "2"), ("sales", "3")}
 
 
-def test_data_that_landed_in_the_cloud_stays_there(cloud: Cloud, mlroad: Mlroad, repo: Path) -> None:
+def test_data_delivered_to_the_cloud_stays_there(cloud: Cloud, mlroad: Mlroad, repo: Path) -> None:
     at = "azureml://datastores/workspaceblobstore/paths/landing/"
     for month in (1, 2):
         for part in range(5):

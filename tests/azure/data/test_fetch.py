@@ -42,7 +42,7 @@ def landed(cloud: Cloud, mlroad: Mlroad, repo: Path, names: tuple[str, ...], at:
 
 @pytest.mark.parametrize("at", [SHORT, LONG])
 @pytest.mark.parametrize("names", [FILE, FOLDER])
-def test_remote_data_comes_once(
+def test_remote_data_is_downloaded_once(
     cloud: Cloud, mlroad: Mlroad, repo: Path, names: tuple[str, ...], at: str
 ) -> None:
     landed(cloud, mlroad, repo, names, at)
@@ -67,7 +67,7 @@ def test_remote_data_comes_once(
 
 
 @pytest.mark.parametrize("names", [FILE, FOLDER])
-def test_data_that_somebody_changed_there_does_not_get_in(
+def test_data_changed_in_the_cloud_is_refused(
     cloud: Cloud, mlroad: Mlroad, repo: Path, names: tuple[str, ...]
 ) -> None:
     landed(cloud, mlroad, repo, names)
@@ -79,7 +79,7 @@ def test_data_that_somebody_changed_there_does_not_get_in(
     assert [file for file in (repo / "data").rglob("*") if file.name != ".gitignore" and file.is_file()] == []
 
 
-def test_local_data_that_is_not_here_comes_from_where_it_was_registered(
+def test_missing_local_data_comes_from_where_it_was_registered(
     cloud: Cloud, mlroad: Mlroad, repo: Path, sales: Path
 ) -> None:
     assert mlroad("dataset", "register", "sales:1").exit_code == 0
@@ -90,7 +90,7 @@ def test_local_data_that_is_not_here_comes_from_where_it_was_registered(
     assert sales.read_bytes() == content
 
 
-def test_data_that_is_nowhere(cloud: Cloud, mlroad: Mlroad, sales: Path) -> None:
+def test_data_that_is_missing_everywhere(cloud: Cloud, mlroad: Mlroad, sales: Path) -> None:
     sales.unlink()
     done = mlroad("dataset", "fetch", "sales:1")
     assert done.exit_code == 2
@@ -115,13 +115,13 @@ def test_a_data_lake(cloud: Cloud, mlroad: Mlroad, repo: Path) -> None:
     assert done.exit_code == 0, done.err
 
 
-def test_a_fault_of_the_storage_is_tried_again(cloud: Cloud, mlroad: Mlroad, repo: Path) -> None:
+def test_storage_errors_are_retried(cloud: Cloud, mlroad: Mlroad, repo: Path) -> None:
     landed(cloud, mlroad, repo, FILE)
     cloud.proxy.fail("GET", "sales.csv", lambda: Response(503, b"", {"x-ms-error-code": "ServerBusy"}))
     assert mlroad("dataset", "fetch", "sales:1").exit_code == 0
 
 
-def test_no_right_to_the_storage(cloud: Cloud, mlroad: Mlroad, repo: Path) -> None:
+def test_no_permission_for_the_storage(cloud: Cloud, mlroad: Mlroad, repo: Path) -> None:
     landed(cloud, mlroad, repo, FILE)
     denied = Response(403, b"", {"x-ms-error-code": "AuthorizationPermissionMismatch"})
     cloud.proxy.fail("GET", "sales.csv", lambda: denied, times=99)
@@ -131,7 +131,7 @@ def test_no_right_to_the_storage(cloud: Cloud, mlroad: Mlroad, repo: Path) -> No
     assert len(cloud.proxy.asked("GET", "sales.csv")) == 1
 
 
-def test_the_storage_does_not_know_the_sign_in(cloud: Cloud, mlroad: Mlroad, repo: Path) -> None:
+def test_the_storage_rejects_the_sign_in(cloud: Cloud, mlroad: Mlroad, repo: Path) -> None:
     landed(cloud, mlroad, repo, FILE)
     unknown = Response(401, b"", {"x-ms-error-code": "InvalidAuthenticationInfo"})
     cloud.proxy.fail("GET", "sales.csv", lambda: unknown, times=99)
@@ -149,7 +149,7 @@ def in_seconds(seconds: int) -> str:
 
 
 @pytest.mark.parametrize("wait", ["2", "date"])
-def test_a_storage_that_throttles_is_waited_for_as_long_as_it_says(
+def test_storage_throttling_is_waited_for_as_requested(
     cloud: Cloud, mlroad: Mlroad, repo: Path, wait: str
 ) -> None:
     landed(cloud, mlroad, repo, FILE)
@@ -165,7 +165,7 @@ def test_a_storage_that_throttles_is_waited_for_as_long_as_it_says(
 
 
 @pytest.mark.parametrize("wait", ["3600", "date"])
-def test_nobody_waits_for_an_hour_for_the_storage(
+def test_an_hour_of_storage_throttling_is_an_error(
     cloud: Cloud, mlroad: Mlroad, repo: Path, wait: str
 ) -> None:
     landed(cloud, mlroad, repo, FILE)
@@ -181,7 +181,7 @@ def test_nobody_waits_for_an_hour_for_the_storage(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("no_waits")
-def test_patience_with_the_storage_ends(cloud: Cloud, mlroad: Mlroad, repo: Path) -> None:
+def test_storage_retries_are_limited(cloud: Cloud, mlroad: Mlroad, repo: Path) -> None:
     landed(cloud, mlroad, repo, FILE)
     cloud.proxy.fail("GET", "sales.csv", lambda: busy("1"), times=99)
     done = mlroad("dataset", "fetch", "sales:1")
@@ -210,14 +210,14 @@ def test_a_datastore_of_another_type(cloud: Cloud, mlroad: Mlroad, repo: Path) -
         ("azureml://datastores/nowhere/paths", "Could not find datastore with name nowhere"),
     ],
 )
-def test_an_address_that_leads_nowhere(cloud: Cloud, mlroad: Mlroad, repo: Path, at: str, said: str) -> None:
+def test_an_unreachable_address(cloud: Cloud, mlroad: Mlroad, repo: Path, at: str, said: str) -> None:
     landed(cloud, mlroad, repo, FILE, at=at)
     done = mlroad("dataset", "fetch", "sales:1")
     assert done.exit_code == 2
     assert said in done.err
 
 
-def test_the_data_is_gone_there(cloud: Cloud, mlroad: Mlroad, repo: Path) -> None:
+def test_the_data_was_deleted_in_the_cloud(cloud: Cloud, mlroad: Mlroad, repo: Path) -> None:
     landed(cloud, mlroad, repo, FOLDER)
     cloud.blobs.stored.clear()
     done = mlroad("dataset", "fetch", "sales:1")

@@ -71,7 +71,7 @@ def test_a_datastore_with_keys_is_used_by_its_signature(cloud: Cloud, mlroad: Ml
     assert "authorization" not in upload.request.headers
 
 
-def test_throttling_is_waited_for_as_long_as_it_says(cloud: Cloud, mlroad: Mlroad, sales: Path) -> None:
+def test_throttling_is_waited_for_as_requested(cloud: Cloud, mlroad: Mlroad, sales: Path) -> None:
     cloud.proxy.fail("PUT", ASSET, lambda: arm_error(429, "TooManyRequests", "Slow down.", Retry_After="1"))
     done = mlroad("dataset", "register", "sales:1")
     assert (done.exit_code, done.err) == (0, "Azure is busy or has an error: trying again in 1 s.\n")
@@ -80,7 +80,7 @@ def test_throttling_is_waited_for_as_long_as_it_says(cloud: Cloud, mlroad: Mlroa
     assert second.at - first.at >= 1
 
 
-def test_a_wait_may_be_a_time(cloud: Cloud, mlroad: Mlroad, sales: Path) -> None:
+def test_retry_after_may_be_a_date(cloud: Cloud, mlroad: Mlroad, sales: Path) -> None:
     """Retry-After may hold an HTTP date."""
 
     def busy() -> Response:
@@ -98,7 +98,7 @@ def test_a_wait_may_be_a_time(cloud: Cloud, mlroad: Mlroad, sales: Path) -> None
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("no_waits")
-def test_patience_ends_with_the_time_that_was_told(cloud: Cloud, mlroad: Mlroad, sales: Path) -> None:
+def test_the_error_shows_the_time_of_retry_after(cloud: Cloud, mlroad: Mlroad, sales: Path) -> None:
     past = "Tue, 24 Nov 2020 10:00:00 GMT"
     cloud.proxy.fail("GET", ASSET, lambda: arm_error(429, "Busy", "Slow.", Retry_After=past), times=99)
     done = mlroad("dataset", "register", "sales:1")
@@ -106,9 +106,7 @@ def test_patience_ends_with_the_time_that_was_told(cloud: Cloud, mlroad: Mlroad,
     assert f"Run it again after {past}; it continues" in done.err
 
 
-def test_a_fault_of_the_service_is_tried_again_with_growing_waits(
-    cloud: Cloud, mlroad: Mlroad, sales: Path
-) -> None:
+def test_service_errors_are_retried_with_growing_waits(cloud: Cloud, mlroad: Mlroad, sales: Path) -> None:
     cloud.proxy.fail("PUT", ASSET, lambda: arm_error(500, "InternalError", "Something broke."), times=2)
     done = mlroad("dataset", "register", "sales:1")
     assert done.exit_code == 0, done.err
@@ -126,7 +124,7 @@ def test_a_fault_of_the_service_is_tried_again_with_growing_waits(
         (503, "Azure has an error (503: Slow down). It was tried several times."),
     ],
 )
-def test_patience_ends(cloud: Cloud, mlroad: Mlroad, sales: Path, status: int, said: str) -> None:
+def test_retries_are_limited(cloud: Cloud, mlroad: Mlroad, sales: Path, status: int, said: str) -> None:
     cloud.proxy.fail("GET", ASSET, lambda: arm_error(status, "Busy", "Slow down.", Retry_After="1"), times=99)
     done = mlroad("dataset", "register", "sales:1")
     assert done.exit_code == 2
@@ -134,7 +132,7 @@ def test_patience_ends(cloud: Cloud, mlroad: Mlroad, sales: Path, status: int, s
     assert len(cloud.proxy.asked("GET", ASSET)) == 5
 
 
-def test_nobody_waits_for_an_hour(cloud: Cloud, mlroad: Mlroad, sales: Path) -> None:
+def test_an_hour_of_throttling_is_an_error(cloud: Cloud, mlroad: Mlroad, sales: Path) -> None:
     cloud.proxy.fail("GET", ASSET, lambda: arm_error(429, "Busy", "Slow down.", Retry_After="3600"), times=99)
     done = mlroad("dataset", "register", "sales:1")
     assert done.exit_code == 2
@@ -158,7 +156,7 @@ def test_nobody_waits_for_an_hour(cloud: Cloud, mlroad: Mlroad, sales: Path) -> 
         ("PUT", 400, "Azure refused (400: It is not so)."),
     ],
 )
-def test_what_cannot_get_better_is_not_tried_again(
+def test_permanent_errors_are_not_retried(
     cloud: Cloud, mlroad: Mlroad, sales: Path, method: str, status: int, said: str
 ) -> None:
     cloud.proxy.fail(method, ASSET, lambda: arm_error(status, "Some", "It is not so."), times=99)
@@ -186,7 +184,7 @@ def test_a_workspace_that_does_not_exist(
     assert not cloud.proxy.asked("PUT", "")
 
 
-def test_a_wrong_secret_is_told_in_the_words_of_entra(
+def test_a_wrong_secret_shows_the_message_of_entra(
     cloud: Cloud, mlroad: Mlroad, sales: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AZURE_CLIENT_SECRET", "wrong")
@@ -195,9 +193,7 @@ def test_a_wrong_secret_is_told_in_the_words_of_entra(
     assert "Entra ID did not accept the credentials: AADSTS7000215: Invalid client secret" in done.err
 
 
-def test_nobody_is_signed_in(
-    cloud: Cloud, mlroad: Mlroad, sales: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_not_signed_in(cloud: Cloud, mlroad: Mlroad, sales: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"):
         monkeypatch.delenv(name)
     done = mlroad("dataset", "register", "sales:1")
@@ -208,7 +204,9 @@ def test_nobody_is_signed_in(
     )
 
 
-def test_no_way_to_azure(cloud: Cloud, mlroad: Mlroad, sales: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_azure_is_unreachable(
+    cloud: Cloud, mlroad: Mlroad, sales: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("HTTPS_PROXY", "https_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     done = mlroad("dataset", "register", "sales:1")
@@ -216,7 +214,7 @@ def test_no_way_to_azure(cloud: Cloud, mlroad: Mlroad, sales: Path, monkeypatch:
     assert done.err.startswith("Looking for sales:1 failed: Azure cannot be reached for the sign-in.")
 
 
-def test_a_connection_that_is_cut_is_made_again(cloud: Cloud, mlroad: Mlroad, sales: Path) -> None:
+def test_a_dropped_connection_is_retried(cloud: Cloud, mlroad: Mlroad, sales: Path) -> None:
     cloud.proxy.cut("PUT", ASSET)
     assert mlroad("dataset", "register", "sales:1").exit_code == 0
     assert len(cloud.proxy.asked("PUT", ASSET)) == 2
@@ -236,7 +234,7 @@ def denied() -> Response:
     return Response(403, b"", {"x-ms-error-code": "AuthorizationPermissionMismatch"})
 
 
-def test_no_right_to_the_storage(cloud: Cloud, mlroad: Mlroad, sales: Path) -> None:
+def test_no_permission_for_the_storage(cloud: Cloud, mlroad: Mlroad, sales: Path) -> None:
     cloud.proxy.fail("PUT", "sales.csv", denied, times=99)
     done = mlroad("dataset", "register", "sales:1")
     assert done.exit_code == 2
@@ -246,7 +244,7 @@ def test_no_right_to_the_storage(cloud: Cloud, mlroad: Mlroad, sales: Path) -> N
     assert not cloud.arm.data
 
 
-def test_a_fault_of_the_storage_is_tried_again(cloud: Cloud, mlroad: Mlroad, sales: Path) -> None:
+def test_storage_errors_are_retried(cloud: Cloud, mlroad: Mlroad, sales: Path) -> None:
     cloud.proxy.fail("PUT", "sales.csv", lambda: Response(500, b"", {"x-ms-error-code": "InternalError"}))
     assert mlroad("dataset", "register", "sales:1").exit_code == 0
     first, second = cloud.proxy.asked("PUT", "sales.csv")
@@ -254,7 +252,9 @@ def test_a_fault_of_the_storage_is_tried_again(cloud: Cloud, mlroad: Mlroad, sal
     assert stored(cloud, "/sales.csv") == sales.read_bytes()
 
 
-def test_a_cut_upload_is_finished_by_the_next_call(cloud: Cloud, mlroad: Mlroad, tmp_path: Path) -> None:
+def test_an_interrupted_upload_is_finished_by_the_next_call(
+    cloud: Cloud, mlroad: Mlroad, tmp_path: Path
+) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     for number in range(40):
@@ -275,7 +275,7 @@ def test_a_cut_upload_is_finished_by_the_next_call(cloud: Cloud, mlroad: Mlroad,
     assert len(sent) == 40 - len(there), "what had arrived was not sent again"
 
 
-def test_data_that_was_changed_never_leaves_this_machine(cloud: Cloud, mlroad: Mlroad, sales: Path) -> None:
+def test_changed_data_is_not_uploaded(cloud: Cloud, mlroad: Mlroad, sales: Path) -> None:
     sales.write_text(sales.read_text(encoding="utf-8").replace("3", "9"), encoding="utf-8", newline="\n")
     done = mlroad("dataset", "register", "sales:1")
     assert done.exit_code == 2
@@ -325,9 +325,7 @@ def test_an_ignore_file_in_the_data_is_data(cloud: Cloud, mlroad: Mlroad, tmp_pa
 @pytest.mark.parametrize(
     "arguments", [("sales:2",), ("sale:1",), ("sales:latest",), (), ("--all", "sales:1")]
 )
-def test_a_reference_that_is_none(
-    cloud: Cloud, mlroad: Mlroad, sales: Path, arguments: tuple[str, ...]
-) -> None:
+def test_an_invalid_reference(cloud: Cloud, mlroad: Mlroad, sales: Path, arguments: tuple[str, ...]) -> None:
     done = mlroad("dataset", "register", *arguments)
     assert (done.exit_code, done.out) == (2, "")
     assert done.err

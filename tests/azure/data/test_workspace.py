@@ -27,7 +27,7 @@ def unset(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 @pytest.mark.parametrize("place", ["config.json", ".azureml/config.json"])
-def test_the_file_of_the_portal(
+def test_the_config_file_of_the_portal(
     cloud: Cloud, unset: pytest.MonkeyPatch, mlroad: Mlroad, repo: Path, sales: Path, place: str
 ) -> None:
     (repo / place).parent.mkdir(exist_ok=True)
@@ -46,7 +46,7 @@ def test_no_workspace(unset: pytest.MonkeyPatch, mlroad: Mlroad, sales: Path) ->
     assert all(name in done.err for name in VARIABLES)
 
 
-def test_half_a_workspace(unset: pytest.MonkeyPatch, mlroad: Mlroad, sales: Path) -> None:
+def test_an_incomplete_workspace(unset: pytest.MonkeyPatch, mlroad: Mlroad, sales: Path) -> None:
     unset.setenv("AZURE_ML_WORKSPACE", "mine")
     done = mlroad("dataset", "register", "sales:1")
     assert (done.exit_code, done.err) == (
@@ -65,7 +65,7 @@ def test_half_a_workspace(unset: pytest.MonkeyPatch, mlroad: Mlroad, sales: Path
         ('{"theme": "dark"}', "No Azure ML workspace is configured"),
     ],
 )
-def test_a_file_that_names_none(
+def test_a_config_file_without_a_workspace(
     unset: pytest.MonkeyPatch, mlroad: Mlroad, repo: Path, sales: Path, text: str, said: str
 ) -> None:
     (repo / "config.json").write_text(text, encoding="utf-8")
@@ -84,7 +84,7 @@ def test_the_client_is_not_installed(
     assert "uv sync --group azure" in done.err
 
 
-def test_azure_is_loaded_by_nothing_else(repo: Path) -> None:
+def test_other_commands_do_not_import_azure(repo: Path) -> None:
     code = (
         "import sys; from mlroad.__main__ import main\n"
         "sys.argv = ['mlroad', 'dataset', 'list']\n"
@@ -101,7 +101,7 @@ def test_azure_is_loaded_by_nothing_else(repo: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_program_of_its_own(cloud: Cloud, repo: Path, sales: Path) -> None:
+def test_a_separate_process(cloud: Cloud, repo: Path, sales: Path) -> None:
     """A fresh process, with nothing but the variables that a workflow sets."""
     paths = os.pathsep.join(p for p in sys.path if "src" in p)
     environment = {

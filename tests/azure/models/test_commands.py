@@ -54,7 +54,7 @@ def test_what_a_version_was_made_from(cloud: Cloud, registered: Path, factory: F
     assert "tiny:2" in users.out
 
 
-def test_a_version_that_is_not_there(cloud: Cloud, registered: Path, factory: Factory) -> None:
+def test_a_version_that_does_not_exist(cloud: Cloud, registered: Path, factory: Factory) -> None:
     told = factory("why", "tiny:7")
     assert told.exit_code == 2
     assert "There is no tiny:7." in told.err

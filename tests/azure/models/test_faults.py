@@ -51,7 +51,7 @@ def test_a_step_fails(cloud: Cloud, tiny: Path, factory: Factory) -> None:
     assert not is_candidate(tiny)
 
 
-def test_no_step_begins(cloud: Cloud, tiny: Path, factory: Factory) -> None:
+def test_no_step_starts(cloud: Cloud, tiny: Path, factory: Factory) -> None:
     cloud.jobs.never_begins = "Image build failed. For more details check the log file."
     done = factory.train()
     assert done.exit_code == 1
@@ -66,7 +66,7 @@ def test_no_step_begins(cloud: Cloud, tiny: Path, factory: Factory) -> None:
         ({"silent": 10_000}, "failed", "has not responded for 15 minutes"),
     ],
 )
-def test_it_ends_otherwise(
+def test_the_job_ends_without_success(
     cloud: Cloud, tiny: Path, factory: Factory, setting: dict[str, Any], state: str, said: str
 ) -> None:
     for name, value in setting.items():
@@ -78,7 +78,7 @@ def test_it_ends_otherwise(
     assert not is_candidate(tiny)
 
 
-def test_a_compute_that_is_heard_of_again(cloud: Cloud, tiny: Path, factory: Factory) -> None:
+def test_a_compute_that_responds_again(cloud: Cloud, tiny: Path, factory: Factory) -> None:
     cloud.jobs.silent = 3
     done = factory.train()
     assert done.exit_code == 0, done.out
@@ -101,7 +101,7 @@ def test_throttled_while_it_is_submitted_and_followed(cloud: Cloud, tiny: Path, 
 
 
 @pytest.mark.usefixtures("no_waits")
-def test_faults_of_the_service_are_waited_for(cloud: Cloud, tiny: Path, factory: Factory) -> None:
+def test_service_errors_are_retried(cloud: Cloud, tiny: Path, factory: Factory) -> None:
     broken = lambda: arm_error(500, "InternalError", "Something broke.")  # noqa: E731
     cloud.proxy.fail("PUT", "/components/", broken)
     cloud.proxy.fail("GET", JOB, broken, times=2)
@@ -137,7 +137,7 @@ def test_the_token_expires_in_the_middle(cloud: Cloud, tiny: Path, factory: Fact
     assert is_candidate(tiny)
 
 
-def test_a_sign_in_that_is_gone_for_good(cloud: Cloud, tiny: Path, factory: Factory) -> None:
+def test_a_sign_in_that_cannot_be_renewed(cloud: Cloud, tiny: Path, factory: Factory) -> None:
     cloud.proxy.fail("GET", JOB, lambda: arm_error(401, "InvalidAuthenticationToken", "Expired."), times=99)
     done = factory.train()
     assert done.exit_code == 2
@@ -147,7 +147,7 @@ def test_a_sign_in_that_is_gone_for_good(cloud: Cloud, tiny: Path, factory: Fact
     assert the_record(tiny)["state"] == "failed"
 
 
-def test_no_right_to_submit(cloud: Cloud, tiny: Path, factory: Factory) -> None:
+def test_no_permission_to_submit(cloud: Cloud, tiny: Path, factory: Factory) -> None:
     cloud.proxy.fail("PUT", JOB, lambda: arm_error(403, "AuthorizationFailed", "No action."), times=99)
     done = factory.train()
     assert done.exit_code == 2
@@ -155,7 +155,7 @@ def test_no_right_to_submit(cloud: Cloud, tiny: Path, factory: Factory) -> None:
     assert not is_candidate(tiny)
 
 
-def test_an_upload_of_code_that_fails_ends(cloud: Cloud, tiny: Path, factory: Factory) -> None:
+def test_a_failed_upload_of_code_ends_the_training(cloud: Cloud, tiny: Path, factory: Factory) -> None:
     """azure-ai-ml alone would wait forever here."""
     denied = Response(403, b"", {"x-ms-error-code": "AuthorizationPermissionMismatch"})
     cloud.proxy.fail("PUT", "/snapshots/", lambda: denied, times=99)
@@ -165,7 +165,9 @@ def test_an_upload_of_code_that_fails_ends(cloud: Cloud, tiny: Path, factory: Fa
     assert not cloud.jobs.stored
 
 
-def test_outputs_that_cannot_be_fetched_are_no_candidate(cloud: Cloud, tiny: Path, factory: Factory) -> None:
+def test_outputs_that_cannot_be_fetched_are_not_a_candidate(
+    cloud: Cloud, tiny: Path, factory: Factory
+) -> None:
     denied = Response(403, b"", {"x-ms-error-code": "AuthorizationPermissionMismatch"})
     cloud.proxy.fail("GET", "/factory/tiny/.*weights", lambda: denied, times=99)
     done = factory.train()
@@ -175,7 +177,7 @@ def test_outputs_that_cannot_be_fetched_are_no_candidate(cloud: Cloud, tiny: Pat
     assert not is_candidate(tiny)
 
 
-def test_an_output_that_is_not_there_is_no_candidate(cloud: Cloud, tiny: Path, factory: Factory) -> None:
+def test_a_missing_output_is_not_a_candidate(cloud: Cloud, tiny: Path, factory: Factory) -> None:
     cloud.jobs.produce = lambda _name, _type: {}
     done = factory.train()
     assert done.exit_code == 2
@@ -197,7 +199,7 @@ def test_no_client(tiny: Path, factory: Factory, monkeypatch: pytest.MonkeyPatch
     assert "Run `uv sync --group azure` first." in done.err
 
 
-def test_a_mistake_in_the_pipeline_costs_no_call(cloud: Cloud, tiny: Path, factory: Factory) -> None:
+def test_a_mistake_in_the_pipeline_sends_no_request(cloud: Cloud, tiny: Path, factory: Factory) -> None:
     pipeline = tiny / "models" / "tiny" / "pipeline.yml"
     text = pipeline.read_text(encoding="utf-8")
     pipeline.write_text(text.replace("prep.outputs.table", "prep.outputs.tabel"), encoding="utf-8")
@@ -244,7 +246,7 @@ def test_a_signal_cancels_the_job(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
-def test_a_second_signal_leaves_at_once(cloud: Cloud, tiny: Path, started: subprocess.Popen[str]) -> None:
+def test_a_second_signal_exits_at_once(cloud: Cloud, tiny: Path, started: subprocess.Popen[str]) -> None:
     cloud.jobs.cancel_takes = 10_000
     wait_until_it_runs(cloud, started)
     started.send_signal(signal.SIGINT)
@@ -262,7 +264,7 @@ def test_a_second_signal_leaves_at_once(cloud: Cloud, tiny: Path, started: subpr
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
-def test_stopped_while_it_fetches(cloud: Cloud, tiny: Path, factory: Factory) -> None:
+def test_stopped_during_the_download(cloud: Cloud, tiny: Path, factory: Factory) -> None:
     """Only half of the outputs were downloaded, so they do not count as a candidate."""
     asked = threading.Event()
 

@@ -101,7 +101,9 @@ def test_a_version_and_its_content(cloud: Cloud, registry: AzureRegistry, add: A
     assert not list((root / ".registry" / ".staged").iterdir())
 
 
-def test_models_come_once_and_whole(cloud: Cloud, registry: AzureRegistry, add: Add, root: Path) -> None:
+def test_models_are_downloaded_once_and_complete(
+    cloud: Cloud, registry: AzureRegistry, add: Add, root: Path
+) -> None:
     made = add("run-1")
     prod, dev = registry.model_path(made, "prod"), registry.model_path(made, "dev")
     assert prod == Path(".registry", "cache", "tiny", "1", "model")
@@ -122,7 +124,7 @@ def test_models_come_once_and_whole(cloud: Cloud, registry: AzureRegistry, add: 
 
 
 @pytest.mark.parametrize("file", ["MLmodel", "lineage.json"])
-def test_a_model_that_somebody_changed_there_does_not_get_in(
+def test_a_model_changed_in_the_cloud_is_refused(
     cloud: Cloud, registry: AzureRegistry, add: Add, root: Path, file: str
 ) -> None:
     made = add("run-1")
@@ -145,7 +147,7 @@ def test_adding_twice_is_one_version(cloud: Cloud, registry: AzureRegistry, add:
     assert len(cloud.models.stored) == 2
 
 
-def test_numbers_are_numbers(cloud: Cloud, registry: AzureRegistry, add: Add) -> None:
+def test_versions_are_sorted_as_numbers(cloud: Cloud, registry: AzureRegistry, add: Add) -> None:
     for number in range(1, 12):
         assert add(f"run-{number}").number == number
     assert [version.number for version in registry.versions("tiny")] == list(range(1, 12))
@@ -192,7 +194,9 @@ def test_an_alias_that_only_goes_forward(registry: AzureRegistry, add: Add) -> N
     assert registry.version("tiny", 2).aliases == ("candidate",)
 
 
-def test_a_clock_that_is_ahead_holds_no_alias(cloud: Cloud, registry: AzureRegistry, add: Add) -> None:
+def test_a_clock_that_is_ahead_does_not_block_an_alias(
+    cloud: Cloud, registry: AzureRegistry, add: Add
+) -> None:
     one, two = add("run-1"), add("run-2")
     cloud.models.stored["tiny", "1"]["tags"]["alias.champion"] = "2999-01-01T00:00:00.000000+00:00"
     registry.set_alias(two, "champion")
@@ -203,7 +207,7 @@ def test_a_clock_that_is_ahead_holds_no_alias(cloud: Cloud, registry: AzureRegis
     assert champion and champion.number == one.number
 
 
-def test_a_move_that_does_not_arrive_changes_nothing(cloud: Cloud, registry: AzureRegistry, add: Add) -> None:
+def test_a_failed_move_changes_nothing(cloud: Cloud, registry: AzureRegistry, add: Add) -> None:
     one, two = add("run-1"), add("run-2")
     registry.set_alias(one, "champion")
     cloud.proxy.fail("PUT", VERSION, lambda: arm_error(403, "AuthorizationFailed", "No."))
@@ -256,13 +260,13 @@ def test_killed_between_the_upload_and_the_version(
     assert len(cloud.models.stored) == 1
 
 
-def test_a_lost_answer_makes_no_second_version(cloud: Cloud, registry: AzureRegistry, add: Add) -> None:
+def test_a_lost_response_makes_no_second_version(cloud: Cloud, registry: AzureRegistry, add: Add) -> None:
     cloud.proxy.lose("PUT", VERSION)
     assert add("run-1").number == 1
     assert len(cloud.models.stored) == 1
 
 
-def test_one_run_registered_by_two_at_once(
+def test_one_run_registered_twice_at_once(
     cloud: Cloud, registry: AzureRegistry, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both have checked before either registers; the second must not overwrite the first one's lineage."""
@@ -281,7 +285,7 @@ def test_one_run_registered_by_two_at_once(
         assert made.lineage["by"] == made.tags["by"]
 
 
-def test_a_number_that_somebody_else_takes(cloud: Cloud, registry: AzureRegistry, add: Add) -> None:
+def test_a_number_that_someone_else_takes(cloud: Cloud, registry: AzureRegistry, add: Add) -> None:
     """Someone else registers between the listing and the write."""
     other = {"modelType": "custom_model", "modelUri": "azureml://datastores/a/paths/b", "tags": {}}
     done = threading.Event()
@@ -319,7 +323,9 @@ def test_champions_are_shared(cloud: Cloud, sharing: AzureRegistry, root: Path) 
     assert champion and champion.number == 1
 
 
-def test_a_champion_that_cannot_be_shared_is_none(cloud: Cloud, sharing: AzureRegistry, root: Path) -> None:
+def test_an_unshared_version_does_not_become_champion(
+    cloud: Cloud, sharing: AzureRegistry, root: Path
+) -> None:
     made = sharing.add("tiny", *staged(root, "run-1"))
     cloud.proxy.fail("POST", "/import$", lambda: arm_error(403, "AuthorizationFailed", "No."))
     with pytest.raises(AzureError, match="Sharing tiny:1 to the registry shared-models failed"):
@@ -347,7 +353,7 @@ def test_throttled(cloud: Cloud, registry: AzureRegistry, add: Add) -> None:
 
 
 @pytest.mark.parametrize("old", [b'"tiny"', b'"me"'])
-def test_a_lineage_that_somebody_changed_there_is_refused(
+def test_a_lineage_changed_in_the_cloud_is_refused(
     cloud: Cloud, registry: AzureRegistry, add: Add, old: bytes
 ) -> None:
     made = add("run-1")

@@ -122,7 +122,7 @@ def test_what_is_submitted_says_what_it_is(cloud: Cloud, tiny: Path, factory: Fa
     assert properties["outputs"]["metrics"]["uri"] == f"{place}/metrics"
 
 
-def test_states_are_told_once_as_they_change(cloud: Cloud, factory: Factory) -> None:
+def test_states_are_printed_once_as_they_change(cloud: Cloud, factory: Factory) -> None:
     done = factory.train()
     lines = [line.rsplit("  ", 1)[1] for line in done.out.splitlines() if re.match(r"\s+\d+:\d\d  ", line)]
     assert lines.index("prep: running") < lines.index("train: running") < lines.index("job: completed")
@@ -217,7 +217,7 @@ def test_a_pipeline_in_the_pipeline(cloud: Cloud, tiny: Path, factory: Factory) 
     assert found["prep"]["environment"] == f"factory:{version}"
 
 
-def test_a_step_with_an_environment_of_its_own_keeps_it(cloud: Cloud, tiny: Path, factory: Factory) -> None:
+def test_a_step_with_its_own_environment_keeps_it(cloud: Cloud, tiny: Path, factory: Factory) -> None:
     component = tiny / "models" / "tiny" / "components" / "prep.yml"
     lines = component.read_text(encoding="utf-8").splitlines()
     start = lines.index("environment:")

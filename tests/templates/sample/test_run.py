@@ -42,7 +42,7 @@ def test_a_new_model_runs_at_once_where_there_is_no_sample(project: Callable[...
     assert mlroad(repo, "check").returncode == 0
 
 
-def test_a_missing_data_file_is_told_before_anything_runs(project: Callable[..., Path]) -> None:
+def test_a_missing_data_file_is_reported_before_anything_runs(project: Callable[..., Path]) -> None:
     repo = project()
     (repo / "datasets" / "diabetes" / "1" / "diabetes.csv").unlink()
 

@@ -219,7 +219,7 @@ def test_every_patient_gets_a_plausible_prediction(run: Path) -> None:
     assert all(0 < value < 400 for value in predicted)
 
 
-def test_the_model_says_what_it_takes(run: Path) -> None:
+def test_the_model_has_a_signature(run: Path) -> None:
     from mlflow.models import Model
 
     loaded: Any = Model.load(str(run / "model"))

@@ -170,7 +170,7 @@ def test_a_workflow_gets_its_matrix_and_a_summary(repo: Path, monkeypatch: pytes
     assert "- alpha: models/alpha/steps/train.py changed" in (repo / "summary.md").read_text(encoding="utf-8")
 
 
-def test_a_model_more_needs_its_folder_alone(repo: Path) -> None:
+def test_adding_a_model_needs_only_its_folder(repo: Path) -> None:
     write(repo, "models/gamma/pipeline.yml", "inputs: {}\n")
     commit_all(repo, "A third model")
     assert models() == ["gamma"]

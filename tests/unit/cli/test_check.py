@@ -99,7 +99,7 @@ def test_a_missing_part_is_named(factory: Command, name: str) -> None:
     assert f"MR711: {'tests' if name.startswith('tests') else name} is missing." in said.out
 
 
-def test_a_model_card_of_the_scaffold_is_no_model_card(factory: Command) -> None:
+def test_the_scaffolds_model_card_is_not_enough(factory: Command) -> None:
     scaffold = REPO / "src" / "mlroad" / "steps" / "scaffold" / "MODEL_CARD.md"
     (factory.repo / MODEL / "MODEL_CARD.md").write_bytes(scaffold.read_bytes())
     said = factory("check")
@@ -121,7 +121,7 @@ def test_an_expired_waiver_is_red_and_a_current_one_is_not(factory: Command) -> 
     assert "MR717: The waiver of metrics.mae.regression (@octocat) expired on 2020-01-31." in said.out
 
 
-def test_a_waiver_ends_within_a_year_and_has_somebody(factory: Command) -> None:
+def test_a_waiver_ends_within_a_year_and_has_an_owner(factory: Command) -> None:
     late = datetime.now(UTC).date() + timedelta(days=370)
     waivers = factory.repo / MODEL / "waivers.yml"
     text = f'- gate: metrics.mae.regression\n  owner: "@octocat"\n  reason: We know.\n  expires: {late}\n'
@@ -135,7 +135,7 @@ def test_a_waiver_ends_within_a_year_and_has_somebody(factory: Command) -> None:
     assert 'waivers.yml:2:10: MR704: owner is "Ada". Write @user or @org/team' in said.out
 
 
-def test_prod_data_that_both_stages_read_is_no_mistake(factory: Command) -> None:
+def test_prod_data_that_both_stages_read_is_allowed(factory: Command) -> None:
     """A list of countries has only one version; the gate allows it for dev as well."""
     edit(factory.repo / MODEL / "data.yml", "dev: azureml:diabetes_train:2", "dev: azureml:diabetes_train:1")
     edit(factory.repo / MODEL / "pipeline.yml", "azureml:diabetes_train:2", "azureml:diabetes_train:1")

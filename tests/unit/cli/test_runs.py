@@ -70,7 +70,7 @@ def test_for_programs(three: Command) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"run": "20261124-000000-000000", "verdict": "better"}'])
-def test_a_verdict_that_is_none(factory: Command, content: str) -> None:
+def test_an_invalid_verdict(factory: Command, content: str) -> None:
     folder = run(factory.repo, "20261124-100000-000000", of="better")
     (folder / "gate" / "verdict.json").write_text(content, encoding="utf-8")
     assert factory("runs", "diabetes").out.splitlines()[1].split()[-2:] == ["-", "-"]
@@ -85,7 +85,7 @@ def test_none_and_no_such_model(factory: Command) -> None:
     assert "Did you mean diabetes?" in said.err
 
 
-def test_a_run_that_is_not_there(three: Command) -> None:
+def test_a_run_that_does_not_exist(three: Command) -> None:
     said = three("gate", "diabetes", "--run", "20260101-000000-000000")
     assert said.code == 2
     assert "The newest are 20261124-120000-000000 (dev), 20261124-110000-000000 (prod), " in said.err

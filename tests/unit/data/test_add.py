@@ -287,7 +287,7 @@ def test_a_missing_parent(repo: Repo) -> None:
         ("verify ../numbers:1", "is not a dataset version"),
     ],
 )
-def test_what_is_not_there(repo: Repo, arguments: str, words: str) -> None:
+def test_what_does_not_exist(repo: Repo, arguments: str, words: str) -> None:
     repo.good("add numbers raw/numbers.csv")
     repo.refused(arguments, words)
 

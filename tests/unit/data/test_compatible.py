@@ -114,7 +114,7 @@ def test_they_disagree(people: Repo, old: str, new: str, line: int, words: str) 
     assert (problem.at.file, problem.at.line) == (people / "datasets/people/schema-prod.yml", line)
 
 
-def test_a_column_that_prod_lacks_is_told_at_its_version(people: Repo) -> None:
+def test_a_column_that_prod_lacks_is_reported_at_its_version(people: Repo) -> None:
     prod(people, SCHEMA[SCHEMA.index("  - name: team") :], "")
     away(people)
     people.refused("compatible", "people/2.yml:", "MD501: people:2 lacks the column team (string)", code=1)
@@ -129,7 +129,7 @@ def test_a_column_that_prod_lacks_is_told_at_its_version(people: Repo) -> None:
         ("enum: [red, blue]", "enum: [blue, red]", ""),
     ],
 )
-def test_what_only_warns_or_is_nothing(people: Repo, old: str, new: str, words: str) -> None:
+def test_differences_that_are_allowed(people: Repo, old: str, new: str, words: str) -> None:
     prod(people, old, new)
     away(people)
     said = people.good("compatible")
@@ -143,7 +143,7 @@ def test_prod_data_that_grew_a_column_under_the_same_schema(people: Repo) -> Non
     people.refused("compatible", "MD411: people:3 has the column income", code=1)
 
 
-def test_without_schemas_the_data_tells(repo: Repo) -> None:
+def test_without_schemas_the_data_is_compared(repo: Repo) -> None:
     repo.write("raw/a.csv", "x,y\n1,2\n")
     repo.good("add a raw/a.csv")
     repo.write("raw/a.csv", "y,x,z\n1,2.5,3\n")

@@ -111,7 +111,7 @@ def test_several_inputs_and_outputs(numbers: Repo) -> None:
         (f"derive 'no name' --from numbers:1 --step {STEP}", "is not a valid dataset name"),
     ],
 )
-def test_orders_that_do_not_fit(numbers: Repo, arguments: str, words: str) -> None:
+def test_arguments_that_do_not_fit(numbers: Repo, arguments: str, words: str) -> None:
     numbers.write("models/m/steps/plain.py", "print('hello')\n")
     numbers.write("models/m/steps/untyped.py", "from step_io import run\ndef f(x): ...\nrun(f)\n")
     numbers.write("outside.py", CLEAN)
@@ -188,14 +188,14 @@ def test_code_that_was_never_committed_cannot_be_repeated(numbers: Repo) -> None
     numbers.refused("repeat clean:1", *words)
 
 
-def test_a_step_with_chance_in_it_is_told_so(numbers: Repo) -> None:
+def test_a_step_that_is_not_deterministic_is_reported(numbers: Repo) -> None:
     change(numbers, "writerows([header, *kept])", "writerows([header, [__import__('time').time_ns(), 'x']])")
     numbers.commit()
     numbers.good(DERIVE)
     numbers.refused("repeat clean:1", "but repeating it gave", "the step is not deterministic", code=1)
 
 
-def test_a_step_that_reads_something_else_is_told_so(numbers: Repo, tmp_path: Path) -> None:
+def test_a_step_that_reads_other_files_is_reported(numbers: Repo, tmp_path: Path) -> None:
     other = tmp_path / "other.txt"
     other.write_text("1", encoding="utf-8")
     change(numbers, "*kept]", f"*kept, [9, open({str(other)!r}).read()]]")

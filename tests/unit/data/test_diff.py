@@ -72,9 +72,7 @@ def test_rows_by_key_are_what_dictionaries_say(
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(before=st.lists(st.integers(0, 5), max_size=15), after=st.lists(st.integers(0, 5), max_size=15))
-def test_whole_rows_are_counted_as_often_as_they_stand(
-    tmp_path: Path, before: list[int], after: list[int]
-) -> None:
+def test_repeated_rows_are_counted_each_time(tmp_path: Path, before: list[int], after: list[int]) -> None:
     files = [
         written(tmp_path, f"{i}.csv", "n,s\n" + "".join(f"{n},x\n" for n in rows))
         for i, rows in enumerate((before, after))
@@ -208,7 +206,7 @@ def test_the_index_by_hand() -> None:
     assert index([100, 0], [0, 100])[1] == "strongly shifted"
 
 
-def test_chance_is_no_shift_and_a_shift_is_found() -> None:
+def test_chance_is_not_a_shift_and_a_shift_is_found() -> None:
     random.seed(1)
 
     def drawn(rows: int, moved: float = 0.0) -> list[int]:
@@ -227,7 +225,7 @@ def test_chance_is_no_shift_and_a_shift_is_found() -> None:
     assert index(drawn(5000), drawn(5000, 0.15))[1] == "strongly shifted"
 
 
-def test_a_key_is_no_shift(tmp_path: Path) -> None:
+def test_a_key_is_not_a_shift(tmp_path: Path) -> None:
     before = written(tmp_path, "1.csv", "k,v\n" + "".join(f"{i},{i % 7}\n" for i in range(3000)))
     after = written(tmp_path, "2.csv", "k,v\n" + "".join(f"{i + 9000},{i % 7}\n" for i in range(3000)))
     assert "shifted" in texts(diff(before, after))
@@ -285,7 +283,7 @@ def test_the_command(repo: Repo) -> None:
     repo.refused("diff numbers:1 numbers:2 --html datasets", "datasets cannot be written")
 
 
-def test_a_key_that_is_none(repo: Repo) -> None:
+def test_a_key_that_is_not_unique(repo: Repo) -> None:
     repo.write("raw/a.csv", "k,l,v\n1,1,x\n1,2,y\n2,1,z\n")
     repo.good("add a raw/a.csv")
     repo.write("raw/a.csv", "k,l,v\n1,1,x\n1,2,Y\n")

@@ -198,7 +198,7 @@ def test_a_broken_cache_costs_only_time(tmp_path: Path, damage: bytes) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root may write anywhere")
-def test_no_right_to_write_the_cache(tmp_path: Path) -> None:
+def test_no_permission_to_write_the_cache(tmp_path: Path) -> None:
     fill(tmp_path / "data", ["a"])
     tmp_path.chmod(0o500)
     try:

@@ -80,7 +80,7 @@ def test_other_formats(family: Repo) -> None:
     assert sum("-->|" in line for line in chart) == 2
 
 
-def test_tampering_anywhere_before_is_told(family: Repo) -> None:
+def test_tampering_with_any_ancestor_is_reported(family: Repo) -> None:
     family.write("datasets/numbers/1/numbers.csv", TABLE.replace("one", "onE"))
     said = family.refused("lineage clean:1", "datasets/numbers/1/numbers.csv: MD203", code=1)
     assert "numbers:1 (dev, 3 rows) sha256:" in said
@@ -101,7 +101,7 @@ def test_a_run_with_other_data_under_the_name(family: Repo) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"inputs": {"a": 3}}'])
-def test_broken_records_of_runs_hurt_nobody(family: Repo, content: str) -> None:
+def test_broken_records_of_runs_are_ignored(family: Repo, content: str) -> None:
     family.write(".runs/m/1/run.json", content)
     family.good("lineage numbers:2")
 

@@ -20,7 +20,7 @@ def pair(repo: Repo) -> Repo:
     return repo
 
 
-def test_shared_rows_are_told_and_fail(pair: Repo) -> None:
+def test_shared_rows_are_reported_and_fail(pair: Repo) -> None:
     said = pair.refused("overlap train:1 holdout:1", code=1)
     assert "1 of 10 rows of train:1 (10.0 %) are in holdout:1 too" in said
     assert "1 of 4 rows of holdout:1 (25.0 %) are in train:1 too" in said
@@ -33,7 +33,7 @@ def test_by_key(pair: Repo) -> None:
     assert "id = p0" in said
 
 
-def test_what_has_no_key_is_nobody(pair: Repo) -> None:
+def test_rows_without_a_key_are_not_compared(pair: Repo) -> None:
     pair.write("raw/train.csv", "row,id,age,city\n9,,1,Oslo\n")
     pair.good("add train raw/train.csv")
     assert "share no rows" in pair.good("overlap train:2 holdout:1 --key id")

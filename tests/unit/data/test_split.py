@@ -48,7 +48,7 @@ def test_every_row_is_on_one_side_in_its_old_order(repo: Repo) -> None:
     assert find(repo.path, "all_train:1").parent == "all:1"
 
 
-def test_both_sides_are_for_what_was_asked(repo: Repo) -> None:
+def test_both_sides_have_the_given_stage(repo: Repo) -> None:
     repo.write("raw/all.csv", table(range(300)))
     repo.good("add all raw/all.csv")
     repo.good("split all:1 --stage prod")

@@ -160,7 +160,7 @@ def test_mltable(tmp_path: Path) -> None:
         (MLTABLE.replace("Column2", "price"), 0, "column price"),
     ],
 )
-def test_mltable_says_what_it_cannot(tmp_path: Path, text: str, line: int, words: str) -> None:
+def test_unsupported_mltable_features_are_reported(tmp_path: Path, text: str, line: int, words: str) -> None:
     folder = tmp_path / "table"
     folder.mkdir()
     (folder / "a.txt").write_text("1;2;3\n", encoding="utf-8")
@@ -202,7 +202,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_broken_table_is_told_by_file_and_line(tmp_path: Path, name: str) -> None:
+def test_a_broken_table_is_reported_by_file_and_line(tmp_path: Path, name: str) -> None:
     content, said = BROKEN[name]
     file = tmp_path / name
     file.write_bytes(content)
@@ -211,7 +211,7 @@ def test_a_broken_table_is_told_by_file_and_line(tmp_path: Path, name: str) -> N
     assert said in str(refused.value)
 
 
-def test_all_bad_rows_are_told_at_once(tmp_path: Path) -> None:
+def test_all_bad_rows_are_reported_at_once(tmp_path: Path) -> None:
     file = tmp_path / "a.csv"
     file.write_text("a,b\n1\n1,2\n1,2,3\n1,2\n4\n", encoding="utf-8")
     with pytest.raises(UserError) as refused:

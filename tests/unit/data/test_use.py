@@ -53,7 +53,7 @@ def records(repo: Repo) -> list[dict[str, Any]]:
     return [json.loads(file.read_text(encoding="utf-8")) for file in repo.path.glob(".runs/m/*/run.json")]
 
 
-def test_a_version_that_is_there(model: Repo) -> None:
+def test_a_version_that_exists(model: Repo) -> None:
     said = model.mlroad("check models/m")
     assert said.code == 0, said
 
@@ -209,7 +209,7 @@ def test_large_data_is_not_read_for_each_run(model: Repo, monkeypatch: pytest.Mo
     assert not read
 
 
-def test_check_tells_that_dev_and_prod_disagree(model: Repo) -> None:
+def test_check_reports_that_dev_and_prod_disagree(model: Repo) -> None:
     """Only the schemas are compared, without the data."""
     model.write("raw/prod.csv", TABLE.replace("name", "title"))
     model.good("add numbers raw/prod.csv --stage prod")

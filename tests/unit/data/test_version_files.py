@@ -103,7 +103,7 @@ def test_azure_ml_reads_them(tmp_path: Path) -> None:
         ("tags:", "tags: [", 8, "valid YAML"),
     ],
 )
-def test_what_is_wrong_is_told_with_its_line(
+def test_mistakes_are_reported_with_their_line(
     tmp_path: Path, old: str, new: str, line: int, words: str
 ) -> None:
     assert old in GOOD
@@ -113,7 +113,7 @@ def test_what_is_wrong_is_told_with_its_line(
     assert [problem.at.line for problem in error.value.problems] == [line]
 
 
-def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
         text = GOOD.replace("uri_file", "file").replace("prod", "test").replace('"12"', '"x"')
         load_version(put(tmp_path, text))
@@ -121,7 +121,7 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"- a\n- b\n", b"text", b"\xff\xfe\x00", b"a: \x00"])
-def test_files_that_are_none(tmp_path: Path, content: bytes) -> None:
+def test_files_that_cannot_be_read(tmp_path: Path, content: bytes) -> None:
     file = put(tmp_path, "")
     file.write_bytes(content)
     with pytest.raises(UserError, match="MD101"):
@@ -148,6 +148,6 @@ def test_references(text: str) -> None:
         "",
     ],
 )
-def test_what_is_no_reference(text: str) -> None:
+def test_invalid_references(text: str) -> None:
     with pytest.raises(UserError, match="such as diabetes:1"):
         parse_reference(text)

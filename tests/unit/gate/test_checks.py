@@ -262,7 +262,7 @@ class TestInference:
         word, what, _ = self.check(tested, answer(2.0), suite_digest="sha256:0")
         assert (word, "have changed since they were asked" in what) == ("broken", True)
 
-    def test_a_model_that_could_not_be_asked(self, tested: Factory) -> None:
+    def test_a_model_that_could_not_be_run(self, tested: Factory) -> None:
         word, what, _ = self.check(tested, error="it cannot be loaded")
         assert (word, what) == ("broken", "The model cannot be asked: it cannot be loaded.")
 
@@ -469,7 +469,7 @@ def test_a_model_that_hangs(stock: Path) -> None:
             model.predict(frame)
 
 
-def test_models_that_cannot_be_asked(stock: Path, tmp_path: Path) -> None:
+def test_models_that_cannot_be_run(stock: Path, tmp_path: Path) -> None:
     with ModelProcess(tmp_path) as model, pytest.raises(ModelBroken, match="MLmodel"):
         model.columns()
     path = Path(shutil.copytree(toy.saved("return line", stock), tmp_path / "model"))

@@ -49,14 +49,14 @@ def test_two_models_have_one_parent_only_if_forked(stock: Path, start: str) -> N
         ("print('gone', file=sys.stderr); os._exit(1)", "ended with code 1: gone"),
     ],
 )
-def test_how_a_model_ended_is_told(stock: Path, body: str, message: str) -> None:
+def test_how_a_model_ended_is_reported(stock: Path, body: str, message: str) -> None:
     path = toy.saved(body, stock)
     with ModelProcess(path) as model, pytest.raises(ModelBroken, match=message):
         model.predict(FRAME)
 
 
 @pytest.mark.usefixtures("start")
-def test_a_model_of_its_own_environment(stock: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_gets_the_current_environment(stock: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It includes variables that were set after another model ran."""
     body = "return [float(os.environ['OMP_SCHEDULE']) for _ in line]"
     for value in ("3", "4"):

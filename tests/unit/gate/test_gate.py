@@ -150,7 +150,7 @@ def test_changed_holdout(first: Factory) -> None:
     assert results["metrics.mae.limit"] == results["data.overlap"] == results["predictions"] == "broken"
 
 
-def test_no_verdict_survives_a_mistake(first: Factory) -> None:
+def test_a_mistake_removes_the_old_verdict(first: Factory) -> None:
     first.green()
     first.gates(limit="limt")
     said, verdict = first.gate()
@@ -167,7 +167,7 @@ def test_changed_champion(later: Factory) -> None:
     assert later.results(verdict)["metrics.mae.limit"] == "passed"
 
 
-def test_a_champion_that_was_taken_tells_its_story(later: Factory, tmp_path: Path) -> None:
+def test_a_copied_champion_contains_its_lineage(later: Factory, tmp_path: Path) -> None:
     """MLflow can load the model's folder alone, as in a deployment, and it contains lineage.json."""
     import mlflow.pyfunc
     import pandas as pd

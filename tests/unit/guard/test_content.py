@@ -63,7 +63,7 @@ def test_one_forgotten_marker_is_enough(repo: Path, guard: Guard, line: str) -> 
         "a ||||||| b\n",
     ],
 )
-def test_underlines_and_quotes_are_no_conflict(repo: Path, guard: Guard, text: str) -> None:
+def test_underlines_and_quotes_are_not_conflicts(repo: Path, guard: Guard, text: str) -> None:
     (repo / "a.rst").write_text(text)
     assert guard("a.rst").returncode == 0, guard("a.rst").stdout
 
@@ -90,7 +90,7 @@ def test_names_with_spaces_umlauts_and_newlines_are_read(repo: Path, guard: Guar
     assert done.stdout.count("rejected-patch") == 3, done.stderr
 
 
-def test_binary_and_odd_encodings_are_no_trouble(repo: Path, guard: Guard) -> None:
+def test_binary_and_odd_encodings_are_accepted(repo: Path, guard: Guard) -> None:
     (repo / "a.bin").write_bytes(bytes(range(256)) * 50)
     (repo / "latin.txt").write_bytes("Überprüfung".encode("latin-1"))
     (repo / "grows.txt").write_text("İ" * 50 + " token = x\n", encoding="utf-8")
@@ -115,7 +115,7 @@ def test_a_users_mistake_ends_with_2(guard: Guard, arguments: tuple[str, ...], t
     assert "Traceback" not in done.stderr
 
 
-def test_outside_a_repo_the_remedy_is_named(tmp_path: Path, guard: Guard) -> None:
+def test_outside_a_repo_the_fix_is_named(tmp_path: Path, guard: Guard) -> None:
     done = guard("--all", folder=tmp_path)
     assert done.returncode == 2
     assert "mlroad setup" in done.stderr

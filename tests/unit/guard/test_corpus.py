@@ -47,7 +47,7 @@ def test_finds_the_rarer_kinds_by_name(scan: SecretScan, case: Case, tmp_path: P
     assert case.token in found[case.kind]
 
 
-def test_no_rule_is_dead() -> None:
+def test_every_rule_finds_something() -> None:
     """Each rule finds something: a rule with a wrong keyword or pattern would never match."""
     texts = [case.text for case in (*SECRETS, *RARER)] + [sample.written() for sample in samples()]
     # In a notebook, the rules see the decoded cells, where quotes are not escaped.
@@ -57,11 +57,11 @@ def test_no_rule_is_dead() -> None:
 
 
 @pytest.mark.parametrize("case", HARMLESS, ids=lambda case: f"{case.kind}-{case.file}")
-def test_leaves_the_harmless_alone(scan: SecretScan, case: Case, tmp_path: Path) -> None:
+def test_ignores_harmless_look_alikes(scan: SecretScan, case: Case, tmp_path: Path) -> None:
     assert scanned(scan, case, tmp_path) == []
 
 
-def test_corpus_is_as_large_as_promised() -> None:
+def test_the_corpus_is_large_enough() -> None:
     assert len(SECRETS) >= 72
     assert len({case.kind for case in SECRETS}) >= 42
     assert len(HARMLESS) >= 67

@@ -141,7 +141,7 @@ def test_setup_in_another_repo_or_elsewhere_is_refused(fresh: Path) -> None:
     assert "inside the git repo" in done.stderr
 
 
-def test_setup_tells_when_git_looks_for_hooks_elsewhere(fresh: Path) -> None:
+def test_setup_reports_another_hooks_path(fresh: Path) -> None:
     setup(fresh)
     run(fresh, "git", "config", "core.hooksPath", "elsewhere")
     done = setup(fresh)

@@ -96,7 +96,7 @@ def test_allow_makes_the_file_when_there_is_none(repo: Path, guard: Guard) -> No
         (("a.txt:1", "--reason", " "), "--reason is empty"),
     ],
 )
-def test_allow_tells_mistakes(repo: Path, guard: Guard, arguments: tuple[str, ...], told: str) -> None:
+def test_allow_reports_mistakes(repo: Path, guard: Guard, arguments: tuple[str, ...], told: str) -> None:
     (repo / "a.txt").write_text("nothing\n")
     done = guard("allow", *arguments)
     assert done.returncode == 2

@@ -99,7 +99,7 @@ def test_a_notebook_in_one_line_is_named_and_written_out(repo: Path, guard: Guar
         ("[" * 100_000, "a.ipynb", "nested"),
     ],
 )
-def test_a_broken_notebook_is_told_in_words(
+def test_a_broken_notebook_is_reported_without_a_traceback(
     repo: Path, guard: Guard, text: str, place: str, told: str
 ) -> None:
     (repo / "a.ipynb").write_text(text)
@@ -111,7 +111,7 @@ def test_a_broken_notebook_is_told_in_words(
     assert (repo / "a.ipynb").read_text() == text
 
 
-def test_a_binary_notebook_is_told_in_words(repo: Path, guard: Guard) -> None:
+def test_a_binary_notebook_is_reported_without_a_traceback(repo: Path, guard: Guard) -> None:
     (repo / "a.ipynb").write_bytes(b"\x89PNG\0\0")
     assert "binary" in guard("a.ipynb").stdout
 
@@ -131,7 +131,7 @@ def test_fix_keeps_the_mode_and_leaves_nothing_behind(repo: Path, guard: Guard) 
     assert {path.name for path in repo.iterdir()} == {".git", "a.ipynb", "pyproject.toml"}
 
 
-def test_pictures_never_trip_and_words_beside_them_do(repo: Path, guard: Guard) -> None:
+def test_pictures_are_ignored_but_text_beside_them_is_scanned(repo: Path, guard: Guard) -> None:
     (repo / "pyproject.toml").write_text('[tool.mlroad]\nnotebook-outputs = "keep"\n')
     token = "gh" + "p_" + "Ab3dE" * 7 + "x"
     picture = display(image_png="iVBORw0KGgo" + token + "AAAA")

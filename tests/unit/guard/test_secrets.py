@@ -83,7 +83,7 @@ def test_a_private_key_over_many_lines_is_one_finding(repo: Path, guard: Guard) 
     assert [line.split(": a secret")[0] for line in told] == ["key:1: secret: Private key"]
 
 
-def test_a_secret_of_two_kinds_is_told_once(repo: Path, guard: Guard) -> None:
+def test_a_secret_of_two_kinds_is_reported_once(repo: Path, guard: Guard) -> None:
     (repo / "a.py").write_text(f'client = OpenAI(api_key="{OPENAI}")\n')
     assert len(guard("--all").stdout.splitlines()) == 1
 
@@ -119,7 +119,7 @@ def test_no_text_is_skipped_for_its_name(repo: Path, guard: Guard, name: str) ->
     assert guard("--all").returncode == 1
 
 
-def test_canary_2_a_missing_plugin_is_an_error_and_no_pass(tmp_path: Path) -> None:
+def test_canary_2_a_missing_plugin_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be loaded"), open_secret_engine(None, tmp_path / "gone.py"):
         pass
 
@@ -244,7 +244,7 @@ def test_the_selftest_plants_a_sample_for_each_rule_of_azure(rule: SecretRule) -
     assert [sample for sample in samples() if list(find(sample.written(), [rule]))]
 
 
-def test_every_keyword_stands_in_what_its_rule_finds() -> None:
+def test_every_match_contains_a_keyword_of_its_rule() -> None:
     """A text without any of the rule's keywords would never reach the rule."""
     for seed in range(3):
         for sample in samples(seed):
@@ -320,7 +320,7 @@ def test_selftest_is_red_when_a_rule_is_gone(repo: Path, tmp_path: Path) -> None
     ],
     ids=["1", "2", "3"],
 )
-def test_each_canary_of_the_selftest_dies_of_its_own_fail_open(
+def test_each_canary_of_the_selftest_fails_on_its_fault(
     repo: Path, tmp_path: Path, canary: str, file: str, old: str, new: str
 ) -> None:
     """The generated repo's CI runs the selftest; a canary that cannot fail would be useless."""

@@ -121,7 +121,7 @@ def test_mistakes(tmp_path: Path, line: object, code: str, words: str) -> None:
     assert [found.id for found in cases if found.line != 2] == ["two", "three"]
 
 
-def test_every_mistake_is_told(tmp_path: Path) -> None:
+def test_every_mistake_is_reported(tmp_path: Path) -> None:
     _, problems = read(tmp_path, case(kind="x"), case(), {**asks(data=["y"]), "id": 3}, "nothing")
     assert [(problem.at.line, problem.code) for problem in problems] == [
         (1, "MI106"),
@@ -145,7 +145,7 @@ def test_every_mistake_is_told(tmp_path: Path) -> None:
         ("BYTES", ["Zürich", ""], "str"),
     ],
 )
-def test_every_datatype_there_and_back(tmp_path: Path, datatype: str, values: list[Any], dtype: str) -> None:
+def test_every_datatype_round_trips(tmp_path: Path, datatype: str, values: list[Any], dtype: str) -> None:
     (found,), problems = read(tmp_path, asks(datatype=datatype, shape=[2, 1], data=[[v] for v in values]))
     assert not problems
     frame = frame_of(found.inputs)

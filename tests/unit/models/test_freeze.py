@@ -44,7 +44,7 @@ def test_what_is_written(rents: Rents) -> None:
     }
 
 
-def test_again_changes_nothing_and_the_order_of_rows_does_not_count(rents: Rents) -> None:
+def test_freezing_again_and_another_order_of_rows_change_nothing(rents: Rents) -> None:
     rents.freeze("--rows 6")
     before = [(rents.repo / name).read_bytes() for name in (SUITE, CASES)]
     assert rents.repo.mlroad(f"freeze models/rents --run {rents.run} --rows 6").code == 0
@@ -186,7 +186,7 @@ def test_answers_that_cannot_be_kept(rents: Rents, answer: object, words: str) -
     assert not (rents.repo / "models/rents/inference_tests").exists()
 
 
-def test_a_model_that_never_answers_alike(rents: Rents) -> None:
+def test_a_model_that_is_not_deterministic(rents: Rents) -> None:
     rents.run_with(lambda rows: [len(rows) + __import__("random").random()])
     said = rents.repo.mlroad("freeze models/rents")
     assert (said.code, "gives two answers to the same request" in said.err) == (2, True), said

@@ -110,7 +110,7 @@ def test_a_share_may_differ(frozen: Rents) -> None:
         (lambda rows: [1 / (len(rows) - 1)], "MI202"),
     ],
 )
-def test_answers_that_are_none(frozen: Rents, answer: Callable[[Any], Any], words: str) -> None:
+def test_invalid_answers(frozen: Rents, answer: Callable[[Any], Any], words: str) -> None:
     frozen.red(words, run=frozen.run_with(answer))
 
 
@@ -132,7 +132,7 @@ def test_a_model_that_takes_what_is_invalid(frozen: Rents) -> None:
     assert frozen.verdict()["failed"] == 1
 
 
-def test_requests_that_are_no_table_are_refused(frozen: Rents) -> None:
+def test_requests_that_are_not_a_table_are_refused(frozen: Rents) -> None:
     """An invalid case passes if the request is refused, a golden one fails."""
     wrong = json.loads(json.dumps(frozen.cases()[0]))
     wrong["request"]["inputs"][0] |= {"shape": [2], "data": [1.0, 2.0]}
@@ -201,7 +201,7 @@ def test_accepted_edits(frozen: Rents) -> None:
     assert (frozen.repo / SUITE).read_bytes() == before
 
 
-def test_line_ends_of_windows_are_no_edit(frozen: Rents) -> None:
+def test_line_ends_of_windows_are_not_an_edit(frozen: Rents) -> None:
     digest = suite_digest(frozen.repo / "models/rents")
     for name in (SUITE, CASES):
         file = frozen.repo / name
@@ -234,7 +234,7 @@ def test_the_files_are_gone(frozen: Rents) -> None:
         ("raise KeyboardInterrupt", "KeyboardInterrupt"),
     ],
 )
-def test_a_model_that_ends_the_program_when_it_is_loaded(frozen: Rents, error: str, words: str) -> None:
+def test_a_model_that_exits_when_it_is_loaded(frozen: Rents, error: str, words: str) -> None:
     frozen.green()
     _load_with(frozen, error)
     frozen.red("MI204", words)
@@ -269,7 +269,7 @@ def ends(rows: Any) -> Any:
     raise SystemExit(0)
 
 
-def test_a_model_that_ends_the_program_when_it_is_asked(frozen: Rents) -> None:
+def test_a_model_that_exits_when_it_predicts(frozen: Rents) -> None:
     """Even an invalid case does not pass that way."""
     run = frozen.run_with(ends)
     case = {**frozen.cases()[0], "id": "mine", "kind": "invalid", "expect": {"error": True}}

@@ -65,7 +65,7 @@ def test_did_you_mean(repo: Path) -> None:
     assert "Did you mean raw?" in str(check_pipeline(repo / "models" / "base" / "pipeline.yml")[0])
 
 
-def test_data_gone(repo: Path) -> None:
+def test_missing_data(repo: Path) -> None:
     (repo / "datasets" / "raw" / "1" / "raw.csv").unlink()
     assert _found(repo) == [("MR225", "error", 15)]
 
@@ -82,7 +82,7 @@ def test_file_in_the_wrong_place(repo: Path) -> None:
     assert _found(repo) == [("MR237", "error", 2)]
 
 
-def test_data_in_a_cloud_is_nobodys_business_here(repo: Path) -> None:
+def test_data_in_a_cloud_is_not_checked(repo: Path) -> None:
     asset = repo / "datasets" / "raw" / "1.yml"
     asset.write_text(ASSET.replace("./1/raw.csv", "azureml://datastores/a/paths/raw.csv"), encoding="utf-8")
     assert _found(repo) == []

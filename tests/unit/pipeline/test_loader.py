@@ -171,7 +171,7 @@ def test_steps_for_a_cloud_only(base: Path, kind: str) -> None:
     assert component.type == kind
 
 
-def test_registered_component_is_found_in_the_repo_or_told(base: Path) -> None:
+def test_registered_component_is_found_in_the_repo_or_reported(base: Path) -> None:
     (base / "pyproject.toml").write_text("", encoding="utf-8")
     _edit(base, "./components/train.yml", "azureml:base_train@latest")
     _edit(base, "./components/prep.yml", "azureml:their_prep:4")

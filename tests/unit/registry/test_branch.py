@@ -92,7 +92,7 @@ def test_bytes_come_through_as_they_are(repo: Path, remote: Path) -> None:
     factory(other, "approve", "diabetes", "--publish")  # the digests have not changed
 
 
-def test_a_push_after_somebody_elses_is_refused(repo: Path, remote: Path) -> None:
+def test_a_push_after_someone_elses_is_refused(repo: Path, remote: Path) -> None:
     register(repo, 1)
     factory(repo, "registry", "push")
     other = clone(remote, "other")
@@ -167,7 +167,7 @@ def test_the_first_two_to_publish_at_once(repo: Path, remote: Path) -> None:
     assert [its["version"] for its in listed(repo)] == [1, 2]
 
 
-def test_losing_the_race_in_the_last_moment(repo: Path, remote: Path) -> None:
+def test_losing_the_race_at_the_last_moment(repo: Path, remote: Path) -> None:
     """Someone else pushes between our fetch and our push: a hook in the remote simulates this."""
     register(repo, 1)
     factory(repo, "registry", "push")
@@ -186,7 +186,7 @@ def test_losing_the_race_in_the_last_moment(repo: Path, remote: Path) -> None:
     assert aliases(repo) == {"candidate": 1, "champion": 1}
 
 
-def test_a_branch_that_never_stands_still(repo: Path, remote: Path) -> None:
+def test_a_branch_that_changes_at_every_push(repo: Path, remote: Path) -> None:
     register(repo, 1)
     factory(repo, "registry", "push")
     hook = remote / "hooks" / "pre-receive"
@@ -204,7 +204,7 @@ def test_a_branch_that_never_stands_still(repo: Path, remote: Path) -> None:
     assert "first, 5 times in a row" in done.stderr
 
 
-def test_a_remote_that_cannot_be_read_is_no_empty_one(repo: Path, remote: Path) -> None:
+def test_an_unreadable_remote_is_not_treated_as_empty(repo: Path, remote: Path) -> None:
     register(repo, 1)
     factory(repo, "registry", "push")
     remote.rename(remote.with_name("gone.git"))
@@ -216,7 +216,7 @@ def test_a_remote_that_cannot_be_read_is_no_empty_one(repo: Path, remote: Path) 
     assert aliases(repo) == {"candidate": 1}
 
 
-def test_a_branch_that_was_deleted_is_no_empty_one(repo: Path, remote: Path) -> None:
+def test_a_deleted_branch_is_not_treated_as_empty(repo: Path, remote: Path) -> None:
     """Every command reports it, nothing is lost locally, and the suggested command recreates the branch."""
     register(repo, 1)
     factory(repo, "registry", "push")
@@ -267,7 +267,7 @@ def test_a_branch_is_restored_without_its_history(repo: Path, remote: Path) -> N
     assert aliases(repo) == {"candidate": 1}
 
 
-def test_somebody_else_restores_the_branch_at_the_same_time(repo: Path, remote: Path) -> None:
+def test_someone_else_restores_the_branch_at_the_same_time(repo: Path, remote: Path) -> None:
     register(repo, 1)
     factory(repo, "registry", "push")
     factory(repo, "approve", "diabetes")
@@ -303,7 +303,7 @@ def test_a_remote_that_refuses_the_push(repo: Path, remote: Path) -> None:
     assert "Pushed" in factory(repo, "registry", "push").stdout
 
 
-def test_another_branch_of_that_name_is_no_registry(repo: Path, remote: Path) -> None:
+def test_another_branch_with_that_name_is_not_a_registry(repo: Path, remote: Path) -> None:
     git(repo, "push", "--quiet", "origin", "main:registry")
     done = factory(repo, "registry", "pull", check=False)
     assert done.returncode == 1

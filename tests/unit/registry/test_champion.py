@@ -43,7 +43,7 @@ def test_rollback_goes_back_through_the_champions(three: Path) -> None:
     assert "is already the champion" in factory(three, "rollback", "diabetes", "--to", "3").stdout
 
 
-def test_approving_anew_after_a_rollback(three: Path) -> None:
+def test_approving_again_after_a_rollback(three: Path) -> None:
     for number in (1, 2):
         _approve(three, f"diabetes:{number}")
     factory(three, "rollback", "diabetes")
@@ -55,7 +55,7 @@ def test_approving_anew_after_a_rollback(three: Path) -> None:
     assert [(note["what"], note["previous"]) for note in story["history"]] == [("approve", 1), ("approve", 1)]
 
 
-def test_an_older_version_is_no_approval_but_a_rollback(three: Path) -> None:
+def test_an_older_version_needs_a_rollback(three: Path) -> None:
     _approve(three, "diabetes:2")
     done = factory(three, "approve", "diabetes:1", check=False)
     assert done.returncode == 1
@@ -71,7 +71,7 @@ def test_an_older_version_is_no_approval_but_a_rollback(three: Path) -> None:
     assert aliases(three)["champion"] == 3
 
 
-def test_the_first_champion_is_required_from_then_on(three: Path) -> None:
+def test_the_first_approval_suggests_requiring_a_champion(three: Path) -> None:
     advice = "next: write `champion: required` in models/diabetes/gates.yml"
     assert advice in _approve(three, "diabetes:1")
     assert advice not in _approve(three, "diabetes:1")
@@ -85,7 +85,7 @@ def test_no_advice_where_it_is_required_already(three: Path) -> None:
     assert "champion: required" not in _approve(three, "diabetes:1")
 
 
-def test_an_alias_moved_by_other_means_is_no_trap(three: Path) -> None:
+def test_rollback_after_an_alias_was_moved_by_other_means(three: Path) -> None:
     from mlroad.registry.local_registry import LocalRegistry
 
     _approve(three, "diabetes:1")
@@ -126,7 +126,7 @@ def test_a_lineage_that_was_changed_in_a_model_is_not_approved(three: Path, copy
     assert aliases(three)["champion"] == 2
 
 
-def test_a_lineage_that_was_changed_everywhere_is_told(three: Path) -> None:
+def test_a_lineage_that_was_changed_everywhere_is_reported(three: Path) -> None:
     """All copies have the same change, so only the tag shows it. `pull --discard` restores the version."""
     folder = three / factory(three, "registry", "path", "diabetes:3").stdout.strip()
     lineage = json.loads((folder / "lineage.json").read_text(encoding="utf-8"))

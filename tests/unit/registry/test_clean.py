@@ -31,7 +31,7 @@ def eight(three: Path) -> Path:
     return three
 
 
-def test_it_shows_and_then_deletes_what_nobody_needs(eight: Path) -> None:
+def test_it_shows_and_then_deletes_unused_versions(eight: Path) -> None:
     shown = factory(eight, *ALL).stdout
     assert numbers(eight) == list(range(1, 9))
     assert "keep diabetes:2: the previous champion" in shown

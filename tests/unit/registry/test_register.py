@@ -68,7 +68,7 @@ def test_a_green_candidate_is_registered_once_with_its_lineage(repo: Path) -> No
 
 
 @pytest.mark.slow
-def test_the_workflow_is_told_the_version(repo: Path, tmp_path: Path) -> None:
+def test_the_workflow_gets_the_version(repo: Path, tmp_path: Path) -> None:
     out = tmp_path / "output"
     words = [sys.executable, "-m", "mlroad", "register", "diabetes", "--run", make_run(repo, 1)]
     call(words, repo, {**environment(), "GITHUB_OUTPUT": str(out), "GITHUB_ACTOR": "octocat"})
@@ -277,7 +277,7 @@ def test_refused(repo: Path, name: str) -> None:
     assert listed(repo) == []
 
 
-def test_a_waived_check_is_let_in(repo: Path) -> None:
+def test_a_waived_check_is_accepted(repo: Path) -> None:
     register(repo, 1)
     factory(repo, "approve", "diabetes")
     run = make_run(repo, 2, champion=1, error=50)
@@ -362,14 +362,14 @@ def test_answers_compared_with_the_champion_before_are_stale(repo: Path) -> None
         (("registry", "path", "diabetes:1"), "There is no diabetes:1"),
     ],
 )
-def test_a_mistake_is_told_in_plain_words(repo: Path, words: tuple[str, ...], reason: str) -> None:
+def test_a_mistake_is_reported_without_a_traceback(repo: Path, words: tuple[str, ...], reason: str) -> None:
     done = factory(repo, *words, check=False)
     assert done.returncode == 2
     assert reason in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_an_unfinished_run_is_none(repo: Path) -> None:
+def test_an_unfinished_run_is_refused(repo: Path) -> None:
     run = make_run(repo, 1)
     _json("run.json", state="failed")(repo, repo / ".runs" / "diabetes" / run)
     done = factory(repo, "register", "diabetes", "--run", run, check=False)
@@ -377,7 +377,7 @@ def test_an_unfinished_run_is_none(repo: Path) -> None:
     assert "did not finish" in done.stderr
 
 
-def test_a_damaged_registry_is_told_without_a_traceback(repo: Path) -> None:
+def test_a_damaged_registry_is_reported_without_a_traceback(repo: Path) -> None:
     register(repo, 1)
     (repo / ".registry" / "mlflow.db").write_bytes(b"not a database" * 1000)
     done = factory(repo, "list", check=False)

@@ -40,7 +40,7 @@ RULES: dict[str, tuple[Callable[[Path], Any], str]] = {
 
 @pytest.mark.parametrize("name", RULES)
 @pytest.mark.parametrize("before", [True, False])
-def test_rules_that_nobody_committed(repo: Path, name: str, before: bool) -> None:
+def test_rules_that_are_not_committed(repo: Path, name: str, before: bool) -> None:
     """The rules were changed before or after the gate."""
     change, file = RULES[name]
     if before:
@@ -94,7 +94,7 @@ def test_rules_that_became_stricter_after_the_gate(repo: Path) -> None:
     )
 
 
-def test_rules_that_ask_for_what_was_not_recorded(repo: Path) -> None:
+def test_rules_that_need_what_was_not_recorded(repo: Path) -> None:
     _replace(repo, "gates.yml", "target: progression", "target: age")
     commit_all(repo, "Another target")
     done = factory(repo, "register", "diabetes", "--run", make_run(repo, 1), check=False)

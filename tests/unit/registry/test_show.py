@@ -25,7 +25,7 @@ from tests.unit.registry.repos import (
 )
 
 
-def test_why_tells_the_whole_story(repo: Path) -> None:
+def test_why_prints_the_whole_lineage(repo: Path) -> None:
     run = register(repo, 1)
     factory(repo, "approve", "diabetes", "--by", "@octocat")
     factory(repo, "registry", "tag", "diabetes:1", "deployed=production")
@@ -86,7 +86,7 @@ def test_packages_as_far_as_they_are_known(
     assert json.loads(factory(repo, "why", "diabetes:1", "--json").stdout)["lineage"]["packages"] == told
 
 
-def test_the_first_is_no_better_than_another(repo: Path) -> None:
+def test_the_first_version_is_not_called_better(repo: Path) -> None:
     register(repo, 1)
     assert "first" in factory(repo, "list").stdout.splitlines()[-1]
     told = factory(repo, "why", "diabetes:1").stdout
@@ -103,7 +103,7 @@ def test_the_first_is_no_better_than_another(repo: Path) -> None:
     assert "40 [40, 40], champion 45.5, difference -5.5 [-5.5, -5.5], limit 60: better" in told
 
 
-def test_who_used_finds_what_a_dataset_has_a_part_in(repo: Path) -> None:
+def test_who_used_finds_every_use_of_a_dataset(repo: Path) -> None:
     register(repo, 1)
     register(repo, 2, twin=False)
     found = json.loads(factory(repo, "who-used", "diabetes_train:2", "--json").stdout)
@@ -117,7 +117,7 @@ def test_who_used_finds_what_a_dataset_has_a_part_in(repo: Path) -> None:
     assert "by way of diabetes_train:2 made from diabetes_train:1 made from diabetes:1" in text
 
 
-def test_who_used_and_list_know_what_there_is(repo: Path) -> None:
+def test_who_used_and_list_refuse_unknown_names(repo: Path) -> None:
     register(repo, 1, twin=False)
     assert "No registered version used diabetes_new:1" not in factory(repo, "who-used", "diabetes:1").stdout
     for words, told in (

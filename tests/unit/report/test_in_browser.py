@@ -43,7 +43,7 @@ def report(repo: Repo) -> Path:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_complaint_light_and_dark(report: Path, tmp_path: Path, scheme: str) -> None:
+def test_no_errors_light_and_dark(report: Path, tmp_path: Path, scheme: str) -> None:
     picture = tmp_path / "page.png"
     flags = [f"--screenshot={picture}", "--window-size=1100,1500"]
     flags.append(f"--blink-settings=preferredColorScheme={0 if scheme == 'dark' else 1}")

@@ -49,7 +49,7 @@ def test_the_summary_gets_the_markdown_once(better: Repo, tmp_path: Path) -> Non
     assert summary.read_text(encoding="utf-8").startswith("before\n<!-- mlroad report: diabetes -->\n## ✅")
 
 
-def test_what_the_gate_has_not_judged_is_refused(repo: Repo) -> None:
+def test_a_run_without_a_verdict_is_refused(repo: Repo) -> None:
     result = repo.mlroad("report diabetes")
     assert result.code == 2
     assert f"Run `mlroad gate diabetes --run {RUN}`" in result.err
@@ -81,7 +81,7 @@ def test_a_damaged_verdict_is_refused(better: Repo, content: str) -> None:
     assert better.mlroad("report diabetes").code == 2
 
 
-def test_the_page_tells_the_whole_story(better: Repo) -> None:
+def test_the_page_shows_the_whole_verdict(better: Repo) -> None:
     digest = model_digest(better.path)
     better.judge(worse(verdict_of(digest)), regression_rows(), inference(digest, wrong=2))
     better.good("report diabetes")
@@ -109,13 +109,13 @@ def test_what_failed_comes_first(better: Repo) -> None:
     assert slices.index("sex = 2") < slices.index("sex = 1")
 
 
-def test_the_page_of_a_good_candidate_has_no_troubles(better: Repo) -> None:
+def test_the_page_of_a_good_candidate_shows_no_failures(better: Repo) -> None:
     better.good("report diabetes")
     assert "What did not pass" not in Page(better.page).text
     assert "What did not pass" not in better.markdown
 
 
-def test_every_plot_has_words(better: Repo) -> None:
+def test_every_plot_has_a_text_alternative(better: Repo) -> None:
     better.good("report diabetes")
     page = Page(better.page)
     drawn = [attributes for tag, attributes in page.tags if tag == "svg" and "viewbox" not in attributes]
@@ -227,7 +227,7 @@ def test_a_broken_candidate_has_a_report(repo: Repo, rows: str, task: str) -> No
 
 
 @pytest.mark.parametrize("missing", sorted(verdict_of("")))
-def test_a_key_that_is_missing_takes_nothing_else_away(better: Repo, missing: str) -> None:
+def test_a_missing_key_removes_nothing_else(better: Repo, missing: str) -> None:
     verdict = verdict_of(model_digest(better.path))
     del verdict[missing]
     better.judge(verdict)

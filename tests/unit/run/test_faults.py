@@ -194,7 +194,7 @@ def test_a_disk_that_is_full_from_the_start(project: Project, tmp_path: Path) ->
 
 
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root may read everything")
-def test_an_input_without_the_right_to_read(project: Project) -> None:
+def test_an_input_without_read_permission(project: Project) -> None:
     model = project.model("m", {"pipeline.yml": _reads("./raw.txt"), "raw.txt": "x"})
     (model / "raw.txt").chmod(0)
     result = project.run("models/m")

@@ -67,7 +67,7 @@ def test_a_step_with_its_own_packages(project: Project) -> None:
 
 
 @pytest.mark.slow
-def test_a_patch_release_that_nobody_has(project: Project) -> None:
+def test_a_patch_release_that_uv_does_not_have(project: Project) -> None:
     """conda keeps every patch release, such as Python 3.7.6; uv has only the last of each minor version."""
     model = project.model("m", {"pipeline.yml": PIPELINE, "src/main.py": MAIN})
     package = wheel(model, "declared")
@@ -95,7 +95,7 @@ def test_requirements_that_cannot_be_installed(project: Project) -> None:
 
 
 @linux
-def test_without_uv_nothing_seems_to_begin(project: Project, tmp_path: Path) -> None:
+def test_without_uv_nothing_starts(project: Project, tmp_path: Path) -> None:
     project.model("m", {"pipeline.yml": PIPELINE, "src/main.py": MAIN, "conda.yml": CONDA})
     git = shutil.which("git")
     assert git

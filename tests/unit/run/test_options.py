@@ -138,7 +138,7 @@ def test_no_pipeline(model: Project, path: str, message: str) -> None:
     assert message in result.err
 
 
-def test_the_checker_speaks_first(model: Project) -> None:
+def test_the_checker_runs_first(model: Project) -> None:
     text = PIPELINE.replace("parent.inputs.depth", "parent.inputs.dept")
     model.model("m", {"pipeline.yml": text})
     result = model.run("models/m")
@@ -234,7 +234,7 @@ def test_data_from_the_web(model: Project, tmp_path: Path) -> None:
     assert shown(model, "--set", "jobs.show.inputs.raw=models/m/raw.txt") == "raw\n4 a False\n"
 
 
-def test_an_output_that_is_not_written_is_told(project: Project) -> None:
+def test_an_output_that_is_not_written_is_reported(project: Project) -> None:
     text = f"""type: pipeline
 jobs:
   a: {{type: command, {ENVIRONMENT}, command: echo, outputs: {{out: {{type: uri_file}}}}}}

@@ -59,7 +59,7 @@ def test_amlignore_wins(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
-def test_links_are_followed_and_rings_end(tmp_path: Path) -> None:
+def test_links_are_followed_and_cycles_end(tmp_path: Path) -> None:
     make(tmp_path / "far", "x.txt")
     code = make(tmp_path / "code", "a.py")
     (code / "folder").symlink_to(tmp_path / "far")
@@ -72,7 +72,7 @@ def test_links_are_followed_and_rings_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="files have no such right there")
-def test_the_right_to_execute_is_kept_and_counts(tmp_path: Path) -> None:
+def test_the_executable_bit_is_kept_and_counts(tmp_path: Path) -> None:
     code = make(tmp_path / "code", "run.sh")
     before = take_snapshot(code, (), AT, tmp_path / "before")
     (code / "run.sh").chmod(0o755)

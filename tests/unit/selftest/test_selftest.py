@@ -101,7 +101,7 @@ def test_a_model_that_is_always_wrong_about_its_data_is_red(tiny: Tiny) -> None:
     assert "data.holdout broken" in out
 
 
-def test_mistakes_are_told_in_plain_words(tiny: Tiny) -> None:
+def test_mistakes_are_reported_without_a_traceback(tiny: Tiny) -> None:
     code, out = tiny.factory("selftest --run x")
     assert (code, "--run needs a model" in out) == (2, True)
     code, out = tiny.factory("selftest tine")

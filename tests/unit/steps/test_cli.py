@@ -93,7 +93,7 @@ def test_the_version(repo: Path) -> None:
     assert call(repo, "--version").stdout == f"mlroad {mlroad.__version__}\n"
 
 
-def test_a_reader_that_leaves_is_no_error(repo: Path) -> None:
+def test_a_closed_pipe_is_not_an_error(repo: Path) -> None:
     steps = repo / "models" / "churn" / "steps"
     steps.mkdir(parents=True)
     for number in range(2000):
@@ -122,7 +122,7 @@ def test_a_model_may_be_the_working_folder(repo: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a pipe that nobody reads is told otherwise there")
 @pytest.mark.parametrize("command", [["check"], ["check", "--format", "json"], ["models"]])
-def test_a_reader_that_has_left_is_no_crash(repo: Path, command: list[str]) -> None:
+def test_a_pipe_closed_before_the_start_is_not_a_crash(repo: Path, command: list[str]) -> None:
     """`mlroad … | head`: the fast path and the full command line end in the same way."""
     (repo / "models" / "m").mkdir(parents=True)
     (repo / "models" / "m" / "pipeline.yml").write_text("type: pipeline\njobs: nonsense\n")

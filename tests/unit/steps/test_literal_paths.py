@@ -36,7 +36,7 @@ def test_stops(tmp_path: Path, code: str, script: str) -> None:
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_leaves_look_alikes_alone(tmp_path: Path, script: str) -> None:
+def test_ignores_look_alikes(tmp_path: Path, script: str) -> None:
     assert check(tmp_path, script) == []
 
 
@@ -77,7 +77,7 @@ def test_autolog_is_a_warning(tmp_path: Path) -> None:
     assert (problem.code, problem.severity) == ("MR406", "warning")
 
 
-def test_the_message_names_place_cause_and_remedy(tmp_path: Path) -> None:
+def test_the_message_names_place_cause_and_fix(tmp_path: Path) -> None:
     [problem] = check(tmp_path, 'import pandas as pd\nframe = pd.read_csv("../data/patients.csv")\n')
 
     assert str(problem) == (
@@ -86,13 +86,13 @@ def test_the_message_names_place_cause_and_remedy(tmp_path: Path) -> None:
     )
 
 
-def test_the_remedy_of_something_written_is_an_output(tmp_path: Path) -> None:
+def test_the_fix_for_a_written_file_is_an_output(tmp_path: Path) -> None:
     [problem] = check(tmp_path, 'open("metrics.json", "w")\n')
 
     assert "`metrics: OutputFile`" in problem.fix
 
 
-def test_all_problems_are_told_at_once_and_in_order(tmp_path: Path) -> None:
+def test_all_problems_are_reported_at_once_and_in_order(tmp_path: Path) -> None:
     found = check(tmp_path, 'import mlroad\nopen("a.csv")\nopen("b.csv")\n')
 
     assert [(problem.code, problem.at.line) for problem in found] == [

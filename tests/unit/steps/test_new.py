@@ -81,7 +81,7 @@ def test_azure_ml_accepts_the_pipeline(repo: Path) -> None:
         ("a" * 64, "not a valid model name"),
     ],
 )
-def test_refuses_what_is_no_name(repo: Path, name: str, words: str) -> None:
+def test_refuses_invalid_names(repo: Path, name: str, words: str) -> None:
     with pytest.raises(UserError, match=words):
         new_model(repo, name)
 

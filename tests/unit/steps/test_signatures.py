@@ -134,14 +134,14 @@ def test_refuses(tmp_path: Path, signature: str, code: str, words: str) -> None:
         ("from step_io import run\ndef a(:\n", "MR301", 2),
     ],
 )
-def test_refuses_a_script_that_is_no_step(tmp_path: Path, source: str, code: str, line: int) -> None:
+def test_refuses_a_script_that_is_not_a_step(tmp_path: Path, source: str, code: str, line: int) -> None:
     found, problems = read(tmp_path, source)
 
     assert found is None
     assert [(problem.code, problem.at.line) for problem in problems] == [(code, line)]
 
 
-def test_tells_all_problems_at_once(tmp_path: Path) -> None:
+def test_reports_all_problems_at_once(tmp_path: Path) -> None:
     _, problems = read(tmp_path, step("a, b: list, c: int = []"))
 
     assert [problem.code for problem in problems] == ["MR305", "MR306", "MR307"]

@@ -105,7 +105,7 @@ def test_booleans_are_texts(steps: Path, text: str, value: str) -> None:
         (["--depht", "3"], "--depth"),
     ],
 )
-def test_a_wrong_command_line_is_told_without_a_traceback(
+def test_a_wrong_command_line_is_reported_without_a_traceback(
     steps: Path, arguments: list[str], words: str
 ) -> None:
     result = call(steps, *paths(steps), *arguments)
@@ -115,7 +115,7 @@ def test_a_wrong_command_line_is_told_without_a_traceback(
     assert "Traceback" not in result.stderr
 
 
-def test_a_missing_input_is_told(steps: Path) -> None:
+def test_a_missing_input_is_reported(steps: Path) -> None:
     result = call(steps, *paths(steps)[2:])
 
     assert result.returncode == 2

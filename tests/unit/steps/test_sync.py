@@ -78,7 +78,7 @@ def test_writes_the_contract(model: Path) -> None:
     assert copy.read_bytes() == Path(mlroad.steps.step_io.__file__).read_bytes()
 
 
-def test_twice_is_once(model: Path) -> None:
+def test_a_second_sync_changes_nothing(model: Path) -> None:
     before = snapshot(model)
 
     assert sync([model]) == []
@@ -250,7 +250,7 @@ def test_one_unreadable_step_stops_the_writing_of_all(model: Path) -> None:
     assert snapshot(model.parent) == before
 
 
-def test_line_ends_of_windows_are_no_difference(model: Path) -> None:
+def test_line_ends_of_windows_are_not_a_difference(model: Path) -> None:
     for path in (component(model), model / "steps" / "step_io.py", model / "steps" / "train.py"):
         path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
 
