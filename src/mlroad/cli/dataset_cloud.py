@@ -30,7 +30,7 @@ from mlroad.data.store import find
 @click.option(
     "--stage",
     type=click.Choice(("dev", "prod")),
-    help="With --from-etl: what it is for (default: as the version before).",
+    help="With --from-etl: what it is for (default: that of the previous version).",
 )
 @click.option(
     "--max-loss",

@@ -61,7 +61,9 @@ def guard(files: tuple[str, ...], everything: bool, only: str | None, models: bo
     if unknown := sorted(set(wanted) - set(GUARDS)):
         raise UserError(f"--only: unknown guard {', '.join(unknown)}.", f"Choose from {', '.join(GUARDS)}.")
     if everything == bool(files):
-        raise UserError("Nothing to check, or too much.", "Name files or folders, or use --all; not both.")
+        raise UserError(
+            "There is nothing to check, or too much.", "Name files or folders, or use --all; not both."
+        )
     sources = all_files(settings.root) if everything else named_files(settings.root, files)
     problems = check(sources, settings, wanted, fix)
     if models:

@@ -93,7 +93,7 @@ RULES: dict[str, str] = {
     "MR315": "A missing or edited copy of the step contract.",
     "MR401": "A literal local path in a step.",
     "MR402": "A literal URL in a step.",
-    "MR403": "An import that a step does not have in Azure ML.",
+    "MR403": "An import that is not available in Azure ML.",
     "MR404": "An allow-comment without a reason.",
     "MR405": "A model registered inside a step.",
     "MR406": "Autologging that registers a model inside a step.",

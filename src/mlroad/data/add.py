@@ -70,7 +70,7 @@ def _git_advice(root: Path, version: DatasetVersion) -> list[str]:
     if data.resolve().is_relative_to((root / "datasets").resolve()):
         inside = [data] if data.is_file() else sorted(file for file in data.rglob("*") if file.is_file())
         if ignored := git.ignored(inside):
-            what = f"{ignored[0].as_posix()} (.gitignore), so nobody else would get the data"
+            what = f"{ignored[0].as_posix()} (.gitignore), so others would not get the data"
             return [f"Warning: git ignores {what}. Exclude datasets/ from that rule."]
         if changed := git.altered(inside):
             what = f"the line endings of {changed[0].as_posix()} (.gitattributes), and so its digest"

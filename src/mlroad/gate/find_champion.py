@@ -32,7 +32,7 @@ def find_champion(
         recorded = lineage.get("model_digest" if stage == "prod" else "dev_model_digest")
         path = registry.model_path(version, stage)
     except UserError as error:
-        raise NoChampion(f"The registry cannot name it: {error}") from None
+        raise NoChampion(f"The registry cannot name the champion: {error}") from None
     if path is None or (stage == "dev" and not recorded):
         if stage == "dev":
             raise NoChampion(

@@ -151,7 +151,7 @@ class _Judge:
             return None
         name = f"version {champion.version}"
         if table is None:
-            checks.add(CHAMPION, "passed", f"The champion is {name}, which is what was registered.")
+            checks.add(CHAMPION, "passed", f"The champion is {name}, unchanged since it was registered.")
             return None
         try:
             if answers is None or answers.digest != champion.digest:
@@ -164,7 +164,7 @@ class _Judge:
             )
             checks.add(CHAMPION, "broken", what)
             return None
-        checks.add(CHAMPION, "passed", f"Compared with {name}, which is what was registered.")
+        checks.add(CHAMPION, "passed", f"Compared with {name}, unchanged since it was registered.")
         return found
 
     def _unmeasured(self) -> None:

@@ -118,9 +118,9 @@ def check_inference(
     if cases is None:
         verdict = replace(verdict, reason=f"The model was not asked the inference tests. {again}")
     elif cases.suite_digest != verdict.suite_digest:
-        verdict = replace(verdict, reason=f"The inference tests have changed since they were asked. {again}")
+        verdict = replace(verdict, reason=f"The inference tests have changed since they were run. {again}")
     elif cases.error:
-        verdict = replace(verdict, reason=f"The model cannot be asked: {cases.error}.")
+        verdict = replace(verdict, reason=f"The inference tests cannot be run: {cases.error}.")
     else:
         verdict = judge_cases(suite, datasets_of(candidate.record), cases.answers, verdict)
     total, failed = len(verdict.results), len(verdict.failed)

@@ -120,7 +120,7 @@ def _gates(model: ModelFolder) -> Iterator[Problem]:
         return
     for version in _trained_on(model):
         if holdout.name == version.name or holdout.id in version.parents:
-            what = f"{version.id} is made of the holdout {holdout.id}: the model would know the answers."
+            what = f"{version.id} was made from the holdout {holdout.id}: the model would know the answers."
             yield Problem(Position(file), "MR714", what, "Make a frozen holdout with `mlroad dataset split`.")
     yield from _waivers(model.path / "waivers.yml")
 

@@ -61,6 +61,6 @@ def check_leftover(source: GuardedFile) -> list[Problem]:
     """A .rej or .orig file: part of a patch or merge that could not be applied."""
     if source.path.suffix not in _LEFTOVERS:
         return []
-    what = f"A {source.path.suffix} file is left by a patch or merge that could not be applied."
+    what = f"A {source.path.suffix} file was left behind by a patch or merge that could not be applied."
     fix = "Apply the change by hand if you need it, then delete the file."
     return [Problem(Position(source.shown), "rejected-patch", what, fix)]

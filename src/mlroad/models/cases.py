@@ -101,16 +101,14 @@ class _Reader:
             return None
         identity, kind = content["id"], content["kind"]
         if not isinstance(identity, str) or not identity.strip():
-            self.wrong(
-                "MI105", "The id of a case should be a text.", "Give it an id that people can refer to."
-            )
+            self.wrong("MI105", "The id of a case should be text.", "Give it an id that people can refer to.")
         if not self._is_known(kind):
             return None
         request = content["request"]
         inputs: list[Tensor] = []
         if self._keys(request, ("inputs",), "a request", optional=("id",)):
             if not isinstance(request.get("id", ""), str):
-                self.wrong("MI105", "The id of a request should be a text.", "Write one, or leave it out.")
+                self.wrong("MI105", "The id of a request should be text.", "Write one, or leave it out.")
             inputs = self._tensors(request["inputs"], "inputs")
         expected = self._expected(kind, content["expect"])
         if len(self.problems) > before:

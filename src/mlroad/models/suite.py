@@ -233,7 +233,7 @@ class _Reader:
     def _text(self, node: MapNode, key: str) -> str:
         text = node.text(key)
         if not text:
-            self._wrong(node.get(key) or node.key_at(key), "MI105", f"{key} should be a text.", _REFREEZE)
+            self._wrong(node.get(key) or node.key_at(key), "MI105", f"{key} should be text.", _REFREEZE)
         return text or ""
 
     def _digest(self, node: MapNode, key: str) -> str:

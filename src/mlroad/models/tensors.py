@@ -111,7 +111,7 @@ def read_tensor(value: Mapping[str, Any]) -> Tensor:
     """
     name, datatype, shape, data = (value[key] for key in ("name", "datatype", "shape", "data"))
     if not isinstance(name, str) or not name:
-        raise TensorError(f"a tensor's name is {_shown(name)}; it should be a text")
+        raise TensorError(f"a tensor's name is {_shown(name)}; it should be text")
     if not isinstance(datatype, str) or datatype not in FAMILIES:
         raise TensorError(f"the datatype of {name} is {_shown(datatype)}; there are {', '.join(FAMILIES)}")
     if not isinstance(shape, list) or not all(type(length) is int and length >= 0 for length in shape):

@@ -118,7 +118,7 @@ def _literal_input(name: str, kind: str, key: ScalarNode, node: MapNode, out: Fi
     low, high = (_bound(bound, kind, node, out) for bound in ("min", "max"))
     if low is not None and high is not None and low > high:
         what = f"min ({low:g}) is above max ({high:g})."
-        out.error(node.values["min"].at, "MR228", what, "Swap them; like this, no value is allowed.")
+        out.error(node.values["min"].at, "MR228", what, "Swap them; as written, no value is allowed.")
     enum: tuple[Scalar, ...] = ()
     choices = node.values.get("enum")
     if isinstance(choices, ListNode):

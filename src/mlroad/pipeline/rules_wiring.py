@@ -103,9 +103,7 @@ def _resolves(scope: Scope, step: Step, binding: Binding, out: Findings) -> bool
     if binding.name in component.inputs:
         return True
     what = f"The step {source.name} has no input {binding.name}."
-    out.error(
-        binding.at, "MR205", what, suggest(binding.name, component.inputs, "Bind to something that is there.")
-    )
+    out.error(binding.at, "MR205", what, suggest(binding.name, component.inputs, "Bind to one that exists."))
     return False
 
 

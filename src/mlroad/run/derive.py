@@ -139,7 +139,7 @@ def _in_repo(root: Path, step: Path) -> PurePosixPath:
         )
     if not step.resolve().is_relative_to(root.resolve()):
         raise UserError(
-            f"{step} is outside of this repo, so nobody else could repeat it.", "Move it into a model."
+            f"{step} is outside of this repo, so others could not repeat it.", "Move it into a model."
         )
     relative = PurePosixPath(step.resolve().relative_to(root.resolve()).as_posix())
     if len(relative.parts) == 1:

@@ -208,10 +208,10 @@ class TestChampion:
             self.find(later, later.prod)
         [file] = later.repo.glob(".registry/models/toy/*/lineage.json")
         file.unlink()
-        with pytest.raises(NoChampion, match="The registry cannot name it"):
+        with pytest.raises(NoChampion, match="The registry cannot name the champion"):
             self.find(later)
         (later.repo / ".registry" / "mlflow.db").write_bytes(b"no database")
-        with pytest.raises(NoChampion, match="The registry cannot name it"):
+        with pytest.raises(NoChampion, match="The registry cannot name the champion"):
             self.find(later)
 
 
@@ -260,11 +260,11 @@ class TestInference:
 
     def test_another_suite(self, tested: Factory) -> None:
         word, what, _ = self.check(tested, answer(2.0), suite_digest="sha256:0")
-        assert (word, "have changed since they were asked" in what) == ("broken", True)
+        assert (word, "have changed since they were run" in what) == ("broken", True)
 
     def test_a_model_that_could_not_be_run(self, tested: Factory) -> None:
         word, what, _ = self.check(tested, error="it cannot be loaded")
-        assert (word, what) == ("broken", "The model cannot be asked: it cannot be loaded.")
+        assert (word, what) == ("broken", "The inference tests cannot be run: it cannot be loaded.")
 
     def test_edited(self, tested: Factory) -> None:
         digest = suite_digest(tested.repo / "models" / "toy")

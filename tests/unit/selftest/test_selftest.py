@@ -33,7 +33,7 @@ FAULTS = {
     "worse than the champion": "metrics.mae.regression failed",
     "edited inference answers": "inference.python broken",
     "expired waiver": "waivers failed",
-    "champion required, none there": "champion broken",
+    "champion required but missing": "champion broken",
 }
 LAX = """\
 task: regression

@@ -67,7 +67,7 @@ def faults(good: Good) -> Iterator[Fault]:
     yield Fault("edited inference answers", r"inference\.python", "broken", _edited, _no_inference)
     yield Fault("expired waiver", r"waivers", "failed", _expired)
     yield Fault(
-        "champion required, none there", "champion", "broken", _required, registry=lambda g: g.empty()
+        "champion required but missing", "champion", "broken", _required, registry=lambda g: g.empty()
     )
 
 
