@@ -16,7 +16,7 @@ _ENVIRONMENT = "environment: azureml://registries/azureml/environments/sklearn-1
 
 
 def main() -> None:
-    """Print each figure beside its target."""
+    """Print each figure with its target."""
     for name in ("CI", "MLFLOW_TRACKING_URI", "PYTHONDONTWRITEBYTECODE"):
         os.environ.pop(name, None)
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as compiled:
@@ -59,7 +59,7 @@ def _empty_steps(repo: Path) -> None:
 
 
 def _unchanged(repo: Path) -> None:
-    """A second run of ten steps when nothing has changed, as a whole process."""
+    """A second run of ten steps without changes; the whole process is timed."""
     _chain(repo, "same", ["echo a > ${{outputs.out}}/a"] * 10)
     _run(repo, "same")
     print(

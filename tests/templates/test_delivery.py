@@ -103,7 +103,7 @@ def test_a_template_that_cannot_be_reached_is_a_clear_error(wheel: Path, tmp_pat
     assert not (tmp_path / "vendor").exists()
 
 
-def test_a_commit_that_is_not_there_is_a_clear_error(template_repo: Path, tmp_path: Path) -> None:
+def test_a_missing_commit_is_a_clear_error(template_repo: Path, tmp_path: Path) -> None:
     gone = Path("vendor/mlroad-0.2.0+g0123456789ab-py3-none-any.whl")
     with pytest.raises(UserError, match="has no commit 0123456789ab"):
         put_wheel(tmp_path, gone, str(template_repo))
@@ -161,7 +161,7 @@ def test_update_refuses_changes_that_are_not_committed(project: Project) -> None
 
 @pytest.fixture
 def releases(template_repo: Path, tmp_path: Path) -> Path:
-    """The template as v1.0.0 and, with a fix in the tool alone, v1.0.1."""
+    """The template as v1.0.0, and as v1.0.1 with a fix only in the tool."""
     repo = Path(shutil.copytree(template_repo, tmp_path / "releases"))
     git(repo, "tag", "v1.0.0")
     with (repo / "src" / "mlroad" / "core" / "text.py").open("a", encoding="utf-8") as out:

@@ -125,7 +125,7 @@ def steps_of(workflow: Mapping[str, Any], job_id: str) -> Iterator[tuple[str, st
 
 
 class Act:
-    """act, with stand-ins for the actions and a home of its own; one per test session."""
+    """act, with stand-ins for the actions and its own home folder; one per test session."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -282,7 +282,7 @@ def test_every_job_fails_for_what_it_must_stop(act: Act, factory: Path) -> None:
     for plant in (layout, wrong_types, no_gates, unknown_gate, leak, blind_gate):
         plant(factory)
     workflow = factory / ".github" / "workflows" / "pr.yml"
-    edit(workflow, "^          BASE: .*$", "          BASE: nowhere")  # so that no one knows what to train
+    edit(workflow, "^          BASE: .*$", "          BASE: nowhere")  # so that `affected` fails
     run = act.run(factory, workflow="pr.yml")
     run.assert_red("lint", "Format", "layout.py")
     types = f"::error file={STEPS}/wrong_types.py,line=2,title=mypy"

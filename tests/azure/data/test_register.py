@@ -44,7 +44,7 @@ def test_a_file_is_uploaded_and_registered_once(cloud: Cloud, mlroad: Mlroad, sa
 
 
 @pytest.mark.parametrize("kind", ["uri_folder", "mltable"])
-def test_a_folder_is_uploaded_whole(cloud: Cloud, mlroad: Mlroad, tmp_path: Path, kind: str) -> None:
+def test_a_folder_is_uploaded_completely(cloud: Cloud, mlroad: Mlroad, tmp_path: Path, kind: str) -> None:
     folder = tmp_path / "two words"
     (folder / "in ner").mkdir(parents=True)
     for name in ("a b.csv", "in ner/é.csv", "in ner/d.csv", "e.csv"):

@@ -50,7 +50,7 @@ Answer = Callable[[Request, Mapping[str, str]], Response]
 
 @dataclass
 class Datastore:
-    """A container that the workspace knows. ``sas`` is what listSecrets hands out; None: identity only."""
+    """A container of the workspace. listSecrets returns ``sas``; None means identity-based access only."""
 
     name: str
     account: str

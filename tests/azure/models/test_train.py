@@ -105,7 +105,7 @@ def test_the_record_is_that_of_the_local_runner(cloud: Cloud, tiny: Path, factor
     assert sorted(found["outputs"]) == ["metrics", "model", "table"]
 
 
-def test_what_is_submitted_says_what_it_is(cloud: Cloud, tiny: Path, factory: Factory) -> None:
+def test_the_job_names_its_commit_and_data(cloud: Cloud, tiny: Path, factory: Factory) -> None:
     assert factory.train("--data", "prod").exit_code == 0
     name, properties = the_job(cloud)
     commit = git(tiny, "rev-parse", "HEAD").strip()

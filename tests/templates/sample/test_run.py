@@ -31,7 +31,7 @@ def test_the_sample_runs_and_is_measured(project: Callable[..., Path]) -> None:
     assert mlroad(repo, "check").returncode == 0
 
 
-def test_a_new_model_runs_at_once_where_there_is_no_sample(project: Callable[..., Path]) -> None:
+def test_a_new_model_runs_at_once_without_the_sample(project: Callable[..., Path]) -> None:
     repo = project(sample=False)
     assert mlroad(repo, "check").returncode == 0
     assert mlroad(repo, "new", "rents").returncode == 0

@@ -276,7 +276,7 @@ def test_the_notebook_is_committed_without_outputs_in_many_lines(repo: Path) -> 
     assert text == json.dumps(json.loads(text), indent=1, ensure_ascii=False) + "\n"
 
 
-def test_without_the_sample_there_is_none_of_it(rendered: Callable[..., Path]) -> None:
+def test_without_the_sample_none_of_its_files_exist(rendered: Callable[..., Path]) -> None:
     repo = rendered(sample=False)
 
     files = call(["git", "ls-files"], cwd=repo).stdout.splitlines()

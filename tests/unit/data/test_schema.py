@@ -97,7 +97,7 @@ def test_infer_can_take_bounds(repo: Repo) -> None:
     assert (field.constraints["minimum"], field.constraints["maximum"]) == (20, 69)
 
 
-def test_infer_says_why_a_column_is_a_text(repo: Repo) -> None:
+def test_infer_says_why_a_column_is_a_string(repo: Repo) -> None:
     repo.write("raw/people.csv", PEOPLE.replace(",23,", ",n/a,"))
     repo.good("add people raw/people.csv")
     repo.good("schema infer people:1")
@@ -141,7 +141,7 @@ def test_the_next_version_inherits_the_schema_or_gets_its_own(people: Repo) -> N
     assert "people:3: 100 rows" in people.good("schema check")
 
 
-def test_a_schema_that_is_there_is_adopted_if_it_fits(repo: Repo) -> None:
+def test_an_existing_schema_is_adopted_if_it_fits(repo: Repo) -> None:
     repo.good("add numbers raw/numbers.csv")
     fitting = "fields: [{name: id, type: integer}, {name: name, type: string}]\n"
     repo.write("datasets/numbers/schema.yml", fitting.replace("integer", "date"))
@@ -236,7 +236,7 @@ def test_parquet_and_json_lines_are_checked_too(repo: Repo) -> None:
         ("fields:", "fields: {", 1, "YAML"),
     ],
 )
-def test_a_wrong_schema_is_told_by_its_line(
+def test_a_wrong_schema_is_reported_with_its_line(
     tmp_path: Path, old: str, new: str, line: int, words: str
 ) -> None:
     file = tmp_path / "schema.yml"

@@ -25,7 +25,7 @@ FRAME = pd.DataFrame({"x1": [1.0, 2.0], "x2": [1.0, 5.0]})
 PARENT = "return [float(os.getppid()) for _ in line]"
 
 
-@pytest.fixture(params=["forked", "anew"])
+@pytest.fixture(params=["forked", "spawned"])
 def start(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(model_process, "FORKS", request.param == "forked")
     return str(request.param)
@@ -35,7 +35,7 @@ def test_two_models_have_one_parent_only_if_forked(stock: Path, start: str) -> N
     path = toy.saved(PARENT, stock)
     with ModelProcess(path) as one, ModelProcess(path) as other:
         parents = {float(model.predict(FRAME)[0]) for model in (one, other)}
-    assert (float(os.getpid()) in parents) == (start == "anew")
+    assert (float(os.getpid()) in parents) == (start == "spawned")
     assert len(parents) == 1
 
 

@@ -80,7 +80,7 @@ def test_allow_records_a_false_alarm_for_one_token_in_one_file(repo: Path, guard
     assert TOKEN not in (repo / "house/secrets.toml").read_text()
 
 
-def test_allow_makes_the_file_when_there_is_none(repo: Path, guard: Guard) -> None:
+def test_allow_creates_a_missing_file(repo: Path, guard: Guard) -> None:
     (repo / "a.json").write_text('{"db_password": "kX9' + '-vb2-Q"}\n')
     assert guard("--all").returncode == 1
     assert guard("allow", "a.json:1", "--reason", "a demo").returncode == 0

@@ -27,9 +27,9 @@ def bare(made: Path, tmp_path: Path) -> Path:
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """MLflow takes seconds to create a database, so it is created once. Writing a tag creates it."""
     registry = LocalRegistry(tmp_path_factory.mktemp("registry"))
-    nobody = Version("diabetes", 1, (), datetime.now(UTC), {}, {})
+    unknown = Version("diabetes", 1, (), datetime.now(UTC), {}, {})
     with pytest.raises(UserError, match="not found"):
-        registry.set_tags(nobody, {"a": "b"})
+        registry.set_tags(unknown, {"a": "b"})
     return registry.database
 
 

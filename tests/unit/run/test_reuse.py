@@ -77,7 +77,7 @@ def test_code_change_reruns_the_step_and_what_follows(chain: Project) -> None:
     assert "second: starts (input from changed)" in again.out
 
 
-def test_same_output_is_no_change_for_what_follows(chain: Project) -> None:
+def test_the_same_output_does_not_rerun_later_steps(chain: Project) -> None:
     """If a step runs again and writes the same output, the steps after it are reused."""
     model = chain.root / "models/m"
     (model / "pipeline.yml").write_text(CHAIN.replace("; date +%N > ${{outputs.out}}/time", ""))

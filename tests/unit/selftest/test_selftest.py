@@ -145,7 +145,7 @@ def test_the_report_of_a_real_verdict(tiny: Tiny) -> None:
     assert "2 checks failed and 1 check could not be run" in page
 
 
-def test_a_copy_leaves_the_data_of_the_others_as_it_is(tiny: Tiny, tmp_path: Path) -> None:
+def test_a_copy_does_not_touch_the_data_of_others(tiny: Tiny, tmp_path: Path) -> None:
     """Several copies are gated at once: creating or deleting one must not touch the data of the others."""
     good = judge_good(find_candidate(find_model(tiny.path, "tiny")))
     files = [path for path in (tiny.path / "datasets").rglob("*") if path.is_file()]
