@@ -184,7 +184,7 @@ class Factory:
         from mlroad.cli.main import main
 
         self._patch.chdir(self.repo)
-        self._patch.setattr(sys, "argv", ["factory", *arguments])
+        self._patch.setattr(sys, "argv", ["mlroad", *arguments])
         out, err = io.StringIO(), io.StringIO()
         code = 0
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):

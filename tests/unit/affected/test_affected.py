@@ -224,7 +224,7 @@ def test_a_first_push_touches_all(repo: Path, zeros: str) -> None:
 @pytest.fixture
 def fails(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     def call(*arguments: str) -> str:
-        monkeypatch.setattr("sys.argv", ["factory", "affected", *arguments])
+        monkeypatch.setattr("sys.argv", ["mlroad", "affected", *arguments])
         with pytest.raises(SystemExit) as left:
             main()
         assert left.value.code == 2

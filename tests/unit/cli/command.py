@@ -37,7 +37,7 @@ class Command:
         from mlroad.cli.main import main
 
         self._monkeypatch.chdir(self.repo)
-        self._monkeypatch.setattr(sys, "argv", ["factory", *arguments])
+        self._monkeypatch.setattr(sys, "argv", ["mlroad", *arguments])
         self._capfd.readouterr()
         code = 0
         try:

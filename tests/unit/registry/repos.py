@@ -225,14 +225,14 @@ def factory(repo: Path, *words: str, check: bool = True) -> subprocess.Completed
         for name, value in {**IDENTITY, **environment()}.items():
             patch.setenv(name, value)
         patch.chdir(repo)
-        patch.setattr(sys, "argv", ["factory", *words])
+        patch.setattr(sys, "argv", ["mlroad", *words])
         try:
             main()
         except SystemExit as stop:
             code = stop.code if isinstance(stop.code, int) else int(bool(stop.code))
     if check and code:
         raise AssertionError(f"{words} exited with {code}\n{out.getvalue()}{err.getvalue()}")
-    return subprocess.CompletedProcess(["factory", *words], code, out.getvalue(), err.getvalue())
+    return subprocess.CompletedProcess(["mlroad", *words], code, out.getvalue(), err.getvalue())
 
 
 def process(repo: Path, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -251,7 +251,7 @@ def begin(repo: Path, *words: str) -> ForkProcess:
 def _child(repo: Path, words: Sequence[str]) -> None:
     os.environ.update(IDENTITY | environment())
     os.chdir(repo)
-    sys.argv = ["factory", *words]
+    sys.argv = ["mlroad", *words]
     with Path(os.devnull).open("w", encoding="utf-8") as nothing:
         sys.stdout = sys.stderr = nothing
         main()

@@ -32,7 +32,7 @@ class Tiny:
     def factory(self, arguments: str) -> tuple[int, str]:
         """Run a command; return its exit code and its whole output."""
         self.monkeypatch.chdir(self.path)
-        self.monkeypatch.setattr(sys, "argv", ["factory", *shlex.split(arguments)])
+        self.monkeypatch.setattr(sys, "argv", ["mlroad", *shlex.split(arguments)])
         self.capfd.readouterr()
         code = 0
         try:
