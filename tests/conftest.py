@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,10 @@ from tests.support import REPO, clone_template, render
 # These variables, which GitHub Actions sets, change the colours or the line width of messages.
 for variable in ("COLUMNS", "FORCE_COLOR", "GITHUB_ACTIONS", "LINES", "PY_COLORS"):
     os.environ.pop(variable, None)
+
+# A shell starts background jobs with Ctrl-C ignored. Programs would inherit that from the tests.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Each of these tests renders, starts many programs, or talks to a server: too slow for a quick loop.
 SLOW = (

@@ -15,6 +15,7 @@ import shutil
 import string
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -233,14 +234,13 @@ class Act:
         if key in self.warm:
             return
         self.warm.add(key)
-        folder = self.folder / "warm"
-        folder.mkdir()
-        shutil.copy(project / "pyproject.toml", folder)
-        if (project / "vendor").is_dir():
-            shutil.copytree(project / "vendor", folder / "vendor")
-        for command in commands:
-            call([tool("uv"), *command], folder, {"UV_CACHE_DIR": self.uv_cache})
-        shutil.rmtree(folder)
+        with tempfile.TemporaryDirectory(dir=self.folder) as name:
+            folder = Path(name)
+            shutil.copy(project / "pyproject.toml", folder)
+            if (project / "vendor").is_dir():
+                shutil.copytree(project / "vendor", folder / "vendor")
+            for command in commands:
+                call([tool("uv"), *command], folder, {"UV_CACHE_DIR": self.uv_cache})
 
     def environment(self, project: Path, here: Path) -> dict[str, str]:
         """The environment variables of every step: what this machine needs, and the stand-ins' folders."""

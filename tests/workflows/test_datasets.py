@@ -103,7 +103,7 @@ def test_a_delivery_becomes_a_pull_request_without_a_cloud(act: Act, factory: Pa
 def test_wrong_data_is_red_and_asks_for_nothing(act: Act, factory: Path) -> None:
     (factory / "landing.csv").write_text("day,sold\n2026-01-01\n", encoding="utf-8")
     run = act.run(factory, workflow="datasets.yml", event="workflow_dispatch", inputs=inputs())
-    run.assert_red("deliver", "Check the data and create the version", "landing.csv:2: MD303", "refused")
+    run.assert_red("deliver", "Check the data and create the version", "landing.csv:2: MD303", "rejected")
     assert "MD303" in run.summaries["Datasets/deliver"]
     assert not run.gh_log.is_file() or "gh pr" not in run.gh_log.read_text(encoding="utf-8")
 

@@ -70,7 +70,7 @@ def test_red_is_red_in_the_right_step_with_the_right_words(act: Act, repo: Path)
     done.assert_red("one", "a", "sorry")
     with pytest.raises(AssertionError, match="failed"):
         done.assert_red("one", "b")
-    with pytest.raises(AssertionError, match="did not say"):
+    with pytest.raises(AssertionError, match="did not print"):
         done.assert_red("one", "a", "hello")
 
 

@@ -160,6 +160,7 @@ def test_a_wrong_wheel_stops_every_job_before_it_installs_anything(
 ) -> None:
     """No code of the wheel runs: in a whole CI run, no job gets past the verification."""
     repo = project()
+    act.warm_up(repo, repo / ".github" / "workflows" / "ci.yml")  # while the wheel can still be read
     change(repo)
     run = act.run(repo)
     for job in ("lint", "types", "guard", "second-scan", "check"):

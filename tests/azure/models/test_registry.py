@@ -338,7 +338,7 @@ def test_an_unshared_version_does_not_become_champion(
 
 @pytest.mark.parametrize(
     ("status", "said"),
-    [(403, "AzureML Data Scientist"), (409, "Somebody else changed it"), (401, "az login")],
+    [(403, "AzureML Data Scientist"), (409, "changed by someone else"), (401, "az login")],
 )
 def test_azure_refuses(cloud: Cloud, registry: AzureRegistry, add: Add, status: int, said: str) -> None:
     cloud.proxy.fail("PUT", VERSION, lambda: arm_error(status, "Refused", "No."), times=99)

@@ -128,7 +128,7 @@ def test_a_waiver_ends_within_a_year_and_has_an_owner(factory: Command) -> None:
     waivers.write_text(text, encoding="utf-8")
     said = factory("check")
     assert said.code == 1
-    assert f"MR718: The waiver of metrics.mae.regression (@octocat) ends on {late}, and" in said.out
+    assert f"MR718: The waiver of metrics.mae.regression (@octocat) ends on {late}, but" in said.out
     waivers.write_text(text.replace("@octocat", "Ada"), encoding="utf-8")
     said = factory("check")
     assert said.code == 1

@@ -178,7 +178,7 @@ def test_mistakes(people: Repo) -> None:
     people.refused("compatible people:1", "One version cannot be compared")
     people.refused("compatible people:1 people:9", "people:9 does not exist")
     people.write("datasets/people/schema-prod.yml", SCHEMA.replace("integer", "whole"))
-    people.refused("compatible", "schema-prod.yml:5", "whole is no type")
+    people.refused("compatible", "schema-prod.yml:5", "whole is not a type")
     (problem, *_) = check_dev_prod(people.path)
     assert problem.at.line == 5
     people.write("datasets/people/1/people.csv", "id,age,team\n1,2,red\n")

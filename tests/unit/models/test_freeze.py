@@ -205,7 +205,7 @@ def test_data_that_was_touched(rents: Rents) -> None:
         ("freeze models/rents --run nothing", "There is no run nothing"),
         ("freeze models/rents --run ../rents", "There is no run"),
         ("freeze models/none", "is not a model folder"),
-        ("freeze models/rents --dataset rents:9", "There is no rents:9"),
+        ("freeze models/rents --dataset rents:9", "rents:9 does not exist"),
         ("freeze models/rents --dataset rents@latest", "different data tomorrow"),
         ("freeze models/rents --accept --rows 3", "does not run the model"),
         ("freeze models/rents --accept", "suite.yml: MI101"),

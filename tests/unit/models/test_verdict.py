@@ -245,7 +245,8 @@ def test_ctrl_c_leaves_no_verdict(frozen: Rents) -> None:
     started = frozen.repo.path / "started"
     _load_with(frozen, f"import time; open({str(started)!r}, 'w').close(); time.sleep(60)")
     process = subprocess.Popen(
-        [sys.executable, "-m", "mlroad", "test", "models/rents", "--run", frozen.run], cwd=frozen.repo.path
+        [sys.executable, "-m", "mlroad", "test", "models/rents", "--run", frozen.run],
+        cwd=frozen.repo.path,
     )
     until = time.monotonic() + 60
     while not started.exists() and time.monotonic() < until:
@@ -294,7 +295,7 @@ def test_another_dataset(frozen: Rents) -> None:
     [
         ("model: rents", "model: flats", "suite.yml:2:8: MI113"),
         ("tolerance:", "tolerence:", "Did you mean tolerance?"),
-        ("azureml:rents:1", "azureml:rents:7", "MI111: There is no rents:7"),
+        ("azureml:rents:1", "azureml:rents:7", "MI111: rents:7 does not exist"),
         ("azureml:rents:1", "azureml:rent:1", "Did you mean rents?"),
         ("azureml:rents:1", "azureml:rents@latest", "MI111"),
         ("cases: cases.jsonl", "cases: other.jsonl", "suite.yml:5"),
