@@ -19,6 +19,7 @@ def test_the_verdict_names_its_rules(first: Factory) -> None:
         "data.yml": file_digest(folder / "data.yml"),
         "inference_tests": None,
     }
+    first.gates("inference_tests: []")
     first.write("waivers.yml", "[]\n")
     first.write("inference_tests/suite.yml", "model: toy\r\n")
     first.write("inference_tests/cases.jsonl", "{}\n")

@@ -43,6 +43,7 @@ champion: optional
 decide_by: mae
 metrics:
   mae: {limit: 1.0e+9, max_regression: 1.0e+9}
+inference_tests: []
 """
 
 
