@@ -29,11 +29,6 @@ def infer_ports(
     return {name: inferred.complete(step) for name, step in steps.items()}
 
 
-def is_inline(step: Step) -> bool:
-    """Whether the step has its own command, so that its ports are those that it uses."""
-    return isinstance(step.component, CommandComponent) and step.component.inline
-
-
 class _Ports:
     def __init__(
         self, steps: Mapping[str, Step], inputs: Mapping[str, InputPort], outputs: Mapping[str, OutputPort]

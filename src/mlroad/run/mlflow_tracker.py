@@ -40,11 +40,6 @@ class Tracker:
         self._requests: SimpleQueue[bytes] = SimpleQueue()
         self._dead = True
 
-    @property
-    def works(self) -> bool:
-        """Whether a recorder is running."""
-        return not self._dead
-
     def start(
         self,
         keeper: ProcessKeeper,

@@ -11,8 +11,8 @@ from step_io import InputFile, OutputFolder, run
 def prep(raw: InputFile, prepared: OutputFolder, test_share: float = 0.25) -> None:
     """Check the raw measurements and split them into training and test rows.
 
-    A row's own content decides on which side it falls. So the test rows stay the same ones when the file is
-    sorted anew or grows, and two models are always compared on rows that neither has seen.
+    The content of a row decides on which side it falls. So the test rows stay the same when the file grows or
+    is sorted differently, and two models are always compared on rows that neither has seen.
     """
     if not 0 < test_share < 1:
         raise ValueError(f"test_share is {test_share}, and must lie between 0 and 1")
