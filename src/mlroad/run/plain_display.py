@@ -15,7 +15,8 @@ from mlroad.run.log_reader import LogReader
 from mlroad.run.run_state import RunState, StepState
 from mlroad.run.run_summary import ending, headline, outcome
 
-_OVERWRITTEN = re.compile(rb"[^\n]*\r(?!\n)")
+# Anchored to the start of a line: tried at every byte, it would read a long line once for each of its bytes.
+_OVERWRITTEN = re.compile(rb"^[^\n]*\r(?!\n)", re.MULTILINE)
 
 
 class PlainDisplay:
