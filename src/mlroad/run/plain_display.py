@@ -19,6 +19,11 @@ from mlroad.run.run_summary import ending, headline, outcome
 _OVERWRITTEN = re.compile(rb"^[^\n]*\r(?!\n)", re.MULTILINE)
 
 
+def without_overwritten(lines: bytes) -> bytes:
+    """The lines as a terminal would show them in the end: of a progress bar, the last state."""
+    return _OVERWRITTEN.sub(b"", lines) if b"\r" in lines else lines
+
+
 class PlainDisplay:
     """Plain lines for CI, files and pipes: every line of every step, with the name of the step before it."""
 
@@ -84,10 +89,8 @@ class PlainDisplay:
     def _prefixed(self, name: str, lines: bytes) -> None:
         if not lines:
             return
-        if b"\r" in lines:  # progress bars: keep what a terminal would show in the end
-            lines = _OVERWRITTEN.sub(b"", lines)
         prefix = f"[{name}] ".encode()
-        self._write(prefix + lines[:-1].replace(b"\n", b"\n" + prefix) + b"\n")
+        self._write(prefix + without_overwritten(lines)[:-1].replace(b"\n", b"\n" + prefix) + b"\n")
 
     def _line(self, text: str) -> None:
         self._write(text.encode("utf-8", "replace") + b"\n")
