@@ -1,4 +1,4 @@
-"""Measure whether time grows faster than input: the CPU time for an input, and for one eight times as large."""
+"""Measure whether time grows faster than input: the CPU time for an input, and for one 8 times as large."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ silently keeps the last one; here they are a problem.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -72,16 +72,23 @@ class ScalarNode(Node):
 
     def position_of(self, fragment: str, occurrence: int = 0) -> Position:
         """The position of the ``occurrence``-th ``fragment`` (from 0) in this text, folded or not."""
-        text = self.source.text
-        found = self._start - 1
-        for _ in range(occurrence + 1):
-            found = text.find(fragment, found + 1, self._end)
+        return list(self.positions_of([fragment] * (occurrence + 1)))[-1]
+
+    def positions_of(self, fragments: Iterable[str]) -> Iterator[Position]:
+        """The position of each fragment; they follow each other in this text. One pass for all of them."""
+        text, line, column, end = self.source.text, self.line, self.column, self._start
+        missing: set[str] = set()  # such as an expression that is folded over two lines
+        for fragment in fragments:
+            found = -1 if fragment in missing else text.find(fragment, end, self._end)
             if found < 0:
-                return self.at
-        before = text.count("\n", self._start, found)
-        if not before:
-            return Position(self.source.file, self.line, self.column + found - self._start)
-        return Position(self.source.file, self.line + before, found - text.rfind("\n", 0, found))
+                missing.add(fragment)
+                yield self.at
+                continue
+            newlines = text.count("\n", end, found)
+            line += newlines
+            column = found - text.rfind("\n", end, found) if newlines else column + found - end
+            yield Position(self.source.file, line, column)
+            column, end = column + len(fragment), found + len(fragment)
 
 
 class ListNode(Node):

@@ -11,7 +11,8 @@ from mlroad.data.store import DATASETS, LARGE, all_version_files, local_path
 from mlroad.data.version import DatasetVersion, load_version
 
 # Read only this one line: parsing a thousand version files would slow every run down.
-_PATH = re.compile(rb"""^path:[ \t]+(['"]?)([^'"\\#\r\n]+?)\1[ \t]*\r?$""", re.MULTILINE)
+# `++` gives nothing back, so a line that does not fit is read once. Spaces at the end are cut off afterwards.
+_PATH = re.compile(rb"""^path:[ \t]+(['"]?)([^'"\\#\r\n]++)\1[ \t]*\r?$""", re.MULTILINE)
 
 
 class VersionPaths:
@@ -67,7 +68,7 @@ class VersionPaths:
             self._scanned = []
             for file in all_version_files(self._root):
                 found = _PATH.search(file.read_bytes())
-                path = found[2].decode("utf-8", "replace") if found else ""
+                path = found[2].decode("utf-8", "replace").rstrip() if found else ""
                 if found and "://" in path:
                     continue  # its local copy is in data/NAME/N
                 for root in self._roots:

@@ -45,12 +45,13 @@ def check_conflicts(source: GuardedFile) -> list[Problem]:
         return []
     problems: list[Problem] = []
     inside = False
+    line, end = 1, 0
     for match in _MARKER.finditer(text):
         sign = match[0][0]
+        line, end = line + text.count("\n", end, match.start()), match.start()
         if sign == "=" and not inside:
             continue
         inside = sign != ">" and (inside or sign == "<")
-        line = text.count("\n", 0, match.start()) + 1
         what = f"The file contains the conflict marker {match[0][:7]}."
         fix = "Keep the right lines, delete the marker, and stage the file again."
         problems.append(Problem(Position(source.shown, line), "conflict-marker", what, fix))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 OPEN, CLOSE = "${" + "{", "}" + "}"
+OPTIONAL_OPEN = "$[" + "["
 SERVER_NAMES = frozenset({"default_datastore", "output_name", "name", "root_run_id", "experiment_name"})
 """Expressions that only the server fills in, mainly in paths of outputs."""
-_EXPRESSION = re.compile(r"\$\{\{\s*(\S+?)\s*\}\}")
-_OPTIONAL = re.compile(r"\$\[\[(.*?)\]\]", re.DOTALL)
+# A body ends at the next `${{`, so that a text full of them is read once and not once for each.
+_EXPRESSION = re.compile(r"\$\{\{\s*((?:(?!\$\{\{)\S)+?)\s*\}\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +46,7 @@ def is_whole(text: str, found: list[Expression]) -> bool:
 def unclosed(text: str) -> int | None:
     """The position of the first ``${{`` that is not an expression: not closed, empty or with spaces."""
     starts = {expression.start for expression in expressions(text)}
-    at = text.find(OPEN)
-    while at >= 0:
-        if at not in starts:
-            return at
-        at = text.find(OPEN, at + 1)
-    return None
+    return next((at for at in positions(text, OPEN) if at not in starts), None)
 
 
 def target(body: str) -> Target | None:
@@ -71,4 +68,20 @@ def target(body: str) -> Target | None:
 
 def optional_spans(command: str) -> list[tuple[int, int]]:
     """Start and end of every ``$[[ … ]]`` in a command."""
-    return [found.span() for found in _OPTIONAL.finditer(command)]
+    spans: list[tuple[int, int]] = []
+    end = 0
+    while (start := command.find(OPTIONAL_OPEN, end)) >= 0:
+        close = command.find("]]", start + len(OPTIONAL_OPEN))
+        if close < 0:
+            break
+        end = close + 2
+        spans.append((start, end))
+    return spans
+
+
+def positions(text: str, part: str) -> Iterator[int]:
+    """Where ``part`` is in ``text``, from left to right."""
+    at = text.find(part)
+    while at >= 0:
+        yield at
+        at = text.find(part, at + 1)

@@ -83,10 +83,11 @@ class PartReader:
             if isinstance(found, MapNode):
                 waiting.extend(found.values.values())
             elif isinstance(found, ScalarNode) and isinstance(found.value, str):
-                for expression in expressions(found.value):
+                within = expressions(found.value)
+                texts = (found.value[expression.start : expression.end] for expression in within)
+                for expression, at in zip(within, found.positions_of(texts), strict=True):
                     aimed = target(expression.body)
                     if aimed is not None and aimed.kind == "parent_input":
-                        at = found.position_of(found.value[expression.start : expression.end])
                         yield Binding(aimed.kind, aimed.name, at)
 
     def check_compute(self, node: MapNode) -> None:

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from operator import itemgetter
 from pathlib import Path
 
 from mlroad.core.problems import Position
 from mlroad.core.text import nearest
-from mlroad.pipeline.expressions import CLOSE, OPEN, expressions, optional_spans, unclosed
+from mlroad.pipeline.expressions import (
+    CLOSE,
+    OPEN,
+    OPTIONAL_OPEN,
+    expressions,
+    optional_spans,
+    positions,
+    unclosed,
+)
 from mlroad.pipeline.findings import Findings, suggest
 from mlroad.pipeline.model import CommandComponent
 from mlroad.pipeline.repo_index import exists, is_file, is_folder
 
-_OPTIONAL_OPEN = "$[" + "["
 _SCRIPT = re.compile(r"\s*python3?\s+(?:-u\s+)?(?P<script>(?!-)[\w./-]+\.py)(?=\s|$)")
 
 
@@ -25,12 +34,13 @@ def check_command(component: CommandComponent, out: Findings) -> None:
             out.error(component.command_at, "MR247", "The command is empty.", "Write what the step runs.")
         return
     spans = optional_spans(command)
-    seen: dict[str, int] = {}
-    for expression in expressions(command):
-        text = command[expression.start : expression.end]
-        at = _position(component, text, seen.get(text, 0))
-        seen[text] = seen.get(text, 0) + 1
-        inside = any(start <= expression.start and expression.end <= end for start, end in spans)
+    found = expressions(command)
+    texts = [command[expression.start : expression.end] for expression in found]
+    node = component.command_node
+    places = node.positions_of(texts) if node is not None else [component.command_at] * len(texts)
+    for expression, at in zip(found, places, strict=True):
+        span = bisect_right(spans, expression.start, key=itemgetter(0)) - 1
+        inside = span >= 0 and expression.end <= spans[span][1]
         _expression(component, expression.body, at, inside, out)
     stray = unclosed(command)
     if stray is not None:
@@ -73,18 +83,14 @@ def _expression(component: CommandComponent, body: str, at: Position, inside: bo
 
 
 def _unclosed_optional(component: CommandComponent, spans: list[tuple[int, int]], out: Findings) -> None:
-    command = component.command
-    at = command.find(_OPTIONAL_OPEN)
-    nth = 0
-    while at >= 0:
-        inner = next((span for span in spans if span[0] <= at < span[1]), None)
-        if inner is None or inner[0] != at:
-            what = "$[[ is not closed."
-            position = _position(component, _OPTIONAL_OPEN, nth if inner is None else max(nth - 1, 0))
-            out.error(position, "MR244", what, "Write ]] after the optional part.")
+    starts = {start for start, _ in spans}
+    for nth, at in enumerate(positions(component.command, OPTIONAL_OPEN)):
+        if at not in starts:
+            # Inside of another one, which is then the one that is not closed.
+            nested = bool(spans) and at < spans[-1][1]
+            position = _position(component, OPTIONAL_OPEN, nth - 1 if nested else nth)
+            out.error(position, "MR244", "$[[ is not closed.", "Write ]] after the optional part.")
             return
-        at = command.find(_OPTIONAL_OPEN, at + 1)
-        nth += 1
 
 
 def _script(component: CommandComponent, out: Findings) -> None:

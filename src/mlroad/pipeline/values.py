@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path, PureWindowsPath
 
 from mlroad.core.yaml_nodes import MapNode, Node, ScalarNode
-from mlroad.pipeline.expressions import SERVER_NAMES, Expression, expressions, is_whole, target, unclosed
+from mlroad.pipeline.expressions import SERVER_NAMES, expressions, is_whole, target, unclosed
 from mlroad.pipeline.findings import Findings, a, suggest
 from mlroad.pipeline.model import (
     Binding,
@@ -181,9 +181,9 @@ class ValueReader:
                 self._unreadable_expression(node)
             return None
         bindings = []
-        for number, expression in enumerate(found):
+        texts = (text[expression.start : expression.end] for expression in found)
+        for expression, at in zip(found, node.positions_of(texts), strict=True):
             aimed = target(expression.body)
-            at = node.position_of(text[expression.start : expression.end], _earlier(found, number, text))
             if aimed is not None:
                 bindings.append(Binding(aimed.kind, aimed.name, at, aimed.job))
             elif not server and expression.body not in SERVER_NAMES:
@@ -212,12 +212,6 @@ class ValueReader:
         what = "This expression is not closed, is empty or contains spaces."
         self.out.error(node.position_of("${" + "{"), "MR210", what, _HOW)
         return True
-
-
-def _earlier(found: list[Expression], number: int, text: str) -> int:
-    """The number of identical expressions before this one."""
-    same = text[found[number].start : found[number].end]
-    return sum(text[item.start : item.end] == same for item in found[:number])
 
 
 def _lower(text: str | None) -> str | None:

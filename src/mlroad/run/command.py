@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from mlroad.pipeline.expressions import optional_spans
+
 _EXPRESSION = re.compile(r"\$\{\{\s*(inputs|outputs)\.(\S+?)\s*\}\}")
-_OPTIONAL = re.compile(r"\$\[\[(.*?)\]\]", re.DOTALL)
 _SPECIAL = re.compile(r"[^A-Za-z0-9_@%+=:,./-]")
 
 
@@ -17,12 +18,7 @@ def fill(command: str, inputs: Mapping[str, str], outputs: Mapping[str, str], pa
     they may have characters that paths on Azure ML never have (a space in a user's name). ``paths`` names
     them, as ``inputs.x``. Bash never sees a ``$[[``.
     """
-
-    def optional(found: re.Match[str]) -> str:
-        named = [name for kind, name in _EXPRESSION.findall(found.group(1)) if kind == "inputs"]
-        return found.group(1) if all(name in inputs for name in named) else ""
-
-    text = _OPTIONAL.sub(optional, command)
+    text = _without_missing(command, inputs)
     values = {"inputs": inputs, "outputs": outputs}
     filled: list[str] = []
     end, quote = 0, ""
@@ -34,6 +30,18 @@ def fill(command: str, inputs: Mapping[str, str], outputs: Mapping[str, str], pa
         filled += [before, _quoted(value, quote) if f"{kind}.{name}" in paths else value]
         end = found.end()
     return "".join([*filled, text[end:]])
+
+
+def _without_missing(command: str, inputs: Mapping[str, str]) -> str:
+    """The command with the content of each ``$[[ … ]]``, or nothing if one of its inputs has no value."""
+    kept: list[str] = []
+    end = 0
+    for start, stop in optional_spans(command):
+        part = command[start + 3 : stop - 2]
+        named = [name for kind, name in _EXPRESSION.findall(part) if kind == "inputs"]
+        kept += [command[end:start], part if all(name in inputs for name in named) else ""]
+        end = stop
+    return "".join([*kept, command[end:]])
 
 
 def _quoted(path: str, quote: str) -> str:

@@ -173,7 +173,7 @@ def _text(node: ast.expr | None) -> tuple[str, ast.expr] | None:
         case ast.BinOp(left=left, op=ast.Mod()) if begin := _text(left):
             return re.sub(r"%(\(\w+\))?[-0-9.]*[a-z]", HOLE, begin[0]), begin[1]
         case ast.Call(func=ast.Attribute(value=ast.Constant(value=str() as value) as start, attr="format")):
-            return re.sub(r"\{[^}]*\}", HOLE, value), start
+            return re.sub(r"\{[^{}]*\}", HOLE, value), start
     return None
 
 
