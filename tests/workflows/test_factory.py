@@ -185,7 +185,7 @@ def test_retraining(act: Act, topic: Path) -> None:
     inputs = {"model": "secnd", "stage": "prod"}
     run = act.run(topic, workflow="retrain.yml", event="workflow_dispatch", inputs=inputs)
     run.assert_red(
-        "models", "List the models to train", "There is no model secnd. There are: diabetes, second."
+        "models", "List the models to train", "There is no model secnd. Choose one of: diabetes, second."
     )
 
     before = registry_log(topic)

@@ -109,7 +109,7 @@ def _champion(
 def _answers(model: ModelProcess, digest: str, table: Holdout, target: str) -> ModelAnswers:
     try:
         if target in [name for name, _ in model.columns()]:
-            raise ModelBroken(f"it wants the target {target} as an input, which it should predict")
+            raise ModelBroken(f"it takes the target {target} as an input, but should predict it")
         return ModelAnswers(digest, values=row_answers(model.predict(table.features(target)), table.rows))
     except ModelBroken as error:
         return ModelAnswers(digest, str(error))

@@ -38,12 +38,12 @@ def check_candidate(checks: GateChecks, candidate: Candidate) -> None:
             wrong.append(name)
     own = own_lineage(candidate.model_path) if candidate.model_path.is_dir() else ""
     if wrong:
-        what = f"The output {' and '.join(wrong)} is not what the run made: it was changed or replaced since."
+        what = f"The run's output {' and '.join(wrong)} was changed or replaced after the run."
         checks.add(CANDIDATE, "broken", f"{what} Train again: `mlroad train {candidate.model.name}`.")
     elif own:
         checks.add(CANDIDATE, "broken", own)
     else:
-        checks.add(CANDIDATE, "passed", f"The outputs are what the run {candidate.run} made.")
+        checks.add(CANDIDATE, "passed", f"The outputs have not changed since the run {candidate.run}.")
 
 
 def training_data(candidate: Candidate) -> dict[str, dict[str, Any]]:
@@ -74,7 +74,9 @@ def check_training(checks: GateChecks, candidate: Candidate) -> None:
         checks.add(TRAINING, "broken", " ".join(wrong))
     else:
         versions = ", ".join(f"{name} = {version}" for name, version in wanted.items())
-        checks.add(TRAINING, "passed", f"Trained on what data.yml says for {candidate.stage}: {versions}.")
+        checks.add(
+            TRAINING, "passed", f"Trained on the data that data.yml names for {candidate.stage}: {versions}."
+        )
 
 
 def _differences(
@@ -137,7 +139,7 @@ def compare_with_holdout(candidate: Candidate, gates: Gates, holdout: OpenedHold
             chosen = [table for table in tables if table.column(gates.target)] or tables
             shared = [text for table in chosen if (text := _shared(engine, table, judged))]
     except UserError as error:
-        return Overlap(training, False, f"It could not be compared: {error}")
+        return Overlap(training, False, f"They could not be compared: {error}")
     if shared:
         fix = "Make the training data with `mlroad dataset split`, which keeps the holdout out of it."
         return Overlap(training, False, f"{' '.join(shared)} {fix}")
@@ -155,10 +157,10 @@ def check_overlap(checks: GateChecks, candidate: Candidate, overlap: Overlap | N
     except UserError:
         training = {}
     if overlap is None:
-        what = "It could not be compared: the holdout or the training data cannot be used."
+        what = "They could not be compared: the holdout or the training data cannot be read."
         checks.add(OVERLAP, "broken", what)
     elif dict(overlap.training) != training:
-        what = "The training data is not the data that was compared with the holdout."
+        what = "The training data has changed since it was compared with the holdout."
         checks.add(OVERLAP, "broken", f"{what} {gate_again(candidate)}")
     else:
         checks.add(OVERLAP, "passed" if overlap.clean else "broken", overlap.what)
@@ -170,7 +172,7 @@ def _shared(engine: TableEngine, table: Table, judged: Table) -> str:
         return ""
     return (
         f"{overlap.shared[1]} of {judged.rows} rows of the holdout {judged.label} are in the training data "
-        f"{table.label}: the model has seen them."
+        f"{table.label}, so the model has seen them."
     )
 
 

@@ -155,7 +155,7 @@ class _Reader:
         if not name or not metrics:
             return name
         if name not in metrics:
-            hint = did_you_mean(name, metrics, f"There are: {', '.join(metrics)}.")
+            hint = did_you_mean(name, metrics, f"Choose one of: {', '.join(metrics)}.")
             self._document.wrong(node, "MR704", f'decide_by is "{name}", which is not in metrics.', hint)
         elif metrics[name].max_regression is None:
             what = f"{name} decides, but has no max_regression, so a candidate could never be worse."
@@ -203,7 +203,7 @@ class _Reader:
         for item in self._top.items("inference_tests"):
             name = item.value if isinstance(item, ScalarNode) else None
             if name not in RUNTIMES:
-                hint = did_you_mean(str(name), RUNTIMES, f"There are: {', '.join(RUNTIMES)}.")
+                hint = did_you_mean(str(name), RUNTIMES, f"Choose one of: {', '.join(RUNTIMES)}.")
                 self._document.wrong(item, "MR704", f"{name} is not a runtime of inference tests.", hint)
             else:
                 found.append(str(name))

@@ -92,7 +92,7 @@ def read_holdout(used: VerifiedVersion, gates: Gates) -> Holdout:
                 gates.at_target,
                 "MR704",
                 f"{used.version.id} has no column {gates.target}.",
-                f"There are: {', '.join(names)}.",
+                f"Choose one of: {', '.join(names)}.",
             )
         )
     if not len(frame):
@@ -120,20 +120,20 @@ def predictions(
             raise ModelBroken("its two numbers for each row are not probabilities that add up to 1")
         return Predictions(np.ascontiguousarray(values[:, 1]), "probability")
     if values.ndim > 1 and values.size != rows:
-        raise ModelBroken(f"it gives an array of the shape {list(values.shape)} for {rows} rows")
+        raise ModelBroken(f"its predictions have the shape {list(values.shape)} for {rows} rows")
     values = values.reshape(rows)
     if gates.task == "regression":
         return Predictions(values, "value")
     if np.isin(values, (0.0, 1.0)).all():
         if gates.wants_probabilities and not labels_suffice:
             raise ModelBroken(
-                "it gives the labels 0 and 1, but a metric in gates.yml needs probabilities: save it "
+                "it predicts the labels 0 and 1, but a metric in gates.yml needs probabilities: save it "
                 'with pyfunc_predict_fn="predict_proba"'
             )
         return Predictions(values, "label")
     if values.min() < 0 or values.max() > 1:
         raise ModelBroken(
-            f"it gives numbers from {values.min():g} to {values.max():g}, which are not probabilities"
+            f"its predictions go from {values.min():g} to {values.max():g}: these are not probabilities"
         )
     return Predictions(values, "probability")
 
@@ -144,7 +144,7 @@ def check_slice_columns(gates: Gates, frame: pd.DataFrame) -> None:
     for gate in gates.slices:
         if gate.column not in frame.columns:
             what = f"{gates.holdout} has no column {gate.column}."
-            problems.append(Problem(gate.at, "MR704", what, f"There are: {', '.join(frame.columns)}."))
+            problems.append(Problem(gate.at, "MR704", what, f"Choose one of: {', '.join(frame.columns)}."))
             continue
         names, _ = slice_of(frame, gate.column)
         if len(names) > MOST_SLICES:
@@ -162,7 +162,7 @@ def row_answers(answer: NDArray[Any], rows: int) -> Floats:
     """A model's answer as numbers [rows, …]. Raises ModelBroken if it does not answer each row."""
     if answer.shape[:1] != (rows,):
         got = answer.shape[0] if answer.ndim else 1
-        raise ModelBroken(f"it gives {got} predictions for {rows} rows")
+        raise ModelBroken(f"it returned {got} predictions for {rows} rows")
     return answer.astype(np.float64)
 
 

@@ -32,7 +32,7 @@ def check_latency(
         checks.add(LATENCY, "broken", f"Too few rows were timed. {again}", None, gates.p95_ms)
         return None
     if timings.error:
-        what = f"One row at a time, the model fails: {timings.error}."
+        what = f"The model fails when it gets one row at a time: {timings.error}."
         checks.add(LATENCY, "broken", what, None, gates.p95_ms)
         return None
     p50, p95 = (float(np.percentile(timings.candidate, share)) for share in (50, 95))
@@ -59,7 +59,7 @@ def check_size(checks: GateChecks, gates: Gates, candidate: Candidate) -> dict[s
     except OSError as error:
         checks.add(SIZE, "broken", f"The model cannot be read: {error.strerror}.", None, budget)
         return None
-    what = f"The model has {number(size / 1e6)} MB, limit {number(gates.max_mb)} MB."
+    what = f"The model takes {number(size / 1e6)} MB on disk, limit {number(gates.max_mb)} MB."
     checks.add(SIZE, "passed" if size <= budget else "failed", what, size, budget)
     return {"bytes": size, "budget_bytes": budget}
 
@@ -76,7 +76,7 @@ def check_onnx(
         checks.add(ONNX, "broken", what, None, budget)
         return None
     if answers is None or answers.digest != digest_of(file):
-        checks.add(ONNX, "broken", f"There are no answers of this ONNX file. {gate_again(candidate)}")
+        checks.add(ONNX, "broken", f"No answers of this ONNX file are recorded. {gate_again(candidate)}")
         return None
     size = f"The ONNX file ({file.stat().st_size:,} bytes)"
     if answers.values is None:
@@ -116,7 +116,7 @@ def check_inference(
         return verdict
     verdict = replace(verdict, suite_digest=suite_digest(candidate.model.path))
     if cases is None:
-        verdict = replace(verdict, reason=f"The model was not asked the inference tests. {again}")
+        verdict = replace(verdict, reason=f"The inference tests were not run. {again}")
     elif cases.suite_digest != verdict.suite_digest:
         verdict = replace(verdict, reason=f"The inference tests have changed since they were run. {again}")
     elif cases.error:

@@ -140,7 +140,7 @@ class _Reader:
             what = f"The kind {kind} is not supported by this version of mlroad yet."
             self.wrong("MI106", what, "Remove the case: a case that is never run tests nothing.")
             return False
-        hint = did_you_mean(str(kind), KINDS, f"There are: {', '.join(KINDS)}.")
+        hint = did_you_mean(str(kind), KINDS, f"Choose one of: {', '.join(KINDS)}.")
         self.wrong("MI106", f"{json.dumps(kind, ensure_ascii=False)} is not a kind of case.", hint)
         return False
 

@@ -175,7 +175,7 @@ class ModelProcess:
         """Its answer for all rows, an array of numbers of any shape. Raises ModelBroken."""
         missing = [name for name, required in self.columns() if required and name not in frame.columns]
         if missing:
-            raise ModelBroken(f"it wants the column {missing[0]}, which the holdout does not have")
+            raise ModelBroken(f"it needs the column {missing[0]}, which the holdout does not have")
         given, out = self._folder / "frame.pickle", self._folder / "predictions.npy"
         frame.to_pickle(given)
         self._ask({"do": "predict", "frame": str(given), "out": str(out)})

@@ -55,7 +55,7 @@ def find_model(root: Path, name: str, also: Collection[str] = ()) -> ModelFolder
     if wanted in known:
         return ModelFolder(root, wanted)
     names = sorted({*known, *also})
-    listed = f"There are: {', '.join(names) or 'none'}."
+    listed = f"Choose one of: {', '.join(names)}." if names else "Make one: `mlroad new NAME`."
     raise UserError(f"There is no model {name}.", did_you_mean(wanted, names, listed))
 
 

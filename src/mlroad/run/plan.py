@@ -137,7 +137,8 @@ def unknown(kind: str, name: str, known: Mapping[str, object] | list[str], optio
         item.rpartition("/")[2]: item for item in known
     }  # what all paths have in common makes none similar
     near = nearest(name.rpartition("/")[2], last)
-    fix = f"Did you mean {last[near]}?" if near else f"There are: {', '.join(known) or 'none'}."
+    listed = f"Choose one of: {', '.join(known)}." if known else ""
+    fix = f"Did you mean {last[near]}?" if near else listed
     return UserError(f'{where}There is no {kind} "{name}".', fix)
 
 

@@ -1,6 +1,6 @@
 """`mlroad sync`: writes each step's component and the models' step_io.py from the scripts.
 
-A component is generated if its first line starts with ``components.GENERATED``. Other components were written
+A component is generated if its first line matches ``components.IS_GENERATED``. Other components were written
 by hand and are not touched, and neither are scripts that do not use the contract. If any script cannot be
 read, nothing is written.
 
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from mlroad.core.files import write_text
 from mlroad.core.problems import Position, Problem, UserError
-from mlroad.steps.components import GENERATED, OWNED_KEYS, YOURS, first_user_part, generated_part
+from mlroad.steps.components import IS_GENERATED, IS_YOURS, OWNED_KEYS, YOURS, first_user_part, generated_part
 from mlroad.steps.signatures import StepSignature, read_signature
 
 _CONTRACT = Path(__file__).with_name("step_io.py")
@@ -105,17 +105,18 @@ def _component_changes(model: Path, name: str, signature: StepSignature) -> list
         problem = Problem(at, "MR311", f"The step has no component {path}.", "Run `mlroad sync`.")
         return [Change(path, upper + first_user_part(signature.script), problem)]
     text = path.read_text(encoding="utf-8", errors="replace")
-    if not text.startswith(GENERATED):
+    if not IS_GENERATED.match(text):
         return []
-    found, mark, lower = text.partition(YOURS)
+    mark = IS_YOURS.search(text)
     if not mark:
         what = f"The line `{YOURS}` is missing, so mlroad cannot tell which part of this component is yours."
         fix = "Put the line back, or delete the file, and run `mlroad sync`."
         raise UserError(Problem(Position(path), "MR314", what, fix))
+    found, lower = text[: mark.start()], text[mark.end() :]
     _check_user_part(path, found, lower)
-    if found == upper:
+    if found + mark[0] == upper + YOURS:
         return []
-    line = _first_difference(found, upper)
+    line = _first_difference(found + mark[0], upper + YOURS)
     what = f"The component differs from its script {signature.script}."
     problem = Problem(Position(path, line), "MR312", what, "Run `mlroad sync`.")
     return [Change(path, upper + YOURS + lower, problem)]
@@ -139,7 +140,7 @@ def _orphans(model: Path, steps: set[str]) -> list[Change]:
         if path.stem in steps:
             continue
         with path.open(encoding="utf-8", errors="replace") as file:
-            if not file.readline().startswith(GENERATED):
+            if not IS_GENERATED.match(file.readline()):
                 continue
         what = f"This component was generated from {path.stem}.py, which is no longer a step."
         problem = Problem(Position(path), "MR313", what, "Run `mlroad sync` to delete it.")

@@ -77,7 +77,7 @@ class TestTraining:
     def test_as_trained(self, first: Factory) -> None:
         assert self.check(first) == (
             "passed",
-            "Trained on what data.yml says for dev: raw = toys_train:2.",
+            "Trained on the data that data.yml names for dev: raw = toys_train:2.",
         )
         assert self.check(first, first.prod)[0] == "passed"
 
@@ -473,7 +473,7 @@ def test_models_that_cannot_be_run(stock: Path, tmp_path: Path) -> None:
     with ModelProcess(tmp_path) as model, pytest.raises(ModelBroken, match="MLmodel"):
         model.columns()
     path = Path(shutil.copytree(toy.saved("return line", stock), tmp_path / "model"))
-    with ModelProcess(path) as model, pytest.raises(ModelBroken, match="it wants the column x2"):
+    with ModelProcess(path) as model, pytest.raises(ModelBroken, match="it needs the column x2"):
         model.predict(pd.DataFrame({"x1": [1.0]}))
     file = path / "MLmodel"
     text = file.read_text(encoding="utf-8")

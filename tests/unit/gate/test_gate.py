@@ -138,7 +138,7 @@ def test_a_model_that_the_run_did_not_make(first: Factory) -> None:
     made = (first.run / "run.json").read_bytes()
     first.plant("return x.x1.to_numpy()")
     (first.run / "run.json").write_bytes(made)
-    first.red("candidate", "broken", "The output model is not what the run made")
+    first.red("candidate", "broken", "The run's output model was changed or replaced")
 
 
 def test_changed_holdout(first: Factory) -> None:
@@ -288,7 +288,7 @@ def test_the_target_as_an_input(first: Factory, monkeypatch: pytest.MonkeyPatch)
     said, verdict = first.gate("--run", first.dev, "--format", "json")
     assert said.code == 1
     assert json.loads(said.out) == verdict
-    assert "::error title=gate::predictions: The model cannot be measured: it wants the target x1" in said.err
+    assert "::error title=gate::predictions: The model cannot be measured: it takes the target x1" in said.err
     assert verdict["verdict"] == "broken"
 
 

@@ -123,9 +123,12 @@ def test_mistakes(model: Project, arguments: list[str], message: str) -> None:
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("models/my_model", 'There is no pipeline "models/my_model". There are: models/diabetes, models/m.'),
+        (
+            "models/my_model",
+            'There is no pipeline "models/my_model". Choose one of: models/diabetes, models/m.',
+        ),
         ("models/diabets", 'There is no pipeline "models/diabets". Did you mean models/diabetes?'),
-        ("model/n", 'There is no pipeline "model/n". There are: models/diabetes, models/m.'),
+        ("model/n", 'There is no pipeline "model/n". Choose one of: models/diabetes, models/m.'),
         ("diabetes", 'There is no pipeline "diabetes". Did you mean models/diabetes?'),
         ("models", "models has no pipeline.yml."),
         ("models/m/raw.txt", "raw.txt:1"),

@@ -191,6 +191,17 @@ def test_a_lost_mark_is_refused_and_nothing_is_written(model: Path) -> None:
     assert snapshot(model) == before
 
 
+def test_the_lines_of_an_older_version_are_recognized_and_renewed(model: Path) -> None:
+    now = component(model).read_text(encoding="utf-8")
+    edit(component(model), "`mlroad sync` from", "`modelkit sync` from")
+    edit(component(model), YOURS, "# Yours from here on: `modelkit sync` keeps what stands below this line.")
+
+    assert [problem.code for problem in check_sync(model)] == ["MR312"]
+    sync([model])
+
+    assert component(model).read_text(encoding="utf-8") == now
+
+
 def test_a_missing_component_names_its_script(model: Path) -> None:
     component(model).unlink()
 
