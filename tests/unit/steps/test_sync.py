@@ -193,8 +193,8 @@ def test_a_lost_mark_is_refused_and_nothing_is_written(model: Path) -> None:
 
 def test_the_lines_of_an_older_version_are_recognized_and_renewed(model: Path) -> None:
     now = component(model).read_text(encoding="utf-8")
-    edit(component(model), "`mlroad sync` from", "`modelkit sync` from")
-    edit(component(model), YOURS, "# Yours from here on: `modelkit sync` keeps what stands below this line.")
+    edit(component(model), "`mlroad sync` from", "`oldtool sync` from")
+    edit(component(model), YOURS, "# Yours from here on: `oldtool sync` keeps everything below this line.")
 
     assert [problem.code for problem in check_sync(model)] == ["MR312"]
     sync([model])
