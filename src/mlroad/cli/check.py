@@ -8,11 +8,15 @@ from pathlib import Path
 
 import click
 
+from mlroad.core.problems import Problem
 from mlroad.core.repo import is_factory, root_here
 from mlroad.core.reporting import FORMATS, render
 from mlroad.pipeline.check_repo import check as check_repo
 from mlroad.pipeline.checker import in_order
 from mlroad.pipeline.repo_index import absolute
+
+_UNSUITABLE = {"MR101", "MR130"}
+"""What the problem with a path is that nothing can be checked in."""
 
 
 @click.command()
@@ -37,7 +41,8 @@ def check(paths: tuple[Path, ...], form: str) -> None:
     mlroad check models/churn            one model
     mlroad check --format sarif          for code scanning
 
-    Exit codes: 0 no errors (there may be warnings), 1 errors, 2 a wrong argument.
+    Exit codes: 0 no errors (there may be warnings), 1 errors, 2 a wrong argument: a path that does not
+    exist or cannot be checked. What is wrong in the other paths is printed all the same.
     """
     # A check takes a second and creates little garbage: collecting it would take a tenth of that time.
     gc.disable()
@@ -49,7 +54,15 @@ def check(paths: tuple[Path, ...], form: str) -> None:
     text = render(problems, form)
     if text:
         click.echo(text)
-    sys.exit(1 if any(problem.severity == "error" for problem in problems) else 0)
+    sys.exit(_exit_code(paths, problems))
+
+
+def _exit_code(paths: tuple[Path, ...], problems: list[Problem]) -> int:
+    errors = [problem for problem in problems if problem.severity == "error"]
+    named = set(map(absolute, paths))
+    if any(problem.code in _UNSUITABLE and absolute(problem.at.file) in named for problem in errors):
+        return 2
+    return 1 if errors else 0
 
 
 def _in_factory(path: Path) -> bool:

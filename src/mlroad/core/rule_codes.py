@@ -34,6 +34,7 @@ RULES: dict[str, str] = {
     "MR128": "A pipeline without steps.",
     "MR129": "A compute or datastore without azureml: before its name.",
     "MR130": "A file that is not a pipeline, a component or a dataset.",
+    "MR131": "A `$schema` of another kind beside `type: pipeline`.",
     # Wiring
     "MR201": "A step sets an input that its component does not have.",
     "MR202": "A step does not set an input that needs a value.",

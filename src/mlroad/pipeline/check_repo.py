@@ -7,34 +7,36 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from mlroad.core.problems import Position, Problem, UserError
+from mlroad.core.problems import Position, Problem
 from mlroad.core.repo import is_model, model_folders, root_here
 from mlroad.core.tool_version import check_tool_version
 from mlroad.core.yaml_nodes import MapNode
 from mlroad.pipeline.checker import check_loaded, check_loaded_component, in_order
-from mlroad.pipeline.file_type import file_type
+from mlroad.pipeline.file_type import file_type, other_type
+from mlroad.pipeline.findings import a
 from mlroad.pipeline.loader import Loader
 from mlroad.pipeline.repo_index import RepoIndex, absolute
 
 _YAML = (".yml", ".yaml")
+_NAME_ANOTHER = "Name a model folder, a YAML file or a script."
 _SKIPPED = {"__pycache__", "node_modules", "site-packages", "venv"}
 
 
 def check(paths: Iterable[Path]) -> list[Problem]:
     """All problems in ``paths`` (repos, models, other folders, YAML files, scripts), or in the whole repo.
 
-    Raises UserError for a path that does not exist or that no rule looks at.
+    A path that does not exist or that no rule looks at is a problem among the others.
     """
     chosen = list(paths)
     if not chosen:
         root = root_here()
         return _Check(root).whole_repo(root)
-    for path in chosen:
-        if not path.exists():
-            raise UserError(f"{path} does not exist.", "Name a model folder, a YAML file or a script.")
     found: list[Problem] = []
     checks: dict[Path | None, _Check] = {}
     for path in chosen:
+        if not path.exists():
+            found.append(Problem(Position(path), "MR101", f"{path} does not exist.", _NAME_ANOTHER))
+            continue
         repo = RepoIndex(path if path.is_dir() else path.parent)
         found += checks.setdefault(repo.root, _Check(path, repo)).path(path)
     return in_order(found)
@@ -69,9 +71,7 @@ class _Check:
 
             return check_script(path)
         if path.suffix not in _YAML:
-            raise UserError(
-                f"{path} is neither YAML nor Python.", "Name a model folder, a YAML file or a script."
-            )
+            return [Problem(Position(path), "MR130", f"{path} is neither YAML nor Python.", _NAME_ANOTHER)]
         return self.file(path)
 
     def model(self, folder: Path) -> list[Problem]:
@@ -124,14 +124,14 @@ class _Check:
             return check_loaded_component(self.loader.component(file), self.repo, alone=True)
         if kind == "data":
             return self.dataset(file)
-        raise UserError(
-            Problem(
-                Position(shown),
-                "MR130",
-                "This is not a pipeline, a component or a dataset.",
-                "Set `type:` to pipeline, to command, or for a dataset to uri_file, uri_folder or mltable.",
-            )
-        )
+        other = other_type(node)
+        if other is not None:
+            what = f"This is {a(other)}, which mlroad check does not check."
+            fix = "Name the pipelines that it uses as well."
+            return [*problems, Problem(Position(shown), "MR130", what, fix, "warning")]
+        what = "This is not a pipeline, a component or a dataset."
+        fix = "Set `type:` to pipeline, to command, or for a dataset to uri_file, uri_folder or mltable."
+        return [*problems, Problem(Position(shown), "MR130", what, fix)]
 
     def dataset(self, file: Path) -> list[Problem]:
         """One dataset's file. `mlroad dataset verify` looks at the data itself."""

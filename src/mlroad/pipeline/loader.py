@@ -15,6 +15,7 @@ from types import MappingProxyType
 from mlroad.core.problems import Position, Problem
 from mlroad.core.text import nearest
 from mlroad.core.yaml_nodes import MapNode, Node, ScalarNode
+from mlroad.pipeline.file_type import schema_name
 from mlroad.pipeline.findings import Findings, suggest
 from mlroad.pipeline.inline_ports import infer_ports
 from mlroad.pipeline.model import (
@@ -142,7 +143,10 @@ class Loader:
                 what = f"A component is a mapping, not {spoken(node)}."
                 out.error(node.at, "MR104", what, "Start with `type: command`.")
             return LoadedComponent(Unsupported("broken", Position(shown)), tuple(out.problems))
-        component = _Reader(self, file.parent, out).component(node, file.stem)
+        reader = _Reader(self, file.parent, out)
+        component = reader.component(node, file.stem)
+        if isinstance(component, CommandComponent | PipelineComponent):
+            reader.registering(node)
         return LoadedComponent(component, tuple(dict.fromkeys(out.problems)), tuple(out.registering))
 
 
@@ -182,6 +186,8 @@ class _Reader:
             )
             self.out.error(at, "MR114" if kind else "MR113", what, "Write `type: pipeline`.")
         PIPELINE_JOB(node, "pipeline", self.out)
+        if said == "pipeline":
+            self._schema_of(node, "pipelineJob")
         settings = node.get("settings")
         setting = settings if isinstance(settings, MapNode) else None
         self.parts.check_compute(node)
@@ -327,7 +333,6 @@ class _Reader:
 
     def _command_component(self, node: MapNode, name: str) -> CommandComponent:
         COMMAND_COMPONENT(node, "component", self.out)
-        self._registering(node)
         stated = node.values.get("version")
         return self._command(
             node,
@@ -369,7 +374,7 @@ class _Reader:
 
     def _pipeline_component(self, node: MapNode, name: str) -> PipelineComponent:
         PIPELINE_COMPONENT(node, "component", self.out)
-        self._registering(node)
+        self._schema_of(node, "pipelineComponent")
         inputs = dict(read_inputs(node.values.get("inputs"), self.out))
         outputs = dict(read_outputs(node.values.get("outputs"), self.out))
         stated = node.values.get("version")
@@ -383,16 +388,26 @@ class _Reader:
             display_name=node.text("display_name"),
         )
 
-    def _registering(self, node: MapNode) -> None:
+    def _schema_of(self, node: MapNode, wanted: str) -> None:
+        """Azure ML reads `type`, but an editor checks the file against the schema that it names."""
+        stated = schema_name(node)
+        if stated and "pipeline" not in stated:
+            what = f"`type` says pipeline, but `$schema` names another kind of file: {stated}."
+            fix = f"Write https://azuremlschemas.azureedge.net/latest/{wanted}.schema.json."
+            self.out.warning(node.values["$schema"].at, "MR131", what, fix)
+
+    def registering(self, node: MapNode) -> None:
         """Note problems of registering the component, which do not affect pipelines that name its file."""
         name = node.text("name")
         if name is None:
-            fix = "Add `name: …`, with lower-case letters, digits and _."
-            self.out.registering.append(Problem(node.at, "MR113", "This component has no name.", fix))
+            what = "This component has no name, so only pipelines that name this file can use it."
+            fix = "Add `name: …`, with lower-case letters, digits and _, to register it."
+            self.out.registering.append(Problem(node.at, "MR113", what, fix, "warning"))
         elif not _COMPONENT_NAME.fullmatch(name):
             better = re.sub(r"[^a-z0-9_]", "_", name.lower()).lstrip("_0123456789") or "component"
-            what = f"{name} is not a valid component name: lower-case letters, digits and _, a letter first."
-            self.out.registering.append(Problem(node.values["name"].at, "MR119", what, f"Call it {better}."))
+            what = f"A component named {name} cannot be registered."
+            fix = f"Call it {better}: lower-case letters, digits and _, a letter first."
+            self.out.registering.append(Problem(node.values["name"].at, "MR119", what, fix, "warning"))
         strict = Findings()
         for key in ("tags", "version"):
             given = node.values.get(key)
@@ -567,7 +582,7 @@ class _Reader:
         self, component: Component, node: Node, at: Position, wanted: str | None, step: str
     ) -> Component:
         if isinstance(component, Unsupported):
-            return Unsupported(component.type, at, component.reference)
+            return replace(component, at=at)
         found = "pipeline" if isinstance(component, PipelineComponent) else "command"
         if wanted is not None and wanted != found:
             what = f"{step} is of type {wanted}, but its component is of type {found}."
@@ -593,7 +608,7 @@ class _Reader:
             else self.repo.component(name, wanted_version, self.base)
         )
         if file is None:
-            return Unsupported("registered", at, reference)
+            return Unsupported("registered", at, reference, step_type=wanted)
         return self._from_file(file, node, at, wanted, step)
 
     def _where(self, file: Path, path: str) -> str:

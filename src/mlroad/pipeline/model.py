@@ -194,6 +194,8 @@ class Unsupported:
     type: str
     at: Position
     reference: str | None = None
+    step_type: str | None = None
+    """The `type` that the step states for a registered component."""
 
 
 @dataclass(frozen=True, slots=True)

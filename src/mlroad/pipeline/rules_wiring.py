@@ -276,7 +276,12 @@ def _without_compute(scope: Scope) -> Iterable[Step]:
         component = step.component
         if isinstance(component, PipelineComponent):
             yield from _without_compute(component)
-        elif isinstance(component, Unsupported) and component.type not in {"registered", "sweep", "parallel"}:
-            continue
-        elif step.compute is None:
+        elif step.compute is None and not (isinstance(component, Unsupported) and _may_have(component)):
             yield step
+
+
+def _may_have(component: Unsupported) -> bool:
+    """Whether the steps inside a component that only Azure ML knows may have their own compute."""
+    if component.type == "registered":
+        return component.step_type == "pipeline"
+    return component.type not in {"sweep", "parallel"}

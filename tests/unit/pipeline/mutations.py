@@ -193,6 +193,7 @@ KEYS = (
     M("control flow", PIPELINE, "  notify:\n    type: command", "  gate:\n    type: if_else\n    condition: ${{parent.inputs.verbose}}\n  notify:\n    type: command", "MR118", "  gate:"),
     M("no compute at all", PIPELINE, "  default_compute: azureml:serverless\n", "", "MR251", "  prep:"),
     M("a compute without azureml:", PIPELINE, "azureml:serverless", "cpu-cluster", "MR129", "cpu-cluster"),
+    M("the schema of another kind", PIPELINE, "pipelineJob.schema", "commandJob.schema", "MR131", "$schema", severity="warning"),
     M("no steps", PIPELINE, "jobs:\n  prep:", "jobs: {}\nsteps:\n  prep:", "MR128", "jobs: {}"),
 )  # fmt: skip
 

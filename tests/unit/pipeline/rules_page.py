@@ -57,7 +57,7 @@ def page() -> str:
         if GROUPS[code[:4]] != group:
             group = GROUPS[code[:4]]
             lines += ["", f"## {group}", "", "| code | | what | for example |", "| --- | --- | --- | --- |"]
-        severity = "warning" if code in warned or code in {"MR406", "MR601"} else "error"
+        severity = "warning" if code in warned or code in {"MR119", "MR406", "MR601"} else "error"
         example = examples.get(code, "").replace("$[[ ]]", "`$[[ ]]`")
         lines.append(f"| {code} | {severity} | {title} | {example} |".replace("  |", " |"))
     return "\n".join(lines).replace("\n\n\n", "\n\n") + "\n"

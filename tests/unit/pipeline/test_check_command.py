@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from mlroad.cli.check import check
 from tests.benchmarks.make_models import make_models
 from tests.unit.pipeline.mutations import BASE
 
@@ -146,19 +149,49 @@ def test_a_warning_leaves_the_exit_code(repo: Path) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [
-        (["nowhere"], "nowhere does not exist"),
-        (["--format", "xml"], "'xml' is not one of 'text', 'json'"),
-        (["--frmat", "json"], "--frmat"),
-        (["pyproject.toml"], "neither YAML nor Python"),
-        (["models/model_000/environment/conda.yml"], "MR130"),
-    ],
+    [(["--format", "xml"], "'xml' is not one of 'text', 'json'"), (["--frmat", "json"], "--frmat")],
 )
 def test_bad_usage(repo: Path, arguments: list[str], said: str) -> None:
     done = _run(repo, *arguments)
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("form", ["text", "json", "github", "sarif"])
+@pytest.mark.parametrize(
+    ("odd", "code", "exit_code"),
+    [
+        ("nowhere.yml", "MR101", 2),
+        ("notes.toml", "MR130", 2),
+        ("conda.yml", "MR130", 2),
+        ("schedule.yml", "MR130", 1),
+        ("deployment.yml", "MR130", 1),
+    ],
+)
+def test_an_unsuitable_path_hides_nothing(
+    base: Path, monkeypatch: pytest.MonkeyPatch, odd: str, code: str, exit_code: int, form: str
+) -> None:
+    """It is one problem among others, in the format that was asked for; a schedule is a warning."""
+    (base / "notes.toml").write_text("", encoding="utf-8")
+    (base / "conda.yml").write_text("dependencies: [python=3.12]\n", encoding="utf-8")
+    (base / "schedule.yml").write_text("name: nightly\ntrigger: {type: cron}\n", encoding="utf-8")
+    (base / "deployment.yml").write_text("type: pipeline\nendpoint_name: scores\n", encoding="utf-8")
+    _break_base(base)
+    monkeypatch.chdir(base)
+    for paths in ((odd, "pipeline.yml"), ("pipeline.yml", odd)):
+        done = CliRunner().invoke(check, [*paths, "--format", form])
+        assert done.exit_code == exit_code
+        assert {code, "MR201"} <= set(re.findall(r"MR\d{3}", done.stdout))
+    alone = CliRunner().invoke(check, [odd])
+    assert alone.exit_code == (2 if exit_code == 2 else 0)
+    assert code in alone.stdout
+
+
+def _break_base(base: Path) -> None:
+    pipeline = base / "pipeline.yml"
+    text = pipeline.read_text(encoding="utf-8")
+    pipeline.write_text(text.replace("      seed: 7", "      sede: 7"), encoding="utf-8")
 
 
 def test_outside_a_repo(tmp_path: Path) -> None:
