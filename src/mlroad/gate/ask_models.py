@@ -14,6 +14,7 @@ import pandas as pd
 
 from mlroad.core.digests import digest_of
 from mlroad.core.problems import UserError
+from mlroad.gate.agreement import SINGLE, ask_again, single_answers
 from mlroad.gate.data_checks import compare_with_holdout
 from mlroad.gate.find_champion import NoChampion, find_champion
 from mlroad.gate.gates_file import Gates
@@ -64,18 +65,22 @@ def _ask(
     mine, theirs = models
     table = holdout.table
     answers = other = onnx = timings = None
+    again: dict[str, ModelAnswers] = {}
+    alone: dict[int, list[float]] = {}
     if mine and table:
         answers = _answers(mine, digest, table, gates.target)
     if theirs and champion and table:
         other = _answers(theirs, champion.digest, table, gates.target)
     if mine and table and answers and answers.values is not None:
-        if gates.p95_ms is not None:
-            asked = [mine] if other is None or other.values is None or theirs is None else [mine, theirs]
-            timings = time_rows(asked, table.rows)
+        features = table.features(gates.target)
+        again = ask_again(mine, candidate.model_path, digest, features)
+        asked = [mine] if other is None or other.values is None or theirs is None else [mine, theirs]
+        timings, alone = ask_rows(asked, table.rows)
+        again[SINGLE] = single_answers(digest, answers.values, alone, timings.error)
         file = onnx_file(candidate)
         if gates.onnx_difference is not None and file is not None:
             order = [name for name, _ in mine.columns()]
-            onnx = ask_onnx(file, order, table.features(gates.target))
+            onnx = ask_onnx(file, order, features)
     return Records(
         model=candidate.model.name,
         run=candidate.run,
@@ -90,6 +95,8 @@ def _ask(
         champion_answers=other,
         onnx=onnx,
         timings=timings,
+        again=again,
+        single_rows=tuple(alone),
         cases=_cases(candidate, mine) if mine and gates.inference_tests else None,
     )
 
@@ -134,25 +141,32 @@ def onnx_file(candidate: Candidate) -> Path | None:
     return path
 
 
-def time_rows(models: Sequence[ModelProcess], rows: int) -> Timings:
+def ask_rows(models: Sequence[ModelProcess], rows: int) -> tuple[Timings, dict[int, list[float]]]:
     """Time one row at a time, both models in turn, so that a busy machine is equally busy for both.
 
-    The rows come from the table that both models have already predicted.
+    Also returns the first model's answers by row. The rows are those of the table that each model predicted
+    last, the holdout with its ``rows`` rows.
     """
     chosen = np.linspace(0, rows - 1, min(rows, TIMED_ROWS)).astype(int).tolist()
     times: list[list[float]] = [[] for _ in models]
+    answers: dict[int, list[float]] = {}
     try:
+        for model in models:
+            model.prepare_rows(chosen)
         for row in chosen[:_WARM_UP]:
             for model in models:
-                model.seconds_of_row(row)
+                model.predict_row(row)
         for row in chosen:
-            for model, its in zip(models, times, strict=True):
-                its.append(model.seconds_of_row(row) * 1000)
+            for place, model in enumerate(models):
+                answer, seconds = model.predict_row(row)
+                times[place].append(seconds * 1000)
+                if place == 0:
+                    answers[row] = answer
             if len(times[0]) >= min(LEAST_TIMED, len(chosen)) and sum(map(sum, times)) > _SECONDS * 1000:
                 break
     except ModelBroken as error:
-        return Timings(error=str(error))
-    return Timings(tuple(times[0]), tuple(times[1]) if len(times) > 1 else ())
+        return Timings(error=str(error)), {}
+    return Timings(tuple(times[0]), tuple(times[1]) if len(times) > 1 else ()), answers
 
 
 def _cases(candidate: Candidate, model: ModelProcess) -> CaseAnswers | None:

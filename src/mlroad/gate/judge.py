@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mlroad import __version__
+from mlroad.gate.agreement import AGREEMENT, check_agreement
 from mlroad.gate.bootstrap import method
 from mlroad.gate.checks import GateChecks, gate_again, number
 from mlroad.gate.data_checks import (
@@ -170,6 +171,7 @@ class _Judge:
     def _unmeasured(self) -> None:
         checks, gates = self._checks, self._gates
         why = "It was not measured: see the checks data.holdout and predictions."
+        checks.broken([AGREEMENT], why)
         checks.broken(metric_ids(gates), why)
         checks.broken(slice_ids(gates), why)
         if gates.p95_ms is not None:
@@ -181,8 +183,9 @@ class _Judge:
         checks, gates, records = self._checks, self._gates, self._records
         rows = Rows(table.truth, mine.values, theirs.values if theirs else None)
         self._metrics = judge_metrics(checks, gates, rows)
-        self._found["slices"] = judge_slices(checks, gates, rows, table)
         again = gate_again(self._candidate)
+        self._found["slices"] = judge_slices(checks, gates, rows, table)
+        check_agreement(checks, records, again)
         self._found["latency"] = check_latency(checks, gates, records.timings, table.rows, again)
         self._found["onnx"] = check_onnx(checks, gates, self._candidate, records.onnx, mine)
 

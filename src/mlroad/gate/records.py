@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -33,6 +33,7 @@ from mlroad.models.tensors import Tensor
 
 RECORDS, ANSWERS, CASE_ANSWERS = "records.json", "answers.parquet", "case_answers.jsonl"
 SCHEMA = 1
+_AGAIN = "candidate_"
 _T = TypeVar("_T")
 Floats = NDArray[np.float64]
 
@@ -106,6 +107,10 @@ class Records:
     onnx: ModelAnswers | None = None
     timings: Timings | None = None
     cases: CaseAnswers | None = None
+    again: Mapping[str, ModelAnswers] = field(default_factory=dict)
+    """The candidate's answers when it was asked in other ways: see agreement.py."""
+    single_rows: tuple[int, ...] = ()
+    """The rows that the candidate and the champion were asked for alone."""
 
 
 def delete_records(folder: Path) -> None:
@@ -117,6 +122,7 @@ def delete_records(folder: Path) -> None:
 def write_records(folder: Path, records: Records) -> None:
     """Write the three files, records.json last."""
     asked = {"candidate": records.candidate, "champion": records.champion_answers, "onnx": records.onnx}
+    asked |= {f"{_AGAIN}{way}": its for way, its in records.again.items()}
     _write_answers(folder / ANSWERS, asked)
     cases = records.cases
     lines = [] if cases is None else [_case_line(id_, answer) for id_, answer in cases.answers.items()]
@@ -137,6 +143,7 @@ def write_records(folder: Path, records: Records) -> None:
             for key, its in asked.items()
             if its is not None
         },
+        "single_rows": records.single_rows,
         "timings": records.timings and asdict(records.timings),
         "cases": cases and {"suite_digest": cases.suite_digest, "error": cases.error},
         "files": {file: _digest(folder / file) for file in (ANSWERS, CASE_ANSWERS)},
@@ -201,6 +208,8 @@ def _records(content: Mapping[str, Any], folder: Path) -> Records:
         cases=_optional(
             content["cases"], lambda its: CaseAnswers(str(its["suite_digest"]), cases, str(its["error"]))
         ),
+        again={key.removeprefix(_AGAIN): its for key, its in answers.items() if key.startswith(_AGAIN)},
+        single_rows=tuple(int(row) for row in content["single_rows"]),
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ _SUBJECTS = {
     "data.holdout": "the holdout has changed since it was frozen",
     "data.overlap": "training data and holdout may overlap",
     "predictions": "its predictions cannot be used",
+    "agreement": "it answers the same row differently",
     "champion": "it cannot be compared with a champion",
     "latency.p95": "it is too slow",
     "size": "it is too large",
@@ -100,6 +101,8 @@ def _remedy(data: ReportData, identity: str) -> str:
     known = {
         r"predictions": f"Look at the model's predictions: load {data.candidate.model_path.as_posix()} with"
         " mlflow.pyfunc.load_model and pass it rows of the holdout.",
+        r"agreement": "Make the prediction of a row depend on that row alone: no statistics of the request,"
+        " no random numbers, no clock, no state between requests.",
         r"data\.training": f"Train it on the data that models/{model}/data.yml names:"
         f" `mlroad train {model} --data {stage}`.",
         r"data\.holdout": "Restore the frozen data: `mlroad dataset verify` names the file that"

@@ -32,7 +32,7 @@ def test_first_candidate(first: Factory) -> None:
     assert "No champion yet: judged by its limits alone" in verdict["headline"]
     assert ": first, passed. No champion yet: " in first.gate()[0].out
     assert first.results(verdict).keys() == {
-        "candidate", "data.training", "data.holdout", "data.overlap", "predictions", "champion",
+        "candidate", "data.training", "data.holdout", "data.overlap", "predictions", "agreement", "champion",
         "metrics.mae.limit", "metrics.r2.limit",
         "slices.group=a.mae.limit", "slices.group=b.mae.limit", "waivers",
     }  # fmt: skip

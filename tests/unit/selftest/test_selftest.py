@@ -25,6 +25,8 @@ FAULTS = {
     "missing model": "predictions broken",
     "replaced model": "candidate broken",
     "NaN predictions": "predictions broken",
+    "wrong for single rows": "agreement failed",
+    "answers by the order of rows": "agreement failed",
     "wrong dataset version": "data.training broken",
     "trained on the holdout": "data.overlap broken",
     "truncated ONNX": "onnx broken",
@@ -65,7 +67,7 @@ def test_every_fault_is_rejected_for_the_right_reason(tiny: Tiny, tmp_path: Path
     for name, got in FAULTS.items():
         assert found[name][0] == "ok", out
         assert found[name][1].startswith(got), out
-    assert "rejected all 15 faults for the right reason" in out
+    assert "rejected all 17 faults for the right reason" in out
     assert contents(tiny.path) == before
     # The fork server runs as long as this process.
     assert not [path for path in tmp_path.glob("mlroad-*") if not path.name.startswith("mlroad-fork-")]
@@ -160,7 +162,7 @@ def test_the_report_of_a_candidate_that_lost(tiny: Tiny, tmp_path: Path) -> None
     """Compared with a champion, the report says what is worse, by how much, and where."""
     good = judge_good(find_candidate(find_model(tiny.path, "tiny")))
     copy = good.copy(tmp_path / "worse", "metrics")
-    copy.replace_model(good.answers + 1.0, good.rows)
+    copy.replace_model(good.answers + 1.0)
     verdict = gate(copy.read(), good.champion())
     assert verdict["verdict"] == "worse"
     made = make_report(copy.read())

@@ -20,7 +20,7 @@ from mlroad.data.version import parse_reference
 from mlroad.gate.gates_file import FILE, Gates, load_gates
 from mlroad.gate.holdout import Holdout, read_holdout
 from mlroad.gate.run_gate import ROWS, gate
-from mlroad.gate.selftest.planted_models import Floats, save_replay
+from mlroad.gate.selftest.planted_models import Floats, Way, save_replay
 from mlroad.registry.base import CHAMPION, Version
 from mlroad.run.candidate import Candidate, find_candidate
 from mlroad.run.model_folder import STAGES, find_model
@@ -90,12 +90,12 @@ class Copy:
         """Its model folder."""
         return self.candidate.model.path
 
-    def replace_model(self, answers: Floats, rows: int, slow_ms: float = 0.0) -> None:
+    def replace_model(self, answers: Floats, way: Way = "", slow_ms: float = 0.0) -> None:
         """Replace the model by one that gives these answers."""
         path = self.candidate.model_path
         old = path.with_name("model.good")
         path.rename(old)
-        save_replay(path, old, answers, rows, slow_ms)
+        save_replay(path, old, answers, way, slow_ms)
         shutil.rmtree(old)
         self.note_outputs()
 

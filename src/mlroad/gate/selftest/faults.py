@@ -56,6 +56,8 @@ def faults(good: Good) -> Iterator[Fault]:
     yield Fault("missing model", r"predictions", "broken", _no_model)
     yield Fault("replaced model", r"candidate", "broken", _replaced)
     yield Fault("NaN predictions", r"predictions", "broken", _nan)
+    yield Fault("wrong for single rows", r"agreement", "failed", _wrong_alone)
+    yield Fault("answers by the order of rows", r"agreement", "failed", _by_order)
     yield Fault("wrong dataset version", r"data\.training", "broken", _other_version)
     yield Fault("trained on the holdout", r"data\.overlap", "broken", _leaked)
     yield Fault("truncated ONNX", r"onnx", "broken", _truncated, _no_onnx)
@@ -93,18 +95,18 @@ def _shuffled(good: Good, copy: Copy) -> None:
     if not _is_label(good):
         middle = float(np.mean(good.holdout.truth)) if good.holdout else 0.0
         answers = middle + _LEFT * (answers - answers.mean())
-    copy.replace_model(answers, good.rows)
+    copy.replace_model(answers)
 
 
 def _constant(good: Good, copy: Copy) -> None:
     middle = 1.0 if _is_label(good) else float(np.mean(good.answers))
-    copy.replace_model(np.full(good.rows, middle), good.rows)
+    copy.replace_model(np.full(good.rows, middle))
 
 
 def _missing(good: Good, copy: Copy) -> None:
     """Labels where a metric needs probabilities, or one answer too few: no metric can be measured."""
     answers = (good.answers > 0.5).astype(np.float64) if good.gates.wants_probabilities else good.answers[:-1]
-    copy.replace_model(answers, good.rows)
+    copy.replace_model(answers)
 
 
 def _no_model(_: Good, copy: Copy) -> None:
@@ -114,14 +116,22 @@ def _no_model(_: Good, copy: Copy) -> None:
 def _replaced(good: Good, copy: Copy) -> None:
     """A model that is as good, but that the run did not make."""
     made = dict(copy.candidate.record["outputs"])
-    copy.replace_model(good.answers, good.rows)
+    copy.replace_model(good.answers)
     copy.change_run({"outputs": made})
 
 
 def _nan(good: Good, copy: Copy) -> None:
     answers = _spoiled(good)
     answers[good.rows // 2] = np.nan
-    copy.replace_model(answers, good.rows)
+    copy.replace_model(answers)
+
+
+def _wrong_alone(good: Good, copy: Copy) -> None:
+    copy.replace_model(good.answers, "wrong alone")
+
+
+def _by_order(good: Good, copy: Copy) -> None:
+    copy.replace_model(good.answers, "by order")
 
 
 def _inputs(copy: Copy, **change: str) -> None:
@@ -163,7 +173,7 @@ def _truncated(_: Good, copy: Copy) -> None:
 
 
 def _slow(good: Good, copy: Copy) -> None:
-    copy.replace_model(good.answers, good.rows, slow_ms=1.2 * (good.gates.p95_ms or 0) + 5)
+    copy.replace_model(good.answers, slow_ms=1.2 * (good.gates.p95_ms or 0) + 5)
 
 
 def _slice(good: Good, copy: Copy) -> None:
@@ -183,7 +193,7 @@ def _slice(good: Good, copy: Copy) -> None:
         answers[rows] = 1 - answers[rows]
     else:
         answers[rows] += 3 * float(np.ptp(good.holdout.truth)) + 1
-    copy.replace_model(answers, good.rows)
+    copy.replace_model(answers)
 
 
 def _worse(good: Good, copy: Copy) -> None:
@@ -203,7 +213,7 @@ def _worse(good: Good, copy: Copy) -> None:
             continue
         if worse > 1.02 * allowed:
             break
-    copy.replace_model(answers, good.rows)
+    copy.replace_model(answers)
 
 
 def _edited(_: Good, copy: Copy) -> None:
