@@ -14,6 +14,7 @@ from mlroad.pipeline.loader import Loaded, LoadedComponent, Loader
 from mlroad.pipeline.model import CommandComponent, PipelineComponent, PipelineJob, Unsupported
 from mlroad.pipeline.repo_index import RepoIndex
 from mlroad.pipeline.rules_command import check_command
+from mlroad.pipeline.rules_scripts import check_scripts
 from mlroad.pipeline.rules_values import check_given, check_values, follow_defaults
 from mlroad.pipeline.rules_wiring import check_compute, check_optional, check_wiring
 from mlroad.pipeline.scope import Scope, commands, nested
@@ -58,6 +59,7 @@ def check_loaded_component(loaded: LoadedComponent, repo: RepoIndex, *, alone: b
     component = loaded.component
     if isinstance(component, CommandComponent):
         check_command(component, out)
+        check_scripts(component, repo, out)
     elif isinstance(component, PipelineComponent):
         _level(component, repo, out)
         follow_defaults(component, out)
@@ -78,6 +80,7 @@ def _below(scope: Scope, repo: RepoIndex, out: Findings) -> None:
         _not_public(component, out)
     for command in commands(scope):
         check_command(command, out)
+        check_scripts(command, repo, out)
 
 
 def _level(component: PipelineComponent, repo: RepoIndex, out: Findings) -> None:

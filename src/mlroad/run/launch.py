@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from mlroad.core.problems import Problem, UserError
@@ -11,6 +12,7 @@ from mlroad.pipeline.checker import CLOUD_ONLY, check_job, in_order
 from mlroad.pipeline.loader import Loader
 from mlroad.pipeline.model import PipelineJob, RemoteData
 from mlroad.pipeline.repo_index import RepoIndex
+from mlroad.pipeline.scope import commands
 from mlroad.run.dataset_inputs import verified_data, with_versions
 from mlroad.run.dry_run import describe
 from mlroad.run.isolated_environments import isolated_environments
@@ -21,6 +23,7 @@ from mlroad.run.plan import parts_of, selected, unknown
 from mlroad.run.run_options import RunOptions
 from mlroad.run.step_environment import own_environment
 from mlroad.steps.script_rules import check_steps
+from mlroad.steps.sync import check_sync
 
 
 def pipeline_file(path: Path) -> Path:
@@ -71,9 +74,19 @@ def checked(file: Path, options: RunOptions) -> PipelineJob:
     if loaded.job is None:
         raise UserError(loaded.problems)
     job = override(loaded.job, options.sets, options.inputs)
-    found = [*check_job(job, loader.repo), *check_steps(file.parent)]
+    found = [*check_job(job, loader.repo), *_in_models(job, file, loader.repo)]
     _refuse([it for it in in_order(found) if it.severity == "error" and it.code not in CLOUD_ONLY])
     return job
+
+
+def _in_models(job: PipelineJob, file: Path, repo: RepoIndex) -> Iterator[Problem]:
+    """What is wrong with the scripts and components of the models whose steps the pipeline uses."""
+    codes = [component.code for component in commands(job) if component.code]
+    models = [file.parent, *(code.parent for code in codes if code.name == "steps")]
+    for model in dict.fromkeys(map(repo.shown, models)):
+        if (model / "steps").is_dir():
+            yield from check_steps(model)
+            yield from check_sync(model)
 
 
 def _refuse(problems: list[Problem]) -> None:

@@ -14,6 +14,7 @@ from mlroad.run.command import fill
 from mlroad.run.plan import Joined, Plan, PlannedStep, Produced, Source, Text
 from mlroad.run.reuse import Fingerprint
 from mlroad.run.run_state import RunState, StepState
+from mlroad.run.step_code import StepCode
 from mlroad.run.step_environment import PythonEnvironment
 
 
@@ -30,7 +31,7 @@ class StepInputs:
     ) -> None:
         self._plan = plan
         self._run = run
-        self._snapshots = snapshots
+        self._code = StepCode(plan, snapshots)
         self._environments = environments
         self._hashes = HashCache(root)
         self._lock = threading.Lock()
@@ -81,7 +82,7 @@ class StepInputs:
             command=fill(
                 step.component.command, shown, {name: f"<{name}>" for name in step.outputs}, frozenset()
             ),
-            code=self._snapshots[step.name].files,
+            code=self._code.digests(step.name),
             values=values,
             inputs=inputs,
             environment=self._environments[step.name].digest,

@@ -224,6 +224,54 @@ jobs:
     assert again.log("late") == "new\n"
 
 
+_STEP = f"""
+  {{name}}: {{{{type: command, {ENVIRONMENT}, code: ./src, outputs: {{{{out: {{{{type: uri_file}}}}}}}},
+    command: "python {{name}}.py $<inputs.raw>> $<outputs.out>>", inputs: {{{{raw: "$<{{source}}>>"}}}}}}}}"""
+_ONE_FOLDER = "type: pipeline\ninputs: {raw: {type: uri_file, path: ./raw.txt}}\njobs:" + "".join(
+    _STEP.format(name=name, source=f"parent.{source}").replace("<", "{{").replace(">>", "}}")
+    for name, source in (
+        ("prep", "inputs.raw"),
+        ("train", "jobs.prep.outputs.out"),
+        ("score", "jobs.train.outputs.out"),
+    )
+)
+_COPY = "import shutil, sys\nshutil.copy(*sys.argv[1:])\n"
+
+
+def test_only_the_steps_that_use_an_edited_file_run_again(project: Project) -> None:
+    """A step's code is its script, what that imports, and data files, not the scripts of other steps."""
+    files = {
+        "pipeline.yml": _ONE_FOLDER,
+        "raw.txt": "raw",
+        "src/prep.py": "import both\n" + _COPY,
+        "src/train.py": "import both, shapes\n" + _COPY,
+        "src/score.py": "import pickle\n" + _COPY,
+        "src/both.py": "",
+        "src/shapes.py": "",
+        "src/unused.py": "",
+        "src/words.txt": "",
+    }
+    project.model("m", files)
+    project.run("models/m")
+    edits = [
+        ("src/train.py", {"train"}),
+        ("src/prep.py", {"prep"}),
+        ("src/shapes.py", {"train", "score"}),  # a pickled object may be of one of its classes
+        ("src/unused.py", set()),
+        ("src/words.txt", {"prep", "train", "score"}),
+    ]
+    for file, expected in edits:
+        project.model("m", {file: files[file] + "\n"})
+        states = project.run("models/m").states
+        assert {name for name, state in states.items() if state == "completed"} == expected, file
+    project.model("m", {"src/prep.py": "import importlib\n" + _COPY})
+    project.run("models/m")
+    project.model("m", {"src/unused.py": "1"})
+    again = project.run("models/m")
+    assert again.states == {"prep": "completed", "train": "reused", "score": "completed"}
+    assert "prep: starts (code changed: unused.py)" in again.out
+
+
 def test_a_failed_step_is_not_reused(project: Project) -> None:
     project.model(
         "m",
