@@ -37,7 +37,7 @@ def _made(folder: Path, files: dict[str, str]) -> Path:
 
 def _found(folder: Path, text: str, command: str = "python a.py --x data") -> set[str] | None:
     imported = imported_files(command, _made(folder, {**_FOLDER, "a.py": text}))
-    return imported and {*imported.scripts, *imported.modules} - {"a.py"}
+    return {*imported.scripts, *imported.modules} - {"a.py"} if imported else None
 
 
 @pytest.mark.parametrize(
