@@ -99,12 +99,15 @@ def _family(runner: int, helpers: set[int]) -> set[psutil.Process]:
     import psutil  # 15 ms, which runs of less than a second do not need
 
     found: set[psutil.Process] = set()
+    spared = set(helpers)
     with contextlib.suppress(psutil.Error):
-        for child in psutil.Process(runner).children():
-            if child.pid not in helpers:
-                found.add(child)
-                with contextlib.suppress(psutil.Error):
-                    found.update(child.children(recursive=True))
+        # One look at all processes, however many steps are running; a parent comes before its children.
+        for process in psutil.Process(runner).children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                if process.pid in spared or process.ppid() in spared:
+                    spared.add(process.pid)
+                else:
+                    found.add(process)
     return found
 
 
