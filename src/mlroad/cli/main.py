@@ -17,6 +17,7 @@ PROTOTYPE, DATA, FACTORY, REPO = "Prototype", "Data", "Factory", "Repo"
 COMMANDS = {
     "new": Entry("mlroad.cli.models:new", "Create a model folder with a working baseline.", PROTOTYPE),
     "run": Entry("mlroad.cli.run:run", "Run a pipeline on this machine as Azure ML would.", PROTOTYPE),
+    "runs": Entry("mlroad.cli.runs:runs", "List the runs of a model, or compare two runs.", PROTOTYPE),
     "sync": Entry("mlroad.cli.models:sync", "Write the components of models from their steps.", PROTOTYPE),
     "check": Entry("mlroad.cli.check:check", "Find mistakes in models before Azure ML does.", PROTOTYPE),
     "graph": Entry("mlroad.cli.run:graph", "Print a pipeline and its last run as a diagram.", PROTOTYPE),
@@ -25,7 +26,6 @@ COMMANDS = {
     "models": Entry("mlroad.cli.models:models", "List the models of this repo.", PROTOTYPE),
     "dataset": Entry("mlroad.cli.dataset:dataset", "Create, compare, check and register datasets.", DATA),
     "train": Entry("mlroad.cli.train:train", "Train a candidate on dev or prod data.", FACTORY),
-    "runs": Entry("mlroad.cli.train:runs", "List the candidates on this machine.", FACTORY),
     "gate": Entry("mlroad.cli.gate:gate", "Judge a candidate by the model's gates.yml.", FACTORY),
     "report": Entry("mlroad.cli.report:report", "Write the report on a judged candidate.", FACTORY),
     "register": Entry("mlroad.cli.registry:register", "Register a candidate that passed its gate.", FACTORY),

@@ -1,8 +1,7 @@
-"""`mlroad train` and `mlroad runs`."""
+"""`mlroad train`."""
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Literal
 
@@ -11,15 +10,12 @@ import click
 from mlroad.azure.train_on_azure import train_on_azure
 from mlroad.cli.needs_factory import FactoryCommand
 from mlroad.core.repo import root_here
-from mlroad.run.candidate_list import runs_json, runs_text
 from mlroad.run.model_folder import find_model
 from mlroad.run.train_locally import train_locally
 
-_model = click.argument("model", help="The model's name.")
-
 
 @click.command(cls=FactoryCommand)
-@_model
+@click.argument("model", help="The model's name.")
 @click.option(
     "--data",
     type=click.Choice(("dev", "prod")),
@@ -54,26 +50,3 @@ def train(
     if target == "azureml":
         sys.exit(train_on_azure(folder, data, create_compute=create_compute))
     sys.exit(train_locally(folder, data, reuse=not no_reuse))
-
-
-@click.command(cls=FactoryCommand)
-@_model
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def runs(model: str, as_json: bool) -> None:
-    """List the candidates on this machine.
-
-    Newest first, with the gate's verdict on each. A + after the commit: there were changes that were not
-    committed.
-
-    \b
-    mlroad runs diabetes
-    mlroad runs diabetes --json
-    """
-    folder = find_model(root_here(), model)
-    found = runs_json(folder)
-    if as_json:
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
-    elif found:
-        click.echo(runs_text(found))
-    else:
-        click.echo(f"There is no candidate of {folder.name} here. Train one: mlroad train {folder.name}")

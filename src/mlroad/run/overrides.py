@@ -27,6 +27,7 @@ from mlroad.pipeline.model import (
 from mlroad.pipeline.ports import coerce
 from mlroad.pipeline.repo_index import RepoIndex
 from mlroad.run.plan import unknown
+from mlroad.run.run_values import short_names
 
 _FORMS = (
     "inputs.NAME, jobs.STEP.inputs.NAME, jobs.STEP.jobs.INNER.inputs.NAME, "
@@ -44,6 +45,14 @@ def override(job: PipelineJob, sets: tuple[str, ...], inputs: tuple[str, ...]) -
         path, value = _pair("--set", text)
         job = _set(job, path.split("."), value, f"--set {text}")
     return job
+
+
+def given_values(options: tuple[str, ...]) -> dict[str, str]:
+    """The values of ``--set`` and ``--input``; ``jobs.train.inputs.alpha`` is alpha if that is clear."""
+    pairs = [text.partition("=")[::2] for text in options]
+    paths = {path.strip().replace("jobs.", "").replace("inputs.", ""): value for path, value in pairs}
+    short = short_names(paths)
+    return {short[path]: value for path, value in paths.items()}
 
 
 def _pair(option: str, text: str) -> tuple[str, str]:

@@ -23,10 +23,11 @@ from mlroad.run.dataset_inputs import mlflow_inputs, mlflow_tags, with_digests
 from mlroad.run.engine import Engine, Interrupted
 from mlroad.run.mlflow_tracker import Tracker
 from mlroad.run.mlflow_use import mlflow_use
+from mlroad.run.overrides import given_values
 from mlroad.run.plain_display import PlainDisplay
 from mlroad.run.plan import Plan, Text
 from mlroad.run.processes import ProcessKeeper
-from mlroad.run.reuse import ReuseStore
+from mlroad.run.reuse import ReuseStore, names_a_change
 from mlroad.run.run_options import RunOptions
 from mlroad.run.run_record import run_record, step_record
 from mlroad.run.run_state import Display, RunState, StepState
@@ -36,6 +37,8 @@ from mlroad.run.step_inputs import StepInputs
 from mlroad.run.step_processes import StepProcesses
 from mlroad.run.step_runner import ReusePolicy, StepRunner
 from mlroad.run.step_tracking import StepTracking
+
+_LONGEST_NAME = 200
 
 
 class PipelineRun:
@@ -149,8 +152,17 @@ class PipelineRun:
         if commit := self._git.result()["commit"]:
             tags["mlflow.source.git.commit"] = commit
         tags |= mlflow_tags(self._data)
+        given = given_values((*self._options.sets, *self._options.inputs))
+        parameters = {**self._plan.parameters, **given}
+        self._tracker.start(self._keeper, self._name(given), tags, parameters, mlflow_inputs(self._data))
+
+    def _name(self, given: Mapping[str, str]) -> str:
+        """The name of the run in MLflow, with the values given for it, or what else has changed."""
         name = self._plan.job.display_name or self._runs.name
-        self._tracker.start(self._keeper, name, tags, self._plan.parameters, mlflow_inputs(self._data))
+        said = [f"{option}={value}" for option, value in given.items()]
+        reasons = [step.reason for step in self._state.steps.values() if names_a_change(step.reason)]
+        what = ", ".join(said or dict.fromkeys(reasons))
+        return f"{name}: {what}"[:_LONGEST_NAME] if what else name
 
     def _write_record_if_due(self) -> None:
         if self._folder.is_due():

@@ -160,6 +160,11 @@ class ReuseStore:
             yield "command changed"
 
 
+def names_a_change(reason: str) -> bool:
+    """Whether a reason of `ReuseStore.why_not` says what the user changed."""
+    return not reason.startswith("its ") and (" changed" in reason or " → " in reason)
+
+
 def states(path: Path) -> States:
     """Size and modification time of a file, or of every file in a folder. Raises OSError."""
     if not path.is_dir():

@@ -1,4 +1,4 @@
-"""`mlroad runs`: the candidates on this machine, and the error for a run that does not exist."""
+"""`mlroad runs` in a factory: the candidates on this machine, and the error for a run that does not exist."""
 
 from __future__ import annotations
 
@@ -47,23 +47,26 @@ def test_newest_first_with_verdict(three: Command) -> None:
     said = three("runs", "diabetes")
     assert said.code == 0
     assert [line.split() for line in said.out.splitlines()] == [
-        ["run", "data", "target", "commit", "state", "verdict", "decided", "by"],
-        ["20261124-120000-000000", "dev", "local", "0123456", "failed", "-", "-"],
-        ["20261124-110000-000000", "prod", "local", "0123456+", "completed", "worse", "mae", "45.51",
+        ["run", "when", "state", "data", "target", "commit", "verdict", "decided", "by"],
+        ["20261124-130000-000000", "-", "completed", "-", "-", "0123456", "-", "-"],
+        ["20261124-120000-000000", "-", "failed", "dev", "local", "0123456", "-", "-"],
+        ["20261124-110000-000000", "-", "completed", "prod", "local", "0123456+", "worse", "mae", "45.51",
          "(champion", "44)"],
-        ["20261124-100000-000000", "dev", "local", "0123456", "completed", "better", "mae", "45.51"],
+        ["20261124-100000-000000", "-", "completed", "dev", "local", "0123456", "better", "mae", "45.51"],
     ]  # fmt: skip
 
 
 def test_for_programs(three: Command) -> None:
     found = json.loads(three("runs", "models/diabetes", "--json").out)
     assert [(its["stage"], its["verdict"]) for its in found] == [
+        (None, None),
         ("dev", None),
         ("prod", "worse"),
         ("dev", "better"),
     ]
-    assert found[1] == {
-        "run": "20261124-110000-000000", "stage": "prod", "target": "local", "commit": COMMIT, "dirty": True,
+    assert found[2] == {
+        "run": "20261124-110000-000000", "started": None, "seconds": None, "parameters": {}, "metrics": {},
+        "stage": "prod", "target": "local", "commit": COMMIT, "dirty": True,
         "state": "completed", "verdict": "worse", "passed": False, "decide_by": "mae", "candidate": 45.512,
         "champion": 44.0,
     }  # fmt: skip
@@ -78,7 +81,7 @@ def test_an_invalid_verdict(factory: Command, content: str) -> None:
 
 def test_none_and_no_such_model(factory: Command) -> None:
     said = factory("runs", "diabetes")
-    assert said.out == "There is no candidate of diabetes here. Train one: mlroad train diabetes\n"
+    assert said.out == "There is no run of diabetes here. Start one: mlroad run models/diabetes\n"
     assert factory("runs", "diabetes", "--json").out == "[]\n"
     said = factory("runs", "diabets")
     assert said.code == 2

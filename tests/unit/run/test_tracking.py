@@ -81,12 +81,12 @@ def test_runs_of_a_pipeline(project: Project) -> None:
 
     partly = project.run("models/m", "--step", "plain", "--step", "tracked", "--set", "inputs.depth=9")
     assert partly.exit == 1
-    assert query(project, "select status from runs where name in ('m', 'tracked') order by start_time")[
-        -2:
-    ] == [
-        ("FAILED",),
-        ("FAILED",),
-    ]
+    named = "select name, status from runs where name like 'm:%' or status = 'FAILED' order by name"
+    assert query(project, named) == [("m: depth=9", "FAILED"), ("tracked", "FAILED")]
+
+    project.model("m", {"src/track.py": TRACK + "# edited\n"})
+    project.run("models/m")
+    assert query(project, named)[0] == ("m: code changed: track.py", "FINISHED")
 
 
 @pytest.mark.slow
