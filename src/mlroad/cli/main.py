@@ -18,6 +18,7 @@ COMMANDS = {
     "new": Entry("mlroad.cli.models:new", "Create a model folder with a working baseline.", PROTOTYPE),
     "run": Entry("mlroad.cli.run:run", "Run a pipeline on this machine as Azure ML would.", PROTOTYPE),
     "runs": Entry("mlroad.cli.runs:runs", "List the runs of a model, or compare two runs.", PROTOTYPE),
+    "inputs": Entry("mlroad.cli.run:inputs", "Print the inputs of a step in its last run.", PROTOTYPE),
     "sync": Entry("mlroad.cli.models:sync", "Write the components of models from their steps.", PROTOTYPE),
     "check": Entry("mlroad.cli.check:check", "Find mistakes in models before Azure ML does.", PROTOTYPE),
     "graph": Entry("mlroad.cli.run:graph", "Print a pipeline and its last run as a diagram.", PROTOTYPE),

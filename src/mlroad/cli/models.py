@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
 
-from mlroad.core.repo import chosen_models, model_folders, root_here
+from mlroad.core.repo import chosen_models, find_root, model_folders, root_here
+from mlroad.steps.editor import write_launch
 from mlroad.steps.new_model import new_model
 from mlroad.steps.sync import check_sync
 from mlroad.steps.sync import sync as write_all
@@ -25,6 +27,7 @@ def new(model: str) -> None:
     mlroad new churn
     """
     folder = new_model(root_here(), model)
+    _write_launch()
     click.echo(f"Created {folder}. Next: `mlroad run {folder.as_posix()}`, then use your own data and code.")
 
 
@@ -53,6 +56,15 @@ def sync(models: tuple[Path, ...], check: bool) -> None:
         sys.exit(1 if problems else 0)
     for change in write_all(folders):
         click.echo(f"{'deleted' if change.text is None else 'wrote'} {change.path}")
+    _write_launch()
+
+
+def _write_launch() -> None:
+    """Create .vscode/launch.json if the repo has none."""
+    root = find_root(Path.cwd())
+    with suppress(OSError):  # a read-only folder: the models matter more
+        if root and (written := write_launch(root)):
+            click.echo(f"wrote {written.relative_to(root).as_posix()}")
 
 
 @click.command()

@@ -1,13 +1,15 @@
-"""`mlroad run` and `mlroad graph`."""
+"""`mlroad run`, `mlroad graph` and `mlroad inputs`."""
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
 import click
 
 from mlroad.run.graph import graph_command
+from mlroad.run.last_inputs import last_inputs
 from mlroad.run.launch import run as launch
 from mlroad.run.run_options import RunOptions
 
@@ -35,6 +37,11 @@ _pipeline = click.argument(
     multiple=True,
     help="Run only this step and the steps that it depends on. Repeatable.",
 )
+@click.option(
+    "--debug",
+    is_flag=True,
+    help="Run the step of --step attached to this terminal, so that it stops at breakpoint().",
+)
 @click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Run at most N steps at once.")
 @click.option("--no-reuse", is_flag=True, help="Run steps even if nothing changed.")
 @click.option(
@@ -53,6 +60,7 @@ def run(
     sets: tuple[str, ...],
     inputs: tuple[str, ...],
     steps: tuple[str, ...],
+    debug: bool,
     jobs: int | None,
     no_reuse: bool,
     isolated: bool,
@@ -69,6 +77,7 @@ def run(
     mlroad run models/iris --set jobs.train.inputs.max_depth=3
     mlroad run models/iris --input raw=data/small.csv        other data
     mlroad run models/iris --step train --no-reuse           one step and what it depends on
+    mlroad run models/iris --step train --debug              stop at breakpoint() in train.py
 
     Exit codes: 0 done, 1 a step failed, 2 a mistake in the pipeline or a wrong argument, 130 Ctrl-C.
     """
@@ -76,6 +85,7 @@ def run(
         sets=sets,
         inputs=inputs,
         steps=steps,
+        debug=debug,
         jobs=jobs,
         dry_run=dry_run,
         reuse=not no_reuse,
@@ -104,3 +114,22 @@ def graph(pipeline: Path, output: Path | None) -> None:
     mlroad graph models/iris -o pipeline.md
     """
     click.echo(graph_command(pipeline, output))
+
+
+@click.command()
+@_pipeline
+@click.argument("step", help="The name of the step.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def inputs(pipeline: Path, step: str, as_json: bool) -> None:
+    """Print the inputs of a step in its last run: paths of data, and values.
+
+    \b
+    mlroad inputs models/iris train
+    mlroad inputs models/iris train --json
+    """
+    found = last_inputs(pipeline, step)
+    if as_json:
+        click.echo(json.dumps(found, indent=2, default=str, ensure_ascii=False))
+    else:
+        width = max(map(len, found), default=0)
+        click.echo("\n".join(f"{name:{width}}  {value}" for name, value in found.items()))

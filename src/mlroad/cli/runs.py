@@ -44,9 +44,9 @@ def list_runs(model: str, limit: int | None, as_json: bool) -> None:
     changes that were not committed.
 
     \b
-    mlroad runs models/churn
-    mlroad runs models/churn --limit 5
-    mlroad runs models/churn --json
+    mlroad runs list models/churn            or shorter: mlroad runs models/churn
+    mlroad runs list models/churn --limit 5
+    mlroad runs list models/churn --json
     """
     folder = find_model(root_here(), model)
     found = runs_json(folder.runs, limit)

@@ -14,6 +14,7 @@ from mlroad.pipeline.model import PipelineJob, RemoteData
 from mlroad.pipeline.repo_index import RepoIndex
 from mlroad.pipeline.scope import commands
 from mlroad.run.dataset_inputs import verified_data, with_versions
+from mlroad.run.debug_step import debug_step
 from mlroad.run.dry_run import describe
 from mlroad.run.isolated_environments import isolated_environments
 from mlroad.run.make_plan import make_plan
@@ -48,6 +49,8 @@ def run(path: Path, options: RunOptions) -> int:
     plan = make_plan(checked(file, options))
     if options.steps:
         plan = selected(plan, list(options.steps))
+    if options.debug and (len(options.steps) != 1 or options.steps[0] not in plan.steps):
+        raise UserError("--debug runs one step.", f"Name it: --step with one of {', '.join(plan.steps)}.")
     plan.refuse()
     root = root_of(file)
     plan = with_versions(plan, root)
@@ -63,6 +66,8 @@ def run(path: Path, options: RunOptions) -> int:
         environments = isolated_environments(plan, root, print)
     else:
         environments = dict.fromkeys(plan.steps, own_environment())
+    if options.debug:
+        return debug_step(file, plan, environments, options, data)
     return PipelineRun(file, plan, environments, options, data).run()
 
 

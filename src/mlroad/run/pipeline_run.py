@@ -74,6 +74,11 @@ class PipelineRun:
         experiment = plan.job.experiment_name or self._runs.name
         self._tracker = Tracker(self._root, experiment, logs / "mlflow.log", self._display.note)
 
+    @property
+    def folder(self) -> Path:
+        """The folder of the run."""
+        return self._folder.path
+
     def run(self) -> int:
         """Run the steps. Returns the exit code of the command. Only the run's folder remains."""
         try:

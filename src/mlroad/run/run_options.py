@@ -18,3 +18,4 @@ class RunOptions:
     isolated: bool = False
     keep: int | None = None
     quiet: bool = False
+    debug: bool = False

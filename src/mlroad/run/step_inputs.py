@@ -18,6 +18,26 @@ from mlroad.run.step_code import StepCode
 from mlroad.run.step_environment import PythonEnvironment
 
 
+def input_text(source: Source, plan: Plan, run: Path) -> str:
+    """The text that a command receives for a value; ``run`` has the outputs of earlier steps."""
+    if isinstance(source, Text):
+        return source.text
+    if isinstance(source, Joined):
+        return "".join(
+            part if isinstance(part, str) else input_text(part, plan, run) for part in source.parts
+        )
+    return input_path(source, plan, run).as_posix()
+
+
+def input_path(source: Source, plan: Plan, run: Path) -> Path:
+    """The path of data."""
+    if isinstance(source, Produced):
+        return run / plan.steps[source.step].outputs[source.output].place
+    path = getattr(source, "path", None)
+    assert isinstance(path, Path), source
+    return path.absolute()
+
+
 class StepInputs:
     """The inputs of one run. Used by several threads."""
 
@@ -42,19 +62,11 @@ class StepInputs:
 
     def text(self, source: Source) -> str:
         """The text that a command receives for a value."""
-        if isinstance(source, Text):
-            return source.text
-        if isinstance(source, Joined):
-            return "".join(part if isinstance(part, str) else self.text(part) for part in source.parts)
-        return self.path(source).as_posix()
+        return input_text(source, self._plan, self._run.folder)
 
     def path(self, source: Source) -> Path:
         """The path of data."""
-        if isinstance(source, Produced):
-            return self._run.folder / self._plan.steps[source.step].outputs[source.output].place
-        path = getattr(source, "path", None)
-        assert isinstance(path, Path), source
-        return path.absolute()
+        return input_path(source, self._plan, self._run.folder)
 
     def fingerprint(self, step: PlannedStep, state: StepState) -> Fingerprint:
         """Everything that decides the result of a step. Adds the inputs to ``state``.
