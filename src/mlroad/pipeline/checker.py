@@ -9,8 +9,9 @@ import os
 from pathlib import Path
 
 from mlroad.core.problems import Problem
+from mlroad.pipeline.component_reader import LoadedComponent
 from mlroad.pipeline.findings import Findings
-from mlroad.pipeline.loader import Loaded, LoadedComponent, Loader
+from mlroad.pipeline.loader import Loaded, Loader
 from mlroad.pipeline.model import CommandComponent, PipelineComponent, PipelineJob, Unsupported
 from mlroad.pipeline.repo_index import RepoIndex
 from mlroad.pipeline.rules_command import check_command

@@ -6,10 +6,12 @@ import re
 from pathlib import Path
 from types import MappingProxyType
 
-from mlroad.core.yaml_nodes import MapNode, Node, ScalarNode
+from mlroad.core.text import nearest
+from mlroad.core.yaml_nodes import ListNode, MapNode, Node, ScalarNode
 from mlroad.pipeline.expressions import expressions
 from mlroad.pipeline.findings import Findings
 from mlroad.pipeline.model import Environment
+from mlroad.pipeline.references import asset_fault
 from mlroad.pipeline.repo_index import FROM_HERE, RepoIndex, absolute, exists, is_file, near_path
 from mlroad.pipeline.shapes import ENVIRONMENT
 
@@ -29,6 +31,10 @@ def read_environment(
         out.error(node.at, "MR127", "environment must be a name or a mapping.", fix)
         return None
     if text.startswith("azureml:") or (bindable and expressions(text)):
+        fault = None if bindable and expressions(text) else asset_fault(text, "environment")
+        if fault:
+            out.error(node.at, "MR127", *fault)
+            return None
         return Environment(node.at, name=text.removeprefix("azureml:") if "://" not in text else text)
     if text.startswith("file:"):
         file = absolute(base / text.removeprefix("file:"))
@@ -50,12 +56,14 @@ def _inline(node: MapNode, base: Path, repo: RepoIndex, out: Findings) -> Enviro
         out.error(node.at, "MR127", "This is the content of a conda file, not an environment.", fix)
         return None
     ENVIRONMENT(node, "environment", out)
+    _kind_of_environment(node, out)
     conda_file: Path | None = None
     conda: dict[str, object] | None = None
     given = node.values.get("conda_file")
     if isinstance(given, MapNode):
         plain = given.plain()
         conda = plain if isinstance(plain, dict) else None
+        _dependencies(given, out)
     elif isinstance(given, ScalarNode) and isinstance(given.value, str):
         conda_file = absolute(base / given.value.removeprefix("file:"))
         content, problems = repo.read(conda_file)
@@ -72,6 +80,8 @@ def _inline(node: MapNode, base: Path, repo: RepoIndex, out: Findings) -> Enviro
         elif not isinstance(content, MapNode):
             fix = "It must contain `dependencies:`."
             out.error(given.at, "MR125", f"{given.value} is not a conda file.", fix)
+        else:
+            _dependencies(content, out)
     build_context: Path | None = None
     build = node.values.get("build")
     if isinstance(build, MapNode):
@@ -88,3 +98,39 @@ def _inline(node: MapNode, base: Path, repo: RepoIndex, out: Findings) -> Enviro
         conda=MappingProxyType(conda) if conda is not None else None,
         build_context=build_context,
     )
+
+
+def _kind_of_environment(node: MapNode, out: Findings) -> None:
+    """An environment is an image, which conda may extend, or a build context."""
+    keys = node.values.keys()
+    for other in ("image", "conda_file"):
+        if "build" in keys and other in keys:
+            what = f"{other} and build exclude each other."
+            out.error(node.key_at(other), "MR116", what, f"Remove {other}, or build.")
+    if "image" not in keys and "build" not in keys:
+        what = "This environment has neither image nor build."
+        if "conda_file" in keys:
+            what = "conda_file extends an image, and there is no image."
+        fix = "Add `image: …`, or name an environment of the workspace: `environment: azureml:NAME:VERSION`."
+        out.error(node.at, "MR113", what, fix)
+    image = node.text("image")
+    if image is not None and not re.fullmatch(r"\S+", image):
+        what = (
+            "image is empty."
+            if not image.strip()
+            else f"{image} is not the name of an image: it has a blank."
+        )
+        out.error(node.values["image"].at, "MR127", what, "Write REGISTRY/NAME:TAG.")
+    build = node.values.get("build")
+    if isinstance(build, MapNode) and "path" not in build.values:
+        out.error(node.key_at("build"), "MR113", "build needs path.", "Add `path: …`, the build context.")
+
+
+def _dependencies(conda: MapNode, out: Findings) -> None:
+    given = conda.values.get("dependencies")
+    if given is None:
+        near = nearest("dependencies", conda.values)
+        fix = f"Is {near} misspelled?" if near else "Add `dependencies:`, a list of packages."
+        out.error(conda.at, "MR127", "This conda file has no dependencies.", fix)
+    elif not isinstance(given, ListNode):
+        out.error(given.at, "MR127", "dependencies must be a list.", "Write one `- package` per line.")

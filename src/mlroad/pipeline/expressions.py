@@ -38,6 +38,11 @@ def expressions(text: str) -> list[Expression]:
     return [Expression(found[1], found.start(), found.end()) for found in _EXPRESSION.finditer(text)]
 
 
+def without_expressions(text: str) -> str:
+    """``text`` with blanks in place of its expressions."""
+    return _EXPRESSION.sub(lambda found: " " * len(found[0]), text)
+
+
 def is_whole(text: str, found: list[Expression]) -> bool:
     """Whether ``text`` is one expression and nothing else."""
     return len(found) == 1 and found[0].start == 0 and found[0].end == len(text)

@@ -198,6 +198,9 @@ class Unsupported:
     """The `type` that the step states for a registered component."""
 
 
+Component = CommandComponent | PipelineComponent | Unsupported
+
+
 @dataclass(frozen=True, slots=True)
 class StepOutput:
     """A step's settings for one of its outputs: a binding to an output of the pipeline, or its path."""
@@ -217,7 +220,7 @@ class Step:
 
     name: str
     at: Position
-    component: CommandComponent | PipelineComponent | Unsupported
+    component: Component
     inputs: Mapping[str, Value]
     outputs: Mapping[str, StepOutput]
     environment: Environment | None = None

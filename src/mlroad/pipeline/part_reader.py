@@ -12,8 +12,10 @@ from mlroad.core.problems import Position
 from mlroad.core.yaml_nodes import ListNode, MapNode, Node, ScalarNode
 from mlroad.pipeline.environments import read_environment
 from mlroad.pipeline.expressions import expressions, target
+from mlroad.pipeline.file_type import schema_name
 from mlroad.pipeline.findings import Findings
 from mlroad.pipeline.model import Binding, Environment
+from mlroad.pipeline.references import compute_fault
 from mlroad.pipeline.repo_index import FROM_HERE, RepoIndex, absolute, exists, is_folder, near_path
 from mlroad.pipeline.schema_checks import spoken
 
@@ -91,10 +93,36 @@ class PartReader:
                         yield Binding(aimed.kind, aimed.name, at)
 
     def check_compute(self, node: MapNode) -> None:
-        """`compute` must not be an empty text."""
-        given = node.values.get("compute")
-        if isinstance(given, ScalarNode) and isinstance(given.value, str) and given.value == "":
-            self.out.error(given.at, "MR112", "compute is empty.", "Write azureml:NAME, or remove it.")
+        """`compute` must name a compute of the workspace."""
+        self._compute_name(node, "compute")
+
+    def check_settings(self, node: MapNode) -> None:
+        """The compute and the datastore of a pipeline."""
+        self.check_reference(node, "default_compute", "serverless", "local")
+        self.check_reference(node, "default_datastore")
+        self._compute_name(node, "default_compute")
+
+    def _compute_name(self, node: MapNode, key: str) -> None:
+        name = node.text(key)
+        if name is None:
+            return
+        at = node.values[key].at
+        if not name.strip():
+            self.out.error(at, "MR112", f"{key} is empty.", "Write azureml:NAME, or remove it.")
+        elif name.lower().removeprefix("azureml:") == "local":
+            what = f"{key} is {name}, which Azure ML refuses in a pipeline."
+            fix = "Name a compute of the workspace; `mlroad run` runs here whatever this says."
+            self.out.warning(at, "MR252", what, fix)
+        elif fault := compute_fault(name):
+            self.out.error(at, "MR129", *fault)
+
+    def check_schema(self, node: MapNode, wanted: str) -> None:
+        """Azure ML reads `type`, but an editor checks the file against the schema that it names."""
+        stated = schema_name(node)
+        if stated and "pipeline" not in stated:
+            what = f"`type` says pipeline, but `$schema` names another kind of file: {stated}."
+            fix = f"Write https://azuremlschemas.azureedge.net/latest/{wanted}.schema.json."
+            self.out.warning(node.values["$schema"].at, "MR131", what, fix)
 
     def check_reference(self, node: MapNode, key: str, *words: str) -> None:
         """The name of something in the workspace starts with ``azureml:``, unless it is one of ``words``."""

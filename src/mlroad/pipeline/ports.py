@@ -80,6 +80,7 @@ def check_names(node: MapNode, what: str, out: Findings, *, job: bool = False) -
     azure-ai-ml does not require that of a job's own inputs and outputs, so there it is a warning.
     """
     note = out.warning if job else out.error
+    check_groups(node, what, out)
     seen: dict[str, str] = {}
     for name, key, _ in node:
         if not _NAME.fullmatch(name):
@@ -89,6 +90,15 @@ def check_names(node: MapNode, what: str, out: Findings, *, job: bool = False) -
         if twin != name:
             fix = "Rename one of them; Azure ML ignores upper and lower case here."
             note(key.at, "MR117", f"The {what}s {twin} and {name} have the same name.", fix)
+
+
+def check_groups(node: MapNode, what: str, out: Findings) -> None:
+    """``a.b`` makes ``a`` a group, so there cannot be an ``a`` as well."""
+    for name, key, _ in node:
+        group = name.partition(".")[0]
+        if group != name and group in node.values:
+            text = f"The {what}s {group} and {name} exclude each other: the dot makes {group} a group."
+            out.error(key.at, "MR116", text, "Rename one of them.")
 
 
 def _input(name: str, key: ScalarNode, node: Node, out: Findings) -> InputPort:
@@ -122,6 +132,9 @@ def _literal_input(name: str, kind: str, key: ScalarNode, node: MapNode, out: Fi
     enum: tuple[Scalar, ...] = ()
     choices = node.values.get("enum")
     if isinstance(choices, ListNode):
+        if not choices.items:
+            what = "The enum is empty, so no value is allowed."
+            out.error(choices.at, "MR228", what, "Write the allowed values, or remove it.")
         coerced = [coerce(kind, item.value) for item in choices.items if isinstance(item, ScalarNode)]
         enum = tuple(item for item in coerced if item is not None)
     default: Scalar | None = None

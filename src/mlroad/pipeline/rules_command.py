@@ -21,8 +21,12 @@ from mlroad.pipeline.expressions import (
 from mlroad.pipeline.findings import Findings, suggest
 from mlroad.pipeline.model import CommandComponent
 from mlroad.pipeline.repo_index import exists, is_file, is_folder
+from mlroad.pipeline.shell_syntax import shell_fault
 
-_SCRIPT = re.compile(r"\s*python3?\s+(?:-u\s+)?(?P<script>(?!-)[\w./-]+\.py)(?=\s|$)")
+_SCRIPT = re.compile(r"\s*python3?\s+(?:-u\s+)?(?P<script>(?!-)[\w./\\-]+\.py)(?=\s|$)")
+_ALMOST = re.compile(
+    r"(?<!\$\{)(?:\$\{|\$\(|\$\[\[|\$|(?<![${])\{\{)\s?(?P<place>inputs|outputs)\.(?P<name>\w+)\s?(?:\}\}|\}|\)|\]\])?"
+)
 
 
 def check_command(component: CommandComponent, out: Findings) -> None:
@@ -49,6 +53,11 @@ def check_command(component: CommandComponent, out: Findings) -> None:
         nth = command.count(OPEN, 0, stray)
         out.error(_position(component, OPEN, nth), "MR245", what, fix)
     _unclosed_optional(component, spans, out)
+    _almost(component, out)
+    if stray is None:
+        fault = shell_fault(command)
+        if fault:
+            out.error(component.command_at, "MR246", *fault)
     _script(component, out)
 
 
@@ -82,6 +91,21 @@ def _expression(component: CommandComponent, body: str, at: Position, inside: bo
         out.error(at, "MR245", f"{OPEN}{body}{CLOSE} is not valid in a command.", fix)
 
 
+def _almost(component: CommandComponent, out: Findings) -> None:
+    """Expressions of Azure ML in the wrong braces, which reach the shell as they are."""
+    for found in _ALMOST.finditer(component.command):
+        names = component.inputs if found["place"] == "inputs" else component.outputs
+        name = found["name"]
+        # A shell has no names with dots; other braces may be meant as text, unless the name is one of ours.
+        if name in names or found[0].startswith("$"):
+            what = f"{found[0]} is not an expression: the shell receives it as it is."
+            fix = f"Did you mean {OPEN}{found['place']}.{name}{CLOSE}?"
+            # bash reads $[…] as arithmetic and passes on what it cannot compute, so this may work.
+            note = out.warning if found[0].startswith("$[[") else out.error
+            note(_position(component, found[0], 0), "MR245", what, fix)
+            return
+
+
 def _unclosed_optional(component: CommandComponent, spans: list[tuple[int, int]], out: Findings) -> None:
     starts = {start for start, _ in spans}
     for nth, at in enumerate(positions(component.command, OPTIONAL_OPEN)):
@@ -98,6 +122,11 @@ def _script(component: CommandComponent, out: Findings) -> None:
     code = component.code
     match = _SCRIPT.match(component.command)
     if match is None or code is None or component.additional_includes or not exists(code):
+        return
+    if "\\" in match["script"]:
+        what = f"{match['script']} has backslashes, which the shell of Azure ML (Linux) removes."
+        fix = f"Write {match['script'].replace(chr(92), '/').replace('//', '/')}."
+        out.error(_position(component, match["script"], 0), "MR248", what, fix)
         return
     script = Path(match["script"])
     held = code / script if is_folder(code) else code.parent / script

@@ -5,6 +5,7 @@ They follow the marshmallow fields of azure-ai-ml, so that both reject the same 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -81,6 +82,49 @@ def integer(node: Node, name: str, out: Findings) -> None:
         except (ValueError, OverflowError):
             pass
     wrong(node, name, "a whole number", "Write a number such as 1.", out)
+
+
+def at_least(least: int, kind: Kind = integer) -> Kind:
+    """A number that is not below ``least``."""
+
+    def check(node: Node, name: str, out: Findings) -> None:
+        before = len(out.problems)
+        kind(node, name, out)
+        if len(out.problems) == before and isinstance(node, ScalarNode) and float(str(node.value)) < least:
+            out.error(
+                node.at,
+                "MR112",
+                f"{name} must be at least {least}, not {node.text}.",
+                f"Write {least} or more.",
+            )
+
+    return check
+
+
+def matching(pattern: str, wanted: str, fix: str) -> Kind:
+    """A text of a certain form."""
+
+    def check(node: Node, name: str, out: Findings) -> None:
+        value = node.value if isinstance(node, ScalarNode) else None
+        if not isinstance(value, str | int) or not re.fullmatch(pattern, str(value)):
+            wrong(node, name, wanted, fix, out)
+
+    return check
+
+
+def scalar(node: Node, name: str, out: Findings) -> None:
+    """A text, a number, true or false; or empty."""
+    if not isinstance(node, ScalarNode):
+        wrong(node, name, "one value", "Write a text.", out)
+
+
+def variables(node: Node, name: str, out: Findings) -> None:
+    """Environment variables: one value per name."""
+    map_of(scalar, empty_allowed=True)(node, name, out)
+    for key, key_node, _ in node if isinstance(node, MapNode) else ():
+        if not key.strip() or re.search(r"[\s=]", key):
+            what = f'"{key}" is not the name of an environment variable.'
+            out.error(key_node.at, "MR115", what, "Use only letters, digits and _.")
 
 
 def mapping(node: Node, name: str, out: Findings) -> None:

@@ -6,11 +6,16 @@ loader does with a key it does not know: reject it, or pass it on unread.
 
 from __future__ import annotations
 
+from typing import Literal
+
+from mlroad.core.yaml_nodes import MapNode, Node
+from mlroad.pipeline.findings import Findings
 from mlroad.pipeline.model import DATA_TYPES, LITERAL_TYPES
 from mlroad.pipeline.schema_checks import (
     Kind,
     Shape,
     anything,
+    at_least,
     bindable,
     boolean,
     either,
@@ -19,8 +24,10 @@ from mlroad.pipeline.schema_checks import (
     list_of,
     map_of,
     mapping,
+    matching,
     one_of,
     text,
+    variables,
     version,
 )
 
@@ -64,23 +71,27 @@ _FREE = map_of(anything)
 _TAGS = map_of(text, empty_allowed=True)
 
 
+_COUNT = at_least(1)
+
+
 def _resources(*, bound: bool) -> dict[str, Kind]:
-    number, words = (bindable(integer), bindable(text)) if bound else (integer, text)
+    number, words = (bindable(_COUNT), bindable(text)) if bound else (_COUNT, text)
+    memory = matching(r"\d+(\.\d+)?[bkmgBKMG]?", "a size such as 2g", "Write a number and b, k, m or g.")
     return {
         "instance_count": number,
         "instance_type": words,
         "properties": mapping,
         "locations": list_of(text),
-        "shm_size": words,
+        "shm_size": bindable(memory) if bound else memory,
         "max_instance_count": number,
         "docker_args": either(words, list_of(text)),
     }
 
 
 _DISTRIBUTIONS = {
-    "mpi": {"process_count_per_instance": bindable(integer)},
-    "pytorch": {"process_count_per_instance": bindable(integer)},
-    "tensorflow": {"parameter_server_count": bindable(integer), "worker_count": bindable(integer)},
+    "mpi": {"process_count_per_instance": bindable(_COUNT)},
+    "pytorch": {"process_count_per_instance": bindable(_COUNT)},
+    "tensorflow": {"parameter_server_count": bindable(at_least(0)), "worker_count": bindable(_COUNT)},
     "ray": {
         "port": bindable(integer),
         "address": text,
@@ -91,14 +102,26 @@ _DISTRIBUTIONS = {
     },
 }
 _DISTRIBUTION_KEYS = {key: kind for keys in _DISTRIBUTIONS.values() for key, kind in keys.items()}
-DISTRIBUTION = Shape(
-    "distribution",
-    {"type": one_of(*_DISTRIBUTIONS), **_DISTRIBUTION_KEYS},
-    unknown="warning",
-    required=("type",),
-)
-STEP_DISTRIBUTION = Shape("distribution", DISTRIBUTION.keys, required=("type",))
-LIMITS = Shape("limits", {"timeout": bindable(integer)})
+_DISTRIBUTION = {"type": one_of(*_DISTRIBUTIONS), **_DISTRIBUTION_KEYS}
+
+
+def _distribution(*, unknown: Literal["error", "warning"]) -> Kind:
+    """Each type of distribution has its own keys; Azure ML ignores or rejects those of another type."""
+    shape = Shape("distribution", _DISTRIBUTION, unknown=unknown, required=("type",))
+    of_type = {
+        name: Shape(f"The distribution {name}", {"type": text, **keys}, unknown=unknown)
+        for name, keys in _DISTRIBUTIONS.items()
+    }
+
+    def check(node: Node, name: str, out: Findings) -> None:
+        kind = (node.text("type") or "").lower() if isinstance(node, MapNode) else ""
+        of_type.get(kind, shape)(node, name, out)
+
+    return check
+
+
+DISTRIBUTION, STEP_DISTRIBUTION = _distribution(unknown="warning"), _distribution(unknown="error")
+LIMITS = Shape("limits", {"timeout": bindable(_COUNT)})
 QUEUE = Shape(
     "queue_settings",
     {
@@ -119,9 +142,11 @@ IDENTITY = Shape(
 SERVICE = Shape(
     "a service",
     {
-        "type": text,
-        "port": bindable(integer),
-        "nodes": text,
+        "type": one_of(
+            "ssh", "jupyter_lab", "tensor_board", "vs_code", "custom", "tracking", "studio", "raydashboard"
+        ),
+        "port": bindable(at_least(1)),
+        "nodes": one_of("all"),
         "properties": mapping,
         "log_dir": text,
         "ssh_public_keys": text,
@@ -298,7 +323,7 @@ _STEP: dict[str, Kind] = {
     "identity": IDENTITY,
     "resources": Shape("resources", _resources(bound=True)),
     "environment": given,
-    "environment_variables": bindable(mapping),
+    "environment_variables": bindable(variables),
     "distribution": STEP_DISTRIBUTION,
     "limits": LIMITS,
     "services": map_of(SERVICE),
@@ -341,7 +366,7 @@ INLINE_STEP = Shape(
         "command": text,
         "code": text,
         "environment": given,
-        "environment_variables": either(mapping, text),
+        "environment_variables": bindable(variables),
         "inputs": anything,
         "outputs": anything,
         "resources": Shape("resources", _resources(bound=False)),

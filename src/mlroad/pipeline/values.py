@@ -7,7 +7,15 @@ from dataclasses import replace
 from pathlib import Path, PureWindowsPath
 
 from mlroad.core.yaml_nodes import MapNode, Node, ScalarNode
-from mlroad.pipeline.expressions import SERVER_NAMES, expressions, is_whole, target, unclosed
+from mlroad.pipeline.expressions import (
+    OPEN,
+    SERVER_NAMES,
+    expressions,
+    is_whole,
+    target,
+    unclosed,
+    without_expressions,
+)
 from mlroad.pipeline.findings import Findings, a, suggest
 from mlroad.pipeline.model import (
     Binding,
@@ -20,12 +28,30 @@ from mlroad.pipeline.model import (
     Value,
 )
 from mlroad.pipeline.part_reader import scalar_text
+from mlroad.pipeline.references import data_fault
 from mlroad.pipeline.repo_index import RepoIndex, absolute
 from mlroad.pipeline.schema_checks import Shape, spoken
 from mlroad.pipeline.shapes import GIVEN_INPUT, GIVEN_VALUE
 
 _URL = re.compile(r"(azureml:)?[a-zA-Z][a-zA-Z0-9+.-]+://|(wasbs?|https?|abfss?|adl|dbfs):")
 _ASSET = re.compile(r"(?P<name>[^:@/\\]+)(?::(?P<version>[^:@]+)|@(?P<label>[^:@]+))?")
+_SCHEMES = (
+    "azureml",
+    "https",
+    "http",
+    "wasbs",
+    "wasb",
+    "abfss",
+    "abfs",
+    "adl",
+    "dbfs",
+    "hdfs",
+    "s3",
+    "gs",
+    "file",
+)
+_ALMOST = re.compile(r"\$?[{\[(]*\s*(?P<body>parent\.(?:inputs|outputs|jobs)\.[\w.]*)\s*[}\])]*")
+"""An expression without its braces, or with others: in no value of Azure ML a text that is meant as it is."""
 _HOW = "Write ${{" + "parent.inputs.NAME}} or ${{" + "parent.jobs.STEP.outputs.NAME}}."
 
 
@@ -91,6 +117,7 @@ class ValueReader:
             self.out.error(node.at, "MR112", f"The output {name} cannot be a list.", "Bind it to one output.")
             return None
         shape(node, name, self.out)
+        self._asset_of(node)
         path_node = node.values.get("path")
         binding: Binding | None = None
         path: str | None = None
@@ -110,13 +137,34 @@ class ValueReader:
             asset_version=scalar_text(node.values.get("version")),
         )
 
+    def _asset_of(self, node: MapNode) -> None:
+        """The name and version under which Azure ML registers an output."""
+        asset = node.text("name")
+        if "version" in node.values and "name" not in node.values:
+            fix = "Add `name: …`, or remove the version."
+            self.out.error(node.key_at("version"), "MR113", "An output's version needs a name.", fix)
+        elif asset is not None and not re.fullmatch(r"[\w-]{1,255}|.*\$\{\{.*", asset, re.ASCII):
+            what = f"An output cannot have the name {asset[:40]}."
+            fix = "Use only letters, digits, - and _, at most 255."
+            self.out.error(node.values["name"].at, "MR115", what, fix)
+
     def data(self, text: str, kind: str, node: ScalarNode) -> Value | None:
         """The data at the path ``text`` of an input."""
         found = self._expression(node, text, server=_URL.match(text) is not None)
         if found is not None:
             return found
-        if _URL.match(text) or text.startswith(("azureml:/", "azureml://")):
+        if text.startswith("azureml:/"):
+            fault = data_fault(text)
+            if fault:
+                self.out.error(node.at, "MR233", *fault)
+                return None
             return RemoteData(text, kind, node.at)
+        if _URL.match(text):
+            self._address(text, node)
+            return RemoteData(text, kind, node.at)
+        if not text.strip():
+            self.out.error(node.at, "MR112", "path is empty.", "Name a file or a folder.")
+            return None
         if text.startswith("azureml:"):
             return self._asset(text.removeprefix("azureml:"), kind, node)
         local = text.removeprefix("file://").removeprefix("file:")
@@ -127,6 +175,14 @@ class ValueReader:
         if ":" in local or "@" in local:
             return self._asset(local, kind, node)
         return DataPath(absolute(self.base / local), kind, node.at)
+
+    def _address(self, text: str, node: ScalarNode) -> None:
+        scheme, _, rest = text.partition(":")
+        if scheme.lower() not in _SCHEMES:
+            what = f"{scheme}: is not a scheme that Azure ML can read from."
+            self.out.error(node.at, "MR233", what, suggest(scheme, _SCHEMES, "Choose one of them."))
+        elif re.match(r"/*(/|$)", rest.removeprefix("//")):
+            self.out.error(node.at, "MR233", f"{text} names no host.", f"Write {scheme}://HOST/PATH.")
 
     def _mapping(self, name: str, node: MapNode) -> Value | None:
         if "value" in node.values and "path" not in node.values and "type" not in node.values:
@@ -177,9 +233,13 @@ class ValueReader:
         """
         found = expressions(text)
         if not found:
-            if not server:
+            if not server or _ALMOST.search(text):
                 self._unreadable_expression(node)
             return None
+        outside = without_expressions(text)
+        if _ALMOST.search(outside) or OPEN in outside:
+            self._unreadable_expression(node)
+            return Template(text, node.at, ())
         bindings = []
         texts = (text[expression.start : expression.end] for expression in found)
         for expression, at in zip(found, node.positions_of(texts), strict=True):
@@ -206,6 +266,13 @@ class ValueReader:
 
     def _unreadable_expression(self, node: ScalarNode) -> bool:
         text = node.value
+        near = _ALMOST.search(without_expressions(text)) if isinstance(text, str) else None
+        if near:
+            what = f"{near[0]} is not an expression, so Azure ML passes it on as text."
+            meant = near["body"].rstrip(".")
+            fix = f"Did you mean ${{{{{meant}}}}}?" if target(meant) else _HOW
+            self.out.error(node.position_of(near[0]), "MR210", what, fix)
+            return True
         start = unclosed(text) if isinstance(text, str) else None
         if start is None:
             return False

@@ -157,6 +157,10 @@ COMMANDS = (
     M("a pipeline's expression in a command", TRAIN, "${{inputs.rate}}", "${{parent.inputs.rate}}", "MR245", "parent.inputs.rate"),
     M("a bare name in a command", TRAIN, "${{inputs.rate}}", "${{rate}}", "MR245", "${{rate}}"),
     M("an empty command", JUDGE, "command: python judge.py ${{inputs.model}} ${{inputs.clean}} ${{outputs.report}} $[[--label ${{inputs.label}}]]", 'command: ""', "MR247", "command:"),
+    M("a line that begins with an option", PREP, "command: >-", "command: |", "MR246", "command:"),
+    M("a quote that is not closed in a command", TRAIN, "--rate ${{inputs.rate}}", '--rate "${{inputs.rate}}', "MR246", "command:"),
+    M("an expression in other braces", TRAIN, "${{inputs.rate}}", "${inputs.rate}", "MR245", "--rate"),
+    M("a script with backslashes", TRAIN, "python train.py", "python steps\\train.py", "MR248", "train.py"),
     M("a script that is not in the code folder", TRAIN, "python train.py", "python trian.py", "MR248", "trian.py"),
 )  # fmt: skip
 
@@ -174,7 +178,7 @@ KEYS = (
     M("a text for the timeout", PIPELINE, "timeout: 600", "timeout: ten minutes", "MR112", "ten minutes"),
     M("a list for the inputs", PIPELINE, "    inputs:\n      raw: ${{parent.inputs.raw}}\n      verbose: ${{parent.inputs.verbose}}", "    inputs:\n      - raw: ${{parent.inputs.raw}}", "MR112", "- raw:"),
     M("an empty input", PIPELINE, "      seed: 7", "      seed:", "MR112", "seed:"),
-    M("an output bound to plain text", PIPELINE, "      model: ${{parent.outputs.model}}", "      model: parent.outputs.model", "MR112", "model: parent.outputs.model"),
+    M("an output bound to plain text", PIPELINE, "      model: ${{parent.outputs.model}}", "      model: parent.outputs.model", "MR210", "model: parent.outputs.model"),
     M("a text for an environment variable map", PIPELINE, '    environment_variables:\n      LEVEL: "1"', "    environment_variables: LEVEL=1", "MR112", "LEVEL=1"),
     M("no type in a job", PIPELINE, "type: pipeline\ndisplay", "display", "MR113", "$schema"),
     M("a step without component and command", PIPELINE, "    component: ./components/train.yml\n", "", "MR113", "  train:"),
@@ -192,6 +196,7 @@ KEYS = (
     M("inputs that differ only in capital letters", TRAIN, "  seed:\n", "  Rounds:\n    type: integer\n    optional: true\n  seed:\n", "MR117", "Rounds:"),
     M("control flow", PIPELINE, "  notify:\n    type: command", "  gate:\n    type: if_else\n    condition: ${{parent.inputs.verbose}}\n  notify:\n    type: command", "MR118", "  gate:"),
     M("no compute at all", PIPELINE, "  default_compute: azureml:serverless\n", "", "MR251", "  prep:"),
+    M("compute: local", PIPELINE, "azureml:serverless", "local", "MR252", "default_compute", severity="warning"),
     M("a compute without azureml:", PIPELINE, "azureml:serverless", "cpu-cluster", "MR129", "cpu-cluster"),
     M("the schema of another kind", PIPELINE, "pipelineJob.schema", "commandJob.schema", "MR131", "$schema", severity="warning"),
     M("no steps", PIPELINE, "jobs:\n  prep:", "jobs: {}\nsteps:\n  prep:", "MR128", "jobs: {}"),

@@ -55,6 +55,8 @@ jobs:
       report: ${{parent.outputs.report}}
 """
 
+_FOLDED = "command: >-\n  python prep.py\n  --raw ${{inputs.raw}}\n  --verbose ${{inputs.verbose}}\n  $[[--hint ${{inputs.hint}}]]\n  --clean ${{outputs.clean}}\n"
+
 ODDITIES = (
     Oddity("nothing changed"),
     _one("blanks inside a binding", PIPELINE, "${{parent.inputs.rounds}}", "${{ parent.inputs.rounds }}"),
@@ -99,7 +101,7 @@ ODDITIES = (
     _one("one file as code", JUDGE, "code: ../steps\n", "code: ../steps/judge.py\n"),
     _one("a shell's own braces", JUDGE, "command: python judge.py", "command: export A=${HOME} && [[ -d x ]] || python judge.py"),
     _one("a command that starts elsewhere", JUDGE, "command: python judge.py", "command: cd .. && python other.py"),
-    _one("a command of many lines", PREP, "command: >-\n  python prep.py", "command: |\n  set -e\n  python prep.py"),
+    _one("a command of many lines", PREP, _FOLDED, "command: |\n  set -e\n" + _FOLDED.split("\n", 1)[1].replace("\n", " \\\n").rstrip(" \\\n") + "\n"),
     _one("two optional inputs in one bracket", TRAIN, "$[[--seed ${{inputs.seed}}]]", "$[[--seed ${{inputs.seed}} --again ${{inputs.seed}}]]"),
     _one("an environment of its own for a step", PIPELINE, "    limits:\n", "    environment: azureml:other@latest\n    limits:\n"),
     _one("a number of instances from an input", PIPELINE, "      instance_count: 1", "      instance_count: ${{parent.inputs.rounds}}"),

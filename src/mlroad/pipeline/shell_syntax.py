@@ -1,0 +1,109 @@
+"""Finds what bash cannot read in a command: open quotes and brackets, a line that begins with an option.
+
+It knows quotes, escapes, comments, ``$(…)`` and here-documents, and is silent where bash goes further.
+"""
+
+from __future__ import annotations
+
+import re
+
+_HERE_DOCUMENT = re.compile(r"<<-?\s*(['\"]?)(\w+)\1")
+_EXPRESSION = re.compile(r"\$\{\{.*?\}\}|\$\[\[|\]\]")
+_GOES_ON = re.compile(r"(?<!\\)(&&|\|\|?)\s*\Z")
+_OPTION = re.compile(r"[ \t]*(--?[A-Za-z][\w-]*)")
+_FURTHER = re.compile(r"\bcase\b.*\besac\b|`", re.DOTALL)
+
+
+def shell_fault(command: str) -> tuple[str, str] | None:
+    """What is wrong with a command, and what to do; None if nothing is."""
+    # Expressions are filled in with paths and values: words without quotes.
+    text = _EXPRESSION.sub(lambda found: "x" * len(found[0]) if found[0].startswith("${") else "   ", command)
+    scanner = _Scanner(text)
+    scanner.scan()
+    if scanner.open:
+        what = f"The shell cannot read this command: {_NAMES[scanner.open]} is not closed."
+        return None if _FURTHER.search(text) else (what, "Close it, or remove it.")
+    end = _GOES_ON.search(text)
+    if end and not scanner.ends_in_comment:
+        return (
+            f"The command ends with {end[1]}, so the shell waits for more.",
+            "Write the rest, or remove it.",
+        )
+    for start in scanner.lines:
+        option = _OPTION.match(text, start)
+        if option and start:
+            what = f"The shell takes the line {option[1]} … as a command of its own."
+            return (
+                what,
+                "End the line above with \\, or fold the command: `command: >-`, all lines equally indented.",
+            )
+    return None
+
+
+_NAMES = {'"': 'a quote "', "'": "a quote '", "(": "a bracket $("}
+
+
+class _Scanner:
+    """Walks through a command once; ``open`` is the quote or bracket that is left open at its end."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
+        self.stack: list[str] = []
+        self.here_documents: list[str] = []
+        self.lines: list[int] = [0]
+        """Where the lines begin that begin a command."""
+        self.ends_in_comment = False
+
+    @property
+    def open(self) -> str:
+        return self.stack[-1] if self.stack else ""
+
+    def scan(self) -> None:
+        text = self.text
+        while self.at < len(text):
+            sign = text[self.at]
+            self.at += 1
+            if sign == "\\":
+                self.at += 1
+            elif text.startswith("$(", self.at - 1):
+                self.stack.append("(")
+                self.at += 1
+            elif self.open == '"' or sign == '"':
+                self._double_quote(sign)
+            elif sign == "'":
+                end = text.find("'", self.at)
+                if end < 0:
+                    self.stack.append("'")
+                self.at = end + 1 or len(text)
+            else:
+                self._outside(sign)
+
+    def _double_quote(self, sign: str) -> None:
+        if sign == '"' and self.open == '"':
+            self.stack.pop()
+        elif sign == '"':
+            self.stack.append('"')
+
+    def _outside(self, sign: str) -> None:
+        if sign == "(" and self.stack:
+            self.stack.append("(")
+        elif sign == ")" and self.stack:
+            self.stack.pop()
+        elif sign == "#" and (self.at == 1 or self.text[self.at - 2] in " \t\n;"):
+            end = self.text.find("\n", self.at)
+            self.ends_in_comment = end < 0
+            self.at = len(self.text) if end < 0 else end
+        elif sign == "<" and (here := _HERE_DOCUMENT.match(self.text, self.at - 1)):
+            self.here_documents.append(here[2])
+            self.at = here.end()
+        elif sign == "\n":
+            self._line_ends()
+
+    def _line_ends(self) -> None:
+        for word in self.here_documents:
+            end = re.compile(rf"^\t*{word}$", re.MULTILINE).search(self.text, self.at)
+            self.at = end.end() + 1 if end else len(self.text)
+        self.here_documents = []
+        if not self.stack:
+            self.lines.append(self.at)
