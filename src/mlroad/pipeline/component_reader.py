@@ -28,8 +28,11 @@ from mlroad.pipeline.references import asset_fault
 from mlroad.pipeline.repo_index import FROM_HERE, RepoIndex, absolute, is_file, is_folder
 from mlroad.pipeline.schema_checks import map_of, spoken, text, version
 from mlroad.pipeline.shapes import COMMAND_COMPONENT, PIPELINE_COMPONENT
+from mlroad.pipeline.shapes_cloud import PARALLEL_COMPONENT, SPARK_COMPONENT
 
 CLOUD_TYPES = ("spark", "parallel", "import", "automl", "sweep", "data_transfer", "flow_parallel")
+_CLOUD_SHAPES = {"parallel": PARALLEL_COMPONENT, "spark": SPARK_COMPONENT}
+_FLOW = "flow_parallel"
 _COMPONENT_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 ReadSteps = Callable[[MapNode, Mapping[str, InputPort], Mapping[str, OutputPort]], dict[str, Step]]
@@ -76,10 +79,12 @@ class ComponentReader:
         kind = kind_node.value if isinstance(kind_node, ScalarNode) else None
         said = kind.lower() if isinstance(kind, str) else None
         name = node.text("name") or stem
+        if schema_name(node) in {"flow", "run"}:  # a prompt flow
+            return Unsupported(_FLOW, node.at)
         if said == "pipeline":
             return self._pipeline_component(node, name)
         if said in CLOUD_TYPES:
-            return Unsupported(str(said), node.at)
+            return self._cloud_component(node, str(said))
         if kind_node is not None and said != "command":
             what = f"This is not a component: its type is {spoken(kind_node)}."
             fix = suggest(str(kind), ("command", "pipeline"), "Write `type: command`.")
@@ -96,8 +101,23 @@ class ComponentReader:
             self.out.error(node.at, "MR113", "This component has no type.", "Write `type: pipeline`.")
             return self._pipeline_component(node, name)
         if kind_node is None and ("code_configuration" in node.values or "task" in node.values):
-            return Unsupported("parallel", node.at)
+            return self._cloud_component(node, "parallel")
         return self._command_component(node, name)
+
+    def _cloud_component(self, node: MapNode, kind: str) -> Unsupported:
+        """A component of a type that only Azure ML runs; its inputs and outputs are known all the same."""
+        shape = _CLOUD_SHAPES.get(kind)
+        if shape is None:
+            return Unsupported(kind, node.at)
+        shape(node, "component", self.out)
+        self.parts.code(node)
+        return Unsupported(
+            kind,
+            node.at,
+            name=node.text("name") or kind,
+            inputs=read_inputs(node.values.get("inputs"), self.out),
+            outputs=read_outputs(node.values.get("outputs"), self.out),
+        )
 
     def _command_component(self, node: MapNode, name: str) -> CommandComponent:
         COMMAND_COMPONENT(node, "component", self.out)
@@ -217,8 +237,12 @@ class ComponentReader:
         self, component: Component, node: Node, at: Position, wanted: str | None, step: str
     ) -> Component:
         if isinstance(component, Unsupported):
-            return replace(component, at=at)
-        found = "pipeline" if isinstance(component, PipelineComponent) else "command"
+            found = component.type
+            component = replace(component, at=at)
+            if found in {"broken", "registered", _FLOW} or wanted is None:
+                return component
+        else:
+            found = "pipeline" if isinstance(component, PipelineComponent) else "command"
         if wanted is not None and wanted != found:
             what = f"{step} is of type {wanted}, but its component is of type {found}."
             self.out.error(node.at, "MR123", what, f"Write `type: {found}`, or name another component.")

@@ -196,6 +196,10 @@ class Unsupported:
     reference: str | None = None
     step_type: str | None = None
     """The `type` that the step states for a registered component."""
+    name: str = ""
+    inputs: Mapping[str, InputPort] | None = None
+    """The declared inputs, where the repo has the component; None if they are not known."""
+    outputs: Mapping[str, OutputPort] | None = None
 
 
 Component = CommandComponent | PipelineComponent | Unsupported

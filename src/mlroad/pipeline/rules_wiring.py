@@ -43,7 +43,8 @@ def check_wiring(scope: Scope, out: Findings) -> None:
 
 def _inputs(step: Step, out: Findings) -> None:
     component = step.component
-    if isinstance(component, Unsupported) or (isinstance(component, CommandComponent) and component.inline):
+    inline = isinstance(component, CommandComponent) and component.inline
+    if component.inputs is None or inline:
         return
     meant: set[str | None] = set()
     for name, at in step.input_keys.items():
@@ -87,12 +88,12 @@ def _resolves(scope: Scope, step: Step, binding: Binding, out: Findings) -> bool
         out.error(binding.at, "MR204", f"There is no step {binding.job}.", fix)
         return False
     component = source.component
-    if isinstance(component, Unsupported):
+    if component.inputs is None or component.outputs is None:
         return True
     if binding.kind == "job_output":
         if binding.name in component.outputs:
             return True
-        if binding.name == ARTIFACTS and isinstance(component, CommandComponent):
+        if binding.name == ARTIFACTS and not isinstance(component, PipelineComponent):
             return True
         what = f"The step {source.name} has no output {binding.name}."
         otherwise = "Declare it in the component's outputs."
@@ -132,7 +133,7 @@ def _type_of(scope: Scope, binding: Binding) -> str | None:
     if binding.kind == "parent_input":
         return scope.inputs[binding.name].type
     component = scope.steps[binding.job or ""].component
-    if isinstance(component, Unsupported):
+    if component.inputs is None or component.outputs is None:
         return None
     if binding.kind == "job_input":
         return component.inputs[binding.name].type
@@ -143,7 +144,7 @@ def _type_of(scope: Scope, binding: Binding) -> str | None:
 def _outputs(scope: Scope, step: Step, out: Findings) -> None:
     component = step.component
     inline = isinstance(component, CommandComponent) and component.inline
-    if not isinstance(component, Unsupported) and not inline:
+    if component.outputs is not None and not inline:
         for name, at in step.output_keys.items():
             if name not in component.outputs and name != ARTIFACTS:
                 what = f"The component {component.name} has no output {name}."
@@ -251,7 +252,7 @@ def check_optional(scope: PipelineComponent, out: Findings) -> None:
             source = scope.inputs.get(value.name)
             port = input_port(step, name)
             component = step.component
-            if source is None or port is None or isinstance(component, Unsupported):
+            if source is None or port is None:
                 continue
             if source.optional and source.default is None and needed(port, component):
                 what = f"{value.name} is optional, but feeds {name} of {step.name}, which needs a value."

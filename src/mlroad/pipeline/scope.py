@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from mlroad.pipeline.model import (
     Binding,
     CommandComponent,
+    Component,
     InputPort,
     PipelineComponent,
     PipelineJob,
@@ -29,8 +30,8 @@ def bindings_of(value: Value) -> tuple[Binding, ...]:
 
 def input_port(step: Step, name: str) -> InputPort | None:
     """The declared input of a step, or None if there is none or its component is unknown."""
-    component = step.component
-    return component.inputs.get(name) if isinstance(component, CommandComponent | PipelineComponent) else None
+    inputs = step.component.inputs
+    return inputs.get(name) if inputs is not None else None
 
 
 def nested(scope: Scope) -> Iterator[PipelineComponent]:
@@ -56,7 +57,7 @@ def commands(scope: Scope) -> Iterator[CommandComponent]:
                 yield step.component
 
 
-def needed(port: InputPort, owner: CommandComponent | PipelineComponent) -> bool:
+def needed(port: InputPort, owner: Component) -> bool:
     """Whether a step must give a value to this input.
 
     An input of a pipeline component that only feeds optional inputs is optional, as azure-ai-ml infers it.
@@ -81,5 +82,4 @@ def uses_of(scope: Scope, name: str) -> Iterator[bool]:
             if port is None or isinstance(value, Template):
                 yield isinstance(value, Template)
             else:
-                assert isinstance(component, CommandComponent | PipelineComponent)
                 yield needed(port, component)

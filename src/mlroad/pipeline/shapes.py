@@ -307,6 +307,7 @@ PIPELINE_COMPONENT = Shape(
     unknown="warning",
     silent=(*_WRITTEN_BY_AZURE, "intellectual_property"),
 )
+STEP_RESOURCES = Shape("resources", _resources(bound=True))
 _STEP: dict[str, Kind] = {
     "$schema": text,
     "type": anything,
@@ -321,7 +322,7 @@ _STEP: dict[str, Kind] = {
     "outputs": anything,
     "compute": text,
     "identity": IDENTITY,
-    "resources": Shape("resources", _resources(bound=True)),
+    "resources": STEP_RESOURCES,
     "environment": given,
     "environment_variables": bindable(variables),
     "distribution": STEP_DISTRIBUTION,

@@ -13,6 +13,7 @@ from mlroad.pipeline.component_reader import ComponentReader, Files
 from mlroad.pipeline.findings import Findings, suggest
 from mlroad.pipeline.inline_ports import infer_ports
 from mlroad.pipeline.model import (
+    CommandComponent,
     Component,
     InputPort,
     OutputPort,
@@ -35,8 +36,10 @@ from mlroad.pipeline.shapes import (
     PIPELINE_STEP,
     STEP_TYPES,
 )
+from mlroad.pipeline.shapes_cloud import CLOUD_STEPS, check_cloud_step
 from mlroad.pipeline.values import ValueReader
 
+_AUTOML_DATA = ("training_data", "validation_data", "test_data")
 _STEP_NAME = re.compile(r"[a-z_][a-z0-9_]*")
 
 
@@ -95,9 +98,7 @@ class StepReader:
             )
             said = ""
         if said in OTHER_STEPS:
-            # Their schemas are not checked; only their bindings are read.
-            reader = StepReader(self.files, self.base, Findings())
-            return reader._other_step(name, key, node, Unsupported(said, key.at))
+            return self._cloud_step(said, name, key, node)
         component_node = node.get("component")
         if "component" not in node.values and "command" in node.values and said != "pipeline":
             return self._inline_step(name, key, node)
@@ -131,6 +132,27 @@ class StepReader:
             return None
         return StepReader(self.files, file.parent, self.out)._step(name, key, found)
 
+    def _cloud_step(self, kind: str, name: str, key: ScalarNode, node: MapNode) -> Step:
+        """A step that only Azure ML runs. Of those that its users hardly know, only the bindings are read."""
+        if kind not in CLOUD_STEPS:
+            reader = StepReader(self.files, self.base, Findings())
+            return reader._other_step(name, key, node, Unsupported(kind, key.at))
+        check_cloud_step(kind, node, name, self.out)
+        named = node.get("trial" if kind == "sweep" else "component")
+        component: Component = Unsupported(kind, key.at)
+        if named is not None and kind != "automl":
+            wanted = "command" if kind == "sweep" else kind
+            found = self.components.named_by(named, key.at, wanted, step=f"The step {name}")
+            if isinstance(found, CommandComponent | Unsupported):
+                component = Unsupported(
+                    kind, key.at, name=found.name, inputs=found.inputs, outputs=found.outputs
+                )
+        task = node.get("task")
+        if isinstance(task, MapNode):
+            self.parts.code(task)
+            self.parts.environment(task.get("environment"), bindable=True)
+        return self._other_step(name, key, node, component)
+
     def _inline_step(self, name: str, key: ScalarNode, node: MapNode) -> Step:
         INLINE_STEP(node, name, self.out)
         # It declares its inputs and outputs by using them; inline_ports.py infers their types.
@@ -148,6 +170,13 @@ class StepReader:
                 value = self.values.input(input_name, input_key, value_node)
                 if value is not None:
                     inputs[input_name] = value
+        automl = isinstance(component, Unsupported) and component.type == "automl"
+        for data_key in _AUTOML_DATA:
+            if automl and data_key in node.values:
+                value = self.values.input(data_key, node.keys[data_key], node.values[data_key])
+                if value is not None:
+                    inputs[data_key] = value
+        searched = node.get("search_space")
         outputs: dict[str, StepOutput] = {}
         shape = GIVEN_OUTPUT if "component" in node.values else JOB_OUTPUT
         given_outputs = node.values.get("outputs")
@@ -167,7 +196,7 @@ class StepReader:
             inputs=MappingProxyType(inputs),
             outputs=MappingProxyType(outputs),
             setting_bindings=tuple(self.parts.setting_bindings(node)),
-            input_keys=key_positions(given),
+            input_keys={**key_positions(searched), **key_positions(given)},
             output_keys=key_positions(given_outputs),
             environment=self.parts.environment(environment, bindable=True),
             environment_variables=texts(node.get("environment_variables")),

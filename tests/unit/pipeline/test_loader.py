@@ -166,7 +166,9 @@ def test_paths(base: Path, written: str, kind: type) -> None:
 )
 def test_steps_for_a_cloud_only(base: Path, kind: str) -> None:
     _edit(base, "  notify:\n    type: command", f"  big:\n    type: {kind}\n  notify:\n    type: command")
-    component = _job(base).steps["big"].component
+    job = load_pipeline(base / "pipeline.yml").job
+    assert job is not None
+    component = job.steps["big"].component
     assert isinstance(component, Unsupported)
     assert component.type == kind
 
