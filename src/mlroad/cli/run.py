@@ -121,7 +121,9 @@ def graph(pipeline: Path, output: Path | None) -> None:
 @click.argument("step", help="The name of the step.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def inputs(pipeline: Path, step: str, as_json: bool) -> None:
-    """Print the inputs of a step in its last run: paths of data, and values.
+    """Print the inputs of a step in its last run.
+
+    These are the paths of its data, and its values.
 
     \b
     mlroad inputs models/iris train
