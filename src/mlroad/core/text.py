@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import math
 import os
 import re
@@ -54,9 +55,24 @@ def some(names: Sequence[str], most: int = 3) -> str:
 
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     """The one of ``known`` that ``name`` was probably meant to be. Upper and lower case count as the same."""
-    lower = {candidate.lower(): candidate for candidate in reversed(list(known))}
+    lower = {candidate.lower(): candidate for candidate in reversed(_likely(name, known))}
     found = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=cutoff)
     return lower[found[0]] if found else None
+
+
+MOST_KNOWN = 1000
+_MOST_COMPARED = 64
+
+
+def _likely(name: str, known: Iterable[str]) -> list[str]:
+    """All of a few names. Of many, those with the same start or end as ``name``: a comparison is slow."""
+    names = list(itertools.islice(known, MOST_KNOWN))
+    if len(names) <= _MOST_COMPARED:
+        return names
+    starts = (name[:1].lower(), name[:1].upper())
+    close = [item for item in names if item.startswith(starts) or item.endswith(name[-2:])]
+    close.sort(key=lambda item: (not item.endswith(name[-2:]), abs(len(item) - len(name))))
+    return close[:_MOST_COMPARED]
 
 
 def did_you_mean(name: str, known: Iterable[str], otherwise: str = "", cutoff: float = 0.6) -> str:

@@ -22,6 +22,14 @@ except ImportError:  # PyYAML built without libyaml: the same language, slower
     from yaml import SafeLoader as _SafeLoader  # type: ignore[assignment]
 
 
+DEEPEST = 100
+"""How deep values may be nested. The converter's own depth grows with it."""
+MOST_VALUES = 100_000
+"""How many values aliases and merges may make of a file, beside one for each character."""
+_LONGEST_NUMBER = 400
+"""Characters of a number: Python's time for longer ones grows with the square of their length."""
+
+
 class Source(NamedTuple):
     """A file's path, as messages show it, and its text."""
 
@@ -161,16 +169,40 @@ def read_yaml(file: Path) -> tuple[Node | None, list[Problem]]:
 def parse_yaml(text: str, file: Path) -> tuple[Node | None, list[Problem]]:
     """As read_yaml, for ``text`` that is or could be the content of ``file``."""
     try:
+        if _may_be_deep(text) and _is_deep(text):
+            return None, [_problem(file, "MR103", "This file is nested too deeply.", "Make it flatter.")]
         root = yaml.compose(text, Loader=_SafeLoader)
     except yaml.YAMLError as error:
         return None, [_syntax_problem(error, text, file)]
-    except RecursionError:
-        return None, [_problem(file, "MR103", "This file is nested too deeply.", "Make it flatter.")]
     if root is None:
         return None, [_problem(file, "MR104", "This file is empty.", "Write the YAML, or delete the file.")]
     converter = _Converter(Source(file, text))
     node = converter.convert(root)
+    if max(converter.size_of(node), converter.merged) > MOST_VALUES + len(text):
+        what = f"The aliases in this file make more than {MOST_VALUES:,} values of it."
+        return None, [_problem(file, "MR103", what, "Write the values out, or use fewer aliases.")]
     return node, converter.problems
+
+
+def _may_be_deep(text: str) -> bool:
+    """Whether values may be nested deeper than `DEEPEST`: judged by brackets and the longest line."""
+    return text.count("[") + text.count("{") > DEEPEST or max(map(len, text.split("\n"))) > DEEPEST
+
+
+def _is_deep(text: str) -> bool:
+    """Whether values are nested deeper than `DEEPEST`. libyaml crashes when it composes such a file."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_SafeLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > DEEPEST:
+                return True
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+    return False
+
+
+_NUMBERS = frozenset({"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"})
 
 
 class _Converter(yaml.constructor.SafeConstructor):
@@ -181,6 +213,8 @@ class _Converter(yaml.constructor.SafeConstructor):
         self.source = source
         self.problems: list[Problem] = []
         self._done: dict[int, Node] = {}
+        self._sizes: dict[int, int] = {}
+        self.merged = 0
         self._open: set[int] = set()
 
     def convert(self, source: yaml.Node) -> Node:
@@ -200,7 +234,12 @@ class _Converter(yaml.constructor.SafeConstructor):
             node = self._scalar(source)
         self._open.discard(id(source))
         self._done[id(source)] = node
+        self._sizes[id(node)] = 1 + sum(map(self.size_of, _children(node)))
         return node
+
+    def size_of(self, node: Node) -> int:
+        """How many values there are in ``node``, if each alias is written out."""
+        return self._sizes.get(id(node), 1)
 
     def _scalar(self, source: yaml.ScalarNode) -> ScalarNode:
         text = str(source.value)
@@ -216,10 +255,13 @@ class _Converter(yaml.constructor.SafeConstructor):
                 value = text
             else:
                 try:
+                    if len(text) > _LONGEST_NUMBER and source.tag in _NUMBERS:
+                        raise ValueError("it is too long")
                     value = build(self, source)
                 except (yaml.YAMLError, ValueError, OverflowError) as error:
                     reason = getattr(error, "problem", None) or error
-                    what = f"YAML reads {text} as {source.tag.rpartition(':')[2]}, but cannot: {reason}."
+                    shown = text if len(text) <= 60 else f"{text[:57]}..."
+                    what = f"YAML reads {shown} as {source.tag.rpartition(':')[2]}, but cannot: {reason}."
                     self._report(source, "MR103", what, "Put it in quotes.")
                     value = text
         return ScalarNode(self.source, source, value, text, quoted=source.style is not None)
@@ -258,11 +300,14 @@ class _Converter(yaml.constructor.SafeConstructor):
 
     def _merge(self, node: MapNode, value: yaml.Node) -> None:
         sources = value.value if isinstance(value, yaml.SequenceNode) else [value]
-        for source in sources:
+        for source in {id(source): source for source in sources}.values():  # each alias once
             part = self.convert(source)
             if not isinstance(part, MapNode):
                 self._report(source, "MR103", "`<<` merges mappings only.", "Name a mapping.")
                 continue
+            self.merged += len(part.values)
+            if self.merged > MOST_VALUES + len(self.source.text):
+                return
             for name, key, item in part:
                 if name not in node.values:
                     node.keys[name] = key
@@ -277,6 +322,12 @@ class _Converter(yaml.constructor.SafeConstructor):
         self.problems.append(
             Problem(Position(self.source.file, mark.line + 1, mark.column + 1), code, what, fix)
         )
+
+
+def _children(node: Node) -> Iterable[Node]:
+    if isinstance(node, MapNode):
+        return node.values.values()
+    return node.items if isinstance(node, ListNode) else ()
 
 
 def _spoken(value: object) -> str:

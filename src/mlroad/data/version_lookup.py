@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from mlroad.core.problems import UserError
@@ -21,7 +22,7 @@ class VersionPaths:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._roots = {_absolute(root), _real(root)}
-        self._scanned: list[tuple[str, Path]] | None = None
+        self._scanned: dict[str, list[Path]] | None = None
 
     def of(self, path: Path) -> DatasetVersion | None:
         """The version whose data ``path`` is, or is part of; None if there is none.
@@ -33,15 +34,21 @@ class VersionPaths:
             file = self._by_place(form)
             if file and self._holds(version := load_version(file), forms):
                 return version
-        for data, file in self._all():
-            if any(_is_in(form, data) for form in forms):
-                try:
-                    version = load_version(file)
-                except UserError:
-                    continue
-                if self._holds(version, forms):
-                    return version
+        for file in self._candidates(forms):
+            try:
+                version = load_version(file)
+            except UserError:
+                continue
+            if self._holds(version, forms):
+                return version
         return None
+
+    def _candidates(self, forms: set[str]) -> Iterator[Path]:
+        """The version files whose data may be at or above one of the paths."""
+        known = self._all()
+        above = {place for form in forms for place in (form, *map(str, Path(form).parents))}
+        for place in ("", *sorted(above)):  # "": a notation that only the YAML parser reads
+            yield from known.get(place, ())
 
     def _by_place(self, form: str) -> Path | None:
         """The version file for a path in datasets/NAME/N/ or data/NAME/N/, where data usually is."""
@@ -62,10 +69,10 @@ class VersionPaths:
             _is_in(form, place) or (form in own and _is_in(place, form)) for form in forms for place in places
         )
 
-    def _all(self) -> list[tuple[str, Path]]:
-        """The data path of each version whose data is not in the cloud, with the version file."""
+    def _all(self) -> dict[str, list[Path]]:
+        """The version files by their data's path, except those whose data is in the cloud."""
         if self._scanned is None:
-            self._scanned = []
+            self._scanned = {}
             for file in all_version_files(self._root):
                 found = _PATH.search(file.read_bytes())
                 path = found[2].decode("utf-8", "replace").rstrip() if found else ""
@@ -74,7 +81,8 @@ class VersionPaths:
                 for root in self._roots:
                     place = os.path.join(root, DATASETS, file.parent.name, path)  # noqa: PTH118
                     # An unusual notation: let the YAML parser decide.
-                    self._scanned.append((os.path.normcase(os.path.normpath(place)) if found else "", file))
+                    data = os.path.normcase(os.path.normpath(place)) if found else ""
+                    self._scanned.setdefault(data, []).append(file)
         return self._scanned
 
 

@@ -19,6 +19,7 @@ from mlroad.guard.guarded_files import GuardedFile
 _NO_TEXT = re.compile(
     r"image/|video/|audio/|font/|application/(?:pdf|octet-stream|vnd\.jupyter\.widget-view)"
 )
+_STRING = re.compile(r'"(?:[^"\\\n]|\\.)*+"')
 # Keys whose values are arrays in Base64 (plotly, bokeh) or identifiers.
 _PACKED_KEYS = frozenset({"bdata", "__ndarray__", "model_id"})
 _CELL_TYPES = ("code", "markdown", "raw")
@@ -54,6 +55,8 @@ def parse(text: str) -> dict[str, Any]:
         notebook = json.loads(text)
     except json.JSONDecodeError as error:
         raise BrokenNotebookError(f"It is not valid JSON: {error.msg}", error.lineno) from error
+    except ValueError as error:  # a number of more than 4,300 digits, which Jupyter cannot read either
+        raise BrokenNotebookError(f"It is not valid JSON: {str(error).partition(':')[0]}") from error
     except RecursionError as error:
         raise BrokenNotebookError("It is nested too deeply") from error
     if not isinstance(notebook, dict):
@@ -142,20 +145,16 @@ def _texts(value: object, key: str = "") -> Iterator[str]:
         yield value if "/" in key or not key else f'"{key}": "{value}"'
 
 
-def json_line(text: str, decoded: NotebookText, line: int) -> int:
-    """The line of the .ipynb file that holds line ``line`` of the decoded text (0: not found)."""
-    wanted = decoded.lines[line - 1]
-    same_before = decoded.lines[: line - 1].count(wanted)
-    for form in (json.dumps(wanted, ensure_ascii=False)[1:-1], json.dumps(wanted)[1:-1]):
-        at = -1
-        for _ in range(same_before + 1):
-            following = text.find(form, at + 1)
-            if following < 0:
-                break
-            at = following
-        if at >= 0:
-            return text.count("\n", 0, at) + 1
-    return 0
+def json_lines(text: str, decoded: NotebookText) -> list[int]:
+    """For each decoded line, the line of the .ipynb file that holds it (0: not found)."""
+    found: dict[str, list[int]] = {}
+    line, end = 1, 0
+    for string in _STRING.finditer(text):
+        line, end = line + text.count("\n", end, string.start()), string.start()
+        for part in json.loads(string[0], strict=False).split("\n"):
+            found.setdefault(part, []).append(line)
+    waiting = {part: iter(numbers) for part, numbers in found.items()}  # of equal lines, the first is first
+    return [next(waiting.get(part, iter(())), 0) for part in decoded.lines]
 
 
 def check_notebook(source: GuardedFile, strip: bool, fix: bool) -> list[Problem]:

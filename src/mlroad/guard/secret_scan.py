@@ -18,7 +18,7 @@ from mlroad.core.problems import Position, Problem, UserError
 from mlroad.guard.guard_settings import Settings
 from mlroad.guard.guarded_files import GuardedFile
 from mlroad.guard.house_rules import HouseRules, digest_of, load_house_rules
-from mlroad.guard.notebooks import BrokenNotebookError, NotebookText, decode, json_line, parse
+from mlroad.guard.notebooks import BrokenNotebookError, NotebookText, decode, json_lines, parse
 from mlroad.guard.patterns import BUILT_IN_RULES, PLUGIN_RULES
 from mlroad.guard.secret_engine import EngineFinding, SecretEngine, open_secret_engine
 from mlroad.guard.secret_rules import SecretRule, find, readable
@@ -72,11 +72,11 @@ class SecretScan(AbstractContextManager["SecretScan"]):
 
     def _in_notebook(self, source: GuardedFile, text: str, decoded: NotebookText) -> list[FoundSecret]:
         lines = readable("\n".join(decoded.lines)).split("\n")
+        found = self._found(source, lines)
+        in_file = json_lines(text, decoded) if found else []
         return [
-            FoundSecret(
-                source, json_line(text, decoded, item.line), decoded.place(item.line), item.kind, item.secret
-            )
-            for item in self._found(source, lines)
+            FoundSecret(source, in_file[item.line - 1], decoded.place(item.line), item.kind, item.secret)
+            for item in found
         ]
 
     def _found(self, source: GuardedFile, lines: list[str]) -> list[EngineFinding]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 
 from mlroad.core.problems import Position, Problem
-from mlroad.core.text import nearest
+from mlroad.core.text import MOST_KNOWN, nearest
 
 
 class Findings:
@@ -30,7 +31,7 @@ class Findings:
 
 def suggest(name: str, known: Iterable[str], otherwise: str, empty: str | None = None) -> str:
     """A remedy for an unknown ``name``: the nearest of ``known``, or ``otherwise`` and the known names."""
-    names = list(known)
+    names = list(itertools.islice(known, MOST_KNOWN))
     near = nearest(name, names)
     if near:
         return f"Did you mean {near}?"

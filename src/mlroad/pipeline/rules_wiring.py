@@ -22,6 +22,9 @@ from mlroad.pipeline.model import (
 from mlroad.pipeline.ports import UNKNOWN
 from mlroad.pipeline.scope import ARTIFACTS, Scope, bindings_of, input_port, needed
 
+_MOST_CYCLES = 20
+"""Each takes a search through the whole pipeline. The others are found when these are gone."""
+
 Port = tuple[str, str, str]
 """(step, "in" or "out", name); all outputs of a step are one."""
 
@@ -47,10 +50,10 @@ def _inputs(step: Step, out: Findings) -> None:
     if component.inputs is None or inline:
         return
     meant: set[str | None] = set()
+    missing = [port for port in component.inputs if port not in step.input_keys]
     for name, at in step.input_keys.items():
         if name in component.inputs:
             continue
-        missing = [port for port in component.inputs if port not in step.input_keys]
         if isinstance(component, PipelineComponent):
             # Azure ML runs such pipelines and drops the value.
             what = f"The pipeline component {component.name} has no input {name}; Azure ML ignores it."
@@ -201,7 +204,7 @@ def _cycles(scope: Scope, out: Findings) -> None:
         waits[step.name, "out", ""] = {(step.name, "in", name): None for name in step.inputs}
     order = {name: number for number, name in enumerate(scope.steps)}
     reported: set[frozenset[str]] = set()
-    while cycle := _cycle(waits):
+    for cycle in itertools.islice(iter(lambda: _cycle(waits), []), _MOST_CYCLES):
         # In each cycle an input is bound to a later step, or to its own: the one to look at.
         source, port, binding = next(
             (source, port, binding)

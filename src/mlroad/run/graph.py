@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +88,7 @@ def mermaid(plan: Plan, record: Mapping[str, Any] | None) -> Iterator[str]:
     """The lines of the diagram of a plan; states and durations come from the record of a run."""
     nodes, edges = _nodes_and_edges(plan, record)
     yield "flowchart TD"
-    yield from _level(nodes, "", "  ")
+    yield from _level(nodes, _tree(nodes), "  ")
     for edge in edges:
         arrow = f"-->|{edge.label}|" if edge.label else "-->"
         yield f"  {_id(edge.start)} {arrow} {_id(edge.end)}"
@@ -122,24 +122,38 @@ def _nodes_and_edges(plan: Plan, record: Mapping[str, Any] | None) -> tuple[dict
     return nodes, list(edges)
 
 
-def _level(nodes: Mapping[str, _Node], prefix: str, indent: str) -> Iterator[str]:
-    """The nodes of one level, and those of the nested pipelines below it as subgraphs."""
-    nested: dict[str, None] = {}
+@dataclass(slots=True)
+class _Level:
+    """The keys of one level's nodes, and the nested pipelines below it."""
+
+    prefix: str
+    keys: list[str] = field(default_factory=list)
+    nested: dict[str, _Level] = field(default_factory=dict)
+
+
+def _tree(nodes: Mapping[str, _Node]) -> _Level:
+    top = _Level("")
     for key, node in nodes.items():
+        level = top
+        for name in key.split(".")[:-1] if node.state != "data" else ():
+            level = level.nested.setdefault(name, _Level(f"{level.prefix}{name}."))
+        level.keys.append(key)
+    return top
+
+
+def _level(nodes: Mapping[str, _Node], level: _Level, indent: str) -> Iterator[str]:
+    """The nodes of one level, and those of the nested pipelines below it as subgraphs."""
+    for key in level.keys:
+        node = nodes[key]
         if node.state == "data":
-            if not prefix:
-                yield f'{indent}{_id(key)}[/"{node.label}"/]:::n_data'
-        elif key.startswith(prefix):
-            name, dot, _ = key.removeprefix(prefix).partition(".")
-            if dot:
-                nested[name] = None
-                continue
-            detail = f"<br/>{node.detail}" if node.detail else ""
-            style = f":::{_id(node.state)}" if node.state else ""
-            yield f'{indent}{_id(key)}["{name}{detail}"]{style}'
-    for name in nested:
-        yield f'{indent}subgraph {_id("sub." + prefix + name)}["{name}"]'
-        yield from _level(nodes, f"{prefix}{name}.", indent + "  ")
+            yield f'{indent}{_id(key)}[/"{node.label}"/]:::n_data'
+            continue
+        detail = f"<br/>{node.detail}" if node.detail else ""
+        style = f":::{_id(node.state)}" if node.state else ""
+        yield f'{indent}{_id(key)}["{key.removeprefix(level.prefix)}{detail}"]{style}'
+    for name, below in level.nested.items():
+        yield f'{indent}subgraph {_id("sub." + level.prefix + name)}["{name}"]'
+        yield from _level(nodes, below, indent + "  ")
         yield f"{indent}end"
 
 

@@ -13,12 +13,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from mlroad.core.files import remove
 from mlroad.core.locks import locked
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.core.run_folders import RUNS
+from mlroad.core.yaml_nodes import MapNode, read_yaml
 from mlroad.pipeline.model import Environment
 from mlroad.run.plan import Plan
 from mlroad.run.step_environment import PythonEnvironment, installed, own_environment
@@ -61,8 +60,10 @@ def isolated_environments(plan: Plan, repo: Path, say: Callable[[str], None]) ->
 def requirements_of(environment: Environment) -> Requirements | None:
     """The pip part of a conda file, or the requirements.txt of a build context; None if there is neither."""
     if environment.conda_file is not None:
-        content = yaml.safe_load(environment.conda_file.read_text(encoding="utf-8"))
-        return _of_conda(content if isinstance(content, dict) else {}, environment.conda_file.parent)
+        node, problems = read_yaml(environment.conda_file)
+        if problems:
+            raise UserError(problems)
+        return _of_conda(node.plain() if isinstance(node, MapNode) else {}, environment.conda_file.parent)
     if environment.conda is not None:
         return _of_conda(environment.conda, environment.at.file.parent)
     if environment.build_context is not None:

@@ -44,6 +44,24 @@ from mlroad.run.plan import (
 _EXPRESSION = re.compile(r"\$\{\{\s*(\S+?)\s*\}\}")
 
 
+class _Writers:
+    """The output of a step that each output of a pipeline is bound to; each pipeline is searched once."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, dict[str, tuple[str, str]]] = {}
+
+    def of(self, steps: Mapping[str, Step]) -> Mapping[str, tuple[str, str]]:
+        """Output of the pipeline to step and output. The job keeps all ``steps`` alive, so ids are unique."""
+        if id(steps) not in self._known:
+            found: dict[str, tuple[str, str]] = {}
+            for name, step in steps.items():
+                for own, said in step.outputs.items():
+                    if said.binding:
+                        found.setdefault(said.binding.name, (name, own))
+            self._known[id(steps)] = found
+        return self._known[id(steps)]
+
+
 @dataclass(slots=True)
 class _Scope:
     """One level of the nested pipelines."""
@@ -53,19 +71,24 @@ class _Scope:
     inputs: Mapping[str, Source]
     outputs: Mapping[str, str]
     """Output of this level to its place below the run's folder."""
+    writers: _Writers
     kinds: Mapping[str, str] = field(default_factory=dict)
     """Output of this level to its declared type."""
     assets: Mapping[str, str] = field(default_factory=dict)
+    resolved: dict[tuple[str, str], Source | None] = field(default_factory=dict)
+    """Step and input to what it is bound to, for inputs that others are bound to."""
 
 
 def make_plan(job: PipelineJob) -> Plan:
     """The plan of a job. Raises UserError for a cycle of steps."""
-    inputs = _given(job.inputs, job.values)
+    writers = _Writers()
+    inputs = _given(job.inputs, job.values, writers)
     top = _Scope(
         prefix="",
         steps=job.steps,
         inputs=inputs,
         outputs={name: _place(port.path, f"outputs/{name}", name, "") for name, port in job.outputs.items()},
+        writers=writers,
         kinds={name: port.type for name, port in job.outputs.items()},
         assets={name: asset for name, port in job.outputs.items() if (asset := _asset(port))},
     )
@@ -74,7 +97,7 @@ def make_plan(job: PipelineJob) -> Plan:
     flat = list(_flatten(top, job, inputs, problems, notes))
     written = {}
     for name in job.outputs:
-        made = _producer_of_output(job.steps, "", name, job.at)
+        made = _producer_of_output(job.steps, "", name, job.at, writers)
         if made:
             written[name] = made
     steps = _in_order({step.name: step for step in flat})
@@ -103,7 +126,7 @@ def _flatten(
                 source = Text(str(port.default), port.at)
             if source is not None:
                 inputs[port_name] = source
-                if runs_here:
+                if runs_here and isinstance(source, DataAsset | RemoteData):
                     option = option_to_replace(source, full, port_name, given)
                     found = _no_local_data(source, full, port_name, option)
                     problems += [(full, problem) for problem in found]
@@ -149,7 +172,7 @@ def _nested(scope: _Scope, step: Step, component: PipelineComponent, inputs: Map
         places[name] = _place(path, f"steps/{scope.prefix}{step.name}/outputs/{name}", name, step.name)
         if asset := (_asset(said) if said else None) or _asset(port):
             assets[name] = asset
-    return _Scope(prefix, component.steps, inputs, places, kinds, assets)
+    return _Scope(prefix, component.steps, inputs, places, scope.writers, kinds, assets)
 
 
 def _targets(scope: _Scope, step: Step, component: CommandComponent) -> dict[str, PlannedOutput]:
@@ -205,11 +228,18 @@ def _bound(binding: Binding, scope: _Scope) -> Source | None:
     if binding.kind == "parent_input":
         return scope.inputs.get(binding.name)
     if binding.kind == "parent_output":
-        return _producer_of_output(scope.steps, scope.prefix, binding.name, binding.at)
+        return _producer_of_output(scope.steps, scope.prefix, binding.name, binding.at, scope.writers)
     job = binding.job or ""
     if binding.kind == "job_output":
-        return _producer(scope.steps, scope.prefix, job, binding.name, binding.at)
-    step = scope.steps[job]
+        return _producer(scope.steps, scope.prefix, job, binding.name, binding.at, scope.writers)
+    key = (job, binding.name)
+    if key not in scope.resolved:
+        scope.resolved[key] = _input_of(scope.steps[job], binding, scope)
+    return scope.resolved[key]
+
+
+def _input_of(step: Step, binding: Binding, scope: _Scope) -> Source | None:
+    """What another step's input is bound to."""
     value = step.inputs.get(binding.name)
     source = _resolve(value, scope) if value is not None else None
     if source is None and not isinstance(step.component, Unsupported):
@@ -219,26 +249,29 @@ def _bound(binding: Binding, scope: _Scope) -> Source | None:
     return source
 
 
-def _producer(steps: Mapping[str, Step], prefix: str, job: str, output: str, at: Position) -> Produced | None:
+def _producer(
+    steps: Mapping[str, Step], prefix: str, job: str, output: str, at: Position, writers: _Writers
+) -> Produced | None:
     """The command step that writes ``output`` of ``job``, which may be a nested pipeline."""
     step = steps[job]
     if isinstance(step.component, PipelineComponent):
-        return _producer_of_output(step.component.steps, f"{prefix}{job}.", output, at)
+        return _producer_of_output(step.component.steps, f"{prefix}{job}.", output, at, writers)
     return Produced(prefix + job, output, at)
 
 
-def _producer_of_output(steps: Mapping[str, Step], prefix: str, output: str, at: Position) -> Produced | None:
-    for name, step in steps.items():
-        for own, said in step.outputs.items():
-            if said.binding and said.binding.name == output:
-                return _producer(steps, prefix, name, own, at)
-    return None
+def _producer_of_output(
+    steps: Mapping[str, Step], prefix: str, output: str, at: Position, writers: _Writers
+) -> Produced | None:
+    writer = writers.of(steps).get(output)
+    return _producer(steps, prefix, *writer, at, writers) if writer else None
 
 
-def _given(ports: Mapping[str, InputPort], values: Mapping[str, Value]) -> dict[str, Source]:
+def _given(
+    ports: Mapping[str, InputPort], values: Mapping[str, Value], writers: _Writers
+) -> dict[str, Source]:
     """The values of a pipeline job's inputs."""
     sources: dict[str, Source] = {}
-    top = _Scope("", {}, {}, {})
+    top = _Scope("", {}, {}, {}, writers)
     for name in dict.fromkeys([*ports, *values]):
         value = values.get(name)
         source = _resolve(value, top) if value is not None else None
@@ -288,7 +321,7 @@ def _stand_in(step: Step, node: Unsupported) -> CommandComponent:
     return CommandComponent(node.type, node.at, "", node.at, inputs, {})
 
 
-def _no_local_data(source: Source, step: str, name: str, option: str) -> Iterator[Problem]:
+def _no_local_data(source: DataAsset | RemoteData, step: str, name: str, option: str) -> Iterator[Problem]:
     if isinstance(source, DataAsset) and source.path is None:
         asset = f"azureml:{source.name}" + (f":{source.version}" if source.version else f"@{source.label}")
         if source.file is not None:

@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import yaml
-
 from mlroad.core.problems import Position, UserError
+from mlroad.core.yaml_nodes import ScalarNode, parse_yaml
 from mlroad.pipeline.model import (
     DATA_TYPES,
     DataAsset,
@@ -143,10 +142,8 @@ def _scalar(text: str, kind: str) -> Scalar:
     """A text as YAML reads it, so that ``--set`` and the file give a step the same value."""
     if kind == "string":
         return text
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        return text
+    node, problems = parse_yaml(text, Path("--set"))
+    value = node.value if isinstance(node, ScalarNode) and not problems else None
     return value if isinstance(value, str | int | float | bool) else text
 
 

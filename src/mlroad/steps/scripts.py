@@ -53,6 +53,8 @@ def _read(path: Path, _modified: int, _size: int) -> Script:
         )
     except ValueError as error:
         return _unreadable(path, f"This is not valid Python: {error}.", "Remove the stray bytes.")
+    except (RecursionError, MemoryError):
+        return _unreadable(path, "An expression is nested too deeply.", "Split it.")
     return Script(path, text, tree, nodes=_flat(tree))
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlroad.core.problems import Position, Problem
+from mlroad.core.text import some
 from mlroad.steps.scripts import Script, position, read_script
 from mlroad.steps.type_hints import (
     Direction,
@@ -22,6 +23,7 @@ from mlroad.steps.type_hints import (
     Unreadable,
     Value,
     is_none,
+    shown,
 )
 
 _PARAGRAPH_END = re.compile(r"\n\s*\n")
@@ -220,7 +222,7 @@ class _Reader:
                 argument,
                 "MR307",
                 f"The input {name} may be None but has no default, so the command line would require it.",
-                f"Write `{name}: {ast.unparse(argument.annotation)} = None`.",
+                f"Write `{name}: {shown(argument.annotation)} = None`.",
             )
         value = None if default is None else self._default(name, kind, argument, default)
         return Parameter(
@@ -249,7 +251,7 @@ class _Reader:
                     default,
                     "MR307",
                     f"The default of {name} is None, which its type does not allow.",
-                    f"Write `{name}: {ast.unparse(argument.annotation or default)} | None = None`.",
+                    f"Write `{name}: {shown(argument.annotation or default)} | None = None`.",
                 )
             return None
         if kind.type not in _PYTHON_TYPE:
@@ -276,7 +278,7 @@ class _Reader:
         raise Unreadable(
             node,
             "MR307",
-            f"The default {ast.unparse(node)} cannot be read without running the script.",
+            f"The default {shown(node)} cannot be read without running the script.",
             "Write the value itself.",
         )
 
@@ -290,7 +292,7 @@ class _Reader:
             raise Unreadable(
                 node,
                 "MR307",
-                f"The default of {name} is {ast.unparse(node)}, but its type is {kind.type}.",
+                f"The default of {name} is {shown(node)}, but its type is {kind.type}.",
                 "Make the two agree.",
             )
         if isinstance(value, float) and not math.isfinite(value):
@@ -308,7 +310,7 @@ class _Reader:
             raise Unreadable(
                 node,
                 "MR307",
-                f"The default of {name} is {ast.unparse(node)}, which is not a member of {kind.members}.",
+                f"The default of {name} is {shown(node)}, which is not a member of {kind.members}.",
                 f"Write the member, as in {kind.members}.name.",
             )
         if not any(type(value) is type(choice) and value == choice for choice in kind.enum):
@@ -316,7 +318,7 @@ class _Reader:
                 node,
                 "MR307",
                 f"The default of {name} is {value!r}, which is not one of its choices.",
-                f"Choose one of {', '.join(map(repr, kind.enum))}.",
+                f"Choose one of {some([*map(repr, kind.enum)], 20)}.",
             )
         return str(value)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 from mlroad.core.text import did_you_mean
@@ -24,6 +25,7 @@ DATA: dict[str, tuple[str, Direction]] = {
 }
 LITERALS = {"int": "integer", "float": "number", "bool": "boolean", "str": "string"}
 _ENUM_BASES = {"Enum", "StrEnum", "IntEnum"}
+_LONGEST_SHOWN = 100
 _TYPING_NAMES = {"Literal", "Optional", "Union", "Annotated"}
 
 
@@ -39,6 +41,7 @@ class ScriptNames:
         self.classes: dict[str, ast.ClassDef] = {}
         self.assigned: dict[str, ast.expr] = {}
         self.first_import: ast.stmt | None = None
+        self._members: dict[str, dict[str, Value] | None] = {}
         for node in tree.body:
             self._take(node)
 
@@ -94,6 +97,11 @@ class ScriptNames:
 
     def enum_members(self, name: str) -> dict[str, Value] | None:
         """The members of an Enum of this file; None if ``name`` is not one, or a value cannot be read."""
+        if name not in self._members:
+            self._members[name] = self._read_members(name)
+        return self._members[name]
+
+    def _read_members(self, name: str) -> dict[str, Value] | None:
         node = self.classes.get(name)
         if node is None or not any(last_name(base) in _ENUM_BASES for base in node.bases):
             return None
@@ -132,6 +140,7 @@ class HintReader:
 
     def __init__(self, names: ScriptNames) -> None:
         self._names = names
+        self._named: dict[str, Kind | Unreadable] = {}
 
     def kind(self, hint: ast.expr, depth: int = 0) -> Kind:
         if depth > 8:
@@ -146,7 +155,7 @@ class HintReader:
             case ast.Name(id=name) if members := self._names.enum_members(name):
                 return replace(self._choices(hint, list(members.values())), members=name)
             case ast.Name(id=name) if name in self._names.assigned:
-                return self.kind(self._names.assigned[name], depth + 1)
+                return self._alias(name, depth)
             case ast.Constant(value=str() as text):
                 return self.kind(_parsed_hint(hint, text), depth + 1)
             case ast.BinOp(left=left, op=ast.BitOr(), right=right):
@@ -154,6 +163,18 @@ class HintReader:
             case ast.Subscript():
                 return self._generic(hint, depth)
         raise self._unknown_type(hint)
+
+    def _alias(self, name: str, depth: int) -> Kind:
+        """The kind of a hint that has a name in the script; read once, however many parameters use it."""
+        if name not in self._named:
+            try:
+                self._named[name] = self.kind(self._names.assigned[name], depth + 1)
+            except Unreadable as error:
+                self._named[name] = error
+        known = self._named[name]
+        if isinstance(known, Unreadable):
+            raise known
+        return known
 
     def _generic(self, hint: ast.Subscript, depth: int) -> Kind:
         items = hint.slice.elts if isinstance(hint.slice, ast.Tuple) else [hint.slice]
@@ -174,7 +195,7 @@ class HintReader:
             raise Unreadable(
                 hint,
                 "MR306",
-                f"An Azure ML input has one type, and {ast.unparse(hint)} is several.",
+                f"An Azure ML input has one type, and {shown(hint)} is several.",
                 "Choose one of them; only `| None` may be added.",
             )
         return replace(self.kind(rest[0], depth + 1), optional=True)
@@ -186,7 +207,7 @@ class HintReader:
             raise Unreadable(
                 hint,
                 "MR306",
-                f"{ast.unparse(hint)} contains something other than strings or whole numbers.",
+                f"{shown(hint)} contains something other than strings or whole numbers.",
                 "Write the choices as strings, or all as whole numbers.",
             )
         return self._choices(hint, list(readable))
@@ -198,12 +219,12 @@ class HintReader:
         raise Unreadable(
             hint,
             "MR306",
-            f"The choices of {ast.unparse(hint)} have several types, or are booleans.",
+            f"The choices of {shown(hint)} have several types, or are booleans.",
             "Write the choices all as strings or all as whole numbers; for two booleans use bool.",
         )
 
     def _unknown_type(self, hint: ast.expr) -> Unreadable:
-        text = ast.unparse(hint)
+        text = shown(hint)
         known = [*DATA, *LITERALS, "Literal", "Enum"]
         if last_name(hint) in DATA:
             fix = f"Import it: from step_io import {last_name(hint)}."
@@ -216,6 +237,13 @@ class HintReader:
             )
             fix = did_you_mean(last_name(hint), known, use)
         return Unreadable(hint, "MR306", f"{text} is not a type of the step contract.", fix)
+
+
+@lru_cache(maxsize=64)  # many parameters may have the same hint or default
+def shown(node: ast.expr) -> str:
+    """An expression of a script in a message: its text, cut off if it is long."""
+    text = ast.unparse(node)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}…"
 
 
 def is_none(node: ast.expr) -> bool:
