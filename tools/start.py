@@ -16,7 +16,8 @@ from mlroad.core.git import run_git
 from mlroad.core.problems import UserError
 from mlroad.core.template import run_copier
 from mlroad.core.text import did_you_mean, quoted
-from mlroad.core.wheel import put_wheel, uv_environment, wheel_named
+from mlroad.core.uv_program import uv_environment
+from mlroad.core.wheel import put_wheel, wheel_named
 
 TEMPLATE = Path(__file__).resolve().parent.parent
 TOOLS = TEMPLATE / ".tools"

@@ -15,7 +15,8 @@ from mlroad.core.problems import UserError
 from mlroad.core.repo import root_here
 from mlroad.core.template import origin, run_copier
 from mlroad.core.text import some
-from mlroad.core.wheel import SUMS, find_uv, is_intact, put_wheel, uv_environment, wheel_named
+from mlroad.core.uv_program import find_uv, note_uv, uv_environment
+from mlroad.core.wheel import SUMS, is_intact, put_wheel, wheel_named
 from mlroad.guard.hooks import set_up
 
 
@@ -112,8 +113,10 @@ def _bring_wheel(repo: Path) -> None:
 def _install(repo: Path) -> None:
     """`uv sync`, with its own messages."""
     click.echo("Installing the environment (uv sync).")
-    if _call([find_uv(), "sync", "--quiet"], repo):
+    uv = find_uv()
+    if _call([uv, "sync", "--quiet"], repo):
         raise UserError("`uv sync` failed: see its message above.", "Fix that and run `mlroad setup`.")
+    note_uv(repo / ".venv", uv)
 
 
 def _call(command: list[str], repo: Path) -> int:

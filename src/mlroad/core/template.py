@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlroad.core.problems import UserError
-from mlroad.core.wheel import find_uv, uv_environment
+from mlroad.core.uv_program import find_uv, uv_environment
 
 COPIER = "copier==9.19.1"
 EXCLUDE_NEWER = "2026-11-15T00:00:00Z"

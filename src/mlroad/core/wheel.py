@@ -6,11 +6,9 @@ Only the standard library is needed: start.py builds a wheel before anything is 
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 import tomllib
 from pathlib import Path
@@ -19,6 +17,7 @@ from typing import Any
 from mlroad.core.files import write_bytes, write_text
 from mlroad.core.git import GitOutput, run_git, unpack
 from mlroad.core.problems import UserError
+from mlroad.core.uv_program import find_uv, uv_environment
 
 SUMS = "SHA256SUMS"
 # What the build reads, in the template's repo.
@@ -105,25 +104,6 @@ def build(template: str, wheel: Path, folder: Path, from_disk: bool = False) -> 
         reason = (done.stderr.strip().splitlines() or ["uv gave no reason."])[-1].strip()
         raise UserError(f"{wheel} could not be built from {template}: {reason}", "Check the network.")
     return built
-
-
-def find_uv() -> str:
-    """The uv that started this program, or one beside Python or on the PATH.
-
-    Raises UserError if there is none.
-    """
-    beside = os.fspath(Path(sys.executable).parent)
-    found = os.environ.get("UV") or shutil.which("uv", path=beside) or shutil.which("uv")
-    if found is None:
-        raise UserError("uv is not on the PATH.", "Install it: python -m pip install uv")
-    return found
-
-
-def uv_environment() -> dict[str, str]:
-    """This process's environment for uv, without the virtual environment that this process runs in."""
-    kept = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
-    # Behind a company's proxy uv fails unless it trusts what the system trusts.
-    return {"UV_SYSTEM_CERTS": "1", **kept}
 
 
 def _parsed(wheel: Path) -> re.Match[str]:

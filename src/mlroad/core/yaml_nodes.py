@@ -26,7 +26,7 @@ DEEPEST = 100
 """How deep values may be nested. The converter's own depth grows with it."""
 MOST_VALUES = 100_000
 """How many values aliases and merges may make of a file, beside one for each character."""
-_LONGEST_NUMBER = 400
+_LONGEST_NUMBER = 1000
 """Characters of a number: Python's time for longer ones grows with the square of their length."""
 
 

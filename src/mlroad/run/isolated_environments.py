@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -17,6 +16,7 @@ from mlroad.core.files import remove
 from mlroad.core.locks import locked
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.core.run_folders import RUNS
+from mlroad.core.uv_program import find_uv
 from mlroad.core.yaml_nodes import MapNode, read_yaml
 from mlroad.pipeline.model import Environment
 from mlroad.run.plan import Plan
@@ -99,7 +99,7 @@ def _build(
     folder = environments / digest
     with locked(environments / f"{digest}.lock"):
         if not (folder / "ready").exists():
-            uv = _uv()
+            uv = find_uv()
             say(f"Installing {len(wanted.lines)} requirements for Python {python} …")
             remove(folder)
             _make(uv, python, folder, wanted.base, at, say)
@@ -145,17 +145,6 @@ def _from(line: str, base: Path) -> str:
     if line.startswith("."):
         return str(base / line)
     return _INCLUDE.sub(lambda found: f"{found[1]} {base / found[2]}", line)
-
-
-def _uv() -> str:
-    beside = Path(sys.executable).with_name("uv.exe" if os.name == "nt" else "uv")
-    found = str(beside) if beside.is_file() else shutil.which("uv")
-    if found is None:
-        raise UserError(
-            "--isolated needs uv, which is not installed.",
-            "Install it (`python -m pip install uv`), or run without --isolated.",
-        )
-    return found
 
 
 def _call(command: list[str], folder: Path, at: Position) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from mlroad.core.problems import Position
+from mlroad.core.problems import Position, UserError
+from mlroad.core.uv_program import find_uv, note_uv
 from mlroad.pipeline.model import Environment
 from mlroad.run.isolated_environments import requirements_of
 from tests.unit.run.project import Project
@@ -112,7 +113,27 @@ def test_without_uv_nothing_starts(project: Project, tmp_path: Path) -> None:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (2, "")
-    assert "which is not installed. Install it (`python -m pip install uv`)" in done.stderr
+    assert "uv was not found. Install it: python -m pip install uv" in done.stderr
+
+
+def test_the_uv_that_start_py_brought(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is neither on the PATH nor beside Python; `mlroad setup` notes its path in the environment."""
+    brought = tmp_path / "template" / ".tools" / "bin" / ("uv.exe" if os.name == "nt" else "uv")
+    brought.parent.mkdir(parents=True)
+    brought.touch(0o755)
+    environment = tmp_path / "repo" / ".venv"
+    environment.mkdir(parents=True)
+    monkeypatch.delenv("UV", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "executable", str(environment / "bin" / "python"))
+    monkeypatch.setattr(sys, "prefix", str(environment))
+    with pytest.raises(UserError, match="uv was not found"):
+        find_uv()
+    note_uv(environment, str(brought))
+    assert Path(find_uv()) == brought
+    brought.unlink()
+    with pytest.raises(UserError, match="uv was not found"):
+        find_uv()
 
 
 def test_requirements(tmp_path: Path) -> None:
