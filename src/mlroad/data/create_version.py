@@ -23,6 +23,7 @@ from mlroad.data.open_table import count_rows
 from mlroad.data.store import (
     DATASETS,
     LARGE,
+    find,
     listing_file,
     local_path,
     names,
@@ -80,7 +81,8 @@ def create_version(root: Path, draft: VersionDraft) -> CreatedVersion:
     with HashCache(root) as cache:
         content = digest_content(draft.source, cache)
     kind = _type(draft)
-    same = _same(root, draft, content, kind)
+    digests = tuple(find(root, parent).digest or "" for parent in draft.parents)
+    same = _same(root, draft, content, kind, digests)
     if same:
         return CreatedVersion(same, is_new=False)
     version = DatasetVersion(
@@ -96,6 +98,7 @@ def create_version(root: Path, draft: VersionDraft) -> CreatedVersion:
         schema=SCHEMA if (root / DATASETS / draft.name / SCHEMA).is_file() else None,
         stage=draft.stage,
         parents=draft.parents,
+        parent_digests=digests if all(digests) else (),
         derivation=draft.derivation,
         tags=draft.tags,
     )
@@ -131,12 +134,16 @@ def _is_mltable(folder: Path) -> bool:
     return (folder / "MLTable").is_file()
 
 
-def _same(root: Path, draft: VersionDraft, content: ContentDigest, kind: str) -> DatasetVersion | None:
+def _same(
+    root: Path, draft: VersionDraft, content: ContentDigest, kind: str, digests: tuple[str, ...]
+) -> DatasetVersion | None:
     """The newest version with this content, type, stage, address and parents."""
     for file in reversed(version_files(root, draft.name)):
         version = load_version(file)
         there = (version.digest, version.type, version.stage, version.parents)
         if there != (content.digest, kind, draft.stage, draft.parents):
+            continue
+        if version.parent_digests not in ((), digests):
             continue
         if (version.path if version.is_remote else "") == draft.address:
             return version

@@ -17,9 +17,12 @@ from mlroad.core.problems import Problem
 from mlroad.core.run_folders import RUNS, read_record
 from mlroad.core.text import count
 from mlroad.data.store import all_version_files, find, local_path, verify_version
+from mlroad.data.verify import edited_rows, wrong_parents
 from mlroad.data.version import DatasetVersion, load_version
 
 _SHOWN_RUNS = 5
+_DEEPEST = 20
+"""Generations in the trees. Mermaid and JSON show all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +61,15 @@ class DatasetLineage:
         descendants = list(_reach(self.version.id, lambda name: self._children.get(name, [])))
         self._shown = [self.version.id, *ancestors, *descendants]
         self.problems: list[Problem] = []
-        self._states = dict(self._verified([self.version.id, *ancestors]))
+        names = [self.version.id, *ancestors]
+        self._states = dict(self._verified(names))
+        self._states |= dict.fromkeys(self._replaced(names), "CHANGED")
 
     def text(self) -> str:
         """Two trees: what the version was made from, and what used it."""
         lines = [self._title(self.version.id)]
-        lines += ["├── made from", *_indented("│   ", self._past(self.version.id))]
-        lines += ["└── used by", *_indented("    ", self._future(self.version.id))]
+        lines += ["├── made from", *_indented("│   ", self._past(self.version.id, set()))]
+        lines += ["└── used by", *_indented("    ", self._future(self.version.id, set()))]
         return "\n".join(lines)
 
     def mermaid(self) -> str:
@@ -113,8 +118,19 @@ class DatasetLineage:
                     yield name, "not here"
                 else:
                     problems, _ = verify_version(self.root, version, cache)
+                    if not problems:
+                        problems += edited_rows(version, local_path(self.root, version))
                     self.problems += problems
                     yield name, "CHANGED" if problems else "verified"
+
+    def _replaced(self, names: Sequence[str]) -> Iterator[str]:
+        """Ancestors that are not what their children were made from, or whose children say so."""
+        for name in names:
+            version = self._versions.get(name)
+            for problem in wrong_parents(self.root, version) if version else ():
+                if problem not in self.problems:
+                    self.problems.append(problem)
+                yield from (other.id for other in self._versions.values() if other.file == problem.at.file)
 
     def _parents(self, name: str) -> list[str]:
         version = self._versions.get(name)
@@ -145,29 +161,45 @@ class DatasetLineage:
             return f"split: {made['split'].get('side')}"
         return "added"
 
-    def _past(self, name: str) -> list[str]:
+    def _past(self, name: str, shown: set[str], depth: int = 0) -> list[str]:
+        """``shown`` are the versions whose origin is in the tree already: two may share an ancestor."""
         parents = self._parents(name)
         if not parents:
             return ["└── nothing: it was added from files"]
+        if (note := _cut(name, shown, depth)) is not None:
+            return note
         lines = [f"by {self._how(name)}"]
         for parent, mark, space in _branches(parents):
             lines.append(mark + self._title(parent))
-            lines += _indented(space, self._past(parent)) if self._parents(parent) else []
+            lines += _indented(space, self._past(parent, shown, depth + 1)) if self._parents(parent) else []
         return lines
 
-    def _future(self, name: str) -> list[str]:
+    def _future(self, name: str, shown: set[str], depth: int = 0) -> list[str]:
+        if (note := _cut(name, shown, depth)) is not None:
+            return note
         version = self._versions[name]
         runs = self._runs.get(name, [])
         items: list[tuple[str, list[str]]] = [(run.text(version), []) for run in runs[-_SHOWN_RUNS:]]
         if len(runs) > _SHOWN_RUNS:
             items.append((f"and {count(len(runs) - _SHOWN_RUNS, 'earlier run')}", []))
         for child in self._children.get(name, []):
-            below = self._future(child) if child in self._children or child in self._runs else []
+            goes_on = child in self._children or child in self._runs
+            below = self._future(child, shown, depth + 1) if goes_on else []
             items.append((f"{self._label(child)} by {self._how(child)}", below))
         lines: list[str] = []
         for (title, below), mark, space in _branches(items):
             lines += [mark + title, *_indented(space, below)]
         return lines or ["└── nothing yet"]
+
+
+def _cut(name: str, shown: set[str], depth: int) -> list[str] | None:
+    """What replaces a part of a tree that is elsewhere in it, or too deep; None if it is to be shown."""
+    if name in shown:
+        return ["└── … as above"]
+    if depth >= _DEEPEST:
+        return [f"└── … and more: `mlroad dataset lineage {name}`"]
+    shown.add(name)
+    return None
 
 
 def _plain(reference: str) -> str:

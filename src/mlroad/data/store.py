@@ -19,6 +19,7 @@ from mlroad.core.digests import ContentDigest, changes, digest_content, listing_
 from mlroad.core.hash_cache import HashCache
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.core.text import did_you_mean, quoted
+from mlroad.data.fixed_values import digest_was_edited, edited_values
 from mlroad.data.version import VERSION, DatasetVersion, load_version, parse_reference
 
 DATASETS = "datasets"
@@ -141,11 +142,14 @@ def verify_version(
         content = digest_content(path, cache)
     except UserError as error:
         return [version.problem("MD203", f"{version.id}: {error}", "", "path")], None
+    edits = list(edited_values(root, version, content))
+    if digest_was_edited(root, version, content):
+        return edits, content
     if path.is_dir():
-        return _folder_problems(version, path, content), content
+        return [*edits, *_folder_problems(version, path, content)], content
     if content.digest == version.digest:
-        return [], content
-    return [_changed(version, path, "changed")], content
+        return edits, content
+    return [*edits, _changed(version, path, "changed")], content
 
 
 def _folder_problems(version: DatasetVersion, path: Path, content: ContentDigest) -> list[Problem]:

@@ -1,12 +1,13 @@
 """`mlroad dataset verify`: check that the data of each version, and each version file, is unchanged.
 
-Codes: MD206 a parent is missing, MD207 a file looks like a version file but is not named like one, MD208 a
-version file was changed or removed since a commit; MD101 to MD205 as elsewhere.
+Codes: MD206 a parent is missing or was replaced, MD207 a file looks like a version file but is not named like
+one, MD208 a version file was changed or removed since a commit, MD209 a value in a version file was edited;
+MD101 to MD205 as elsewhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from mlroad.core.git import Git
 from mlroad.core.hash_cache import HashCache
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.core.text import count
+from mlroad.data.fixed_values import FIXED, edited, is_intact, place_of
+from mlroad.data.open_table import count_rows
 from mlroad.data.store import (
     DATASETS,
     all_version_files,
@@ -23,9 +26,6 @@ from mlroad.data.store import (
     verify_version,
 )
 from mlroad.data.version import VERSION, DatasetVersion, load_version, parse_version
-
-_FIXED = ("type", "digest", "size", "rows", "stage", "parents", "derivation")
-"""The parts of a version file that never change. Description, path, schema and other tags may be edited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +71,14 @@ def verify_all(root: Path, references: Sequence[str], full: bool = False, base: 
                 absent += 1
                 continue
             found, content = verify_version(root, version, cache)
+            if content and not found:
+                found += edited_rows(version, local_path(root, version), full=full)
             problems += found
             verified += not found
             if content:
                 files += len(content.files)
                 read += content.files_read
-    problems += _orphans(root, versions)
+    problems += [problem for version in versions for problem in wrong_parents(root, version)]
     if base:
         problems += _rewritten(root, base)
     return Report(tuple(problems), verified, absent, files, read)
@@ -106,15 +108,47 @@ def _is_elsewhere(root: Path, version: DatasetVersion) -> bool:
     return version.is_remote or not path.resolve().is_relative_to((root / DATASETS).resolve())
 
 
-def _orphans(root: Path, versions: Sequence[DatasetVersion]) -> list[Problem]:
-    problems = []
-    for version in versions:
-        for parent in version.parents:
-            name, _, number = parent.removeprefix("azureml:").partition(":")
-            if not (root / DATASETS / name / f"{number}.yml").is_file():
-                what = f"{version.id} was derived from {parent}, which does not exist."
-                problems.append(version.problem("MD206", what, "Restore it from git.", "tags.parent"))
-    return problems
+def wrong_parents(root: Path, version: DatasetVersion) -> Iterator[Problem]:
+    """Parents that are missing, or whose data is not what the version was made from."""
+    digests = version.parent_digests or (None,) * len(version.parents)
+    for parent, digest in zip(version.parents, digests, strict=True):
+        name, _, number = parent.removeprefix("azureml:").partition(":")
+        file = root / DATASETS / name / f"{number}.yml"
+        if not file.is_file():
+            what = f"{version.id} was derived from {parent}, which does not exist."
+            yield version.problem("MD206", what, "Restore it from git.", "tags.parent")
+            continue
+        try:
+            now = load_version(file)
+        except UserError:
+            continue  # reported where it is read
+        if digest is not None and digest != now.digest:
+            yield _replaced(version, now, digest)
+
+
+def _replaced(child: DatasetVersion, parent: DatasetVersion, digest: str) -> Problem:
+    """The problem of a parent with another digest than its child recorded: either file was edited."""
+    if child.checksum and not is_intact(child):
+        what = f"The digest of the parent {parent.id} was edited in {child.id}."
+        return edited(child, "parent_digests", what)
+    what = f"{child.id} was made from {parent.id} with {digest[:19]}…, but this file has another digest."
+    fix = "Restore this version and its data from git, or derive a new version from it."
+    return parent.problem("MD206", what, fix, "tags.digest")
+
+
+def edited_rows(version: DatasetVersion, path: Path, *, full: bool = False) -> Iterator[Problem]:
+    """The problem of a version file with another number of rows than its data.
+
+    With a checksum that fits, the number is the one that was counted at first; ``full`` counts again.
+    """
+    if version.rows is None or (is_intact(version) and not full):
+        return
+    try:
+        rows = count_rows(path)
+    except UserError:
+        return  # created with --no-table, or by a version that read it in another way: the bytes are the same
+    if rows is not None and rows != version.rows:
+        yield edited(version, "rows", f"The rows of {version.id} were edited: its data has {rows}.")
 
 
 def _rewritten(root: Path, base: str) -> list[Problem]:
@@ -138,14 +172,13 @@ def _rewritten(root: Path, base: str) -> list[Problem]:
             problems.append(Problem(Position(root / file), "MD208", what, "Restore it from git."))
             continue
         before, now = _at_commit(root, git, commit, path), load_version(root / file)
-        for key in _FIXED:
+        for key in FIXED:
             if before is not None and getattr(before, key) != getattr(now, key):
                 what = f"{identity}: {key} changed since {base}, but versions never change."
                 fix = (
                     f"Restore the file from git and add a new version: `mlroad dataset add {now.name} PATH`."
                 )
-                where = key if key == "type" else f"tags.{'parent' if key == 'parents' else key}"
-                problems.append(now.problem("MD208", what, fix, where))
+                problems.append(now.problem("MD208", what, fix, place_of(key)))
     return problems
 
 

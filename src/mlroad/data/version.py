@@ -1,13 +1,15 @@
 """A dataset version is a file: ``datasets/<name>/<version>.yml``, a complete Azure ML data asset.
 
 Azure ML has no key for some values, so they are tags, which are strings: digest, size, rows, schema, stage,
-parents and derivation. A file without a digest can be read, but its data cannot be used.
+parents and their digests, derivation, and a checksum of all that never changes. A file without a digest can
+be read, but its data cannot be used.
 
 Codes: MD101 unreadable, MD102 a key or tag is missing or wrong.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -30,7 +32,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,254}")
 VERSION = re.compile(r"[1-9][0-9]{0,9}")
 REFERENCE = re.compile(rf"(?:azureml:)?(?P<name>{NAME.pattern}):(?P<version>[^:@/\\\s]+)")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_OWN_TAGS = ("digest", "size", "rows", "schema", "stage", "parent", "derivation")
+_OWN_TAGS = ("digest", "size", "rows", "schema", "stage", "parent", "parent_digest", "derivation", "checksum")
 # Windows reserves these names for devices: a folder datasets/con/ could not be checked out there.
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 
@@ -58,10 +60,14 @@ class DatasetVersion:
     stage: str = "dev"
     parents: tuple[str, ...] = ()
     """The versions it was derived from, as ``name:version``; the rows came from the first one."""
+    parent_digests: tuple[str, ...] = ()
+    """The digest of each parent; empty in a file from before mlroad recorded them."""
     derivation: Mapping[str, Any] | None = None
     """How it was derived; mlroad.data.derivation lists the keys."""
     tags: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """The other tags."""
+    checksum: str | None = field(default=None, compare=False)
+    """As written in the file; `checksum_of` computes it."""
     lines: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}), compare=False, repr=False)
 
     @property
@@ -157,9 +163,11 @@ def parse_version(file: Path, text: bytes) -> DatasetVersion:
         rows=int(tags["rows"]) if "rows" in tags else None,
         schema=tags.get("schema"),
         stage=tags.get("stage", "dev"),
-        parents=_parents(tags),
+        parents=_listed(tags, "parent"),
+        parent_digests=_listed(tags, "parent_digest"),
         derivation=None if isinstance(derivation, str) else derivation,
         tags=MappingProxyType({key: text for key, text in tags.items() if key not in _OWN_TAGS}),
+        checksum=tags.get("checksum"),
         lines=MappingProxyType(lines),
     )
 
@@ -178,16 +186,27 @@ def version_text(version: DatasetVersion) -> str:
     tags["stage"] = version.stage
     if version.parents:
         tags["parent"] = ",".join(version.parents)
+    if version.parent_digests:
+        tags["parent_digest"] = ",".join(version.parent_digests)
     if version.derivation is not None:
-        tags["derivation"] = json.dumps(
-            dict(version.derivation), ensure_ascii=False, sort_keys=True, separators=(",", ":")
-        )
+        tags["derivation"] = _compact(dict(version.derivation))
+    if version.digest:
+        tags["checksum"] = checksum_of(version)
     tags.update(version.tags)
     keys: dict[str, object] = {"$schema": SCHEMA_URL, "name": version.name, "version": version.version}
     if version.description:
         keys["description"] = version.description
     keys |= {"type": version.type, "path": version.path, "tags": tags}
     return yaml.safe_dump(keys, sort_keys=False, allow_unicode=True, width=1000)
+
+
+def checksum_of(version: DatasetVersion) -> str:
+    """``sha256:<hex>`` of everything in a version file that never changes."""
+    derivation = None if version.derivation is None else dict(version.derivation)
+    parents = [list(version.parents), list(version.parent_digests)]
+    data = [version.type, version.digest, version.size, version.rows]
+    fixed = _compact([version.name, version.version, *data, version.stage, *parents, derivation])
+    return f"sha256:{hashlib.sha256(fixed.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
 def write_version(version: DatasetVersion) -> None:
@@ -234,7 +253,11 @@ def _wrong_tags(tags: Mapping[str, str]) -> Iterator[_Wrong]:
             yield f"tags.{key}", f"{tags[key]!r} is not a number.", "Write digits in quotes."
     if (stage := tags.get("stage", "dev")) not in STAGES:
         yield "tags.stage", f"{stage!r} is not a stage.", "Choose dev or prod."
-    for parent in _parents(tags):
+    parents, digests = _listed(tags, "parent"), _listed(tags, "parent_digest")
+    if digests and (len(digests) != len(parents) or not all(map(DIGEST.fullmatch, digests))):
+        what = "This is not one digest for each parent."
+        yield "tags.parent_digest", what, "Restore the file from git."
+    for parent in parents:
         if not REFERENCE.fullmatch(parent):
             yield (
                 "tags.parent",
@@ -243,8 +266,12 @@ def _wrong_tags(tags: Mapping[str, str]) -> Iterator[_Wrong]:
             )
 
 
-def _parents(tags: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(part.strip() for part in tags.get("parent", "").split(",") if part.strip())
+def _listed(tags: Mapping[str, str], key: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in tags.get(key, "").split(",") if part.strip())
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def _derivation(tags: Mapping[str, str]) -> Mapping[str, Any] | str | None:
