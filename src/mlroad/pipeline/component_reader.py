@@ -12,6 +12,7 @@ from typing import Protocol
 from mlroad.core.problems import Position, Problem
 from mlroad.core.text import nearest
 from mlroad.core.yaml_nodes import MapNode, Node, ScalarNode
+from mlroad.pipeline.file_type import schema_name
 from mlroad.pipeline.findings import Findings, suggest
 from mlroad.pipeline.model import (
     CommandComponent,
