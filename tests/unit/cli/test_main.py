@@ -176,7 +176,7 @@ def test_a_mistake_exits_with_2(factory: Path, arguments: list[str], told: str) 
 
 
 FACTORY_COMMANDS = [
-    ["train", "m"], ["runs", "m"], ["gate", "m"], ["report", "m"], ["register", "m", "--run", "1"],
+    ["train", "m"], ["gate", "m"], ["report", "m"], ["register", "m", "--run", "1"],
     ["approve", "m"], ["rollback", "m"], ["list"], ["why", "m:1"], ["who-used", "d:1"], ["clean"],
     ["registry", "pull"], ["affected", "--base", "HEAD"], ["selftest"],
 ]  # fmt: skip
