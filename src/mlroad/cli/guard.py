@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from mlroad.cli.lazy import Entry, load
-from mlroad.core.problems import UserError
+from mlroad.core.problems import Problem, UserError
+from mlroad.guard.commits import check_commits, commits_since
 from mlroad.guard.committed_models import check_models
 from mlroad.guard.guard_settings import load_settings
 from mlroad.guard.guarded_files import all_files, named_files
@@ -41,10 +43,13 @@ class Guard(click.Command):
 @click.command(cls=Guard)
 @click.argument("files", metavar="[FILE]...", nargs=-1, help="Files or folders to check.")
 @click.option("--all", "everything", is_flag=True, help="Check every file that git tracks or would add.")
+@click.option("--commits", metavar="BASE", help="Check what each commit since BASE added, removed or not.")
 @click.option("--only", metavar="GUARDS", help=f"Some of {','.join(GUARDS)} (default: all).")
 @click.option("--models", is_flag=True, help="Also check the models of these files, as `mlroad check` does.")
 @click.option("--fix", is_flag=True, help="Clean notebooks in place.")
-def guard(files: tuple[str, ...], everything: bool, only: str | None, models: bool, fix: bool) -> None:
+def guard(
+    files: tuple[str, ...], everything: bool, commits: str | None, only: str | None, models: bool, fix: bool
+) -> None:
     """Find secrets, unclean notebooks and large files.
 
     Also merge conflict markers and rejected patches. The git hook runs this command on every commit.
@@ -52,6 +57,7 @@ def guard(files: tuple[str, ...], everything: bool, only: str | None, models: bo
     \b
     mlroad guard --all
     mlroad guard notebooks/explore.ipynb --fix
+    mlroad guard --commits origin/main
     mlroad guard allow tests/sample.env:3 --reason "a made-up token"
 
     Exit codes: 0 clean, 1 problems found, 2 a wrong argument, or a guard that cannot work.
@@ -60,20 +66,28 @@ def guard(files: tuple[str, ...], everything: bool, only: str | None, models: bo
     wanted = only.split(",") if only else list(GUARDS)
     if unknown := sorted(set(wanted) - set(GUARDS)):
         raise UserError(f"--only: unknown guard {', '.join(unknown)}.", f"Choose from {', '.join(GUARDS)}.")
-    if everything == bool(files):
+    if (everything, bool(files), commits is not None).count(True) != 1:
         raise UserError(
-            "There is nothing to check, or too much.", "Name files or folders, or use --all; not both."
+            "There is nothing to check, or too much.",
+            "Name files or folders, or use --all or --commits: only one of these.",
         )
+    if commits is not None:
+        found = commits_since(settings.root, commits)
+        _finish(check_commits(settings, found), f"{len(found)} commits", ("secrets", "large-files"))
     sources = all_files(settings.root) if everything else named_files(settings.root, files)
     problems = check(sources, settings, wanted, fix)
     if models:
         problems += check_models(settings.root, sources)
+    _finish(problems, f"{len(sources)} files", wanted if everything else ())
+
+
+def _finish(problems: Sequence[Problem], checked: str, told: Sequence[str]) -> NoReturn:
+    """Print the problems, or, if there are none, what was checked (unless it is a commit's own files)."""
     for problem in problems:
         click.echo(problem)
     count = sum(problem.severity == "error" for problem in problems)
     if count:
-        summary = f"mlroad guard: {count} problem{'s' if count > 1 else ''} in {len(sources)} files."
-        click.echo(summary, err=True)
-    elif everything:
-        click.echo(f"mlroad guard: {len(sources)} files are clean ({', '.join(wanted)}).")
+        click.echo(f"mlroad guard: {count} problem{'s' if count > 1 else ''} in {checked}.", err=True)
+    elif told:
+        click.echo(f"mlroad guard: {checked} are clean ({', '.join(told)}).")
     sys.exit(1 if count else 0)

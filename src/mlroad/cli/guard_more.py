@@ -15,7 +15,8 @@ from mlroad.guard.guard_settings import load_settings
 @click.command()
 @click.argument("place", metavar="FILE:LINE", help="The place, as the problem names it.")
 @click.option("--reason", required=True, help="Why this is not a secret; a reviewer reads it.")
-def allow(place: str, reason: str) -> None:
+@click.option("--commit", metavar="COMMIT", help="The commit that holds it (default: the file as it is now).")
+def allow(place: str, reason: str, commit: str | None) -> None:
     """Record a false alarm of the secret scan.
 
     For files that cannot hold a comment. The entry goes to the team's own rules file.
@@ -23,7 +24,7 @@ def allow(place: str, reason: str) -> None:
     \b
     mlroad guard allow notebooks/explore.ipynb:12 --reason "a made-up token"
     """
-    for line in allow_secret(load_settings(Path.cwd()), place, reason):
+    for line in allow_secret(load_settings(Path.cwd()), place, reason, commit):
         click.echo(line)
 
 

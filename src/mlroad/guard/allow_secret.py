@@ -5,17 +5,21 @@ from __future__ import annotations
 import re
 
 from mlroad.core.problems import UserError
+from mlroad.guard.commits import file_in_commit
 from mlroad.guard.guard_settings import HOUSE_FILE, Settings
 from mlroad.guard.guarded_files import named_files
 from mlroad.guard.house_rules import digest_of, load_house_rules
 from mlroad.guard.secret_scan import FoundSecret, SecretScan
 
 
-def allow_secret(settings: Settings, place: str, reason: str) -> list[str]:
-    """Write an [[allow]] entry for each secret found at ``place``; returns a message for each one."""
+def allow_secret(settings: Settings, place: str, reason: str, commit: str | None = None) -> list[str]:
+    """Write an [[allow]] entry for each secret found at ``place``; returns a message for each one.
+
+    The place is in the file as it is now, or as it was in ``commit``.
+    """
     if not reason.strip():
         raise UserError("--reason is empty.", "Write why this is not a secret.")
-    found = _findings(settings, place)
+    found = _findings(settings, place, commit)
     file = settings.house_file or settings.root / HOUSE_FILE
     text = file.read_text(encoding="utf-8") if file.is_file() else ""
     for secret in found:
@@ -29,11 +33,14 @@ def allow_secret(settings: Settings, place: str, reason: str) -> list[str]:
     ]
 
 
-def _findings(settings: Settings, place: str) -> list[FoundSecret]:
+def _findings(settings: Settings, place: str, commit: str | None) -> list[FoundSecret]:
     match = re.fullmatch(r"(?P<file>.+?):(?P<line>\d+)(?::.*)?", place)
     if match is None:
         raise UserError(f"{place} is not FILE:LINE.", "Copy it from the message.")
-    sources = named_files(settings.root, [match["file"]])
+    if commit is None:
+        sources = named_files(settings.root, [match["file"]])
+    else:
+        sources = [file_in_commit(settings.root, commit, match["file"])]
     with SecretScan(settings) as scan:
         found = [
             item for source in sources for item in scan.secrets(source) if item.line == int(match["line"])

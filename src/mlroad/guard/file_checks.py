@@ -16,10 +16,15 @@ _LEFTOVERS = (".rej", ".orig")
 
 def check_size(source: GuardedFile, root: Path, limit_mb: float) -> list[Problem]:
     """A file above the limit that is not in Git LFS."""
-    size = source.path.stat().st_size
-    if size <= limit_mb * 1_000_000 or _in_lfs(source, root):
+    large = too_large(source, source.path.stat().st_size, limit_mb)
+    return [] if large and _in_lfs(source, root) else large
+
+
+def too_large(source: GuardedFile, size: int, limit_mb: float, more: str = "") -> list[Problem]:
+    """A size above the limit. ``more`` is a further sentence of the message."""
+    if size <= limit_mb * 1_000_000:
         return []
-    what = f"The file is {size / 1_000_000:.1f} MB, but the limit is {limit_mb:g} MB."
+    what = f"The file is {size / 1_000_000:.1f} MB, but the limit is {limit_mb:g} MB.{more}"
     fix = (
         "Keep data out of git: add it as a dataset (`mlroad dataset add`), or use Git LFS."
         " max-file-mb in [tool.mlroad] of pyproject.toml sets the limit."

@@ -1,86 +1,78 @@
-"""`mlroad guard selftest`: plants what each guard must find, and fails if a guard misses it.
+"""`mlroad guard selftest`: plants what each guard must stop, and fails if a guard lets it pass.
 
-It plants files in a temporary repo with the settings and team rules of this repo, and runs the same command
-as the hook and CI. So you notice a guard that was switched off by mistake before something leaks.
+Each trial runs the real command, hook or scanner in a temporary repo with the settings, rules and hooks of
+this repo, and reads its exit code. So you notice a guard that was switched off before something leaks.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import mlroad
 from mlroad.core.problems import UserError
 from mlroad.guard.guard_settings import HOUSE_FILE, Settings
+from mlroad.guard.hook_trial import try_hooks
 from mlroad.guard.house_rules import digest_of, load_house_rules
+from mlroad.guard.planted_repo import Outcome, code_cell, guard, notebook, planted_repo, run_guard
+from mlroad.guard.second_scan_trial import try_second_scan
 from mlroad.guard.secret_engine import open_secret_engine
-from mlroad.guard.secret_samples import Sample, samples
+from mlroad.guard.secret_samples import samples, token
+from mlroad.guard.workflow_check import check_workflow
 
-_PACKAGE = Path(mlroad.__file__).parent
+# GitHub refuses files above this size anyway.
+_MAX_MB = 100
 
 
 def run_trials(settings: Settings) -> Iterator[tuple[str, list[str]]]:
     """Run all trials. Yields the name of each one and what failed in it."""
-    trials: dict[str, Callable[[Settings], list[str]]] = {
-        "a secret of each family is found": _families,
-        "secrets are found in .py, .env, .ipynb, its outputs and lock files, also from a subfolder": _places,
-        "the team's own rules find their examples": _house_rules,
-        "canary 1: a call around a secret does not hide it": _calls,
-        "canary 2: a missing plugin stops the scan": _missing_plugin,
-        "canary 3: an allowed token does not hide others": _allowed_token,
-        "large files, conflict markers and .rej files are found": _file_checks,
-        "harmless files pass": _harmless,
-    }
-    for name, trial in trials.items():
+    for name, trial in TRIALS.items():
         yield name, trial(settings)
 
 
-def _families(settings: Settings) -> list[str]:
-    planted = {f"{sample.family} {number}.txt": sample.written() for number, sample in enumerate(samples())}
-    return [f"not found: {name}" for name in _missed(settings, planted)]
+def _kinds(settings: Settings) -> list[str]:
+    planted = {f"{number}.txt": sample for number, sample in enumerate(samples())}
+    done = guard(settings, {name: sample.written() for name, sample in planted.items()})
+    missed = [
+        sample.kind for name, sample in planted.items() if not done.reports(name, "secret", sample.kind)
+    ]
+    return [f"not found: {kind}" for kind in missed] + done.must_report({})
 
 
 def _places(settings: Settings) -> list[str]:
-    token = _token("github")
-    cell: dict[str, object] = {"cell_type": "code", "metadata": {}, "source": [], "execution_count": None}
-    stdout = {"output_type": "stream", "name": "stdout", "text": [f"{token}\n"]}
+    secret = token("GitHub token")
     files = {
-        "planted.py": f'g = Github("{token}")\n',
-        ".env": f"GH={token}\n",
-        "source.ipynb": _notebook({**cell, "source": [f'Github("{token}")'], "outputs": []}),
-        "output.ipynb": _notebook({**cell, "outputs": [stdout]}),
-        "uv.lock": f'url = "https://x:{token}@ml.net"\n',
-        "swagger.json": f'["{token}"]\n',
+        "planted.py": f'g = Github("{secret}")\n',
+        ".env": f"GH={secret}\n",
+        "source.ipynb": notebook(code_cell(f'Github("{secret}")')),
+        "output.ipynb": notebook(code_cell("", f"{secret}\n")),
+        "uv.lock": f'url = "https://x:{secret}@ml.net"\n',
+        "swagger.json": f'["{secret}"]\n',
     }
-    return [f"not found: {name}" for name in _missed(settings, files, "sub")]
+    return guard(settings, files, "sub").must_report(dict.fromkeys(files, "secret"))
 
 
 def _house_rules(settings: Settings) -> list[str]:
     house = load_house_rules(settings.house_file)
+    if not house.rules:
+        return []
     examples = {
         f"house_{number}.txt": (rule.kind, f"{example}\n")
         for number, (rule, example) in enumerate(zip(house.rules, house.examples, strict=True))
     }
-    missed = _missed(settings, {name: text for name, (_, text) in examples.items()})
-    return [f"not found: {examples[name][0]}" for name in missed]
+    done = guard(settings, {name: text for name, (_, text) in examples.items()})
+    missed = [kind for name, (kind, _) in examples.items() if not done.reports(name, "secret")]
+    return [f"not found: {kind}" for kind in missed] + done.must_report({})
 
 
 def _calls(settings: Settings) -> list[str]:
-    azure = 'c = BlobServiceClient.from_connection_string("AccountName=a;AccountKey={}")\n'
+    key, secret = token("Azure account key in a connection string"), token("GitHub token")
     files = {
-        "openai.py": _written("openai", 'client = OpenAI(api_key="{}")\n'),
-        "blob.py": _written("azure", azure),
-        "entra.py": _written("github", 'c = Credential(tenant_id="a", client_id="b", client_secret="{}")\n'),
+        "openai.py": f'client = OpenAI(api_key="{token("OpenAI key")}")\n',
+        "blob.py": f'c = BlobServiceClient.from_connection_string("AccountName=a;AccountKey={key}")\n',
+        "entra.py": f'c = Credential(tenant_id="a", client_id="b", client_secret="{secret}")\n',
     }
-    return [f"not found: {name}" for name in _missed(settings, files)]
+    return guard(settings, files).must_report(dict.fromkeys(files, "secret"))
 
 
 def _missing_plugin(settings: Settings) -> list[str]:
@@ -89,42 +81,65 @@ def _missing_plugin(settings: Settings) -> list[str]:
             return ["the scan started without its plugin"]
     except UserError:
         pass
-    with _repo(replace(settings, house_file=None), {"a.py": "x = 1\n"}) as root:
+    with planted_repo(replace(settings, house_file=None), {"a.py": "x = 1\n"}) as root:
         (root / "pyproject.toml").write_text('[tool.mlroad]\nsecret-rules = "gone.toml"\n', encoding="utf-8")
-        code = _run(root).returncode
+        code = run_guard(root, "--all").code
     return [] if code == 2 else [f"a missing rules file caused exit code {code}, not 2"]
 
 
 def _allowed_token(settings: Settings) -> list[str]:
-    known, new = (sample.secret for sample in _pair("github"))
+    known, new = token("GitHub token", 1), token("GitHub token", 2)
     allow = f'\n[[allow]]\nsha256 = "{digest_of(known)}"\nfile = "a.txt"\nreason = "selftest"\n'
-    with _repo(settings, {"a.txt": f"first {known}\nthen {new}\n", "b.txt": f"{known}\n"}) as root:
+    with planted_repo(settings, {"a.txt": f"first {known}\nthen {new}\n", "b.txt": f"{known}\n"}) as root:
         house = root / HOUSE_FILE
         house.parent.mkdir(exist_ok=True)
         with house.open("a", encoding="utf-8", newline="\n") as file:
             file.write(allow)
-        lines = _guard(root, root)
+        done = run_guard(root, "--all")
     faults = (
-        [] if any(line.startswith("a.txt:2: secret") for line in lines) else ["the second token was hidden"]
+        []
+        if any(line.startswith("a.txt:2: secret") for line in done.lines)
+        else ["the second token was hidden"]
     )
-    faults += [] if _reports(lines, "b.txt", "secret") else ["the token was allowed in another file too"]
-    return faults + (
-        ["the [[allow]] entry has no effect"] if any(line.startswith("a.txt:1:") for line in lines) else []
-    )
+    faults += [] if done.reports("b.txt", "secret") else ["the token was allowed in another file too"]
+    if any(line.startswith("a.txt:1:") for line in done.lines):
+        faults.append("the [[allow]] entry has no effect")
+    return faults + done.must_report({})
 
 
-def _file_checks(settings: Settings) -> list[str]:
-    files = {
-        "merge.txt": f"{'<' * 7} ours\na\n{'=' * 7}\nb\n{'>' * 7} theirs\n",
-        "patch.py.rej": "-a\n",
-        "big.bin": "",
+def _notebooks(settings: Settings) -> list[str]:
+    ran = {"execution_count": 1}
+    planted = {
+        "broken.ipynb": ("notebook-broken", '{"cells": [\n'),
+        "form.ipynb": ("notebook-form", notebook(code_cell("x = 1"), indent=None)),
+        "outputs.ipynb": ("notebook-outputs", notebook({**code_cell("print(1)", "1\n"), **ran})),
     }
-    with _repo(settings, files) as root:
+    if not settings.strip_outputs:
+        del planted["outputs.ipynb"]
+    faults = []
+    for name, (code, text) in planted.items():
+        with planted_repo(settings, {name: text}) as root:
+            faults += run_guard(root, "--all").must_report({name: code})
+            if code != "notebook-broken":
+                faults += run_guard(root, "--fix", "--", name).must_report({name: code})
+                faults += run_guard(root, "--all").must_pass()
+    return faults
+
+
+def _large_files(settings: Settings) -> list[str]:
+    if settings.max_file_mb > _MAX_MB:
+        return [
+            f"max-file-mb in pyproject.toml is {settings.max_file_mb:g}; GitHub refuses more than {_MAX_MB}"
+        ]
+    with planted_repo(settings, {"big.bin": ""}) as root:
         with (root / "big.bin").open("wb") as big:
             big.truncate(int(settings.max_file_mb * 1_000_000) + 1)
-        lines = _guard(root, root)
-    wanted = {"merge.txt": "conflict-marker", "patch.py.rej": "rejected-patch", "big.bin": "large-file"}
-    return [f"not found: {name}" for name, code in wanted.items() if not _reports(lines, name, code)]
+        return run_guard(root, "--all").must_report({"big.bin": "large-file"})
+
+
+def _conflicts(settings: Settings, name: str, code: str) -> list[str]:
+    text = f"{'<' * 7} ours\na\n{'=' * 7}\nb\n{'>' * 7} theirs\n" if code == "conflict-marker" else "-a\n"
+    return guard(settings, {name: text}).must_report({name: code})
 
 
 def _harmless(settings: Settings) -> list[str]:
@@ -132,78 +147,25 @@ def _harmless(settings: Settings) -> list[str]:
         "a.py": 'key = os.environ["KEY"]\npassword = getpass()\n',
         "b.md": "Title\n=======\n\nexport TOKEN=<token>\n",
         "c.yml": "token: ${{ secrets.TOKEN }}\n",
+        "d.ipynb": notebook(code_cell("x = 1")),
     }
-    with _repo(settings, files) as root:
-        lines = _guard(root, root)
-    return [f"false alarm: {line}" for line in lines if line.startswith(tuple(files))]
+    done: Outcome = guard(settings, files)
+    return done.must_pass()
 
 
-def _pair(family: str) -> list[Sample]:
-    return [sample for seed in (1, 2) for sample in samples(seed) if sample.family == family][::2][:2]
-
-
-def _token(family: str) -> str:
-    return next(sample.secret for sample in samples() if sample.family == family)
-
-
-def _written(family: str, text: str) -> str:
-    return text.replace("{}", _token(family))
-
-
-def _notebook(cell: dict[str, object]) -> str:
-    return json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}, indent=1)
-
-
-def _reports(lines: list[str], name: str, code: str) -> bool:
-    return any(line.startswith(f"{name}:") and f": {code}: " in line for line in lines)
-
-
-def _missed(settings: Settings, files: dict[str, str], folder: str = ".") -> list[str]:
-    """The files in which the guard, started in ``folder``, finds no secret."""
-    with _repo(settings, files) as root:
-        (root / folder).mkdir(exist_ok=True)
-        lines = _guard(root, root / folder)
-    return [name for name in files if not _reports(lines, name, "secret")]
-
-
-@contextmanager
-def _repo(settings: Settings, files: dict[str, str]) -> Iterator[Path]:
-    """A temporary repo with the settings and team rules of this one, and some files."""
-    with tempfile.TemporaryDirectory(prefix="mlroad-selftest-", ignore_cleanup_errors=True) as name:
-        root = Path(name).resolve()
-        (root / "pyproject.toml").write_text(
-            f"[tool.mlroad]\nmax-file-mb = {settings.max_file_mb}\n", encoding="utf-8"
-        )
-        if settings.house_file:
-            (root / HOUSE_FILE).parent.mkdir()
-            shutil.copyfile(settings.house_file, root / HOUSE_FILE)
-        for file, text in files.items():
-            path = root / file
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8", newline="\n")
-        subprocess.run(
-            ["git", "init", "--quiet", str(root)], env=_environment(), check=True, capture_output=True
-        )
-        yield root
-
-
-def _guard(root: Path, folder: Path) -> list[str]:
-    """The output lines of the command, with paths relative to the root."""
-    done = _run(folder)
-    return [
-        line.replace(f"{root.as_posix()}/", "").replace(f"{root}{os.sep}", "")
-        for line in done.stdout.splitlines()
-    ]
-
-
-def _run(folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "mlroad", "guard", "--all"]
-    return subprocess.run(
-        command, cwd=folder, env=_environment(), capture_output=True, text=True, encoding="utf-8", check=False
-    )
-
-
-def _environment() -> dict[str, str]:
-    # A hook sets GIT_DIR, which would point git to the wrong repo.
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    return {**kept, "PYTHONPATH": str(_PACKAGE.parent), "PYTHONIOENCODING": "utf-8"}
+TRIALS: dict[str, Callable[[Settings], list[str]]] = {
+    "a secret of each kind is found": _kinds,
+    "secrets are found in .py, .env, .ipynb, its outputs and lock files, also from a subfolder": _places,
+    "the team's own rules find their examples": _house_rules,
+    "canary 1: a call around a secret does not hide it": _calls,
+    "canary 2: a missing plugin stops the scan": _missing_plugin,
+    "canary 3: an allowed token does not hide others": _allowed_token,
+    "notebooks that are broken, on one line, or have outputs are found and cleaned": _notebooks,
+    "large files are found": _large_files,
+    "conflict markers are found": lambda own: _conflicts(own, "merge.txt", "conflict-marker"),
+    ".rej files are found": lambda own: _conflicts(own, "patch.py.rej", "rejected-patch"),
+    "harmless files pass": _harmless,
+    "a commit runs the hooks, and they stop what they must stop": try_hooks,
+    "CI runs every guard, and fails when one of them fails": check_workflow,
+    "the second scanner finds a secret": try_second_scan,
+}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -46,14 +47,14 @@ def _let_hooks_find_tools(folder: Path, programs: Path) -> None:
     """Put the project's environment first in the PATH of the hook.
 
     So commits from any shell or editor use the project's tools, even if the environment is not active. `pwd`
-    converts a Windows path to the form that git's shell needs in PATH.
+    converts a Windows path to the form that git's shell needs in PATH. If the environment is gone, PATH stays
+    as it is: an empty entry in it would run programs of the folder in which git is called.
     """
     hook = folder / run_git(folder, "rev-parse", "--git-path", "hooks/pre-commit", check=True).text
-    line = f'PATH="$(cd "{programs.as_posix()}" && pwd):$PATH"; export PATH\n'
-    text = hook.read_text(encoding="utf-8")
-    if line not in text:
-        shebang, _, rest = text.partition("\n")
-        hook.write_text(f"{shebang}\n{line}{rest}", encoding="utf-8", newline="\n")
+    place = shlex.quote(programs.as_posix())
+    line = f'if found="$(cd {place} 2>/dev/null && pwd)"; then PATH="$found:$PATH"; export PATH; fi\n'
+    shebang, _, rest = hook.read_text(encoding="utf-8").partition("\n")
+    hook.write_text(f"{shebang}\n{line}{rest}", encoding="utf-8", newline="\n")
 
 
 def _prek(programs: Path) -> str:

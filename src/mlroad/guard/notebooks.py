@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import json
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -176,20 +177,30 @@ def check_notebook(source: GuardedFile, strip: bool, fix: bool) -> list[Problem]
         return []
     if fix:
         write(source.path, notebook, _indent(text))
-    remedy = (
-        f"Run `mlroad guard --fix {source.shown.as_posix()}`"
-        if not fix
-        else "It was corrected: stage it again"
-    )
+    remedy = _remedy(source.shown.as_posix(), fix)
     problems: list[Problem] = []
     if one_line:
         what = "The notebook is written on one line, so its diffs are unreadable."
-        problems.append(Problem(Position(source.shown, 1), "notebook-form", what, f"{remedy}."))
+        problems.append(Problem(Position(source.shown, 1), "notebook-form", what, remedy))
     if changed:
         what = f"Cells {some(list(map(str, changed)), 8)} have outputs, execution counts or run times."
-        keep = ", or tag a cell with `keep_output`."
+        keep = " To keep the outputs of a cell, tag it with `keep_output`."
         problems.append(Problem(Position(source.shown), "notebook-outputs", what, remedy + keep))
     return problems
+
+
+def _remedy(name: str, fixed: bool) -> str:
+    by_hand = f"`mlroad guard --fix {'-- ' if name.startswith('-') else ''}{name}`"
+    if not fixed:
+        return f"Run {by_hand}."
+    remedy = "It was corrected: stage it again."
+    if "PRE_COMMIT" in os.environ:
+        # While hooks run, prek puts aside the edits that are not staged. It undoes a correction that they
+        # conflict with.
+        remedy += (
+            f" If it also has edits that are not staged, run {by_hand} first: prek may undo the correction."
+        )
+    return remedy
 
 
 def strip_outputs(notebook: dict[str, Any]) -> list[int]:

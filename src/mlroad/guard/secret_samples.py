@@ -1,25 +1,21 @@
-"""A made-up secret of each family, assembled at run time, for `mlroad guard selftest`."""
+"""A made-up secret for each rule, assembled at run time, for `mlroad guard selftest`."""
 
 from __future__ import annotations
 
 import base64
 import json
 import random
-import string
 from collections.abc import Callable
 from dataclasses import dataclass
 
-_LOWER, _UPPER, _DIGITS = string.ascii_lowercase, string.ascii_uppercase, string.digits
-_ALNUM = _LOWER + _UPPER + _DIGITS
-_URL64 = _ALNUM + "-_"
-_HEX = _DIGITS + "abcdef"
+from mlroad.guard.token_samples import ALNUM, DIGITS, HEX, LOWER, TOKENS, UPPER, URL64, make_token
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A secret of a family, and a text that contains it in place of ``{}``."""
+    """A secret, the kind that the scan must name, and a text that contains the secret in place of ``{}``."""
 
-    family: str
+    kind: str
     secret: str
     text: str = 'value = "{}"\n'
 
@@ -29,7 +25,10 @@ class Sample:
 
 
 def samples(seed: int = 1) -> list[Sample]:
-    """At least one sample for each family of built-in rules and for each plugin of the engine."""
+    """At least one sample for each built-in rule and for each plugin of the engine.
+
+    Without its rule, a sample is not found as its kind: so the selftest notices each rule that is gone.
+    """
     made = random.Random(seed)  # noqa: S311 - not real secrets, and the same every time
 
     def some(alphabet: str, length: int) -> str:
@@ -41,83 +40,107 @@ def samples(seed: int = 1) -> list[Sample]:
     head = base64.urlsafe_b64encode(json.dumps({"alg": "HS256", "typ": "JWT"}).encode()).decode().rstrip("=")
     dashes, word = "-" * 5, "PRIVATE" + " KEY"
     uuids = [
-        str(base64.b16encode(made.randbytes(4)), "ascii").lower() + "-1111-4222-8333-" + some(_HEX, 12)
+        str(base64.b16encode(made.randbytes(4)), "ascii").lower() + "-1111-4222-8333-" + some(HEX, 12)
         for _ in "123"
     ]
-    password = "Tr" + "ee9!" + some(_ALNUM, 8)
+    password = "Tr" + "ee9!" + some(ALNUM, 8)
     return [
         Sample(
-            "azure",
+            "Azure account key in a connection string",
             key(64),
             'c = Blob.from_connection_string("AccountName=ml;AccountKey={};EndpointSuffix=core")\n',
         ),
         Sample(
-            "azure", key(32), 'c = Hub("Endpoint=sb://ml/;SharedAccessKeyName=root;SharedAccessKey={}")\n'
+            "Event Hub, Service Bus or IoT Hub connection string",
+            key(32),
+            'c = Hub("Endpoint=sb://ml/;SharedAccessKeyName=root;SharedAccessKey={}")\n',
         ),
         Sample(
-            "azure",
-            some(_ALNUM, 3) + "8Q" + "~" + some(_ALNUM, 34),
+            "Entra client secret",
+            some(ALNUM, 3) + "8Q" + "~" + some(ALNUM, 34),
             'c = Credential(client_id="app", client_secret="{}")\n',
         ),
         Sample(
-            "azure",
-            "sv=2024-11-04&sr=c&sp=rl&sig=" + some(_ALNUM, 42) + "%3D",
+            "Azure SAS token",
+            "sv=2024-11-04&sr=c&sp=rl&sig=" + some(ALNUM, 42) + "%3D",
             'u = "https://ml.blob.core.windows.net/raw?{}"\n',
         ),
-        Sample("azure", some(_ALNUM, 52) + "JQ" + "QJ99" + "BA" + "AC" * 8 + "AZ" + "DO" + some(_ALNUM, 4)),
-        Sample("azure", some(_LOWER + "234567", 52)),
-        Sample("connection", password, 'sql = "Server=tcp:ml,1433;User ID=train;Password={};Encrypt=True"\n'),
-        Sample("databricks", "da" + "pi" + some(_HEX, 32)),
-        Sample("github", "gh" + "p_" + some(_ALNUM, 36), 'hub = Github("{}")\n'),
-        Sample("github", "github" + "_pat_" + some(_ALNUM, 22) + "_" + some(_ALNUM, 59)),
-        Sample("gitlab", "gl" + "pat-" + some(_ALNUM, 20)),
-        Sample("code", "AT" + "ATT" + some(_ALNUM, 60)),
-        Sample("huggingface", "h" + "f_" + some(_LOWER + _UPPER, 34), 'login("{}")\n'),
-        Sample("anthropic", "sk-" + "ant-api03-" + some(_ALNUM, 93) + "AA", 'c = Anthropic(api_key="{}")\n'),
         Sample(
-            "openai",
-            "sk-" + "proj-" + some(_ALNUM, 74) + "T3Blbk" + "FJ" + some(_ALNUM, 74),
+            "Azure DevOps token",
+            some(ALNUM, 52) + "JQ" + "QJ99" + "BA" + "AC" * 8 + "AZ" + "DO" + some(ALNUM, 4),
+        ),
+        Sample("Azure DevOps token", some(LOWER + "234567", 52)),
+        Sample(
+            "Database password in a connection string",
+            password,
+            'sql = "Server=tcp:ml,1433;User ID=train;Password={};Encrypt=True"\n',
+        ),
+        Sample("Databricks token", "da" + "pi" + some(HEX, 32)),
+        Sample("GitHub token", "gh" + "p_" + some(ALNUM, 36), 'hub = Github("{}")\n'),
+        Sample("GitHub fine-grained token", "github" + "_pat_" + some(ALNUM, 22) + "_" + some(ALNUM, 59)),
+        Sample("GitLab token", "gl" + "pat-" + some(ALNUM, 20)),
+        Sample("Atlassian token", "AT" + "ATT" + some(ALNUM, 60)),
+        Sample("Hugging Face token", "h" + "f_" + some(LOWER + UPPER, 34), 'login("{}")\n'),
+        Sample(
+            "Anthropic key", "sk-" + "ant-api03-" + some(ALNUM, 93) + "AA", 'c = Anthropic(api_key="{}")\n'
+        ),
+        Sample(
+            "OpenAI key",
+            "sk-" + "proj-" + some(ALNUM, 74) + "T3Blbk" + "FJ" + some(ALNUM, 74),
             'c = OpenAI(api_key="{}")\n',
         ),
-        Sample("models", "gs" + "k_" + some(_ALNUM, 52)),
-        Sample("wandb", some(_HEX, 40), 'wandb.login(key="{}")\n'),
-        Sample("aws", "AK" + "IA" + some(_UPPER + "234567", 16)),
-        Sample("gcp", "AI" + "za" + some(_ALNUM, 35)),
-        Sample("slack", "xo" + "xb-" + some(_DIGITS, 12) + "-" + some(_DIGITS, 12) + "-" + some(_ALNUM, 24)),
+        Sample("Groq key", "gs" + "k_" + some(ALNUM, 52)),
+        Sample("Weights & Biases key", some(HEX, 40), 'wandb.login(key="{}")\n'),
+        Sample("AWS access key id", "AK" + "IA" + some(UPPER + "234567", 16)),
+        Sample("Google API key", "AI" + "za" + some(ALNUM, 35)),
         Sample(
-            "chat",
-            f"https://ml.webhook.office.com/webhookb2/{uuids[0]}@{uuids[1]}/Incoming"
-            + f"Webhook/{some(_HEX, 32)}/{uuids[2]}",
+            "Slack token", "xo" + "xb-" + some(DIGITS, 12) + "-" + some(DIGITS, 12) + "-" + some(ALNUM, 24)
         ),
-        Sample("pypi", "pypi-" + "AgEIcHlwaS5vcmc" + some(_URL64, 120)),
-        Sample("npm", "np" + "m_" + some(_ALNUM, 36)),
-        Sample("nuget", "oy" + "2" + some(_LOWER + "234567", 43)),
-        Sample("artifactory", "AK" + "Cp" + some(_ALNUM, 69)),
-        Sample("docker", "dckr" + "_pat_" + some(_ALNUM, 27)),
-        Sample("operations", "hv" + "s." + some(_ALNUM, 90)),
         Sample(
-            "private key",
+            "Teams or Power Automate webhook",
+            f"https://ml.webhook.office.com/webhookb2/{uuids[0]}@{uuids[1]}/Incoming"
+            + f"Webhook/{some(HEX, 32)}/{uuids[2]}",
+        ),
+        Sample("PyPI token", "pypi-" + "AgEIcHlwaS5vcmc" + some(URL64, 120)),
+        Sample("npm token", "np" + "m_" + some(ALNUM, 36)),
+        Sample("NuGet key", "oy" + "2" + some(LOWER + "234567", 43)),
+        Sample("Artifactory token", "AK" + "Cp" + some(ALNUM, 69)),
+        Sample("Docker Hub token", "dckr" + "_pat_" + some(ALNUM, 27)),
+        Sample("HashiCorp Vault token", "hv" + "s." + some(ALNUM, 90)),
+        Sample(
+            "Private key",
             f"{dashes}BEGIN {word}{dashes}\n{key(48)}\n{key(48)}\n{dashes}END {word}{dashes}",
             "{}\n",
         ),
-        Sample("jwt", f"{head}.{some(_ALNUM, 80)}.{some(_URL64, 43)}"),
-        Sample("url", password, "uri: postgresql://train:{}@db.ml.net/raw\n"),
-        Sample("header", some(_ALNUM, 40), 'h = {"X": "Bearer {}"}\n'),
-        Sample("command", password, "az sql server create --admin-password {}\n"),
-        Sample("netrc", password, "machine ml.net login me password {}\n"),
-        Sample("assignment", password, 'db_password = "{}"\n'),
-        Sample("mail", "SG" + "." + some(_ALNUM, 22) + "." + some(_ALNUM, 43)),
-        Sample("mail", some(_HEX, 32) + "-us" + "12"),
-        Sample("payment", "sk_" + "live_" + some(_ALNUM, 24)),
-        Sample("payment", "sq0" + "csp-" + some(_ALNUM, 43)),
-        Sample("chat", "AC" + some(_HEX, 32)),
+        Sample("JSON Web Token", f"{head}.{some(ALNUM, 80)}.{some(URL64, 43)}"),
+        Sample("Password in a URL", password, "uri: postgresql://train:{}@db.ml.net/raw\n"),
+        Sample("Bearer token", some(ALNUM, 40), 'h = {"X": "Bearer {}"}\n'),
+        Sample("Password on a command line", password, "az sql server create --admin-password {}\n"),
+        Sample("Password in a netrc line", password, "machine ml.net login me password {}\n"),
+        Sample("Password or key in an assignment", password, 'db_password = "{}"\n'),
+        Sample("SendGrid API Key", "SG" + "." + some(ALNUM, 22) + "." + some(ALNUM, 43)),
+        Sample("Mailchimp Access Key", some(HEX, 32) + "-us" + "12"),
+        Sample("Stripe Access Key", "sk_" + "live_" + some(ALNUM, 24)),
+        Sample("Square OAuth Secret", "sq0" + "csp-" + some(ALNUM, 43)),
+        Sample("Twilio API Key", "AC" + some(HEX, 32)),
         Sample(
-            "chat",
-            "M" + some(_ALNUM, 23) + "." + some(_ALNUM, 6) + "." + some(_ALNUM, 27),
+            "Discord Bot Token",
+            "M" + some(ALNUM, 23) + "." + some(ALNUM, 6) + "." + some(ALNUM, 27),
             'bot_token = "{}"\n',
         ),
+        Sample(
+            "Basic authorization header",
+            base64.b64encode(f"train:{password}".encode()).decode(),
+            "authorization: Basic {}\n",
+        ),
         *_of_azure(some, key, uuids[0], password),
+        *(Sample(kind, make_token(pieces, some), text) for kind, pieces, text in TOKENS),
     ]
+
+
+def token(kind: str, seed: int = 1) -> str:
+    """A made-up secret of a kind; another one for another seed."""
+    return next(sample.secret for sample in samples(seed) if sample.kind == kind)
 
 
 def _of_azure(
@@ -125,42 +148,80 @@ def _of_azure(
 ) -> list[Sample]:
     """Further Azure services, each with its own format."""
 
-    def signed(before: int, mark: str, after: str, text: str = 'key = "{}"\n') -> Sample:
-        return Sample("azure", some(_ALNUM, before) + mark + after, text)
+    def signed(kind: str, before: int, mark: str, after: str, text: str = 'key = "{}"\n') -> Sample:
+        return Sample(kind, some(ALNUM, before) + mark + after, text)
 
-    def annotated(provider: str, text: str) -> Sample:
-        tail = "BA" + "AC" * 8 + provider + some(_ALNUM, 4)
-        return Sample("azure", some(_ALNUM, 52) + "JQ" + "QJ99" + tail, text)
+    def annotated(kind: str, provider: str, text: str) -> Sample:
+        tail = "BA" + "AC" * 8 + provider + some(ALNUM, 4)
+        return Sample(kind, some(ALNUM, 52) + "JQ" + "QJ99" + tail, text)
 
     def half() -> str:  # the end of a 32-byte key
-        return "B" + some(_ALNUM, 5) + "="
+        return "B" + some(ALNUM, 5) + "="
 
     def whole() -> str:  # the end of a 64-byte key
-        return some(_ALNUM, 5) + "Q" + "=="
+        return some(ALNUM, 5) + "Q" + "=="
 
     host = "ml.redis.cache" + ".windows.net"
     return [
-        annotated("AC" + "OG", 'c = AzureOpenAI(api_key="{}")\n'),
-        annotated("AB" + "CD", "MAPS_KEY={}\n"),
-        signed(44, "Az" + "Fu", whole(), 'c = Functions("{}")\n'),
+        annotated("Azure OpenAI or AI services key", "AC" + "OG", 'c = AzureOpenAI(api_key="{}")\n'),
+        annotated("Microsoft annotated key", "AB" + "CD", "MAPS_KEY={}\n"),
+        signed("Azure Functions key", 44, "Az" + "Fu", whole(), 'c = Functions("{}")\n'),
         signed(
-            42, "Az" + "Se", "B" + some(_ALNUM, 5), 'c = SearchClient(url, "i", AzureKeyCredential("{}"))\n'
+            "Azure AI Search key",
+            42,
+            "Az" + "Se",
+            "B" + some(ALNUM, 5),
+            'c = SearchClient(url, "i", AzureKeyCredential("{}"))\n',
         ),
-        signed(33, "+" + "ARm", half(), "RELAY_KEY={}\n"),
-        signed(33, "+" + "AEh", half(), 'hub = Producer(credential=SharedKey("root", "{}"))\n'),
-        signed(33, "+" + "ASb", half(), "BUS_KEY={}\n"),
-        signed(33, "AI" + "oT", half(), "HUB_KEY={}\n"),
-        signed(33, "Az" + "Ca", half(), "CACHE_KEY={}\n"),
-        signed(33, "AZ" + "EG", half(), "GRID_KEY={}\n"),
-        signed(76, "+" + "ASt", whole(), 'c = BlobServiceClient(url, credential="{}")\n'),
-        signed(76, "AC" + "Db", whole(), 'c = CosmosClient(url, credential="{}")\n'),
-        signed(76, "+" + "ABa", whole(), "BATCH_KEY={}\n"),
-        signed(76, "+" + "AMC", whole(), 'h = {"Authorization": "Bearer {}"}\n'),
-        signed(76, "AP" + "IM", whole(), "APIM_KEY={}\n"),
-        signed(42, "+" + "ACR", "B" + some(_ALNUM, 5), "docker login ml.azurecr.io -u ml -p {}\n"),
-        Sample("azure", key(64), 'c = CosmosClient("https://ml.documents.azure.com", "{}")\n'),
-        Sample("azure", uuid, 'monitor("Instrumentation' + 'Key={};IngestionEndpoint=https://ml/")\n'),
-        Sample("azure", some(_ALNUM, 54), 'post("https://ml.azurewebsites' + '.net/api/score?code={}")\n'),
-        Sample("connection", password, 'sql = "Pwd={};UID=train;Server=tcp:ml,1433"\n'),
-        Sample("connection", key(32), f'cache = "{host}:6380,password=' + '{},ssl=True"\n'),
+        signed("Azure Relay key", 33, "+" + "ARm", half(), "RELAY_KEY={}\n"),
+        signed(
+            "Event Hub key", 33, "+" + "AEh", half(), 'hub = Producer(credential=SharedKey("root", "{}"))\n'
+        ),
+        signed("Service Bus key", 33, "+" + "ASb", half(), "BUS_KEY={}\n"),
+        signed("IoT Hub key", 33, "AI" + "oT", half(), "HUB_KEY={}\n"),
+        signed("Azure Cache for Redis key", 33, "Az" + "Ca", half(), "CACHE_KEY={}\n"),
+        signed("Event Grid key", 33, "AZ" + "EG", half(), "GRID_KEY={}\n"),
+        signed(
+            "Azure storage account key",
+            76,
+            "+" + "ASt",
+            whole(),
+            'c = BlobServiceClient(url, credential="{}")\n',
+        ),
+        signed("Cosmos DB key", 76, "AC" + "Db", whole(), 'c = CosmosClient(url, credential="{}")\n'),
+        signed("Azure Batch key", 76, "+" + "ABa", whole(), "BATCH_KEY={}\n"),
+        signed("Azure ML endpoint key", 76, "+" + "AMC", whole(), 'h = {"Authorization": "Bearer {}"}\n'),
+        signed("API Management key", 76, "AP" + "IM", whole(), "APIM_KEY={}\n"),
+        signed(
+            "Container registry password",
+            42,
+            "+" + "ACR",
+            "B" + some(ALNUM, 5),
+            "docker login ml.azurecr.io -u ml -p {}\n",
+        ),
+        Sample(
+            "Azure 64-byte key (storage, Cosmos DB)",
+            key(64),
+            'c = CosmosClient("https://ml.documents.azure.com", "{}")\n',
+        ),
+        Sample(
+            "Application Insights connection string",
+            uuid,
+            'monitor("Instrumentation' + 'Key={};IngestionEndpoint=https://ml/")\n',
+        ),
+        Sample(
+            "Azure Functions key in a URL",
+            some(ALNUM, 54),
+            'post("https://ml.azurewebsites' + '.net/api/score?code={}")\n',
+        ),
+        Sample(
+            "Database password in a connection string",
+            password,
+            'sql = "Pwd={};UID=train;Server=tcp:ml,1433"\n',
+        ),
+        Sample(
+            "Password in a connection string of a cache",
+            key(32),
+            f'cache = "{host}:6380,password=' + '{},ssl=True"\n',
+        ),
     ]

@@ -104,7 +104,7 @@ def test_binary_and_odd_encodings_are_accepted(repo: Path, guard: Guard) -> None
     [
         (("gone.py",), "does not exist"),
         ((), "Name files or folders, or use --all"),
-        (("--all", "pyproject.toml"), "not both"),
+        (("--all", "pyproject.toml"), "only one of these"),
         (("--all", "--only", "secret"), "unknown guard secret"),
     ],
 )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from mlroad.guard.hooks import set_up
 from tests.unit.guard.conftest import TEMPLATE, environment
 from tests.unit.guard.corpus import cell, notebook, stream
 
@@ -119,6 +120,71 @@ def test_a_stripped_notebook_can_be_staged_again(fresh: Path) -> None:
     run(fresh, "git", "add", "n.ipynb")
     done = run(fresh, "git", "commit", "--message", "again")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_a_correction_that_prek_undoes_is_not_called_done(fresh: Path) -> None:
+    """The commands of the message lead to a commit, also if the notebook has edits that are not staged."""
+    setup(fresh)
+    (fresh / "n.ipynb").write_text(notebook(cell("1", stream("1\n"))), encoding="utf-8")
+    run(fresh, "git", "add", "n.ipynb")
+    (fresh / "n.ipynb").write_text(notebook(cell("1", stream("2\n"))), encoding="utf-8")
+    done = run(fresh, "git", "commit", "--message", "outputs")
+    assert done.returncode == 1
+    assert "stream" in (fresh / "n.ipynb").read_text(encoding="utf-8"), "prek no longer undoes it"
+    said = done.stdout + done.stderr
+    assert "If it also has edits that are not staged, run `mlroad guard --fix n.ipynb` first" in said
+    assert run(fresh, sys.executable, "-c", CLI, "guard", "--fix", "n.ipynb").returncode == 1
+    run(fresh, "git", "add", "n.ipynb")
+    assert run(fresh, "git", "commit", "--message", "again").returncode == 0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="the names are not allowed on Windows")
+def test_odd_file_names_are_checked_like_others(fresh: Path) -> None:
+    setup(fresh)
+    token = "gh" + "p_" + "Ab3dE" * 7 + "x"
+    names = [
+        "-x.py",
+        "--all",
+        "--fix",
+        "-",
+        "--",
+        "a b.py",
+        "ä.py",
+        "@x.py",
+        ":(exclude)x.py",
+        "$(id).py",
+        "'.py",
+    ]
+    for name in names:
+        (fresh / name).write_text(f'g = "{token}"\n', encoding="utf-8")
+    run(fresh, "git", "add", "--all")
+    done = run(fresh, "git", "commit", "--message", "odd")
+    assert done.returncode == 1
+    said = done.stdout + done.stderr
+    for name in names:
+        assert f"{name}:1: secret: GitHub token" in said, (name, said)
+        (fresh / name).write_text("x = 1\n", encoding="utf-8")
+    run(fresh, "git", "add", "--all")
+    done = run(fresh, "git", "commit", "--message", "odd")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_without_the_environment_the_hook_runs_nothing_of_the_folder(fresh: Path) -> None:
+    """An empty entry in PATH would be the folder in which git is called."""
+    (fresh / "it's $here").mkdir()
+    programs = fresh / "it's $here" / "bin"
+    programs.mkdir()
+    (programs / "prek").symlink_to(Path(sys.executable).parent / "prek")
+    assert list(set_up(fresh, programs))
+    hook = (fresh / ".git/hooks/pre-commit").read_text(encoding="utf-8")
+    line = hook.splitlines()[1]
+    shell = [shutil.which("sh") or "sh", "-c", f'{line}\necho "$PATH"']
+    assert run(fresh, *shell).stdout.strip() == f"{programs}:{os.defpath}"
+    shutil.rmtree(programs)
+    done = run(fresh, *shell)
+    assert (done.stdout.strip(), done.stderr) == (os.defpath, "")
 
 
 def test_setup_without_git_says_so(fresh: Path, tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ RULES: tuple[SecretRule, ...] = (
     SecretRule(
         "Azure account key in a connection string",
         "azure",
-        r"(?i:Account_?Key|AccessKey)\s*=\s*(?P<secret>[A-Za-z0-9+/]{42,86}={1,2})(?![A-Za-z0-9+/=])",
+        r"(?i:Account_?Key|(?<!Shared)AccessKey)\s*=\s*(?P<secret>[A-Za-z0-9+/]{42,86}={1,2})(?![A-Za-z0-9+/=])",
         ("accountkey", "accesskey", "account_key"),
         _key_of_bytes,
     ),

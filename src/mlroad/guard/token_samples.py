@@ -1,0 +1,59 @@
+"""How to make a token of each kind that has a plain form, and the text around it: material of the selftest.
+
+A form is written in pieces, ``"xai" "-" A*75``: no file of ours may hold a whole token.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable
+
+LOWER, UPPER, DIGITS = string.ascii_lowercase, string.ascii_uppercase, string.digits
+ALNUM = LOWER + UPPER + DIGITS
+URL64 = ALNUM + "-_"
+HEX = DIGITS + "abcdef"
+
+Piece = str | tuple[str, int]
+"""A fixed text, or an alphabet and how many characters of it."""
+
+TOKENS: tuple[tuple[str, tuple[Piece, ...], str], ...] = (
+    ("OpenRouter key", ("sk-or", "-v1-", (HEX, 64)), 'key = "{}"\n'),
+    ("xAI key", ("xai", "-", (ALNUM, 80)), 'key = "{}"\n'),
+    ("Perplexity key", ("pplx", "-", (ALNUM, 48)), 'key = "{}"\n'),
+    ("NVIDIA API key", ("nvapi", "-", (ALNUM, 64)), 'key = "{}"\n'),
+    ("Replicate token", ("r8", "_", (ALNUM, 37)), 'key = "{}"\n'),
+    ("LangSmith key", ("lsv2", "_pt_", (HEX, 32), "_", (HEX, 10)), 'key = "{}"\n'),
+    ("Pinecone key", ("pcsk", "_", (ALNUM, 6), "_", (ALNUM, 63)), 'key = "{}"\n'),
+    ("Weights & Biases key", ("wandb", "_v1_", (ALNUM, 60)), 'login("{}")\n'),
+    # Too far from `wandb` for the rule of one line: only the rule for netrc files finds it.
+    ("Weights & Biases key", ((HEX, 40),), "machine api.wandb.ai login " + "u" * 66 + " password {}\n"),
+    ("AWS secret access key", ((ALNUM, 40),), "aws_secret_access_key = {}\n"),
+    ("AWS Bedrock key", ("AB", "SK", (ALNUM, 120)), "BEDROCK={}\n"),
+    ("Google OAuth secret", ("GOC", "SPX-", (ALNUM, 28)), '"client": "{}"\n'),
+    ("Google access token", ("ya", "29.", (URL64, 60)), 'bearer("{}")\n'),
+    ("Slack app token", ("xa", "pp-1-A", (UPPER, 9), "-", (DIGITS, 12), "-", (HEX, 64)), 'app("{}")\n'),
+    ("Slack webhook", ("https://hooks.", "slack.com/services/T", (UPPER, 8), "/B", (ALNUM, 33)),
+     'post("{}")\n'),
+    ("Discord webhook", ("https://discord.com/api/", "webhooks/", (DIGITS, 18), "/", (ALNUM, 68)),
+     'post("{}")\n'),
+    ("Telegram bot token", ((DIGITS, 9), ":A", "A", (ALNUM, 33)), 'Bot("{}")\n'),
+    ("npm token", ((ALNUM, 30),), "//registry.ml.net/:_auth" "Token={}\n"),
+    ("Grafana token", ("gl", "sa_", (ALNUM, 32), "_", (HEX, 8)), 'key = "{}"\n'),
+    ("Terraform Cloud token", ((ALNUM, 14), ".atl", "asv1.", (ALNUM, 64)), 'key = "{}"\n'),
+    ("New Relic key", ("NR", "AK-", (UPPER + DIGITS, 27)), 'key = "{}"\n'),
+    ("Sentry token", ("snt", "rys_", (ALNUM, 80)), 'key = "{}"\n'),
+    ("Prefect key", ("pn", "u_", (ALNUM, 36)), 'key = "{}"\n'),
+    ("age secret key", ("AGE-SEC", "RET-KEY-1", (UPPER + DIGITS, 58)), "{}\n"),
+    ("PuTTY private key", ("PuTTY-User-", "Key-File-3: ssh-ed", "25519"), "{}\n"),
+    ("Password on a command line", ("Tr", "ee9!", (ALNUM, 8)), "curl -u train:{} https://ml.net\n"),
+    ("Password on a command line", ("Tr", "ee9!", (ALNUM, 8)), "http -a train:{} ml.net/raw\n"),
+    ("Password on a command line", ("Tr", "ee9!", (ALNUM, 8)), "docker login ml.net -u ml -p {}\n"),
+    ("Password or key as a default value", ("Tr", "ee9!", (ALNUM, 8)), 'os.getenv("DB_PASSWORD", "{}")\n'),
+    ("Password or key in XML", ("Tr", "ee9!", (ALNUM, 8)), "<Password>{}</Password>\n"),
+    ("Password or key in XML", ("Tr", "ee9!", (ALNUM, 8)), '<add key="DbPassword" value="{}"/>\n'),
+)  # fmt: skip
+
+
+def make_token(pieces: tuple[Piece, ...], some: Callable[[str, int], str]) -> str:
+    """A token; ``some`` draws characters of an alphabet."""
+    return "".join(piece if isinstance(piece, str) else some(*piece) for piece in pieces)
