@@ -120,14 +120,19 @@ def is_changed() -> bool:
     return not status.ok or bool(status.text)
 
 
+def own_python() -> str:
+    """The version of the Python that runs this program, such as 3.12."""
+    return "{}.{}".format(*sys.version_info[:2])
+
+
 def python_for(folder: Path) -> str:
-    """The Python for the new repo: this one, or one that uv finds or downloads if it is too old."""
+    """The Python for the new repo: this one, or one that uv finds or downloads if its version differs."""
     text = (folder / ".copier-answers.yml").read_text(encoding="utf-8")
     wanted = re.search(r"^python_version: [\"']?(\d+)\.(\d+)", text, re.MULTILINE)
-    if wanted is None or sys.version_info[:2] >= (int(wanted[1]), int(wanted[2])):
+    if wanted is None or sys.version_info[:2] == (int(wanted[1]), int(wanted[2])):
         return sys.executable
     version = f"{wanted[1]}.{wanted[2]}"
-    own = "{}.{}".format(*sys.version_info[:2])
+    own = own_python()
     say(f"the repo needs Python {version} and this is {own}: uv finds one, or downloads it")
     return version
 
@@ -140,14 +145,18 @@ def new(options: argparse.Namespace) -> None:
         raise UserError(f"{folder} is not an empty folder.", "Name one that is empty or does not exist.")
     if folder == TEMPLATE or TEMPLATE in folder.parents:
         raise UserError(f"{folder} is inside the template.", f"Name a folder outside of {TEMPLATE}.")
+    refuse_nested(folder)
     data = answers(options.data)
     data.setdefault("template", options.template)
+    asking = sys.stdin.isatty() and not options.defaults
+    if not asking and f'"{own_python()}"' in (TEMPLATE / "copier.yml").read_text(encoding="utf-8"):
+        data.setdefault("python_version", own_python())  # it is here: nothing needs to be downloaded
     started = time.monotonic()
     uv = find_uv()
     address, reference = template_address()
     say(f"copying the {data['template']} template to {folder}")
     arguments = ["copy", "--quiet", "--vcs-ref", reference]
-    if options.defaults or not sys.stdin.isatty():
+    if not asking:
         arguments.append("--defaults")
     for key, value in data.items():
         arguments += ["--data", f"{key}={value}"]
@@ -173,6 +182,15 @@ def new(options: argparse.Namespace) -> None:
         if run([uv, "run", "--no-sync", *first.split()], folder):
             raise StepFailed(f"the sample's run failed: see its message above. The files are in {folder}.")
     tell_next_steps(folder, first, time.monotonic() - started)
+
+
+def refuse_nested(folder: Path) -> None:
+    """Raises UserError if the folder is inside a git repo that does not ignore it."""
+    outer = next(parent for parent in folder.parents if parent.is_dir())
+    top = run_git(outer, "rev-parse", "--show-toplevel")
+    if top.ok and not run_git(outer, "check-ignore", "--quiet", "--", f"{folder.as_posix()}/").ok:
+        what = f"{folder} is inside the git repo {top.text}, which would get a repo inside it."
+        raise UserError(what, "Name a folder outside of it, or add the folder to its .gitignore.")
 
 
 def first_command(folder: Path, template: str) -> str:

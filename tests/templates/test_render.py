@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 import yaml
 from pytest_copie.plugin import Copie
 
-from tests.support import REPO, contents, git, tracked_and_new
+from tests.support import REPO, call, contents, git, tool, tracked_and_new
 from tests.templates import file_lists
 
 PERMUTATIONS = [
@@ -93,6 +94,10 @@ BAD_NAMES = [
     "mlroad",
     "ä",
     "a/b",
+    "churn\n",
+    "churn\r",
+    "pandas",
+    "numpy",
 ]
 
 
@@ -104,12 +109,18 @@ def test_good_project_names(copie: Copie, template_repo: Path, name: str) -> Non
 
 @pytest.mark.parametrize(
     ("question", "answer", "hint"),
-    [("project_name", name, "Choose" if name == "mlroad" else "such as churn-models") for name in BAD_NAMES]
+    [
+        ("project_name", name, "Choose" if name in ("mlroad", "pandas", "numpy") else "such as churn-models")
+        for name in BAD_NAMES
+    ]
     + [
         ("owners", "data-science", "@octocat"),
         ("owners", "@", "@octocat"),
         ("owners", "@a, @b", "@octocat"),
+        ("owners", "@a\n", "@octocat"),
         ("description", 'The "best" models', "without double quotes"),
+        ("description", "Models\n", "one line"),
+        ("description", "Models\tof churn\x00", "one line"),
         ("template", "prototpye", "Invalid choice"),
         ("python_version", "3.9", "Invalid choice"),
     ],
@@ -125,12 +136,30 @@ def test_bad_answers_are_refused_with_help(
 def test_default_names_are_made_from_the_folder(tmp_path: Path, template_repo: Path) -> None:
     import copier
 
-    for folder, expected in [("Churn Models", "churn-models"), ("2026_run", "run"), ("---", "my-models")]:
+    for folder, expected in [
+        ("Churn Models", "churn-models"),
+        ("2026_run", "run"),
+        ("---", "my-models"),
+        ("pandas", "pandas-models"),
+    ]:
         copier.run_copy(
             str(template_repo), tmp_path / folder, defaults=True, vcs_ref="HEAD", quiet=True, skip_tasks=True
         )
         answers = yaml.safe_load((tmp_path / folder / ".copier-answers.yml").read_text(encoding="utf-8"))
         assert answers["project_name"] == expected
+
+
+def test_no_package_of_the_environments_is_a_project_name(
+    rendered: Callable[..., Path], tmp_path: Path
+) -> None:
+    """uv would take the repo for that package. tools/reserved_names.txt lists them all, indirect ones too."""
+    known = set((REPO / "tools" / "reserved_names.txt").read_text(encoding="utf-8").split())
+    for template in ("prototype", "factory"):
+        repo = shutil.copytree(rendered(template=template), tmp_path / template)
+        call([tool("uv"), "lock", "--quiet"], repo)
+        locked = tomllib.loads((repo / "uv.lock").read_text(encoding="utf-8"))["package"]
+        missing = {package["name"] for package in locked} - known - {"demo"}
+        assert not missing, f"add these lines to tools/reserved_names.txt: {sorted(missing)}"
 
 
 @pytest.mark.parametrize("sample", [True, False])
@@ -167,6 +196,7 @@ def test_files_in_both_repos_are_the_same(rendered: Callable[..., Path]) -> None
     differing = {name for name in prototype.keys() & factory.keys() if prototype[name] != factory[name]}
     # The factory has stricter rules, and its sample is in the state after a promotion.
     own = {".copier-answers.yml", "README.md", "pyproject.toml", "ruff.toml", "mypy.ini", "models/README.md"}
+    own |= {".github/rulesets/main.json"}
     own |= {f"models/diabetes/{name}" for name in ("MODEL_CARD.md", "pipeline.yml", "environment/conda.yml")}
     assert differing == own
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import IDENTITY, REPO, call, commit_all, git, tool
-from tools.start import next_steps, python_for, template_address
+from tools.start import next_steps, own_python, python_for, refuse_nested, template_address
 
 # The variables that this machine may need to reach its package index. Most machines set none of them.
 NETWORK = re.compile(r"^(PIP_|UV_INDEX|UV_DEFAULT_INDEX|SSL_CERT|https?_proxy|no_proxy)", re.IGNORECASE)
@@ -67,6 +67,7 @@ def test_the_first_command_makes_a_repo_and_trains_the_sample(
     assert f"the template's address for updates is {template_repo} (this clone's origin)" in result.stdout
     answers = (project / ".copier-answers.yml").read_text(encoding="utf-8")
     assert f"_src_path: {template_repo}\n" in answers
+    assert (project / ".python-version").read_text(encoding="utf-8") == f"{own_python()}\n"
     commit_with_hooks(project, tmp_path)
 
 
@@ -130,6 +131,21 @@ def test_no_repo_inside_the_template(bare: Bare) -> None:
     result = bare("new", "inside")
     assert result.returncode == 2
     assert "is inside the template" in result.stderr
+
+
+def test_no_repo_inside_another_repo(bare: Bare, tmp_path: Path) -> None:
+    """Unless that repo ignores the folder, as a repo of a home folder does."""
+    outer = tmp_path / "outer"
+    (outer / "sub").mkdir(parents=True)
+    git(outer, "init", "--quiet")
+    for folder in (outer / "new", outer / "sub", outer / "sub/deep/new"):
+        result = bare("new", folder)
+        assert result.returncode == 2, result.stdout
+        assert f"is inside the git repo {outer}" in result.stderr
+        assert not folder.exists() or not any(folder.iterdir())
+    (outer / ".gitignore").write_text("/new/\n", encoding="utf-8")
+    refuse_nested(outer / "new")
+    refuse_nested(tmp_path / "elsewhere")
 
 
 def test_without_git_the_fix_is_printed(bare: Bare, tmp_path: Path) -> None:
@@ -234,9 +250,9 @@ def test_the_date_of_the_resolution_is_the_same_everywhere() -> None:
     assert len({found[0] for found in dates.values()}) == 1, dates
 
 
-@pytest.mark.parametrize(("answer", "own"), [("3.11", True), ("99.1", False)])
-def test_a_repo_for_a_newer_python_gets_one(tmp_path: Path, answer: str, own: bool) -> None:
-    """Python 3.11 runs start.py but the team wants 3.14: `uv sync` with 3.11 would fail halfway."""
+@pytest.mark.parametrize(("answer", "own"), [(own_python(), True), ("99.1", False), ("3.2", False)])
+def test_a_repo_gets_the_python_of_its_answer(tmp_path: Path, answer: str, own: bool) -> None:
+    """Otherwise .python-version would make the next `uv run` replace the environment."""
     text = f"_commit: v1\nproject_name: demo\npython_version: '{answer}'\n"
     (tmp_path / ".copier-answers.yml").write_text(text, encoding="utf-8")
     assert python_for(tmp_path) == (sys.executable if own else answer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -102,9 +103,15 @@ def break_pyproject(repo: Path) -> None:
     (repo / "pyproject.toml").write_text("[project\n", encoding="utf-8")
 
 
+def leave_conflict_markers(repo: Path) -> None:
+    file = repo / "pyproject.toml"
+    file.write_text(f"{file.read_text('utf-8')}{'<' * 7} before updating\n", encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (leave_conflict_markers, "pyproject.toml,line=5,title=mlroad's wheel::Conflict marker <<<<<<<."),
         (swap_one_byte, f"vendor/{WHEEL},title=mlroad's wheel::Its SHA-256 is "),
         (remove_sums, "vendor/SHA256SUMS is missing"),
         (remove_wheel, f"vendor/{WHEEL} is missing"),
@@ -127,6 +134,19 @@ def test_a_wrong_wheel_is_red(repo: Path, change: Callable[[Path], None], messag
     assert code == 1, printed
     assert printed.startswith("::error file=")
     assert message in printed
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a step for bash")
+@pytest.mark.parametrize("text", ["3.13\n", "3.13", "3.13\r\n"])
+def test_uv_is_given_the_python_of_the_repo(tmp_path: Path, text: str) -> None:
+    steps = yaml.safe_load(ACTION.read_text(encoding="utf-8"))["runs"]["steps"]
+    (tmp_path / ".python-version").write_bytes(text.encode())
+    output = tmp_path / "output"
+    environment = {**os.environ, "GITHUB_OUTPUT": str(output)}
+    subprocess.run(["bash", "-e", "-c", steps[0]["run"]], cwd=tmp_path, env=environment, check=True)
+    assert output.read_text(encoding="utf-8") == "version=3.13\n"
+    assert steps[0]["id"] == "python"
+    assert steps[1]["with"]["python-version"] == "${{ steps.python.outputs.version }}"
 
 
 @pytest.mark.parametrize("line", [FROM_GIT, 'mlroad = { index = "mlroad" }'])

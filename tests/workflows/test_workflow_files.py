@@ -242,7 +242,7 @@ def test_branch_protection_requires_what_ci_reports(
     jobs = yaml.safe_load((repo / ".github" / "workflows" / file).read_text(encoding="utf-8"))["jobs"]
     by_type = {rule["type"]: rule.get("parameters", {}) for rule in rules}
     assert {"deletion", "non_fast_forward"} <= set(by_type)
-    assert by_type["pull_request"]["required_approving_review_count"] >= 1
+    assert by_type["pull_request"]["required_approving_review_count"] == 1
     required = [check["context"] for check in by_type["required_status_checks"]["required_status_checks"]]
     assert required
     assert set(required) <= {job.get("name", job_id) for job_id, job in jobs.items()}
@@ -250,6 +250,34 @@ def test_branch_protection_requires_what_ci_reports(
     assert required == ["ci"]
     assert set(jobs["ci"]["needs"]) == set(jobs) - {"ci"}
     assert jobs["ci"]["if"] == "always()"
+
+
+def test_a_prototype_keeps_the_history_of_experiments_and_a_factory_a_clean_one(
+    rendered: Callable[..., Path],
+) -> None:
+    """docs/how-to/branch-protection.md says why."""
+    found = {}
+    for template in TEMPLATES:
+        text = (rendered(template=template) / ".github/rulesets/main.json").read_text(encoding="utf-8")
+        rules = {rule["type"]: rule.get("parameters", {}) for rule in json.loads(text)["rules"]}
+        found[template] = (
+            rules["pull_request"]["allowed_merge_methods"],
+            rules["pull_request"]["require_code_owner_review"],
+            rules["required_status_checks"]["strict_required_status_checks_policy"],
+            "required_linear_history" in rules,
+        )
+    assert found == {
+        "prototype": (["merge"], False, False, False),
+        "factory": (["squash"], True, True, True),
+    }
+
+
+@pytest.mark.parametrize(("template", "file"), [("prototype", "ci.yml"), ("factory", "pr.yml")])
+def test_the_required_check_also_runs_in_a_merge_queue(
+    rendered: Callable[..., Path], template: str, file: str
+) -> None:
+    text = (rendered(template=template) / ".github/workflows" / file).read_text(encoding="utf-8")
+    assert {"pull_request", "merge_group"} <= set(yaml.safe_load(text)[True])
 
 
 def factory_workflow(name: str) -> dict[str, Any]:

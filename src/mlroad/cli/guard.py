@@ -13,9 +13,9 @@ from mlroad.cli.lazy import Entry, load
 from mlroad.core.problems import Problem, UserError
 from mlroad.guard.commits import check_commits, commits_since
 from mlroad.guard.committed_models import check_models
-from mlroad.guard.guard_settings import load_settings
+from mlroad.guard.guard_settings import find_root, load_settings
 from mlroad.guard.guarded_files import all_files, named_files
-from mlroad.guard.run_guards import GUARDS, check
+from mlroad.guard.run_guards import GUARDS, check, conflicts_in_settings
 
 _MORE = {
     "allow": Entry("mlroad.cli.guard_more:allow", "Record a false alarm of the secret scan."),
@@ -62,7 +62,6 @@ def guard(
 
     Exit codes: 0 clean, 1 problems found, 2 a wrong argument, or a guard that cannot work.
     """
-    settings = load_settings(Path.cwd())
     wanted = only.split(",") if only else list(GUARDS)
     if unknown := sorted(set(wanted) - set(GUARDS)):
         raise UserError(f"--only: unknown guard {', '.join(unknown)}.", f"Choose from {', '.join(GUARDS)}.")
@@ -71,13 +70,21 @@ def guard(
             "There is nothing to check, or too much.",
             "Name files or folders, or use --all or --commits: only one of these.",
         )
-    if commits is not None:
-        found = commits_since(settings.root, commits)
-        _finish(check_commits(settings, found), f"{len(found)} commits", ("secrets", "large-files"))
-    sources = all_files(settings.root) if everything else named_files(settings.root, files)
-    problems = check(sources, settings, wanted, fix)
+    root = find_root(Path.cwd())
+    try:
+        settings = load_settings(root)
+        if commits is not None:
+            found = commits_since(root, commits)
+            _finish(check_commits(settings, found), f"{len(found)} commits", ("secrets", "large-files"))
+        sources = all_files(root) if everything else named_files(root, files)
+        problems = check(sources, settings, wanted, fix)
+    except UserError:
+        # An update may leave conflict markers in the settings of the guards: then report these.
+        if not (conflicts := conflicts_in_settings(root)):
+            raise
+        _finish(conflicts, "the settings of the guards", ())
     if models:
-        problems += check_models(settings.root, sources)
+        problems += check_models(root, sources)
     _finish(problems, f"{len(sources)} files", wanted if everything else ())
 
 

@@ -13,7 +13,7 @@ import click
 from mlroad.core.git import run_git
 from mlroad.core.problems import UserError
 from mlroad.core.repo import root_here
-from mlroad.core.template import origin, run_copier
+from mlroad.core.template import deleted_by_update, edited_since_update, origin, run_copier
 from mlroad.core.text import some
 from mlroad.core.uv_program import find_uv, note_uv, uv_environment
 from mlroad.core.wheel import SUMS, is_intact, put_wheel, wheel_named
@@ -50,7 +50,7 @@ def update(version: str | None, data: tuple[str, ...], defaults: bool) -> None:
 
     Runs `copier update`, builds the new wheel of mlroad, installs it, and runs `mlroad sync`. Your edits are
     merged; where you and the template changed the same lines, both stay between conflict markers, and the
-    files are listed. Without a terminal it asks nothing.
+    files are listed. Files that another answer deletes are listed before. Without a terminal it asks nothing.
 
     \b
     mlroad update                        to the newest version
@@ -63,13 +63,15 @@ def update(version: str | None, data: tuple[str, ...], defaults: bool) -> None:
     before = origin(repo)
     _refuse_changes(repo)
     click.echo(f"Updating from version {before.version} with the template at {before.address}.")
-    arguments = ["update", "--quiet", "--conflict", "inline"]
+    arguments = ["update", "--quiet", "--conflict", "inline", "--skip-answered"]
     if version:
         arguments += ["--vcs-ref", version]
     if defaults or not sys.stdin.isatty():
         arguments.append("--defaults")
     for answer in data:
         arguments += ["--data", answer]
+    if data:
+        _tell_deletions(repo, arguments, ask=not defaults and sys.stdin.isatty())
     run_copier(arguments, repo)
     _remove_leftovers(repo)
     conflicts = run_git(repo, "diff", "-z", "--name-only", "--relative", "--diff-filter=U").names
@@ -91,6 +93,19 @@ def update(version: str | None, data: tuple[str, ...], defaults: bool) -> None:
         click.echo("`mlroad sync` failed: see its message above. Run it again when that is fixed.", err=True)
     _report(repo, conflicts)
     sys.exit(1 if conflicts or not synced else 0)
+
+
+def _tell_deletions(repo: Path, arguments: list[str], ask: bool) -> None:
+    """Say which files another answer deletes, before it happens; git keeps them."""
+    deleted = deleted_by_update(repo, arguments)
+    if not deleted:
+        return
+    edited = set(edited_since_update(repo, deleted))
+    click.echo("These answers delete the following files. git keeps them (git show HEAD:FILE):")
+    for name in deleted:
+        click.echo(f"  {name}{' (you have edited it)' if name in edited else ''}")
+    if ask:
+        click.confirm("Continue?", abort=True)
 
 
 def _bring_wheel(repo: Path) -> None:

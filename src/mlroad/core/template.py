@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlroad.core.git import run_git
 from mlroad.core.problems import UserError
 from mlroad.core.uv_program import find_uv, uv_environment
 
@@ -47,6 +49,22 @@ def git_address(source: str) -> str:
     source = source.removeprefix("git+")
     host, colon, path = source.partition(":")
     return _HOSTS[host] + path.lstrip("/") if colon and host in _HOSTS else source
+
+
+def deleted_by_update(repo: Path, arguments: Sequence[str]) -> list[str]:
+    """The files of the repo that `copier update` with these arguments would delete. It runs in a clone."""
+    with tempfile.TemporaryDirectory(prefix="mlroad-update-") as temporary:
+        clone = Path(temporary) / repo.resolve().name
+        run_git(repo, "clone", "--quiet", "--shared", ".", str(clone), check=True)
+        quiet = [] if "--defaults" in arguments else ["--defaults"]
+        run_copier([*arguments, *quiet], clone)
+        return run_git(clone, "diff", "-z", "--name-only", "--diff-filter=D", "HEAD", check=True).names
+
+
+def edited_since_update(repo: Path, files: Sequence[str]) -> list[str]:
+    """Those of the files that a commit changed after the last one that brought a version of the template."""
+    last = run_git(repo, "log", "-1", "--format=%H", "--", ANSWERS, check=True).text
+    return run_git(repo, "diff", "-z", "--name-only", last, "HEAD", "--", *files, check=True).names
 
 
 def run_copier(arguments: Sequence[str], folder: Path) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from contextlib import nullcontext
+from pathlib import Path
 
 from mlroad.core.problems import Problem
 from mlroad.guard.file_checks import check_conflicts, check_leftover, check_size
-from mlroad.guard.guard_settings import Settings
-from mlroad.guard.guarded_files import GuardedFile
+from mlroad.guard.guard_settings import HOUSE_FILE, Settings
+from mlroad.guard.guarded_files import GuardedFile, all_files, named_files
 from mlroad.guard.notebooks import check_notebook
 from mlroad.guard.secret_scan import SecretScan, as_problem
 
@@ -37,3 +38,12 @@ def check(
                 problems += check_notebook(source, settings.strip_outputs, fix)
             source.forget()
     return problems
+
+
+def conflicts_in_settings(root: Path) -> list[Problem]:
+    """All conflict markers in the repo, if there are some in pyproject.toml or in the team's rules."""
+    own = [root / "pyproject.toml", root / HOUSE_FILE]
+    found = check(
+        named_files(root, [str(file) for file in own if file.is_file()]), Settings(root), ("conflicts",)
+    )
+    return check(all_files(root), Settings(root), ("conflicts",)) if found else []

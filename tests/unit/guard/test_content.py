@@ -128,6 +128,21 @@ def test_a_broken_pyproject_is_named(repo: Path, guard: Guard) -> None:
     assert "not valid TOML" in done.stderr
 
 
+@pytest.mark.parametrize("file", ["pyproject.toml", "house/secrets.toml"])
+@pytest.mark.parametrize("arguments", [["--all"], ["b.txt"], ["--only", "secrets", "--all"]])
+def test_conflict_markers_in_its_own_settings_are_reported(
+    repo: Path, guard: Guard, file: str, arguments: list[str]
+) -> None:
+    """An update leaves them there; the guard must name them, not stop because it cannot read the file."""
+    (repo / "house").mkdir()
+    (repo / file).write_text(f"a = 1\n{OURS} before\na = 2\n{MIDDLE}\na = 3\n{THEIRS} after\n")
+    (repo / "b.txt").write_text(f"{THEIRS} after\n")
+    done = guard(*arguments)
+    assert done.returncode == 1, done.stderr
+    assert f"{file}:2: conflict-marker: " in done.stdout.replace("\\", "/")
+    assert "b.txt:1: conflict-marker: " in done.stdout
+
+
 def test_a_folder_can_be_named(repo: Path, guard: Guard) -> None:
     (repo / "sub").mkdir()
     (repo / "sub/a.rej").write_text("x\n")
