@@ -7,7 +7,7 @@ import subprocess
 
 from mlroad.core.problems import UserError
 from mlroad.core.text import some
-from mlroad.core.wheel import find_uv, uv_environment
+from mlroad.core.uv_program import find_uv, uv_environment
 from mlroad.guard.guard_settings import Settings
 from mlroad.guard.hook_trial import is_generated
 from mlroad.guard.planted_repo import code_cell, notebook, planted_repo
