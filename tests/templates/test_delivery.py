@@ -82,7 +82,11 @@ def test_the_wheel_holds_every_file_of_the_tool(wheel: Path) -> None:
         found = {name for name in archive.namelist() if not name.endswith("/") and ".dist-info/" not in name}
     sources = {path.relative_to("src").as_posix() for path in tracked_and_new(REPO) if path.parts[0] == "src"}
     assert found == sources
-    assert {"mlroad/py.typed", "mlroad/steps/scaffold/pipeline.yml", "step_io-stubs/__init__.pyi"} <= found
+    assert {
+        "mlroad/py.typed",
+        "mlroad/steps/scaffold/text/pipeline.yml",
+        "step_io-stubs/__init__.pyi",
+    } <= found
 
 
 def test_its_sha256_is_beside_it(wheel: Path) -> None:

@@ -7,6 +7,7 @@ import json
 import click
 
 from mlroad.cli.needs_factory import FactoryCommand
+from mlroad.cli.output_options import json_option
 from mlroad.core.github_outputs import add_to_summary, tell_workflow
 from mlroad.core.repo import root_here
 from mlroad.pipeline.affected import Affected
@@ -23,7 +24,7 @@ _SHOWN = 3
     help="What to compare with: a commit or a branch; zeros for a first push.",
 )
 @click.option("--head", metavar="REF", default="HEAD", show_default=True, help="The commit with the change.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON list of names, for a workflow's matrix.")
+@json_option
 @click.option("--explain", is_flag=True, help="Also print why (with --json: to stderr).")
 def affected(base: str, head: str, as_json: bool, explain: bool) -> None:
     """List the models that a change affects.

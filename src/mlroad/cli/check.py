@@ -8,10 +8,11 @@ from pathlib import Path
 
 import click
 
+from mlroad.cli.output_options import format_option, quiet_option
 from mlroad.core.problems import Problem
 from mlroad.core.repo import is_factory, root_here
-from mlroad.core.reporting import FORMATS, render
-from mlroad.pipeline.check_repo import check as check_repo
+from mlroad.core.reporting import FORMATS, nothing_wrong, render
+from mlroad.pipeline.check_repo import check_and_count
 from mlroad.pipeline.checker import in_order
 from mlroad.pipeline.repo_index import absolute
 
@@ -27,10 +28,9 @@ _UNSUITABLE = {"MR101", "MR130"}
     type=click.Path(path_type=Path),
     help="Model folders, YAML files or scripts (default: the whole repo).",
 )
-@click.option(
-    "--format", "form", type=click.Choice(FORMATS), default="text", help="How to print the problems."
-)
-def check(paths: tuple[Path, ...], form: str) -> None:
+@format_option(*FORMATS)
+@quiet_option
+def check(paths: tuple[Path, ...], form: str, quiet: bool) -> None:
     """Find mistakes in models before Azure ML does.
 
     Checks pipelines, components, scripts and datasets. In a model factory also the gates, the inference
@@ -46,7 +46,7 @@ def check(paths: tuple[Path, ...], form: str) -> None:
     """
     # A check takes a second and creates little garbage: collecting it would take a tenth of that time.
     gc.disable()
-    problems = check_repo(paths)
+    problems, pipelines, steps = check_and_count(paths)
     if any(map(_in_factory, paths or [Path()])):
         from mlroad.gate.factory_rules import check_factory  # noqa: PLC0415 - 0.04 s, which only a factory needs
 
@@ -54,6 +54,8 @@ def check(paths: tuple[Path, ...], form: str) -> None:
     text = render(problems, form)
     if text:
         click.echo(text)
+    elif form == "text" and not quiet:
+        click.echo(nothing_wrong(pipelines, steps))
     sys.exit(_exit_code(paths, problems))
 
 

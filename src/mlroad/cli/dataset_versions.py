@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from mlroad.cli.output_options import format_option
 from mlroad.core.repo import root_here
 from mlroad.data.add import add_data, created_text
 from mlroad.data.gc import find_garbage, garbage_text, remove
@@ -203,14 +204,7 @@ def repeat(reference: str) -> None:
 
 @click.command()
 @_reference
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(("text", "mermaid", "json")),
-    default="text",
-    show_default=True,
-    help="How to show it.",
-)
+@format_option("text", "mermaid", "json")
 def lineage(reference: str, form: str) -> None:
     """Show what a version came from.
 

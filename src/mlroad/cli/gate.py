@@ -9,6 +9,7 @@ import sys
 import click
 
 from mlroad.cli.needs_factory import FactoryCommand
+from mlroad.cli.output_options import format_option
 from mlroad.core.github_outputs import tell_workflow
 from mlroad.core.repo import root_here
 from mlroad.gate.run_gate import gate as judge
@@ -20,9 +21,7 @@ from mlroad.run.model_folder import find_model
 @click.command(cls=FactoryCommand)
 @click.argument("model", help="The model's name.")
 @click.option("--run", metavar="ID", help="A run of `mlroad train` (default: the newest).")
-@click.option(
-    "--format", "form", type=click.Choice(("text", "json")), default="text", help="How to print the verdict."
-)
+@format_option("text", "json")
 def gate(model: str, run: str | None, form: str) -> None:
     """Judge a candidate by the model's gates.yml.
 

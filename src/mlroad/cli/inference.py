@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from mlroad.cli.output_options import format_option
 from mlroad.core.problems import UserError
 from mlroad.models.freeze import FreezeOptions
 from mlroad.models.freeze import accept as accept_edits
@@ -77,9 +78,7 @@ def freeze(
 @_model
 @_run_id
 @click.option("--runtime", metavar="python", default="python", help="What runs the model.")
-@click.option(
-    "--format", "form", type=click.Choice(("text", "json")), default="text", help="How to print the verdict."
-)
+@format_option("text", "json")
 def test(model: Path, run_id: str | None, runtime: str, form: str) -> None:
     """Run a model's inference tests.
 

@@ -15,7 +15,7 @@ from mlroad.cli.startup import plain_endings, set_encodings
 PROTOTYPE, DATA, FACTORY, REPO = "Prototype", "Data", "Factory", "Repo"
 
 COMMANDS = {
-    "new": Entry("mlroad.cli.models:new", "Create a model folder with a working baseline.", PROTOTYPE),
+    "new": Entry("mlroad.cli.new:new", "Create a model folder with a working baseline.", PROTOTYPE),
     "run": Entry("mlroad.cli.run:run", "Run a pipeline on this machine as Azure ML would.", PROTOTYPE),
     "runs": Entry("mlroad.cli.runs:runs", "List the runs of a model, or compare two runs.", PROTOTYPE),
     "inputs": Entry("mlroad.cli.run:inputs", "Print the inputs of a step in its last run.", PROTOTYPE),

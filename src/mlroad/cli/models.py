@@ -1,4 +1,4 @@
-"""`mlroad new`, `mlroad sync` and `mlroad models`."""
+"""`mlroad sync` and `mlroad models`."""
 
 from __future__ import annotations
 
@@ -9,26 +9,11 @@ from pathlib import Path
 
 import click
 
+from mlroad.cli.output_options import json_option, quiet_option
 from mlroad.core.repo import chosen_models, find_root, model_folders, root_here
 from mlroad.steps.editor import write_launch
-from mlroad.steps.new_model import new_model
 from mlroad.steps.sync import check_sync
 from mlroad.steps.sync import sync as write_all
-
-
-@click.command()
-@click.argument("model", help="The model's name: lowercase letters, digits and _.")
-def new(model: str) -> None:
-    """Create a model folder with a working baseline.
-
-    The baseline has the steps prep, train, evaluate and predict. It runs as it is.
-
-    \b
-    mlroad new churn
-    """
-    folder = new_model(root_here(), model)
-    _write_launch()
-    click.echo(f"Created {folder}. Next: `mlroad run {folder.as_posix()}`, then use your own data and code.")
 
 
 @click.command()
@@ -36,7 +21,8 @@ def new(model: str) -> None:
     "models", nargs=-1, type=click.Path(path_type=Path), help="Model folders (default: all models)."
 )
 @click.option("--check", is_flag=True, help="Change nothing; exit with 1 if files are out of date.")
-def sync(models: tuple[Path, ...], check: bool) -> None:
+@quiet_option
+def sync(models: tuple[Path, ...], check: bool, quiet: bool) -> None:
     """Write the components of models from their steps.
 
     A step's signature becomes its Azure ML component; step_io.py is copied beside the steps.
@@ -54,21 +40,22 @@ def sync(models: tuple[Path, ...], check: bool) -> None:
         for problem in problems:
             click.echo(problem)
         sys.exit(1 if problems else 0)
-    for change in write_all(folders):
+    changes = write_all(folders)
+    for change in changes if not quiet else ():
         click.echo(f"{'deleted' if change.text is None else 'wrote'} {change.path}")
-    _write_launch()
+    write_launch_here(quiet)
 
 
-def _write_launch() -> None:
+def write_launch_here(quiet: bool = False) -> None:
     """Create .vscode/launch.json if the repo has none."""
     root = find_root(Path.cwd())
     with suppress(OSError):  # a read-only folder: the models matter more
-        if root and (written := write_launch(root)):
+        if root and (written := write_launch(root)) and not quiet:
             click.echo(f"wrote {written.relative_to(root).as_posix()}")
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+@json_option
 def models(as_json: bool) -> None:
     """List the models of this repo.
 

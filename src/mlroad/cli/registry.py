@@ -12,6 +12,7 @@ from typing import TypeVar
 import click
 
 from mlroad.cli.needs_factory import FactoryCommand
+from mlroad.cli.output_options import json_option
 from mlroad.core.factory_settings import load_settings
 from mlroad.core.github_outputs import tell_workflow
 from mlroad.core.problems import UserError
@@ -44,7 +45,6 @@ _publish = click.option(
     help="Pull the registry's branch first and push it afterwards; retry if someone else pushed first.",
 )
 _by = click.option("--by", metavar="NAME", help="Who decides (default: you).")
-_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.command(cls=FactoryCommand)
@@ -135,7 +135,7 @@ def rollback(model: str, to: int | None, reason: str, by: str | None, publish: b
 
 @click.command(cls=FactoryCommand)
 @_version
-@_json
+@json_option
 def why(version: str, as_json: bool) -> None:
     """Show where a registered version comes from.
 
@@ -151,7 +151,7 @@ def why(version: str, as_json: bool) -> None:
 
 @click.command("who-used", cls=FactoryCommand)
 @click.argument("dataset", metavar="DATASET:VERSION", help="A dataset version, such as diabetes:1.")
-@_json
+@json_option
 def who_used(dataset: str, as_json: bool) -> None:
     """List the versions that used a dataset version.
 
@@ -170,7 +170,7 @@ def who_used(dataset: str, as_json: bool) -> None:
 
 @click.command("list", cls=FactoryCommand)
 @click.argument("model", required=False, help="A model (default: all models).")
-@_json
+@json_option
 def list_versions(model: str | None, as_json: bool) -> None:
     """List the registered versions.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from mlroad.cli.output_options import json_option, quiet_option
 from mlroad.run.graph import graph_command
 from mlroad.run.last_inputs import last_inputs
 from mlroad.run.launch import run as launch
@@ -54,7 +55,7 @@ _pipeline = click.argument(
     metavar="N",
     help="Afterwards, delete all but the newest N runs of this pipeline.",
 )
-@click.option("--quiet", "-q", is_flag=True, help="Without a terminal: do not print the logs of the steps.")
+@quiet_option
 def run(
     pipeline: Path,
     sets: tuple[str, ...],
@@ -119,7 +120,7 @@ def graph(pipeline: Path, output: Path | None) -> None:
 @click.command()
 @_pipeline
 @click.argument("step", help="The name of the step.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def inputs(pipeline: Path, step: str, as_json: bool) -> None:
     """Print the inputs of a step in its last run.
 

@@ -6,6 +6,7 @@ import json
 
 import click
 
+from mlroad.cli.output_options import json_option
 from mlroad.core.repo import root_here
 from mlroad.run.model_folder import find_model
 from mlroad.run.run_diff import diff_text, find_run, runs_diff
@@ -35,7 +36,7 @@ def runs() -> None:
 @runs.command("list")
 @click.argument("model", help="The model's name or folder.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the newest N runs.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def list_runs(model: str, limit: int | None, as_json: bool) -> None:
     """List the runs of a model on this machine, newest first.
 
@@ -61,7 +62,7 @@ def list_runs(model: str, limit: int | None, as_json: bool) -> None:
 @runs.command()
 @click.argument("before", help="The id of a run, or its first or last digits.")
 @click.argument("after", help="The id of the other run.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def diff(before: str, after: str, as_json: bool) -> None:
     """Show what differs between two runs: parameters, data, code, environment, metrics and steps.
 

@@ -32,6 +32,11 @@ def summary(problems: Sequence[Problem]) -> str:
     return f"Found {' and '.join(parts)}."
 
 
+def nothing_wrong(pipelines: int, steps: int) -> str:
+    """What a check that found nothing looked at."""
+    return f"checked {count(pipelines, 'pipeline')}, {count(steps, 'step')}: nothing wrong"
+
+
 def _record(problem: Problem) -> dict[str, object]:
     return {
         "file": problem.at.file.as_posix(),

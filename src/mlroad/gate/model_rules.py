@@ -17,6 +17,7 @@ from mlroad.data.store import find
 from mlroad.data.version import DatasetVersion
 from mlroad.pipeline.model import DataAsset, PipelineJob
 from mlroad.run.model_folder import STAGES, ModelFolder, Stage, is_for, load_data
+from mlroad.steps.new_model import CARD
 
 PARTS = ("What it is for", "Data", "How it works", "How good it is", "Limits", "Ethics", "Owner")
 """The headings of a model card, as `mlroad new` writes them."""
@@ -62,9 +63,7 @@ def _card(model: ModelFolder) -> Iterator[Problem]:
     file = model.path / "MODEL_CARD.md"
     if not file.is_file():
         return
-    from mlroad.steps import new_model
-
-    scaffold = _sections(Path(new_model.__file__).parent / "scaffold" / "MODEL_CARD.md")
+    scaffold = _sections(CARD)
     found = _sections(file)
     for part in PARTS:
         line, text = found.get(part, (0, ""))

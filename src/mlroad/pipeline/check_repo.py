@@ -27,10 +27,16 @@ def check(paths: Iterable[Path]) -> list[Problem]:
 
     A path that does not exist or that no rule looks at is a problem among the others.
     """
+    return check_and_count(paths)[0]
+
+
+def check_and_count(paths: Iterable[Path]) -> tuple[list[Problem], int, int]:
+    """What `check` finds, and how many pipelines and steps it looked at."""
     chosen = list(paths)
     if not chosen:
         root = root_here()
-        return _Check(root).whole_repo(root)
+        whole = _Check(root)
+        return whole.whole_repo(root), whole.loader.pipelines, whole.loader.steps
     found: list[Problem] = []
     checks: dict[Path | None, _Check] = {}
     for path in chosen:
@@ -39,7 +45,8 @@ def check(paths: Iterable[Path]) -> list[Problem]:
             continue
         repo = RepoIndex(path if path.is_dir() else path.parent)
         found += checks.setdefault(repo.root, _Check(path, repo)).path(path)
-    return in_order(found)
+    loaders = [it.loader for it in checks.values()]
+    return in_order(found), sum(it.pipelines for it in loaders), sum(it.steps for it in loaders)
 
 
 class _Check:

@@ -42,6 +42,8 @@ class Loader:
         self.repo = repo
         self._components: dict[Path, LoadedComponent] = {}
         self._open: list[Path] = []
+        self.pipelines = self.steps = 0
+        """How many pipelines were loaded, and their steps."""
 
     def pipeline(self, file: Path) -> Loaded:
         """Load a pipeline job."""
@@ -58,6 +60,8 @@ class Loader:
                 )
             return Loaded(None, tuple(out.problems))
         job = JobReader(self, absolute(file).parent, out).read(node)
+        self.pipelines += 1
+        self.steps += len(job.steps) if job else 0
         return Loaded(job, tuple(dict.fromkeys(out.problems)))
 
     def component(self, file: Path) -> LoadedComponent:

@@ -95,7 +95,7 @@ def find_paths(nodes: Iterable[ast.AST], imports: dict[str, str]) -> list[Litera
     found: dict[ast.expr, LiteralPath] = {}
     for call in nodes:
         if isinstance(call, ast.Call) and call not in skipped:
-            for argument, any_word, written in _path_arguments(call, imports):
+            for argument, any_word, written in path_arguments(call, imports):
                 text = _text(argument) or _text(assigned.get(_start(argument)))
                 if text and not _NO_PATH.fullmatch(text[0]) and (any_word or re.search(r"[/\\.~:]", text[0])):
                     found[text[1]] = LiteralPath(*text, written)
@@ -121,7 +121,7 @@ def full_name(node: ast.expr, imports: dict[str, str]) -> str:
     return "?"
 
 
-def _path_arguments(call: ast.Call, imports: dict[str, str]) -> Iterator[tuple[ast.expr, bool, bool]]:
+def path_arguments(call: ast.Call, imports: dict[str, str]) -> Iterator[tuple[ast.expr, bool, bool]]:
     """The arguments of a call that are paths; whether any word is a path there, and whether it is written."""
     name = full_name(call.func, imports)
     last = name.rpartition(".")[2]

@@ -6,12 +6,22 @@ import keyword
 import re
 import tempfile
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 from mlroad.core.problems import UserError
 from mlroad.steps.sync import sync
 
 _SCAFFOLD = Path(__file__).with_name("scaffold")
+KINDS = {
+    "regression": ("shared", "rows", "regression"),
+    "classification": ("shared", "rows", "labels", "classification"),
+    "text": ("shared", "rows", "labels", "text"),
+    "forecast": ("shared", "forecast"),
+}
+"""The kinds of models, each with the folders of the scaffold that it consists of."""
+CARD = _SCAFFOLD / "shared" / "MODEL_CARD.md"
+"""The model card that every new model starts with."""
 _PLACEHOLDER = "my_model"
 _SCAFFOLD_PYTHON = "python=3.11"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -25,11 +35,16 @@ _DEVICES = {
 }
 
 
-def new_model(root: Path, name: str) -> Path:
-    """Create ``root``/models/``name`` and return it.
+def new_model(root: Path, name: str, kind: str = "regression") -> Path:
+    """Create ``root``/models/``name``, a model of one of KINDS, and return it.
 
     Raises UserError for a name that is not valid or is taken, before anything is written.
     """
+    return create(root, name, lambda folder: _write_kind(folder, kind, root))
+
+
+def create(root: Path, name: str, write: Callable[[Path], None]) -> Path:
+    """Create ``root``/models/``name`` with the files that ``write`` writes, completely or not at all."""
     _check_name(name)
     target = root / "models" / name
     if target.exists():
@@ -39,7 +54,7 @@ def new_model(root: Path, name: str) -> Path:
         # Created next to its final place, so that the last step is a rename on the same disk.
         with tempfile.TemporaryDirectory(prefix=".new-", dir=target.parent) as temporary:
             folder = Path(temporary) / name
-            _write_scaffold(folder, _oldest_python(root))
+            write(folder)
             sync([folder])
             folder.rename(target)
     except OSError as error:
@@ -48,13 +63,19 @@ def new_model(root: Path, name: str) -> Path:
     return target
 
 
-def _write_scaffold(folder: Path, python: str) -> None:
-    for source in sorted(_SCAFFOLD.rglob("*")):
+def _write_kind(folder: Path, kind: str, root: Path) -> None:
+    for part in KINDS[kind]:
+        write_part(folder, part, root)
+
+
+def write_part(folder: Path, part: str, root: Path) -> None:
+    """Write one folder of the scaffold into a model's folder."""
+    for source in sorted((_SCAFFOLD / part).rglob("*")):
         if source.is_file() and "__pycache__" not in source.parts:
-            copy = folder / source.relative_to(_SCAFFOLD)
+            copy = folder / source.relative_to(_SCAFFOLD / part)
             copy.parent.mkdir(parents=True, exist_ok=True)
-            text = source.read_text(encoding="utf-8")
-            text = text.replace(_PLACEHOLDER, folder.name).replace(_SCAFFOLD_PYTHON, f"python={python}")
+            text = source.read_text(encoding="utf-8").replace(_PLACEHOLDER, folder.name)
+            text = text.replace(_SCAFFOLD_PYTHON, f"python={_oldest_python(root)}")
             copy.write_text(text, encoding="utf-8", newline="\n")
 
 

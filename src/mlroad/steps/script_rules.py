@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable
 from pathlib import Path
 
 from mlroad.core.problems import Position, Problem
 from mlroad.steps.literal_paths import HOLE, LiteralPath, find_paths, full_name
-from mlroad.steps.scripts import Script, position, read_script
+from mlroad.steps.scripts import Script, imported_names, position, read_script
 
 _ALLOW = re.compile(r"#\s*mlroad:\s*allow-path\b[\s:,-]*(.*)$")
 _OWN_PACKAGES = frozenset({"mlroad", "factory", "notebooks", "models"})
@@ -34,7 +33,7 @@ def check_script(path: Path) -> list[Problem]:
     if script.tree is None:
         return [script.problem] if script.problem else []
     nodes = script.nodes
-    imports = _imports(nodes)
+    imports = imported_names(nodes)
     allowed, problems = _allow_comments(script)
     for found in find_paths(nodes, imports):
         node = found.node
@@ -48,20 +47,6 @@ def check_script(path: Path) -> list[Problem]:
             if isinstance(call, ast.Call):
                 problems += _registering_problems(script, call, imports)
     return sorted(problems, key=lambda problem: (problem.at.line, problem.at.column))
-
-
-def _imports(nodes: Iterable[ast.AST]) -> dict[str, str]:
-    """The imported names of a script, with their full names."""
-    names: dict[str, str] = {}
-    for node in nodes:
-        match node:
-            case ast.ImportFrom(module=module, names=aliases):
-                names.update({alias.asname or alias.name: f"{module}.{alias.name}" for alias in aliases})
-            case ast.Import(names=aliases):
-                for alias in aliases:
-                    top = alias.name.split(".")[0]
-                    names[alias.asname or top] = alias.name if alias.asname else top
-    return names
 
 
 def _allow_comments(script: Script) -> tuple[set[int], list[Problem]]:

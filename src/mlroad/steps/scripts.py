@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -78,3 +79,17 @@ def _unreadable(path: Path, what: str, fix: str) -> Script:
 def position(script: Script, node: ast.expr | ast.stmt | ast.arg) -> Position:
     """The position of ``node``; columns count from 1."""
     return Position(script.path, node.lineno, node.col_offset + 1)
+
+
+def imported_names(nodes: Iterable[ast.AST]) -> dict[str, str]:
+    """The imported names of a script, with their full names."""
+    names: dict[str, str] = {}
+    for node in nodes:
+        match node:
+            case ast.ImportFrom(module=module, names=aliases):
+                names.update({alias.asname or alias.name: f"{module}.{alias.name}" for alias in aliases})
+            case ast.Import(names=aliases):
+                for alias in aliases:
+                    top = alias.name.split(".")[0]
+                    names[alias.asname or top] = alias.name if alias.asname else top
+    return names

@@ -265,7 +265,7 @@ def test_the_notebook_runs_from_top_to_bottom(repo: Path, tmp_path: Path) -> Non
     pictures = [
         output for cell in notebook.cells for output in cell.get("outputs", ()) if "image/png" in str(output)
     ]
-    assert len(pictures) == 2
+    assert len(pictures) == 3
 
 
 def test_the_notebook_is_committed_without_outputs_in_many_lines(repo: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import REPO
+from mlroad.steps.new_model import CARD
 from tests.unit.cli.command import Command
 
 MODEL = Path("models/diabetes")
@@ -22,7 +22,9 @@ def edit(file: Path, old: str, new: str) -> None:
 
 def test_a_fresh_factory_is_clean(factory: Command) -> None:
     said = factory("check")
-    assert (said.code, said.text) == (0, "")
+    assert (said.code, said.text) == (0, "checked 1 pipeline, 5 steps: nothing wrong\n")
+    assert factory("check", "--quiet").text == ""
+    assert factory("check", "--json").text == factory("check", "--format", "json").text == "[]\n"
 
 
 @pytest.mark.parametrize(
@@ -100,8 +102,7 @@ def test_a_missing_part_is_named(factory: Command, name: str) -> None:
 
 
 def test_the_scaffolds_model_card_is_not_enough(factory: Command) -> None:
-    scaffold = REPO / "src" / "mlroad" / "steps" / "scaffold" / "MODEL_CARD.md"
-    (factory.repo / MODEL / "MODEL_CARD.md").write_bytes(scaffold.read_bytes())
+    (factory.repo / MODEL / "MODEL_CARD.md").write_bytes(CARD.read_bytes())
     said = factory("check")
     assert said.code == 1
     assert said.out.count("is still the text that `mlroad new` writes") == 7

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -132,6 +134,55 @@ def test_every_command_has_help_with_an_example() -> None:
                 line for line in text.splitlines() if line.startswith((f"  {path}", f"  uv run {path}"))
             ]
             assert examples, f"{path} has no example in its help"
+
+
+EXAMPLE = re.compile(r"\s*(?:uv run )?mlroad (.*?)(?:\s{2,}.*)?")
+
+
+def test_every_example_can_be_parsed() -> None:
+    """Each line of a help that begins with a command: its options exist and its arguments are complete."""
+    lines = [line for _, command in commands() for line in (command.help or "").splitlines()]
+    examples = [found[1] for line in lines if (found := EXAMPLE.fullmatch(line))]
+    assert len(examples) > 80
+    for example in examples:
+        parse(root, shlex.split(example), example)
+
+
+def parse(command: click.Command, words: list[str], line: str) -> None:
+    """Fail if these words are not a command line. Nothing is run, and files need not exist."""
+    for parameter in command.params:
+        if isinstance(parameter.type, click.Path):
+            parameter.type.exists = False
+    try:
+        context = command.make_context("mlroad", words)
+        if isinstance(command, click.Group):
+            _, found, rest = command.resolve_command(context, [*context._protected_args, *context.args])
+            assert found is not None, line
+            parse(found, rest, line)
+    except click.UsageError as error:
+        pytest.fail(f"{line}: {error.format_message()}")
+
+
+@pytest.mark.parametrize("line", ["check --fromat json", "freeze", "run m --jobs many", "chekc", "dataset x"])
+def test_canary_a_wrong_example_is_found(line: str) -> None:
+    with pytest.raises(pytest.fail.Exception):
+        parse(root, shlex.split(line), line)
+
+
+def test_json_and_quiet_mean_the_same_everywhere() -> None:
+    helps: dict[str, set[str | None]] = {"--json": set(), "--quiet": set(), "--format": set()}
+    for path, command in commands():
+        options = {name: it for it in command.params for name in it.opts if isinstance(it, click.Option)}
+        for name in helps.keys() & options.keys():
+            helps[name].add(options[name].help)
+        if "--quiet" in options:
+            assert "-q" in options["--quiet"].opts, path
+        if "--format" in options:
+            choice = options["--format"].type
+            assert isinstance(choice, click.Choice)
+            assert "json" in choice.choices, path
+            assert "--json" in options, path
+    assert {name: len(found) for name, found in helps.items()} == dict.fromkeys(helps, 1), helps
 
 
 def test_the_table_and_the_commands_say_the_same() -> None:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import json
-import os
-import subprocess
+import shutil
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
 from mlroad.core.problems import UserError
-from mlroad.steps.new_model import new_model
-from mlroad.steps.script_rules import check_steps
+from mlroad.pipeline.check_repo import check as check_repo
+from mlroad.steps.new_model import KINDS, new_model
 from mlroad.steps.sync import check_sync
 from tests.support import call
+
+RunSteps = Callable[..., tuple[dict[str, float], pd.DataFrame, Path]]
 
 
 @pytest.fixture
@@ -24,13 +29,15 @@ def repo(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_makes_a_model_in_step(repo: Path) -> None:
-    model = new_model(repo, "rents")
+@pytest.mark.parametrize("kind", KINDS)
+def test_makes_a_model_without_a_finding(repo: Path, kind: str) -> None:
+    model = new_model(repo, "rents", kind)
 
     assert model == repo / "models" / "rents"
     assert check_sync(model) == []
-    assert check_steps(model) == []
-    assert sorted(path.relative_to(model).as_posix() for path in model.rglob("*") if path.is_file()) == [
+    assert check_repo([model]) == []
+    found = {path.relative_to(model).as_posix() for path in model.rglob("*") if path.is_file()}
+    assert found - {"steps/tables.py", "steps/series.py"} == {
         "MODEL_CARD.md",
         "components/evaluate.yml",
         "components/predict.yml",
@@ -43,9 +50,8 @@ def test_makes_a_model_in_step(repo: Path) -> None:
         "steps/predict.py",
         "steps/prep.py",
         "steps/step_io.py",
-        "steps/tables.py",
         "steps/train.py",
-    ]
+    }
     assert [path.name for path in model.parent.iterdir()] == ["rents"]
 
 
@@ -59,10 +65,11 @@ def test_the_name_and_the_python_are_put_in(repo: Path) -> None:
 
 
 @pytest.mark.slow
-def test_azure_ml_accepts_the_pipeline(repo: Path) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_azure_ml_accepts_the_pipeline(repo: Path, kind: str) -> None:
     from azure.ai.ml import load_job
 
-    job = load_job(new_model(repo, "rents") / "pipeline.yml")
+    job = load_job(new_model(repo, "rents", kind) / "pipeline.yml")
 
     assert job._validate().passed
     assert list(job.jobs) == ["prep", "train", "evaluate", "predict"]
@@ -118,47 +125,142 @@ def test_refuses_where_models_is_a_file(repo: Path) -> None:
 
 @pytest.mark.slow
 def test_its_steps_are_strictly_typed(repo: Path) -> None:
-    steps = new_model(repo, "rents") / "steps"
+    command = [
+        sys.executable,
+        "-m",
+        "mypy",
+        "--strict",
+        "--config-file",
+        "",
+        "--cache-dir",
+        str(repo / "cache"),
+    ]
+    for kind in KINDS:
+        steps = new_model(repo, f"a_{kind}", kind) / "steps"
+        call([*command, "--ignore-missing-imports", "."], cwd=steps)
 
-    command = [sys.executable, "-m", "mypy", "--strict", "--config-file", "", "--cache-dir", os.devnull]
-    call([*command, "--ignore-missing-imports", "."], cwd=steps)
+
+@pytest.fixture
+def run_steps(repo: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunSteps]:
+    """``run_steps(model, raw, **inputs)``: its metrics, predictions and model, from the pipeline's wiring."""
+    import mlflow
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{(repo / 'mlflow.db').as_posix()}")
+    before = {*sys.modules}
+
+    def run(
+        model: Path, raw: Path | None = None, **inputs: object
+    ) -> tuple[dict[str, float], pd.DataFrame, Path]:
+        pipeline = yaml.safe_load((model / "pipeline.yml").read_text(encoding="utf-8"))
+        values = {f"parent.inputs.{name}": value for name, value in {**pipeline["inputs"], **inputs}.items()}
+        shutil.rmtree(repo / "out", ignore_errors=True)
+        values["parent.inputs.raw"] = raw or model / "data" / "example.csv"
+        monkeypatch.syspath_prepend(model / "steps")
+        for name, job in pipeline["jobs"].items():
+            step = getattr(importlib.import_module(name), name)
+            arguments = {key: values[text.strip("${}")] for key, text in job["inputs"].items()}
+            for output in set(inspect.signature(step).parameters) & {
+                "prepared", "model", "metrics", "predictions",
+            } - arguments.keys():  # fmt: skip
+                place = repo / "out" / output
+                (place if output == "prepared" else place.parent).mkdir(parents=True, exist_ok=True)
+                values[f"parent.jobs.{name}.outputs.{output}"] = arguments[output] = place
+            step(**arguments)
+        metrics = json.loads((repo / "out" / "metrics").read_text(encoding="utf-8"))
+        return metrics, pd.read_csv(repo / "out" / "predictions"), repo / "out" / "model"
+
+    yield run
+    mlflow.end_run()
+    mlflow.set_tracking_uri(None)
+    for name in {*sys.modules} - before:
+        if Path(getattr(sys.modules[name], "__file__", None) or "/").is_relative_to(repo):
+            del sys.modules[name]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("target", "task", "figure"),
-    [("monthly_rent", "regression", "mae"), ("balcony", "classification", "accuracy")],
+    ("kind", "figure", "baseline"),
+    [
+        ("regression", "mae", "baseline_mae"),
+        ("classification", "baseline_accuracy", "accuracy"),
+        ("text", "baseline_accuracy", "accuracy"),
+        ("forecast", "mae", "baseline_mae"),
+    ],
 )
-def test_its_steps_run(repo: Path, target: str, task: str, figure: str) -> None:
-    model = new_model(repo, "rents")
-    out = repo / "out"
-    raw = model / "data" / "example.csv"
+def test_each_kind_trains_and_beats_its_baseline(
+    repo: Path, run_steps: RunSteps, kind: str, figure: str, baseline: str
+) -> None:
+    metrics, predictions, _ = run_steps(new_model(repo, "rents", kind))
 
-    def step(name: str, **values: object) -> None:
-        options = [text for option, value in values.items() for text in (f"--{option}", str(value))]
-        environment = os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{(repo / 'mlflow.db').as_posix()}"}
-        subprocess.run(
-            [sys.executable, f"{name}.py", *options], cwd=model / "steps", env=environment, check=True
-        )
+    assert metrics["test_rows"] > 40
+    assert metrics[figure] < metrics[baseline]
+    assert len(predictions) == (14 if kind == "forecast" else 240)
+    assert predictions["prediction"].notna().all()
 
-    step("prep", raw=raw, prepared=out / "prepared", target=target)
-    step("train", prepared=out / "prepared", model=out / "model", target=target, task=task)
-    step("predict", rows=raw, model=out / "model", predictions=out / "predictions.csv")
-    step(
-        "evaluate",
-        prepared=out / "prepared",
-        model=out / "model",
-        metrics=out / "metrics.json",
-        target=target,
-        task=task,
-    )
 
-    metrics = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
-    assert metrics["test_rows"] == 52
-    better = (
-        metrics["baseline_mae"] > metrics["mae"]
-        if figure == "mae"
-        else metrics["accuracy"] > metrics["baseline_accuracy"]
-    )
-    assert better
-    assert len((out / "predictions.csv").read_text(encoding="utf-8").splitlines()) == 241
+@pytest.mark.slow
+def test_a_classifier_saves_probabilities_in_the_order_of_its_classes(
+    repo: Path, run_steps: RunSteps
+) -> None:
+    """Classes that look like numbers keep their text; one is in one row only; values are missing."""
+    import mlflow.pyfunc
+
+    model = new_model(repo, "codes", "classification")
+    table = pd.read_csv(model / "data" / "example.csv")
+    table["plan"] = table["plan"].map({"basic": "01", "plus": "2", "pro": "10"})
+    table.loc[5, "plan"] = "7"
+    table.loc[::7, "age"] = None
+    table.loc[::9, "phone"] = None
+    table.loc[3, "plan"] = None
+    raw = repo / "raw.csv"
+    table.to_csv(raw, index=False)
+
+    _, predictions, saved = run_steps(model, raw)
+
+    served = mlflow.pyfunc.load_model(str(saved))
+    classes = served.metadata.metadata["classes"]
+    assert set(classes) - {"7"} == {"01", "10", "2"}
+    columns = [f"probability_{name}" for name in classes]
+    assert predictions[columns].sum(axis="columns").round(4).eq(1).all()
+    best = predictions[columns].idxmax(axis="columns").astype(str).str.removeprefix("probability_")
+    assert best.astype(float).eq(predictions["prediction"]).all()
+    features = table.astype(dict.fromkeys(("age", "household", "minutes"), float)).drop(columns="plan")
+    answers = served.predict(features)
+    assert answers == pytest.approx(predictions[columns].to_numpy(), abs=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda table: table.drop(index=40), "not regular: the largest gap is after 2024-02-09"),
+        (lambda table: pd.concat([table, table[:1]]), "2024-01-01 00:00:00 has several rows"),
+        (
+            lambda table: table.rename(columns={"sales": "sold"}),
+            "no column sales. The columns are date, sold",
+        ),
+        (lambda table: table[:20], "which are too few"),
+    ],
+)
+def test_a_series_that_cannot_be_forecast_is_refused(
+    repo: Path, run_steps: RunSteps, change: Callable[[pd.DataFrame], pd.DataFrame], words: str
+) -> None:
+    model = new_model(repo, "shop", "forecast")
+    change(pd.read_csv(model / "data" / "example.csv")).to_csv(repo / "raw.csv", index=False)
+
+    with pytest.raises(ValueError, match=words):
+        run_steps(model, repo / "raw.csv")
+
+
+@pytest.mark.slow
+def test_a_forecast_knows_nothing_of_its_last_rows(repo: Path, run_steps: RunSteps) -> None:
+    """The features of a row must not change when the `horizon` - 1 rows before it change."""
+    model = new_model(repo, "shop", "forecast")
+    table = pd.read_csv(model / "data" / "example.csv")
+    run_steps(model)
+    before = pd.read_csv(repo / "out" / "prepared" / "test.csv")
+    table.loc[len(table) - 14 :, "sales"] = 1e6
+    table.to_csv(repo / "raw.csv", index=False)
+    run_steps(model, repo / "raw.csv")
+    after = pd.read_csv(repo / "out" / "prepared" / "test.csv")
+    pd.testing.assert_frame_equal(before.drop(columns="sales"), after.drop(columns="sales"))
