@@ -10,7 +10,6 @@ from typing import Any, NoReturn
 import click
 
 from mlroad.cli.lazy import Entry, load
-from mlroad.cli.output_options import quiet_option
 from mlroad.core.problems import Problem, UserError
 from mlroad.guard.commits import check_commits, commits_since
 from mlroad.guard.committed_models import check_models
@@ -48,15 +47,8 @@ class Guard(click.Command):
 @click.option("--only", metavar="GUARDS", help=f"Some of {','.join(GUARDS)} (default: all).")
 @click.option("--models", is_flag=True, help="Also check the models of these files, as `mlroad check` does.")
 @click.option("--fix", is_flag=True, help="Clean notebooks in place.")
-@quiet_option
 def guard(
-    files: tuple[str, ...],
-    everything: bool,
-    commits: str | None,
-    only: str | None,
-    models: bool,
-    fix: bool,
-    quiet: bool,
+    files: tuple[str, ...], everything: bool, commits: str | None, only: str | None, models: bool, fix: bool
 ) -> None:
     """Find secrets, unclean notebooks and large files.
 
@@ -103,6 +95,6 @@ def _finish(problems: Sequence[Problem], checked: str, told: Sequence[str]) -> N
     count = sum(problem.severity == "error" for problem in problems)
     if count:
         click.echo(f"mlroad guard: {count} problem{'s' if count > 1 else ''} in {checked}.", err=True)
-    elif told and not quiet:
+    elif told:
         click.echo(f"mlroad guard: {checked} are clean ({', '.join(told)}).")
     sys.exit(1 if count else 0)
