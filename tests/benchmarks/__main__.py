@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.support import REPO
 
 NAMES = (
-    "copy", "first_run", "guard", "check", "run", "dataset_core", "dataset_diff", "affected",
+    "copy", "first_run", "guard", "check", "run", "dataset_core", "dataset_diff", "drift", "affected",
     "gate", "registry", "pr", "broken",
 )  # fmt: skip
 _FIGURE = re.compile(r": ([\d.]+) (s|ms|x|MB/s|MB|GB/s)\b")

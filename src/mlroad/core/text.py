@@ -27,6 +27,15 @@ def number(value: float) -> str:
     return f"{value:.3g}"
 
 
+def percent(share: float) -> str:
+    """A share as a percentage. Shares near 0 or 1 are never rounded to 0 % or 100 %."""
+    if 0 < share < 0.001:
+        return "<0.1 %"
+    if 0.999 < share < 1:
+        return ">99.9 %"
+    return f"{100 * share:.1f} %"
+
+
 def size(octets: int) -> str:
     """A number of bytes: 18.6 kB, 3.2 GB."""
     amount, units = float(octets), ["B", "kB", "MB", "GB", "TB"]

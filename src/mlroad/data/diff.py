@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from mlroad.data.drift import Shape, is_comparable, shapes
+from mlroad.data.column_plots import Bars, Bins, plots
 from mlroad.data.profile import Profile, axis, profile
 from mlroad.data.row_diff import RowDiff, compare_rows
+from mlroad.data.shift import NOT_COMPARED, Shift, significance
 from mlroad.data.sql import TableEngine
-from mlroad.data.table import Table
+from mlroad.data.table import Column, Table
 from mlroad.data.text_types import OddValues, odd_values
 
 Status = Literal["same", "added", "removed", "type changed"]
@@ -24,7 +25,10 @@ class ColumnDiff:
     status: Status
     before: Profile | None
     after: Profile | None
-    shape: Shape
+    plot: Bins | Bars | None = None
+    shift: Shift = NOT_COMPARED
+    missing_moved: bool = False
+    """Whether the share of missing values differs more than chance explains."""
     odd: OddValues | None = None
     """Why the column is text now, if it had another type before."""
     still_whole: bool = False
@@ -56,8 +60,14 @@ class Diff:
         return unmoved and len(self.with_status("same")) == len(self.columns)
 
 
-def compare(engine: TableEngine, before: Table, after: Table, key: Sequence[str] = ()) -> Diff:
-    """Compare two versions of a table.
+def compare(
+    engine: TableEngine,
+    before: Table,
+    after: Table,
+    key: Sequence[str] = (),
+    declared: Mapping[str, str] | None = None,
+) -> Diff:
+    """Compare two versions of a table. ``declared`` are columns whose shift is not judged, with the reason.
 
     Raises UserError for a key that a version lacks, or that names several rows.
     """
@@ -65,17 +75,28 @@ def compare(engine: TableEngine, before: Table, after: Table, key: Sequence[str]
     old, new = profile(engine, before), profile(engine, after)
     names = list(dict.fromkeys(column.name for column in (*before.columns, *after.columns)))
     pairs = [(old.columns.get(name), new.columns.get(name)) for name in names]
-    drawn = shapes(engine, old, new, [pair if _is_drawn(*pair) else (None, None) for pair in pairs])
-    if rows:
-        # A key identifies rows; new key values are not a shift.
-        drawn = [
-            Shape(shape.plot) if name in rows.key else shape for name, shape in zip(names, drawn, strict=True)
-        ]
+    drawn = plots(engine, old, new, [pair if _is_drawn(*pair) else (None, None) for pair in pairs])
+    # A key identifies rows; new key values are not a shift.
+    judged = [name for name in names if _is_judged(before, after, name) and not (rows and name in rows.key)]
+    # Imported here, because scipy takes a second to load, and most commands on datasets compare nothing.
+    from mlroad.data.drift import missing_by_chance, shifts
+
+    moved = shifts(engine, old, new, judged, declared or {})
+    both = [name for name, pair in zip(names, pairs, strict=True) if all(pair)]
+    chances = missing_by_chance([(old.columns[name], new.columns[name]) for name in both])
+    by_chance = dict(zip(both, chances, strict=True))
     columns = [
         ColumnDiff(
-            name, _status(*pair), *pair, shape, _odd(engine, after, *pair), _whole(engine, after, *pair)
+            name,
+            _status(*pair),
+            *pair,
+            plot,
+            moved.get(name, NOT_COMPARED),
+            by_chance.get(name, 1.0) <= significance(len(both)),
+            _odd(engine, after, *pair),
+            _whole(engine, after, *pair),
         )
-        for name, pair, shape in zip(names, pairs, drawn, strict=True)
+        for name, pair, plot in zip(names, pairs, drawn, strict=True)
     ]
     common = [
         [c.name for c in table.columns if before.column(c.name) and after.column(c.name)]
@@ -92,7 +113,17 @@ def file_key(before: Table, after: Table, key: Sequence[str]) -> tuple[str, ...]
 
 
 def _is_drawn(before: Profile | None, after: Profile | None) -> bool:
-    return before is None or after is None or is_comparable(before.column, after.column)
+    return before is None or after is None or _share_axis(before.column, after.column)
+
+
+def _is_judged(before: Table, after: Table, name: str) -> bool:
+    old, new = before.column(name), after.column(name)
+    return old is not None and new is not None and _share_axis(old, new)
+
+
+def _share_axis(before: Column, after: Column) -> bool:
+    """Whether two columns can share an axis."""
+    return before.kind == after.kind or (before.is_numeric and after.is_numeric)
 
 
 def _status(before: Profile | None, after: Profile | None) -> Status:

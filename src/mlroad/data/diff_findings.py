@@ -9,9 +9,10 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mlroad.core.text import number, some
+from mlroad.core.text import number, percent, some
 from mlroad.data.diff import ColumnDiff, Diff
-from mlroad.data.profile import CATEGORIES, Profile, axis_text
+from mlroad.data.profile import CATEGORIES, Profile
+from mlroad.data.shift import Shift
 
 _MISSING = 0.01
 """Smaller changes in the share of missing values are not reported."""
@@ -46,20 +47,11 @@ def headline(diff: Diff) -> str:
         (len(diff.with_status("added")), "new"),
         (len(diff.with_status("removed")), "removed"),
         (len(diff.with_status("type changed")), "changed in type"),
-        (sum(column.shape.level != "stable" for column in diff.columns), "shifted"),
+        (sum(column.shift.level != "stable" for column in diff.columns), "shifted"),
     )
     moved = [f"{count} {word}" for count, word in counts if count]
     columns = f"Columns: {', '.join(moved)}." if moved else "No column is new, removed or shifted."
     return f"{after.label} has {count} {before.label}. {columns}"
-
-
-def percent(share: float) -> str:
-    """A share as a percentage. Shares near 0 or 1 are never rounded to 0 % or 100 %."""
-    if 0 < share < 0.001:
-        return "<0.1 %"
-    if 0.999 < share < 1:
-        return ">99.9 %"
-    return f"{100 * share:.1f} %"
 
 
 def _count_sentence(before: int, after: int, word: str) -> str:
@@ -114,19 +106,31 @@ def _column(column: ColumnDiff) -> Iterator[Finding]:
             examples = ", ".join(json.dumps(value, ensure_ascii=False) for value in column.odd.examples)
             because = f" {column.odd.count:,} values are not a {column.odd.kind}, such as {examples}."
         yield Finding(2, f"changed from {before.column.kind} to {after.column.kind}.{because}", column.name)
-    yield from _missing(before, after)
+    yield from _missing(before, after, column.missing_moved)
     if after.infinite > before.infinite:
         yield Finding(
             1, f"holds {after.infinite:,} infinite values ({before.infinite:,} before).", column.name
         )
     yield from _categories(column, before, after)
-    if column.shape.level != "stable" and column.shape.index is not None:
-        level = 1 if column.shape.level == "shifted" else 2
-        move = _move(before, after)
-        yield Finding(level, f"is {column.shape.level} (index {column.shape.index:.2f}){move}.", column.name)
+    yield from _shift(column)
 
 
-def _missing(before: Profile, after: Profile) -> Iterator[Finding]:
+def _shift(column: ColumnDiff) -> Iterator[Finding]:
+    shift = column.shift
+    if shift.level != "stable" and shift.size is not None:
+        level = 1 if shift.level == "shifted" else 2
+        yield Finding(level, f"is {shift.level}: {shift.words} ({shift_text(shift)}).", column.name)
+    elif shift.words.startswith("continues"):
+        yield Finding(0, f"{shift.words}.", column.name)
+
+
+def shift_text(shift: Shift) -> str:
+    """The size of a shift, and the chance of it where nothing changed."""
+    chance = "p < 0.0001" if (shift.p or 0) < 0.0001 else f"p = {shift.p:.4f}"
+    return f"shift {shift.size:.2f}, {chance}"
+
+
+def _missing(before: Profile, after: Profile, is_moved: bool) -> Iterator[Finding]:
     old, new = before.share_missing, after.share_missing
     if not before.rows or not after.rows:
         return
@@ -136,7 +140,8 @@ def _missing(before: Profile, after: Profile) -> Iterator[Finding]:
             word = "was never missing, but is now"
         elif not new:
             word = "is no longer missing"
-        level = 2 if new >= 0.5 > old else 1 if new > old else 0
+        # In a small table, a few missing values more or fewer mean nothing.
+        level = 0 if new <= old or not is_moved else 2 if new >= 0.5 > old else 1
         yield Finding(level, f"{word}: {percent(old)} before, {percent(new)} after.", after.column.name)
 
 
@@ -151,27 +156,12 @@ def _categories(column: ColumnDiff, before: Profile, after: Profile) -> Iterator
         return
     old, new = dict(before.categories), dict(after.categories)
     for level, word, values in (
-        (1, "has new values", [value for value in new if value not in old]),
+        (int(column.shift.level != "stable"), "has new values", [value for value in new if value not in old]),
         (0, "lost values", [value for value in old if value not in new]),
     ):
         if values:
             named = some([json.dumps(value, ensure_ascii=False) for value in values])
             yield Finding(level, f"{word}: {named}.", column.name)
-
-
-def _move(before: Profile, after: Profile) -> str:
-    if before.median is not None and after.median is not None:
-        column = after.column
-        return (
-            f": the median went from {axis_text(before.median, column)} to {axis_text(after.median, column)}"
-        )
-    old = {value: count / max(1, before.rows) for value, count in before.categories}
-    new = {value: count / max(1, after.rows) for value, count in after.categories}
-    if not old or not new:
-        return ""
-    most = max((*old, *new), key=lambda value: abs(new.get(value, 0) - old.get(value, 0)))
-    named = json.dumps(most, ensure_ascii=False)
-    return f": {named} went from {percent(old.get(most, 0))} to {percent(new.get(most, 0))}"
 
 
 def optional_number(value: float | None) -> str:

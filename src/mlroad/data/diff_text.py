@@ -7,8 +7,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mlroad.core.text import percent
 from mlroad.data.diff import ColumnDiff, Diff
-from mlroad.data.diff_findings import findings, headline, optional_number, percent
+from mlroad.data.diff_findings import findings, headline, optional_number
 from mlroad.data.profile import Profile, axis_text
 
 _COLOURS = {2: "red", 1: "yellow", 0: "dim"}
@@ -65,7 +66,7 @@ def _columns(diff: Diff) -> object:
     for column in diff.columns[:_SHOWN]:
         cells = _cells(column)
         style = {"added": "green", "removed": "red", "type changed": "yellow"}.get(column.status, "")
-        shift = Text(cells[-1], style={"stable": "dim", "shifted": "yellow"}.get(column.shape.level, "red"))
+        shift = Text(cells[-1], style={"stable": "dim", "shifted": "yellow"}.get(column.shift.level, "red"))
         table.add_row(Text(cells[0], style=style), *(Text(cell) for cell in cells[1:-1]), shift)
     return table
 
@@ -73,7 +74,7 @@ def _columns(diff: Diff) -> object:
 def _cells(column: ColumnDiff) -> list[str]:
     before, after = column.before, column.after
     mark = _STATUS[column.status]
-    shift = "" if column.shape.index is None else f"{column.shape.index:.2f}"
+    shift = "" if column.shift.size is None else f"{column.shift.size:.2f}"
     return [
         f"{column.name} ({mark})" if mark in ("added", "removed") else column.name,
         _pair(before, after, lambda p: p.column.kind),

@@ -1,235 +1,229 @@
-"""How much a column's values have shifted: the population stability index, and the bins it is computed from.
+"""Which columns shifted between two versions: tests of scipy, adjusted for the number of columns.
 
-The index is the sum over bins of (a - e) * ln(a / e), where e is the bin's share before and a its share
-after. A column is usually called stable below 0.1 and strongly shifted from 0.25 (Siddiqi, "Credit Risk
-Scorecards", 2006). Small tables differ by chance, so a shift must also be significant by the chi-squared test
-of homogeneity (Pearson, 1911) at the level 0.001; otherwise the column is called stable.
+A column has shifted if chance does not explain the difference (a p-value, adjusted for all columns by
+Benjamini and Hochberg) and the difference is large enough to matter. A table above `ROWS` rows is
+sampled, always with the same seed, so that a comparison can be repeated.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from mlroad.data.profile import Profile, TableProfile, axis, has_axis
+import numpy as np
+from scipy import stats
+
+from mlroad.core.text import count, percent
+from mlroad.data import sql
+from mlroad.data.continuation import Axis, Continuation, continuation
+from mlroad.data.profile import Profile, TableProfile, axis, axis_text, has_axis
+from mlroad.data.shift import LEVELS, Level, Shift, significance
+from mlroad.data.shift_tests import (
+    FEW,
+    Counts,
+    Evidence,
+    Numbers,
+    compare_classes,
+    compare_numbers,
+    compare_order,
+    compare_spread,
+    compare_turnover,
+)
 from mlroad.data.sql import TableEngine
 from mlroad.data.table import Column
 
-Level = Literal["stable", "shifted", "strongly shifted"]
-SHIFTED, STRONGLY = 0.1, 0.25
-_BARS = 24
-_FEW = 12
-"""Integers with at most this many values get one bar per value."""
-_GROUPS = 20
-"""Categories that are separate groups in the index; the rest is one group."""
-_FLOOR = 1e-4
-"""The smallest share of a bin, because the logarithm of 0 is infinite."""
+ROWS = 50_000
+"""Rows of a version that tests read. More would only find differences that are too small to matter."""
+_AT_ONCE = 32
+_STEPS = {"date": 86_400.0}
+Pair = tuple[Profile, Profile]
 
 
 @dataclass(frozen=True, slots=True)
-class Bins:
-    """Counts in bins with common edges. Bin i counts values above edge i and up to edge i + 1.
+class _Compared:
+    """What the tests of a column found. ``note`` says how the column continues, if it does."""
 
-    ``below`` and ``above`` are (before, after) counts of values outside of all bins.
-    """
+    evidence: Sequence[Evidence]
+    note: str = ""
 
-    edges: tuple[float, ...]
-    before: tuple[int, ...]
-    after: tuple[int, ...]
-    below: tuple[int, int]
-    above: tuple[int, int]
-    ends: tuple[float, float]
-    """The smallest and largest value that the bins cover; bins of integers may extend further."""
+    @property
+    def p(self) -> float:
+        return min((1.0, *(found.p * len(self.evidence) for found in self.evidence)))
 
 
-@dataclass(frozen=True, slots=True)
-class Bars:
-    """Counts of categories: (value, before, after). The values that are not listed are one last bar."""
-
-    values: tuple[tuple[str, int, int], ...]
-    others: tuple[int, int]
-    other_values: int
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """The plot of a column in one or two versions, and how much it shifted."""
-
-    plot: Bins | Bars | None
-    index: float | None = None
-    level: Level = "stable"
-
-
-def shapes(
+def shifts(
     engine: TableEngine,
     before: TableProfile,
     after: TableProfile,
-    pairs: Sequence[tuple[Profile | None, Profile | None]],
-) -> list[Shape]:
-    """The shape of each pair of profiles; one of a pair is None if only one version has the column."""
-    edges = [_edges(*pair) for pair in pairs]
-    counted = [
-        _count(
-            engine, profiled.drawn, [(pair[side], found) for pair, found in zip(pairs, edges, strict=True)]
-        )
-        for side, profiled in enumerate((before, after))
+    names: Sequence[str],
+    declared: Mapping[str, str],
+) -> dict[str, Shift]:
+    """The shift of each named column, which both versions have.
+
+    ``declared`` are columns that are not judged, with the reason, such as ``seasonal``.
+    """
+    sides = [_Side(engine, before), _Side(engine, after)]
+    found: dict[str, _Compared] = {}
+    for start in range(0, len(names), _AT_ONCE):
+        chosen = [(before.columns[name], after.columns[name]) for name in names[start : start + _AT_ONCE]]
+        found |= _compare(engine, sides, chosen)
+    judged = [name for name, compared in found.items() if compared.evidence and name not in declared]
+    adjusted = dict(zip(judged, _adjusted([found[name].p for name in judged]), strict=True))
+    return {
+        name: _shift(compared, adjusted.get(name), significance(len(judged)), declared.get(name, ""))
+        for name, compared in found.items()
+    }
+
+
+def missing_by_chance(pairs: Sequence[Pair]) -> list[float]:
+    """For each column, the adjusted chance of such a difference in missing values."""
+    chances = []
+    for pair in pairs:
+        old, new = (np.array([found.missing, found.rows - found.missing]) for found in pair)
+        found = compare_classes(old, new, ["missing", "present"])
+        chances.append(found[0].p if found else 1.0)
+    return _adjusted(chances)
+
+
+def _adjusted(chances: Sequence[float]) -> list[float]:
+    return [float(p) for p in stats.false_discovery_control(chances)] if chances else []
+
+
+def _shift(compared: _Compared, p: float | None, limit: float, declared: str) -> Shift:
+    if not compared.evidence:
+        return Shift(words=compared.note)
+    size = max(found.size for found in compared.evidence)
+    if p is None:
+        return Shift(size=size, words=declared)
+    # A test counts if it would have made the column significant by itself.
+    factor = len(compared.evidence) * (p / compared.p if compared.p else 1.0)
+    counted = [found for found in compared.evidence if found.p * factor <= limit]
+    if not counted:
+        return Shift(size=size, p=p, words=compared.note)
+    worst = max(counted, key=lambda found: (LEVELS.index(found.level), found.size))
+    words = compared.note if worst.level == "stable" else worst.words
+    return Shift(worst.level, worst.size, p, words)
+
+
+class _Side:
+    """The rows of one version that tests read."""
+
+    def __init__(self, engine: TableEngine, profiled: TableProfile) -> None:
+        self.engine = engine
+        self.rows = profiled.table.rows
+        self.view = profiled.drawn
+        drawn = engine.row(f"SELECT count(*) FROM {self.view}")[0]
+        if drawn > ROWS:
+            self.view = engine.fresh("tested")
+            kept = [c for c in profiled.table.columns if has_axis(c) or c.kind == "string"]
+            columns = ", ".join(sql.name(column.name) for column in kept) or "1 AS nothing"
+            engine.run(
+                f"CREATE TEMP TABLE {self.view} AS SELECT {columns} FROM {profiled.drawn}"
+                f" USING SAMPLE {100 * ROWS / drawn:.6f}% (bernoulli, 42)"
+            )
+            drawn = engine.row(f"SELECT count(*) FROM {self.view}")[0]
+        self.weight = self.rows / drawn if drawn else 1.0
+
+    def numbers(self, columns: Sequence[Column]) -> list[Numbers]:
+        """The values of columns in row order, without missing ones."""
+        if not columns:
+            return []
+        parts = [f"{axis(column)}::DOUBLE AS c{i}" for i, column in enumerate(columns)]
+        arrays = self.engine.arrays(f"SELECT {', '.join(parts)} FROM {self.view}")
+        return [np.ma.compressed(np.ma.masked_invalid(arrays[f"c{i}"])) for i in range(len(columns))]
+
+
+def _compare(engine: TableEngine, sides: Sequence[_Side], pairs: Sequence[Pair]) -> dict[str, _Compared]:
+    on_axis = [pair for pair in pairs if all(has_axis(profile.column) for profile in pair)]
+    values = [side.numbers([pair[i].column for pair in on_axis]) for i, side in enumerate(sides)]
+    found: dict[str, _Compared] = {}
+    for pair, old, new in zip(on_axis, *values, strict=True):
+        found[pair[0].column.name] = _numbers(pair, old, new, sides)
+    for pair in pairs:
+        name = pair[0].column.name
+        if name in found:
+            continue
+        if all(profile.categories for profile in pair):
+            found[name] = _Compared(_classes(pair))
+        elif pair[0].column.kind == "string" and all(profile.distinct for profile in pair):
+            found[name] = _texts(pair, *_text_counts(engine, sides, name), sides)
+        else:
+            found[name] = _Compared(())
+    return found
+
+
+def _numbers(pair: Pair, before: Numbers, after: Numbers, sides: Sequence[_Side]) -> _Compared:
+    column = pair[1].column
+    # Exact counts of all rows, so that rare classes are seen in large tables too.
+    exact = _classes(pair) if all(0 < len(profile.categories) <= FEW for profile in pair) else []
+    is_number = column.kind == "number" and pair[0].column.kind == "number"
+    step = _STEPS.get(column.kind, 0.0 if is_number else 1.0)
+    axes = [
+        Axis(values, step, side.weight, is_unique=not is_number and _is_unique(profile))
+        for values, side, profile in zip((before, after), sides, pair, strict=True)
     ]
-    return [
-        _shape(old, new, found, counts_before, counts_after)
-        for (old, new), found, counts_before, counts_after in zip(pairs, edges, *counted, strict=True)
-    ]
+    further = continuation(*axes, grows=column.is_time)
+    are_codes = column.kind == "integer" and further is None
+    note = ""
+    if further:
+        before, after = further.before, further.after
+        note = _continues(further, column)
+
+    def show(value: float) -> str:
+        return axis_text(value, column)
+
+    if exact and not further:
+        # Of two classes, an order says nothing more.
+        is_binary = max(profile.distinct for profile in pair) <= 2
+        return _Compared([*exact, *([] if is_binary else compare_spread(before, after, show))])
+    return _Compared(compare_numbers(before, after, show, are_codes=are_codes), note)
 
 
-def index(before: Sequence[int], after: Sequence[int]) -> tuple[float | None, Level]:
-    """The population stability index of counts in the same bins, and its level."""
-    n, m = sum(before), sum(after)
-    used = [(b, a) for b, a in zip(before, after, strict=True) if b or a]
-    if not n or not m or len(used) < 2:
-        return (None if not n or not m else 0.0), "stable"
-    value = surprise = 0.0
-    for b, a in used:
-        expected, actual = max(b / n, _FLOOR), max(a / m, _FLOOR)
-        value += (actual - expected) * math.log(actual / expected)
-        surprise += (a * math.sqrt(n / m) - b * math.sqrt(m / n)) ** 2 / (a + b)
-    if value < SHIFTED or surprise <= _chi_squared(len(used) - 1):
-        return value, "stable"
-    return value, "strongly shifted" if value >= STRONGLY else "shifted"
+def _continues(found: Continuation, column: Column) -> str:
+    ends = [axis_text(float(end), column) for end in (found.new.min(), found.new.max())]
+    return f"continues: {ends[0]} to {ends[1]} {'is' if ends[0] == ends[1] else 'are'} new"
 
 
-def _chi_squared(degrees: int) -> float:
-    """The 0.999 quantile (Wilson and Hilferty, 1931; within 1 % of the true value from 3 degrees)."""
-    third = 2 / (9 * degrees)
-    return float(degrees * (1 - third + 3.0902 * math.sqrt(third)) ** 3)
+def _is_unique(profile: Profile) -> bool:
+    return profile.distinct_is_exact and profile.distinct == profile.rows - profile.missing
 
 
-@dataclass(frozen=True, slots=True)
-class _Edges:
-    drawn: tuple[float, ...]
-    tenths: tuple[float, ...]
-    """The deciles of the version before: the bins of the index."""
-    ends: tuple[float, float]
-
-    @property
-    def all(self) -> tuple[float, ...]:
-        return tuple(sorted({*self.drawn, *self.tenths}))
+def _classes(pair: Pair) -> list[Evidence]:
+    old, new = (dict(profile.categories) for profile in pair)
+    labels = list(dict.fromkeys([*old, *new]))
+    before, after = (np.array([side.get(label, 0) for label in labels]) for side in (old, new))
+    found = compare_classes(before, after, labels)
+    return found + compare_turnover(before, after) if len(labels) > FEW else found
 
 
-def _edges(before: Profile | None, after: Profile | None) -> _Edges | None:
-    profiles = [found for found in (before, after) if found is not None]
-    if not all(has_axis(found.column) and found.quantiles for found in profiles):
-        return None
-    if len({found.column.is_time for found in profiles}) > 1 or _one_by_one(profiles):
-        return None
-    low, high = _range(profiles)
-    if all(found.column.kind == "integer" for found in profiles):
-        # Edges are between integers, so that each bar covers the same number of integers.
-        step = max(1, math.ceil((high - low + 1) / _BARS))
-        count = math.ceil((high - low + 1) / step)
-        drawn = tuple(low - 0.5 + step * i for i in range(count + 1))
-    elif high == low:
-        drawn = (low - 0.5, low + 0.5)
-    else:
-        drawn = tuple(low + (high - low) * i / _BARS for i in range(_BARS + 1))
-        # Bins exclude their left edge, but the smallest value must be in the first bin.
-        drawn = (math.nextafter(low, -math.inf), *drawn[1:-1], high)
-    return _Edges(drawn, tuple(sorted(set(profiles[0].quantiles[1:-1]))), (low, high))
-
-
-def _one_by_one(profiles: Sequence[Profile]) -> bool:
-    return all(found.column.kind == "integer" and 0 < len(found.categories) <= _FEW for found in profiles)
-
-
-def _range(profiles: Sequence[Profile]) -> tuple[float, float]:
-    """The range of all values, unless outliers are so far off that the rest would be a single bar."""
-    low = min(found.quantiles[0] for found in profiles)
-    high = max(found.quantiles[-1] for found in profiles)
-    lowest = min(found.lowest for found in profiles if found.lowest is not None)
-    highest = max(found.highest for found in profiles if found.highest is not None)
-    middle = high - low
-    return (lowest if low - lowest <= middle / 2 else low), (
-        highest if highest - high <= middle / 2 else high
+def _text_counts(engine: TableEngine, sides: Sequence[_Side], name: str) -> tuple[Counts, Counts]:
+    """How often each text occurs in both samples, in the order of people: item 9 before item 10."""
+    text = sql.name(name)
+    parts = [f"SELECT {text} AS v, {i} AS side FROM {side.view}" for i, side in enumerate(sides)]
+    rows = " UNION ALL ".join(parts)
+    arrays = engine.arrays(
+        f"SELECT count(*) FILTER (side = 0) AS old, count(*) FILTER (side = 1) AS new FROM ({rows})"
+        r" WHERE v IS NOT NULL GROUP BY v ORDER BY regexp_replace(v, '\d+$', ''),"
+        r" try_cast(regexp_extract(v, '\d+$') AS HUGEINT), v"
     )
+    return arrays["old"], arrays["new"]
 
 
-def _count(
-    engine: TableEngine, drawn: str, wanted: Sequence[tuple[Profile | None, _Edges | None]]
-) -> list[dict[float, int]]:
-    """The count at each upper edge, for each profile; values above the last edge are at infinity."""
-    parts = [
-        f"histogram({axis(found.column)}, [{', '.join(map(repr, edges.all))}]::DOUBLE[])"
-        for found, edges in wanted
-        if found and edges
-    ]
-    if not parts:
-        return [{} for _ in wanted]
-    rows = iter(engine.row(f"SELECT {', '.join(parts)} FROM {drawn}"))
-    return [(next(rows) or {}) if found and edges else {} for found, edges in wanted]
-
-
-def _shape(
-    before: Profile | None,
-    after: Profile | None,
-    edges: _Edges | None,
-    counts_before: dict[float, int],
-    counts_after: dict[float, int],
-) -> Shape:
-    if edges:
-        drawn = [_rebin(counts, edges.drawn) for counts in (counts_before, counts_after)]
-        plot = Bins(
-            edges.drawn,
-            tuple(drawn[0][1:-1]),
-            tuple(drawn[1][1:-1]),
-            (drawn[0][0], drawn[1][0]),
-            (drawn[0][-1], drawn[1][-1]),
-            edges.ends,
-        )
-        if not (before and after):
-            return Shape(plot)
-        return Shape(plot, *index(_rebin(counts_before, edges.tenths), _rebin(counts_after, edges.tenths)))
-    profiles = [found for found in (before, after) if found is not None]
-    if not all(found.categories for found in profiles):
-        return Shape(None)
-    bars, groups = _bars(before, after, in_order=_one_by_one(profiles))
-    if not (before and after):
-        return Shape(bars)
-    return Shape(bars, *index([b for b, _ in groups], [a for _, a in groups]))
-
-
-def _rebin(counts: dict[float, int], edges: Sequence[float]) -> list[int]:
-    """Counts at fine edges added up between coarse ones (a subset of the fine): below, bins, above."""
-    bins = [0] * (len(edges) + 1)
-    position = 0
-    for edge, count in sorted(counts.items()):
-        while position < len(edges) and edge > edges[position]:
-            position += 1
-        bins[position] += count
-    return bins
-
-
-def _bars(
-    before: Profile | None, after: Profile | None, in_order: bool
-) -> tuple[Bars, list[tuple[int, int]]]:
-    """The bars to draw, and the groups for the index."""
-    old = dict(before.categories) if before else {}
-    new = dict(after.categories) if after else {}
-    rows = {value: (old.get(value, 0), new.get(value, 0)) for value in (*old, *new)}
-    n, m = max(1, sum(old.values())), max(1, sum(new.values()))
-    ranked = sorted(rows, key=lambda value: (-(rows[value][0] / n + rows[value][1] / m), value))
-    groups = [rows[value] for value in ranked[:_GROUPS]]
-    rest = [rows[value] for value in ranked[_GROUPS:]]
-    groups.append((sum(b for b, _ in rest), sum(a for _, a in rest)))
-    shown, hidden = ranked[:_FEW], [rows[value] for value in ranked[_FEW:]]
-    if in_order:
-        # Together, the two versions may have more values than either one.
-        shown, hidden = sorted(ranked, key=int), []
-    others = (sum(b for b, _ in hidden), sum(a for _, a in hidden))
-    return Bars(tuple((value, *rows[value]) for value in shown), others, len(hidden)), groups
-
-
-def is_comparable(before: Column, after: Column) -> bool:
-    """Whether two columns can share an axis."""
-    if before.is_numeric and after.is_numeric:
-        return True
-    return before.kind == after.kind
+def _texts(pair: Pair, before: Counts, after: Counts, sides: Sequence[_Side]) -> _Compared:
+    places, further = np.arange(len(before), dtype=float), None
+    if before.max(initial=0) <= 1 and after.max(initial=0) <= 1:
+        axes = [
+            Axis(np.repeat(places, counts), 1.0, side.weight, is_unique=True)
+            for counts, side in zip((before, after), sides, strict=True)
+        ]
+        further = continuation(*axes, grows=True)
+        if further and len(further.after):
+            return _Compared((), f"continues: {percent(len(further.new) / after.sum())} of the texts are new")
+    turnover, order = compare_turnover(before, after), compare_order(before, after)
+    lost = not np.any((before > 0) & (after > 0))
+    if lost and order:
+        words = f"all values are new: none of the {count(pair[0].distinct, 'value')} before is left"
+        # Numbers that continue may be those of new rows, such as invoices.
+        level: Level = "shifted" if further else order[0].level
+        order = [replace(found, words=words, level=level) for found in order]
+    return _Compared([*turnover, *order])

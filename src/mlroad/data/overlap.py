@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mlroad.core.problems import UserError
-from mlroad.data.diff_findings import percent
+from mlroad.core.text import percent
 from mlroad.data.row_diff import RowGroups, check_columns
 from mlroad.data.sql import TableEngine
 from mlroad.data.table import Table

@@ -192,7 +192,8 @@ def _place(value: str, column: Column) -> str:
 
 def _sample(engine: TableEngine, table: Table) -> str:
     name = engine.fresh("sample")
-    columns = [sql.name(column.name) for column in table.columns if has_axis(column)] or ["1 AS nothing"]
+    kept = [column for column in table.columns if has_axis(column) or column.kind == "string"]
+    columns = [sql.name(column.name) for column in kept] or ["1 AS nothing"]
     engine.run(
         f"CREATE TEMP TABLE {name} AS SELECT {', '.join(columns)} FROM {table.view}"
         f" USING SAMPLE {100 * SAMPLE / table.rows:.6f}% (bernoulli, 42)"

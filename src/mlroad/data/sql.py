@@ -93,6 +93,10 @@ class TableEngine:
                 f"Free some space in {self.folder.parent}, or set TMPDIR to a larger disk.",
             ) from None
 
+    def arrays(self, sql: str) -> dict[str, Any]:
+        """The columns of a query as arrays of numpy, which mask missing values."""
+        return self._connection.execute(sql).fetchnumpy()
+
     def row(self, sql: str) -> tuple[Any, ...]:
         """The only row of a query."""
         return self.rows(sql)[0]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from mlroad.core.text import percent
+from mlroad.data.column_plots import Bars, Bins
 from mlroad.data.diff import ColumnDiff, Diff, changed_share
-from mlroad.data.diff_findings import findings, headline, optional_number, percent
-from mlroad.data.drift import Bars, Bins
+from mlroad.data.diff_findings import findings, headline, optional_number
 from mlroad.data.profile import axis_text
 from mlroad.data.row_diff import RowDiff
 from mlroad.report.dataset_plots import Bar, Histogram, bars, histogram
@@ -77,9 +78,9 @@ def _card(column: ColumnDiff, anchor: str, changed: float) -> Card:
     profiles = [profile for profile in (column.before, column.after) if profile]
     kinds = dict.fromkeys(profile.column.kind for profile in profiles)
     chip = _STATUS.get(column.status)
-    if not chip and column.shape.level != "stable":
-        chip = ("l1" if column.shape.level == "shifted" else "l2", column.shape.level)
-    plot = column.shape.plot
+    if not chip and column.shift.level != "stable":
+        chip = ("l1" if column.shift.level == "shifted" else "l2", column.shift.level)
+    plot = column.plot
     return Card(
         anchor,
         column.name,
@@ -107,7 +108,11 @@ def _figures(column: ColumnDiff, changed: float) -> Iterator[tuple[str, str, str
     yield both("maximum", {i: axis_text(p.highest, p.column) for i, p in profiles})
     if any(p.infinite for _, p in profiles):
         yield both("infinite", {i: f"{p.infinite:,}" for i, p in profiles})
-    if column.shape.index is not None:
-        yield "shift index", "", f"{column.shape.index:.3f}"
+    if column.shift.size is not None:
+        yield "shift", "", f"{column.shift.size:.2f}"
+    if column.shift.p is not None:
+        yield "chance of it if nothing changed", "", percent(column.shift.p)
+    elif column.shift.words:
+        yield "not judged", "", column.shift.words
     if changed:
         yield "changed values", "", percent(changed)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from mlroad.data.diff_findings import percent
-from mlroad.data.drift import Bars, Bins
+from mlroad.core.text import percent
+from mlroad.data.column_plots import Bars, Bins
 from mlroad.data.profile import axis_text
 from mlroad.data.table import Column
 

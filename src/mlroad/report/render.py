@@ -14,8 +14,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from mlroad.core.text import count
-from mlroad.data.diff_findings import percent
+from mlroad.core.text import count, percent
 from mlroad.report.formatting import NONE, between, figure, megabytes, metric_name, milliseconds
 
 _LONGEST = 400

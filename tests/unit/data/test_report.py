@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mlroad.data.drift import Bars, Bins
+from mlroad.data.column_plots import Bars, Bins
 from mlroad.data.table import Column
 from mlroad.report.dataset_plots import bars, histogram
 from tests.unit.data.conftest import Repo
