@@ -9,7 +9,7 @@ from typing import Literal
 from mlroad.data.column_plots import Bars, Bins, plots
 from mlroad.data.profile import Profile, axis, profile
 from mlroad.data.row_diff import RowDiff, compare_rows
-from mlroad.data.shift import NOT_COMPARED, Shift, significance
+from mlroad.data.shift import NOT_COMPARED, SIGNIFICANT, Shift
 from mlroad.data.sql import TableEngine
 from mlroad.data.table import Column, Table
 from mlroad.data.text_types import OddValues, odd_values
@@ -92,7 +92,7 @@ def compare(
             *pair,
             plot,
             moved.get(name, NOT_COMPARED),
-            by_chance.get(name, 1.0) <= significance(len(both)),
+            by_chance.get(name, 1.0) <= SIGNIFICANT,
             _odd(engine, after, *pair),
             _whole(engine, after, *pair),
         )

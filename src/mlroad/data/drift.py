@@ -17,7 +17,7 @@ from mlroad.core.text import count, percent
 from mlroad.data import sql
 from mlroad.data.continuation import Axis, Continuation, continuation
 from mlroad.data.profile import Profile, TableProfile, axis, axis_text, has_axis
-from mlroad.data.shift import LEVELS, Level, Shift, significance
+from mlroad.data.shift import LEVELS, SIGNIFICANT, Level, Shift
 from mlroad.data.shift_tests import (
     FEW,
     Counts,
@@ -70,8 +70,7 @@ def shifts(
     judged = [name for name, compared in found.items() if compared.evidence and name not in declared]
     adjusted = dict(zip(judged, _adjusted([found[name].p for name in judged]), strict=True))
     return {
-        name: _shift(compared, adjusted.get(name), significance(len(judged)), declared.get(name, ""))
-        for name, compared in found.items()
+        name: _shift(compared, adjusted.get(name), declared.get(name, "")) for name, compared in found.items()
     }
 
 
@@ -89,7 +88,7 @@ def _adjusted(chances: Sequence[float]) -> list[float]:
     return [float(p) for p in stats.false_discovery_control(chances)] if chances else []
 
 
-def _shift(compared: _Compared, p: float | None, limit: float, declared: str) -> Shift:
+def _shift(compared: _Compared, p: float | None, declared: str) -> Shift:
     if not compared.evidence:
         return Shift(words=compared.note)
     size = max(found.size for found in compared.evidence)
@@ -97,7 +96,7 @@ def _shift(compared: _Compared, p: float | None, limit: float, declared: str) ->
         return Shift(size=size, words=declared)
     # A test counts if it would have made the column significant by itself.
     factor = len(compared.evidence) * (p / compared.p if compared.p else 1.0)
-    counted = [found for found in compared.evidence if found.p * factor <= limit]
+    counted = [found for found in compared.evidence if found.p * factor <= SIGNIFICANT]
     if not counted:
         return Shift(size=size, p=p, words=compared.note)
     worst = max(counted, key=lambda found: (LEVELS.index(found.level), found.size))

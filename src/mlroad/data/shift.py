@@ -8,8 +8,12 @@ from typing import Literal, get_args
 Level = Literal["stable", "shifted", "strongly shifted"]
 LEVELS: tuple[Level, ...] = get_args(Level)
 SHIFTED, STRONGLY = 0.1, 0.25
-_ALARMS = 0.01
-"""The largest share of columns that chance alone may make look shifted."""
+SIGNIFICANT = 0.01
+"""The largest adjusted p-value of a shift: so rarely has a table where nothing changed any column above it.
+
+Columns of a table depend on each other, so a false alarm often comes with others: the share of columns can be
+as high as that of tables, and 0.01 for tables is what keeps it below 1 % of columns.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +29,6 @@ class Shift:
 
 
 NOT_COMPARED = Shift()
-
-
-def significance(columns: int) -> float:
-    """The largest adjusted p-value of a shift, in a table with so many compared columns.
-
-    It is the share of tables with a false alarm. With one false alarm in such a table, 1 % of columns are
-    false alarms; more than one table in twenty is never accepted.
-    """
-    return min(0.05, _ALARMS * columns)
 
 
 def level_of(size: float) -> Level:
