@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -27,8 +27,17 @@ from mlroad.core.digests import digest_content
 from mlroad.core.hash_cache import HashCache
 from mlroad.core.problems import Problem, UserError
 from mlroad.data.add import created_text
-from mlroad.data.create_version import SMALL, CreatedVersion, VersionDraft, create_version, keep_out_of_git
+from mlroad.data.create_version import (
+    SMALL,
+    CreatedVersion,
+    VersionDraft,
+    confirm_stored,
+    create_version,
+    keep_out_of_git,
+)
 from mlroad.data.delivery_check import DeliveryCheck, check_delivery
+from mlroad.data.delivery_limits import ACCEPTED, KINDS, Exceeded, references
+from mlroad.data.diff_findings import findings
 from mlroad.data.store import DATASETS, LARGE, VerifiedVersion, local_path, require_verified, version_files
 from mlroad.data.version import DatasetVersion, check_name, load_version
 
@@ -42,10 +51,17 @@ class Delivery:
     stage: str | None = None
     """None: that of the newest version, or dev for the first one."""
     description: str = ""
-    max_loss: float = 0.5
-    """The largest acceptable loss of rows, as a share."""
+    max_loss: float | None = None
+    """The largest acceptable loss of rows, as a share. None: that of the schema."""
+    accept: tuple[str, ...] = ()
+    """The limits that this delivery may exceed: loss, growth, repeated, drift."""
     local: bool = False
     """Do not register in Azure ML, even if a workspace is configured."""
+
+    def accepts(self, found: Exceeded) -> bool:
+        """Whether the person who delivers allows the data to exceed this limit."""
+        allowed = self.max_loss is not None and found.kind == "loss" and found.share <= self.max_loss
+        return allowed or found.kind in self.accept
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +69,25 @@ class DeliveryResult:
     """The result: problems and no version, or a version, which may have existed before."""
 
     problems: tuple[Problem, ...] = ()
+    """What is wrong with the data, or else the limits that it exceeds."""
     created: CreatedVersion | None = None
     previous: VerifiedVersion | None = None
     checked: DeliveryCheck | None = None
     registered: RegisteredAsset | None = None
     lines: tuple[str, ...] = ()
 
+    @property
+    def exit_code(self) -> int:
+        """0 accepted, 1 the data is wrong, 3 it is not wrong, but differs more than the limits allow."""
+        if not self.problems:
+            return 0
+        return 3 if self.checked and not self.checked.problems else 1
+
 
 def deliver(root: Path, delivery: Delivery) -> DeliveryResult:
     """Check the data, create a version, register it. Raises UserError for wrong arguments, and AzureError."""
     check_name(delivery.name)
-    if not 0 <= delivery.max_loss < 1:
+    if delivery.max_loss is not None and not 0 <= delivery.max_loss < 1:
         raise UserError(f"--max-loss {delivery.max_loss} is not a share.", "Use a value from 0 to 0.99.")
     assets = None if delivery.local else _assets(root)
     with _data(root, delivery) as data:
@@ -73,15 +97,20 @@ def deliver(root: Path, delivery: Delivery) -> DeliveryResult:
             digest = digest_content(data, cache).digest
         same = [version for version in versions if (version.digest, version.stage) == (digest, stage)]
         if same:
+            confirm_stored(root, same[-1], data, move="://" in delivery.source)
             return _registered(root, assets, DeliveryResult(created=CreatedVersion(same[-1], is_new=False)))
         previous = _previous(root, versions, stage, assets)
-        checked = _check(root, delivery, data, previous)
-        if checked.problems:
-            return DeliveryResult(checked.problems, None, previous, checked)
+        earlier = references([version for version in versions if version.stage == stage])
+        checked = _check(root, delivery, data, previous, earlier)
+        refused = checked.problems or tuple(
+            found.problem for found in checked.exceeded if not delivery.accepts(found)
+        )
+        if refused:
+            return DeliveryResult(refused, None, previous, checked)
         number = assets.number_for(delivery.name, digest, stage) if assets else 1
         if not assets:
             _check_size(delivery, data)
-        created = create_version(root, _draft(delivery, data, stage, number))
+        created = create_version(root, _draft(delivery, data, stage, number, checked))
     return _registered(root, assets, DeliveryResult((), created, previous, checked))
 
 
@@ -123,10 +152,16 @@ def _previous(
     return require_verified(root, chosen[-1])
 
 
-def _check(root: Path, delivery: Delivery, data: Path, previous: VerifiedVersion | None) -> DeliveryCheck:
+def _check(
+    root: Path,
+    delivery: Delivery,
+    data: Path,
+    previous: VerifiedVersion | None,
+    earlier: Sequence[DatasetVersion],
+) -> DeliveryCheck:
     """Check the data. Data that cannot be read is rejected like data that violates the schema."""
     try:
-        return check_delivery(root, delivery.name, data, previous, max_loss=delivery.max_loss)
+        return check_delivery(root, delivery.name, data, previous, earlier, delivery.max_loss)
     except UserError as error:
         if not error.problems:
             raise
@@ -142,13 +177,15 @@ def _check_size(delivery: Delivery, data: Path) -> None:
     raise UserError(what, fix)
 
 
-def _draft(delivery: Delivery, data: Path, stage: str, number: int) -> VersionDraft:
+def _draft(delivery: Delivery, data: Path, stage: str, number: int, checked: DeliveryCheck) -> VersionDraft:
     is_remote = "://" in delivery.source
+    accepted = [kind for kind in KINDS if kind in {found.kind for found in checked.exceeded}]
     return VersionDraft(
         name=delivery.name,
         source=data,
         stage=stage,
         description=delivery.description,
+        tags={ACCEPTED: ", ".join(accepted)} if accepted else {},
         address=delivery.source if is_remote else "",
         first=number,
         move=is_remote,
@@ -185,10 +222,17 @@ def pipelines_using(root: Path, version: DatasetVersion) -> list[str]:
 
 def outcome_record(delivered: DeliveryResult) -> dict[str, object]:
     """The result for other programs (``--outcome``)."""
-    version = delivered.created.version if delivered.created else None
+    version, checked = delivered.created.version if delivered.created else None, delivered.checked
     return {
         "accepted": not delivered.problems,
         "problems": [str(problem) for problem in delivered.problems],
+        "exceeded": [found.kind for found in checked.exceeded] if checked else [],
+        "findings": [
+            {"level": ("note", "check", "important")[found.level], "column": found.column, "text": found.text}
+            for found in (findings(checked.diff) if checked and checked.diff else ())
+        ],
+        "compared_with": delivered.previous.version.id if delivered.previous else None,
+        "rows": checked.rows if checked else version.rows if version else None,
         "dataset": version.id if version else None,
         "name": version.name if version else None,
         "version": version.version if version else None,

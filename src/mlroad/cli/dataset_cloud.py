@@ -15,6 +15,7 @@ from mlroad.azure.register_data import register_versions
 from mlroad.core.files import write_output
 from mlroad.core.problems import UserError
 from mlroad.core.repo import root_here
+from mlroad.data.delivery_limits import KINDS
 from mlroad.data.store import find
 
 
@@ -36,9 +37,13 @@ from mlroad.data.store import find
     "--max-loss",
     type=float,
     metavar="SHARE",
-    default=0.5,
-    show_default=True,
-    help="With --from-etl: largest acceptable loss of rows (a share).",
+    help="With --from-etl: largest acceptable loss of rows, a share (default: that of the schema, or 0.3).",
+)
+@click.option(
+    "--accept",
+    type=click.Choice(KINDS),
+    multiple=True,
+    help="With --from-etl: accept a delivery that exceeds this limit. Repeatable.",
 )
 @click.option("--local", is_flag=True, help="With --from-etl: do not register it in Azure ML.")
 @click.option(
@@ -60,7 +65,8 @@ def register(
     everything: bool,
     source: str | None,
     stage: str | None,
-    max_loss: float,
+    max_loss: float | None,
+    accept: tuple[str, ...],
     local: bool,
     body: Path | None,
     outcome: Path | None,
@@ -76,12 +82,13 @@ def register(
     mlroad dataset register --all
     mlroad dataset register churn --from-etl azureml://datastores/etl/paths/churn/
 
-    Exit codes: 0 registered, 1 the data was refused, 2 a wrong argument, or Azure ML cannot be reached.
+    Exit codes: 0 registered, 1 the data is wrong, 2 a wrong argument, or Azure ML cannot be reached, 3 the
+    data differs more from earlier versions than the limits allow.
     """
     if source is not None:
         if len(references) != 1 or ":" in references[0]:
             raise UserError("--from-etl needs the name of one dataset.", "Leave the version out.")
-        delivery = Delivery(references[0], source, stage, description, max_loss, local)
+        delivery = Delivery(references[0], source, stage, description, max_loss, accept, local)
         _deliver(delivery, body, outcome)
     for line in register_versions(root_here(), references, everything):
         click.echo(line)
@@ -103,7 +110,7 @@ def _deliver(delivery: Delivery, body: Path | None, outcome: Path | None) -> Non
         click.echo(line)
     if delivered.problems:
         click.echo(f"{delivery.name}: the data was rejected, and nothing was created.", err=True)
-    sys.exit(1 if delivered.problems else 0)
+    sys.exit(delivered.exit_code)
 
 
 @click.command()

@@ -49,7 +49,7 @@ def created_text(root: Path, created: CreatedVersion) -> str:
     """The message about a version that was created."""
     version = created.version
     if not created.is_new:
-        return f"{version.id} already has exactly this content. Nothing was created."
+        return f"{version.id} already has exactly this content, also in its stored data. Nothing was created."
     rows = f", {count(version.rows, 'row')}" if version.rows is not None else ""
     lines = [
         f"Created {version.id} ({size(version.size or 0)}{rows}): {version.file.as_posix()}",

@@ -50,15 +50,29 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Continuation:
-    """The values in the range that both versions have, and the new values above it."""
+    """The values in the range that both versions have, and those above it, which only one version has."""
 
     before: Numbers
     after: Numbers
     new: Numbers
+    is_shorter: bool = False
+    """Whether the version after ends before the other one; then ``new`` are the values that it lacks."""
 
 
 def continuation(before: Axis, after: Axis, *, grows: bool = False) -> Continuation | None:
-    """How ``after`` continues ``before``; None if it does not. ``grows``: the column is known to do so."""
+    """How ``after`` continues ``before``, or ends earlier; None if neither.
+
+    ``grows``: the column is known to continue.
+    """
+    longer = _continued(before, after, grows)
+    shorter = None if longer else _continued(after, before, grows)
+    # It must begin where the other one begins: earlier values are not the end of anything.
+    if shorter and len(shorter.before) == len(after.values):
+        return Continuation(shorter.after, shorter.before, shorter.new, is_shorter=True)
+    return longer
+
+
+def _continued(before: Axis, after: Axis, grows: bool) -> Continuation | None:
     if not len(before.values) or not len(after.values):
         return None
     highest = before.values.max()

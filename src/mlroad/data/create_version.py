@@ -27,6 +27,7 @@ from mlroad.data.store import (
     listing_file,
     local_path,
     names,
+    verify_version,
     version_files,
 )
 from mlroad.data.version import DatasetVersion, check_name, load_version, write_version
@@ -84,6 +85,7 @@ def create_version(root: Path, draft: VersionDraft) -> CreatedVersion:
     digests = tuple(find(root, parent).digest or "" for parent in draft.parents)
     same = _same(root, draft, content, kind, digests)
     if same:
+        confirm_stored(root, same, draft.source, move=draft.move)
         return CreatedVersion(same, is_new=False)
     version = DatasetVersion(
         file=root / DATASETS / draft.name / "0.yml",
@@ -105,6 +107,28 @@ def create_version(root: Path, draft: VersionDraft) -> CreatedVersion:
     if not draft.address and _stays(root, draft):
         return CreatedVersion(_publish_in_place(root, version, draft, content), is_new=True)
     return CreatedVersion(_publish_copy(root, version, draft, content), is_new=True)
+
+
+def confirm_stored(root: Path, version: DatasetVersion, source: Path, *, move: bool) -> None:
+    """Read the stored bytes of a version that has the digest of ``source``; put back missing data.
+
+    Raises UserError if the stored data has changed.
+    """
+    stored = local_path(root, version)
+    if stored.exists():
+        problems, _ = verify_version(root, version)
+        if problems:
+            raise UserError(problems)
+    elif not version.is_remote:
+        draft = VersionDraft(version.name, source, move=move)
+        stored.parent.mkdir(parents=True, exist_ok=True)
+        staged = Path(tempfile.mkdtemp(prefix=".new-", dir=stored.parent))
+        try:
+            staged.chmod(0o755)
+            _bring(draft, version.type, digest_content(source), staged)
+            (next(staged.iterdir()) if version.type == "uri_file" else staged).rename(stored)
+        finally:
+            shutil.rmtree(staged, ignore_errors=True)
 
 
 def _check_case(root: Path, name: str) -> None:

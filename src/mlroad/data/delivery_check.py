@@ -2,24 +2,27 @@
 
 If the dataset has no schema, the data must have the columns and types of the previous version.
 
-Codes: MD611 no rows, MD612 too few rows, MD613 a column is missing, MD614 a column has a different type.
+Codes: MD611 no rows, MD613 a column is missing, MD614 a column has a different type.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlroad.core.problems import Position, Problem
 from mlroad.data.declared_schema import DEFAULT
+from mlroad.data.delivery_limits import Exceeded, check_counts, check_drift, check_repeated
 from mlroad.data.diff import Diff, compare, file_key
+from mlroad.data.limits import Limits
 from mlroad.data.open_table import format_of, open_table
 from mlroad.data.schema import Schema, load_schema
 from mlroad.data.schema_check import check_table
 from mlroad.data.sql import TableEngine
 from mlroad.data.store import DATASETS, VerifiedVersion
 from mlroad.data.table import Table
+from mlroad.data.version import DatasetVersion
 from mlroad.data.version_tables import open_version
 
 
@@ -31,49 +34,50 @@ class DeliveryCheck:
     rows: int | None
     diff: Diff | None
     schema: Path | None
+    exceeded: tuple[Exceeded, ...] = ()
+    """The limits that the data exceeds; empty if it has problems."""
 
 
 def check_delivery(
-    root: Path, name: str, data: Path, previous: VerifiedVersion | None, *, max_loss: float
+    root: Path,
+    name: str,
+    data: Path,
+    previous: VerifiedVersion | None,
+    earlier: Sequence[DatasetVersion],
+    max_loss: float | None = None,
 ) -> DeliveryCheck:
-    """Check delivered data against the dataset's schema and the previous version.
+    """Check delivered data against the dataset's schema, its limits and the previous version.
 
-    ``max_loss`` is the largest acceptable loss of rows, as a share. Raises UserError for unreadable data.
+    ``earlier`` are the versions of the same stage that rows are counted against, ``max_loss`` can
+    be stricter than the schema. Raises UserError for unreadable data.
     """
     file = root / DATASETS / name / DEFAULT
     schema = load_schema(file) if file.is_file() else None
     if not data.is_dir() and format_of(data) is None:
         return DeliveryCheck((), None, None, None)
+    limits = schema.limits if schema else Limits()
+    if max_loss is not None:
+        limits = replace(limits, loss=min(limits.loss, max_loss))
     with TableEngine() as engine:
         table = open_table(engine, data, f"the new {name}", schema.kinds if schema else None)
-        problems = list(_rows(table, previous, max_loss))
+        problems = list(_empty(table))
         if schema:
             problems += check_table(engine, table, schema)
         diff = _compare(engine, table, previous, schema, keyed=not problems)
         if diff and not schema:
             problems += _columns(diff)
+        exceeded = [*check_counts(table, earlier, limits)] if not problems else []
+        if diff and not problems:
+            exceeded += check_drift(diff, limits)
+            exceeded += check_repeated(engine, diff, limits)
     rows = None if table.format == "files" else table.rows
-    return DeliveryCheck(tuple(problems), rows, diff, file if schema else None)
+    return DeliveryCheck(tuple(problems), rows, diff, file if schema else None, tuple(exceeded))
 
 
-def _rows(table: Table, previous: VerifiedVersion | None, max_loss: float) -> Iterator[Problem]:
-    at, word = Position(table.source), "files" if table.format == "files" else "rows"
+def _empty(table: Table) -> Iterator[Problem]:
     if not table.rows:
-        yield Problem(at, "MD611", f"The data has no {word}.", "Check whether the job that made it failed.")
-        return
-    before = previous.version.rows if previous else None
-    if previous and word == "files":
-        before = len(previous.content.files)
-    if previous and before and table.rows < before * (1 - max_loss):
-        what = f"The data has {table.rows:,} {word}, but {previous.version.id} has {before:,}."
-        fix = f"If that is expected, allow it: --max-loss {_max_loss(before, table.rows)}."
-        yield Problem(at, "MD612", what, fix)
-
-
-def _max_loss(before: int, after: int) -> str:
-    """The smallest --max-loss, in hundredths, that accepts the data."""
-    hundredths = -(-100 * (before - after) // before)
-    return f"{hundredths / 100:.2f}"
+        what = f"The data has no {'files' if table.format == 'files' else 'rows'}."
+        yield Problem(Position(table.source), "MD611", what, "Check whether the job that made it failed.")
 
 
 def _compare(
@@ -88,7 +92,8 @@ def _compare(
     key = schema.key if schema and keyed else ()
     if any(before.column(column) is None for column in key):
         key = ()
-    return compare(engine, before, table, file_key(before, table, key))
+    unjudged = schema.unjudged if schema else {}
+    return compare(engine, before, table, file_key(before, table, key), unjudged)
 
 
 def _columns(diff: Diff) -> Iterator[Problem]:

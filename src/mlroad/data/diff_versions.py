@@ -32,7 +32,9 @@ def diff_versions(root: Path, before: str, after: str, key: Sequence[str] = ()) 
     with TableEngine() as engine:
         pair = open_pair(engine, root, before, after)
         chosen = tuple(key) or _declared_key(pair)
-        diff = compare(engine, *pair.tables, file_key(*pair.tables, chosen))
+        schema = declared_schema(pair.versions[1].version)
+        declared = schema.unjudged if schema else {}
+        diff = compare(engine, *pair.tables, file_key(*pair.tables, chosen), declared)
     return VersionsDiff(diff, *map(_described, pair.versions, pair.tables))
 
 

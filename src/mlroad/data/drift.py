@@ -179,8 +179,10 @@ def _numbers(pair: Pair, before: Numbers, after: Numbers, sides: Sequence[_Side]
 
 
 def _continues(found: Continuation, column: Column) -> str:
-    ends = [axis_text(float(end), column) for end in (found.new.min(), found.new.max())]
-    return f"continues: {ends[0]} to {ends[1]} {'is' if ends[0] == ends[1] else 'are'} new"
+    first, last = (axis_text(float(end), column) for end in (found.new.min(), found.new.max()))
+    if found.is_shorter:
+        return f"continues, but ends earlier: {first} to {last} are gone"
+    return f"continues: {first} is new" if first == last else f"continues: {first} to {last} are new"
 
 
 def _is_unique(profile: Profile) -> bool:
@@ -216,6 +218,9 @@ def _texts(pair: Pair, before: Counts, after: Counts, sides: Sequence[_Side]) ->
             for counts, side in zip((before, after), sides, strict=True)
         ]
         further = continuation(*axes, grows=True)
+        if further and further.is_shorter:
+            gone = percent(len(further.new) / before.sum())
+            return _Compared((), f"continues, but ends earlier: {gone} of the texts are gone")
         if further and len(further.after):
             return _Compared((), f"continues: {percent(len(further.new) / after.sum())} of the texts are new")
     turnover, order = compare_turnover(before, after), compare_order(before, after)

@@ -16,6 +16,7 @@ from types import MappingProxyType
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.core.text import did_you_mean
 from mlroad.core.yaml_nodes import ListNode, MapNode, Node, ScalarNode, read_yaml
+from mlroad.data.limits import Limits, limits_of, wrong_drift, wrong_limits
 from mlroad.data.table import KINDS, Kind
 
 URL = "https://datapackage.org/profiles/2.0/tableschema.json"
@@ -25,9 +26,13 @@ BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _FLAGS = ("required", "unique")
 _LENGTHS = ("minLength", "maxLength")
 _CONSTRAINTS = (*_FLAGS, *BOUNDS, *_LENGTHS, "pattern", "enum")
-_FIELD = ("name", "type", "title", "description", "example", "rdfType", "constraints")
-_SCHEMA = ("$schema", "name", "title", "description", "fields", "fieldsMatch", "primaryKey", "missingValues")
+_FIELD = ("name", "type", "title", "description", "example", "rdfType", "constraints", "drift")
+_SCHEMA = (
+    "$schema", "name", "title", "description", "fields", "fieldsMatch", "primaryKey", "missingValues",
+    "limits",
+)  # fmt: skip
 _DOCS = "docs/reference/dataset-schema.md lists what is supported."
+DEFAULT_LIMITS = Limits()
 _BOUNDED = ("integer", "number", "date", "datetime", "time")
 
 Scalar = str | int | float | bool
@@ -45,6 +50,8 @@ class Field:
     description: str = ""
     line: int = 0
     lines: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}), compare=False, repr=False)
+    drift: str = ""
+    """Why shifts of this column are not judged: ``seasonal`` or ``ignore``."""
 
     @property
     def required(self) -> bool:
@@ -64,10 +71,16 @@ class Schema:
     matches: str = "exact"
     file: Path | None = None
     key_line: int = 0
+    limits: Limits = DEFAULT_LIMITS
 
     def field(self, name: str) -> Field | None:
         """The field of that name."""
         return next((found for found in self.fields if found.name == name), None)
+
+    @property
+    def unjudged(self) -> dict[str, str]:
+        """The columns whose shifts are not judged, with the reason."""
+        return {found.name: found.drift for found in self.fields if found.drift}
 
     @property
     def kinds(self) -> dict[str, Kind]:
@@ -92,6 +105,7 @@ def load_schema(file: Path) -> Schema:
         str(root.text("fieldsMatch") or "exact"),
         file,
         key.line if key else 0,
+        limits_of(root.get("limits")),
     )
 
 
@@ -116,6 +130,7 @@ def _wrong(root: MapNode) -> Iterator[Problem]:
     if missing is not None and missing.plain() != [""]:
         what = "missingValues other than the empty string are not supported."
         yield _problem(missing, what, "Leave missing values empty in the data, and remove this key.")
+    yield from wrong_limits(root.get("limits"))
     for item in _listed(root.get("primaryKey")):
         if str(item.value).casefold() not in seen:
             yield _problem(item, f"The key {item.text} is not a column of this schema.", "Correct the name.")
@@ -138,6 +153,7 @@ def _wrong_field(item: Node) -> Iterator[Problem]:
             f"{_value_text(kind)} is not a type.",
             f"{advice} Choose one of: {', '.join(KINDS)}.".strip(),
         )
+    yield from wrong_drift(item.get("drift"))
     constraints = item.get("constraints")
     if isinstance(constraints, MapNode):
         yield from _unknown(constraints, _CONSTRAINTS, "constraint")
@@ -213,6 +229,7 @@ def _field(node: MapNode) -> Field:
         description=node.text("description") or "",
         line=node.line,
         lines=MappingProxyType(lines),
+        drift=node.text("drift") or "",
     )
 
 

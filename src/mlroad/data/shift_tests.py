@@ -123,7 +123,8 @@ def _move(before: Numbers, after: Numbers, show: Show, of: str) -> str:
     old, new = np.quantile(before, _QUANTILES), np.quantile(after, _QUANTILES)
     with np.errstate(over="ignore", invalid="ignore"):
         moves = np.nan_to_num(abs(new - old))
-    most = 0 if moves[0] >= moves.max() / 2 else int(moves.argmax())
+    is_clear = moves[0] >= max(moves.max() / 2, 1e-300) or moves[0] >= (old[2] - old[1]) / 4 > 0
+    most = 0 if is_clear else int(moves.argmax())
     old_text, new_text = show(float(old[most])), show(float(new[most]))
     if old_text == new_text:
         return f"the spread{of} changed"

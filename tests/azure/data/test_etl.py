@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -70,7 +72,6 @@ def test_a_delivery_becomes_the_next_version_once(deliver: Deliver, mlroad: Mlro
     ("content", "code"),
     [
         (HEADER, "MD611"),
-        (text(4), "MD612"),
         ("day\n" + "2026-01-01\n" * 9, "MD613"),
         (text(9).replace(",27", ",many"), "MD614"),
         ("", "MD301"),
@@ -110,12 +111,118 @@ def test_the_schema_decides(deliver: Deliver, mlroad: Mlroad, repo: Path) -> Non
 
 
 @pytest.mark.usefixtures("no_azure")
-def test_a_correct_loss_can_be_allowed_as_the_message_says(deliver: Deliver) -> None:
+def test_a_correct_loss_can_be_allowed_as_the_message_says(deliver: Deliver, repo: Path) -> None:
     deliver(text(9))
-    refused = deliver(text(2), exit_code=1)
+    refused = deliver(text(2), exit_code=3)
     (problem,) = refused["problems"]
     assert problem.endswith("If that is expected, allow it: --max-loss 0.78.")
+    assert (refused["accepted"], refused["exceeded"]) == (False, ["loss"])
     assert deliver(text(2), "--max-loss", "0.78")["dataset"] == "sales:2"
+    assert "accepted: loss" in (repo / "datasets/sales/2.yml").read_text(encoding="utf-8")
+    # Losses are measured from the accepted version on.
+    assert deliver(text(2, more=1), "--accept", "drift")["dataset"] == "sales:3"
+
+
+def orders(rows: int, seed: int = 1, times: float = 1) -> str:
+    random = Random(seed)
+    lines = (
+        f"{i},{random.lognormvariate(3, 1) * times:.2f},shop {random.randrange(5)}\n" for i in range(rows)
+    )
+    return "order,amount,shop\n" + "".join(lines)
+
+
+def twice(table: str) -> str:
+    header, *rows = table.splitlines(keepends=True)
+    return header + "".join(rows * 2)
+
+
+@pytest.mark.usefixtures("no_azure")
+@pytest.mark.parametrize(
+    ("content", "kind", "code"),
+    [
+        (
+            orders(400, times=100),
+            "drift",
+            "MD617: The column amount is strongly shifted: the median",
+        ),
+        (
+            twice(orders(400)),
+            "repeated",
+            "MD616: 50.0 % of the rows repeat another row, compared",
+        ),
+        (orders(200), "loss", "MD612: The data has 200 rows, but sales:1 has 400."),
+        (orders(1_000), "growth", "MD615: The data has 1,000 rows, 2.5 times as many as sales:1."),
+    ],
+)
+def test_data_that_differs_too_much_waits_for_a_person(
+    deliver: Deliver, repo: Path, content: str, kind: str, code: str
+) -> None:
+    deliver(orders(400))
+    before = files(repo / "datasets")
+    refused = deliver(content, exit_code=3)
+    assert code in " ".join(refused["problems"])
+    assert (refused["accepted"], refused["exceeded"], refused["dataset"]) == (False, [kind], None)
+    assert files(repo / "datasets") == before
+    accepted = deliver(content, "--accept", kind)
+    assert accepted["dataset"] == "sales:2"
+    assert f"accepted: {kind}" in (repo / "datasets/sales/2.yml").read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("no_azure")
+def test_usual_deliveries_are_accepted(deliver: Deliver) -> None:
+    """The next month alone, and the next month added, with other values of the same distribution."""
+    deliver(orders(400))
+    other = deliver(orders(350, seed=2))
+    assert (other["dataset"], other["exceeded"]) == ("sales:2", [])
+    assert deliver(orders(650, seed=2))["dataset"] == "sales:3"
+    found = deliver(orders(640, seed=3, times=2), "--accept", "drift")["findings"]
+    assert {"level", "column", "text"} == set(found[0])
+    assert any(finding["column"] == "amount" and "shifted" in finding["text"] for finding in found)
+
+
+@pytest.mark.usefixtures("no_azure")
+def test_small_losses_do_not_add_up(deliver: Deliver) -> None:
+    deliver(orders(400))
+    assert deliver(orders(300))["dataset"] == "sales:2"
+    refused = deliver(orders(225), exit_code=3)
+    assert "The data has 225 rows, but sales:1 has 400." in refused["problems"][0]
+
+
+@pytest.mark.usefixtures("no_azure")
+def test_the_schema_sets_limits(deliver: Deliver, mlroad: Mlroad, repo: Path) -> None:
+    deliver(orders(400))
+    assert mlroad("dataset", "schema", "infer", "sales:1").exit_code == 0
+    schema = repo / "datasets" / "sales" / "schema.yml"
+    inferred = schema.read_text(encoding="utf-8")
+    strict = "limits: {maxLoss: 0.1, maxDrift: stable}\n" + inferred
+    schema.write_text(strict, encoding="utf-8", newline="\n")
+    assert deliver(orders(350), exit_code=3)["exceeded"] == ["loss"]
+    assert deliver(orders(380, times=1.3), exit_code=3)["exceeded"] == ["drift"]
+    seasonal = strict.replace("name: amount\n", "name: amount\n    drift: seasonal\n")
+    assert seasonal != strict
+    schema.write_text(seasonal, encoding="utf-8", newline="\n")
+    assert deliver(orders(380, times=100))["dataset"] == "sales:2"
+    schema.write_text("limits: {maxLos: 0.1, maxDrift: much}\n" + inferred, encoding="utf-8", newline="\n")
+    done = mlroad("dataset", "schema", "check", "sales:2")
+    assert done.exit_code in (1, 2)
+    assert "schema.yml:1" in done.out + done.err
+    assert "Did you mean maxLoss?" in done.out + done.err
+    assert "maxDrift is not one of: stable, shifted, strongly shifted." in done.out + done.err
+
+
+@pytest.mark.usefixtures("no_azure")
+def test_content_that_is_there_is_compared_byte_by_byte(deliver: Deliver, repo: Path) -> None:
+    made = deliver(text(9))
+    stored = repo / "datasets/sales/1/sales.csv"
+    before, state = stored.read_bytes(), stored.stat()
+    stored.write_bytes(before.replace(b"3", b"4", 1))
+    os.utime(stored, ns=(state.st_atime_ns, state.st_mtime_ns))
+    with pytest.raises(AssertionError, match="MD203"):
+        deliver(text(9))
+    # What is missing is put back, because the delivered bytes have the digest of the version.
+    stored.unlink()
+    again = deliver(text(9))
+    assert (again["dataset"], again["new"], stored.read_bytes()) == (made["dataset"], False, before)
 
 
 @pytest.mark.usefixtures("no_azure")
@@ -129,7 +236,7 @@ def test_pictures_are_counted(mlroad: Mlroad, repo: Path, tmp_path: Path) -> Non
     for number in range(4):
         (pictures / f"{number}.png").unlink()
     lost = mlroad(*call)
-    assert lost.exit_code == 1
+    assert lost.exit_code == 3
     assert "MD612: The data has 2 files, but pictures:1 has 6." in lost.out
 
 
@@ -227,7 +334,7 @@ def test_data_delivered_to_the_cloud_stays_there(cloud: Cloud, mlroad: Mlroad, r
     for month in (1, 2):
         for part in range(5):
             blob = f"landing/{month}/{part}.csv"
-            cloud.blobs.put(ACCOUNT, CONTAINER, blob, text(5, more=month * 100 + part).encode())
+            cloud.blobs.put(ACCOUNT, CONTAINER, blob, text(5, more=month + 7 * part).encode())
         done = mlroad("dataset", "register", "sales", "--from-etl", f"{at}{month}/")
         assert done.exit_code == 0, done.err
         assert f"Registered sales:{month}" in done.out

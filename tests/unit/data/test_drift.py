@@ -161,6 +161,14 @@ def test_what_does_not_continue_has_shifted(
     assert column in shifted(compared(tmp_path, frame[:3_100], after))
 
 
+def test_a_shorter_version_of_a_continuing_column_is_no_shift(tmp_path: Path) -> None:
+    """Rows are counted elsewhere: their numbers say nothing more."""
+    frame = month()
+    found = compared(tmp_path, frame, frame[:3_100])
+    assert shifted(found) == set()
+    assert found["id"].shift.words == "continues, but ends earlier: 3,100 to 5,899 are gone"
+
+
 def test_lost_rows_of_a_continuing_column_are_found(tmp_path: Path) -> None:
     frame = month()
     after = frame[(frame["index"] < 5) | (frame["index"] > 20)]
