@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,10 @@ from tests.support import REPO, clone_template, render
 # These variables, which GitHub Actions sets, change the colours or the line width of messages.
 for variable in ("COLUMNS", "FORCE_COLOR", "GITHUB_ACTIONS", "LINES", "PY_COLORS"):
     os.environ.pop(variable, None)
+
+# Container images often set it. Then each program that a test starts would compile MLflow and pandas again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # A shell starts background jobs with Ctrl-C ignored. Programs would inherit that from the tests.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:

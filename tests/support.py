@@ -31,8 +31,7 @@ def call(
     command: Sequence[str | Path], cwd: Path, env: Mapping[str, str] | None = None, check: bool = True
 ) -> subprocess.CompletedProcess[str]:
     """Run a program with the caller's environment and a git identity; show its output if it fails."""
-    dropped = ("VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE")  # with the latter, each start compiles everything
-    environment = {key: value for key, value in os.environ.items() if key not in dropped}
+    environment = {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}
     result = subprocess.run(
         [str(part) for part in command],
         cwd=cwd,

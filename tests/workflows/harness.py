@@ -25,6 +25,7 @@ from typing import Any
 import yaml
 
 from mlroad.core.template import COPIER, EXCLUDE_NEWER
+from tests.bytecode import share_bytecode
 from tests.support import call, commit_all, git, tool
 
 SETUP = Path(".github/actions/setup/action.yml")
@@ -241,6 +242,8 @@ class Act:
                 shutil.copytree(project / "vendor", folder / "vendor")
             for command in commands:
                 call([tool("uv"), *command], folder, {"UV_CACHE_DIR": self.uv_cache})
+            if len(self.warm) == 1:
+                share_bytecode(folder / ".venv", Path(self.uv_cache))
 
     def environment(self, project: Path, here: Path) -> dict[str, str]:
         """The environment variables of every step: what this machine needs, and the stand-ins' folders."""

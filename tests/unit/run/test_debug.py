@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mlroad.steps.editor import write_launch
+from tests.support import REPO
 from tests.unit.run.project import MLROAD, Project
 
 ENVIRONMENT = "environment: azureml://registries/azureml/environments/sklearn-1.5/versions/1"
@@ -120,6 +121,8 @@ def test_the_launch_file_is_written_once(tmp_path: Path) -> None:
     assert file == tmp_path / ".vscode/launch.json"
     (configuration,) = json.loads(file.read_text())["configurations"]
     assert (configuration["module"], configuration["args"]) == ("mlroad.run.debug_in_editor", ["${file}"])
+    shipped = REPO / "prototype_template" / ".vscode" / "launch.json"
+    assert file.read_text(encoding="utf-8") == shipped.read_text(encoding="utf-8")
     file.write_text("// mine")
     assert write_launch(tmp_path) is None
     assert file.read_text() == "// mine"
