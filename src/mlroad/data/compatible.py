@@ -1,7 +1,8 @@
 """Check that the dev and prod versions of a dataset have the same schema, so that a model fits both.
 
-A version's schema is the one that it names, or else the columns and types of its local data. Positions point
-to prod, because that is the version CI rejects.
+A version's schema is the one that it names, or else the columns and types of its local data; then
+`compatible_data` also compares missing values and categories. Positions point to prod, because that is the
+version CI rejects.
 
 Codes: MD501 a column is missing, MD502 prod has an extra column, MD503 types, MD504 values, MD505 the key,
 MD506 the order of columns, MD507 nothing to compare. MD506 and differing limits are warnings.
@@ -9,14 +10,16 @@ MD506 the order of columns, MD507 nothing to compare. MD506 and differing limits
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlroad.core.hash_cache import HashCache
 from mlroad.core.problems import Position, Problem, Severity, UserError
 from mlroad.core.text import count
+from mlroad.data.compatible_data import compare_observed
 from mlroad.data.declared_schema import declared_schema
+from mlroad.data.profile import Profile, profile
 from mlroad.data.schema import Field, Schema
 from mlroad.data.schema_check import check_table
 from mlroad.data.schema_draft import schema_of_table
@@ -44,11 +47,13 @@ class VersionSchema:
     version: DatasetVersion
     schema: Schema
     problems: tuple[Problem, ...] = ()
+    observed: Mapping[str, Profile] = field(default_factory=dict)
+    """The columns of the data, if there is no schema."""
 
-    def at(self, field: Field | None = None, constraint: str = "") -> Position:
+    def at(self, column: Field | None = None, constraint: str = "") -> Position:
         """The line of a column or constraint in the schema; otherwise the version file."""
-        if field and self.schema.file:
-            return Position(self.schema.file, field.line_of(constraint))
+        if column and self.schema.file:
+            return Position(self.schema.file, column.line_of(constraint))
         return self.version.at("tags.schema" if self.version.schema else "path")
 
 
@@ -126,10 +131,10 @@ def differences(dev: VersionSchema, prod: VersionSchema) -> list[Problem]:
     if dev.schema.file is not None and dev.schema.file == prod.schema.file:
         return []
     found = [*_columns(dev, prod)]
-    for field in prod.schema.fields:
-        other = dev.schema.field(field.name)
+    for own in prod.schema.fields:
+        other = dev.schema.field(own.name)
         if other:
-            found += _field(dev, prod, other, field)
+            found += _field(dev, prod, other, own)
     if dev.schema.key != prod.schema.key and (dev.schema.file and prod.schema.file):
         at = Position(prod.schema.file, prod.schema.key_line)
         keys = [", ".join(side.schema.key) or "none" for side in (dev, prod)]
@@ -150,7 +155,7 @@ def _side(root: Path, version: DatasetVersion, cache: HashCache) -> VersionSchem
     with TableEngine() as engine:
         table = open_version(engine, used)
         if schema is None:
-            return VersionSchema(version, schema_of_table(table))
+            return VersionSchema(version, schema_of_table(table), observed=profile(engine, table).columns)
         return VersionSchema(version, schema, tuple(check_table(engine, table, schema)))
 
 
@@ -161,17 +166,17 @@ def _compared(dev: VersionSchema, prod: VersionSchema) -> SchemaComparison:
 
 def _columns(dev: VersionSchema, prod: VersionSchema) -> Iterator[Problem]:
     before, after = dev.version.id, prod.version.id
-    for field in prod.schema.fields:
-        if not dev.schema.field(field.name):
-            what = f"{after} has the column {field.name} ({field.kind}), which {before} does not have."
+    for own in prod.schema.fields:
+        if not dev.schema.field(own.name):
+            what = f"{after} has the column {own.name} ({own.kind}), which {before} does not have."
             stage = dev.version.stage
             fix = (
                 f"A model trained on {before} never sees it: add a {stage} version that has it, or remove it."
             )
-            yield Problem(prod.at(field), "MD502", what, fix)
-    for field in dev.schema.fields:
-        if not prod.schema.field(field.name):
-            what = f"{after} lacks the column {field.name} ({field.kind}), which {before} has."
+            yield Problem(prod.at(own), "MD502", what, fix)
+    for own in dev.schema.fields:
+        if not prod.schema.field(own.name):
+            what = f"{after} lacks the column {own.name} ({own.kind}), which {before} has."
             fix = (
                 f"A model that trains on {before} cannot train on it: add the column, or remove it from both."
             )
@@ -191,7 +196,10 @@ def _other(side: VersionSchema, dev: VersionSchema, prod: VersionSchema) -> Vers
 
 def _field(dev: VersionSchema, prod: VersionSchema, before: Field, after: Field) -> Iterator[Problem]:
     name, ids = after.name, (dev.version.id, prod.version.id)
-    if before.kind != after.kind and "any" not in (before.kind, after.kind):
+    seen = dev.observed.get(name), prod.observed.get(name)
+    if any(seen):
+        yield from compare_observed(before, after, *seen, ids, prod.at(after))
+    elif before.kind != after.kind and "any" not in (before.kind, after.kind):
         what = f"The column {name} is {after.kind} in {ids[1]}, but {before.kind} in {ids[0]}."
         yield Problem(prod.at(after), "MD503", what, "Convert one of them in a new version.")
     if not (dev.schema.file and prod.schema.file):

@@ -144,16 +144,72 @@ def test_prod_data_that_grew_a_column_under_the_same_schema(people: Repo) -> Non
 
 
 def test_without_schemas_the_data_is_compared(repo: Repo) -> None:
-    repo.write("raw/a.csv", "x,y\n1,2\n")
-    repo.good("add a raw/a.csv")
-    repo.write("raw/a.csv", "y,x,z\n1,2.5,3\n")
-    repo.good("add a raw/a.csv --stage prod")
+    pair(repo, "x,y\n1,2\n", "y,x,z\n1,word,3\n")
     said = repo.refused("compatible", "MD502: a:2 has the column z (integer)", code=1)
-    assert "MD503: The column x is number in a:2, but integer in a:1" in said
+    assert "MD503: The column x is string in a:2, but integer in a:1" in said
     assert "warning: The columns of a:2 are in a different order" in said
     assert check_dev_prod(repo.path) == []
     shutil.rmtree(repo / "datasets/a/2")
     repo.refused("compatible", "a/2.yml:", "MD507: a:2 names no schema, and its data is not on this machine")
+
+
+def pair(repo: Repo, dev: str, prod: str) -> None:
+    """a:1 for dev and a:2 for prod, without schemas."""
+    repo.write("raw/a.csv", dev)
+    repo.good("add a raw/a.csv")
+    repo.write("raw/a.csv", prod)
+    repo.good("add a raw/a.csv --stage prod")
+
+
+@pytest.mark.parametrize(
+    ("dev", "prod", "words"),
+    [
+        ("price\n" + "3\n4\n" * 20, "price\n" + "3.5\n4\n" * 20, ""),
+        ("price\n" + "3.5\n4\n" * 20, "price\n" + "3\n4\n" * 20, ""),
+        ("a,b\n1,x\n2,y\n", "a,b\n", ""),
+        ("a,b\n", "a,b\n1,x\n2,y\n", ""),
+        ("a,b\n1,\n2,\n", "a,b\n1,3\n2,4\n", ""),
+        ("year\n2013\n2014\n", 'year\n"2,013"\n"2,014"\n', "numbers with separators, such as 2,013"),
+        ("a,b\n" + "1,x\n2,y\n" * 20, "a,b\n" + "1,x\n2,y\n" * 19 + "1,\n2,\n", "missing in 2 rows of a:2"),
+        ("b\n" + "x\ny\n" * 20, "b\n" + "x\ny\n" * 20 + "z\n", "has values that a:1 does not have: z"),
+        ("b\n" + "".join(f"n{i}\n" for i in range(40)), "b\n" + "".join(f"m{i}\n" for i in range(40)), ""),
+    ],
+)
+def test_what_a_file_happens_to_contain_is_no_error(repo: Repo, dev: str, prod: str, words: str) -> None:
+    pair(repo, dev, prod)
+    said = repo.good("compatible")
+    assert words in said
+    assert ("warning" in said) == bool(words)
+
+
+@pytest.mark.parametrize(
+    ("dev", "prod", "words"),
+    [
+        (
+            "a,b\n" + "1,x\n2,y\n" * 20,
+            "a,b\n" + "1,x\n2,\n" * 20,
+            "MD504: The column b is missing in 20 rows",
+        ),
+        ("a\n" + "1\n2\n" * 20, "a\n" + '1\n""\n' * 20, "MD504: The column a is missing in 20 rows of a:2"),
+        ("b\n" + "x\ny\n" * 20, "b\n" + "x\nz\n" * 20, "MD504: The column b of a:2 has values"),
+        ("d\n2026-01-01\n", "d\nsoon\n", "MD503: The column d is string in a:2, but date in a:1"),
+        ("b\ntrue\nfalse\n", "b\n1.5\n2.5\n", "MD503: The column b is number in a:2, but boolean in a:1"),
+    ],
+)
+def test_what_a_model_has_not_seen_is_an_error(repo: Repo, dev: str, prod: str, words: str) -> None:
+    pair(repo, dev, prod)
+    repo.refused("compatible", "a/2.yml", words, code=1)
+
+
+def test_prod_data_without_a_schema_is_compared_with_that_of_dev(people: Repo) -> None:
+    people.write("raw/people.csv", "id,age,team\n" + "".join(f"{i},,green\n" for i in range(40)))
+    people.good("add people raw/people.csv --stage prod")
+    file = people / "datasets/people/3.yml"
+    text = file.read_text(encoding="utf-8")
+    people.write(
+        "datasets/people/3.yml", "".join(line for line in text.splitlines(True) if "schema.yml" not in line)
+    )
+    people.refused("compatible", "values that people:1 does not have: green", code=1)
 
 
 def test_only_the_newest_of_each_stage_must_agree(people: Repo) -> None:
