@@ -8,8 +8,12 @@ from mlroad.core.git import Git
 from mlroad.core.problems import UserError
 from mlroad.core.text import count, quoted, size
 from mlroad.data.create_version import CreatedVersion, VersionDraft, create_version
+from mlroad.data.open_table import open_table
+from mlroad.data.sql import TableEngine
 from mlroad.data.store import listing_file, local_path
+from mlroad.data.table_notes import table_notes
 from mlroad.data.version import DatasetVersion
+from mlroad.data.version_tables import reading_of
 
 
 def add_data(
@@ -42,7 +46,17 @@ def add_data(
         is_table=is_table,
         address=address,
     )
-    return created_text(root, create_version(root, draft))
+    created = create_version(root, draft)
+    notes = _notes(root, created.version) if created.is_new and created.version.rows is not None else []
+    return "\n".join([created_text(root, created), *notes])
+
+
+def _notes(root: Path, version: DatasetVersion) -> list[str]:
+    """What to know about how the table is read."""
+    with TableEngine() as engine:
+        table = open_table(engine, local_path(root, version), version.id, reading_of(version), once=True)
+        notes = table_notes(engine, table)
+    return [f"  {note}" for note in notes]
 
 
 def created_text(root: Path, created: CreatedVersion) -> str:

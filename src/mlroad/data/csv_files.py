@@ -11,7 +11,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
@@ -19,46 +19,41 @@ from typing import TextIO
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.core.text import count
 from mlroad.data import sql
+from mlroad.data.reading import Dialect, Reading
 from mlroad.data.sql import TableEngine, reason
-from mlroad.data.table import Kind
 from mlroad.data.text_files import LONGEST_LINE, open_bytes
-from mlroad.data.text_types import as_type, infer
+from mlroad.data.text_types import TEXT, as_type, candidates, infer
 
 SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 _DELIMITERS = ",;\t|"
 _SHOWN = 20
 """The most bad rows to report."""
+_LOOKED_AT, _ROWS = 1 << 16, 100
+"""The characters and lines that show the delimiter."""
+_NAMES = {",": "comma", ";": "semicolon", "\t": "tab"}
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True, slots=True)
-class Dialect:
-    """How to read delimited files. An empty delimiter is detected from the header."""
-
-    delimiter: str = ""
-    has_header: bool = True
-    encoding: str = "utf-8"
-    infers: bool = True
-    """Whether to detect the types of columns."""
-
-
-@dataclass(frozen=True, slots=True)
 class Texts:
-    """A view with the values as text, and the columns in order, with their types."""
+    """Views with the values as text, and the columns in order, with their types."""
 
     view: str
+    """Missing values are null."""
+    raw: str
+    """Values exactly as in the file."""
     columns: tuple[str, ...]
-    types: Mapping[str, str] = field(default_factory=dict)
+    types: Mapping[str, str]
+    delimiter: str
+    decimal: str
 
 
-def read_csv(
-    engine: TableEngine, files: Sequence[Path], declared: Mapping[str, Kind], dialect: Dialect | None = None
-) -> Texts:
+def read_csv(engine: TableEngine, files: Sequence[Path], reading: Reading) -> Texts:
     """Files with the same header as one view of texts, with the type of each column.
 
     Raises UserError with up to 20 problems, each with its line, for rows that the dialect does not allow.
     """
-    dialect = dialect or Dialect()
+    dialect = reading.dialect
     shown = {file.absolute(): file for file in files}
     if dialect.encoding != "utf-8":
         files = [_recode(engine, file, dialect.encoding, shown) for file in files]
@@ -73,18 +68,29 @@ def read_csv(
                     "All files of a table need the same header.",
                 )
             )
-    view = engine.fresh("texts")
-    types = ", ".join(f"{sql.text(column)}: 'VARCHAR'" for column in columns)
     options = (
         f"auto_detect=false, header={str(dialect.has_header).lower()}, delim={sql.text(delimiter)}, "
         f"quote='\"', escape='\"', max_line_size={LONGEST_LINE}, buffer_size={2 * LONGEST_LINE}, "
-        f"columns={{{types}}}"
+        f"{_columns(columns)}"
     )
-    engine.run(f"CREATE VIEW {view} AS FROM read_csv({sql.files(files)}, {options})")
+    raw, view = engine.fresh("raw"), engine.fresh("texts")
+    # Values may have a space before them: 1, NA, 3.
+    missing = ["", *(space + word for word in reading.words if word for space in ("", " "))]
+    nulls = f"nullstr=[{', '.join(map(sql.text, missing))}]"
+    engine.run(f"CREATE VIEW {raw} AS FROM read_csv({sql.files(files)}, {options})")
+    engine.run(f"CREATE VIEW {view} AS FROM read_csv({sql.files(files)}, {options}, {nulls})")
     try:
-        if not dialect.infers:
-            declared = {**dict.fromkeys(columns, "string"), **declared}
-        return Texts(view, columns, infer(engine, view, columns, declared))
+        wanted = {
+            column: candidates(reading.kinds.get(column), dialect.decimal)
+            if dialect.infers or column in reading.kinds
+            else ()
+            for column in columns
+        }
+        rows = engine.row(f"SELECT count(*), count(COLUMNS(*)) FROM {raw}")[0]
+        types = infer(engine, view, rows, wanted, reading.weak)
+        for file in files:
+            _check_line_ends(engine, file, delimiter, options, columns, shown[file.absolute()])
+        return Texts(view, raw, columns, types, delimiter, dialect.decimal)
     except engine.errors as error:
         raise UserError(
             _bad_rows(engine, files, options, shown) or _unreadable(files, shown, error)
@@ -94,14 +100,14 @@ def read_csv(
 def typed(texts: Texts) -> str:
     """A query for the rows with their types."""
     parts = [
-        f"{as_type(sql.name(column), texts.types[column])} AS {sql.name(column)}" for column in texts.columns
+        f"{as_type(sql.name(column), texts.types[column], texts.decimal)} AS {sql.name(column)}"
+        for column in texts.columns
     ]
     return f"SELECT {', '.join(parts)} FROM {texts.view}"
 
 
-def header(file: Path, dialect: Dialect, shown: Path | None = None) -> tuple[tuple[str, ...], str]:
+def header(file: Path, dialect: Dialect, shown: Path) -> tuple[tuple[str, ...], str]:
     """The column names and the delimiter. Raises UserError for a bad header; messages name ``shown``."""
-    shown = shown or file
     first = _first_line(file, shown)
     delimiter = dialect.delimiter or _delimiter(file, first)
     with _opened(file) as stream:
@@ -138,9 +144,9 @@ def check_names(columns: Sequence[str], at: Position) -> None:
             raise UserError(Problem(at, "MD304", what, "Give each column a unique name."))
 
 
-def line_of_row(file: Path, delimiter: str, row: int) -> int:
+def line_of_row(file: Path, delimiter: str, row: int, encoding: str = "utf-8") -> int:
     """The line where row ``row`` (from 1, without the header) starts; values may contain line breaks."""
-    with _opened(file) as stream:
+    with _opened(file, encoding) as stream:
         reader = csv.reader(stream, delimiter=delimiter)
         seen, before = -1, 0
         for record in reader:
@@ -175,8 +181,62 @@ def _first_line(file: Path, shown: Path) -> str:
 def _delimiter(file: Path, first: str) -> str:
     if ".tsv" in file.suffixes:
         return "\t"
+    with _opened(file) as stream:
+        start = stream.read(_LOOKED_AT).splitlines(keepends=True)
+    # The last line may be cut off.
+    lines = start[: max(1, len(start) - 1)] if len(start) > _ROWS else start
+    widths = {delimiter: _width(lines[:_ROWS], delimiter) for delimiter in _DELIMITERS}
+    if max(widths.values()) > 1:
+        return max(_DELIMITERS, key=lambda delimiter: widths[delimiter])
     bare = re.sub(r'"[^"]*"', "", first)
     return max(_DELIMITERS, key=bare.count)
+
+
+def _width(lines: Sequence[str], delimiter: str) -> int:
+    """The number of values in each of the rows, or 0 if they have different numbers."""
+    try:
+        widths = {len(row) for row in csv.reader(lines, delimiter=delimiter) if row}
+    except csv.Error:
+        return 0
+    return widths.pop() if len(widths) == 1 else 0
+
+
+def _columns(columns: Sequence[str]) -> str:
+    return f"columns={{{', '.join(f'{sql.text(column)}: {sql.text(TEXT)}' for column in columns)}}}"
+
+
+def _check_line_ends(
+    engine: TableEngine, file: Path, delimiter: str, options: str, columns: Sequence[str], shown: Path
+) -> None:
+    """Raises UserError for rows that end with one delimiter too many: the engine would ignore it."""
+    if not _ends_with(file, delimiter):
+        return
+    extra = "mlroad: extra"
+    read = options.replace(_columns(columns), _columns([*columns, extra]))
+    # The extra column is null in rows of the right length, and the empty text in those that are too long.
+    rows = f"read_csv({sql.files([file])}, {read}, null_padding=true, nullstr='mlroad: nothing')"
+    first, found = engine.row(
+        f"SELECT min(r), count(*) FROM (SELECT row_number() OVER () AS r, {sql.name(extra)} AS e FROM {rows})"
+        " WHERE e IS NOT NULL"
+    )
+    if found:
+        rows = f" ({count(found, 'row')} do)" if found > 1 else ""
+        what = f"This row ends with one {_NAMES.get(delimiter, delimiter)} too many{rows}."
+        fix = "Give every row as many values as the header: remove the delimiter at the end of the line."
+        at = Position(shown, line_of_row(file, delimiter, first))
+        raise UserError(Problem(at, "MD303", what, fix))
+
+
+def _ends_with(file: Path, delimiter: str) -> bool:
+    """Whether a line ends with the delimiter; that is also so if its last value is missing."""
+    end = re.compile(re.escape(delimiter).encode() + rb"[\r\n]")
+    last = b""
+    with open_bytes(file) as stream:
+        while chunk := stream.read(1 << 20):
+            if end.search(last + chunk):
+                return True
+            last = chunk[-1:]
+    return last == delimiter.encode()
 
 
 def _recode(engine: TableEngine, file: Path, encoding: str, shown: dict[Path, Path]) -> Path:
@@ -272,6 +332,7 @@ def _bad_header(file: Path, what: str, fix: str) -> UserError:
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[TextIO]:
-    with TextIOWrapper(open_bytes(file), "utf-8-sig", newline="", errors="replace") as stream:
+def _opened(file: Path, encoding: str = "utf-8") -> Iterator[TextIO]:
+    codec = "utf-8-sig" if encoding == "utf-8" else encoding
+    with TextIOWrapper(open_bytes(file), codec, newline="", errors="replace") as stream:
         yield stream

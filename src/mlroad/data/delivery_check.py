@@ -59,7 +59,7 @@ def check_delivery(
     if max_loss is not None:
         limits = replace(limits, loss=min(limits.loss, max_loss))
     with TableEngine() as engine:
-        table = open_table(engine, data, f"the new {name}", schema.kinds if schema else None)
+        table = open_table(engine, data, f"the new {name}", schema.reading() if schema else None)
         problems = list(_empty(table))
         if schema:
             problems += check_table(engine, table, schema)

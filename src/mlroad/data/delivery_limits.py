@@ -15,10 +15,11 @@ from typing import Literal, get_args
 from mlroad.core.digests import read_listing
 from mlroad.core.problems import Position, Problem
 from mlroad.core.text import percent
+from mlroad.data import sql
+from mlroad.data.canonical import comparable
 from mlroad.data.diff import Diff
 from mlroad.data.diff_findings import shift_text
 from mlroad.data.limits import Limits
-from mlroad.data.row_diff import comparable
 from mlroad.data.shift import LEVELS
 from mlroad.data.sql import TableEngine
 from mlroad.data.store import listing_file
@@ -99,7 +100,11 @@ def check_repeated(engine: TableEngine, diff: Diff, limits: Limits) -> Iterator[
 
 def _repeated(engine: TableEngine, table: Table, other: Table, share: float) -> float:
     """The share of rows that repeat another row, in a sample of the table."""
-    columns = [comparable(column, there) for column in table.columns if (there := other.column(column.name))]
+    columns = [
+        comparable(sql.name(column.name), column, there)
+        for column in table.columns
+        if (there := other.column(column.name))
+    ]
     if not columns:
         return 0.0
     sample = f" USING SAMPLE {100 * share:.6f}% (bernoulli, 42)" if share < 1 else ""

@@ -75,6 +75,7 @@ def compare(
     old, new = profile(engine, before), profile(engine, after)
     names = list(dict.fromkeys(column.name for column in (*before.columns, *after.columns)))
     pairs = [(old.columns.get(name), new.columns.get(name)) for name in names]
+    odd = _odd(engine, after, pairs)
     drawn = plots(engine, old, new, [pair if _is_drawn(*pair) else (None, None) for pair in pairs])
     # A key identifies rows; new key values are not a shift.
     judged = [name for name in names if _is_judged(before, after, name) and not (rows and name in rows.key)]
@@ -93,7 +94,7 @@ def compare(
             plot,
             moved.get(name, NOT_COMPARED),
             by_chance.get(name, 1.0) <= SIGNIFICANT,
-            _odd(engine, after, *pair),
+            odd.get(name),
             _whole(engine, after, *pair),
         )
         for name, pair, plot in zip(names, pairs, drawn, strict=True)
@@ -131,17 +132,22 @@ def _status(before: Profile | None, after: Profile | None) -> Status:
         return "added"
     if after is None:
         return "removed"
+    if before.rows == before.missing or after.rows == after.missing:
+        # A column without values has no type of its own.
+        return "same"
     return "same" if before.column.kind == after.column.kind else "type changed"
 
 
 def _odd(
-    engine: TableEngine, table: Table, before: Profile | None, after: Profile | None
-) -> OddValues | None:
-    if not before or not after or not table.texts:
-        return None
-    if after.column.kind != "string" or before.column.kind == "string":
-        return None
-    return odd_values(engine, table.texts, after.column.name)
+    engine: TableEngine, table: Table, pairs: Sequence[tuple[Profile | None, Profile | None]]
+) -> Mapping[str, OddValues]:
+    """Why columns are text now that had another type."""
+    columns = [
+        after.column.name
+        for before, after in pairs
+        if before and after and after.column.kind == "string" and before.column.kind != "string"
+    ]
+    return odd_values(engine, table.texts, table.rows, columns, table.decimal) if table.texts else {}
 
 
 def _whole(engine: TableEngine, table: Table, before: Profile | None, after: Profile | None) -> bool:

@@ -5,6 +5,7 @@ Codes: MD301 empty, MD302 encoding, MD304 column names, MD305 unreadable, MD307 
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -13,19 +14,23 @@ from typing import Any
 
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.data import sql
+from mlroad.data.csv_files import check_names
 from mlroad.data.sql import TableEngine, reason
-from mlroad.data.table import Kind
+from mlroad.data.table import Kind, kind_of
 from mlroad.data.text_files import LONGEST_LINE, open_bytes
+from mlroad.data.text_types import NUMBERS, TEXT, TIMES, as_type, infer
 
+_NUMBERS = ("BIGINT", "UBIGINT", "HUGEINT", "DOUBLE")
 SUFFIXES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
 
 
 def read_json_lines(
     engine: TableEngine, files: Sequence[Path], declared: Mapping[str, Kind], skip_bad: bool = False
-) -> str:
-    """A query for the rows. All lines are read to choose the type of a column; mixed columns stay JSON.
+) -> tuple[str, dict[str, Kind]]:
+    """A query for the rows, and the kinds of the columns, which all lines decide.
 
-    Raises UserError, with the line, for a line that is not an object.
+    Mixed and nested columns are JSON texts. Raises UserError, with the line, for a line that is not an
+    object.
     """
     for file in files:
         with open_bytes(file) as stream:
@@ -39,25 +44,29 @@ def read_json_lines(
             raise UserError(
                 Problem(Position(file, 1), "MD302", what, "Save it as UTF-8 without a byte order mark.")
             )
-    options = (
-        f"format='newline_delimited', sample_size=-1, union_by_name=true, map_inference_threshold=-1,"
-        f" maximum_object_size={LONGEST_LINE}, ignore_errors={str(skip_bad).lower()}"
-    )
-    query = f"FROM read_json({sql.files(files)}, {options})"
+    options = f"maximum_object_size={LONGEST_LINE}, ignore_errors={str(skip_bad).lower()}"
     try:
-        columns = [str(row[0]) for row in engine.rows(f"DESCRIBE {query}")]
-        engine.run(f"SELECT count(COLUMNS(*)) {query}")
+        structure = _structure(engine, files, options)
+        files, are_texts = _exact(engine, files, options)
+        read = ", ".join(
+            f"{sql.text(name)}: {sql.text(_type(s, are_texts))}" for name, s in structure.items()
+        )
+        source = f"read_json({sql.files(files)}, format='newline_delimited', {options}, columns={{{read}}})"
+        rows = engine.row(f"SELECT count(*), count(COLUMNS(*)) FROM {source}")[0]
+        view = engine.fresh("lines")
+        values = ", ".join(f"{_value(name, s)} AS {sql.name(name)}" for name, s in structure.items())
+        engine.run(f"CREATE VIEW {view} AS SELECT {values} FROM {source}")
+        wanted = {
+            name: NUMBERS if s in _NUMBERS else () if declared.get(name) == "string" else TIMES
+            for name, s in structure.items()
+            if s in (*_NUMBERS, "VARCHAR")
+        }
+        types = infer(engine, view, rows, wanted)
     except engine.errors as error:
         raise UserError(_bad_line(files) or _unreadable(files, error)) from None
-    if columns == ["json"] and (problem := _bad_line(files)):
-        raise UserError(problem)
-    _check_names(engine, files, columns)
-    texts = {column for column in columns if declared.get(column) == "string"}
-    if not texts:
-        return query
-    # A string that looks like a date stays a string if the schema says so.
-    kept = ", ".join(f"{sql.name(column)}::VARCHAR AS {sql.name(column)}" for column in sorted(texts))
-    return f"SELECT * REPLACE ({kept}) {query}"
+    parts = [f"{as_type(sql.name(name), types.get(name, TEXT))} AS {sql.name(name)}" for name in structure]
+    kinds = {name: _kind(types.get(name, ""), s) for name, s in structure.items()}
+    return f"SELECT {', '.join(parts)} FROM {view}", kinds
 
 
 def line_of_row(file: Path, row: int) -> int:
@@ -71,20 +80,66 @@ def line_of_row(file: Path, row: int) -> int:
     return 0
 
 
-def _check_names(engine: TableEngine, files: Sequence[Path], columns: Sequence[str]) -> None:
-    """Reject keys that differ only in case: the engine would rename the second one to NAME_1."""
-    lower = {column.casefold() for column in columns}
-    for column in columns:
-        base, _, number = column.rpartition("_")
-        if not number.isdigit() or base.casefold() not in lower:
-            continue
-        path = sql.text('$."' + column.replace('"', '\\"') + '"')
-        objects = f"read_ndjson_objects({sql.files(files)}, maximum_object_size={LONGEST_LINE})"
-        if not engine.row(f"SELECT count(*) FROM {objects} WHERE json_exists(json, {path})")[0]:
-            what = f"Some lines spell the key {base} in a different case."
-            raise UserError(
-                Problem(Position(files[0]), "MD304", what, "Spell it the same way in every line.")
-            )
+def _structure(engine: TableEngine, files: Sequence[Path], options: str) -> dict[str, Any]:
+    """The keys of all lines, with the type of their values: a name, a list of one type, or keys again."""
+    source = f"read_ndjson_objects({sql.files(files)}, {options})"
+    found = json.loads(engine.row(f"SELECT json_group_structure(json)::VARCHAR FROM {source}")[0] or "{}")
+    if not isinstance(found, dict) or not found:
+        what, fix = "No line has a key.", "A table needs at least one column."
+        raise UserError(_bad_line(files) or Problem(Position(files[0]), "MD301", what, fix))
+    check_names(list(found), Position(files[0]))
+    return found
+
+
+def _type(structure: Any, texts: bool) -> str:
+    """The SQL type to read a value as. Numbers are read as JSON, which keeps the digits of large ones."""
+    if isinstance(structure, dict):
+        # In the order of names, because the order in which keys are written means nothing.
+        fields = (f"{sql.name(name)} {_type(structure[name], texts)}" for name in sorted(structure))
+        return f"STRUCT({', '.join(fields)})"
+    if isinstance(structure, list):
+        return f"{_type(structure[0], texts)}[]"
+    if structure in _NUMBERS:
+        return "VARCHAR" if texts else "JSON"
+    return "JSON" if structure == "NULL" else str(structure)
+
+
+def _value(name: str, structure: Any) -> str:
+    """A column as a text, except for truth values. Equal nested values have equal texts."""
+    quoted = sql.name(name)
+    if isinstance(structure, (dict, list)):
+        return f"CASE WHEN {quoted} IS NOT NULL THEN to_json({quoted})::VARCHAR END"
+    if structure in _NUMBERS:
+        return f"CASE WHEN lower({quoted}) NOT IN ('nan', '-nan') THEN {quoted}::VARCHAR END"
+    return quoted if structure == "BOOLEAN" else f"{quoted}::VARCHAR"
+
+
+def _kind(type_: str, structure: Any) -> Kind:
+    if isinstance(structure, (dict, list)):
+        return "object" if isinstance(structure, dict) else "array"
+    return "any" if structure in ("JSON", "NULL") else kind_of(type_ or structure)
+
+
+def _exact(engine: TableEngine, files: Sequence[Path], options: str) -> tuple[Sequence[Path], bool]:
+    """Copies of the files in which decimals are texts, if one has more digits than the engine would keep."""
+    number = r"-?\d+\.\d+(?:[eE][+-]?\d+)?|-?\d+[eE][+-]?\d+"
+    numbers = f"unnest(regexp_extract_all(json::VARCHAR, {sql.text(number)}))"
+    source = f"read_ndjson_objects({sql.files(files)}, {options})"
+    lossy = engine.row(
+        f"SELECT count(*) FROM (SELECT {numbers} AS n FROM {source})"
+        " WHERE (length(n) > 16 OR contains(lower(n), 'e')) AND try_cast(n AS DOUBLE)::VARCHAR <> n"
+        " AND number_digits(try_cast(n AS DOUBLE)::VARCHAR) <> number_digits(n)"
+    )[0]
+    if not lossy:
+        return files, False
+    copies = []
+    for file in files:
+        copies.append(engine.folder / f"{engine.fresh('decimals')}.jsonl")
+        with open_bytes(file) as stream, copies[-1].open("w", encoding="utf-8", newline="\n") as target:
+            for line in stream:
+                with contextlib.suppress(ValueError):
+                    target.write(f"{json.dumps(json.loads(line, parse_float=str))}\n")
+    return copies, True
 
 
 def _bad_line(files: Sequence[Path]) -> Problem | None:

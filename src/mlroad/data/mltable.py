@@ -17,7 +17,7 @@ from typing import Literal
 
 from mlroad.core.problems import Problem, UserError
 from mlroad.core.yaml_nodes import ListNode, MapNode, Node, ScalarNode, read_yaml
-from mlroad.data.csv_files import Dialect
+from mlroad.data.reading import Dialect
 
 NAME = "MLTable"
 _DOCS = "docs/how-to/compare-datasets.md lists what is supported."
@@ -141,7 +141,7 @@ def _dialect(options: Node | None) -> Dialect:
     if not isinstance(delimiter, str) or len(delimiter) != 1:
         raise _wrong(values["delimiter"], "The delimiter is not one character.", 'Write it in quotes: "\\t".')
     infers = "infer_column_types" not in values or values["infer_column_types"].value is not False
-    return Dialect(delimiter, _HEADERS[text], encoding, infers)
+    return Dialect(delimiter, _HEADERS[text], encoding, infers=infers)
 
 
 def _skip_bad(options: Node | None) -> bool:

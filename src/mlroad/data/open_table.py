@@ -9,15 +9,17 @@ Code: MD308 not a table.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from mlroad.core.digests import FileDigest, digest_content
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.data import csv_files, json_files, mltable, parquet_files, sql
+from mlroad.data.reading import Reading
 from mlroad.data.sql import TableEngine
 from mlroad.data.table import Column, Format, Kind, Table, kind_of
+from mlroad.data.text_types import NOTHING
 
 _FORMATS: dict[str, Format] = {
     **dict.fromkeys(csv_files.SUFFIXES, "CSV"),
@@ -31,15 +33,17 @@ def open_table(
     engine: TableEngine,
     path: Path,
     label: str = "",
-    declared: Mapping[str, Kind] | None = None,
+    reading: Reading | None = None,
     listed: Sequence[FileDigest] | None = None,
+    *,
+    once: bool = False,
 ) -> Table:
-    """The table in a file or folder.
+    """The table in a file or folder. With ``once``, texts are parsed only when they are read.
 
-    ``declared`` are the kinds that a schema declares, ``listed`` the files of a folder if they are known.
+    ``reading`` is what a schema and a version file say, ``listed`` the files of a folder if they are known.
     Raises UserError, with file and line, for data that cannot be read.
     """
-    return _Opening(engine, label or path.name, declared or {}).open(path, listed)
+    return _Opening(engine, label or path.name, reading or Reading(), once=once).open(path, listed)
 
 
 def format_of(file: Path) -> Format | None:
@@ -48,7 +52,7 @@ def format_of(file: Path) -> Format | None:
     return next((found for suffix, found in _FORMATS.items() if name.endswith(suffix)), None)
 
 
-def count_rows(path: Path) -> int | None:
+def count_rows(path: Path, reading: Reading | None = None) -> int | None:
     """The number of rows, or None if this is not a table. Raises UserError for an unreadable table."""
     if path.is_dir():
         names = [file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file()]
@@ -57,7 +61,7 @@ def count_rows(path: Path) -> int | None:
     elif path.is_file() and format_of(path) is None:
         return None
     with TableEngine() as engine:
-        return _Opening(engine, path.name, {}, counts_only=True).open(path).rows
+        return _Opening(engine, path.name, reading or Reading(), counts_only=True).open(path).rows
 
 
 def _format_of_all(names: Iterable[str]) -> Format | None:
@@ -76,8 +80,9 @@ class _Opening:
 
     engine: TableEngine
     label: str
-    declared: Mapping[str, Kind]
+    reading: Reading
     counts_only: bool = False
+    once: bool = False
 
     def open(self, path: Path, listed: Sequence[FileDigest] | None = None) -> Table:
         if not path.exists():
@@ -109,43 +114,54 @@ class _Opening:
         files: tuple[Path, ...],
         definition: mltable.MLTable | None = None,
     ) -> Table:
-        engine, texts = self.engine, ""
+        engine, reading = self.engine, self.reading
+        texts: csv_files.Texts | None = None
+        kinds: dict[str, Kind] = {}
+        dialect = definition.dialect if definition else reading.dialect
         if format_ == "CSV":
-            dialect = definition.dialect if definition else csv_files.Dialect()
             if self.counts_only:
                 dialect = replace(dialect, infers=False)
-            found = csv_files.read_csv(engine, files, self.declared, dialect)
-            texts, query = found.view, csv_files.typed(found)
+            texts = csv_files.read_csv(engine, files, replace(reading, dialect=dialect))
+            query = csv_files.typed(texts)
+            kinds = {name: "any" for name, type_ in texts.types.items() if type_ == NOTHING}
         elif format_ == "JSON Lines":
-            query = json_files.read_json_lines(
-                engine, files, self.declared, bool(definition and definition.skip_bad)
+            query, kinds = json_files.read_json_lines(
+                engine, files, reading.kinds, bool(definition and definition.skip_bad)
             )
         else:
             query = parquet_files.read_parquet(engine, files)
         if definition:
             query = _transformed(engine, query, definition, source)
         columns = _columns(engine, query)
-        if format_ != "Parquet" and not self.counts_only:
+        if format_ != "Parquet" and not (self.counts_only or self.once):
             # Parse text once; everything after this reads the copy.
-            kinds = {column.name: column.kind for column in columns}
-            query = _copied(engine, query, columns)
-            columns = tuple(Column(c.name, c.type, kinds[c.name]) for c in _columns(engine, query))
+            query = _copied(engine, query)
+        columns = tuple(replace(column, kind=kinds.get(column.name, column.kind)) for column in columns)
         view = engine.fresh("table")
         engine.run(f"CREATE VIEW {view} AS {query}")
         rows = engine.row(f"SELECT count(*) FROM {view}")[0]
-        return Table(self.label, source, format_, files, view, columns, rows, texts)
+        table = Table(self.label, source, format_, files, view, columns, rows)
+        if texts is None:
+            return table
+        return replace(
+            table,
+            texts=texts.view,
+            raw=texts.raw,
+            delimiter=texts.delimiter,
+            encoding=dialect.encoding,
+            decimal=texts.decimal,
+            words=reading.words,
+            weak=reading.weak,
+        )
 
 
 def _columns(engine: TableEngine, query: str) -> tuple[Column, ...]:
     return tuple(Column(row[0], row[1], kind_of(row[1])) for row in engine.rows(f"DESCRIBE {query}"))
 
 
-def _copied(engine: TableEngine, query: str, columns: Sequence[Column]) -> str:
-    # Parquet has no JSON type. Equal JSON values have the same text here, so text is enough to compare them.
-    mixed = [f"{sql.name(c.name)}::VARCHAR AS {sql.name(c.name)}" for c in columns if c.type == "JSON"]
-    source = f"(SELECT * REPLACE ({', '.join(mixed)}) FROM ({query}))" if mixed else f"({query})"
+def _copied(engine: TableEngine, query: str) -> str:
     copy = engine.folder / f"{engine.fresh('copy')}.parquet"
-    engine.run(f"COPY {source} TO {sql.text(str(copy))} (FORMAT parquet)")
+    engine.run(f"COPY ({query}) TO {sql.text(str(copy))} (FORMAT parquet)")
     return f"FROM read_parquet({sql.files([copy])}, hive_partitioning=false)"
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from mlroad.core.text import number
 from mlroad.data import sql
+from mlroad.data.cells import Cells
 from mlroad.data.sql import TableEngine
 from mlroad.data.table import Column, Table
 
@@ -26,9 +27,6 @@ SAMPLE = 250_000
 CATEGORIES = 1_000
 """Up to this many distinct values, each one is counted."""
 QUANTILES = (0.001, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.999)
-_AT_ONCE = 32
-"""Columns per query: the planning time of a query grows faster than the number of its columns."""
-FLOATS = ("FLOAT", "DOUBLE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,39 +74,31 @@ def profile(engine: TableEngine, table: Table) -> TableProfile:
     """The statistics of all columns of a table."""
     is_exact = table.rows <= EXACT_UP_TO
     drawn = table.view if is_exact else _sample(engine, table)
-    figures = [
-        found
-        for start in range(0, len(table.columns), _AT_ONCE)
-        for found in _all_rows(engine, table.view, table.columns[start : start + _AT_ONCE], is_exact)
-    ]
-    figures = [
-        # Values that are not finite make the quick statistics unusable, which reveals them.
-        _all_rows(engine, table.view, [column], is_exact, careful=True)[0]
-        if _is_spoiled(column, found)
-        else found
-        for column, found in zip(table.columns, figures, strict=True)
-    ]
-    quantiles, spreads = _spread(engine, table, drawn, is_exact)
     found: dict[str, Profile] = {}
-    for column, values in zip(table.columns, figures, strict=True):
-        categories = _categories(engine, table, column, values["distinct"])
-        found[column.name] = Profile(
-            column=column,
-            rows=table.rows,
-            missing=values["missing"],
-            distinct=len(categories) or values["distinct"],
-            distinct_is_exact=is_exact or bool(categories),
-            infinite=values["infinite"],
-            minimum=values["minimum"],
-            maximum=values["maximum"],
-            lowest=values["lowest"],
-            highest=values["highest"],
-            mean=values["mean"],
-            std=spreads.get(column.name),
-            quantiles=quantiles.get(column.name, ()),
-            categories=categories,
-        )
-    return TableProfile(table, found, drawn, not is_exact)
+    for columns in _alike(table.columns):
+        cells = Cells(engine, table.view, [c.name for c in columns], table.rows, len(table.columns))
+        figures = _figures(cells, columns, is_exact)
+        with_axis = [column for column in columns if has_axis(column)]
+        sample = cells if is_exact else Cells(engine, drawn, [c.name for c in with_axis], SAMPLE)
+        spreads = _spreads(sample, with_axis, is_exact)
+        categories = _categories(cells, [c for c in columns if 0 < figures[c.name]["distinct"] <= CATEGORIES])
+        for column in columns:
+            values, counted = figures[column.name], categories.get(column.name, ())
+            quantiles, std = spreads.get(column.name, ((), None))
+            distinct = len(counted) or values.pop("distinct")
+            found[column.name] = Profile(
+                **{
+                    **values,
+                    "column": column,
+                    "rows": table.rows,
+                    "distinct": distinct,
+                    "distinct_is_exact": is_exact or bool(counted),
+                    "std": std,
+                    "quantiles": quantiles,
+                    "categories": counted,
+                }
+            )
+    return TableProfile(table, {c.name: found[c.name] for c in table.columns}, drawn, not is_exact)
 
 
 def has_axis(column: Column) -> bool:
@@ -118,7 +108,7 @@ def has_axis(column: Column) -> bool:
 
 def axis(column: Column) -> str:
     """A column as numbers on an axis, in SQL; null if missing or infinite."""
-    return _place(sql.name(column.name), column)
+    return _axis(sql.name(column.name), column)
 
 
 def axis_text(value: float | None, column: Column) -> str:
@@ -128,64 +118,73 @@ def axis_text(value: float | None, column: Column) -> str:
     return _time(value, column) if column.is_time else number(value)
 
 
-def _all_rows(
-    engine: TableEngine, view: str, columns: Sequence[Column], is_exact: bool, *, careful: bool = False
-) -> tuple[dict[str, Any], ...]:
-    """The statistics of some columns, from one pass; ``careful`` handles values that are not finite."""
-    inner = [f"{_struct(_aggregates(column, is_exact, careful))} AS a{i}" for i, column in enumerate(columns)]
-    outer = [_struct(_figures(column, f"a{i}")) for i, column in enumerate(columns)]
-    return engine.row(f"SELECT {', '.join(outer)} FROM (SELECT {', '.join(inner)} FROM {view})")
+def _alike(columns: Sequence[Column]) -> list[list[Column]]:
+    """The columns of each type."""
+    groups: dict[tuple[str, str], list[Column]] = {}
+    for column in columns:
+        groups.setdefault((column.type, column.kind), []).append(column)
+    return list(groups.values())
+
+
+def _figures(cells: Cells, columns: Sequence[Column], is_exact: bool) -> dict[str, dict[str, Any]]:
+    """Counts, ends and means of columns of one type."""
+    parts = _aggregates(columns[0], is_exact, careful=False)
+    rows = cells.each({column.name: tuple(parts.values()) for column in columns})
+    # Values that are not finite make the quick statistics unusable, which reveals them.
+    careful = _aggregates(columns[0], is_exact, careful=True)
+    spoiled = [
+        column for column in columns if _is_spoiled(column, dict(zip(parts, rows[column.name], strict=True)))
+    ]
+    rows |= cells.each({column.name: tuple(careful.values()) for column in spoiled})
+    return {name: dict(zip(parts, row, strict=True)) for name, row in rows.items()}
 
 
 def _is_spoiled(column: Column, found: Mapping[str, Any]) -> bool:
-    if not has_axis(column) or not found["there"]:
+    if not has_axis(column) or not found["distinct"]:
         return False
     ends = (found["lowest"], found["highest"], found["mean"])
     return any(end is None or not math.isfinite(end) for end in ends)
 
 
-def _struct(parts: Mapping[str, str]) -> str:
-    return "{" + ", ".join(f"'{name}': {part}" for name, part in parts.items()) + "}"
-
-
 def _aggregates(column: Column, is_exact: bool, careful: bool) -> dict[str, str]:
-    """The aggregates over all rows of a column."""
-    value = sql.name(column.name)
+    """The statistics of a column, {0} in SQL; ``careful`` handles values that are not finite."""
+    value = "{0}"
     found = {
-        "there": f"count({value})",
         "missing": f"count(*) - count({value})",
         "distinct": f"count(DISTINCT {value})" if is_exact else f"approx_count_distinct({value})",
         "infinite": "0",
     }
     if not has_axis(column):
-        return found
+        return found | dict.fromkeys(("minimum", "maximum", "lowest", "highest", "mean"), "NULL")
+    if column.type == "TIMESTAMPTZ_NS":
+        # The engine has few functions for this type.
+        value = f"{value}::TIMESTAMPTZ"
     place = f"epoch({value})" if column.is_time else f"{value}::DOUBLE"
     if careful:
-        place = axis(column)
-        if column.type in FLOATS:
+        place = _place(value, column)
+        if column.is_float:
             found["missing"] = f"count(*) FILTER ({value} IS NULL OR isnan({value}))"
             found["infinite"] = f"count(*) FILTER (isinf({value}))"
         value = f"CASE WHEN isfinite({value}) THEN {value} END"
-    found |= {"low": f"min({value})", "high": f"max({value})", "mean": f"avg({place})"}
-    return found
+    low, high = f"min({value})", f"max({value})"
+    # Minimum and maximum are also texts, because a double would round large integers.
+    return found | {
+        "minimum": f"{low}::VARCHAR",
+        "maximum": f"{high}::VARCHAR",
+        "lowest": _place(low, column),
+        "highest": _place(high, column),
+        "mean": f"avg({place})",
+    }
 
 
-def _figures(column: Column, found: str) -> dict[str, str]:
-    """The statistics of a profile, from the aggregates."""
-    figures = {name: f"{found}.{name}" for name in ("there", "missing", "distinct", "infinite")}
-    figures |= dict.fromkeys(("minimum", "maximum", "lowest", "highest", "mean"), "NULL")
-    if has_axis(column):
-        # As text, because a double would round large integers.
-        figures |= {"minimum": f"{found}.low::VARCHAR", "maximum": f"{found}.high::VARCHAR"}
-        figures |= {"lowest": _place(f"{found}.low", column), "highest": _place(f"{found}.high", column)}
-        figures["mean"] = f"{found}.mean"
-    return figures
+def _axis(value: str, column: Column) -> str:
+    return _place(f"{value}::TIMESTAMPTZ" if column.type == "TIMESTAMPTZ_NS" else value, column)
 
 
 def _place(value: str, column: Column) -> str:
     if column.is_time:
         return f"CASE WHEN isfinite({value}) THEN epoch({value}) END"
-    if column.type in FLOATS:
+    if column.is_float:
         return f"CASE WHEN isfinite({value}) THEN {value}::DOUBLE END"
     return f"{value}::DOUBLE"
 
@@ -201,35 +200,28 @@ def _sample(engine: TableEngine, table: Table) -> str:
     return name
 
 
-def _spread(
-    engine: TableEngine, table: Table, drawn: str, is_exact: bool
-) -> tuple[dict[str, tuple[float, ...]], dict[str, float]]:
-    """Quantiles of columns with an axis, and standard deviations of numbers, by column name."""
-    columns = [column for column in table.columns if has_axis(column)]
-    if not columns:
-        return {}, {}
+def _spreads(
+    cells: Cells, columns: Sequence[Column], is_exact: bool
+) -> dict[str, tuple[tuple[float, ...], float | None]]:
+    """Quantiles of columns with an axis, and standard deviations of numbers."""
     function = "quantile_cont" if is_exact else "approx_quantile"
     at = f"[{', '.join(map(str, QUANTILES))}]"
-    parts = [f"{function}({axis(column)}, {at}), stddev_samp({axis(column)})" for column in columns]
-    row = engine.row(f"SELECT {', '.join(parts)} FROM {drawn}")
-    pairs = list(zip(columns, row[::2], row[1::2], strict=True))
-    return (
-        {column.name: tuple(quantiles) for column, quantiles, _ in pairs if quantiles},
-        {column.name: std for column, _, std in pairs if column.is_numeric and std is not None},
-    )
+    parts = {
+        column.name: (f"{function}({_axis('{0}', column)}, {at})", f"stddev_samp({_axis('{0}', column)})")
+        for column in columns
+    }
+    return {
+        column.name: (tuple(quantiles or ()), std if column.is_numeric else None)
+        for column, (quantiles, std) in zip(columns, cells.each(parts).values(), strict=True)
+    }
 
 
-def _categories(
-    engine: TableEngine, table: Table, column: Column, distinct: int
-) -> tuple[tuple[str, int], ...]:
-    if column.kind not in ("string", "boolean", "integer") or not 0 < distinct <= CATEGORIES:
-        return ()
-    quoted = sql.name(column.name)
-    rows = engine.rows(
-        f"SELECT {quoted}::VARCHAR, count(*) FROM {table.view} WHERE {quoted} IS NOT NULL"
-        f" GROUP BY {quoted} ORDER BY count(*) DESC, {quoted}"
-    )
-    return tuple((str(value), int(count)) for value, count in rows)
+def _categories(cells: Cells, columns: Sequence[Column]) -> dict[str, tuple[tuple[str, int], ...]]:
+    names = [column.name for column in columns if column.kind in ("string", "boolean", "integer")]
+    if not names:
+        return {}
+    found = cells.groups(names, "{0}::VARCHAR", "n DESC, {0}")
+    return {name: tuple((str(value), int(count)) for value, count in rows) for name, rows in found.items()}
 
 
 def _time(seconds: float, column: Column) -> str:

@@ -13,9 +13,9 @@ from typing import Any
 from mlroad.core.problems import UserError
 from mlroad.core.text import did_you_mean, some
 from mlroad.data import sql
-from mlroad.data.profile import FLOATS
+from mlroad.data.canonical import comparable
 from mlroad.data.sql import TableEngine
-from mlroad.data.table import Column, Table
+from mlroad.data.table import Table
 
 EXAMPLES = 5
 _LOOKED_AT = 200_000
@@ -71,17 +71,6 @@ def check_columns(table: Table, wanted: Sequence[str], option: str) -> None:
         if column not in names:
             advice = did_you_mean(column, names, f"It has {some(names, 20)}.")
             raise UserError(f"{option} {column}: {table.label} has no such column.", advice)
-
-
-def comparable(column: Column, other: Column) -> str:
-    """A column in SQL, cast to a type that can be compared with ``other``."""
-    quoted = sql.name(column.name)
-    if column.type in FLOATS:
-        # Missing values are NaN in one file format and null in the other.
-        quoted = f"nullif({quoted}, 'nan'::{column.type})"
-    if column.type == other.type:
-        return quoted
-    return f"{quoted}::{'DOUBLE' if column.is_numeric and other.is_numeric else 'VARCHAR'}"
 
 
 def shown_value(value: object) -> str:
@@ -181,7 +170,7 @@ class RowGroups:
         own, other = self.tables[side].column(column), self.tables[1 - side].column(column)
         assert own
         assert other
-        return comparable(own, other)
+        return comparable(sql.name(column), own, other)
 
     def _check_unique(self) -> None:
         texts = ", ".join(f"{key}::VARCHAR" for key in self.keys)

@@ -15,8 +15,9 @@ from types import MappingProxyType
 
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.core.text import did_you_mean
-from mlroad.core.yaml_nodes import ListNode, MapNode, Node, ScalarNode, read_yaml
+from mlroad.core.yaml_nodes import ListNode, MapNode, Node, ScalarNode, parse_yaml, read_yaml
 from mlroad.data.limits import Limits, limits_of, wrong_drift, wrong_limits
+from mlroad.data.reading import Dialect, Reading
 from mlroad.data.table import KINDS, Kind
 
 URL = "https://datapackage.org/profiles/2.0/tableschema.json"
@@ -72,6 +73,8 @@ class Schema:
     file: Path | None = None
     key_line: int = 0
     limits: Limits = DEFAULT_LIMITS
+    missing: tuple[str, ...] = ("",)
+    """The texts that mean a missing value."""
 
     def field(self, name: str) -> Field | None:
         """The field of that name."""
@@ -82,14 +85,23 @@ class Schema:
         """The columns whose shifts are not judged, with the reason."""
         return {found.name: found.drift for found in self.fields if found.drift}
 
-    @property
-    def kinds(self) -> dict[str, Kind]:
-        return {found.name: found.kind for found in self.fields if found.kind != "any"}
+    def reading(self, dialect: Dialect | None = None) -> Reading:
+        """How to read a table that should fit this schema."""
+        kinds = {found.name: found.kind for found in self.fields if found.kind != "any"}
+        return Reading(kinds, self.missing, dialect or Dialect())
 
 
 def load_schema(file: Path) -> Schema:
     """Read a schema. Raises UserError with every problem found in it."""
-    root, problems = read_yaml(file)
+    return _schema(file, *read_yaml(file))
+
+
+def parse_schema(text: str, file: Path) -> Schema:
+    """As `load_schema`, for a text that could be the content of ``file``."""
+    return _schema(file, *parse_yaml(text, file))
+
+
+def _schema(file: Path, root: Node | None, problems: list[Problem]) -> Schema:
     if problems:
         raise UserError(problems)
     if not isinstance(root, MapNode):
@@ -106,6 +118,7 @@ def load_schema(file: Path) -> Schema:
         file,
         key.line if key else 0,
         limits_of(root.get("limits")),
+        tuple(item.text for item in _listed(root.get("missingValues"))) or ("",),
     )
 
 
@@ -127,9 +140,9 @@ def _wrong(root: MapNode) -> Iterator[Problem]:
         what = f"fieldsMatch is not one of: {', '.join(MATCHES)}."
         yield _problem(match, what, "Choose one of them.")
     missing = root.get("missingValues")
-    if missing is not None and missing.plain() != [""]:
-        what = "missingValues other than the empty string are not supported."
-        yield _problem(missing, what, "Leave missing values empty in the data, and remove this key.")
+    if missing is not None and not _are_texts(missing):
+        what = "missingValues is not a list of strings."
+        yield _problem(missing, what, 'List the words in quotes: ["", "NA"].')
     yield from wrong_limits(root.get("limits"))
     for item in _listed(root.get("primaryKey")):
         if str(item.value).casefold() not in seen:
@@ -205,6 +218,11 @@ def _wrong_enum(node: Node, value: object) -> Iterator[Problem]:
     for item in node.items if isinstance(node, ListNode) else ():
         if not isinstance(item, ScalarNode) or item.value is None:
             yield _problem(item, "A value of enum is not a scalar.", "Write strings, numbers, true or false.")
+
+
+def _are_texts(node: Node) -> bool:
+    items = node.items if isinstance(node, ListNode) else ()
+    return all(isinstance(item, ScalarNode) and isinstance(item.value, str) for item in items) and bool(items)
 
 
 def _unknown(node: MapNode, known: Iterable[str], word: str) -> Iterator[Problem]:

@@ -6,21 +6,22 @@ Codes: MD411 columns, MD412 types, MD413 a constraint, MD414 the key.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlroad.core.problems import Position, Problem
 from mlroad.data import csv_files, json_files, sql
-from mlroad.data.profile import FLOATS
 from mlroad.data.row_diff import shown_value
 from mlroad.data.schema import Field, Schema
 from mlroad.data.sql import TableEngine
 from mlroad.data.table import Column, Table
-from mlroad.data.text_types import has_type, type_of
+from mlroad.data.text_types import as_kind, has_kind
 
 _EXAMPLES = 3
 _SQL_TYPES = {"date": "DATE", "datetime": "TIMESTAMP", "time": "TIME"}
+_ZONE = re.compile(r"(Z|[+-]\d\d(:?\d\d)?)$")
 _BOUNDS = {
     "minimum": ("<", "below"),
     "maximum": (">", "above"),
@@ -55,10 +56,13 @@ def check_table(engine: TableEngine, table: Table, schema: Schema) -> list[Probl
             problems.append(_wrong_type(table, schema, column, field))
         else:
             rules += typed
-            # Values of another type cannot be compared with limits, and are already reported.
-            rules += [
-                rule for rule in _rules(table, column, field) if not typed or rule.constraint == "required"
-            ]
+            if typed:
+                # Only some values are of the declared kind; the others are already reported.
+                value = as_kind(sql.name(field.name), field.kind, table.decimal)
+                there = f"{sql.name(field.name)} IS NOT NULL AND {value} IS NULL"
+                rules += _rules(Column(field.name, "VARCHAR", field.kind), field, value, there, table.texts)
+            else:
+                rules += _rules(column, field, sql.name(field.name), "false", table.view)
     problems += _broken(engine, table, schema, rules)
     unique = [(field.name,) for field in schema.fields if field.constraints.get("unique") is True]
     for key in dict.fromkeys([*unique, *([schema.key] if schema.key else [])]):
@@ -90,11 +94,11 @@ def _type_rules(table: Table, column: Column, field: Field) -> list[_Rule] | Non
         return []
     if not table.texts:
         return None
-    target = type_of(field.kind)
-    if target == "VARCHAR":
-        return None
     value = sql.name(column.name)
-    condition = f"{value} IS NOT NULL AND NOT {has_type(value, target)}"
+    fits = has_kind(value, field.kind, table.decimal)
+    if fits is None:
+        return None
+    condition = f"{value} IS NOT NULL AND NOT {fits}"
     return [_Rule(field, "type", condition, f"are not of type {field.kind}", value, table.texts)]
 
 
@@ -106,36 +110,38 @@ def _wrong_type(table: Table, schema: Schema, column: Column, field: Field) -> P
     return Problem(Position(table.files[0], 1 if table.format == "CSV" else 0), "MD412", what, fix)
 
 
-def _rules(table: Table, column: Column, field: Field) -> Iterator[_Rule]:
-    value = sql.name(column.name)
-    missing = f"({value} IS NULL{f' OR isnan({value})' if column.type in FLOATS else ''})"
+def _rules(column: Column, field: Field, value: str, ignored: str, view: str) -> Iterator[_Rule]:
+    """The rules of a column. ``ignored`` is the condition for values that no rule applies to."""
+    missing = f"({value} IS NULL{f' OR isnan({value})' if column.is_float else ''})"
     text = f"{value}::VARCHAR"
     constraints = field.constraints
     if field.required:
-        yield _Rule(field, "required", missing, "are missing", value, table.view)
+        yield _Rule(field, "required", f"{missing} AND NOT ({ignored})", "are missing", value, view)
     for name, (operator, word) in _BOUNDS.items():
         if name in constraints:
             limit = constraints[name]
             condition = f"NOT {missing} AND {value} {operator} {_literal(limit, field)}"
-            yield _Rule(field, name, condition, f"are {word} the {_plain(name)} {limit}", value, table.view)
+            yield _Rule(field, name, condition, f"are {word} the {_plain(name)} {limit}", value, view)
     if "enum" in constraints:
         allowed = constraints["enum"]
         assert isinstance(allowed, tuple)
         listed = ", ".join(_literal(item, field) for item in allowed)
         condition = f"NOT {missing} AND {value} NOT IN ({listed})"
-        yield _Rule(field, "enum", condition, "are not in the enum", value, table.view)
+        yield _Rule(field, "enum", condition, "are not in the enum", value, view)
     if "pattern" in constraints:
         condition = f"NOT regexp_full_match({text}, {sql.text(constraints['pattern'])})"
         what = f"do not match the pattern {constraints['pattern']}"
-        yield _Rule(field, "pattern", condition, what, value, table.view)
+        yield _Rule(field, "pattern", condition, what, value, view)
     for name, operator, word in (("minLength", "<", "shorter"), ("maxLength", ">", "longer")):
         if name in constraints:
             condition = f"length({text}) {operator} {constraints[name]}"
             what = f"are {word} than {constraints[name]} characters"
-            yield _Rule(field, name, condition, what, value, table.view)
+            yield _Rule(field, name, condition, what, value, view)
 
 
 def _literal(value: object, field: Field) -> str:
+    if field.kind == "datetime" and _ZONE.search(str(value)):
+        return f"TIMESTAMPTZ {sql.text(value)}"
     if field.kind in _SQL_TYPES:
         return f"{_SQL_TYPES[field.kind]} {sql.text(value)}"
     if isinstance(value, bool):
@@ -187,9 +193,7 @@ def position(table: Table, row: int) -> Position:
     """The file and line of a row (from 1) of a table; only the file if the format has no lines."""
     file = table.files[0] if len(table.files) == 1 else table.source
     if len(table.files) == 1 and table.format == "CSV" and table.source == file:
-        return Position(
-            file, csv_files.line_of_row(file, csv_files.header(file, csv_files.Dialect())[1], row)
-        )
+        return Position(file, csv_files.line_of_row(file, table.delimiter, row, table.encoding))
     if len(table.files) == 1 and table.format == "JSON Lines":
         return Position(file, json_files.line_of_row(file, row))
     return Position(file)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlroad.core.files import write_output
@@ -11,11 +11,14 @@ from mlroad.core.hash_cache import HashCache
 from mlroad.core.problems import Problem, UserError
 from mlroad.data.declared_schema import declared_schema, set_schema
 from mlroad.data.open_table import open_table
-from mlroad.data.schema import load_schema
+from mlroad.data.reading import Reading
+from mlroad.data.schema import load_schema, parse_schema
 from mlroad.data.schema_check import check_table
 from mlroad.data.schema_draft import draft_schema
 from mlroad.data.sql import TableEngine
 from mlroad.data.store import all_version_files, find, find_verified, local_path, require_verified
+from mlroad.data.table import Table
+from mlroad.data.table_notes import missing_words
 from mlroad.data.version import DatasetVersion, load_version
 from mlroad.data.version_tables import open_version
 
@@ -50,7 +53,7 @@ def infer_schema(
         used = find_verified(root, reference)
         if target.is_file():
             schema = load_schema(target)
-            table = open_table(engine, used.path, version.id, schema.kinds, used.content.files)
+            table = open_table(engine, used.path, version.id, schema.reading(), used.content.files)
             problems = check_table(engine, table, schema)
             if problems:
                 hint = f"To give {version.id} its own schema, add --file {_own(file, version)}."
@@ -59,9 +62,11 @@ def infer_schema(
                 )
             set_schema(version, file)
             return SchemaResult((f"{version.id} fits {target.as_posix()} and now names it.",))
-        table = open_version(engine, used)
+        table = _as_declared(engine, open_version(engine, used))
         text = draft_schema(engine, table, key, bounds)
-        _check_draft(engine, used.path, version, text)
+        # The schema must fit the data that it was inferred from.
+        if problems := check_table(engine, table, parse_schema(text, target)):
+            raise UserError(problems)
     write_output(target, text)
     set_schema(version, file)
     return SchemaResult(
@@ -128,11 +133,9 @@ def _check_one(root: Path, version: DatasetVersion, cache: HashCache) -> tuple[l
     return [], f"{version.id}: {table.rows:,} rows and {len(table.columns)} columns match {file}."
 
 
-def _check_draft(engine: TableEngine, path: Path, version: DatasetVersion, text: str) -> None:
-    """Check that the inferred schema fits the data it was inferred from."""
-    trial = engine.folder / f"{version.name}-schema.yml"
-    trial.write_text(text, encoding="utf-8")
-    schema = load_schema(trial)
-    problems = check_table(engine, open_table(engine, path, version.id, schema.kinds), schema)
-    if problems:
-        raise UserError(problems)
+def _as_declared(engine: TableEngine, table: Table) -> Table:
+    """The table, read with those words as missing values that it has. The schema will declare them."""
+    words = ("", *sorted({word for found in missing_words(engine, table).values() for word in found}))
+    if words == ("",):
+        return replace(table, words=words, weak=())
+    return open_table(engine, table.source, table.label, Reading(missing=words))

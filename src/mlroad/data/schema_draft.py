@@ -31,6 +31,8 @@ def schema_of_table(table: Table) -> Schema:
 def draft_schema(engine: TableEngine, table: Table, key: Sequence[str] = (), bounds: bool = False) -> str:
     """The text of a schema file for a table. ``bounds`` turns observed minimums and maximums into limits.
 
+    The table must have been read with the missing values that the schema is to declare.
+
     Raises UserError for a key that is not a column.
     """
     check_columns(table, key, "--key")
@@ -54,6 +56,8 @@ def _head(table: Table, key: Sequence[str]) -> Iterator[str]:
     yield "# The standard is Table Schema (datapackage.org); see docs/reference/dataset-schema.md."
     yield f"$schema: {URL}"
     yield "fieldsMatch: equal"
+    if any(table.words):
+        yield f"missingValues: [{', '.join(map(json.dumps, table.words))}]"
     if key:
         yield f"primaryKey: [{', '.join(map(_yaml, key))}]"
     yield "fields:"
@@ -61,14 +65,13 @@ def _head(table: Table, key: Sequence[str]) -> Iterator[str]:
 
 def _odd(engine: TableEngine, table: Table) -> dict[str, str]:
     """Why columns are text although most of their values are not."""
+    if not table.texts:
+        return {}
+    texts = [column.name for column in table.columns if column.kind == "string"]
     found: dict[str, str] = {}
-    for column in table.columns:
-        odd = (
-            odd_values(engine, table.texts, column.name) if table.texts and column.kind == "string" else None
-        )
-        if odd:
-            examples = ", ".join(json.dumps(value, ensure_ascii=False) for value in odd.examples)
-            found[column.name] = f"{odd.share:.1%} are a {odd.kind}; {odd.count} are not, such as {examples}"
+    for name, odd in odd_values(engine, table.texts, table.rows, texts, table.decimal).items():
+        examples = ", ".join(json.dumps(value, ensure_ascii=False) for value in odd.examples)
+        found[name] = f"{odd.share:.1%} are a {odd.kind}; {odd.count} are not, such as {examples}"
     return found
 
 
@@ -79,7 +82,7 @@ def _constraints(found: Profile, bounds: bool) -> Mapping[str, Scalar | tuple[Sc
     if found.column.is_numeric and found.lowest is not None:
         if bounds:
             made |= {"minimum": _value(found, found.minimum), "maximum": _value(found, found.maximum)}
-        elif found.lowest >= 0:
+        elif found.lowest >= 0 and not found.infinite:
             made["minimum"] = 0
     there = found.rows - found.missing
     is_text = found.column.kind == "string" and 0 < len(found.categories) <= _FEW

@@ -18,7 +18,6 @@ from pathlib import Path
 from mlroad.core.digests import digest_content
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.data import sql
-from mlroad.data.csv_files import Dialect, header
 from mlroad.data.open_table import open_table
 from mlroad.data.sql import TableEngine
 from mlroad.data.table import Table
@@ -194,7 +193,7 @@ class _TableSplitter:
         view = self._engine.fresh("named")
         self._engine.run(
             f"CREATE VIEW {view} AS SELECT *, row_number() OVER () AS {_PLACE}, {identity} AS {_IDENTITY} "
-            f"FROM {table.texts or table.view}"
+            f"FROM {table.raw or table.view}"
         )
         return view
 
@@ -216,5 +215,4 @@ class _TableSplitter:
 def _options(table: Table) -> str:
     if table.format == "Parquet":
         return "FORMAT parquet"
-    delimiter = header(table.files[0], Dialect())[1]
-    return f"FORMAT csv, HEADER true, DELIMITER {sql.text(delimiter)}"
+    return f"FORMAT csv, HEADER true, DELIMITER {sql.text(table.delimiter)}"

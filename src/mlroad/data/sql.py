@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from mlroad.core.problems import UserError
+from mlroad.data import canonical
 
 MEMORY = "2GB"
 """DuckDB spills to disk beyond this. The whole process needs about 1.5 times as much."""
@@ -59,6 +60,8 @@ class TableEngine:
         )
         # So that times with a zone compare and print the same on every machine.
         self._connection.execute("SET TimeZone = 'UTC'")
+        for macro in canonical.MACROS:
+            self._connection.execute(macro)
         self._made = 0
         # The errors that data can cause; others would be bugs in ML Road.
         self._data_errors = (

@@ -26,6 +26,7 @@ _KINDS: dict[str, Kind] = {
     "BOOLEAN": "boolean",
     "DATE": "date",
     "INTERVAL": "duration",
+    "BIGNUM": "integer",
 }
 
 
@@ -42,13 +43,18 @@ class Column:
         return self.kind in ("integer", "number")
 
     @property
+    def is_float(self) -> bool:
+        """Whether the column may hold NaN and infinite values."""
+        return self.type in ("FLOAT", "DOUBLE")
+
+    @property
     def is_time(self) -> bool:
         return self.kind in ("date", "datetime")
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of a version: ``view`` is their view in the engine, ``texts`` that of unparsed CSV values."""
+    """Rows of a version: ``view`` is their view in the engine."""
 
     label: str
     """``diabetes:1``."""
@@ -59,6 +65,15 @@ class Table:
     columns: tuple[Column, ...]
     rows: int
     texts: str = ""
+    """The view of CSV values before they were parsed, where missing values are null."""
+    raw: str = ""
+    """The view of CSV values exactly as they are in the file."""
+    delimiter: str = ","
+    encoding: str = "utf-8"
+    decimal: str = "."
+    words: tuple[str, ...] = ()
+    """The words that mean a missing value, and (``weak``) those that do so except in text."""
+    weak: tuple[str, ...] = ()
 
     def column(self, wanted: str) -> Column | None:
         """The column of that name."""

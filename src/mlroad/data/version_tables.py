@@ -8,9 +8,11 @@ from pathlib import Path
 
 from mlroad.data.declared_schema import declared_schema
 from mlroad.data.open_table import open_table
+from mlroad.data.reading import Reading
 from mlroad.data.sql import TableEngine
 from mlroad.data.store import VerifiedVersion, find_verified
 from mlroad.data.table import Table
+from mlroad.data.version import DatasetVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +23,16 @@ class VersionPair:
     tables: tuple[Table, Table]
 
 
+def reading_of(version: DatasetVersion) -> Reading:
+    """How to read the data of a version: what its schema declares."""
+    schema = declared_schema(version)
+    return schema.reading() if schema else Reading()
+
+
 def open_version(engine: TableEngine, verified: VerifiedVersion) -> Table:
     """The table of a verified version, with the types that its schema declares."""
-    schema = declared_schema(verified.version)
-    kinds = schema.kinds if schema else {}
-    return open_table(engine, verified.path, verified.version.id, kinds, verified.content.files)
+    reading = reading_of(verified.version)
+    return open_table(engine, verified.path, verified.version.id, reading, verified.content.files)
 
 
 def open_pair(engine: TableEngine, root: Path, before: str, after: str) -> VersionPair:

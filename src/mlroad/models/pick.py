@@ -48,11 +48,13 @@ def _pool(path: Path, label: str, columns: Sequence[ColumnSpec]) -> tuple[list[t
     """The first rows by hash, without duplicates, and the number of rows in which something is missing."""
     from mlroad.data import sql
     from mlroad.data.open_table import open_table
+    from mlroad.data.reading import Reading
     from mlroad.data.sql import TableEngine
+    from mlroad.data.table import Kind
 
     with TableEngine() as engine:
-        texts = {column.name: "string" for column in columns if column.datatype == "BYTES"}
-        table = open_table(engine, path, label, texts)  # type: ignore[arg-type]
+        texts: dict[str, Kind] = {column.name: "string" for column in columns if column.datatype == "BYTES"}
+        table = open_table(engine, path, label, Reading(texts))
         there = [column.name for column in table.columns]
         missing = [column.name for column in columns if column.required and column.name not in there]
         if missing:

@@ -160,9 +160,9 @@ def test_infinite_numbers(tmp_path: Path) -> None:
         ("a\n1\n", "a,b\n1,2\n", "", "1 b: is new (integer)"),
         (
             "a\n1\n2\n3\n4\n",
-            "a\n1\n2\n3\nn/a\n",
+            "a\n1\n2\n3\nn.a.\n",
             "",
-            '2 a: changed from integer to string. 1 values are not a number, such as "n/a".',
+            '2 a: changed from integer to string. 1 values are not a number, such as "n.a.".',
         ),
         (
             "a\n1\n2\n",

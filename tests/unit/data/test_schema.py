@@ -98,11 +98,11 @@ def test_infer_can_take_bounds(repo: Repo) -> None:
 
 
 def test_infer_says_why_a_column_is_a_string(repo: Repo) -> None:
-    repo.write("raw/people.csv", PEOPLE.replace(",23,", ",n/a,"))
+    repo.write("raw/people.csv", PEOPLE.replace(",23,", ",n.a.,"))
     repo.good("add people raw/people.csv")
     repo.good("schema infer people:1")
     text = (repo / "datasets/people/schema.yml").read_text(encoding="utf-8")
-    assert '# Mixed: 98.0% are a number; 2 are not, such as "n/a"' in text
+    assert '# Mixed: 98.0% are a number; 2 are not, such as "n.a."' in text
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,8 @@ def test_parquet_and_json_lines_are_checked_too(repo: Repo) -> None:
         ("primaryKey: id", "primaryKey: ids", 24, "ids is not a column"),
         ("primaryKey: id", "foreignKeys: []", 24, "foreignKeys is not supported"),
         ("primaryKey: id", "fieldsMatch: partial", 24, "not one of: equal, exact, subset"),
-        ("primaryKey: id", "missingValues: [NA]", 24, "missingValues"),
+        ("primaryKey: id", "missingValues: [no]", 24, "missingValues is not a list of strings"),
+        ("primaryKey: id", "missingValues: NA", 24, "missingValues is not a list of strings"),
         ("- name: team", "- name: Age", 19, "Duplicate column Age"),
         ("- name: team", "- title: team", 19, "A column has no name"),
         ("fields:", "columns:", 1, "columns is not supported"),

@@ -63,7 +63,7 @@ def ours(folder: Path, fields: str, table: str) -> set[str]:
     (folder / "table.csv").write_text(table, encoding="utf-8")
     schema = load_schema(folder / "schema.yml")
     with TableEngine() as engine:
-        found = check_table(engine, open_table(engine, folder / "table.csv", "t:1", schema.kinds), schema)
+        found = check_table(engine, open_table(engine, folder / "table.csv", "t:1", schema.reading()), schema)
     return {
         field.name for field in schema.fields if any(f" {field.name} " in problem.what for problem in found)
     }

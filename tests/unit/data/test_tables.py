@@ -16,8 +16,8 @@ from tests.unit.data.conftest import Repo
 
 TYPED = (
     "whole;postcode;large;ratio;day;moment;yes;word;mixed;empty\n"
-    "1;01234;100000000000000000000;1.5;2026-01-31;2026-01-31T10:00:00Z;True;a;7;\n"
-    "-2;00007;100000000000000000001;2;2026-02-01;2026-02-01 10:00:00;false;'b';n/a;\n"
+    "1;01234;100000000000000000000;1.5;2026-01-31;2026-01-31T10:00:00;True;a;7;\n"
+    "-2;00007;100000000000000000001;2;2026-02-01;2026-02-01 10:00:00;false;'b';n.a.;\n"
 )
 
 
@@ -44,7 +44,7 @@ def test_texts_get_a_type_only_if_every_value_has_it(tmp_path: Path) -> None:
         "yes": "boolean",
         "word": "string",
         "mixed": "string",
-        "empty": "string",
+        "empty": "any",
     }
     assert values(file)[1][1] == "00007"
     assert values(file)[1][2] == 100000000000000000001

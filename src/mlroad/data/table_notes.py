@@ -1,0 +1,72 @@
+"""What to know about how a table was read: missing values, and columns that are nearly numbers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+
+from mlroad.core.text import percent
+from mlroad.data import sql
+from mlroad.data.cells import Cells
+from mlroad.data.sql import TableEngine
+from mlroad.data.table import Table
+from mlroad.data.text_types import odd_values
+
+_NEARLY = 0.95
+"""From this share on, a text column was probably meant to be numbers."""
+_SHOWN = 20
+_PLURALS = {
+    "integer": "numbers", "number": "numbers", "date": "dates", "datetime": "times",
+    "boolean": "truth values",
+}  # fmt: skip
+
+
+def missing_words(engine: TableEngine, table: Table) -> dict[str, Mapping[str, int]]:
+    """The words of a CSV file that were read as missing values, and how often, for each column with any."""
+    if not table.raw:
+        return {}
+    words: dict[str, str] = {}
+    for column in table.columns:
+        known = [word for word in (*table.words, *(() if column.kind == "string" else table.weak)) if word]
+        words[column.name] = f"trim({{0}}) IN ({', '.join(map(sql.text, known or ['']))})"
+    counts = Cells(engine, table.raw, list(words), table.rows).each(
+        {name: (f"count(*) FILTER ({found})",) for name, found in words.items()}
+    )
+    return {
+        name: dict(
+            engine.rows(
+                f"SELECT trim({sql.name(name)}) AS word, count(*) FROM {table.raw}"
+                f" WHERE {words[name].replace('{0}', sql.name(name))}"
+                " GROUP BY word ORDER BY count(*) DESC, word"
+            )
+        )
+        for name, (count,) in counts.items()
+        if count
+    }
+
+
+def table_notes(engine: TableEngine, table: Table) -> list[str]:
+    """The lines that `mlroad dataset add` prints."""
+    notes = [*_missing(engine, table), *_nearly(engine, table)]
+    hidden = len(notes) - _SHOWN
+    return notes if hidden <= 0 else [*notes[:_SHOWN], f"and {hidden} more columns"]
+
+
+def _missing(engine: TableEngine, table: Table) -> Iterator[str]:
+    found = missing_words(engine, table)
+    for name, words in found.items():
+        column = table.column(name)
+        present = engine.row(f"SELECT count({sql.name(name)}) FROM {table.view}")[0]
+        kind = _PLURALS.get(column.kind, "values") if column else "values"
+        counted = ", ".join(f"{count:,} `{word}`" for word, count in words.items())
+        yield f"{name}: {present:,} {kind}, {counted} read as missing"
+
+
+def _nearly(engine: TableEngine, table: Table) -> Iterator[str]:
+    texts = [column.name for column in table.columns if column.kind == "string"]
+    for name, odd in odd_values(engine, table.texts or table.view, table.rows, texts, table.decimal).items():
+        if odd.kind == "number" and odd.share >= _NEARLY:
+            examples = ", ".join(json.dumps(value, ensure_ascii=False) for value in odd.examples)
+            share = f"{percent(odd.share)} of its values are numbers. {odd.count:,} are not"
+            fix = "If they mean a missing value, list them in the schema: missingValues."
+            yield f"Warning: {name} is text, but {share}, such as {examples}. {fix}"
