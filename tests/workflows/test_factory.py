@@ -18,6 +18,7 @@ import yaml
 
 from tests.support import call, commit_all, git
 from tests.workflows.harness import Act, Run, edit_wheel, made_up_token
+from tests.workflows.quick_model import quick_model
 
 pytestmark = [
     pytest.mark.slow,
@@ -59,7 +60,7 @@ def set_alpha(repo: Path, alpha: float) -> None:
 
 
 def second_model(repo: Path) -> None:
-    """Add a model by adding one folder. It has fewer steps than the sample, to be quick."""
+    """Add a model by adding one folder: the sample with fewer steps."""
     folder = Path(shutil.copytree(repo / "models" / "diabetes", repo / "models" / "second"))
     edit(folder / "inference_tests" / "suite.yml", "^model: diabetes$", "model: second")
     pipeline = yaml.safe_load((folder / "pipeline.yml").read_text(encoding="utf-8"))
@@ -84,7 +85,7 @@ def merged(act: Act, rendered: Callable[..., Path], tmp_path_factory: pytest.Tem
     suite = repo / "models" / "diabetes" / "inference_tests" / "suite.yml"
     for key in ("tolerance", "retrained"):
         edit(suite, f"^{key}: .*", f"{key}: {{absolute: 200}}")
-    second_model(repo)
+    quick_model(repo, "second")
     commit_all(repo, "Two models")
     changed = {path.split("/")[1] for path in git(repo, "diff", "--name-only", "HEAD~1").split()}
     assert changed == {"diabetes", "second"}
@@ -161,11 +162,7 @@ def test_what_a_model_job_stops(act: Act, topic: Path) -> None:
     """A failing unit test and an answer that was edited by hand, in one run: each fails in its own step."""
     folder = topic / "models" / "second"
     base = git(topic, "rev-parse", "HEAD").strip()
-    edit(
-        folder / "tests" / "test_diabetes_steps.py",
-        r"\Z",
-        "\n\ndef test_nothing() -> None:\n    assert not 1\n",
-    )
+    write(folder / "tests" / "test_fit.py", "def test_nothing() -> None:\n    assert not 1\n")
     cases = folder / "inference_tests" / "cases.jsonl"
     cases.write_text(cases.read_text(encoding="utf-8").replace('"golden-', '"golden-x', 1), encoding="utf-8")
     run = act.run(topic, job="model", workflow="pr.yml", base=base)
