@@ -31,7 +31,7 @@ def run_trials(settings: Settings) -> Iterator[tuple[str, list[str]]]:
 
 
 def _kinds(settings: Settings) -> list[str]:
-    planted = {f"{number}.txt": sample for number, sample in enumerate(samples())}
+    planted = {f"{number}.{sample.ending}": sample for number, sample in enumerate(samples())}
     done = guard(settings, {name: sample.written() for name, sample in planted.items()})
     missed = [
         sample.kind for name, sample in planted.items() if not done.reports(name, "secret", sample.kind)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,9 @@ from mlroad.core.git import run_git
 from mlroad.core.problems import UserError
 
 _SNIFF = 8_192
+# Control characters that text does not contain.
+_CONTROL = bytes({*range(32), 127} - set(b"\t\n\r\f\x1b"))
+_PRINTABLE = re.compile(rb"[\x20-\x7e\t]{8,}")
 
 
 @dataclass(slots=True)
@@ -38,19 +42,37 @@ class GuardedFile:
         self._data = None
 
     def text(self) -> str | None:
-        """The content as text in any encoding, or None for a binary file."""
-        data = self.data()
-        if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-            return data.decode("utf-16", errors="replace")  # written by > in PowerShell
-        head = data[:_SNIFF]
-        if b"\0" in head:
-            if head[1::2].count(0) > 0.7 * len(head[1::2]):
-                return data.decode("utf-16-le", errors="replace")
+        """The content as text in any encoding, with Unix line ends, or None for a binary file."""
+        text = decoded(self.data())
+        return None if text is None else unix_lines(text)
+
+    def printable(self) -> str:
+        """The readable strings of a binary file, one a line."""
+        return b"\n".join(_PRINTABLE.findall(self.data())).decode("ascii")
+
+
+def decoded(data: bytes) -> str | None:
+    """Bytes as text: UTF-8, UTF-16 with or without a mark, Latin-1; None for binary content."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16", errors="replace")  # written by > in PowerShell
+    head = data[:_SNIFF]
+    if b"\0" in head:
+        even, odd = head[::2].count(0), head[1::2].count(0)
+        half = len(head) / 2
+        if max(even, odd) > 0.4 * half and min(even, odd) < 0.1 * half:
+            return data.decode("utf-16-le" if odd > even else "utf-16-be", errors="replace")
+        if len(head.translate(None, delete=_CONTROL)) < 0.95 * len(head):
             return None
-        try:
-            return data.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            return data.decode("latin-1")
+        data = data.replace(b"\0", b"")  # a stray NUL, as from a broken disk, hides nothing
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def unix_lines(text: str) -> str:
+    """Text with the line ends of Windows and of old Macs replaced."""
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
 def all_files(root: Path, under: Sequence[str] = ()) -> list[GuardedFile]:

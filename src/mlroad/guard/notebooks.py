@@ -14,7 +14,7 @@ from typing import Any
 from mlroad.core.files import write_text
 from mlroad.core.problems import Position, Problem
 from mlroad.core.text import some
-from mlroad.guard.guarded_files import GuardedFile
+from mlroad.guard.guarded_files import GuardedFile, unix_lines
 
 # Outputs that are images, videos or packed numbers, not text.
 _NO_TEXT = re.compile(
@@ -35,6 +35,12 @@ class NotebookText:
     lines: list[str]
     starts: list[int]
     labels: list[str]
+    kinds: list[str]  # as a file ending: .py for code, .md, .txt
+
+    def parts(self) -> Iterator[tuple[str, int, int]]:
+        """The kind of each part, its first line (from 0) and the line after its last."""
+        ends = [*self.starts[1:], len(self.lines)]
+        return zip(self.kinds, self.starts, ends, strict=True)
 
     def place(self, line: int) -> str:
         """The position of line ``line`` (from 1) in the notebook: ``cell 3, line 2``."""
@@ -97,22 +103,32 @@ def decode(notebook: dict[str, Any]) -> NotebookText:
     lines: list[str] = []
     starts: list[int] = []
     labels: list[str] = []
+    kinds: list[str] = []
 
-    def add(label: str, text: str) -> None:
+    def add(label: str, kind: str, text: str) -> None:
         starts.append(len(lines))
         labels.append(label)
-        lines.extend(text.split("\n"))
+        kinds.append(kind)
+        lines.extend(unix_lines(text).split("\n"))
 
     for number, cell in enumerate(notebook["cells"], start=1):
-        add(f"cell {number}", _joined(cell["source"]))
+        add(
+            f"cell {number}",
+            {"code": ".py", "markdown": ".md"}.get(cell["cell_type"], ".txt"),
+            _joined(cell["source"]),
+        )
         for output in cell.get("outputs", ()):
-            add(f"output of cell {number}", "\n".join(_output_texts(output)))
+            add(f"output of cell {number}", ".txt", "\n".join(_output_texts(output)))
         rest = {
             key: value for key, value in cell.items() if key not in ("source", "outputs", "cell_type", "id")
         }
-        add(f"metadata of cell {number}", "\n".join(_texts(rest)))
-    add("metadata", "\n".join(_texts({key: value for key, value in notebook.items() if key != "cells"})))
-    return NotebookText(lines, starts, labels)
+        add(f"metadata of cell {number}", ".txt", "\n".join(_texts(rest)))
+    add(
+        "metadata",
+        ".txt",
+        "\n".join(_texts({key: value for key, value in notebook.items() if key != "cells"})),
+    )
+    return NotebookText(lines, starts, labels, kinds)
 
 
 def _joined(value: str | list[str]) -> str:
@@ -122,8 +138,7 @@ def _joined(value: str | list[str]) -> str:
 def _output_texts(output: dict[str, Any]) -> Iterator[str]:
     for key, value in output.items():
         if key == "traceback" and _is_text(value):
-            # Remove terminal colours, which could split a token.
-            yield re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(value) if isinstance(value, list) else value)
+            yield "\n".join(value) if isinstance(value, list) else value
         elif key in ("text", "evalue") and _is_text(value):
             yield _joined(value)
         elif key not in ("output_type", "execution_count", "name", "ename"):

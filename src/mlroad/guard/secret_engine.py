@@ -1,30 +1,27 @@
 """detect-secrets with ML Road's plugins and filters, which must all be present.
 
-Three settings differ from the defaults, which miss secrets: ``is_indirect_reference`` hides
-``client(api_key="...")``, ``is_likely_id_string`` hides values after ``client_id=``, and the GitHub and
-GitLab plugins match only the prefix of a token. Entropy plugins are off because of false alarms.
+Settings that miss secrets by default are off: filters hide ``client(api_key="...")``, values after
+``client_id=``, and passwords that begin with a dollar sign; the GitHub and GitLab plugins match only
+the prefix of a token. Entropy plugins are off because of false alarms.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from mlroad.core.problems import UserError
 from mlroad.guard.patterns import BUILT_IN_RULES, PLUGIN_RULES
+from mlroad.guard.secret_rules import RuleMatch
 
 PLUGIN_FILE = Path(__file__).with_name("detect_secrets_plugin.py")
-_CONTEXT_LINES = 90  # a private key of 4,096 bits has about 52
+_COMPARED = 200
 _REINSTALL = "Run `uv sync --reinstall-package mlroad` and try again."
-FILTERS = (
-    "detect_secrets.filters.allowlist.is_line_allowlisted",
-    "detect_secrets.filters.heuristic.is_not_alphanumeric_string",
-    "detect_secrets.filters.heuristic.is_prefixed_with_dollar_sign",
-    "detect_secrets.filters.heuristic.is_templated_secret",
-)
+FILTERS = ("detect_secrets.filters.allowlist.is_line_allowlisted",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +40,20 @@ class SecretEngine:
         self.plugins = plugins
         self._filters = filters
 
-    def scan(self, name: str, lines: list[str], numbers: Sequence[int]) -> list[EngineFinding]:
-        """Scan the lines ``numbers`` (from 1) of ``lines``, the content of the file ``name``."""
+    def scan(
+        self, name: str, lines: list[str], found_by_line: Mapping[int, list[RuleMatch]]
+    ) -> list[EngineFinding]:
+        """Let the plugins and filters judge the lines (from 1) in which the rules found something."""
         # detect_secrets is imported only for suspicious lines: that takes longer than a whole clean scan.
         from detect_secrets.util.code_snippet import get_code_snippet
 
         found: list[EngineFinding] = []
-        for number in numbers:
+        for plugin in self.plugins:
+            if hasattr(plugin, "known"):
+                plugin.known = found_by_line
+        for number in sorted(found_by_line):
             line = lines[number - 1].rstrip()
-            context = get_code_snippet(lines, number, lines_of_context=_CONTEXT_LINES)
+            context = get_code_snippet(lines, number, lines_of_context=1)
             facts: dict[str, Any] = {"filename": name, "line": line, "context": context}
             if self._hidden(facts, {"line"}):
                 continue
@@ -119,11 +121,17 @@ def _require(expected: set[str], loaded: set[str], what: str) -> None:
 def _specific(found: list[EngineFinding]) -> list[EngineFinding]:
     """One finding per token: if kinds overlap in a line, keep the most specific one."""
     order = {rule.kind: index for index, rule in reversed(list(enumerate(BUILT_IN_RULES)))}
+    last = len(BUILT_IN_RULES)
+    ordered = sorted(
+        set(found), key=lambda item: (item.line, order.get(item.kind, last), -len(item.secret), item.kind)
+    )
     kept: list[EngineFinding] = []
-    for item in sorted(
-        found, key=lambda item: (item.line, order.get(item.kind, -1), item.kind, -len(item.secret))
-    ):
-        overlaps = (other for other in kept if other.line == item.line)
-        if not any(item.secret in other.secret or other.secret in item.secret for other in overlaps):
-            kept.append(item)
+    for _, items in groupby(ordered, key=lambda item: item.line):
+        in_line: list[EngineFinding] = []
+        for item in items:
+            # A line with hundreds of secrets is data: comparing each with each would take too long.
+            overlaps = in_line[:_COMPARED]
+            if not any(item.secret in other.secret or other.secret in item.secret for other in overlaps):
+                in_line.append(item)
+        kept += in_line
     return kept

@@ -5,18 +5,33 @@ The detect-secrets plugin and the quick first pass both search with ``find``, so
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from mlroad.guard.false_positives import is_token
+from mlroad.guard.named_values.named_value import lower
+from mlroad.guard.secret_values import is_token
 
 # How far a token may extend from its keyword. Limits the work on minified files with a single long line.
 _BEFORE, _AFTER = 1_000, 8_000
 # Images embedded in HTML or Markdown. Replaced by spaces of the same length, to keep positions.
 _DATA_URI = re.compile(r"(?<=;base64,)[A-Za-z0-9+/=%]{16,}")
 _JSON_ESCAPE = re.compile(r"\\u00([2-7][0-9a-fA-F])")
+_COLOUR = re.compile(
+    r"(?:\x1b|\\u001[bB]|\\x1[bB]|\\033|\\e)\[[0-9;]*[A-Za-z]|\x1b\][^\x07\x1b\n]{0,500}(?:\x07|\x1b\\)"
+)
+_ENTITY = re.compile(
+    r"&(?:amp|lt|gt|quot|apos|nbsp|#(?:3[2-9]|[4-9]\d|1[01]\d|12[0-6])|#[xX](?:[2-7][0-9a-fA-F]));"
+)
+# Tags that only colour a part of a word, and those of table cells.
+_INLINE_TAG = re.compile(
+    r"</?(?:span|b|i|em|strong|mark|u|font|code)(?:\s+(?:class|style|color|id)=[\"'][^\"'<>\n]{0,300}[\"'])*\s*>"
+)
+_ROW_TAG = re.compile(r"</?(?:tr|table|tbody|thead)(?:\s[^<>\n]{0,300})?>")
+_CELL_TAG = re.compile(r"</?t[dh](?:\s[^<>\n]{0,300})?>")
+_INVISIBLE = re.compile("[\u200b-\u200d\u2060\ufeff\u00ad]")
 
 
 def anything(match: re.Match[str]) -> bool:
@@ -66,28 +81,26 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 def readable(text: str) -> str:
-    """Text as the rules read it: without embedded images, and with JSON escapes such as ``\\u0026`` decoded.
+    """Text as the rules read it: without embedded images, colours and inline tags, with escapes decoded.
 
     The number of lines does not change.
     """
     if ";base64," in text:
         text = _DATA_URI.sub(lambda match: " " * len(match[0]), text)
+    if "[" in text and ("\x1b" in text or "\\" in text):
+        text = _COLOUR.sub("", text)
     if "\\u00" in text:
         text = _JSON_ESCAPE.sub(lambda match: chr(int(match[1], 16)), text)
-    return text
-
-
-def _lower(text: str) -> str:
-    low = text.lower()
-    if len(low) == len(text):
-        return low
-    # Some letters become longer in lower case. Lower only ASCII then, because offsets must not change.
-    return text.encode("latin-1", "replace").lower().decode("latin-1")
+    if "</" in text:
+        text = _CELL_TAG.sub("|", _ROW_TAG.sub("", _INLINE_TAG.sub("", text)))
+    if "&" in text:
+        text = _ENTITY.sub(lambda match: html.unescape(match[0]), text)
+    return text if text.isascii() else _INVISIBLE.sub("", text)
 
 
 def find(text: str, rules: Iterable[SecretRule]) -> Iterator[RuleMatch]:
     """All matches of all rules in a text prepared by ``readable``."""
-    low = _lower(text)
+    low = lower(text)
     for rule in rules:
         if rule.keywords:
             yield from _find_near_keywords(text, low, rule)
@@ -100,13 +113,16 @@ def _find_near_keywords(text: str, low: str, rule: SecretRule) -> Iterator[RuleM
     for at in _places(text, low, rule.keywords):
         if at < done:
             continue
-        start = max(text.rfind("\n", 0, at) + 1, at - _BEFORE, done)
+        # Only the neighbourhood is searched for line ends: a file may be one line of megabytes.
+        first = max(0, at - _BEFORE, done)
+        start = max(text.rfind("\n", first, at) + 1, first)
+        last = min(len(text), at + _AFTER)
         end = at
         for _ in range(rule.extra_lines + 1):
-            end = text.find("\n", end + 1) if end < len(text) else -1
+            end = text.find("\n", end + 1, last)
             if end < 0:
-                end = len(text)
-        end = min(end, at + _AFTER)
+                end = last
+                break
         yield from _matches(text, rule, start, end)
         done = end
 
@@ -119,8 +135,8 @@ def _places(text: str, low: str, keywords: tuple[str, ...]) -> list[int]:
         while at >= 0:
             places.append(at)
             # Further keywords in the same line are covered by this search.
-            newline = hay.find("\n", at)
-            if newline < 0 or newline - at > _AFTER:
+            newline = hay.find("\n", at, at + _AFTER)
+            if newline < 0:
                 newline = at + len(keyword)
             at = hay.find(keyword, newline)
     return sorted(places)
@@ -129,8 +145,5 @@ def _places(text: str, low: str, keywords: tuple[str, ...]) -> list[int]:
 def _matches(text: str, rule: SecretRule, start: int, end: int) -> Iterator[RuleMatch]:
     for match in _compiled(rule.pattern).finditer(text, start, end):
         if rule.accept(match):
-            yield RuleMatch(
-                rule,
-                match.start("secret") if "secret" in match.re.groupindex else match.start(),
-                secret_of(match),
-            )
+            group = "secret" if "secret" in match.re.groupindex else 0
+            yield RuleMatch(rule, match.start(group), secret_of(match))

@@ -8,16 +8,28 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mlroad.guard.token_samples import ALNUM, DIGITS, HEX, LOWER, TOKENS, UPPER, URL64, make_token
+from mlroad.guard.token_samples import (
+    ALNUM,
+    DIGITS,
+    HEX,
+    LOWER,
+    NAMED,
+    NAMED_TEXTS,
+    TOKENS,
+    UPPER,
+    URL64,
+    make_token,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A secret, the kind that the scan must name, and a text that contains the secret in place of ``{}``."""
+    """A secret, the kind that the scan must name, and a text with ``{}`` for it."""
 
     kind: str
     secret: str
     text: str = 'value = "{}"\n'
+    ending: str = "txt"
 
     def written(self) -> str:
         """The text with the secret."""
@@ -90,7 +102,6 @@ def samples(seed: int = 1) -> list[Sample]:
             'c = OpenAI(api_key="{}")\n',
         ),
         Sample("Groq key", "gs" + "k_" + some(ALNUM, 52)),
-        Sample("Weights & Biases key", some(HEX, 40), 'wandb.login(key="{}")\n'),
         Sample("AWS access key id", "AK" + "IA" + some(UPPER + "234567", 16)),
         Sample("Google API key", "AI" + "za" + some(ALNUM, 35)),
         Sample(
@@ -112,12 +123,15 @@ def samples(seed: int = 1) -> list[Sample]:
             f"{dashes}BEGIN {word}{dashes}\n{key(48)}\n{key(48)}\n{dashes}END {word}{dashes}",
             "{}\n",
         ),
+        Sample(
+            "Private key in Base64",
+            base64.b64encode(b"\x30\x82\x04\xa4\x02\x01\x00\x02" + made.randbytes(90)).decode(),
+        ),
         Sample("JSON Web Token", f"{head}.{some(ALNUM, 80)}.{some(URL64, 43)}"),
         Sample("Password in a URL", password, "uri: postgresql://train:{}@db.ml.net/raw\n"),
         Sample("Bearer token", some(ALNUM, 40), 'h = {"X": "Bearer {}"}\n'),
-        Sample("Password on a command line", password, "az sql server create --admin-password {}\n"),
         Sample("Password in a netrc line", password, "machine ml.net login me password {}\n"),
-        Sample("Password or key in an assignment", password, 'db_password = "{}"\n'),
+        *(Sample(NAMED, password, text, ending) for text, ending in NAMED_TEXTS),
         Sample("SendGrid API Key", "SG" + "." + some(ALNUM, 22) + "." + some(ALNUM, 43)),
         Sample("Mailchimp Access Key", some(HEX, 32) + "-us" + "12"),
         Sample("Stripe Access Key", "sk_" + "live_" + some(ALNUM, 24)),

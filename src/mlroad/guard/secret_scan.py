@@ -7,8 +7,7 @@ longer than everything else.
 
 from __future__ import annotations
 
-import bisect
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -21,7 +20,8 @@ from mlroad.guard.house_rules import HouseRules, digest_of, load_house_rules
 from mlroad.guard.notebooks import BrokenNotebookError, NotebookText, decode, json_lines, parse
 from mlroad.guard.patterns import BUILT_IN_RULES, PLUGIN_RULES
 from mlroad.guard.secret_engine import EngineFinding, SecretEngine, open_secret_engine
-from mlroad.guard.secret_rules import SecretRule, find, readable
+from mlroad.guard.secret_finder import by_line, find_named, find_secrets
+from mlroad.guard.secret_rules import RuleMatch, SecretRule, find, readable
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,8 @@ class SecretScan(AbstractContextManager["SecretScan"]):
     def secrets(self, source: GuardedFile) -> list[FoundSecret]:
         """All secrets in a file, except those that the team's file allows."""
         text = source.text()
-        if not text:
-            return []
+        if text is None:
+            return self._in_binary(source)
         if source.name.endswith(".ipynb"):
             try:
                 decoded = decode(parse(text))
@@ -65,25 +65,39 @@ class SecretScan(AbstractContextManager["SecretScan"]):
                 pass  # the notebook guard reports it; its content is scanned as text
             else:
                 return self._in_notebook(source, text, decoded)
-        lines = readable(text).split("\n")
-        return [
-            FoundSecret(source, item.line, "", item.kind, item.secret) for item in self._found(source, lines)
-        ]
+        text = readable(text)
+        found = self._judged(source, text, find_secrets(source.name, text, self._rules))
+        return [FoundSecret(source, item.line, "", item.kind, item.secret) for item in found]
 
     def _in_notebook(self, source: GuardedFile, text: str, decoded: NotebookText) -> list[FoundSecret]:
-        lines = readable("\n".join(decoded.lines)).split("\n")
-        found = self._found(source, lines)
+        plain = readable("\n".join(decoded.lines))
+        found = self._judged(source, plain, self._of_notebook(plain, decoded))
         in_file = json_lines(text, decoded) if found else []
         return [
             FoundSecret(source, in_file[item.line - 1], decoded.place(item.line), item.kind, item.secret)
             for item in found
         ]
 
-    def _found(self, source: GuardedFile, lines: list[str]) -> list[EngineFinding]:
-        numbers = suspicious_lines(lines, self._rules)
-        if not numbers:
+    def _of_notebook(self, plain: str, decoded: NotebookText) -> Iterator[RuleMatch]:
+        yield from find(plain, self._rules)
+        lines = plain.split("\n")
+        offset = 0
+        for kind, start, end in decoded.parts():
+            part = "\n".join(lines[start:end])
+            yield from find_named(kind, part, offset)
+            offset += len(part) + 1
+
+    def _in_binary(self, source: GuardedFile) -> list[FoundSecret]:
+        """The tokens with a distinctive form in pickles, databases and the like; names mean little there."""
+        text = source.printable()
+        found = self._judged(source, text, find(text, self._rules))
+        return [FoundSecret(source, 0, "in a binary file", item.kind, item.secret) for item in found]
+
+    def _judged(self, source: GuardedFile, text: str, hits: Iterable[RuleMatch]) -> list[EngineFinding]:
+        lines = by_line(text, hits)
+        if not lines:
             return []
-        found = self._loaded().scan(source.name, lines, numbers)
+        found = self._loaded().scan(source.name, text.split("\n"), lines)
         return [item for item in found if not self.house.allows(source.name, item.secret)]
 
     def _loaded(self) -> SecretEngine:
@@ -91,20 +105,6 @@ class SecretScan(AbstractContextManager["SecretScan"]):
             self._opened = open_secret_engine(self._settings.house_file)
             self._engine = self._opened.__enter__()
         return self._engine
-
-
-def suspicious_lines(lines: Sequence[str], rules: Iterable[SecretRule]) -> list[int]:
-    """The lines (from 1) in which a rule matches."""
-    text = "\n".join(lines)
-    starts: list[int] = []
-    numbers: set[int] = set()
-    for hit in find(text, rules):
-        if not starts:
-            starts = [0]
-            for line in lines:
-                starts.append(starts[-1] + len(line) + 1)
-        numbers.add(bisect.bisect_right(starts, hit.start))
-    return sorted(numbers)
 
 
 def as_problem(secret: FoundSecret) -> Problem:

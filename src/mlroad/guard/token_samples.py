@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - one line for each case reads best
 """How to make a token of each kind that has a plain form, and the text around it: material of the selftest.
 
 A form is written in pieces, ``"xai" "-" A*75``: no file of ours may hold a whole token.
@@ -25,8 +26,6 @@ TOKENS: tuple[tuple[str, tuple[Piece, ...], str], ...] = (
     ("LangSmith key", ("lsv2", "_pt_", (HEX, 32), "_", (HEX, 10)), 'key = "{}"\n'),
     ("Pinecone key", ("pcsk", "_", (ALNUM, 6), "_", (ALNUM, 63)), 'key = "{}"\n'),
     ("Weights & Biases key", ("wandb", "_v1_", (ALNUM, 60)), 'login("{}")\n'),
-    # Too far from `wandb` for the rule of one line: only the rule for netrc files finds it.
-    ("Weights & Biases key", ((HEX, 40),), "machine api.wandb.ai login " + "u" * 66 + " password {}\n"),
     ("AWS secret access key", ((ALNUM, 40),), "aws_secret_access_key = {}\n"),
     ("AWS Bedrock key", ("AB", "SK", (ALNUM, 120)), "BEDROCK={}\n"),
     ("Google OAuth secret", ("GOC", "SPX-", (ALNUM, 28)), '"client": "{}"\n'),
@@ -48,10 +47,35 @@ TOKENS: tuple[tuple[str, tuple[Piece, ...], str], ...] = (
     ("Password on a command line", ("Tr", "ee9!", (ALNUM, 8)), "cu" "rl -u train:{} https://ml.net\n"),
     ("Password on a command line", ("Tr", "ee9!", (ALNUM, 8)), "ht" "tp -a train:{} ml.net/raw\n"),
     ("Password on a command line", ("Tr", "ee9!", (ALNUM, 8)), "docker" " login ml.net -u ml -p {}\n"),
-    ("Password or key as a default value", ("Tr", "ee9!", (ALNUM, 8)), 'os.getenv("DB_PASSWORD", "{}")\n'),
-    ("Password or key in XML", ("Tr", "ee9!", (ALNUM, 8)), "<Password>{}</Password>\n"),
-    ("Password or key in XML", ("Tr", "ee9!", (ALNUM, 8)), '<add key="DbPassword" value="{}"/>\n'),
+    ("Password on a command line", ("Tr", "ee9!", (ALNUM, 8)), "my" "sql -u ml -p{} raw\n"),
+    ("Password on a command line", ("Tr", "ee9!", (ALNUM, 8)), "sql" "cmd -S ml -U ml -P {}\n"),
+    ("Password on a command line", ("Tr", "ee9!", (ALNUM, 8)), "redis" "-cli -h ml -a {} ping\n"),
+    ("Password on a command line", ("Tr", "ee9!", (ALNUM, 8)), "ldap" "search -D ml -w {}\n"),
+    ("Password on a command line", ("Tr", "ee9!", (ALNUM, 8)), "smb" "client //ml/raw -U ml%{}\n"),
+    ("Password on a command line", ("Tr", "ee9!", (ALNUM, 8)), "az keyvault" " secret set --vault-name kv --name db --value {}\n"),
+    ("Password on a command line", ("Tr", "ee9!", (ALNUM, 8)), "gh" " secret set DB --body {}\n"),
+    ("Password on a command line", ("Tr", "ee9!", (ALNUM, 8)), "databricks" " secrets put --scope ml --string-value {}\n"),
+    ("Password on a command line", ("Tr", "ee9!", (ALNUM, 8)), "aws" " ssm put-parameter --name db --value {}\n"),
+    ("Password on a command line", ("Tr", "ee9!", (ALNUM, 8)), "wandb" " login {}\n"),
+    ("Password on a command line", ("Tr", "ee9!", (ALNUM, 8)), "echo" " {} | docker login ml.net -u ml --password-stdin\n"),
+    ("App Configuration connection string", ((ALNUM, 43), "="), 'c("Endpoint=https://ml.azconfig.io;Id=a:b;Sec' 'ret={}")\n'),
+    ("Mailgun key", ("ke", "y-", (HEX, 32)), 'mail("{}")\n'),
+    ("Django secret key", ("django", "-insecure-", (ALNUM, 50)), "{}\n"),
 )  # fmt: skip
+
+NAMED = "Password or key under a telling name"
+# One text for each way to read names and values, and the ending of its file.
+NAMED_TEXTS: tuple[tuple[str, str], ...] = (
+    ('db_password = "{}"\n', "py"),
+    ('os.getenv("DB_PASSWORD", "{}")\n', "py"),
+    ('[{"name": "DB_PASSWORD", "value": "{}"}]\n', "json"),
+    ("DB_PASSWORD={}\n", "env"),
+    ("az sql server create --admin-password {}\n", "sh"),
+    ("x: &it {}\npassword: *it\n", "yml"),
+    ("user,password\nml,{}\n", "csv"),
+    ("| user | password |\n|---|---|\n| ml | {} |\n", "md"),
+    ("<db><password>{}</password></db>\n", "xml"),
+)
 
 
 def make_token(pieces: tuple[Piece, ...], some: Callable[[str, int], str]) -> str:

@@ -45,7 +45,7 @@ def rarer(seed: int = 5) -> list[tuple[str, str, str]]:
         ("LangSmith key", 'k = "@@"\n', "ls" + "v2_pt_" + m.hex(32) + "_" + m.hex(10)),
         ("Pinecone key", 'k = "@@"\n', "pc" + "sk_" + m.alnum(5) + "_" + m.alnum(63)),
         ("Weights & Biases key", 'k = "@@"\n', "wan" + "db_v1_" + m.alnum(60)),
-        ("Weights & Biases key", "machine api.wandb.ai login user password @@\n", m.hex(40)),
+        ("Password in a netrc line", "machine api.wandb.ai login user password @@\n", m.hex(40)),
         ("AWS Bedrock key", 'k = "@@"\n', "AB" + "SK" + m.of(B64, 120)),
         ("Google OAuth secret", 'k = "@@"\n', "GOC" + "SPX-" + m.of(URL64, 28)),
         ("Google access token", 'k = "@@"\n', "ya" + "29." + m.of(URL64, 80)),
@@ -64,7 +64,7 @@ def rarer(seed: int = 5) -> list[tuple[str, str, str]]:
         ("Password on a command line", "curl --user train:@@ https://ml.net/raw\n", password),
         ("Password on a command line", "http -a train:@@ https://ml.net/raw\n", password),
         ("Password on a command line", "$ https --verify=no --auth=train:@@ ml.net/raw\n", password),
-        ("Password or key in XML", "<db><password>@@</password></db>\n", password),
-        ("Password or key in XML", '<add key="StoragePassword" value="@@" />\n', password),
+        ("Password or key under a telling name", "<db><password>@@</password></db>\n", password),
+        ("Password or key under a telling name", '<add key="StoragePassword" value="@@" />\n', password),
     ]  # fmt: skip
     return [(kind, text.replace("@@", token), token) for kind, text, token in cases]

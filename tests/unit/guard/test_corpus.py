@@ -43,8 +43,7 @@ def test_finds_the_secret(scan: SecretScan, case: Case, tmp_path: Path) -> None:
 @pytest.mark.parametrize("case", RARER, ids=lambda case: case.kind)
 def test_finds_the_rarer_kinds_by_name(scan: SecretScan, case: Case, tmp_path: Path) -> None:
     found = {secret.kind: secret.value for secret in scanned(scan, case, tmp_path)}
-    assert case.kind in found
-    assert case.token in found[case.kind]
+    assert case.token in found.get(case.kind, ""), found
 
 
 def test_every_rule_finds_something() -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-from mlroad.guard.false_positives import is_password, is_placeholder, is_public_key, is_random, is_token
+from mlroad.guard.secret_names import Promise, promise
 from mlroad.guard.secret_rules import SecretRule, secret_of
+from mlroad.guard.secret_values import is_password, is_placeholder, is_public_key, is_random, is_token
 
 _AN = "[A-Za-z0-9]"
 _B64 = "[A-Za-z0-9+/]"
@@ -28,6 +29,22 @@ def _signed(kind: str, before: int, signature: str, after: str, chars: str = _B6
     keyword = signature.replace("\\", "")
     pattern = rf"{_START}{chars}{{{before}}}{signature}{after}{_END}"
     return SecretRule(kind, "azure", pattern, (keyword,))
+
+
+def _bare_key(match: re.Match[str]) -> bool:
+    """A 64-byte key without a name of its own: not a digest, a picture, or an element of a vector."""
+    text, start, end = match.string, match.start(), match.end()
+    before = text[max(0, start - 80) : start]
+    name = _NAME_BEFORE.search(before)
+    harmless = name is not None and promise(name[1]) in (Promise.HARMLESS, Promise.GENERIC)
+    return not (harmless or _ELEMENT.search(before) or _NEXT_ELEMENT.match(text, end)) and _key_of_bytes(
+        match
+    )
+
+
+_NAME_BEFORE = re.compile(r"([\w.-]{1,60})[\"']?\s{0,3}[:=]\s{0,3}(?:b?[\"'])?$")
+_ELEMENT = re.compile(r"==[\"']?,\s*[\"']$|\[\s*[\"']$|[^\s\"'],$")
+_NEXT_ELEMENT = re.compile(r"[\"']\s*,\s*[\"'][A-Za-z0-9+/]{86}==")
 
 
 def _real_uuid(match: re.Match[str]) -> bool:
@@ -100,7 +117,13 @@ RULES: tuple[SecretRule, ...] = (
         "azure",
         rf"{_NOT_AFTER}{_START}[A-Za-z0-9+/]{{86}}==(?![A-Za-z0-9+/=])",
         ("==",),
-        _key_of_bytes,
+        _bare_key,
+    ),
+    SecretRule(
+        "App Configuration connection string",
+        "azure",
+        r"(?i:;Secret=)(?P<secret>[A-Za-z0-9+/]{40,100}={0,2})(?![A-Za-z0-9+/=])",
+        (";secret=",),
     ),
     SecretRule(
         "Azure SAS token",

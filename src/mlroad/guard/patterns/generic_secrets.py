@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import re
 
-from mlroad.guard.false_positives import is_password, is_placeholder, is_random, is_reference, words
+from mlroad.guard.secret_judge import is_user_and_password
 from mlroad.guard.secret_rules import SecretRule, anything, secret_of
+from mlroad.guard.secret_values import is_password, is_placeholder, is_random, is_reference, words
 
 
 def _key_material(match: re.Match[str]) -> bool:
@@ -36,19 +37,39 @@ def _bearer(match: re.Match[str]) -> bool:
 
 
 def _basic(match: re.Match[str]) -> bool:
-    try:
-        plain = base64.b64decode(secret_of(match), validate=True).decode("utf-8")
-    except ValueError:
-        return False
-    _, colon, password = plain.partition(":")
-    return bool(colon) and bool(password) and password.isprintable() and not is_placeholder(password)
+    return is_user_and_password(secret_of(match))
 
 
 def _option(match: re.Match[str]) -> bool:
     return is_password(secret_of(match)) or is_random(secret_of(match))
 
 
+def _command(program: str, option: str, keywords: str) -> SecretRule:
+    pattern = (
+        rf"(?<![\w-]){program}(?:\s[^\n]{{0,300}}?)?\s{option}[\"']?(?P<secret>[^\s\"'\\;&<>`]{{6,300}})"
+    )
+    return SecretRule("Password on a command line", "command", pattern, tuple(keywords.split()), _option)
+
+
+def _encoded_key(match: re.Match[str]) -> bool:
+    token = secret_of(match)
+    head = base64.b64decode(token[: min(len(token), 64) // 4 * 4])
+    return b"PRIVATE KEY" in head or bool(_DER_KEY.match(head))
+
+
+# ASN.1: a sequence that begins with the version of a private key (0, 1) or of a PKCS#12 file (3).
+_DER_KEY = re.compile(
+    rb"\x30(?:\x82..|\x81.|[\x20-\x7f])\x02\x01(?:[\x00\x01][\x02\x04\x30]|\x03\x30)", re.DOTALL
+)
+
 RULES: tuple[SecretRule, ...] = (
+    SecretRule(
+        "Private key in Base64",
+        "private key",
+        r"(?<![A-Za-z0-9+/])(?P<secret>(?:LS0tLS1CRUdJTi|MI[GIJKL]|MHc|MC4C)[A-Za-z0-9+/]{50,20000}={0,2})",
+        ("LS0tLS1CRUdJTi", "MII", "MIG", "MIJ", "MIK", "MIL", "MHc", "MC4C"),
+        _encoded_key,
+    ),
     SecretRule(
         "Private key",
         "private key",
@@ -70,7 +91,7 @@ RULES: tuple[SecretRule, ...] = (
     SecretRule(
         "Password in a URL",
         "url",
-        r"(?<![\w+.-])[A-Za-z][A-Za-z0-9+.-]{1,30}://(?P<user>[^\s:/?#@\"'<>`{}\[\]()]{0,100}):"
+        r"(?<![\w+.-])[A-Za-z][A-Za-z0-9+.-]{1,30}://(?P<user>[^\s:/?#@\"'<>`\[\]()]{0,100}):"
         r"(?P<secret>[^\s@/?#\"'<>`]{3,200})@(?=[\w\[$%{<.-])",
         ("://",),
         _url_password,
@@ -92,14 +113,6 @@ RULES: tuple[SecretRule, ...] = (
     SecretRule(
         "Password on a command line",
         "command",
-        r"(?i:\s--?(?:password|passwd|pwd|token|api-?key|account-key|client-secret|secret|admin-password|sas-token"
-        r"|connection-string))(?:\s+|=)[\"']?(?P<secret>[^\s\"'\\;|&<>`]{6,300})",
-        ("-p", "-t", "-a", "-c", "-s"),
-        _option,
-    ),
-    SecretRule(
-        "Password on a command line",
-        "command",
         r"\b(?:curl|wget)\b[^\n]{0,300}?\s(?:-u|--user)[ =]?[\"']?[^\s:\"'$<{]{1,100}:"
         r"(?P<secret>[^\s\"'\\;|&<>`]{6,200})",
         ("curl", "wget"),
@@ -115,19 +128,41 @@ RULES: tuple[SecretRule, ...] = (
         ("-a",),
         _option,
     ),
+    # The short options of programs: the name of the program tells what -p means.
+    _command(
+        r"(?:mysql|mysqldump|mysqladmin|mysqlimport|mariadb|mariadb-dump|7z|7za|sshpass)",
+        r"-p",
+        "mysql mariadb 7z sshpass",
+    ),
+    _command(
+        r"(?:az|(?:docker|podman|helm registry|oras|az acr|crane|skopeo) login"
+        r"|sshpass|mongo\w*|cqlsh|vsql|snowsql)",
+        r"(?:-p|-w)\s",
+        "az login sshpass mongo cqlsh vsql snowsql",
+    ),
+    _command(r"(?:sqlcmd|bcp|osql|unzip|zip|freebcp|tsql|go-sqlcmd)", r"-P\s?", "sqlcmd bcp osql zip tsql"),
+    _command(r"redis-cli", r"-a\s", "redis-cli"),
+    _command(r"(?:ldap\w+|rabbitmqadmin|pgbench)", r"-[wp]\s", "ldap rabbitmqadmin"),
+    _command(r"smbclient", r"-U\s?[^\s%]{1,60}%", "smbclient"),
+    _command(r"az keyvault secret set", r"--value[\s=]", "keyvault"),
+    _command(r"gh secret set", r"(?:-b|--body)[\s=]", "gh secret"),
+    _command(r"databricks secrets put\S*", r"--string-value[\s=]", "databricks"),
+    _command(r"(?:aws ssm put-parameter|aws secretsmanager \S+)", r"--(?:value|secret-string)[\s=]", "aws"),
+    _command(r"(?:wandb|databricks|hf|huggingface-cli|comet|neptune) login", "", "login"),
     SecretRule(
         "Password on a command line",
         "command",
-        r"\b(?:docker|podman|helm registry|oras|az acr) login\b[^\n]{0,200}?\s-p\s*[\"']?"
-        r"(?P<secret>[^\s\"'\\;|&<>`]{6,300})",
-        (" login",),
+        r"\becho\s(?:-n\s)?[\"']?(?P<secret>[^\s\"'|`$]{6,200})[\"']?\s*\|[^\n|]{0,200}"
+        r"(?:--password-stdin|sudo\s(?:\S+\s)*-S|gh secret set|--with-token|login)",
+        ("echo",),
         _option,
     ),
     SecretRule(
         "Password in a netrc line",
         "netrc",
-        r"\bmachine\s+\S+\s+login\s+\S+\s+password\s+(?P<secret>\S{4,300})",
-        ("machine",),
+        r"\b(?:machine\s+\S{1,200}|default)\s+(?:(?:login|account)\s+\S{1,200}\s+){0,2}password\s+(?P<secret>\S{4,300})",
+        ("machine", "default"),
         _option,
+        extra_lines=4,
     ),
 )

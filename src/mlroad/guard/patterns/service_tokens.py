@@ -6,8 +6,9 @@ import base64
 import json
 import re
 
-from mlroad.guard.false_positives import is_token
 from mlroad.guard.secret_rules import SecretRule, anything, secret_of
+from mlroad.guard.secret_values import is_token
+from mlroad.guard.word_likeness import looks_generated
 
 _E = r"(?![A-Za-z0-9_-])"
 _S = r"(?<![A-Za-z0-9_])"
@@ -25,6 +26,11 @@ def _is_jwt(match: re.Match[str]) -> bool:
 def _is_aws_id(match: re.Match[str]) -> bool:
     token = secret_of(match)
     return is_token(token) and len(set(token)) >= 8 and any(char.isdigit() for char in token)
+
+
+def _is_telegram(match: re.Match[str]) -> bool:
+    token = secret_of(match).partition(":")[2]
+    return is_token(token) and looks_generated(token) and any(char.isdigit() for char in token)
 
 
 def _rule(kind: str, family: str, pattern: str, keywords: str) -> SecretRule:
@@ -61,7 +67,7 @@ RULES: tuple[SecretRule, ...] = (
     _rule(
         "OpenAI key",
         "openai",
-        rf"sk-(?:[\w-]{{20,}}T3BlbkFJ[\w-]{{20,}}|(?:proj|svcacct|admin|service|None)-[\w-]{{40,}}|[A-Za-z0-9]{{48}}){_E}",
+        rf"(?<!-)sk-(?:[\w-]{{20,200}}T3BlbkFJ[\w-]{{20,200}}|(?:proj|svcacct|admin|service|None)-[\w-]{{40,}}|[A-Za-z0-9]{{48}}){_E}",
         "sk-",
     ),
     _rule("OpenRouter key", "models", rf"sk-or-v1-[0-9a-f]{{64}}{_E}", "sk-or-v1-"),
@@ -73,18 +79,6 @@ RULES: tuple[SecretRule, ...] = (
     _rule("LangSmith key", "models", rf"lsv2_(?:pt|sk)_[0-9a-f]{{32}}_[0-9a-f]{{10}}{_E}", "lsv2_"),
     _rule("Pinecone key", "models", rf"pcsk_[A-Za-z0-9]{{5,6}}_[A-Za-z0-9]{{60,70}}{_E}", "pcsk_"),
     _rule("Weights & Biases key", "wandb", rf"wandb_v\d+_[A-Za-z0-9_]{{40,}}{_E}", "wandb_v"),
-    SecretRule(
-        "Weights & Biases key",
-        "wandb",
-        r"(?i:wandb)[^\n]{0,80}?[\"'\s=:](?P<secret>[0-9a-f]{40})(?![0-9a-f])",
-        ("wandb",),
-    ),
-    SecretRule(
-        "Weights & Biases key",
-        "wandb",
-        r"api\.wandb\.ai[^\n]{0,80}?password\s+(?P<secret>[0-9a-f]{40})(?![0-9a-f])",
-        ("api.wandb.ai",),
-    ),
     # Clouds
     _rule(
         "AWS access key id",
@@ -113,13 +107,20 @@ RULES: tuple[SecretRule, ...] = (
         r"https://hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/[A-Za-z0-9_/+-]{20,}",
         ("hooks.slack",),
     ),
+    _rule("Mailgun key", "mail", rf"key-[0-9a-f]{{32}}{_E}", "key-"),
     SecretRule(
         "Discord webhook",
         "chat",
         r"https://(?:\w+\.)?discord(?:app)?\.com/api/(?:v\d+/)?webhooks/\d{16,20}/[\w-]{50,80}",
         ("/webhooks/",),
     ),
-    SecretRule("Telegram bot token", "chat", rf"(?<![\w:])\d{{8,10}}:AA[\w-]{{33}}{_E}", (":AA",)),
+    SecretRule(
+        "Telegram bot token",
+        "chat",
+        rf"(?<![\w:])\d{{8,10}}:[A-Za-z][\w-]{{34}}{_E}",
+        (":AA", "telegram", "bot"),
+        _is_telegram,
+    ),
     # Package registries
     _rule("PyPI token", "pypi", r"pypi-AgE[\w-]{60,}", "pypi-AgE"),
     _rule("npm token", "npm", rf"npm_[A-Za-z0-9]{{36}}{_E}", "npm_"),
@@ -150,6 +151,9 @@ RULES: tuple[SecretRule, ...] = (
     _rule("Sentry token", "operations", r"sntry[su]_[A-Za-z0-9+/=_-]{60,}", "sntrys_ sntryu_"),
     _rule("Prefect key", "operations", rf"pn[ub]_[A-Za-z0-9]{{36}}{_E}", "pnu_ pnb_"),
     _rule("age secret key", "private key", rf"AGE-SECRET-KEY-1[0-9A-Z]{{58}}{_E}", "AGE-SECRET-KEY-1"),
+    SecretRule(
+        "Django secret key", "operations", r"django-insecure-[^\s\"'\\]{40,80}", ("django-insecure-",)
+    ),
     # Signed tokens
     SecretRule(
         "JSON Web Token",

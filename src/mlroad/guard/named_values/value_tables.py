@@ -1,0 +1,92 @@
+"""Names and values in tables: CSV, Markdown, and HTML whose tags were replaced by bars."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+
+from mlroad.guard.named_values.named_value import NamedValue, has_hint, worth_a_look
+from mlroad.guard.secret_names import Promise, promise
+
+_NAMES = frozenset(
+    [
+        "name",
+        "key",
+        "variable",
+        "setting",
+        "parameter",
+        "field",
+        "what",
+        "item",
+        "secret",
+        "credential",
+        "option",
+        "property",
+    ]
+)
+_VALUES = frozenset(["value", "values", "val", "secret_value", "content", "setting"])
+
+
+def bar_tables(text: str) -> Iterator[NamedValue]:
+    """The cells of tables with bars: ``| name | value |``."""
+    header: list[str] = []
+    position = 0
+    for line in text.split("\n"):
+        if line.count("|") < 2:
+            header = []
+        else:
+            cells = _bar_cells(line, position)
+            plain = [cell.strip("`* \"'") for cell, _ in cells]
+            if not header:
+                header = plain
+            yield from _row(header, plain, [at for _, at in cells])
+        position += len(line) + 1
+
+
+def delimited_table(text: str) -> Iterator[NamedValue]:
+    """The cells of a CSV file: of columns such as "password", or of rows "name,value"."""
+    first, _, rest = text.partition("\n")
+    mark = max(",;\t|", key=first.count)
+    if mark not in first:
+        return
+    header = next(csv.reader([first], delimiter=mark), [])
+    if not has_hint(first) and not {_plain(name) for name in header} & _VALUES:
+        return
+    position = len(first) + 1
+    for line in rest.split("\n"):
+        try:
+            cells = next(csv.reader([line], delimiter=mark), [])
+        except csv.Error:
+            cells = []
+        yield from _row(header, cells, [position] * len(cells))
+        position += len(line) + 1
+
+
+def _bar_cells(line: str, position: int) -> list[tuple[str, int]]:
+    return [
+        (match[0].rstrip(), position + match.start())
+        for match in re.finditer(r"[^|\s][^|]*", line)
+        if match[0].strip()
+    ]
+
+
+def _row(header: list[str], cells: list[str], places: list[int]) -> Iterator[NamedValue]:
+    columns = [_plain(name) for name in header]
+    beside = frozenset(columns)
+    for index, (cell, at) in enumerate(zip(cells, places, strict=True)):
+        if not worth_a_look(cell):
+            continue
+        column = header[index] if index < len(header) and header is not cells else ""
+        generic = not column or _plain(column) in _VALUES or promise(column) <= Promise.NOTHING
+        name = next(
+            (other for other in (cells[0], cells[index - 1]) if promise(other[:60]) >= Promise.KEY), ""
+        )
+        if index and generic and name:
+            yield NamedValue(cell, at, (name,), (), False, beside)
+        elif column:
+            yield NamedValue(cell, at, (column,), (), False, beside)
+
+
+def _plain(name: str) -> str:
+    return name.strip("`*\"' ").lower().replace(" ", "_")
