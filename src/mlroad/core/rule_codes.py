@@ -100,6 +100,8 @@ RULES: dict[str, str] = {
     "MR404": "An allow-comment without a reason.",
     "MR405": "A model registered inside a step.",
     "MR406": "Autologging that registers a model inside a step.",
+    "MR407": "An import that the environment file does not list.",
+    "MR408": "An import that is neither installed nor in the environment file.",
     # The tool itself (MR5xx are the runner's refusals: docs/reference/run.md)
     "MR601": "The installed mlroad is not the version that the repo uses.",
 }

@@ -21,7 +21,7 @@ from mlroad.pipeline.rules_wiring import check_compute, check_optional, check_wi
 from mlroad.pipeline.scope import Scope, commands, nested
 from mlroad.pipeline.shapes import CONTROL_FLOW
 
-CLOUD_ONLY = frozenset({"MR118", "MR251"})
+CLOUD_ONLY = frozenset({"MR118", "MR251", "MR407"})
 """Errors that matter in Azure ML and not in a run on this machine."""
 
 _PREVIEW = "AZURE_ML_CLI_PRIVATE_FEATURES_ENABLED"

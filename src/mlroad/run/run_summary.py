@@ -8,6 +8,7 @@ from pathlib import Path
 from mlroad.core.text import count, duration
 from mlroad.run.log_reader import last_lines
 from mlroad.run.run_state import RunState, StepState
+from mlroad.steps.imported_packages import advice_on_import_error
 
 _LINES_OF_A_FAILURE = 20
 
@@ -37,6 +38,8 @@ def ending(run: RunState) -> Iterator[str]:
         yield f"{step.name} {step.state}: {step.reason}"
         lines = last_lines(step.log, _LINES_OF_A_FAILURE)
         yield from (f"  | {line}" for line in lines)
+        if advice := advice_on_import_error(lines[-1] if lines else ""):
+            yield f"  {advice}"
         if step.log.exists():
             yield f"  {'full log' if lines else 'log (empty)'}: {short(step.log)}"
             work = run.folder / "steps" / step.name / "work"

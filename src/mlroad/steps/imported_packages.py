@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterable
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-
-from mlroad.steps.scripts import read_script
 
 _USUAL_NAMES = {
     "bs4": "beautifulsoup4", "cv2": "opencv-python-headless", "dateutil": "python-dateutil", "PIL": "pillow",
@@ -39,10 +38,13 @@ def imports_of(nodes: Iterable[ast.AST]) -> dict[str, ast.Import | ast.ImportFro
     return found
 
 
-def package_of(module: str) -> str:
-    """The name of the package that has a module: ``scikit-learn`` for ``sklearn``."""
-    if module in _USUAL_NAMES:
-        return _USUAL_NAMES[module]
+def package_of(module: str, look: bool = True) -> str:
+    """The name of the package that has a module: ``scikit-learn`` for ``sklearn``.
+
+    Without ``look``, what is installed is not looked at: that takes a tenth of a second.
+    """
+    if module in _USUAL_NAMES or not look:
+        return _USUAL_NAMES.get(module, normal(module))
     return next(iter(_installed().get(module, ())), module).lower().replace("_", "-")
 
 
@@ -65,6 +67,16 @@ def requirement(package: str) -> str:
     return f"{package}>={major}.{minor},{below}"
 
 
+def advice_on_import_error(line: str) -> str:
+    """What to do about the last line of a traceback, if that is a module that is not there; else nothing."""
+    found = re.match(r"ModuleNotFoundError: No module named '(\w+)", line)
+    if found is None:
+        return ""
+    return (
+        f"Run `uv add {package_of(found[1])}`, and add the same line to environment/conda.yml of the model."
+    )
+
+
 def normal(name: str) -> str:
     """A package's name as the package index compares it."""
     return name.lower().replace("_", "-").replace(".", "-")
@@ -73,11 +85,6 @@ def normal(name: str) -> str:
 def local_modules(steps: Path) -> set[str]:
     """The modules beside the steps."""
     return {path.stem for path in steps.glob("*.py")} | {path.parent.name for path in steps.glob("*/*.py")}
-
-
-def script_imports(script: Path) -> dict[str, ast.Import | ast.ImportFrom]:
-    """`imports_of` a script; empty if it cannot be read."""
-    return imports_of(read_script(script).nodes)
 
 
 @cache

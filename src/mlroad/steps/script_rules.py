@@ -13,6 +13,7 @@ import re
 from pathlib import Path
 
 from mlroad.core.problems import Position, Problem
+from mlroad.steps.environment_rules import check_environment
 from mlroad.steps.literal_paths import HOLE, LiteralPath, find_paths, full_name
 from mlroad.steps.scripts import Script, imported_names, position, read_script
 
@@ -22,9 +23,9 @@ _REGISTERING = frozenset({"log_model", "register_model", "create_registered_mode
 
 
 def check_steps(model: Path) -> list[Problem]:
-    """The problems of every script under ``model``/steps, except the step contract itself."""
-    scripts = sorted((model / "steps").rglob("*.py"))
-    return [problem for script in scripts if script.name != "step_io.py" for problem in check_script(script)]
+    """The problems of every script under ``model``/steps, except the step contract, and of their imports."""
+    scripts = [path for path in sorted((model / "steps").rglob("*.py")) if path.name != "step_io.py"]
+    return [*(problem for script in scripts for problem in check_script(script)), *check_environment(model)]
 
 
 def check_script(path: Path) -> list[Problem]:

@@ -17,12 +17,17 @@ value: int, float, bool, str, a `Literal` or an `Enum`. `x: InputFile | None = N
 
 from __future__ import annotations
 
+import functools
 import inspect
+import sys
+import sysconfig
+import traceback
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from types import TracebackType
 from typing import Annotated, Any
 
 import typer
@@ -50,8 +55,8 @@ OutputTable = Annotated[Path, DataType("mltable", output=True)]
 def run(step: Callable[..., None]) -> None:
     """Call ``step`` with the values of the command line, and exit.
 
-    The exit code is 0, or 1 with a plain traceback if the step raised, or 2 with one line if the command line
-    was wrong.
+    The exit code is 0, or 1 with a traceback of the step's own lines if it raised, or 2 with one line if the
+    command line was wrong.
     """
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     app.command(help=inspect.getdoc(step) or "")(_command(step))
@@ -78,12 +83,38 @@ def _command(step: Callable[..., None]) -> Callable[..., None]:
         )
 
     def command(**values: Any) -> None:
+        sys.excepthook = functools.partial(_show_error, step)
         # In Azure ML `$[[...]]` omits an optional input; typer then passes its default.
         step(**{name: converters[name](value) for name, value in values.items() if value is not None})
 
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return command
+
+
+def _show_error(
+    step: Callable[..., None], _kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Print a traceback of the step's own lines: without those that called it, and few of libraries."""
+    while trace is not None and trace.tb_frame.f_code is not step.__code__:
+        trace = trace.tb_next
+    if trace is not None:
+        error.__traceback__ = trace
+    shown = traceback.TracebackException.from_exception(error)
+    part: traceback.TracebackException | None = shown
+    while part is not None:
+        part.stack = _own_frames(part.stack)
+        part = part.__cause__ or part.__context__
+    sys.stderr.write("".join(shown.format()))
+
+
+def _own_frames(stack: traceback.StackSummary) -> traceback.StackSummary:
+    """The frames of the user's files, and the last one, which raised the error."""
+    libraries = tuple(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
+    files = [frame for frame in stack if Path(frame.filename).is_file()]  # compiled code has none
+    own = [frame for frame in files if not frame.filename.startswith(libraries)]
+    last = [frame for frame in stack[-1:] if frame not in own]
+    return traceback.StackSummary.from_list([*own, *last])
 
 
 def _option(hint: Any) -> tuple[Any, Any, Callable[[Any], Any]]:

@@ -128,6 +128,9 @@ def test_a_step_that_fails_exits_with_1_and_a_plain_traceback(steps: Path) -> No
     assert result.returncode == 1
     assert "IsADirectoryError" in result.stderr or "PermissionError" in result.stderr
     assert "╭" not in result.stderr
+    frames = [line for line in result.stderr.splitlines() if line.startswith("  File ")]
+    assert 1 <= len(frames) <= 2, result.stderr
+    assert not any(name in frames[0] for name in ("typer", "click", "step_io.py"))
 
 
 def test_help(steps: Path) -> None:
