@@ -26,7 +26,8 @@ def _model(folder: Path, contract: str) -> None:
     shutil.copytree(_SAMPLE, folder, ignore=shutil.ignore_patterns("*.jinja", "__pycache__"))
     (folder / "steps" / "step_io.py").write_text(contract, encoding="utf-8", newline="\n")
     (folder / "environment").mkdir(exist_ok=True)
-    conda = "dependencies:\n  - python=3.11\n  - pip:\n      - scikit-learn\n"
+    packages = "".join(f"      - {name}\n" for name in ("mlflow-skinny", "pandas", "scikit-learn", "typer"))
+    conda = f"dependencies:\n  - python=3.11\n  - pip:\n{packages}"
     (folder / "environment" / "conda.yml").write_text(conda, encoding="utf-8", newline="\n")
     for component in (folder / "components").glob("*.yml"):
         text = component.read_text(encoding="utf-8").replace("name: diabetes_", f"name: {folder.name}_")

@@ -173,7 +173,7 @@ def _check_size(delivery: Delivery, data: Path) -> None:
     if "://" in delivery.source or delivery.local or _size(data) <= SMALL:
         return
     what = f"MD607: {delivery.source} is too large for git, and no Azure ML workspace is configured."
-    fix = "Configure a workspace (docs/how-to/azure-datasets.md), or keep the data here with --local."
+    fix = "Configure a workspace (`mlroad help how-to/azure-datasets`), or keep the data here with --local."
     raise UserError(what, fix)
 
 

@@ -20,7 +20,7 @@ FILES = (".azureml/config.json", "config.json")
 _KEYS = ("subscription_id", "resource_group", "workspace_name")
 _HOW = (
     "Download config.json from the workspace menu of ml.azure.com to the repo's folder, or set "
-    f"{', '.join(VARIABLES)}. docs/how-to/azure-datasets.md has both ways."
+    f"{', '.join(VARIABLES)}. `mlroad help how-to/azure-datasets` has both ways."
 )
 
 

@@ -47,13 +47,14 @@ COMMANDS = {
     "update": Entry(
         "mlroad.cli.repo:update", "Update this repo to the newest version of its template.", REPO
     ),
+    "help": Entry("mlroad.cli.help_page:help_page", "Print a page of the documentation.", REPO),
+    "completion": Entry("mlroad.cli.completion:completion", "Print the shell's completion script.", REPO),
     "guard": Entry("mlroad.cli.guard:guard", "Find secrets, unclean notebooks and large files.", REPO),
 }
 
 _EPILOG = """\b
 mlroad COMMAND --help   the options, exit codes and examples of a command
-Completion in bash (zsh: zsh_source, fish: fish_source), in ~/.bashrc:
-  eval "$(_MLROAD_COMPLETE=bash_source mlroad)"
+mlroad help PAGE        a page of the documentation
 """
 
 

@@ -144,7 +144,7 @@ def _signature(step: Path) -> StepSignature:
     signature, problems = read_signature(step)
     if signature is None:
         what = "This script is not a step: it does not pass a typed function to step_io.run."
-        fix = "docs/reference/datasets.md shows a step that derives a dataset."
+        fix = "`mlroad help reference/datasets` shows a step that derives a dataset."
         raise UserError(problems or Problem(Position(step), "MD704", what, fix))
     return signature
 

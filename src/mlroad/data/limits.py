@@ -17,7 +17,7 @@ SHARES = ("maxLoss", "maxGrowth", "maxRepeated")
 NAMES = (*SHARES, "maxDrift")
 UNJUDGED = ("seasonal", "ignore")
 """What ``drift`` of a column can be: its shifts are shown, and never called one."""
-_DOCS = "docs/reference/dataset-schema.md lists what is supported."
+_DOCS = "`mlroad help reference/dataset-schema` lists what is supported."
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from mlroad.core.yaml_nodes import ListNode, MapNode, Node, ScalarNode, read_yam
 from mlroad.data.reading import Dialect
 
 NAME = "MLTable"
-_DOCS = "docs/how-to/compare-datasets.md lists what is supported."
+_DOCS = "`mlroad help how-to/compare-datasets` lists what is supported."
 _ENCODINGS = {
     "utf8": "utf-8",
     "ascii": "ascii",

@@ -32,7 +32,7 @@ _SCHEMA = (
     "$schema", "name", "title", "description", "fields", "fieldsMatch", "primaryKey", "missingValues",
     "limits",
 )  # fmt: skip
-_DOCS = "docs/reference/dataset-schema.md lists what is supported."
+_DOCS = "`mlroad help reference/dataset-schema` lists what is supported."
 DEFAULT_LIMITS = Limits()
 _BOUNDED = ("integer", "number", "date", "datetime", "time")
 

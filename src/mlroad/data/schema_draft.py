@@ -53,7 +53,7 @@ def draft_schema(engine: TableEngine, table: Table, key: Sequence[str] = (), bou
 def _head(table: Table, key: Sequence[str]) -> Iterator[str]:
     yield f"# Inferred from {table.label} by `mlroad dataset schema infer`. Edit it as you like."
     yield "# `mlroad dataset schema check` checks every version that names this file."
-    yield "# The standard is Table Schema (datapackage.org); see docs/reference/dataset-schema.md."
+    yield "# The standard is Table Schema (datapackage.org); see `mlroad help reference/dataset-schema`."
     yield f"$schema: {URL}"
     yield "fieldsMatch: equal"
     if any(table.words):

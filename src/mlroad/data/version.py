@@ -221,7 +221,7 @@ _Wrong = tuple[str, str, str]
 def _wrong_keys(file: Path, keys: Mapping[str, str]) -> Iterator[_Wrong]:
     for key in ("name", "version", "type", "path"):
         if not keys.get(key):
-            fix = "docs/reference/datasets.md lists the keys of a version file."
+            fix = "`mlroad help reference/datasets` lists the keys of a version file."
             yield key, f"The key {key} is missing.", fix
     if name := keys.get("name"):
         if not NAME.fullmatch(name):
@@ -298,7 +298,7 @@ def _read(file: Path, content: bytes) -> tuple[dict[str, str], dict[str, str], d
         raise UserError(Problem(Position(file), "MD101", what, "Save it as UTF-8.")) from None
     problems = [replace(problem, code="MD101") for problem in found]
     if not problems and not isinstance(root, MapNode):
-        fix = "docs/reference/datasets.md shows a complete one."
+        fix = "`mlroad help reference/datasets` shows a complete one."
         what = "This is not a dataset version: it has no keys."
         problems.append(Problem(Position(file), "MD101", what, fix))
     keys: dict[str, str] = {}

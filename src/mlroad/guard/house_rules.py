@@ -86,7 +86,7 @@ def _rules(
                 "A rule needs kind, pattern and example (a list of strings); keywords is a list of strings."
             )
             problems.append(
-                _problem(file, line, what, "Correct the entry; see docs/how-to/house-rules.md of ML Road.")
+                _problem(file, line, what, "Correct the entry; see `mlroad help how-to/house-rules`.")
             )
             continue
         try:

@@ -23,7 +23,7 @@ KINDS = ("golden", "invalid")
 PLANNED = ("boundary", "invariance", "directional")
 FROZEN_INVALID = "frozen-invalid-"
 """The prefix of the ids of invalid cases that `mlroad freeze` makes, and replaces each time."""
-_MADE_BY = "`mlroad freeze` writes this file; see docs/reference/inference-tests.md."
+_MADE_BY = "`mlroad freeze` writes this file; see `mlroad help reference/inference-tests`."
 _TENSOR = ("name", "shape", "datatype", "data")
 
 

@@ -263,7 +263,7 @@ def _flow(value: object) -> str:
 
 
 def _suite_text(suite: dict[str, Any]) -> str:
-    lines = ["# By `mlroad freeze`. You may edit the tolerances: docs/reference/inference-tests.md."]
+    lines = ["# By `mlroad freeze`. You may edit the tolerances: `mlroad help reference/inference-tests`."]
     lines += [f"{key}: {_flow(value)}" for key, value in suite.items()]
     return "\n".join(lines) + "\n"
 

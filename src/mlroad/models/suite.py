@@ -28,7 +28,7 @@ SUITE = "suite.yml"
 CASES = "cases.jsonl"
 _KEYS = ("model", "dataset", "digest", "cases", "cases_digest", "tolerance", "retrained")
 _OPTIONAL = ("rows", "rows_digest")
-_REFREEZE = "`mlroad freeze` writes this file; see docs/reference/inference-tests.md."
+_REFREEZE = "`mlroad freeze` writes this file; see `mlroad help reference/inference-tests`."
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from mlroad.cli.check import check
+from mlroad.cli.main import mlroad
 from tests.benchmarks.make_models import make_models
 from tests.unit.pipeline.mutations import BASE
 
@@ -52,7 +52,8 @@ def _break(repo: Path, model: str = "model_001") -> Path:
 @pytest.mark.parametrize("module", ["mlroad", "cli"])
 def test_nothing_wrong(repo: Path, module: str) -> None:
     done = _run(repo, module=module)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    told = "checked 2 pipelines, 8 steps: nothing wrong\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, told, "")
 
 
 @pytest.mark.parametrize("module", ["mlroad", "cli"])
@@ -180,10 +181,10 @@ def test_an_unsuitable_path_hides_nothing(
     _break_base(base)
     monkeypatch.chdir(base)
     for paths in ((odd, "pipeline.yml"), ("pipeline.yml", odd)):
-        done = CliRunner().invoke(check, [*paths, "--format", form])
+        done = CliRunner().invoke(mlroad, ["check", *paths, "--format", form])
         assert done.exit_code == exit_code
         assert {code, "MR201"} <= set(re.findall(r"MR\d{3}", done.stdout))
-    alone = CliRunner().invoke(check, [odd])
+    alone = CliRunner().invoke(mlroad, ["check", odd])
     assert alone.exit_code == (2 if exit_code == 2 else 0)
     assert code in alone.stdout
 
@@ -197,7 +198,7 @@ def _break_base(base: Path) -> None:
 def test_outside_a_repo(tmp_path: Path) -> None:
     shutil.copytree(BASE, tmp_path / "alone")
     done = _run(tmp_path / "alone", "pipeline.yml")
-    assert (done.returncode, done.stdout) == (0, "")
+    assert (done.returncode, done.stdout) == (0, "checked 1 pipeline, 4 steps: nothing wrong\n")
 
 
 def test_a_dataset_and_a_folder_of_them(repo: Path) -> None:

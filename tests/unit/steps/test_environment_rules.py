@@ -31,7 +31,8 @@ def listed(model: Path, line: str) -> None:
     ("code", "told"),
     [
         ("import lightgbm_x", "MR408: lightgbm_x is imported, but it is not installed, and "
-         "environment/conda.yml does not list it. Run `uv add lightgbm-x`, and add the same line to environment/conda.yml."),
+         "environment/conda.yml does not list it. Run `uv add lightgbm-x`, and add the same line to "
+         "environment/conda.yml."),
         ("from cv2_x.y import z", "Run `uv add cv2-x`"),
         ("import tabels", "Did you mean tables?"),
         ("import yaml", "MR407: yaml is imported, but environment/conda.yml does not list pyyaml, so Azure "

@@ -1,0 +1,143 @@
+"""`mlroad help` and `mlroad completion`; and no message names a page or a file of docs/ that is not there."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from mlroad.cli.main import mlroad
+from mlroad.core import doc_pages
+from mlroad.core.doc_pages import commit_of, page_names, pages_folder, web_address
+from mlroad.core.problems import UserError
+from mlroad.core.template import Origin
+from tests.support import REPO, commit_all, git, tracked_and_new
+
+PAGES = set(page_names(REPO / "docs"))
+DELIVERED = {f"docs/{path.name}" for path in REPO.glob("*_template/docs/*.md")}
+"""The pages that the generated repos have."""
+
+
+def messages(file: Path) -> Iterator[str]:
+    """The texts in a module, without its docstrings."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            yield node.value
+
+
+def dead_references(text: str) -> list[str]:
+    """The pages that a text names and that its reader cannot open."""
+    files = [it for it in re.findall(r"\bdocs/[\w/-]+\.md\b", text) if it not in DELIVERED]
+    pages = re.findall(r"`mlroad help ([a-z][\w/-]*)`", text)
+    return files + [
+        it for it in pages if it not in PAGES and [p.split("/")[-1] for p in PAGES].count(it) != 1
+    ]
+
+
+def sources() -> Iterable[Path]:
+    return [REPO / path for path in tracked_and_new(REPO) if path.suffix == ".py" and path.parts[0] == "src"]
+
+
+def test_messages_name_pages_that_are_there() -> None:
+    dead = {(file.name, it) for file in sources() for text in messages(file) for it in dead_references(text)}
+    assert dead == set()
+    named = {
+        page
+        for file in sources()
+        for text in messages(file)
+        for page in re.findall(r"mlroad help (\S+)`", text)
+    }
+    assert len(named) > 4
+
+
+def test_generated_repos_name_pages_that_are_there() -> None:
+    files = [REPO / path for path in tracked_and_new(REPO) if path.parts[0].endswith("_template")]
+    texts = {file: file.read_text(encoding="utf-8", errors="replace") for file in files}
+    assert {(file.name, it) for file, text in texts.items() for it in dead_references(text)} == set()
+
+
+@pytest.mark.parametrize(
+    "text", ["See docs/reference/run.md.", "`mlroad help nowhere`", "`mlroad help datasets`"]
+)
+def test_canary_a_dead_reference_is_found(text: str) -> None:
+    assert dead_references(text)
+
+
+@pytest.mark.parametrize("text", ["docs/factory.md", "`mlroad help run`", "`mlroad help how-to/roll-back`"])
+def test_canary_a_live_reference_is_not(text: str) -> None:
+    assert not dead_references(text)
+
+
+def test_it_prints_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(REPO)
+    text = (REPO / "docs" / "reference" / "run.md").read_text(encoding="utf-8")
+    for name in ("reference/run", "run", "docs/reference/run.md"):
+        assert CliRunner().invoke(mlroad, ["help", name]).output.strip() == text.strip()
+    assert CliRunner().invoke(mlroad, ["help"]).output.split() == sorted(PAGES)
+    for name, words in (
+        ("datasets", "Choose one of reference/datasets, tutorial/datasets"),
+        ("rnu", "no page rnu"),
+    ):
+        assert words in str(CliRunner().invoke(mlroad, ["help", name]).exception)
+
+
+@pytest.fixture
+def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repo of a template with one page, which was changed after the version that the repo has."""
+    monkeypatch.setattr(doc_pages, "_SOURCE", tmp_path / "not-a-template")
+    template, repo = tmp_path / "template", tmp_path / "repo"
+    (template / "docs" / "how-to").mkdir(parents=True)
+    git(tmp_path, "init", "--quiet", str(template))
+    for text in ("old", "new"):
+        (template / "docs" / "how-to" / "x.md").write_text(text, encoding="utf-8")
+        commit_all(template, text)
+    old = git(template, "rev-parse", "HEAD^").strip()
+    repo.mkdir()
+    answers = f"_src_path: {template.as_posix()}\n_commit: v1.0.0-3-g{old[:9]}\n"
+    (repo / ".copier-answers.yml").write_text(answers, encoding="utf-8")
+    return repo
+
+
+def test_the_page_is_that_of_the_repos_version(repo: Path) -> None:
+    docs = pages_folder(repo)
+    assert page_names(docs) == ["how-to/x"]
+    assert doc_pages.read_page(docs, "x") == "old"
+    shutil.rmtree(repo.parent / "template")
+    assert pages_folder(repo) == docs  # from the cache
+
+
+def test_without_the_template_the_address_is_printed(repo: Path) -> None:
+    (repo.parent / "template").rename(repo.parent / "gone")
+    with pytest.raises(UserError, match=r"cannot be read from the template: .* Open them in a browser: "):
+        pages_folder(repo)
+    assert not [path for path in (repo / ".mlroad").iterdir() if path.is_dir()]
+
+
+@pytest.mark.parametrize(
+    ("address", "version", "expected"),
+    [
+        ("https://github.com/o/r.git", "v1.2.0", "https://github.com/o/r/tree/v1.2.0/docs"),
+        ("git@github.com:o/r.git", "v1.2.0-3-gabc1234", "https://github.com/o/r/tree/abc1234/docs"),
+        ("ssh://git@gitlab.example.com/o/r", "abc1234", "https://gitlab.example.com/o/r/-/tree/abc1234/docs"),
+        ("/srv/template", "v1", "/srv/template, folder docs at v1"),
+    ],
+)
+def test_the_address_of_a_version(address: str, version: str, expected: str) -> None:
+    assert web_address(Origin(address, version)) == expected
+    assert commit_of("v1.0.0-rc.1") == "v1.0.0-rc.1"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_a_script(shell: str) -> None:
+    script = CliRunner().invoke(mlroad, ["completion", shell]).output
+    assert "_MLROAD_COMPLETE" in script
+    if shell == "bash" and (bash := shutil.which("bash")):
+        subprocess.run([bash, "-n"], input=script, text=True, check=True)
