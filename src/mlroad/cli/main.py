@@ -17,7 +17,11 @@ PROTOTYPE, DATA, FACTORY, REPO = "Prototype", "Data", "Factory", "Repo"
 COMMANDS = {
     "new": Entry("mlroad.cli.new:new", "Create a model folder with a working baseline.", PROTOTYPE),
     "run": Entry("mlroad.cli.run:run", "Run a pipeline on this machine as Azure ML would.", PROTOTYPE),
+    "sweep": Entry(
+        "mlroad.cli.sweep:sweep", "Run a pipeline with many values and compare the metrics.", PROTOTYPE
+    ),
     "runs": Entry("mlroad.cli.runs:runs", "List the runs of a model, or compare two runs.", PROTOTYPE),
+    "ui": Entry("mlroad.cli.ui:ui", "Open MLflow's page with the tracked runs of this repo.", PROTOTYPE),
     "inputs": Entry("mlroad.cli.run:inputs", "Print the inputs of a step in its last run.", PROTOTYPE),
     "sync": Entry("mlroad.cli.models:sync", "Write the components of models from their steps.", PROTOTYPE),
     "check": Entry("mlroad.cli.check:check", "Find mistakes in models before Azure ML does.", PROTOTYPE),

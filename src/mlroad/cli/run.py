@@ -55,6 +55,7 @@ _pipeline = click.argument(
     metavar="N",
     help="Afterwards, delete all but the newest N runs of this pipeline.",
 )
+@click.option("--events", is_flag=True, hidden=True, help="Print events as JSON lines, for `mlroad sweep`.")
 @quiet_option
 def run(
     pipeline: Path,
@@ -67,6 +68,7 @@ def run(
     isolated: bool,
     dry_run: bool,
     keep: int | None,
+    events: bool,
     quiet: bool,
 ) -> None:
     """Run a pipeline on this machine as Azure ML would.
@@ -92,6 +94,7 @@ def run(
         reuse=not no_reuse,
         isolated=isolated,
         keep=keep,
+        events=events,
         quiet=quiet,
     )
     sys.exit(launch(pipeline, options))

@@ -21,6 +21,7 @@ from mlroad.data.store import VerifiedVersion
 from mlroad.run.code_snapshot import CodeSnapshot, take_snapshot
 from mlroad.run.dataset_inputs import mlflow_inputs, mlflow_tags, with_digests
 from mlroad.run.engine import Engine, Interrupted
+from mlroad.run.event_display import EventDisplay
 from mlroad.run.mlflow_tracker import Tracker
 from mlroad.run.mlflow_use import mlflow_use
 from mlroad.run.overrides import given_values
@@ -256,6 +257,8 @@ def _take_snapshots(plan: Plan, folder: Path) -> dict[str, CodeSnapshot]:
 
 
 def _display(options: RunOptions) -> Display:
+    if options.events:
+        return EventDisplay()
     plain = not sys.stdout.isatty() or os.environ.get("CI") or os.environ.get("TERM") == "dumb"
     if plain:
         return PlainDisplay(options.quiet)

@@ -19,3 +19,4 @@ class RunOptions:
     keep: int | None = None
     quiet: bool = False
     debug: bool = False
+    events: bool = False

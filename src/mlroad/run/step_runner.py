@@ -158,14 +158,14 @@ class StepRunner:
         return _Completed(work, fingerprint, entry)
 
     def _clean_up(self, step: PlannedStep, completed: _Completed) -> None:
-        """Delete the working folder of a completed step, and keep the step for reuse."""
-        remove(completed.work.with_name("unfinished"))
-        remove(completed.work)
+        """Keep a completed step for reuse, and delete its working folder."""
         if completed.entry:
             try:
                 self._keep(step, completed.fingerprint, completed.entry)
             except OSError as error:
                 self.display.note(f"warning: {step.name} cannot be kept for reuse: {error.strerror}")
+        remove(completed.work.with_name("unfinished"))
+        remove(completed.work)
 
     def _keep(self, step: PlannedStep, fingerprint: Fingerprint, entry: Entry) -> None:
         environment = self.environments[step.name]

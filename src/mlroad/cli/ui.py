@@ -1,0 +1,97 @@
+"""`mlroad ui`: MLflow's web page."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+import webbrowser
+from importlib.util import find_spec
+
+import click
+
+from mlroad.core.problems import UserError
+from mlroad.core.repo import root_here
+from mlroad.core.uv_program import find_uv, uv_environment
+
+_PATIENCE = 300
+"""Seconds until the page has to answer; the first start installs MLflow's server."""
+
+
+@click.command()
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=5000, show_default=True, help="The first port to try."
+)
+@click.option("--no-browser", is_flag=True, help="Do not open a browser.")
+def ui(port: int, no_browser: bool) -> None:
+    """Open MLflow's page with the tracked runs of this repo.
+
+    It runs until Ctrl-C. With MLFLOW_TRACKING_URI set to a server, that server's page opens.
+
+    \b
+    mlroad ui
+    mlroad ui --port 8080 --no-browser
+
+    Exit codes: 0 stopped, 1 the page cannot start, 2 there is no tracked run, or a wrong argument.
+    """
+    uri = os.environ.get("MLFLOW_TRACKING_URI", "")
+    if uri.startswith(("http://", "https://")):
+        click.echo(uri)
+        if not no_browser:
+            webbrowser.open(uri)
+        return
+    root = root_here().resolve()
+    if not uri and not (root / "mlflow.db").is_file():
+        raise UserError(
+            "There is no tracked run in this repo.", "Run a pipeline whose steps use MLflow: mlroad run MODEL"
+        )
+    port = _free(port)
+    page = f"http://127.0.0.1:{port}"
+    click.echo(f"{page} shows the runs. Ctrl-C stops it.")
+    command = _command(uri or f"sqlite:///{(root / 'mlflow.db').as_posix()}", port)
+    with subprocess.Popen(command, cwd=root) as server:
+        if not no_browser:
+            threading.Thread(target=_open, args=(page, port, server), daemon=True).start()
+        try:
+            code = server.wait()
+        except KeyboardInterrupt:  # the server got it too
+            server.wait()
+            code = 0
+    sys.exit(1 if code else 0)
+
+
+def _command(uri: str, port: int) -> list[str]:
+    """MLflow of this environment, or else of the group `ui`; mlflow-skinny has no server."""
+    options = ["--backend-store-uri", uri, "--host", "127.0.0.1", "--port", str(port)]
+    if find_spec("flask") and find_spec("mlflow"):
+        return [sys.executable, "-m", "mlflow", "ui", *options]
+    os.environ.update(uv_environment())
+    return [find_uv(), "run", "--quiet", "--group", "ui", "mlflow", "ui", *options]
+
+
+def _free(port: int) -> int:
+    """The port, or the next one that is free."""
+    for candidate in range(port, min(port + 50, 65536)):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(os.name != "nt"))
+            try:
+                probe.bind(("127.0.0.1", candidate))
+            except OSError:
+                continue
+            return candidate
+    raise UserError(f"The ports from {port} on are taken.", "Choose another one: mlroad ui --port N")
+
+
+def _open(page: str, port: int, server: subprocess.Popen[bytes]) -> None:
+    """Open the browser when the page answers."""
+    deadline = time.monotonic() + _PATIENCE
+    while server.poll() is None and time.monotonic() < deadline:
+        with socket.socket() as probe:
+            probe.settimeout(1)
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                webbrowser.open(page)
+                return
+        time.sleep(0.3)
