@@ -106,6 +106,12 @@ def verify(references: tuple[str, ...], full: bool, base: str) -> None:
 @click.option(
     "--key", multiple=True, metavar="COLUMN", help="Keep rows with the same value together. Repeatable."
 )
+@click.option(
+    "--stratify", metavar="COLUMN", default="", help="Give both sides the same share of each value of COLUMN."
+)
+@click.option(
+    "--by-time", metavar="COLUMN", default="", help="Make the newest rows the holdout; COLUMN has their time."
+)
 @click.option("--train", metavar="NAME", default="", help="The training data's name (default: NAME_train).")
 @click.option("--holdout", metavar="NAME", default="", help="The holdout's name (default: NAME_holdout).")
 @click.option("--stage", type=_STAGES, help="What both are for (default: what NAME:VERSION is for).")
@@ -114,6 +120,8 @@ def split(
     reference: str,
     share: float | None,
     key: tuple[str, ...],
+    stratify: str,
+    by_time: str,
     train: str,
     holdout: str,
     stage: str | None,
@@ -126,9 +134,13 @@ def split(
     \b
     mlroad dataset split churn:1
     mlroad dataset split churn:1 --share 0.3 --key customer_id
+    mlroad dataset split churn:1 --stratify label
+    mlroad dataset split sales:1 --by-time day
     """
-    done = split_version(root_here(), SplitOptions(reference, share, key, train, holdout, renew, stage or ""))
-    click.echo(done.text())
+    options = SplitOptions(
+        reference, share, key, stratify, by_time, train, holdout, renew=renew, stage=stage or ""
+    )
+    click.echo(split_version(root_here(), options).text())
 
 
 @click.command()

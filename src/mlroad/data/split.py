@@ -4,7 +4,7 @@ The first split of a dataset freezes the holdout. Splits of later versions creat
 rows of the holdout, so all models can be compared on the same rows.
 
 The derivation of both versions has the key ``split``: share and salt, the columns that identify a row, the
-side, and for training data the holdout that was excluded from it.
+column of ``stratify`` or ``by_time``, the side, and for training data the holdout that was excluded from it.
 """
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ from typing import Any
 
 from mlroad.core.files import scratch_folder
 from mlroad.core.problems import UserError
-from mlroad.core.text import count
+from mlroad.core.text import count, did_you_mean
 from mlroad.data.create_version import CreatedVersion, VersionDraft, create_version
-from mlroad.data.split_rows import SourceFormat, SplitCounts, SplitRule, source_format, split_rows
+from mlroad.data.split_choice import SplitRule
+from mlroad.data.split_rows import SourceFormat, SplitCounts, source_format, split_rows
 from mlroad.data.store import find_verified, version_files
 from mlroad.data.version import DatasetVersion, load_version
 
 SHARE = 0.2
+_TIMES = ("date", "datetime", "time", "integer", "number")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class SplitOptions:
     reference: str
     share: float | None = None
     key: Sequence[str] = ()
+    stratify: str = ""
+    by_time: str = ""
     train: str = ""
     holdout: str = ""
     renew: bool = False
@@ -53,9 +57,10 @@ class SplitResult:
         """The counts in words."""
         things = "row" if self.source.rows is not None else "file"
         holdout = self.holdout.version.id
+        kept = self.counts.frozen if self.is_frozen else self.counts.holdout
         lines = [
             f"{self.train.version.id}  {count(self.counts.train, things)}{_existed(self.train)}",
-            f"{holdout}  {count(self.counts.frozen or self.counts.holdout, things)}"
+            f"{holdout}  {count(kept, things)}"
             + (", frozen: unchanged" if self.is_frozen else f", frozen from now on{_existed(self.holdout)}"),
         ]
         if self.counts.gone:
@@ -80,10 +85,12 @@ def split_version(root: Path, options: SplitOptions) -> SplitResult:
     else:
         rule, kept = _new_rule(form, name, options), None
     with scratch_folder(root) as folder:
-        train, holdout = folder / f"{train_name}{form.suffix}", folder / f"{holdout_name}{form.suffix}"
+        train, holdout = folder / f"{train_name}{form.name}", folder / f"{holdout_name}{form.name}"
         counts = split_rows(source.path, rule, train, holdout, kept)
         _check(counts, frozen)
-        about = _about(rule)
+        about = rule.as_tag()
+        if form.is_mltable:
+            train, holdout = train.parent, holdout.parent
         if frozen is None:
             draft = _draft(holdout_name, holdout, source.version, {**about, "side": "holdout"}, options.stage)
             made_holdout = create_version(root, draft)
@@ -98,12 +105,12 @@ def repeat_split(root: Path, version: DatasetVersion, folder: Path) -> Path:
     """Create again the data of ``version``, one side of a split. Raises UserError."""
     about = (version.derivation or {})["split"]
     source = find_verified(root, version.parents[0])
-    rule = SplitRule(str(about["salt"]), float(about["share"]), tuple(about["identity"]))
-    suffix = source_format(source.path).suffix
-    train, holdout = folder / f"train{suffix}", folder / f"holdout{suffix}"
+    form = source_format(source.path)
+    train, holdout = folder / f"train{form.name}", folder / f"holdout{form.name}"
     kept = find_verified(root, about["holdout"]).path if about["side"] == "train" else None
-    split_rows(source.path, rule, train, holdout, kept)
-    return train if about["side"] == "train" else holdout
+    split_rows(source.path, SplitRule.from_tag(about), train, holdout, kept)
+    made = train if about["side"] == "train" else holdout
+    return made.parent if form.is_mltable else made
 
 
 def _frozen(root: Path, name: str) -> DatasetVersion | None:
@@ -122,12 +129,15 @@ def _frozen_rule(frozen: DatasetVersion, options: SplitOptions) -> SplitRule:
     for option, asked, was in (
         ("--share", options.share, about["share"]),
         ("--key", list(options.key), about["identity"]),
+        ("--stratify", options.stratify, about.get("stratify", "")),
+        ("--by-time", options.by_time, about.get("by_time", "")),
     ):
         if asked and asked != was:
             shown = ", ".join(was) if isinstance(was, list) else was
-            what = f"{frozen.id} is frozen and was created with {option} {shown}."
+            how = f"with {option} {shown}" if shown else f"without {option}"
+            what = f"{frozen.id} is frozen and was created {how}."
             raise UserError(what, f"Leave {option} out, or freeze a new holdout: --renew.")
-    return SplitRule(str(about["salt"]), float(about["share"]), tuple(about["identity"]))
+    return SplitRule.from_tag(about)
 
 
 def _new_rule(form: SourceFormat, name: str, options: SplitOptions) -> SplitRule:
@@ -139,12 +149,20 @@ def _new_rule(form: SourceFormat, name: str, options: SplitOptions) -> SplitRule
         )
     if options.key and not form.columns:
         raise UserError("--key names columns, but a folder of files has none.", "Leave the option out.")
-    for column in options.key:
-        if column not in form.columns:
-            raise UserError(
-                f"There is no column {column}.", f"The columns are {', '.join(form.columns[:20])}."
-            )
-    return SplitRule(f"mlroad split {name}\n", share, tuple(options.key) or form.columns)
+    if options.stratify and options.by_time:
+        what = "--stratify and --by-time cannot be combined: the newest rows have the classes that they have."
+        raise UserError(what, "Leave one of them out.")
+    known = list(form.columns) if form.columns else ["folder", "suffix"]
+    for column in (*options.key, options.stratify, options.by_time):
+        if column and column not in known:
+            fix = did_you_mean(column, known, f"The columns are {', '.join(known[:20])}.")
+            raise UserError(f"There is no column {column}.", fix)
+    if options.by_time and form.columns.get(options.by_time) not in _TIMES:
+        kind = form.columns.get(options.by_time, "string")
+        what = f"The column {options.by_time} is a {kind}, so its rows have no order in time."
+        raise UserError(what, "Name a column with dates, times or numbers.")
+    identity = tuple(options.key) or tuple(form.columns)
+    return SplitRule(f"mlroad split {name}\n", share, identity, options.stratify, options.by_time)
 
 
 def _check(counts: SplitCounts, frozen: DatasetVersion | None) -> None:
@@ -167,10 +185,6 @@ def _draft(name: str, data: Path, source: DatasetVersion, about: dict[str, Any],
         derivation={"split": about},
         move=True,
     )
-
-
-def _about(rule: SplitRule) -> dict[str, Any]:
-    return {"share": rule.share, "salt": rule.salt, "identity": list(rule.identity)}
 
 
 def _existed(created: CreatedVersion) -> str:

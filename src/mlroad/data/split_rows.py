@@ -1,51 +1,31 @@
-"""Split the rows of a table, or the files of a folder, into training data and holdout.
-
-The identity of a row decides its side: the values of its key, or all of its values. So a row is on the same
-side wherever it occurs, and rows that share a key or are equal stay together. A row belongs to the holdout if
-the SHA-256 of salt and identity, as a number from 0 to 1, is below the share.
-"""
+"""Split the rows of a table, or the files of a folder, into training data and holdout."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
+import itertools
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mlroad.core.digests import digest_content
 from mlroad.core.problems import Position, Problem, UserError
-from mlroad.data import sql
+from mlroad.data import mltable, sql
 from mlroad.data.open_table import open_table
+from mlroad.data.split_choice import IDENTITY, VALUE, SplitRule, choose
+from mlroad.data.split_mltable import is_mltable, write_like
+from mlroad.data.split_parquet import metadata_option, needs_pyarrow, write_sides
 from mlroad.data.sql import TableEngine
-from mlroad.data.table import Table
-
-
-@dataclass(frozen=True, slots=True)
-class SplitRule:
-    """How rows are identified and split."""
-
-    salt: str
-    share: float
-    """The share of identities that belong to the holdout, between 0 and 1."""
-    identity: tuple[str, ...]
-    """The columns that identify a row. Empty for a folder of files, which their content identifies."""
-
-    @property
-    def limit(self) -> str:
-        """Identities whose digest is below these eight hexadecimal digits belong to the holdout."""
-        return f"{min(round(self.share * 2**32), 2**32 - 1):08x}"
-
-    def is_holdout(self, identity: str) -> bool:
-        """Whether a row belongs to the holdout."""
-        return hashlib.sha256((self.salt + identity).encode()).hexdigest()[:8] < self.limit
+from mlroad.data.table import Kind, Table
+from mlroad.data.text_types import as_type
 
 
 @dataclass(frozen=True, slots=True)
 class SplitCounts:
-    """Rows or files on each side. ``gone`` counts identities of the frozen holdout that the source lacks."""
+    """Rows or files on each side, of the frozen holdout, and of those the ones that the source lacks."""
 
     train: int
     holdout: int
@@ -55,30 +35,32 @@ class SplitCounts:
 
 @dataclass(frozen=True, slots=True)
 class SourceFormat:
-    """The columns of a table (none for a folder of files), and the suffix of its files."""
+    """The columns of a table (none for a folder of files), their kinds, and the suffix of its files."""
 
-    columns: tuple[str, ...]
+    columns: Mapping[str, Kind]
     suffix: str
+    is_mltable: bool = False
+
+    @property
+    def name(self) -> str:
+        """What to add to the name of a side to get its file."""
+        return f"/data{self.suffix}" if self.is_mltable else self.suffix
 
 
 def source_format(source: Path) -> SourceFormat:
     """The format of a source. Raises UserError for data that cannot be split."""
-    if (source / "MLTable").is_file():
-        what = "An MLTable cannot be split, because it may name files anywhere."
-        raise UserError(
-            Problem(Position(source / "MLTable"), "MD701", what, "Split the files that it names.")
-        )
     with TableEngine() as engine:
         table = open_table(engine, source)
         if table.format == "files":
-            return SourceFormat((), "")
+            return SourceFormat({}, "")
         name = table.files[0].name
         if table.format == "JSON Lines" and name.endswith(".gz"):
             raise UserError(
                 Problem(Position(table.files[0]), "MD701", "The file is compressed.", "Decompress it first.")
             )
         suffix = "".join(table.files[0].suffixes[-2:]) if name.endswith(".gz") else table.files[0].suffix
-        return SourceFormat(tuple(column.name for column in table.columns), suffix)
+        kinds = {column.name: column.kind for column in table.columns}
+        return SourceFormat(kinds, suffix, (source / mltable.NAME).is_file())
 
 
 def split_rows(
@@ -89,9 +71,11 @@ def split_rows(
     With a ``frozen`` holdout, its rows are the holdout and all other rows are training data. Raises UserError
     if the frozen holdout does not match the source.
     """
-    if not rule.identity:
-        return _divide_files(source, rule, train, holdout, frozen)
+    train.parent.mkdir(parents=True, exist_ok=True)
+    holdout.parent.mkdir(parents=True, exist_ok=True)
     with TableEngine() as engine:
+        if not rule.identity:
+            return _divide_files(engine, source, rule, {False: train, True: holdout}, frozen)
         table = open_table(engine, source)
         old = open_table(engine, frozen) if frozen else None
         for side in (table, old):
@@ -102,61 +86,100 @@ def split_rows(
         if old and old.format != table.format:
             what = f"{source} is {table.format}, but the frozen holdout is {old.format}."
             raise UserError(what, "Use the same format, or freeze a new holdout: --renew.")
-        if table.format == "JSON Lines":
-            return _divide_lines(table.files, rule, train, holdout, old.files if old else ())
-        return _TableSplitter(engine, rule).split(table, train, holdout, old)
+        counts = (
+            _divide_lines(engine, table, rule, {False: train, True: holdout}, old)
+            if table.format == "JSON Lines"
+            else _TableSplitter(engine, rule).split(table, train, holdout, old)
+        )
+    if (source / mltable.NAME).is_file():
+        for path in (train, holdout):
+            write_like(source, path)
+    return counts
 
 
 def _divide_files(
-    source: Path, rule: SplitRule, train: Path, holdout: Path, frozen: Path | None
+    engine: TableEngine, source: Path, rule: SplitRule, sides: Mapping[bool, Path], frozen: Path | None
 ) -> SplitCounts:
-    kept = {file.sha256 for file in digest_content(frozen).files} if frozen else None
-    found: set[str] = set()
-    counts = {train: 0, holdout: 0}
-    for file in digest_content(source).files:
-        is_holdout = rule.is_holdout(file.sha256) if kept is None else file.sha256 in kept
-        side = holdout if is_holdout else train
-        target = side / file.path
+    files = digest_content(source).files
+    kept = [file.sha256 for file in digest_content(frozen).files] if frozen else []
+    chosen: Set[str] = set(kept)
+    if not frozen and rule.column:
+        table = open_table(engine, source)
+        chosen = _chosen(engine, rule, f"SELECT sha256, {sql.name(rule.column)} FROM {table.view}")
+    elif not frozen:
+        chosen = {file.sha256 for file in files if rule.is_holdout(file.sha256)}
+    counts = {False: 0, True: 0}
+    for file in files:
+        side = file.sha256 in chosen
+        target = sides[side] / file.path
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file.where, target)
         counts[side] += 1
-        found.add(file.sha256)
-    return SplitCounts(counts[train], counts[holdout], len((kept or set()) - found), len(kept or ()))
+    found = {file.sha256 for file in files}
+    return SplitCounts(counts[False], counts[True], sum(sha256 not in found for sha256 in kept), len(kept))
 
 
 def _divide_lines(
-    sources: Sequence[Path], rule: SplitRule, train: Path, holdout: Path, frozen: Sequence[Path]
+    engine: TableEngine, table: Table, rule: SplitRule, sides: Mapping[bool, Path], frozen: Table | None
 ) -> SplitCounts:
-    kept = {identity for identity, _ in _lines(frozen, rule)} if frozen else None
+    kept = [identity for identity, _ in _lines(frozen, rule)] if frozen else []
+    chosen: Set[str] | None = set(kept) if frozen else None
+    if chosen is None and rule.column:
+        identities = engine.folder / "identities.jsonl"
+        with identities.open("w", encoding="utf-8", newline="\n") as stream:
+            stream.writelines(json.dumps({"i": identity}) + "\n" for identity, _ in _lines(table, rule))
+        options = "format='newline_delimited', columns={i: 'VARCHAR'}"
+        values = f"SELECT {sql.name(rule.column)} AS v FROM {table.view}"
+        query = f"FROM read_json({sql.files([identities])}, {options}) POSITIONAL JOIN ({values})"
+        chosen = _chosen(engine, rule, query)
     found: set[str] = set()
     counts = {True: 0, False: 0}
     with contextlib.ExitStack() as stack:
-        sides = {
+        streams = {
             side: stack.enter_context(path.open("w", encoding="utf-8", newline="\n"))
-            for side, path in ((False, train), (True, holdout))
+            for side, path in sides.items()
         }
-        for identity, line in _lines(sources, rule):
-            side = rule.is_holdout(identity) if kept is None else identity in kept
-            sides[side].write(f"{line}\n")
+        for identity, line in _lines(table, rule):
+            side = rule.is_holdout(identity) if chosen is None else identity in chosen
+            streams[side].write(f"{line}\n")
             counts[side] += 1
-            if kept is not None and side:
+            if frozen and side:
                 found.add(identity)
-    return SplitCounts(counts[False], counts[True], len((kept or set()) - found), len(kept or ()))
+    return SplitCounts(counts[False], counts[True], sum(item not in found for item in kept), len(kept))
 
 
-def _lines(files: Sequence[Path], rule: SplitRule) -> Iterator[tuple[str, str]]:
-    """The identity and text of each line of JSON Lines files, which were already checked."""
+def _lines(table: Table, rule: SplitRule) -> Iterator[tuple[str, str]]:
+    """The identity and text of each line of JSON Lines files, which were already checked.
+
+    Of an MLTable, only its rows and columns: it may skip broken lines, and leave some out.
+    """
+    names = [column.name for column in table.columns]
+    rows = _all_lines(table.files)
+    for row, line in itertools.islice(rows, table.rows) if is_mltable(table) else rows:
+        text = (
+            line if not is_mltable(table) else json.dumps({name: row[name] for name in names if name in row})
+        )
+        values = [row.get(column) for column in rule.identity]
+        yield json.dumps(values, sort_keys=True, ensure_ascii=False), text
+
+
+def _all_lines(files: Sequence[Path]) -> Iterator[tuple[dict[str, Any], str]]:
     for file in files:
         with file.open(encoding="utf-8-sig", newline="\n") as stream:
-            for line in map(str.strip, stream):
-                if line:
-                    row = json.loads(line)
-                    values = [row.get(column) for column in rule.identity]
-                    yield json.dumps(values, sort_keys=True, ensure_ascii=False), line
+            for line in filter(None, map(str.strip, stream)):
+                with contextlib.suppress(ValueError):  # an MLTable with `invalid_lines: drop`
+                    yield json.loads(line), line
 
 
-_PLACE, _IDENTITY = '"mlroad: place"', '"mlroad: identity"'
-"""Helper columns added to the table."""
+def _chosen(engine: TableEngine, rule: SplitRule, query: str) -> set[str]:
+    """The identities of the holdout; ``query`` gives identity and value of each row."""
+    rows = engine.fresh("rows")
+    engine.run(f"CREATE VIEW {rows} AS SELECT * FROM ({query}) AS t({IDENTITY}, {VALUE})")
+    return {row[0] for row in engine.rows(f"FROM {choose(engine, rule, rows)}")}
+
+
+_PLACE = '"mlroad: place"'
+"""A helper column: the number of the row."""
 
 
 class _TableSplitter:
@@ -168,51 +191,73 @@ class _TableSplitter:
 
     def split(self, table: Table, train: Path, holdout: Path, frozen: Table | None) -> SplitCounts:
         named = self._named(table)
-        salt = sql.text(self._rule.salt)
-        is_holdout = f"substr(sha256({salt} || {_IDENTITY}), 1, 8) < '{self._rule.limit}'"
+        is_holdout = f"substr(sha256({sql.text(self._rule.salt)} || {IDENTITY}), 1, 8) < '{self._rule.limit}'"
         gone = total = 0
         if frozen:
-            kept = self._kept(table, frozen)
-            is_holdout = f"{_IDENTITY} IN (FROM {kept})"
-            total = self._count(kept)
-            gone = total - self._count(f"(SELECT DISTINCT {_IDENTITY} FROM {named} WHERE {is_holdout})")
+            old = self._kept(table, frozen)
+            is_holdout = f"{IDENTITY} IN (SELECT {IDENTITY} FROM {old})"
+            total = self._count(old)
+            gone = self._count(f"{old} WHERE {IDENTITY} NOT IN (SELECT {IDENTITY} FROM {named})")
+        elif self._rule.column:
+            is_holdout = f"{IDENTITY} IN (FROM {choose(self._engine, self._rule, named)})"
+        written = self._write(table, named, is_holdout, {False: train, True: holdout})
+        return SplitCounts(written[False], written[True], gone, total)
+
+    def _write(
+        self, table: Table, named: str, is_holdout: str, sides: Mapping[bool, Path]
+    ) -> dict[bool, int]:
+        """Write the two sides, with rows in their original order: without one, the digest would differ."""
+        if table.format == "Parquet" and needs_pyarrow(self._engine, table):
+            flags = f"SELECT {is_holdout} FROM {named} ORDER BY {_PLACE}"
+            return write_sides(self._engine, table, flags, sides)
         columns = ", ".join(sql.name(column.name) for column in table.columns)
-        counts = []
-        for path, side in ((train, f"NOT ({is_holdout})"), (holdout, is_holdout)):
-            # Without an order, the digest of the result would differ each time.
-            rows = f"SELECT {columns} FROM {named} WHERE {side} ORDER BY {_PLACE}"
-            copied = self._engine.row(f"COPY ({rows}) TO {sql.text(path.absolute())} ({_options(table)})")
-            counts.append(int(copied[0]))
-        return SplitCounts(counts[0], counts[1], gone, total)
+        options = self._options(table)
+        written = {}
+        for side, path in sides.items():
+            where = is_holdout if side else f"NOT ({is_holdout})"
+            rows = f"SELECT {columns} FROM {named} WHERE {where} ORDER BY {_PLACE}"
+            copied = self._engine.row(f"COPY ({rows}) TO {sql.text(path.absolute())} ({options})")
+            written[side] = int(copied[0])
+        return written
+
+    def _options(self, table: Table) -> str:
+        if table.format == "Parquet":
+            return f"FORMAT parquet{metadata_option(self._engine, table)}"
+        return f"FORMAT csv, HEADER true, DELIMITER {sql.text(table.delimiter)}"
 
     def _named(self, table: Table) -> str:
-        """A view of the rows with their place and identity. CSV values stay exactly as in the file."""
+        """A view of the rows with their place, identity and value. CSV values stay exactly as in the file."""
         values = (f"{sql.name(column)}::VARCHAR" for column in self._rule.identity)
         # The length prefix distinguishes ("ab", "c") from ("a", "bc").
         identity = " || ".join(f"coalesce(length({value}) || ':' || {value}, '-')" for value in values)
         view = self._engine.fresh("named")
+        rows = table.raw or table.view
+        # An MLTable may take some rows of its files only.
+        limit = f" LIMIT {table.rows}" if is_mltable(table) else ""
         self._engine.run(
-            f"CREATE VIEW {view} AS SELECT *, row_number() OVER () AS {_PLACE}, {identity} AS {_IDENTITY} "
-            f"FROM {table.raw or table.view}"
+            f"CREATE VIEW {view} AS SELECT *, row_number() OVER () AS {_PLACE}, {identity} AS {IDENTITY}, "
+            f"{self._value(table)} AS {VALUE} FROM (FROM {rows}{limit})"
         )
         return view
 
+    def _value(self, table: Table) -> str:
+        """The class or the time of a row."""
+        column = table.column(self._rule.column)
+        if column is None:
+            return "NULL"
+        name = sql.name(column.name)
+        return as_type(name, column.type) if table.raw and self._rule.by_time else name
+
     def _kept(self, table: Table, frozen: Table) -> str:
-        """A table of the identities in the frozen holdout. Raises UserError if their types differ."""
+        """The rows of the frozen holdout. Raises UserError if the types of the identity differ."""
         for column in self._rule.identity:
             here, there = table.column(column), frozen.column(column)
             if table.format == "Parquet" and here and there and here.type != there.type:
                 what = f"The column {column} is {here.type}, but {there.type} in the frozen holdout."
                 raise UserError(what, "Restore its type, or freeze a new holdout: --renew.")
         kept = self._engine.fresh("kept")
-        self._engine.run(f"CREATE TABLE {kept} AS SELECT DISTINCT {_IDENTITY} FROM {self._named(frozen)}")
+        self._engine.run(f"CREATE TABLE {kept} AS SELECT {IDENTITY} FROM {self._named(frozen)}")
         return kept
 
     def _count(self, rows: str) -> int:
         return int(self._engine.row(f"SELECT count(*) FROM {rows}")[0])
-
-
-def _options(table: Table) -> str:
-    if table.format == "Parquet":
-        return "FORMAT parquet"
-    return f"FORMAT csv, HEADER true, DELIMITER {sql.text(table.delimiter)}"

@@ -127,7 +127,7 @@ def _repeat_split(root: Path, version: DatasetVersion) -> RepeatResult:
         return RepeatResult(version, True, (f"{version.id} repeated: same digest {now}.",))
     lines = (
         f"{version.id} has the digest {version.digest}, but repeating it gave {now}.",
-        "Likely reason: another version of duckdb. `mlroad dataset diff` compares the rows.",
+        "Likely reason: another version of duckdb or pyarrow. `mlroad dataset diff` compares the rows.",
     )
     return RepeatResult(version, False, lines)
 
