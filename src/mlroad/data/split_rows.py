@@ -246,7 +246,7 @@ class _TableSplitter:
         if column is None:
             return "NULL"
         name = sql.name(column.name)
-        return as_type(name, column.type) if table.raw and self._rule.by_time else name
+        return as_type(name, column.type, table.decimal) if table.raw and self._rule.by_time else name
 
     def _kept(self, table: Table, frozen: Table) -> str:
         """The rows of the frozen holdout. Raises UserError if the types of the identity differ."""
