@@ -78,8 +78,10 @@ def _checked(delivered: DeliveryResult) -> Iterator[str]:
         yield "- The data is not a table, so no schema was checked."
     else:
         yield "- There is no schema: columns and types match those of the previous version, if there is one."
-    if delivered.previous:
-        yield f"- The number of rows or files is acceptable compared with {delivered.previous.version.id}."
+    if delivered.previous and not checked.exceeded:
+        yield f"- Numbers and values are within the limits, compared with {delivered.previous.version.id}."
+    for found in checked.exceeded:
+        yield f"- ⚠️ Accepted by the person who delivered it ({found.kind}): {_plain(found.problem.what)}"
 
 
 def _compared(delivered: DeliveryResult) -> Iterator[str]:

@@ -32,7 +32,7 @@ from mlroad.data.shift_tests import (
 from mlroad.data.sql import TableEngine
 from mlroad.data.table import Column
 
-ROWS = 50_000
+ROWS = 30_000
 """Rows of a version that tests read. More would only find differences that are too small to matter."""
 _AT_ONCE = 32
 _STEPS = {"date": 86_400.0}
