@@ -26,7 +26,7 @@ from mlroad.pipeline.model import (
 from mlroad.pipeline.part_reader import PartReader, is_true, plain_mapping, scalar_text
 from mlroad.pipeline.ports import read_inputs, read_outputs
 from mlroad.pipeline.references import asset_fault
-from mlroad.pipeline.repo_index import FROM_HERE, RepoIndex, absolute, is_file, is_folder
+from mlroad.pipeline.repo_index import FROM_HERE, RepoIndex, absolute, is_file, is_folder, near_path
 from mlroad.pipeline.schema_checks import map_of, spoken, text, version
 from mlroad.pipeline.shapes import COMMAND_COMPONENT, PIPELINE_COMPONENT
 from mlroad.pipeline.shapes_cloud import PARALLEL_COMPONENT, SPARK_COMPONENT
@@ -281,6 +281,8 @@ class ComponentReader:
     def _where(self, file: Path, path: str) -> str:
         if is_folder(file):
             return "This is a folder; name the YAML file in it."
+        if "\\" in path:
+            return near_path(file)
         if is_folder(file.parent):
             near = nearest(file.name, [item.name for item in file.parent.iterdir()])
             if near:

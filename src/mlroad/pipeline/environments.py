@@ -90,7 +90,7 @@ def _inline(node: MapNode, base: Path, repo: RepoIndex, out: Findings) -> Enviro
             build_context = absolute(base / path.removeprefix("file:"))
             if not exists(build_context):
                 what = f"The build context {path} does not exist."
-                out.error(build.values["path"].at, "MR125", what, FROM_HERE)
+                out.error(build.values["path"].at, "MR125", what, near_path(build_context))
     return Environment(
         node.at,
         image=node.text("image"),

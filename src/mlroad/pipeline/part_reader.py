@@ -16,7 +16,7 @@ from mlroad.pipeline.file_type import schema_name
 from mlroad.pipeline.findings import Findings
 from mlroad.pipeline.model import Binding, Environment
 from mlroad.pipeline.references import compute_fault
-from mlroad.pipeline.repo_index import FROM_HERE, RepoIndex, absolute, exists, is_folder, near_path
+from mlroad.pipeline.repo_index import RepoIndex, absolute, exists, is_folder, near_path
 from mlroad.pipeline.schema_checks import spoken
 
 _BINDABLE_SETTINGS = ("compute", "resources", "limits", "environment_variables")
@@ -74,7 +74,7 @@ class PartReader:
                 zipped = path.suffix == ".zip" and is_folder(path.with_suffix(""))
                 if not exists(path) and not zipped:
                     what = f"The additional include {item.value} does not exist."
-                    self.out.error(item.at, "MR126", what, FROM_HERE)
+                    self.out.error(item.at, "MR126", what, near_path(path))
         return tuple(found)
 
     def setting_bindings(self, node: MapNode) -> Iterator[Binding]:

@@ -34,6 +34,8 @@ def exists(path: Path) -> bool:
 
 def near_path(path: Path, otherwise: str = FROM_HERE) -> str:
     """A remedy for a path that does not exist: the nearest name in the same folder, else ``otherwise``."""
+    if "\\" in str(path) and exists(Path(str(path).replace("\\", "/"))):
+        return "Write / in place of \\, which works on every system."
     names = [item.name for item in path.parent.iterdir()] if is_folder(path.parent) else []
     return did_you_mean(path.name, names, otherwise)
 
@@ -88,8 +90,14 @@ class RepoIndex:
 
     @property
     def has_datasets(self) -> bool:
-        """Whether this repo has datasets/, so that a name missing there is a mistake."""
-        return self.root is not None and (self.root / "datasets").is_dir()
+        """Whether this repo keeps its datasets in datasets/, so that a name missing there is a mistake."""
+        folder = self.root / "datasets" if self.root else None
+        if folder is None or not folder.is_dir():
+            return False
+        # Any repo may have a folder of that name, with data in it.
+        return any(folder.glob("*/[0-9]*.yml")) or not any(
+            item.suffix not in {"", ".md"} for item in folder.iterdir()
+        )
 
     def dataset_names(self) -> list[str]:
         """The datasets of the repo."""

@@ -177,11 +177,26 @@ def _writers(scope: Scope, out: Findings) -> None:
                 out.error(binding.at, "MR208", what, "Give each its own output of the pipeline.")
     if not scope.steps or _writes_unseen(scope.steps.values()):
         return
+    unwritten = [name for name in scope.outputs if name not in writers]
+    meant = _meant(scope, unwritten)
     for name, output in scope.outputs.items():
-        if name not in writers:
+        if name in unwritten and name not in meant:
             what = f"No step writes the output {name} of the pipeline."
             fix = "Bind a step's output to it: ${{" + f"parent.outputs.{name}" + "}}; or remove it."
             out.error(output.at, "MR209", what, fix)
+
+
+def _meant(scope: Scope, unwritten: list[str]) -> set[str | None]:
+    """The outputs that a wrong binding was meant for: it is reported there, and is the one cause."""
+    names: list[str] = []
+    for step in scope.steps.values():
+        names += step.output_keys.keys() - step.outputs.keys()  # bindings that cannot be read
+        bindings = [said.binding for said in step.outputs.values() if said.binding is not None]
+        right = [item.kind == "parent_output" and item.name in scope.outputs for item in bindings]
+        names += [item.name for item, fine in zip(bindings, right, strict=True) if not fine]
+    if len(unwritten) == 1 and names:
+        return {*unwritten}
+    return {nearest(name, unwritten) for name in names}
 
 
 def _writes_unseen(steps: Iterable[Step]) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from mlroad.core.text import nearest
 from mlroad.core.yaml_nodes import ListNode, MapNode, Node, ScalarNode
 from mlroad.pipeline.expressions import expressions
 from mlroad.pipeline.findings import Findings, suggest
@@ -219,6 +220,7 @@ class Shape:
         mapping(node, name, out)
         if not isinstance(node, MapNode):
             return
+        missing = [key for key in self.required if key not in node.values]
         for key, key_node, value in node:
             kind = self.keys.get(key)
             if kind is not None:
@@ -227,11 +229,13 @@ class Shape:
                     out.error(key_node.at, "MR112", what, "Give it a value, or remove the key.")
                 else:
                     kind(value, key, out)
-            elif key not in self.silent and self.unknown != "ignore":
+            elif key not in self.silent and self.unknown != "ignore" and not nearest(key, missing):
                 self._unknown(key, key_node, out)
-        for key in self.required:
-            if key not in node.values:
-                out.error(node.at, "MR113", f"{self.title} needs {key}.", f"Add `{key}: …`.")
+        for key in missing:
+            # A misspelled key that is needed is one problem, not two.
+            near = nearest(key, (name for name in node.values if name not in self.keys))
+            fix = f"Is {near} misspelled?" if near else f"Add `{key}: …`."
+            out.error(node.at, "MR113", f"{self.title} needs {key}.", fix)
 
     def _unknown(self, key: str, key_node: ScalarNode, out: Findings) -> None:
         fix = suggest(key, self.keys, "Remove it.")

@@ -331,6 +331,7 @@ _STEP: dict[str, Kind] = {
     "queue_settings": QUEUE,
     "is_deterministic": anything,
 }
+STEP_KEYS = dict.fromkeys(_STEP, anything)
 COMPONENT_STEP = Shape(
     "A step", {**_STEP, "component": anything, "command": anything, "code": anything}, unknown="warning"
 )

@@ -1,12 +1,13 @@
 """The schemas of steps and components that only Azure ML can run: sweep, parallel, Spark, AutoML.
 
-Taken from azure-ai-ml 1.35.2, as shapes.py. Keys that its loader ignores are not reported here.
+Taken from azure-ai-ml 1.35.2, as shapes.py. A component's unknown keys are not reported here.
 """
 
 from __future__ import annotations
 
 from mlroad.core.yaml_nodes import ListNode, MapNode, Node, ScalarNode
-from mlroad.pipeline.findings import Findings
+from mlroad.pipeline.expressions import expressions
+from mlroad.pipeline.findings import Findings, suggest
 from mlroad.pipeline.schema_checks import (
     Kind,
     Shape,
@@ -23,7 +24,7 @@ from mlroad.pipeline.schema_checks import (
     text,
     variables,
 )
-from mlroad.pipeline.shapes import IDENTITY, QUEUE, STEP_RESOURCES
+from mlroad.pipeline.shapes import IDENTITY, QUEUE, STEP_KEYS, STEP_RESOURCES
 
 _COUNT = bindable(at_least(1))
 _INTERVAL = bindable(at_least(0))
@@ -75,6 +76,26 @@ def _distribution(node: Node, name: str, out: Findings) -> None:
         out.error(node.values["min_value"].at, "MR228", what, "Swap them.")
 
 
+def _uses(step: MapNode, out: Findings) -> None:
+    """The inputs and outputs that a step's own arguments use must be among those that it sets."""
+    task = step.values.get("task")
+    places = [(step, "input_data"), (step, "args")]
+    if isinstance(task, MapNode):
+        places += [(task, "program_arguments")]
+    for parent, key in places:
+        text_node = parent.values.get(key)
+        for expression in expressions(parent.text(key) or ""):
+            place, _, name = expression.body.partition(".")
+            declared = step.values.get(place)
+            names = declared.values if isinstance(declared, MapNode) else {}
+            if place in {"inputs", "outputs"} and text_node is not None and name not in names:
+                what = f"{key} uses {expression.body}, which the step does not have."
+                code = "MR241" if place == "inputs" else "MR242"
+                out.error(
+                    text_node.at, code, what, suggest(name, names, f"Add it to the {place} of the step.")
+                )
+
+
 def _plain(node: Node | None) -> float | None:
     value = node.value if isinstance(node, ScalarNode) else None
     return value if isinstance(value, int | float) else None
@@ -90,6 +111,7 @@ _SAMPLING = ("random", "grid", "bayesian")
 SWEEP_STEP = Shape(
     "A sweep",
     {
+        **STEP_KEYS,
         "trial": given,
         "search_space": _search_space,
         "sampling_algorithm": either(
@@ -128,7 +150,7 @@ SWEEP_STEP = Shape(
         "compute": text,
         "identity": IDENTITY,
     },
-    unknown="ignore",
+    unknown="warning",
     required=("trial", "objective", "search_space", "limits"),
 )
 
@@ -163,8 +185,15 @@ _PARALLEL: dict[str, Kind] = {
 }
 PARALLEL_STEP = Shape(
     "A parallel step",
-    {**_PARALLEL, "component": given, "compute": text, "resources": STEP_RESOURCES, "identity": IDENTITY},
-    unknown="ignore",
+    {
+        **STEP_KEYS,
+        **_PARALLEL,
+        "component": given,
+        "compute": text,
+        "resources": STEP_RESOURCES,
+        "identity": IDENTITY,
+    },
+    unknown="warning",
 )
 PARALLEL_COMPONENT = Shape("A parallel component", _PARALLEL, unknown="ignore", required=("task",))
 
@@ -181,6 +210,7 @@ _SPARK: dict[str, Kind] = {
 SPARK_STEP = Shape(
     "A Spark step",
     {
+        **STEP_KEYS,
         **_SPARK,
         "component": given,
         "compute": text,
@@ -191,7 +221,7 @@ SPARK_STEP = Shape(
             required=("instance_type", "runtime_version"),
         ),
     },
-    unknown="ignore",
+    unknown="warning",
 )
 SPARK_COMPONENT = Shape("A Spark component", _SPARK, unknown="ignore", required=("entry",))
 
@@ -205,9 +235,17 @@ _METRICS = (
     "precision_score_weighted", "spearman_correlation", "normalized_root_mean_squared_error", "r2_score",
     "normalized_mean_absolute_error", "iou", "mean_average_precision",
 )  # fmt: skip
+_AUTOML_KEYS = (
+    "validation_data", "validation_data_size", "test_data", "test_data_size", "cv_split_column_names",
+    "n_cross_validations", "weight_column_name", "featurization", "training", "forecasting",
+    "training_parameters", "search_space", "sweep", "log_verbosity", "positive_label", "environment_id",
+    "queue_settings", "id",
+)  # fmt: skip
 AUTOML_STEP = Shape(
     "An AutoML step",
     {
+        **STEP_KEYS,
+        **dict.fromkeys(_AUTOML_KEYS, anything),
         "task": one_of(*_TASKS),
         "primary_metric": bindable(one_of(*_METRICS)),
         "training_data": given,
@@ -229,7 +267,7 @@ AUTOML_STEP = Shape(
             unknown="warning",
         ),
     },
-    unknown="ignore",
+    unknown="warning",
     required=("task", "training_data"),
 )
 
@@ -245,6 +283,8 @@ def check_cloud_step(kind: str, node: MapNode, name: str, out: Findings) -> None
         out.error(node.at, "MR113", f"The step {name} has neither component nor task.", "Add one of them.")
     if kind == "parallel" and "task" in keys and "component" not in keys and "input_data" not in keys:
         out.error(node.at, "MR113", f"The parallel step {name} needs input_data.", "Name the input to split.")
+    if "component" not in keys:
+        _uses(node, out)
     if kind == "spark" and not {"component", "entry"} & keys:
         out.error(node.at, "MR113", f"The step {name} has neither component nor entry.", "Add one of them.")
     if kind == "spark" and ("compute" in keys) == ("resources" in keys):

@@ -28,6 +28,7 @@ from mlroad.pipeline.model import (
     Unsupported,
     Value,
 )
+from mlroad.pipeline.scope import bindings_of
 from mlroad.run.plan import (
     ARTIFACTS,
     Joined,
@@ -116,7 +117,7 @@ def _flatten(
         full = scope.prefix + name
         runs_here = not isinstance(component, Unsupported)
         if isinstance(component, Unsupported):
-            problems.append((full, _cannot_run(full, component)))
+            problems.append((full, _cannot_run(full, component, step)))
             component = _stand_in(step, component)
         inputs: dict[str, Source] = {}
         for port_name, port in component.inputs.items():
@@ -306,12 +307,17 @@ def _place(path: str | None, otherwise: str, output: str, step: str) -> str:
     return "/".join(["datastores", *parts]) if parts else otherwise
 
 
-def _cannot_run(name: str, node: Unsupported) -> Problem:
+def _cannot_run(name: str, node: Unsupported, step: Step) -> Problem:
     if node.type == "registered":
         what = f'The component {node.reference} of step "{name}" was not found in a YAML file of this repo.'
         return Problem(node.at, "MR505", what, "Add its YAML file to the repo, or refer to a file.")
     what = f'The step "{name}" is of type {node.type}, which only Azure ML can run.'
-    fix = "Run the steps before it with --step, or replace it with a command step to try the rest here."
+    bindings = [binding for value in step.inputs.values() for binding in bindings_of(value)]
+    before = sorted({binding.job for binding in bindings if binding.job})
+    fix = "Replace it with a command step to try the rest here."
+    if before:
+        first = " ".join(f"--step {job}" for job in before)
+        fix = f"Run what comes before it with {first}, or replace it with a command step."
     return Problem(node.at, "MR501", what, fix)
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mlroad.core.problems import Position, UserError
+from mlroad.core.text import nearest
 from mlroad.core.yaml_nodes import ScalarNode, parse_yaml
 from mlroad.pipeline.model import (
     DATA_TYPES,
@@ -73,13 +74,30 @@ def _set(job: PipelineJob, path: list[str], value: str, said: str) -> PipelineJo
             return replace(job, force_rerun=_boolean(value, said))
         case ["experiment_name"]:
             return replace(job, experiment_name=value)
-    raise UserError(f"{said}: {'.'.join(path)} cannot be set.", f"These can be set: {_FORMS}.")
+    raise UserError(f"{said}: {'.'.join(path)} cannot be set.", _meant(job, path))
+
+
+def _meant(job: PipelineJob, path: list[str]) -> str:
+    """What was probably meant by a path that cannot be set, or all forms."""
+    first, *rest = path
+    whole = ".".join(path)
+    if whole in job.inputs:
+        return f"Did you mean inputs.{whole}?"
+    if first in job.steps and rest:
+        return f"Did you mean jobs.{whole}?"
+    near = nearest(first, ("inputs", "jobs", "settings", "experiment_name"))
+    if near and near != first:
+        return f"Did you mean {'.'.join([near, *rest])}?"
+    if first == "settings" and rest:
+        near = nearest(rest[0], ("continue_on_step_failure", "force_rerun"))
+        return f"Did you mean settings.{near}?" if near else f"These can be set: {_FORMS}."
+    return f"These can be set: {_FORMS}."
 
 
 def _set_input(job: PipelineJob, name: str, value: str, said: str) -> PipelineJob:
     port = job.inputs.get(name)
     if port is None and name not in job.values:
-        raise unknown("input", name, [*job.inputs, *job.values], said)
+        raise unknown("input", name, list(dict.fromkeys([*job.inputs, *job.values])), said)
     given = job.values.get(name)
     kind = port.type if port else getattr(given, "type", "string")
     return replace(job, values={**job.values, name: _value(port, kind, name, value, said)})
@@ -108,9 +126,10 @@ def _set_step(
         case ["limits", "timeout"]:
             step = replace(step, timeout=_seconds(value, said))
         case _:
-            raise UserError(
-                f"{said}: {'.'.join(path)} of a step cannot be set.", f"These can be set: {_FORMS}."
-            )
+            near = nearest(path[0], ("inputs", "jobs", "environment_variables", "limits"))
+            meant = ".".join(["jobs", name, near, *path[1:]]) if near and near != path[0] else ""
+            fix = f"Did you mean {meant}?" if meant else f"These can be set: {_FORMS}."
+            raise UserError(f"{said}: {'.'.join(path)} of a step cannot be set.", fix)
     return {**steps, name: step}
 
 

@@ -131,7 +131,9 @@ class StepRunner:
         written: Mapping[str, Path],
         work: Path,
     ) -> _Completed:
-        """Move what a step has written to its final places."""
+        """Move what a step has written to its final places; a folder in place of a file raises UserError."""
+        for name, path in written.items():
+            _right_kind(name, step.outputs[name], path)
         kept: dict[str, KeptOutput] = {}
         found = dict(written)
         if ARTIFACTS not in found:
@@ -211,6 +213,14 @@ class StepRunner:
         state.state = "reused"
         self._keep(step, fingerprint, Entry(self.folder.id, entry.seconds, kept, entry.tracked))
         return True
+
+
+def _right_kind(name: str, output: PlannedOutput, path: Path) -> None:
+    """The step that made an output is the one to blame, not the one that reads it later."""
+    if path.is_dir() if output.is_file else path.is_file():
+        made, meant = ("folder", "file") if output.is_file else ("file", "folder")
+        what = f"its output {name} is of type {output.type}, but it made a {made} there."
+        raise UserError(what, f"Write a {meant} to the path, or change the type to uri_{made}.")
 
 
 def _is_full(folder: Path) -> bool:

@@ -218,6 +218,28 @@ def test_an_input_that_fails_while_it_is_read(project: Project, kind: str) -> No
     assert result.record["steps"]["a"]["reason"] == f"{bad}: Input/output error"
 
 
+@pytest.mark.parametrize(("kind", "make"), [("uri_file", "mkdir"), ("uri_folder", "rm -r OUT && touch")])
+def test_an_output_of_the_wrong_kind_fails_the_step_that_made_it(
+    project: Project, kind: str, make: str
+) -> None:
+    """A file that is a folder, and a folder that is a file: not the step that reads it is to blame."""
+    out = "${" + "{outputs.out}}"
+    command = f"{make} OUT".replace("OUT", out)
+    text = f"""type: pipeline
+jobs:
+  makes: {{type: command, {ENVIRONMENT}, command: "{command}", outputs: {{out: {{type: {kind}}}}}}}
+  reads: {{type: command, {ENVIRONMENT}, command: "ls ${{{{inputs.x}}}}",
+          inputs: {{x: "${{{{parent.jobs.makes.outputs.out}}}}"}}}}
+"""
+    project.model("m", {"pipeline.yml": text})
+    result = project.run("models/m")
+    assert result.exit == 1
+    makes, reads = (result.record["steps"][name] for name in ("makes", "reads"))
+    assert makes["state"] == "failed"
+    assert f"its output out is of type {kind}, but it made a" in makes["reason"]
+    assert reads["state"] != "failed"
+
+
 def test_an_input_that_is_missing(project: Project) -> None:
     project.model("m", {"pipeline.yml": _reads("./raw.txt")})
     result = project.run("models/m")
