@@ -48,12 +48,16 @@ class Texts:
     decimal: str
 
 
-def read_csv(engine: TableEngine, files: Sequence[Path], reading: Reading) -> Texts:
+def read_csv(engine: TableEngine, files: Sequence[Path], reading: Reading, file_column: str = "") -> Texts:
     """Files with the same header as one view of texts, with the type of each column.
 
+    ``file_column`` is the name of a column for the file of each row.
     Raises UserError with up to 20 problems, each with its line, for rows that the dialect does not allow.
     """
     dialect = reading.dialect
+    if file_column and dialect.encoding != "utf-8":
+        what = f"Files in folders such as label=a cannot be read as {dialect.encoding}."
+        raise UserError(Problem(Position(files[0]), "MD302", what, "Save the files as UTF-8."))
     shown = {file.absolute(): file for file in files}
     if dialect.encoding != "utf-8":
         files = [_recode(engine, file, dialect.encoding, shown) for file in files]
@@ -69,7 +73,8 @@ def read_csv(engine: TableEngine, files: Sequence[Path], reading: Reading) -> Te
                 )
             )
     options = (
-        f"auto_detect=false, header={str(dialect.has_header).lower()}, delim={sql.text(delimiter)}, "
+        f"auto_detect=false, hive_partitioning=false, header={str(dialect.has_header).lower()}, "
+        f"delim={sql.text(delimiter)}, "
         f"quote='\"', escape='\"', max_line_size={LONGEST_LINE}, buffer_size={2 * LONGEST_LINE}, "
         f"{_columns(columns)}"
     )
@@ -77,8 +82,10 @@ def read_csv(engine: TableEngine, files: Sequence[Path], reading: Reading) -> Te
     # Values may have a space before them: 1, NA, 3.
     missing = ["", *(space + word for word in reading.words if word for space in ("", " "))]
     nulls = f"nullstr=[{', '.join(map(sql.text, missing))}]"
-    engine.run(f"CREATE VIEW {raw} AS FROM read_csv({sql.files(files)}, {options})")
-    engine.run(f"CREATE VIEW {view} AS FROM read_csv({sql.files(files)}, {options}, {nulls})")
+    source = f"{sql.files(files)}, {options}"
+    source += f", filename={sql.text(file_column)}" if file_column else ""
+    engine.run(f"CREATE VIEW {raw} AS FROM read_csv({source})")
+    engine.run(f"CREATE VIEW {view} AS FROM read_csv({source}, {nulls})")
     try:
         wanted = {
             column: candidates(reading.kinds.get(column), dialect.decimal)
@@ -97,9 +104,10 @@ def read_csv(engine: TableEngine, files: Sequence[Path], reading: Reading) -> Te
         ) from None
 
 
-def typed(texts: Texts) -> str:
+def typed(texts: Texts, file_column: str = "") -> str:
     """A query for the rows with their types."""
-    parts = [
+    parts = [sql.name(file_column)] if file_column else []
+    parts += [
         f"{as_type(sql.name(column), texts.types[column], texts.decimal)} AS {sql.name(column)}"
         for column in texts.columns
     ]
@@ -214,17 +222,30 @@ def _check_line_ends(
     extra = "mlroad: extra"
     read = options.replace(_columns(columns), _columns([*columns, extra]))
     # The extra column is null in rows of the right length, and the empty text in those that are too long.
-    rows = f"read_csv({sql.files([file])}, {read}, null_padding=true, nullstr='mlroad: nothing')"
-    first, found = engine.row(
-        f"SELECT min(r), count(*) FROM (SELECT row_number() OVER () AS r, {sql.name(extra)} AS e FROM {rows})"
-        " WHERE e IS NOT NULL"
+    rows = (
+        f"read_csv({sql.files([file])}, {read}, null_padding=true, nullstr='mlroad: nothing', parallel=false)"
     )
+    try:
+        first, found = engine.row(
+            "SELECT min(r), count(*) FROM"
+            f" (SELECT row_number() OVER () AS r, {sql.name(extra)} AS e FROM {rows}) WHERE e IS NOT NULL"
+        )
+    except engine.errors:
+        # A row ends with several delimiters.
+        first, found = _longer(file, delimiter, len(columns)), 1
     if found:
         rows = f" ({count(found, 'row')} do)" if found > 1 else ""
         what = f"This row ends with one {_NAMES.get(delimiter, delimiter)} too many{rows}."
         fix = "Give every row as many values as the header: remove the delimiter at the end of the line."
         at = Position(shown, line_of_row(file, delimiter, first))
         raise UserError(Problem(at, "MD303", what, fix))
+
+
+def _longer(file: Path, delimiter: str, width: int) -> int:
+    """The number of the first row that has more values than the header."""
+    with _opened(file) as stream:
+        rows = (row for row in csv.reader(stream, delimiter=delimiter) if row)
+        return next((number for number, row in enumerate(rows) if len(row) > width), 0)
 
 
 def _ends_with(file: Path, delimiter: str) -> bool:

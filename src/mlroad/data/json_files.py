@@ -25,7 +25,11 @@ SUFFIXES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
 
 
 def read_json_lines(
-    engine: TableEngine, files: Sequence[Path], declared: Mapping[str, Kind], skip_bad: bool = False
+    engine: TableEngine,
+    files: Sequence[Path],
+    declared: Mapping[str, Kind],
+    skip_bad: bool = False,
+    file_column: str = "",
 ) -> tuple[str, dict[str, Kind]]:
     """A query for the rows, and the kinds of the columns, which all lines decide.
 
@@ -47,14 +51,22 @@ def read_json_lines(
     options = f"maximum_object_size={LONGEST_LINE}, ignore_errors={str(skip_bad).lower()}"
     try:
         structure = _structure(engine, files, options)
-        files, are_texts = _exact(engine, files, options)
+        copies, are_texts = _exact(engine, files, options)
         read = ", ".join(
             f"{sql.text(name)}: {sql.text(_type(s, are_texts))}" for name, s in structure.items()
         )
-        source = f"read_json({sql.files(files)}, format='newline_delimited', {options}, columns={{{read}}})"
+        options += ", hive_partitioning=false"
+        source = f"read_json({sql.files(copies)}, format='newline_delimited', {options}, columns={{{read}}})"
         rows = engine.row(f"SELECT count(*), count(COLUMNS(*)) FROM {source}")[0]
         view = engine.fresh("lines")
         values = ", ".join(f"{_value(name, s)} AS {sql.name(name)}" for name, s in structure.items())
+        if file_column:
+            where = dict(zip((str(copy.absolute()) for copy in copies), files, strict=True))
+            names = ", ".join(
+                f"{sql.text(copy)}: {sql.text(file.absolute())}" for copy, file in where.items()
+            )
+            values += f", MAP {{{names}}}[filename] AS {sql.name(file_column)}"
+            source = source.replace("format=", "filename=true, format=", 1)
         engine.run(f"CREATE VIEW {view} AS SELECT {values} FROM {source}")
         wanted = {
             name: NUMBERS if s in _NUMBERS else () if declared.get(name) == "string" else TIMES
@@ -64,7 +76,8 @@ def read_json_lines(
         types = infer(engine, view, rows, wanted)
     except engine.errors as error:
         raise UserError(_bad_line(files) or _unreadable(files, error)) from None
-    parts = [f"{as_type(sql.name(name), types.get(name, TEXT))} AS {sql.name(name)}" for name in structure]
+    parts = [sql.name(file_column)] if file_column else []
+    parts += [f"{as_type(sql.name(name), types.get(name, TEXT))} AS {sql.name(name)}" for name in structure]
     kinds = {name: _kind(types.get(name, ""), s) for name, s in structure.items()}
     return f"SELECT {', '.join(parts)} FROM {view}", kinds
 

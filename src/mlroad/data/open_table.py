@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from mlroad.core.digests import FileDigest, digest_content
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.data import csv_files, json_files, mltable, parquet_files, sql
+from mlroad.data.partitions import FILE, Partitions, find_partitions
 from mlroad.data.reading import Reading
 from mlroad.data.sql import TableEngine
 from mlroad.data.table import Column, Format, Kind, Table, kind_of
@@ -105,7 +106,8 @@ class _Opening:
         if found is None:
             return _files_table(self.engine, folder, self.label, files)
         # The path as the user wrote it, not the absolute one: messages show it.
-        return self._files(folder, found, tuple(folder / file.path for file in files if _is_data(file.path)))
+        data = tuple(folder / file.path for file in files if _is_data(file.path))
+        return self._files(folder, found, data, partitions=find_partitions(self.engine, folder, data))
 
     def _files(
         self,
@@ -113,23 +115,28 @@ class _Opening:
         format_: Format,
         files: tuple[Path, ...],
         definition: mltable.MLTable | None = None,
+        partitions: Partitions | None = None,
     ) -> Table:
         engine, reading = self.engine, self.reading
         texts: csv_files.Texts | None = None
         kinds: dict[str, Kind] = {}
         dialect = definition.dialect if definition else reading.dialect
+        by_file = FILE if partitions else ""
         if format_ == "CSV":
             if self.counts_only:
                 dialect = replace(dialect, infers=False)
-            texts = csv_files.read_csv(engine, files, replace(reading, dialect=dialect))
-            query = csv_files.typed(texts)
+            texts = csv_files.read_csv(engine, files, replace(reading, dialect=dialect), by_file)
+            query = csv_files.typed(texts, by_file)
             kinds = {name: "any" for name, type_ in texts.types.items() if type_ == NOTHING}
         elif format_ == "JSON Lines":
             query, kinds = json_files.read_json_lines(
-                engine, files, reading.kinds, bool(definition and definition.skip_bad)
+                engine, files, reading.kinds, bool(definition and definition.skip_bad), by_file
             )
         else:
-            query = parquet_files.read_parquet(engine, files)
+            query = parquet_files.read_parquet(engine, files, by_file)
+        if partitions:
+            query = self._partitioned(query, partitions, files[0])
+            texts = self._with_texts(texts, partitions)
         if definition:
             query = _transformed(engine, query, definition, source)
         columns = _columns(engine, query)
@@ -152,7 +159,21 @@ class _Opening:
             decimal=texts.decimal,
             words=reading.words,
             weak=reading.weak,
+            partitions=partitions.names if partitions else (),
         )
+
+    def _partitioned(self, query: str, partitions: Partitions, file: Path) -> str:
+        inside = [column.name for column in _columns(self.engine, query) if column.name != FILE]
+        csv_files.check_names([*inside, *partitions.names], Position(file))
+        return partitions.added(query)
+
+    def _with_texts(self, texts: csv_files.Texts | None, partitions: Partitions) -> csv_files.Texts | None:
+        if texts is None:
+            return None
+        views = [self.engine.fresh("texts"), self.engine.fresh("raw")]
+        for old, new in zip((texts.view, texts.raw), views, strict=True):
+            self.engine.run(f"CREATE VIEW {new} AS {partitions.added(f'FROM {old}', as_text=True)}")
+        return replace(texts, view=views[0], raw=views[1])
 
 
 def _columns(engine: TableEngine, query: str) -> tuple[Column, ...]:

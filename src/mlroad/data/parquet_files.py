@@ -16,8 +16,11 @@ from mlroad.data.sql import TableEngine, reason
 SUFFIXES = (".parquet", ".pq")
 
 
-def read_parquet(engine: TableEngine, files: Sequence[Path]) -> str:
-    """A query for the rows of files with the same columns. Raises UserError for an unreadable file."""
+def read_parquet(engine: TableEngine, files: Sequence[Path], file_column: str = "") -> str:
+    """A query for the rows of files with the same columns. Raises UserError for an unreadable file.
+
+    ``file_column`` is the name of a column for the file of each row.
+    """
     columns = [_columns(engine, file) for file in files]
     for file, found in zip(files[1:], columns[1:], strict=True):
         if sorted(found) != sorted(columns[0]):
@@ -25,8 +28,9 @@ def read_parquet(engine: TableEngine, files: Sequence[Path]) -> str:
             raise UserError(
                 Problem(Position(file), "MD304", what, "All files of a table need the same columns.")
             )
-    by_name = str(len(files) > 1).lower()
-    return f"FROM read_parquet({sql.files(files)}, union_by_name={by_name}, hive_partitioning=false)"
+    options = f"union_by_name={str(len(files) > 1).lower()}, hive_partitioning=false"
+    options += f", filename={sql.text(file_column)}" if file_column else ""
+    return f"FROM read_parquet({sql.files(files)}, {options})"
 
 
 def _columns(engine: TableEngine, file: Path) -> list[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from mlroad.core.problems import Position, Problem
 from mlroad.data import csv_files, json_files, sql
+from mlroad.data.cells import Cells
 from mlroad.data.row_diff import shown_value
 from mlroad.data.schema import Field, Schema
 from mlroad.data.sql import TableEngine
@@ -154,14 +155,22 @@ def _plain(name: str) -> str:
 
 
 def _broken(engine: TableEngine, table: Table, schema: Schema, rules: Sequence[_Rule]) -> Iterator[Problem]:
-    for view in dict.fromkeys(rule.view for rule in rules):
-        here = [rule for rule in rules if rule.view == view]
-        counts = engine.row(
-            f"SELECT {', '.join(f'count(*) FILTER ({rule.condition})' for rule in here)} FROM {view}"
+    by_type: dict[tuple[str, str], dict[str, list[_Rule]]] = {}
+    for rule in rules:
+        column = table.column(rule.field.name)
+        type_ = column.type if column and rule.view == table.view else "VARCHAR"
+        by_type.setdefault((rule.view, type_), {}).setdefault(rule.field.name, []).append(rule)
+    for (view, _), columns in by_type.items():
+        counts = Cells(engine, view, list(columns), table.rows, len(table.columns)).each(
+            {
+                name: [f"count(*) FILTER ({rule.condition.replace(sql.name(name), '{0}')})" for rule in here]
+                for name, here in columns.items()
+            }
         )
-        for rule, count in zip(here, counts, strict=True):
-            if count:
-                yield _found(engine, table, schema, rule, count)
+        for name, here in columns.items():
+            for rule, count in zip(here, counts[name], strict=True):
+                if count:
+                    yield _found(engine, table, schema, rule, count)
 
 
 def _found(engine: TableEngine, table: Table, schema: Schema, rule: _Rule, count: int) -> Problem:

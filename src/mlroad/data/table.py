@@ -74,6 +74,8 @@ class Table:
     words: tuple[str, ...] = ()
     """The words that mean a missing value, and (``weak``) those that do so except in text."""
     weak: tuple[str, ...] = ()
+    partitions: tuple[str, ...] = ()
+    """The columns that are names of folders."""
 
     def column(self, wanted: str) -> Column | None:
         """The column of that name."""

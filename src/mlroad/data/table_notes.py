@@ -27,6 +27,8 @@ def missing_words(engine: TableEngine, table: Table) -> dict[str, Mapping[str, i
         return {}
     words: dict[str, str] = {}
     for column in table.columns:
+        if column.name in table.partitions:
+            continue
         known = [word for word in (*table.words, *(() if column.kind == "string" else table.weak)) if word]
         words[column.name] = f"trim({{0}}) IN ({', '.join(map(sql.text, known or ['']))})"
     counts = Cells(engine, table.raw, list(words), table.rows).each(
