@@ -39,8 +39,18 @@ _description = click.option("--description", "-m", default="", help="What the da
 @click.option(
     "--no-table", is_flag=True, help="Accept the files as they are, even if they are broken tables."
 )
+@click.option("--delimiter", metavar="CHARACTER", help="What separates the values of a CSV file.")
+@click.option("--decimal", type=click.Choice((",", ".")), help="The decimal point of a CSV file.")
+@click.option("--encoding", metavar="NAME", help="The encoding of a CSV file, such as cp1252.")
 def add(
-    name: str, path: str, stage: str, kind: str | None, description: str, address: str, no_table: bool
+    name: str,
+    path: str,
+    stage: str,
+    kind: str | None,
+    description: str,
+    address: str,
+    no_table: bool,
+    **dialect: str | None,
 ) -> None:
     """Create a version from a file or folder.
 
@@ -48,6 +58,7 @@ def add(
 
     \b
     mlroad dataset add churn data/churn.csv -m "Customers of 2025"
+    mlroad dataset add umsatz umsatz.csv --delimiter ";" --decimal , --encoding cp1252
     mlroad dataset add churn data/all.parquet --stage prod --at azureml://datastores/…
     """
     made = add_data(
@@ -59,6 +70,7 @@ def add(
         description=description,
         address=address,
         is_table=not no_table,
+        tags={tag: value for tag, value in dialect.items() if value},
     )
     click.echo(made)
 

@@ -87,6 +87,8 @@ def digest_content(path: Path, cache: HashCache | None = None) -> ContentDigest:
     if not path.exists():
         raise UserError(f"{path} does not exist.", "Check the path.")
     is_folder = path.is_dir()
+    if path.is_symlink() and not is_folder:
+        _check_link(path, path.parent.resolve())
     found = dict(_portable_files(path)) if is_folder else {path.name: _absolute(path)}
     if not found:
         raise UserError(f"{path} holds no files.", "A dataset needs at least one file.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from mlroad.core.git import Git
@@ -26,6 +27,7 @@ def add_data(
     description: str,
     address: str,
     is_table: bool = True,
+    tags: Mapping[str, str] | None = None,
 ) -> str:
     """Create a version. Returns a message about it. Raises UserError for data that cannot be used."""
     if "://" in source:
@@ -45,6 +47,7 @@ def add_data(
         description=description,
         is_table=is_table,
         address=address,
+        tags=tags or {},
     )
     created = create_version(root, draft)
     notes = _notes(root, created.version) if created.is_new and created.version.rows is not None else []

@@ -20,6 +20,7 @@ from mlroad.core.digests import ContentDigest, digest_content, listing
 from mlroad.core.hash_cache import HashCache
 from mlroad.core.problems import UserError
 from mlroad.data.open_table import count_rows
+from mlroad.data.reading import DIALECT_TAGS, Reading, dialect_of
 from mlroad.data.store import (
     DATASETS,
     LARGE,
@@ -81,7 +82,7 @@ def create_version(root: Path, draft: VersionDraft) -> CreatedVersion:
         raise UserError(f"{draft.source} contains this repo.", "Name the folder with the data.")
     with HashCache(root) as cache:
         content = digest_content(draft.source, cache)
-    kind = _type(draft)
+    kind, tags = _type(draft), _tags(root, draft)
     digests = tuple(find(root, parent).digest or "" for parent in draft.parents)
     same = _same(root, draft, content, kind, digests)
     if same:
@@ -96,13 +97,13 @@ def create_version(root: Path, draft: VersionDraft) -> CreatedVersion:
         description=draft.description,
         digest=content.digest,
         size=content.size,
-        rows=_rows(draft),
+        rows=_rows(draft, tags),
         schema=SCHEMA if (root / DATASETS / draft.name / SCHEMA).is_file() else None,
         stage=draft.stage,
         parents=draft.parents,
         parent_digests=digests if all(digests) else (),
         derivation=draft.derivation,
-        tags=draft.tags,
+        tags=tags,
     )
     if not draft.address and _stays(root, draft):
         return CreatedVersion(_publish_in_place(root, version, draft, content), is_new=True)
@@ -150,8 +151,18 @@ def _type(draft: VersionDraft) -> str:
     return draft.type
 
 
-def _rows(draft: VersionDraft) -> int | None:
-    return count_rows(draft.source) if draft.is_table else None
+def _tags(root: Path, draft: VersionDraft) -> dict[str, str]:
+    """The tags of the draft. A new version is read like the one before, unless they say otherwise."""
+    files = version_files(root, draft.name)
+    if not files or draft.derivation is not None:
+        return dict(draft.tags)
+    before = load_version(files[-1]).tags
+    return {tag: before[tag] for tag in DIALECT_TAGS if tag in before} | dict(draft.tags)
+
+
+def _rows(draft: VersionDraft, tags: Mapping[str, str]) -> int | None:
+    reading = Reading(dialect=dialect_of(tags))
+    return count_rows(draft.source, reading) if draft.is_table else None
 
 
 def _is_mltable(folder: Path) -> bool:

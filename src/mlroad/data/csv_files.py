@@ -100,7 +100,9 @@ def read_csv(engine: TableEngine, files: Sequence[Path], reading: Reading, file_
         return Texts(view, raw, columns, types, delimiter, dialect.decimal)
     except engine.errors as error:
         raise UserError(
-            _bad_rows(engine, files, options, shown) or _unreadable(files, shown, error)
+            _foreign(files, shown)
+            or _bad_rows(engine, files, options, shown)
+            or _unreadable(files[0], shown, error)
         ) from None
 
 
@@ -222,9 +224,8 @@ def _check_line_ends(
     extra = "mlroad: extra"
     read = options.replace(_columns(columns), _columns([*columns, extra]))
     # The extra column is null in rows of the right length, and the empty text in those that are too long.
-    rows = (
-        f"read_csv({sql.files([file])}, {read}, null_padding=true, nullstr='mlroad: nothing', parallel=false)"
-    )
+    nothing = "null_padding=true, nullstr='mlroad: nothing', parallel=false"
+    rows = f"read_csv({sql.files([file])}, {read}, {nothing})"
     try:
         first, found = engine.row(
             "SELECT min(r), count(*) FROM"
@@ -267,7 +268,8 @@ def _recode(engine: TableEngine, file: Path, encoding: str, shown: dict[Path, Pa
             shutil.copyfileobj(TextIOWrapper(source, encoding, newline=""), target)
     except UnicodeError as error:
         what = f"The file is not encoded as {encoding}: {error}."
-        raise UserError(Problem(Position(file), "MD302", what, "Correct the encoding in MLTable.")) from None
+        fix = "Correct the encoding, in MLTable or in the version file."
+        raise UserError(Problem(Position(file), "MD302", what, fix)) from None
     shown[copy.absolute()] = file
     return copy
 
@@ -319,18 +321,18 @@ def _bad_row(file: Path, line: int, kind: str, message: str, text: str | None) -
     )
 
 
-def _unreadable(files: Sequence[Path], shown: Mapping[Path, Path], error: Exception) -> list[Problem]:
-    if "utf-8" in str(error).lower():
-        wrong = [
-            _bad_encoding(shown[file.absolute()], *found).problems[0]
-            for file in files
-            if (found := _first_foreign_byte(file))
-        ]
-        if wrong:
-            return wrong
-    file = shown[files[0].absolute()]
+def _foreign(files: Sequence[Path], shown: Mapping[Path, Path]) -> list[Problem]:
+    """The first byte of each file that is not UTF-8, which also makes other errors."""
+    return [
+        _bad_encoding(shown[file.absolute()], *found).problems[0]
+        for file in files
+        if (found := _first_foreign_byte(file))
+    ]
+
+
+def _unreadable(file: Path, shown: Mapping[Path, Path], error: Exception) -> list[Problem]:
     what = f"The file cannot be read as CSV: {reason(error)}."
-    return [Problem(Position(file), "MD305", what, "Fix the file.")]
+    return [Problem(Position(shown[file.absolute()]), "MD305", what, "Fix the file.")]
 
 
 def _first_foreign_byte(file: Path) -> tuple[int, str] | None:
@@ -344,7 +346,10 @@ def _first_foreign_byte(file: Path) -> tuple[int, str] | None:
 
 
 def _bad_encoding(file: Path, line: int, what: str) -> UserError:
-    fix = "Save the file as UTF-8 (in pandas: read_csv(…, encoding='cp1252'), then to_csv(…, index=False))."
+    fix = (
+        "Save the file as UTF-8 (in pandas: read_csv(…, encoding='cp1252'), then to_csv(…, index=False)),"
+        " or name its encoding: `mlroad dataset add … --encoding cp1252`."
+    )
     return UserError(Problem(Position(file, line), "MD302", f"{what}.", fix))
 
 

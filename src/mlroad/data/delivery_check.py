@@ -17,6 +17,7 @@ from mlroad.data.delivery_limits import Exceeded, check_counts, check_drift, che
 from mlroad.data.diff import Diff, compare, file_key
 from mlroad.data.limits import Limits
 from mlroad.data.open_table import format_of, open_table
+from mlroad.data.reading import Dialect, Reading, dialect_of
 from mlroad.data.schema import Schema, load_schema
 from mlroad.data.schema_check import check_table
 from mlroad.data.sql import TableEngine
@@ -59,7 +60,9 @@ def check_delivery(
     if max_loss is not None:
         limits = replace(limits, loss=min(limits.loss, max_loss))
     with TableEngine() as engine:
-        table = open_table(engine, data, f"the new {name}", schema.reading() if schema else None)
+        dialect = dialect_of(previous.version.tags) if previous else Dialect()
+        reading = schema.reading(dialect) if schema else Reading(dialect=dialect)
+        table = open_table(engine, data, f"the new {name}", reading)
         problems = list(_empty(table))
         if schema:
             problems += check_table(engine, table, schema)

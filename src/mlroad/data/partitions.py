@@ -72,8 +72,5 @@ def find_partitions(engine: TableEngine, folder: Path, files: Sequence[Path]) ->
 
 def _parts(file: Path) -> list[tuple[str, str | None]]:
     pairs = (part.partition("=") for part in file.parts[:-1])
-    return [
-        (unquote(key), None if value == _NONE else unquote(value))
-        for key, mark, value in pairs
-        if key and mark
-    ]
+    known = [(unquote(key), value) for key, mark, value in pairs if key and mark]
+    return [(key, None if value == _NONE else unquote(value)) for key, value in known]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import codecs
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from mlroad.core.problems import Position, Problem, UserError
 from mlroad.data.table import Kind
 
 MISSING = (
@@ -26,6 +28,38 @@ class Dialect:
     decimal: str = "."
     infers: bool = True
     """Whether to detect the types of columns."""
+
+
+DIALECT_TAGS = ("delimiter", "decimal", "encoding")
+"""The tags of a version file that say how to read CSV files."""
+
+
+def dialect_of(tags: Mapping[str, str], at: Callable[[str], Position] | None = None) -> Dialect:
+    """The dialect that the tags of a version file name. Raises UserError for one that is not valid."""
+    wrong = {
+        "delimiter": (len(tags.get("delimiter", ",")) != 1, "one character", "Write it in quotes: ';'."),
+        "decimal": (tags.get("decimal", ".") not in (".", ","), "a comma or a point", "Write '.' or ','."),
+        "encoding": (
+            not _is_encoding(tags.get("encoding", "utf-8")),
+            "an encoding",
+            "Choose one that Python knows, such as cp1252.",
+        ),
+    }
+    for tag, (is_wrong, what, fix) in wrong.items():
+        if is_wrong:
+            said = f"The {tag} {tags[tag]!r} is not {what}."
+            raise UserError(Problem(at(f"tags.{tag}"), "MD102", said, fix) if at else said, "" if at else fix)
+    encoding = codecs.lookup(tags.get("encoding", "utf-8")).name
+    return Dialect(tags.get("delimiter", ""), encoding=encoding, decimal=tags.get("decimal", "."))
+
+
+def _is_encoding(name: str) -> bool:
+    try:
+        codecs.lookup(name)
+        "".encode(name)
+    except LookupError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)

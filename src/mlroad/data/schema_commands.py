@@ -11,7 +11,7 @@ from mlroad.core.hash_cache import HashCache
 from mlroad.core.problems import Problem, UserError
 from mlroad.data.declared_schema import declared_schema, set_schema
 from mlroad.data.open_table import open_table
-from mlroad.data.reading import Reading
+from mlroad.data.reading import Dialect, Reading
 from mlroad.data.schema import load_schema, parse_schema
 from mlroad.data.schema_check import check_table
 from mlroad.data.schema_draft import draft_schema
@@ -20,7 +20,7 @@ from mlroad.data.store import all_version_files, find, find_verified, local_path
 from mlroad.data.table import Table
 from mlroad.data.table_notes import missing_words
 from mlroad.data.version import DatasetVersion, load_version
-from mlroad.data.version_tables import open_version
+from mlroad.data.version_tables import open_version, reading_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,9 @@ def infer_schema(
         used = find_verified(root, reference)
         if target.is_file():
             schema = load_schema(target)
-            table = open_table(engine, used.path, version.id, schema.reading(), used.content.files)
+            table = open_table(
+                engine, used.path, version.id, schema.reading(reading_of(version).dialect), used.content.files
+            )
             problems = check_table(engine, table, schema)
             if problems:
                 hint = f"To give {version.id} its own schema, add --file {_own(file, version)}."
@@ -62,7 +64,7 @@ def infer_schema(
                 )
             set_schema(version, file)
             return SchemaResult((f"{version.id} fits {target.as_posix()} and now names it.",))
-        table = _as_declared(engine, open_version(engine, used))
+        table = _as_declared(engine, open_version(engine, used), reading_of(version).dialect)
         text = draft_schema(engine, table, key, bounds)
         # The schema must fit the data that it was inferred from.
         if problems := check_table(engine, table, parse_schema(text, target)):
@@ -133,9 +135,9 @@ def _check_one(root: Path, version: DatasetVersion, cache: HashCache) -> tuple[l
     return [], f"{version.id}: {table.rows:,} rows and {len(table.columns)} columns match {file}."
 
 
-def _as_declared(engine: TableEngine, table: Table) -> Table:
+def _as_declared(engine: TableEngine, table: Table, dialect: Dialect) -> Table:
     """The table, read with those words as missing values that it has. The schema will declare them."""
     words = ("", *sorted({word for found in missing_words(engine, table).values() for word in found}))
     if words == ("",):
         return replace(table, words=words, weak=())
-    return open_table(engine, table.source, table.label, Reading(missing=words))
+    return open_table(engine, table.source, table.label, Reading(missing=words, dialect=dialect))

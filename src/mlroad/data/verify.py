@@ -17,6 +17,7 @@ from mlroad.core.problems import Position, Problem, UserError
 from mlroad.core.text import count
 from mlroad.data.fixed_values import FIXED, edited, is_intact, place_of
 from mlroad.data.open_table import count_rows
+from mlroad.data.reading import Reading, dialect_of
 from mlroad.data.store import (
     DATASETS,
     all_version_files,
@@ -144,7 +145,7 @@ def edited_rows(version: DatasetVersion, path: Path, *, full: bool = False) -> I
     if version.rows is None or (is_intact(version) and not full):
         return
     try:
-        rows = count_rows(path)
+        rows = count_rows(path, Reading(dialect=dialect_of(version.tags, version.at)))
     except UserError:
         return  # created with --no-table, or by a version that read it in another way: the bytes are the same
     if rows is not None and rows != version.rows:

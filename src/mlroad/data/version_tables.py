@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mlroad.data.declared_schema import declared_schema
 from mlroad.data.open_table import open_table
-from mlroad.data.reading import Reading
+from mlroad.data.reading import Reading, dialect_of
 from mlroad.data.sql import TableEngine
 from mlroad.data.store import VerifiedVersion, find_verified
 from mlroad.data.table import Table
@@ -24,9 +24,9 @@ class VersionPair:
 
 
 def reading_of(version: DatasetVersion) -> Reading:
-    """How to read the data of a version: what its schema declares."""
-    schema = declared_schema(version)
-    return schema.reading() if schema else Reading()
+    """How to read the data of a version: what its schema declares and its tags name."""
+    schema, dialect = declared_schema(version), dialect_of(version.tags, version.at)
+    return schema.reading(dialect) if schema else Reading(dialect=dialect)
 
 
 def open_version(engine: TableEngine, verified: VerifiedVersion) -> Table:

@@ -132,3 +132,69 @@ def test_columns_without_values_have_any_type(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"a": 1, "b": null}\n', encoding="utf-8")
     for name in ("a.csv", "a.jsonl"):
         assert read(tmp_path / name)[0] == [("a", "integer"), ("b", "any")]
+
+
+GERMAN = "Ort;Umsatz;Datum\nKöln;1,5;2024-01-01\nBonn;-2,25;2024-01-02\n"
+
+
+def test_a_version_names_its_delimiter_decimal_comma_and_encoding(repo: Repo) -> None:
+    repo.write("raw/umsatz.csv", GERMAN.encode("cp1252"))
+    said = repo.refused(
+        "add umsatz raw/umsatz.csv", "umsatz.csv:2: MD302: Byte 0xF6 is not UTF-8", "--encoding"
+    )
+    assert "read_csv(…, encoding='cp1252')" in said
+    repo.good("add umsatz raw/umsatz.csv --delimiter ';' --decimal , --encoding cp1252")
+    assert "encoding: cp1252" in (repo / "datasets/umsatz/1.yml").read_text(encoding="utf-8")
+    repo.good("schema infer umsatz:1")
+    text = (repo / "datasets/umsatz/schema.yml").read_text(encoding="utf-8")
+    assert "type: number\n    # -2.25 to 1.5" in text
+    # The next version is read in the same way, unless it says otherwise.
+    repo.write("raw/umsatz.csv", GERMAN.replace("1,5", "1,50").encode("cp1252"))
+    repo.good("add umsatz raw/umsatz.csv")
+    assert "umsatz:2 has the same 2 rows as umsatz:1." in repo.good("diff umsatz:1 umsatz:2")
+    repo.good("schema check")
+    repo.good("verify --full")
+    repo.write("raw/umsatz.csv", GERMAN.replace("1,5", "1,6"))
+    repo.good("add umsatz raw/umsatz.csv --encoding utf-8")
+    assert "1 added, 1 removed, 1 unchanged" in repo.good("diff umsatz:1 umsatz:3")
+
+
+def test_a_violation_is_found_in_its_line_whatever_the_dialect(repo: Repo) -> None:
+    repo.write("raw/a.csv", "a|b\n1|x\n2|ö\n".encode("utf-16"))
+    repo.write(
+        "datasets/a/schema.yml", "fields: [{name: a, type: integer, constraints: {maximum: 1}}, {name: b}]\n"
+    )
+    repo.good("add a raw/a.csv --encoding utf-16")
+    repo.refused("schema check a:1", "a.csv:3: MD413", code=1)
+
+
+@pytest.mark.parametrize(
+    ("tag", "words"),
+    [
+        ("delimiter: ';;'", "The delimiter ';;' is not one character"),
+        ("decimal: '-'", "The decimal '-' is not a comma or a point"),
+        ("encoding: klingon", "The encoding 'klingon' is not an encoding"),
+        ("encoding: base64", "The encoding 'base64' is not an encoding"),
+    ],
+)
+def test_a_wrong_tag_is_reported_with_its_line(repo: Repo, tag: str, words: str) -> None:
+    repo.good("add numbers raw/numbers.csv")
+    file = repo / "datasets/numbers/1.yml"
+    file.write_text(file.read_text(encoding="utf-8") + f"  {tag}\n", encoding="utf-8")
+    repo.refused("diff numbers:1 numbers:1", "1.yml:", "MD102", words)
+
+
+def test_a_number_with_a_point_is_text_if_the_decimal_is_a_comma(repo: Repo) -> None:
+    repo.write("raw/a.csv", "v;w\n1.234;2\n1,5;3\n")
+    repo.good("add a raw/a.csv --decimal ,")
+    repo.good("schema infer a:1")
+    assert "name: v\n    type: string" in (repo / "datasets/a/schema.yml").read_text(encoding="utf-8")
+
+
+def test_a_link_to_a_single_file_elsewhere_is_refused(repo: Repo, tmp_path: Path) -> None:
+    outside = tmp_path / "outside.csv"
+    outside.write_text("a\n1\n", encoding="utf-8")
+    (repo / "raw/link.csv").symlink_to(outside)
+    repo.refused("add a raw/link.csv", "is a link to", "outside of the dataset")
+    (repo / "raw/beside.csv").symlink_to(repo / "raw/numbers.csv")
+    repo.good("add b raw/beside.csv")
