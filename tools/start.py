@@ -56,7 +56,12 @@ def find_uv() -> Path:
     ).returncode:
         how = "Install it (`python -m ensurepip`, or your system's package python3-pip)."
         raise UserError(f"{sys.executable} has no pip.", how)
-    if subprocess.run(command, check=False).returncode:
+    # pip's warnings (of being root, of a newer pip) mean nothing here, so only a failure shows them.
+    done = subprocess.run(
+        command, capture_output=True, text=True, encoding="utf-8", errors="replace", check=False
+    )
+    if done.returncode:
+        sys.stderr.write(done.stderr)
         raise UserError("pip could not install uv: see its message above.", "Check the network.")
     stamp.write_text(UV, encoding="utf-8")
     return binary
@@ -109,7 +114,7 @@ def template_address() -> tuple[str, str]:
         return address, run_git(TEMPLATE, "rev-parse", "HEAD", check=True).text
     say(
         f"the template's address for updates is {TEMPLATE} (this clone, because {reason}). "
-        "Only this machine can update from there: docs/how-to/use-your-own-copy.md"
+        f"Only this machine can update from there: {TEMPLATE / 'docs' / 'how-to' / 'use-your-own-copy.md'}"
     )
     return str(TEMPLATE), "HEAD"
 
@@ -125,27 +130,53 @@ def own_python() -> str:
     return "{}.{}".format(*sys.version_info[:2])
 
 
+def wanted_python(folder: Path) -> str:
+    """The Python that the new repo needs, such as 3.12."""
+    text = (folder / ".copier-answers.yml").read_text(encoding="utf-8")
+    wanted = re.search(r"^python_version: [\"']?(\d+\.\d+)", text, re.MULTILINE)
+    return wanted[1] if wanted else own_python()
+
+
 def python_for(folder: Path) -> str:
     """The Python for the new repo: this one, or one that uv finds or downloads if its version differs."""
-    text = (folder / ".copier-answers.yml").read_text(encoding="utf-8")
-    wanted = re.search(r"^python_version: [\"']?(\d+)\.(\d+)", text, re.MULTILINE)
-    if wanted is None or sys.version_info[:2] == (int(wanted[1]), int(wanted[2])):
+    version = wanted_python(folder)
+    if version == own_python():
         return sys.executable
-    version = f"{wanted[1]}.{wanted[2]}"
-    own = own_python()
-    say(f"the repo needs Python {version} and this is {own}: uv finds one, or downloads it")
+    say(f"the repo needs Python {version} and this is {own_python()}: uv finds one, or downloads it")
     return version
+
+
+def require_python(uv: Path, version: str) -> None:
+    """Raises UserError unless uv finds this Python here or downloads it."""
+
+    def ask(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [str(uv), "python", *arguments]
+        return subprocess.run(
+            command, env=environment(), capture_output=True, text=True, encoding="utf-8", check=False
+        )
+
+    if version == own_python() or ask("find", version).returncode == 0:
+        return
+    say(f"Python {version} is not here: uv downloads it")
+    done = ask("install", "--quiet", version)
+    if done.returncode == 0:
+        return
+    reason = (done.stderr.strip().splitlines() or ["uv gave no reason."])[-1].strip()
+    here = re.findall(r"^cpython-(\d\.\d+)", ask("list", "--only-installed").stdout, re.MULTILINE)
+    known = sorted({own_python(), *here}, key=lambda text: int(text.partition(".")[2]))
+    raise UserError(
+        f"Python {version} is not on this machine, and uv cannot download it ({reason}). "
+        "Nothing was written.",
+        f"Here are {', '.join(known)}: choose one of them (-d python_version={own_python()}), "
+        f"or install Python {version}.",
+    )
 
 
 def new(options: argparse.Namespace) -> None:
     """Copy the template, build the wheel, install the environment and hooks, and train the sample."""
     require_git()
     folder = Path(options.folder).expanduser().resolve()
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"{folder} is not an empty folder.", "Name one that is empty or does not exist.")
-    if folder == TEMPLATE or TEMPLATE in folder.parents:
-        raise UserError(f"{folder} is inside the template.", f"Name a folder outside of {TEMPLATE}.")
-    refuse_nested(folder)
+    refuse_folder(folder)
     data = answers(options.data)
     data.setdefault("template", options.template)
     asking = sys.stdin.isatty() and not options.defaults
@@ -153,6 +184,8 @@ def new(options: argparse.Namespace) -> None:
         data.setdefault("python_version", own_python())  # it is here: nothing needs to be downloaded
     started = time.monotonic()
     uv = find_uv()
+    if f'"{data.get("python_version")}"' in (TEMPLATE / "copier.yml").read_text(encoding="utf-8"):
+        require_python(uv, data["python_version"])
     address, reference = template_address()
     say(f"copying the {data['template']} template to {folder}")
     arguments = ["copy", "--quiet", "--vcs-ref", reference]
@@ -160,7 +193,7 @@ def new(options: argparse.Namespace) -> None:
         arguments.append("--defaults")
     for key, value in data.items():
         arguments += ["--data", f"{key}={value}"]
-    run_copier([*arguments, address, str(folder)], TEMPLATE)
+    copy_template([*arguments, address, str(folder)], folder, uv)
     if not (folder / ".git").exists():
         run(["git", "init", "--quiet", "--initial-branch", "main"], folder)
     wheel = wheel_named(folder)
@@ -182,6 +215,28 @@ def new(options: argparse.Namespace) -> None:
         if run([uv, "run", "--no-sync", *first.split()], folder):
             raise StepFailed(f"the sample's run failed: see its message above. The files are in {folder}.")
     tell_next_steps(folder, first, time.monotonic() - started)
+
+
+def refuse_folder(folder: Path) -> None:
+    """Raises UserError if there cannot be a new repo in this folder."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"{folder} is not an empty folder.", "Name one that is empty or does not exist.")
+    if folder == TEMPLATE or TEMPLATE in folder.parents:
+        raise UserError(f"{folder} is inside the template.", f"Name a folder outside of {TEMPLATE}.")
+    refuse_nested(folder)
+
+
+def copy_template(arguments: Sequence[str], folder: Path, uv: Path) -> None:
+    """Run Copier. If the Python of its answers is missing, the folder is as before. Raises UserError."""
+    was_there = folder.exists()
+    run_copier(arguments, TEMPLATE)
+    try:
+        require_python(uv, wanted_python(folder))  # the answer may have been given just now
+    except UserError:
+        shutil.rmtree(folder)
+        if was_there:
+            folder.mkdir()
+        raise
 
 
 def refuse_nested(folder: Path) -> None:

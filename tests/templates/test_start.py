@@ -10,13 +10,23 @@ import shutil
 import string
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
+from mlroad.core.problems import UserError
 from tests.support import IDENTITY, REPO, call, commit_all, git, tool
-from tools.start import next_steps, own_python, python_for, refuse_nested, template_address
+from tools.start import (
+    find_uv,
+    next_steps,
+    own_python,
+    parser,
+    python_for,
+    refuse_nested,
+    require_python,
+    template_address,
+)
 
 # The variables that this machine may need to reach its package index. Most machines set none of them.
 NETWORK = re.compile(r"^(PIP_|UV_INDEX|UV_DEFAULT_INDEX|SSL_CERT|https?_proxy|no_proxy)", re.IGNORECASE)
@@ -321,3 +331,80 @@ def test_no_password_of_the_clone_reaches_the_new_repo(
     told = capsys.readouterr().out
     assert "origin (https://127.0.0.1:9/template.git) cannot be read" in told
     assert "secret-token" not in told
+
+
+def fake_uv(tmp_path: Path, installs: bool) -> Path:
+    """A uv that has only Python 3.11, and downloads others or does not."""
+    uv = tmp_path / "uv"
+    uv.write_text(
+        "#!/bin/sh\n"
+        f'echo "$@" >> "{tmp_path}/calls"\n'
+        'case "$2" in\n'
+        "find) exit 2;;\n"
+        f'install) echo "error: no route to host" >&2; exit {int(not installs)};;\n'
+        'list) echo "cpython-3.11.7-linux-x86_64-gnu    /usr/bin/python3.11";;\n'
+        "esac\n",
+        encoding="utf-8",
+    )
+    uv.chmod(0o755)
+    return uv
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell script")
+def test_a_python_that_is_not_there_is_told_with_those_that_are(tmp_path: Path) -> None:
+    with pytest.raises(
+        UserError, match=r"no route to host\)\. Nothing was written\. Here are 3\.11"
+    ) as raised:
+        require_python(fake_uv(tmp_path, installs=False), "3.99")
+    assert "Python 3.99 is not on this machine, and uv cannot download it" in str(raised.value)
+    require_python(fake_uv(tmp_path, installs=True), "3.99")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell script")
+@pytest.mark.parametrize("was_there", [True, False])
+@pytest.mark.parametrize("answered_early", [True, False])
+def test_nothing_is_written_without_the_python(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, was_there: bool, answered_early: bool
+) -> None:
+    """Also if the answer is given to Copier's question, after which Copier writes at once."""
+    folder = tmp_path / "new"
+    if was_there:
+        folder.mkdir()
+    copied = []
+
+    def copy(arguments: Sequence[str], _: Path) -> None:
+        copied.append(arguments)
+        folder.mkdir(exist_ok=True)
+        answers = "_commit: v1\npython_version: '3.13'\n"
+        (folder / ".copier-answers.yml").write_text(answers, encoding="utf-8")
+
+    monkeypatch.setattr("tools.start.find_uv", lambda: fake_uv(tmp_path, installs=False))
+    monkeypatch.setattr("tools.start.own_python", lambda: "3.11")
+    monkeypatch.setattr("tools.start.run_copier", copy)
+    monkeypatch.setattr("tools.start.template_address", lambda: ("here", "HEAD"))
+    options = parser().parse_args(
+        ["new", str(folder), *(["-d", "python_version=3.13"] if answered_early else [])]
+    )
+    with pytest.raises(UserError, match=r"Python 3\.13 is not on this machine"):
+        options.call(options)
+    assert bool(copied) is not answered_early
+    assert folder.exists() is was_there
+    assert not folder.exists() or not any(folder.iterdir())
+
+
+def test_a_warning_of_pip_is_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pip = tmp_path / "python"
+    pip.write_text('#!/bin/sh\necho "WARNING: Running pip as root" >&2\nexit $FAILS\n', encoding="utf-8")
+    pip.chmod(0o755)
+    monkeypatch.setattr("tools.start.TOOLS", tmp_path)
+    monkeypatch.setattr("sys.executable", str(pip))
+    monkeypatch.setenv("UV", "")
+    monkeypatch.setenv("FAILS", "0")
+    find_uv()
+    assert "WARNING" not in "".join(capfd.readouterr())
+    (tmp_path / "installed.txt").unlink()
+    monkeypatch.setenv("FAILS", "1")
+    with pytest.raises(UserError, match="has no pip"):
+        find_uv()
