@@ -148,6 +148,8 @@ def _promise_of(parts: list[str], last: str, whole: str) -> Promise:
         if before in _PUBLIC and last in ("token", "tokens", "pat", "sas", "sig"):
             return Promise.HARMLESS
         return Promise.KEY if last in ("sig", "webhook") else Promise.TOKEN
+    if last.removesuffix("s").removesuffix("key") in _TELLING and "key" in last:  # searchkey
+        return Promise.TOKEN
     if whole.endswith(("connectionstring", "connstring", "connstr", "connectionstr")):
         return Promise.TOKEN
     return Promise.KEY if last in _KEY else _of_longer(parts)

@@ -17,7 +17,7 @@ _PROGRAMS = (
     ".py", ".pyi", ".cs", ".r", ".tf", ".bicep", ".js", ".ts", ".tsx", ".java", ".scala", ".go", ".json",
     ".jsonc",     ".c", ".cpp", ".h", ".hpp", ".rs", ".kt", ".jl", ".lua", ".m", ".css", ".svg",
 )  # fmt: skip
-_REMARKS = re.compile(r"(?m)(?:(?<=\s)|^)(?:#|//|!|%|\*|>>>|\$ )[^\n]*")
+_REMARKS = re.compile(r"(?m)(?:#|//)[^\n]*|^\s*(?:[!%*]|>>>|\$ )[^\n]*")
 
 
 def named_values(file: str, text: str) -> Iterator[NamedValue]:

@@ -61,43 +61,55 @@ def code_strings(text: str, offset: int = 0, depth: int = 0) -> Iterator[NamedVa
 
 
 class _Reader:
+    """Plain methods that append to one list: a generator for each token would double the time."""
+
     def __init__(self, text: str, offset: int, depth: int) -> None:
         self._text, self._offset, self._depth = text, offset, depth
         self._stack = [_Frame("")]
         self._string: tuple[str, int] | None = None  # the next token tells whether it is a key or a value
         self._goes_on = False  # after a separator or a bracket a newline ends nothing
+        self._found: list[NamedValue] = []
 
     def read(self) -> Iterator[NamedValue]:
+        stack, found = self._stack, self._found
+        take = {
+            "word": self._word,
+            "sep": self._separator,
+            "open": self._push,
+            "close": self._pop,
+            "comma": self._end_element,
+            "newline": self._newline,
+            "join": self._nothing,
+            None: self._nothing,  # a line that goes on
+        }
         for match in _TOKEN.finditer(self._text):
             kind = match.lastgroup
             if kind in _STRINGS:
                 self._add_string(match, kind)
                 continue
-            frame = self._stack[-1]
-            if self._string and (kind == "join" or (kind == "newline" and frame.bracket == "(")):
-                continue  # "a" + "b", or the parts on several lines
             if self._string:
-                yield from self._settle(frame, is_key=kind == "sep" and not frame.named)
-            yield from self._other(frame, kind, match[0])
+                if kind == "join" or (kind == "newline" and stack[-1].bracket == "("):
+                    continue  # "a" + "b", or the parts on several lines
+                self._settle(stack[-1], kind == "sep" and not stack[-1].named)
+            take[kind](stack[-1], match[0])
+            if found:
+                yield from found
+                found.clear()
         if self._string:
-            yield from self._settle(self._stack[-1], is_key=False)
-        for frame in reversed(self._stack):
-            yield from self._flush(frame)
+            self._settle(stack[-1], is_key=False)
+        for frame in reversed(stack):
+            self._flush(frame)
+        yield from found
 
-    def _other(self, frame: _Frame, kind: str | None, token: str) -> Iterator[NamedValue]:
-        if kind == "word":
-            frame.words += token.split()
-            self._goes_on = False
-        elif kind == "sep":
-            self._goes_on = frame.named = True
-        elif kind == "open":
-            self._push(frame, token)
-        elif kind == "close":
-            yield from self._pop()
-        elif kind == "comma":
-            self._end_element(frame)
-        elif kind == "newline" and not self._goes_on and frame.bracket not in ("(", "["):
-            yield from self._end_line(frame)
+    def _nothing(self, _frame: _Frame, _token: str) -> None:
+        pass
+
+    def _word(self, frame: _Frame, token: str) -> None:
+        frame.words += token.split()
+        self._goes_on = False
+
+    def _separator(self, frame: _Frame, _token: str) -> None:
+        self._goes_on = frame.named = True
 
     def _add_string(self, match: re.Match[str], kind: str) -> None:
         value, start = match[kind], match.start(kind)
@@ -107,7 +119,7 @@ class _Reader:
             value, start = self._string[0] + value, self._string[1]
         self._string = (_one_line(value) if kind == "long" else value, start)
 
-    def _settle(self, frame: _Frame, is_key: bool) -> Iterator[NamedValue]:
+    def _settle(self, frame: _Frame, is_key: bool) -> None:
         value, start = self._string or ("", 0)
         self._string = None
         if is_key:
@@ -115,40 +127,37 @@ class _Reader:
             return
         self._goes_on = False
         if worth_a_look(value):
-            yield from self._value(frame, value, start)
+            self._value(frame, value, start)
         key = frame.words[-1].lower() if frame.words and frame.named else ""
         frame.beside.add(key[:20])
         if key in _NAME_KEYS:
             if frame.sibling:  # the next pair of a list without brackets
-                yield from self._flush(frame)
+                self._flush(frame)
             frame.sibling = value[:120]
-        if not frame.named:
-            frame.previous = value[:120]
         if frame.named:
             frame.words, frame.named = [], False
+        else:
+            frame.previous = value[:120]
 
-    def _value(self, frame: _Frame, value: str, start: int) -> Iterator[NamedValue]:
+    def _value(self, frame: _Frame, value: str, start: int) -> None:
         plain = _ESCAPE.sub(_unescape, value) if "\\" in value else value
         if len(plain) > 12 and self._depth < 2 and has_hint(plain):
-            yield from bare_values(plain, self._offset + start)  # "Server=…;Password=…", a docstring
+            self._found += bare_values(plain, self._offset + start)  # "Server=…;Password=…", a docstring
             if _NESTED.search(plain):
                 inner = _QUOTE.sub(" \\1", plain)
-                yield from code_strings(inner, self._offset + start, self._depth + 1)
+                self._found += code_strings(inner, self._offset + start, self._depth + 1)
         own = tuple(frame.words[: -_MOST_NAMES - 1 : -1])
         if own and frame.named and own[0].lower().lstrip("-") in _VALUE_KEYS:
             frame.waiting.append((plain, start))
             return
-        if not own and frame.bracket == "(" and frame.previous:
-            login = any(_CREDENTIALS.fullmatch(name) for name in frame.names[:2])
-            own = ("password",) if login else (frame.previous,) if _tells(frame.previous) else ()
-        elif not own and frame.bracket == "{" and frame.previous:  # { "KEY", "…" } of C#
-            own = (frame.previous,)
-        yield self._named(frame, plain, start, own)
+        if not own and frame.previous:
+            own = _from_argument(frame)
+        self._add(frame, plain, start, own)
 
-    def _named(self, frame: _Frame, value: str, start: int, own: tuple[str, ...]) -> NamedValue:
-        return NamedValue(
-            value, self._offset + start, own, frame.names, frame.bracket == "(", frozenset(frame.beside)
-        )
+    def _add(self, frame: _Frame, value: str, start: int, own: tuple[str, ...]) -> None:
+        in_call = frame.bracket == "("
+        beside = frozenset(frame.beside)
+        self._found.append(NamedValue(value, self._offset + start, own, frame.names, in_call, beside))
 
     def _push(self, frame: _Frame, bracket: str) -> None:
         before = frame.words[: -_MOST_NAMES - 1 : -1]
@@ -160,32 +169,45 @@ class _Reader:
             del self._stack[1]
         self._goes_on = True
 
-    def _pop(self) -> Iterator[NamedValue]:
+    def _pop(self, frame: _Frame, _token: str) -> None:
         if len(self._stack) < 2:
             return
-        frame = self._stack.pop()
-        yield from self._flush(frame)
+        self._stack.pop()
+        self._flush(frame)
         inside = frame.previous or frame.sibling
         if frame.bracket != "{" and inside and _IDENTIFIER.fullmatch(inside):
             self._stack[-1].words.append(inside)  # os.environ["KEY"] = "…", getenv("KEY") or "…"
         self._goes_on = False
 
-    def _flush(self, frame: _Frame) -> Iterator[NamedValue]:
+    def _flush(self, frame: _Frame) -> None:
         """The values with a key such as "value": now their name is known."""
         for value, start in frame.waiting:
             name = frame.sibling or frame.previous
-            yield self._named(frame, value, start, (name,) if name else ())
+            self._add(frame, value, start, (name,) if name else ())
         frame.waiting = []
 
-    def _end_line(self, frame: _Frame) -> Iterator[NamedValue]:
-        self._end_element(frame)
+    def _newline(self, frame: _Frame, _token: str) -> None:
+        if self._goes_on or frame.bracket in ("(", "["):
+            return
+        self._end_element(frame, _token)
         if not frame.bracket:
-            yield from self._flush(frame)
+            self._flush(frame)
             frame.sibling = frame.previous = ""
             frame.beside.clear()
 
-    def _end_element(self, frame: _Frame) -> None:
+    def _end_element(self, frame: _Frame, _token: str) -> None:
         frame.words, frame.named, self._goes_on = [], False, False
+
+
+def _from_argument(frame: _Frame) -> tuple[str, ...]:
+    """What the argument before says about this one: ``getenv("KEY", "…")``, ``Auth("user", "…")``."""
+    if frame.bracket == "{":  # { "KEY", "…" } of C#
+        return (frame.previous,)
+    if frame.bracket != "(":
+        return ()
+    if any(_CREDENTIALS.fullmatch(name) for name in frame.names[:2]):
+        return ("password",)
+    return (frame.previous,) if _tells(frame.previous) else ()
 
 
 def _tells(argument: str) -> bool:
