@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from mlroad.core.code_owners import add_missing_owners
+from mlroad.core.template import bring_new_files, deleted_by_update, edited_since_update
 from tests.support import clone_template, commit_all, contents, git, render, update
 
-# Created once, then owned by the team (copier.yml, _exclude). A fresh render has their newest versions.
+# Created once, then owned by the team (copier.yml). A fresh render has their newest versions.
 OWNED = ("README.md", ".github/CODEOWNERS", "models/", "datasets/", "notebooks/")
 MARKERS = (b"<<<<<<< ", b">>>>>>> ")
 
@@ -169,6 +171,81 @@ def test_a_prototype_becomes_a_factory_by_one_update(
     assert {name: after.get(name) for name in fresh if name not in edited} == {
         name: data for name, data in fresh.items() if name not in edited
     }
+
+
+def test_what_a_repo_never_had_arrives_and_what_it_deleted_stays_away(
+    next_version: Path, tmp_path: Path
+) -> None:
+    """The first version had no CODEOWNERS and no models/README.md."""
+    owned = {".github/CODEOWNERS": ".github/CODEOWNERS.jinja", "models/README.md": "models/README.md"}
+    kept = {name: (next_version / "prototype_template" / name).read_bytes() for name in owned.values()}
+    for name in kept:
+        (next_version / "prototype_template" / name).unlink()
+    commit_all(next_version, "feat: without them")
+    git(next_version, "tag", "v9.2.0")
+    for name, data in kept.items():
+        (next_version / "prototype_template" / name).write_bytes(data)
+    commit_all(next_version, "feat: with them")
+    git(next_version, "tag", "v9.3.0")
+    project = render(next_version, tmp_path / "demo", ref="v9.2.0", project_name="demo")
+    (project / "README.md").unlink()
+    commit_all(project, "Our own work")
+    update(project, ref="v9.3.0")
+    assert bring_new_files(project) == sorted(owned)
+    assert all((project / name).is_file() for name in owned)
+    assert not (project / "README.md").exists(), "a file that the team deleted came back"
+    commit_all(project, "Update")
+    (project / "models/README.md").unlink()
+    commit_all(project, "Our own work")
+    assert bring_new_files(project) == []
+
+
+def test_the_sample_may_come_later(
+    template_repo: Path, tmp_path: Path, rendered: Callable[..., Path]
+) -> None:
+    project = render(template_repo, tmp_path / "demo", project_name="demo", sample=False)
+    update(project, sample=True)
+    added = bring_new_files(project)
+    fresh = contents(rendered())
+    assert set(added) == {name for name in fresh if "diabetes" in name or name.endswith("eda.ipynb")}
+    assert contents(project)["models/diabetes/pipeline.yml"] == fresh["models/diabetes/pipeline.yml"]
+    # Then it is the team's.
+    commit_all(project, "The sample")
+    shutil.rmtree(project / "models/diabetes")
+    commit_all(project, "Without its model")
+    assert bring_new_files(project) == []
+
+
+def test_an_update_adds_the_owners_that_codeowners_never_had(project: Callable[..., Path]) -> None:
+    repo = project(sample=False, owners="@octocat @my-org/science")
+    file, answers = repo / ".github/CODEOWNERS", repo / ".copier-answers.yml"
+    assert add_missing_owners(repo, answers) == []  # it has them all
+    file.write_text("# Ours\n* @octocat\n/models/churn/ @my-org/churn\n", encoding="utf-8")
+    assert add_missing_owners(repo, answers) == []  # the team removed them
+    git(repo, "checkout", "--quiet", "--orphan", "older")
+    commit_all(repo, "A repo of an older version")
+    assert add_missing_owners(repo, answers) == ["/.github/", "/vendor/"]
+    assert file.read_text(encoding="utf-8").splitlines() == [
+        "# Ours",
+        "* @octocat",
+        "/.github/ @octocat @my-org/science",
+        "/vendor/ @octocat @my-org/science",
+        "/models/churn/ @my-org/churn",
+    ]
+    assert add_missing_owners(repo, answers) == []
+
+
+def test_what_a_switch_deletes_is_known_before(template_repo: Path, tmp_path: Path) -> None:
+    project = render(template_repo, tmp_path / "demo", project_name="demo", sample=False)
+    arguments = ["update", "--quiet", "--vcs-ref", "HEAD"]
+    switch = [*arguments, "--data", "template=factory"]
+    assert deleted_by_update(project, switch) == [".github/workflows/ci.yml"]
+    assert deleted_by_update(project, arguments) == []
+    assert edited_since_update(project, [".github/workflows/ci.yml"]) == []
+    append(project / ".github/workflows/ci.yml", "# ours\n")
+    commit_all(project, "Our own work")
+    assert edited_since_update(project, [".github/workflows/ci.yml"]) == [".github/workflows/ci.yml"]
+    assert (project / ".github/workflows/ci.yml").is_file()
 
 
 def test_a_repo_follows_its_template_to_another_address(next_version: Path, tmp_path: Path) -> None:

@@ -95,6 +95,17 @@ def test_a_delivery_becomes_a_pull_request_without_a_cloud(act: Act, factory: Pa
     assert "pr create" not in again
     assert git(factory, "rev-parse", "data/sales-1") == before
 
+    # Other data before the merge: it must not be dropped without a word.
+    (factory / "landing.csv").write_text(table(8), encoding="utf-8", newline="\n")
+    run = act.run(factory, workflow="datasets.yml", event="workflow_dispatch", inputs=inputs())
+    run.assert_red(
+        "deliver",
+        "Open or update the pull request",
+        "An earlier delivery with other data waits in data/sales-1",
+    )
+    assert git(factory, "rev-parse", "data/sales-1") == before
+    (factory / "landing.csv").write_text(table(9), encoding="utf-8", newline="\n")
+
     # Again after the merge: there is nothing to do.
     git(factory, "merge", "--quiet", "data/sales-1")
     assert "gh pr" not in deliver(act, factory, inputs())

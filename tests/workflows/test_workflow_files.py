@@ -65,7 +65,10 @@ def actionlint(request: pytest.FixtureRequest) -> Callable[[Sequence[Path]], lis
         )
         assert done.returncode == 0, done.stderr
         found: list[dict[str, Any]] = json.loads(done.stdout)
-        return found
+        # This version is older than the key `queue`; the schema that test_schemas uses knows it.
+        return [
+            one for one in found if not one["message"].startswith('unexpected key "queue" for "concurrency"')
+        ]
 
     return lint
 
@@ -298,6 +301,13 @@ def test_merges_of_one_model_wait_for_each_other_and_none_is_cancelled() -> None
         assert re.search(r"\$\{\{ github\.(sha|run_id) \}\}$", workflow["concurrency"]["group"]), name
         assert "concurrency" not in workflow["jobs"]["model"]
         assert workflow["jobs"]["model"]["uses"] == "./.github/workflows/model.yml"
+
+
+def test_no_delivery_that_waits_is_dropped() -> None:
+    """GitHub keeps only the newest run that waits for a group, unless the group is a queue."""
+    assert factory_workflow("datasets.yml")["concurrency"] == {
+        "group": "datasets", "cancel-in-progress": False, "queue": "max",
+    }  # fmt: skip
 
 
 def test_nothing_becomes_champion_without_the_environment() -> None:

@@ -10,10 +10,18 @@ from pathlib import Path
 
 import click
 
+from mlroad.core.code_owners import add_missing_owners
 from mlroad.core.git import run_git
 from mlroad.core.problems import UserError
 from mlroad.core.repo import root_here
-from mlroad.core.template import deleted_by_update, edited_since_update, origin, run_copier
+from mlroad.core.template import (
+    ANSWERS,
+    bring_new_files,
+    deleted_by_update,
+    edited_since_update,
+    origin,
+    run_copier,
+)
 from mlroad.core.text import some
 from mlroad.core.uv_program import find_uv, note_uv, uv_environment
 from mlroad.core.wheel import SUMS, is_intact, put_wheel, wheel_named
@@ -74,6 +82,12 @@ def update(version: str | None, data: tuple[str, ...], defaults: bool) -> None:
         _tell_deletions(repo, arguments, ask=not defaults and sys.stdin.isatty())
     run_copier(arguments, repo)
     _remove_leftovers(repo)
+    for name in bring_new_files(repo):
+        click.echo(f"{name}: Added, because this repo never had it.")
+    for path in add_missing_owners(repo, repo / ANSWERS):
+        click.echo(
+            f".github/CODEOWNERS: Added owners of {path}, which it never had. Change them as you like."
+        )
     conflicts = run_git(repo, "diff", "-z", "--name-only", "--relative", "--diff-filter=U").names
     if {"pyproject.toml", ".copier-answers.yml"} & set(conflicts):
         _report(repo, conflicts)

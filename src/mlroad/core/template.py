@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlroad.core.files import write_bytes, write_text
 from mlroad.core.git import run_git
 from mlroad.core.problems import UserError
 from mlroad.core.uv_program import find_uv, uv_environment
@@ -18,6 +19,9 @@ COPIER = "copier==9.19.1"
 EXCLUDE_NEWER = "2026-11-15T00:00:00Z"
 """The date up to which releases of packages are used, as in pyproject.toml."""
 ANSWERS = ".copier-answers.yml"
+# Files that belong to the team once they are there (as in copier.yml), and the folder of the sample.
+_OWNED = ("README.md", ".github/CODEOWNERS", "models/", "datasets/", "notebooks/")
+_SAMPLE = "models/diabetes"
 _HOSTS = {"gh": "https://github.com/", "gl": "https://gitlab.com/"}
 
 
@@ -59,6 +63,32 @@ def deleted_by_update(repo: Path, arguments: Sequence[str]) -> list[str]:
         quiet = [] if "--defaults" in arguments else ["--defaults"]
         run_copier([*arguments, *quiet], clone)
         return run_git(clone, "diff", "-z", "--name-only", "--diff-filter=D", "HEAD", check=True).names
+
+
+def bring_new_files(repo: Path) -> list[str]:
+    """Add the files for the team that its version of the template has and the repo never had; returns them.
+
+    Copier leaves all of them out of an update, because the team may have edited or deleted them.
+    """
+    now = origin(repo)
+    with tempfile.TemporaryDirectory(prefix="mlroad-fresh-") as temporary:
+        answers, fresh = Path(temporary, "answers.yml"), Path(temporary, "fresh")
+        lines = (repo / ANSWERS).read_text(encoding="utf-8").splitlines()
+        write_text(answers, "".join(f"{line}\n" for line in lines if not line.startswith("_")))
+        options = ["copy", "--quiet", "--defaults", "--vcs-ref", now.version, "--data-file", str(answers)]
+        run_copier([*options, now.address, str(fresh)], repo)
+        names = [file.relative_to(fresh).as_posix() for file in sorted(fresh.rglob("*")) if file.is_file()]
+        wanted = [name for name in names if name.startswith(_OWNED) and not _ever_had(repo, name)]
+        for name in wanted:
+            (repo / name).parent.mkdir(parents=True, exist_ok=True)
+            write_bytes(repo / name, (fresh / name).read_bytes())
+    return wanted
+
+
+def _ever_had(repo: Path, name: str) -> bool:
+    """Whether the repo has or had this file; for a file of the sample, whether it has or had the sample."""
+    place = _SAMPLE if name.startswith(("datasets/", "notebooks/", f"{_SAMPLE}/")) else name
+    return (repo / place).exists() or bool(run_git(repo, "log", "-1", "--format=%H", "--", place).text)
 
 
 def edited_since_update(repo: Path, files: Sequence[str]) -> list[str]:

@@ -1,0 +1,38 @@
+"""Lines for .github/CODEOWNERS that the template has and an older repo never had.
+
+The file belongs to the team, so Copier does not change it. But what protects everything else needs owners.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from mlroad.core.files import write_text
+from mlroad.core.git import run_git
+
+_FILE = Path(".github/CODEOWNERS")
+_PROTECTED = ("/.github/", "/vendor/")
+
+
+def add_missing_owners(repo: Path, answers: Path) -> list[str]:
+    """Add the lines that the file never had, and return their paths. A line that was removed stays away."""
+    file = repo / _FILE
+    owners = re.search(r"^owners: *(['\"]?)(@.+?)\1 *$", answers.read_text(encoding="utf-8"), re.MULTILINE)
+    if owners is None or not file.is_file():
+        return []
+    lines = file.read_text(encoding="utf-8").splitlines()
+    missing = [path for path in _PROTECTED if not _ever_had(repo, lines, path)]
+    # The last line that matches counts, so the team's own lines must stay below.
+    general = [number for number, line in enumerate(lines, 1) if line.startswith("* ")]
+    at = general[0] if general else 0
+    if missing:
+        added = [f"{path} {owners[2]}" for path in missing]
+        write_text(file, "\n".join([*lines[:at], *added, *lines[at:]]) + "\n")
+    return missing
+
+
+def _ever_had(repo: Path, lines: list[str], path: str) -> bool:
+    if any(line.split()[:1] == [path] for line in lines):
+        return True
+    return bool(run_git(repo, "log", "-1", "--format=%H", "-S", f"{path} ", "--", _FILE.as_posix()).text)
