@@ -30,6 +30,9 @@ def test_known_mistakes(tmp_path: Path) -> None:
         folder = tmp_path / str(number)
         shutil.copytree(BASE, folder)
         mutation.apply(folder)
+        # compute: local is a warning here: `mlroad run` is that local run.
+        if mutation.code == "MR252":
+            continue
         if azure_errors(folder / PIPELINE) and not _rejects(folder / PIPELINE):
             missed.append(mutation.title)
     assert missed == []
