@@ -8,6 +8,7 @@ from pathlib import Path
 from mlroad.core.git import Git
 from mlroad.core.problems import UserError
 from mlroad.core.text import count, quoted, size
+from mlroad.core.waiting import waiting
 from mlroad.data.create_version import CreatedVersion, VersionDraft, create_version
 from mlroad.data.open_table import open_table
 from mlroad.data.sql import TableEngine
@@ -49,8 +50,10 @@ def add_data(
         address=address,
         tags=tags or {},
     )
-    created = create_version(root, draft)
-    notes = _notes(root, created.version) if created.is_new and created.version.rows is not None else []
+    with waiting(f"Adding {source}"):
+        created = create_version(root, draft)
+        is_table = created.is_new and created.version.rows is not None
+        notes = _notes(root, created.version) if is_table else []
     return "\n".join([created_text(root, created), *notes])
 
 
