@@ -30,8 +30,7 @@ def test_quick_work_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
 
 def test_a_terminal_shows_the_elapsed_time() -> None:
     main, other = pty.openpty()
-    code = "import time; from mlroad.core.waiting import waiting\nwith waiting('Adding big.csv'): time.sleep(0.3)"
-    subprocess.run(
-        [sys.executable, "-c", code], stderr=other, env={**os.environ, "TERM": "xterm"}, check=True
-    )
+    code = "import time, mlroad.core.waiting as w\nwith w.waiting('Adding big.csv'): time.sleep(0.3)"
+    terminal = {**os.environ, "TERM": "xterm"}
+    subprocess.run([sys.executable, "-c", code], stderr=other, env=terminal, check=True)
     assert b"Adding big.csv" in os.read(main, 100_000)
