@@ -12,8 +12,8 @@ from pathlib import Path
 from tests.support import REPO
 
 NAMES = (
-    "copy", "first_run", "guard", "check", "run", "dataset_core", "dataset_diff", "dataset_wide", "drift", "affected",
-    "gate", "registry", "pr", "broken", "secrets",
+    "copy", "first_run", "guard", "check", "run", "dataset_core", "dataset_diff", "dataset_wide", "drift",
+    "affected", "gate", "registry", "pr", "broken", "secrets",
 )  # fmt: skip
 _FIGURE = re.compile(r": ([\d.]+) (s|ms|x|MB/s|MB|GB/s)\b")
 
