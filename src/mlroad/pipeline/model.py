@@ -200,6 +200,8 @@ class Unsupported:
     inputs: Mapping[str, InputPort] | None = None
     """The declared inputs, where the repo has the component; None if they are not known."""
     outputs: Mapping[str, OutputPort] | None = None
+    trial: CommandComponent | None = None
+    """What a sweep runs."""
 
 
 Component = CommandComponent | PipelineComponent | Unsupported

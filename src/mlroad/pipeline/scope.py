@@ -13,6 +13,7 @@ from mlroad.pipeline.model import (
     PipelineJob,
     Step,
     Template,
+    Unsupported,
     Value,
 )
 
@@ -52,9 +53,11 @@ def commands(scope: Scope) -> Iterator[CommandComponent]:
     seen: set[int] = set()
     for level in (scope, *nested(scope)):
         for step in level.steps.values():
-            if isinstance(step.component, CommandComponent) and id(step.component) not in seen:
-                seen.add(id(step.component))
-                yield step.component
+            component = step.component
+            command = component.trial if isinstance(component, Unsupported) else component
+            if isinstance(command, CommandComponent) and id(command) not in seen:
+                seen.add(id(command))
+                yield command
 
 
 def needed(port: InputPort, owner: Component) -> bool:

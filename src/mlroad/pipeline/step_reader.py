@@ -145,7 +145,12 @@ class StepReader:
             found = self.components.named_by(named, key.at, wanted, step=f"The step {name}")
             if isinstance(found, CommandComponent | Unsupported):
                 component = Unsupported(
-                    kind, key.at, name=found.name, inputs=found.inputs, outputs=found.outputs
+                    kind,
+                    key.at,
+                    name=found.name,
+                    inputs=found.inputs,
+                    outputs=found.outputs,
+                    trial=found if isinstance(found, CommandComponent) else None,
                 )
         task = node.get("task")
         if isinstance(task, MapNode):
