@@ -69,7 +69,7 @@ def read_json_lines(
             source = source.replace("format=", "filename=true, format=", 1)
         engine.run(f"CREATE VIEW {view} AS SELECT {values} FROM {source}")
         wanted = {
-            name: NUMBERS if s in _NUMBERS else () if declared.get(name) == "string" else TIMES
+            name: () if declared.get(name) == "string" else NUMBERS if s in _NUMBERS else TIMES
             for name, s in structure.items()
             if s in (*_NUMBERS, "VARCHAR")
         }
@@ -79,6 +79,7 @@ def read_json_lines(
     parts = [sql.name(file_column)] if file_column else []
     parts += [f"{as_type(sql.name(name), types.get(name, TEXT))} AS {sql.name(name)}" for name in structure]
     kinds = {name: _kind(types.get(name, ""), s) for name, s in structure.items()}
+    kinds |= {name: "string" for name in structure if declared.get(name) == "string"}
     return f"SELECT {', '.join(parts)} FROM {view}", kinds
 
 
