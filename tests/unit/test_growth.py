@@ -116,7 +116,9 @@ def test_long_lines_and_many_brackets_are_not_deep_nesting() -> None:
 # ---- expressions and commands ----
 
 
-@pytest.mark.parametrize("text", [OPEN, "$[[", NAMED, OPTIONAL, OPEN + " ", "$[[ " + OPEN, "'" + NAMED])
+@pytest.mark.parametrize(
+    "text", [OPEN, "$[[", NAMED, OPTIONAL, OPEN + " ", "$[[ " + OPEN, "'" + NAMED, OPEN + "inputs."]
+)
 def test_expressions(text: str) -> None:
     def work(command: str) -> object:
         fill(command, {"a": "1"}, {}, frozenset())
@@ -174,6 +176,27 @@ PIPELINES: dict[str, Callable[[int], str]] = {
         "inputs: {x: 1}\n"
         + steps(1, lambda _: f"    inputs: {{a: '{(OPEN + 'parent.inputs.x' + CLOSE) * size}'}}\n")
     ),
+    **{
+        f"a command of many {part!r}": lambda size, part=part: (  # type: ignore[misc]
+            f"jobs:\n  s:\n    environment: azureml:e:1\n    command: |-\n      echo {part * size * 20}\n"
+        )
+        for part in (
+            OPEN,
+            "$[[",
+            "case ",
+            "{ ",
+            "  ",
+            "'",
+            '" ',
+            "<<EOF ",
+            "\\\\",
+            "&& ",
+            "| ",
+            "a.py ",
+            "$( ",
+            "--a ",
+        )
+    },
     "cycles": lambda size: steps(size, ring),
 }
 

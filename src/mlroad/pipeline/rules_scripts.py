@@ -11,7 +11,7 @@ from mlroad.pipeline.repo_index import RepoIndex, is_folder
 from mlroad.steps.imported_files import reachable_files
 from mlroad.steps.scripts import read_script
 
-_EXPRESSION = re.compile(r"\$\{\{.*?\}\}|\$\[\[|\]\]", re.DOTALL)
+_EXPRESSION = re.compile(r"\$\{\{(?:(?!\$\{\{).)*?\}\}|\$\[\[|\]\]", re.DOTALL)
 
 
 def check_scripts(component: CommandComponent, repo: RepoIndex, out: Findings) -> None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 
 _HERE_DOCUMENT = re.compile(r"<<-?\s*(['\"]?)(\w+)\1")
-_EXPRESSION = re.compile(r"\$\{\{.*?\}\}|\$\[\[|\]\]")
+_EXPRESSION = re.compile(r"\$\{\{(?:(?!\$\{\{).)*?\}\}|\$\[\[|\]\]")
 _GOES_ON = re.compile(r"(?<!\\)(&&|\|\|?)\s*\Z")
 _OPTION = re.compile(r"[ \t]*(--?[A-Za-z][\w-]*)")
-_FURTHER = re.compile(r"\bcase\b.*\besac\b|`", re.DOTALL)
+_FURTHER = re.compile(r"\bcase\b(?:(?!\bcase\b).)*\besac\b|`", re.DOTALL)
 
 
 def shell_fault(command: str) -> tuple[str, str] | None:

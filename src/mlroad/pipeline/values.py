@@ -50,7 +50,7 @@ _SCHEMES = (
     "gs",
     "file",
 )
-_ALMOST = re.compile(r"\$?[{\[(]*\s*(?P<body>parent\.(?:inputs|outputs|jobs)\.[\w.]*)\s*[}\])]*")
+_ALMOST = re.compile(r"\$?[{\[(]{0,9}\s{0,9}(?P<body>parent\.(?:inputs|outputs|jobs)\.[\w.]*)\s*[}\])]*")
 """An expression without its braces, or with others: in no value of Azure ML a text that is meant as it is."""
 _HOW = "Write ${{" + "parent.inputs.NAME}} or ${{" + "parent.jobs.STEP.outputs.NAME}}."
 

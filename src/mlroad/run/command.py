@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from mlroad.pipeline.expressions import optional_spans
 
-_EXPRESSION = re.compile(r"\$\{\{\s*(inputs|outputs)\.(\S+?)\s*\}\}")
+_EXPRESSION = re.compile(r"\$\{\{\s*(inputs|outputs)\.((?:(?!\$\{\{)\S)+?)\s*\}\}")
 _SPECIAL = re.compile(r"[^A-Za-z0-9_@%+=:,./-]")
 
 

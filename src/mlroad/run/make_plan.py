@@ -11,6 +11,7 @@ from graphlib import CycleError, TopologicalSorter
 from heapq import heappop, heappush
 
 from mlroad.core.problems import Position, Problem, UserError
+from mlroad.pipeline.expressions import expressions, target
 from mlroad.pipeline.model import (
     Binding,
     CommandComponent,
@@ -42,7 +43,7 @@ from mlroad.run.plan import (
     option_to_replace,
 )
 
-_EXPRESSION = re.compile(r"\$\{\{\s*(\S+?)\s*\}\}")
+_EXPRESSION = re.compile(r"\$\{\{\s*((?:(?!\$\{\{)\S)+?)\s*\}\}")
 
 
 class _Writers:
@@ -210,14 +211,15 @@ def _resolve(value: Value, scope: _Scope) -> Source | None:
     if isinstance(value, Template):
         parts: list[str | Text | Produced | DataPath | DataAsset | RemoteData] = []
         end = 0
-        for binding, found in zip(value.bindings, _EXPRESSION.finditer(value.text), strict=True):
-            parts.append(value.text[end : found.start()])
+        bound = [found for found in expressions(value.text) if target(found.body)]
+        for binding, found in zip(value.bindings, bound, strict=True):
+            parts.append(value.text[end : found.start])
             source = _bound(binding, scope)
             if isinstance(source, Joined):
                 parts.extend(source.parts)
             elif source is not None:
                 parts.append(source)
-            end = found.end()
+            end = found.end
         parts.append(value.text[end:])
         if all(isinstance(part, str | Text) for part in parts):
             return Text("".join(part if isinstance(part, str) else part.text for part in parts), value.at)  # type: ignore[union-attr]
