@@ -189,4 +189,4 @@ def test_programs_read_it(factory: Command) -> None:
     assert factory("check", "--format", "yaml").code == 2
     said = factory("check", "models/diabets")
     assert said.code == 2
-    assert "diabets does not exist" in said.err
+    assert "diabets does not exist" in said.text
