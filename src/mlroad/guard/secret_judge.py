@@ -9,6 +9,8 @@ from mlroad.guard.named_values.named_value import NamedValue
 from mlroad.guard.secret_names import Promise, promise
 from mlroad.guard.secret_values import is_password, is_placeholder, is_public_key, is_random
 
+# Authorization: Token …
+_SCHEME = re.compile(r"(?i)^(?:bearer|token|basic|apikey|sharedkey)\s+(?=\S+$)")
 _TYPE = re.compile(r"[A-Z][a-z]\w*|[-\[\](){}]+|(?i:by|is|with|from|to|as|in|or|and|not|if|else|return)")
 # Calls that say nothing of the value inside: ``token: str = Field(default="…")``.
 _WRAPPER = re.compile(
@@ -23,7 +25,7 @@ _JWK_PARTS = frozenset({"d", "k", "p", "q", "dp", "dq", "qi"})
 
 def is_secret(named: NamedValue) -> bool:
     """Whether a value is a secret, from its names and its form."""
-    value = named.value
+    value = _SCHEME.sub("", named.value)
     if named.own and named.own[0] in _JWK_PARTS and "kty" in named.beside:
         return is_random(value, least=20)
     own = _first(named.own)

@@ -23,7 +23,7 @@ class Promise(IntEnum):
 # Parts of a name, in lower case, that may show a secret: a text without any of them has no named secret.
 # Factored by the first letter, because every text is searched for it.
 HINT = re.compile(
-    r"p(?:ass|wd|fx|sw|at(?![a-z]))|k(?:ey|ty|ennwort)|toke|s(?:ecret|as(?![a-z])|ecurestr)"
+    r"p(?:ass|w(?:d|(?![a-z]))|fx|sw|at(?![a-z]))|k(?:ey|ty|ennwort)|toke|s(?:ecret|as(?![a-z])|ecurestr)"
     r"|c(?:red|onn(?:ection)?_?str|lient|ookie)|auth|bearer|jwt|login|identified|webhook|dsn(?![a-z])"
 )
 _PASSWORD = re.compile(
@@ -116,6 +116,8 @@ _OWNERS = words(
 @lru_cache(maxsize=20_000)
 def promise(name: str) -> Promise:
     """What a name says about its value."""
+    if ".account.key." in name:  # Spark's fs.azure.account.key.STORE.dfs.core.windows.net
+        return Promise.TOKEN
     parts = [part.lower() for part in _SPLIT.findall(name[-120:])]
     if parts[-2:] == ["secure", "string"] or parts[-1:] == ["identified"]:
         return Promise.PASSWORD

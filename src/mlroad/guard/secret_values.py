@@ -36,7 +36,8 @@ _EXAMPLE = (
     r"|lorem|ipsum|foo|bar|baz|(?<![a-z])(?:the|an?|some|goes)(?![a-z])|<|>"
 )
 _FILLER = (
-    r"secret|token|pass(?:word|wd|phrase|code)|pwd|api|key|access|account|client|admin|user(?:name)?|value|string"
+    r"secret|token|pass(?:word|wd|phrase|code)|pwd|api|key|access|account|client|admin|user(?:name)?|value"
+    r"|string"
     r"|connection|server|with|from|this|real|storage|azure|openai|service|database|db|test|default|none|null|for"
     r"|and|of|me|sha256|sk|ghp|hf|dapi|akia|bearer|basic|random|generated|strong|long|very|id|uuid|guid|char(?:s)?"
 )
@@ -54,7 +55,8 @@ _TEMPLATE = re.compile(
 )
 _WHOLE = re.compile(
     r"(?i)<[^<>]*>|[*&][a-z_][\w-]*|\[[^\[\]]*\]|%\w+%|\*+|\$\(.*|\$\{.*|\$\[.*|\{\{.*|\$env:\w+|\$[a-z_]+|\$[A-Z_][A-Z0-9_]*"
-    r"|!(?:ref|sub|secret|vault|getatt|join)\b.*|@microsoft\.keyvault\(.*|@\{?\w+\('.*|.*<[\w -]+>.*"
+    r"|!(?:ref|sub|secret|vault|getatt|join)\b.*|@microsoft\.keyvault\(.*|@\{?\w+\('.*|\{[a-z_][\w.]*(?:\(.*)?"
+    r"|.*<[\w -]+>.*"
 )
 _SCHEME = re.compile(
     r"(?i)(?:azureml|keyvault|akv|kv|vault|env|secretref|file|op|arn|ssm|https?|wss?|abfss?|wasbs?|s3a?|gs|dbfs|sqlite"
@@ -65,7 +67,7 @@ _PATH = re.compile(r"(?:[~.]{1,2}|[A-Za-z]:)?[/\\](?:[\w.@ -]+[/\\])*[\w.@ -]*|(
 # In an object store: folders in words, then perhaps a digest.
 _OBJECT = re.compile(r"[a-z]{3,}[a-z_-]*(?:/[\w.=@-]+)+")
 _PATTERN = re.compile(r"\\[wdsbWDSB]|\[\^?[^\]]*\w-\w[^\]]*\]|\.[*+]|\(\?|^\^.*\$$|%[YmdHMS][-/:%. T]")
-_CODE = re.compile(r"^\w[\w.]*\(.*\)?$|[({\[]\s*[)}\]]|=>|^\(.*\)$|^\{.*\}$|://")
+_CODE = re.compile(r"^\w[\w.]*\(.*\)?$|[({\[]\s*[)}\]]|=>|^[A-Za-z_]\w*=[A-Za-z]\w*$|^\(.*\)$|^\{.*\}$|://")
 _CAPITALS = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
 _SECRET_NAME = re.compile(
     r"(?i)(?=.*(?:pass(?:word|wd|phrase)?|pwd|secret|token|key|cred|login|connection))"

@@ -14,7 +14,8 @@ _BEFORE = re.compile(r"((?:\b[A-Za-z]{2,20} ){0,3})([\w.$:/-]*)$")
 _AFTER = re.compile(
     r"(?P<rest>[\w.$-]{0,60})(?P<closed>[\"'\])}*`]{0,4})"
     r"(?:[ \t](?:for|of|to|on|in)[ \t][^\n:=]{1,40}?(?=[ \t]is[ \t]|:))?[ \t]{0,30}"
-    r"(?P<sep>:=|=>|->|<-|\u2192|\?=|={1,3}|:(?!//)|(?<=[ \t])(?:is|lautet)(?=[ \t]))?(?P<space>[ \t]{0,30})"
+    r"(?P<sep>:=|=>|->|<-|\u2192|\?=|={1,3}|:(?!//)"
+    r"|(?<=[ \t])(?:is|lautet|-|\u2013)(?=[ \t]))?(?P<space>[ \t]{0,30})"
 )
 # What may precede a name that begins a line.
 _DEFINES = re.compile(

@@ -20,7 +20,7 @@ _TOKEN = re.compile(
     r'|"(?P<double>(?:[^"\\\n]|\\.)*)"|\'(?P<single>(?:[^\'\\\n]|\\.)*)\')|`(?P<tick>[^`\n]*)`'
     r"|(?P<word>(?>[\w$@-][\w.$@-]*)(?:[ \t]+(?>[\w$@-][\w.$@-]*)(?![\"']))*)"
     r"|(?P<open>[(\[{])|(?P<close>[)\]}])|(?P<sep><-|[:=!]?=[=>]?|\?\?=?|:)"
-    r"|(?P<comma>[,;])|(?P<newline>\n)|\\\n|(?P<join>[+&])",
+    r"|(?P<comma>[,;])|(?P<newline>\n)|\\\n|(?P<join>[+])",
     re.DOTALL,
 )
 _STRINGS = ("double", "single", "long", "tick")
@@ -32,7 +32,7 @@ _VALUE_KEYS = frozenset(
 )
 _IDENTIFIER = re.compile(r"[\w$@.:/ -]{1,80}")
 _CREDENTIALS = re.compile(
-    r"(?i)(?:.*[._])?(?:\w*auth|networkcredential|\w*usernamepassword\w*|\w*usernamekey\w*)"
+    r"(?i)(?:.*[._])?(?:\w*auth|login|authenticate|networkcredential|\w*usernamepassword\w*|\w*usernamekey\w*)"
 )
 _MOST_NAMES = 5
 _DEEPEST = 500  # brackets that are kept
@@ -49,6 +49,7 @@ class _Frame:
     names: tuple[str, ...] = ()
     words: list[str] = field(default_factory=list)  # of the current element, up to its value
     named: bool = False  # a separator followed the words
+    key: int = 0  # how many words precede the last separator
     previous: str = ""  # the argument before
     sibling: str = ""  # KEY in {"name": "KEY", "value": …}
     beside: set[str] = field(default_factory=set)
@@ -68,6 +69,7 @@ class _Reader:
         self._stack = [_Frame("")]
         self._string: tuple[str, int] | None = None  # the next token tells whether it is a key or a value
         self._goes_on = False  # after a separator or a bracket a newline ends nothing
+        self._joining = False  # after a plus
         self._found: list[NamedValue] = []
 
     def read(self) -> Iterator[NamedValue]:
@@ -88,6 +90,7 @@ class _Reader:
                 self._add_string(match, kind)
                 continue
             if self._string:
+                self._joining |= kind == "join"
                 if kind == "join" or (kind == "newline" and stack[-1].bracket == "("):
                     continue  # "a" + "b", or the parts on several lines
                 self._settle(stack[-1], kind == "sep" and not stack[-1].named)
@@ -110,9 +113,11 @@ class _Reader:
 
     def _separator(self, frame: _Frame, _token: str) -> None:
         self._goes_on = frame.named = True
+        frame.key = len(frame.words)
 
     def _add_string(self, match: re.Match[str], kind: str) -> None:
         value, start = match[kind], match.start(kind)
+        self._joining = False
         if self._string and _tells(self._string[0]):  # user-secrets set "KEY" "…"
             self._stack[-1].words.append(self._string[0])
         elif self._string:
@@ -122,6 +127,9 @@ class _Reader:
     def _settle(self, frame: _Frame, is_key: bool) -> None:
         value, start = self._string or ("", 0)
         self._string = None
+        if self._joining:  # "prefix" + name: only a part of a value
+            self._joining = False
+            return
         if is_key:
             frame.words.append(value[:120])
             return
@@ -146,7 +154,7 @@ class _Reader:
             if _NESTED.search(plain):
                 inner = _QUOTE.sub(" \\1", plain)
                 self._found += code_strings(inner, self._offset + start, self._depth + 1)
-        own = tuple(frame.words[: -_MOST_NAMES - 1 : -1])
+        own = _own_names(frame)
         if own and frame.named and own[0].lower().lstrip("-") in _VALUE_KEYS:
             frame.waiting.append((plain, start))
             return
@@ -199,12 +207,21 @@ class _Reader:
         frame.words, frame.named, self._goes_on = [], False, False
 
 
+def _own_names(frame: _Frame) -> tuple[str, ...]:
+    """The words before the string, nearest first; of those after the separator only what tells something."""
+    words = frame.words
+    if frame.named:
+        words = [*words[: frame.key], *(word for word in words[frame.key :] if _tells(word))]
+    return tuple(words[: -_MOST_NAMES - 1 : -1])
+
+
 def _from_argument(frame: _Frame) -> tuple[str, ...]:
     """What the argument before says about this one: ``getenv("KEY", "…")``, ``Auth("user", "…")``."""
     if frame.bracket == "{":  # { "KEY", "…" } of C#
         return (frame.previous,)
     if frame.bracket != "(":
-        return ()
+        # ["--token", "…"]
+        return (frame.previous,) if frame.previous.startswith("-") and _tells(frame.previous) else ()
     if any(_CREDENTIALS.fullmatch(name) for name in frame.names[:2]):
         return ("password",)
     return (frame.previous,) if _tells(frame.previous) else ()
@@ -219,7 +236,8 @@ def _tells(argument: str) -> bool:
 
 
 def _unescape(match: re.Match[str]) -> str:
-    return {"n": "\n", "t": "\t", "r": "\r"}.get(match[1], match[1])
+    # A backslash before another letter is that of a regular expression.
+    return {"n": "\n", "t": "\t", "r": "\r"}.get(match[1], match[0] if match[1].isalnum() else match[1])
 
 
 def _one_line(value: str) -> str:
