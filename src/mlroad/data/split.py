@@ -77,16 +77,16 @@ def split_version(root: Path, options: SplitOptions) -> SplitResult:
     source = find_verified(root, options.reference)
     name = source.version.name
     train_name, holdout_name = options.train or f"{name}_train", options.holdout or f"{name}_holdout"
-    form = source_format(source.path)
+    form = source_format(source)
     frozen = None if options.renew else _frozen(root, holdout_name)
     if frozen:
         rule = _frozen_rule(frozen, options)
-        kept = find_verified(root, frozen.id).path
+        kept = find_verified(root, frozen.id)
     else:
         rule, kept = _new_rule(form, name, options), None
     with scratch_folder(root) as folder:
         train, holdout = folder / f"{train_name}{form.name}", folder / f"{holdout_name}{form.name}"
-        counts = split_rows(source.path, rule, train, holdout, kept)
+        counts = split_rows(source, rule, train, holdout, kept)
         _check(counts, frozen)
         about = rule.as_tag()
         if form.is_mltable:
@@ -105,10 +105,10 @@ def repeat_split(root: Path, version: DatasetVersion, folder: Path) -> Path:
     """Create again the data of ``version``, one side of a split. Raises UserError."""
     about = (version.derivation or {})["split"]
     source = find_verified(root, version.parents[0])
-    form = source_format(source.path)
+    form = source_format(source)
     train, holdout = folder / f"train{form.name}", folder / f"holdout{form.name}"
-    kept = find_verified(root, about["holdout"]).path if about["side"] == "train" else None
-    split_rows(source.path, SplitRule.from_tag(about), train, holdout, kept)
+    kept = find_verified(root, about["holdout"]) if about["side"] == "train" else None
+    split_rows(source, SplitRule.from_tag(about), train, holdout, kept)
     made = train if about["side"] == "train" else holdout
     return made.parent if form.is_mltable else made
 
@@ -183,6 +183,8 @@ def _draft(name: str, data: Path, source: DatasetVersion, about: dict[str, Any],
         stage=stage or source.stage,
         parents=(source.id,),
         derivation={"split": about},
+        # Both sides are written in UTF-8, with the source's delimiter and decimals.
+        tags={tag: source.tags[tag] for tag in ("delimiter", "decimal") if tag in source.tags},
         move=True,
     )
 

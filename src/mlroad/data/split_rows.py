@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlroad.core.digests import digest_content
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.data import mltable, sql
 from mlroad.data.open_table import open_table
+from mlroad.data.reading import Reading, dialect_of
 from mlroad.data.split_choice import IDENTITY, VALUE, SplitRule, choose
 from mlroad.data.split_mltable import is_mltable, write_like
 from mlroad.data.split_parquet import metadata_option, needs_pyarrow, write_sides
 from mlroad.data.sql import TableEngine
+from mlroad.data.store import VerifiedVersion
 from mlroad.data.table import Kind, Table
 from mlroad.data.text_types import as_type
 
@@ -47,10 +48,10 @@ class SourceFormat:
         return f"/data{self.suffix}" if self.is_mltable else self.suffix
 
 
-def source_format(source: Path) -> SourceFormat:
+def source_format(source: VerifiedVersion) -> SourceFormat:
     """The format of a source. Raises UserError for data that cannot be split."""
     with TableEngine() as engine:
-        table = open_table(engine, source)
+        table = _open(engine, source)
         if table.format == "files":
             return SourceFormat({}, "")
         name = table.files[0].name
@@ -60,11 +61,21 @@ def source_format(source: Path) -> SourceFormat:
             )
         suffix = "".join(table.files[0].suffixes[-2:]) if name.endswith(".gz") else table.files[0].suffix
         kinds = {column.name: column.kind for column in table.columns}
-        return SourceFormat(kinds, suffix, (source / mltable.NAME).is_file())
+        return SourceFormat(kinds, suffix, (source.path / mltable.NAME).is_file())
+
+
+def _open(engine: TableEngine, source: VerifiedVersion) -> Table:
+    """The table, with the types of its values: a split also works if they do not match a schema."""
+    dialect = dialect_of(source.version.tags, source.version.at)
+    return open_table(engine, source.path, reading=Reading(dialect=dialect))
 
 
 def split_rows(
-    source: Path, rule: SplitRule, train: Path, holdout: Path, frozen: Path | None = None
+    source: VerifiedVersion,
+    rule: SplitRule,
+    train: Path,
+    holdout: Path,
+    frozen: VerifiedVersion | None = None,
 ) -> SplitCounts:
     """Write the two sides in the format of the source, with rows in their original order.
 
@@ -76,35 +87,39 @@ def split_rows(
     with TableEngine() as engine:
         if not rule.identity:
             return _divide_files(engine, source, rule, {False: train, True: holdout}, frozen)
-        table = open_table(engine, source)
-        old = open_table(engine, frozen) if frozen else None
+        table = _open(engine, source)
+        old = _open(engine, frozen) if frozen else None
         for side in (table, old):
             for column in rule.identity if side else ():
                 if side and side.column(column) is None:
                     what = f"{side.source} lacks the column {column}, which identifies its rows."
                     raise UserError(what, "Restore the column, or freeze a new holdout: --renew.")
         if old and old.format != table.format:
-            what = f"{source} is {table.format}, but the frozen holdout is {old.format}."
+            what = f"{source.path} is {table.format}, but the frozen holdout is {old.format}."
             raise UserError(what, "Use the same format, or freeze a new holdout: --renew.")
         counts = (
             _divide_lines(engine, table, rule, {False: train, True: holdout}, old)
             if table.format == "JSON Lines"
             else _TableSplitter(engine, rule).split(table, train, holdout, old)
         )
-    if (source / mltable.NAME).is_file():
+    if (source.path / mltable.NAME).is_file():
         for path in (train, holdout):
-            write_like(source, path)
+            write_like(source.path, path)
     return counts
 
 
 def _divide_files(
-    engine: TableEngine, source: Path, rule: SplitRule, sides: Mapping[bool, Path], frozen: Path | None
+    engine: TableEngine,
+    source: VerifiedVersion,
+    rule: SplitRule,
+    sides: Mapping[bool, Path],
+    frozen: VerifiedVersion | None,
 ) -> SplitCounts:
-    files = digest_content(source).files
-    kept = [file.sha256 for file in digest_content(frozen).files] if frozen else []
+    files = source.content.files
+    kept = [file.sha256 for file in frozen.content.files] if frozen else []
     chosen: Set[str] = set(kept)
     if not frozen and rule.column:
-        table = open_table(engine, source)
+        table = _open(engine, source)
         chosen = _chosen(engine, rule, f"SELECT sha256, {sql.name(rule.column)} FROM {table.view}")
     elif not frozen:
         chosen = {file.sha256 for file in files if rule.is_holdout(file.sha256)}

@@ -297,3 +297,21 @@ def test_compressed_tables(repo: Repo) -> None:
     )
     repo.good("add t raw/t.csv.gz")
     assert "t_holdout:1  20 rows" in repo.good("split t:1 --stratify c")
+
+
+def test_a_source_with_another_encoding_delimiter_and_decimal(repo: Repo) -> None:
+    lines = "".join(f"M\u00fcller {row};{row},5\n" for row in range(40))
+    repo.write("euro.csv", f"name;price\n{lines}".encode("cp1252"))
+    repo.good("add euro euro.csv --encoding cp1252 --delimiter ';' --decimal ,")
+
+    repo.good("split euro:1")
+
+    header, first, *_ = side(repo, "euro_train:1").read_text(encoding="utf-8").splitlines()
+    assert (header, first) == ("name;price", "M\u00fcller 0;0,5")
+    repo.good("schema infer euro_train:1")
+    schema = (repo / "datasets/euro_train/schema.yml").read_text(encoding="utf-8")
+    assert "type: number" in schema
+    assert "same digest" in repo.good("repeat euro_train:1")
+    repo.write("more.csv", f"name;price\nM\u00fcller 99;9,5\n{lines}".encode("cp1252"))
+    repo.good("add euro more.csv")
+    assert "frozen: unchanged" in repo.good("split euro:2")
