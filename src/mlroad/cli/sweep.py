@@ -90,8 +90,9 @@ def best_first(runs: list[SweepRun], metric: str | None, *, maximize: bool) -> l
         return runs
     known = list(dict.fromkeys(name for run in runs for name in run.metrics))
     if metric not in known:
-        listed = f"There are: {', '.join(known) or 'none'}."
-        click.echo(f"No run logged the metric {metric}. {did_you_mean(metric, known, listed)}", err=True)
+        listed = f"Choose one of: {', '.join(known)}." if known else ""
+        message = f"No run logged the metric {metric}. {did_you_mean(metric, known, listed)}"
+        click.echo(message.rstrip(), err=True)
         return runs
 
     def rank(run: SweepRun) -> tuple[bool, float]:

@@ -1,6 +1,6 @@
 """`mlroad new --from NOTEBOOK`: cells with the tags prep, train and evaluate become the steps of a model.
 
-The notebook is read and never run. What nobody can know from its text is left as a list in TODO.md.
+The notebook is read and never run. What only a person can decide is left as a list in TODO.md.
 """
 
 from __future__ import annotations

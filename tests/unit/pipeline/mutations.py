@@ -98,7 +98,7 @@ WIRING = (
     M("a step bound to itself", PIPELINE, "raw: ${{parent.inputs.raw}}", "raw: ${{parent.jobs.prep.outputs.clean}}", "MR207", "raw: ${{parent.jobs.prep"),
     M("two steps bound to each other", PIPELINE, "verbose: ${{parent.inputs.verbose}}", "hint: ${{parent.jobs.train.outputs.model}}", "MR207", "hint: ${{parent.jobs.train"),
     M("two writers of one pipeline output", PIPELINE, "        path: ${{parent.outputs.report}}", "        path: ${{parent.outputs.model}}", "MR208", "path: ${{parent.outputs.model}}"),
-    M("a pipeline output that nobody writes", PIPELINE, "    outputs:\n      model: ${{parent.outputs.model}}\n", "", "MR209", "  model:"),
+    M("a pipeline output that no step writes", PIPELINE, "    outputs:\n      model: ${{parent.outputs.model}}\n", "", "MR209", "  model:"),
     M("the same in a nested pipeline", SCORE, "    outputs:\n      report: ${{parent.outputs.report}}\n", "", "MR209", "  report:"),
     M("a binding without parent", PIPELINE, "${{parent.inputs.rounds}}", "${{inputs.rounds}}", "MR210", "${{inputs.rounds}}"),
     M("a binding with input for inputs", PIPELINE, "${{parent.inputs.rounds}}", "${{parent.input.rounds}}", "MR210", "parent.input.rounds"),
