@@ -11,6 +11,7 @@ import click
 
 from mlroad.cli.lazy import Entry, load
 from mlroad.core.problems import Problem, UserError
+from mlroad.core.text import count as number_of
 from mlroad.guard.commits import check_commits, commits_since
 from mlroad.guard.committed_models import check_models
 from mlroad.guard.guard_settings import find_root, load_settings
@@ -75,7 +76,8 @@ def guard(
         settings = load_settings(root)
         if commits is not None:
             found = commits_since(root, commits)
-            _finish(check_commits(settings, found), f"{len(found)} commits", ("secrets", "large-files"))
+            checked = number_of(len(found), "commit")
+            _finish(check_commits(settings, found), checked, ("secrets", "large-files"))
         sources = all_files(root) if everything else named_files(root, files)
         problems = check(sources, settings, wanted, fix)
     except UserError:
@@ -85,7 +87,7 @@ def guard(
         _finish(conflicts, "the settings of the guards", ())
     if models:
         problems += check_models(root, sources)
-    _finish(problems, f"{len(sources)} files", wanted if everything else ())
+    _finish(problems, number_of(len(sources), "file"), wanted if everything else ())
 
 
 def _finish(problems: Sequence[Problem], checked: str, told: Sequence[str]) -> NoReturn:
@@ -94,7 +96,8 @@ def _finish(problems: Sequence[Problem], checked: str, told: Sequence[str]) -> N
         click.echo(problem)
     count = sum(problem.severity == "error" for problem in problems)
     if count:
-        click.echo(f"mlroad guard: {count} problem{'s' if count > 1 else ''} in {checked}.", err=True)
+        click.echo(f"mlroad guard: {number_of(count, 'problem')} in {checked}.", err=True)
     elif told:
-        click.echo(f"mlroad guard: {checked} are clean ({', '.join(told)}).")
+        verb = "is" if checked.startswith("1 ") else "are"
+        click.echo(f"mlroad guard: {checked} {verb} clean ({', '.join(told)}).")
     sys.exit(1 if count else 0)

@@ -26,7 +26,8 @@ def pages_folder(repo: Path) -> Path:
         return _SOURCE / "docs"
     template = origin(repo)
     commit = commit_of(template.version)
-    kept = cache_folder(repo) / f"docs-{commit}"
+    # Absolute, because git runs in this folder and gets paths below it.
+    kept = cache_folder(repo.resolve()) / f"docs-{commit}"
     if not (kept / "docs").is_dir():
         _fetch(template, commit, kept)
     return kept / "docs"
@@ -80,7 +81,7 @@ def _fetch(template: Origin, commit: str, kept: Path) -> None:
         except GitError as error:
             raise UserError(str(error)) from None
         if not packed.ok:
-            what = f"The pages cannot be read from the template: {packed.reason}"
+            what = f"The pages cannot be read from the template: {packed.reason.rstrip('.')}."
             raise UserError(what, f"Open them in a browser: {web_address(template)}")
         unpack(packed.data, files)
         files.replace(kept)

@@ -83,8 +83,11 @@ def _meant(job: PipelineJob, path: list[str]) -> str:
     whole = ".".join(path)
     if whole in job.inputs:
         return f"Did you mean inputs.{whole}?"
+    if at_steps := [f"jobs.{name}.inputs.{whole}" for name, step in job.steps.items() if _takes(step, whole)]:
+        return f"Did you mean {' or '.join(at_steps)}?"
     if first in job.steps and rest:
-        return f"Did you mean jobs.{whole}?"
+        below = ["inputs", *rest] if _takes(job.steps[first], ".".join(rest)) else rest
+        return f"Did you mean {'.'.join(['jobs', first, *below])}?"
     near = nearest(first, ("inputs", "jobs", "settings", "experiment_name"))
     if near and near != first:
         return f"Did you mean {'.'.join([near, *rest])}?"
@@ -92,6 +95,11 @@ def _meant(job: PipelineJob, path: list[str]) -> str:
         near = nearest(rest[0], ("continue_on_step_failure", "force_rerun"))
         return f"Did you mean settings.{near}?" if near else f"These can be set: {_FORMS}."
     return f"These can be set: {_FORMS}."
+
+
+def _takes(step: Step, name: str) -> bool:
+    """Whether a step has an input of this name."""
+    return not isinstance(step.component, Unsupported) and name in step.component.inputs
 
 
 def _set_input(job: PipelineJob, name: str, value: str, said: str) -> PipelineJob:
@@ -128,6 +136,8 @@ def _set_step(
         case _:
             near = nearest(path[0], ("inputs", "jobs", "environment_variables", "limits"))
             meant = ".".join(["jobs", name, near, *path[1:]]) if near and near != path[0] else ""
+            if _takes(step, ".".join(path)):
+                meant = ".".join(["jobs", name, "inputs", *path])
             fix = f"Did you mean {meant}?" if meant else f"These can be set: {_FORMS}."
             raise UserError(f"{said}: {'.'.join(path)} of a step cannot be set.", fix)
     return {**steps, name: step}

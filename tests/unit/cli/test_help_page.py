@@ -114,9 +114,15 @@ def test_the_page_is_that_of_the_repos_version(repo: Path) -> None:
     assert pages_folder(repo) == docs  # from the cache
 
 
+def test_a_page_in_the_current_folder(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (repo / "datasets").mkdir()  # a mark of a repo
+    monkeypatch.chdir(repo)
+    assert CliRunner().invoke(mlroad, ["help", "x"]).output.strip() == "old"
+
+
 def test_without_the_template_the_address_is_printed(repo: Path) -> None:
     (repo.parent / "template").rename(repo.parent / "gone")
-    with pytest.raises(UserError, match=r"cannot be read from the template: .* Open them in a browser: "):
+    with pytest.raises(UserError, match=r"cannot be read from the template: .*[^.]\. Open them in a"):
         pages_folder(repo)
     assert not [path for path in (repo / ".mlroad").iterdir() if path.is_dir()]
 
