@@ -7,7 +7,7 @@ import re
 
 from mlroad.guard.named_values.named_value import NamedValue
 from mlroad.guard.secret_names import Promise, promise
-from mlroad.guard.secret_values import is_password, is_placeholder, is_public_key, is_random
+from mlroad.guard.secret_values import is_mixed, is_password, is_placeholder, is_public_key, is_random
 
 # Authorization: Token …
 _SCHEME = re.compile(r"(?i)^(?:bearer|token|basic|apikey|sharedkey)\s+(?=\S+$)")
@@ -53,7 +53,9 @@ def _enclosed(named: NamedValue, own: Promise) -> bool:
     if not said or said[0] is Promise.HARMLESS or best <= Promise.NOTHING:
         return False
     if own is Promise.NOTHING:
-        return best > Promise.KEY and keeps_promise(named.value, Promise.KEY)
+        # PASSWORDS = {"ann": "…"}
+        mixed = best is Promise.PASSWORD and is_mixed(named.value) and is_password(named.value)
+        return best > Promise.KEY and (mixed or keeps_promise(named.value, Promise.KEY))
     if named.in_call and not named.own and said[0] <= Promise.NOTHING:
         return is_random(named.value)  # password = decrypt("…")
     return keeps_promise(named.value, best)
@@ -78,14 +80,20 @@ def keeps_promise(value: str, said: Promise) -> bool:
     if is_user_and_password(value):
         return True
     if said is Promise.TOKEN:
-        return is_random(value) or _is_strong(value) or _is_uuid(value)
+        return is_random(value) or _is_strong(value) or _is_uuid(value) or _is_pair(value)
     return is_random(value, least=20) and not _DIGEST.fullmatch(value) and len(value) <= 200
 
 
 def _is_strong(value: str) -> bool:
     # All four kinds of characters: too short for a generated token, but surely a password.
     kinds = sum(bool(re.search(part, value)) for part in ("[a-z]", "[A-Z]", r"\d", r"[^\w\s./:,-]"))
-    return kinds == 4 and is_password(value)
+    return kinds == 4 and " " not in value and is_password(value)
+
+
+def _is_pair(value: str) -> bool:
+    """Whether this is ``user:password`` under a name such as "credentials"."""
+    user, _, password = value.partition(":")
+    return user.isidentifier() and is_mixed(password) and is_password(password)
 
 
 def _is_uuid(value: str) -> bool:

@@ -24,7 +24,7 @@ class Promise(IntEnum):
 # Factored by the first letter, because every text is searched for it.
 HINT = re.compile(
     r"p(?:ass|w(?:d|(?![a-z]))|fx|sw|at(?![a-z]))|k(?:ey|ty|ennwort)|toke|s(?:ecret|as(?![a-z])|ecurestr)"
-    r"|c(?:red|onn(?:ection)?_?str|lient|ookie)|auth|bearer|jwt|login|identified|webhook|dsn(?![a-z])"
+    r"|fernet|hmac|c(?:red|onn(?:ection_?str|_?str|ect\()|lient|ookie)|auth|bearer|jwt|login|identified|webhook|dsn(?![a-z])"
 )
 _PASSWORD = re.compile(
     r"(?:.*pass(?:word|wd|phrase|code|wort)|.*(?:pwd|psw|passw|kennwort)|pw|pass(?:in|out)|(?:user|db|root|store|key)?pass"
@@ -32,11 +32,9 @@ _PASSWORD = re.compile(
 )
 _TOKEN = re.compile(
     r".*(?:secret|token|(?:api|access|account|shared|master|auth|security|functions|query|admin|license|signing"
-    r"|subscription|private)key|credential|securestring|bearer|sastoken)s?|jwt|pat|sas|creds?|basicauth|webhook|sig"
+    r"|subscription|private)key|credential|securestring|bearer|sastoken)s?|jwt|pat|pfx|p12|fernet|sas|creds?|basicauth|webhook|sig"
 )
-_KEY = words(
-    "key keys client auth authorization login code pin cookie session identified authenticate salt pfx"
-)
+_KEY = words("key keys client auth authorization login code pin cookie session identified authenticate salt")
 # What comes before "key": an api key is secret, a cache key is not.
 _TELLING = words(
     """
@@ -49,7 +47,7 @@ _TELLING = words(
     tls ssl pgp pfx p12 jwk form recognizer docintel huggingface hf langchain langsmith azuread consumer
     bot telegram slack stripe datadog dd newrelic sentry grafana weaviate qdrant comet neptune mlflow
     tracking workspace registry acr iot event grid relay eventhub servicebus content safety bing weather
-    device root
+    device root fernet
     """
 )
 _GENERIC = words(
@@ -97,6 +95,8 @@ _PUBLIC = words(
     instance primary_partition source etag
     """
 )
+# hashed_secret, encryptedPassword
+_HIDDEN = words("hashed encrypted masked redacted sealed")
 _SPLIT = re.compile(r"[A-Z]?[a-z]+\d*|[A-Z]+(?![a-z])\d*|\d+")
 
 
@@ -116,7 +116,8 @@ _OWNERS = words(
 @lru_cache(maxsize=20_000)
 def promise(name: str) -> Promise:
     """What a name says about its value."""
-    if ".account.key." in name:  # Spark's fs.azure.account.key.STORE.dfs.core.windows.net
+    # Spark's fs.azure.account.key.STORE.dfs.core.windows.net, and calls that take a key.
+    if ".account.key." in name or name in ("jwt.encode", "jwt.decode", "hmac.new"):
         return Promise.TOKEN
     parts = [part.lower() for part in _SPLIT.findall(name[-120:])]
     if parts[-2:] == ["secure", "string"] or parts[-1:] == ["identified"]:
@@ -139,7 +140,7 @@ def promise(name: str) -> Promise:
 
 def _promise_of(parts: list[str], last: str, whole: str) -> Promise:
     before = parts[-2] if len(parts) > 1 else ""
-    if last in _ABOUT:
+    if last in _ABOUT or not _HIDDEN.isdisjoint(parts):
         return Promise.HARMLESS
     if last in ("key", "keys"):
         return _of_key(parts[:-1], before)

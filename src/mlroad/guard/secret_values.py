@@ -54,10 +54,12 @@ _TEMPLATE = re.compile(
     r"|%\([\w.]+\)[sd]|<%.*?%>"
 )
 _WHOLE = re.compile(
-    r"(?i)<[^<>]*>|[*&][a-z_][\w-]*|\[[^\[\]]*\]|%\w+%|\*+|\$\(.*|\$\{.*|\$\[.*|\{\{.*|\$env:\w+|\$[a-z_]+|\$[A-Z_][A-Z0-9_]*"
+    r"(?i)[*&][a-z_][\w-]*|\[[^\[\]]*\]|%\w+%|\*+|\$\(.*|\$\{.*|\$\[.*|\{\{.*|\$env:\w+"
     r"|!(?:ref|sub|secret|vault|getatt|join)\b.*|@microsoft\.keyvault\(.*|@\{?\w+\('.*|\{[a-z_][\w.]*(?:\(.*)?"
-    r"|.*<[\w -]+>.*"
+    r"|enc\[.*|Ag[a-z0-9+/]{300,}={0,2}"  # encrypted by SOPS, by Sealed Secrets
 )
+# References by a name, which can also be the beginning of a password.
+_BY_NAME = re.compile(r"<[^<>]*>|\$[A-Za-z_]\w*|.*<[\w -]+>.*")
 _SCHEME = re.compile(
     r"(?i)(?:azureml|keyvault|akv|kv|vault|env|secretref|file|op|arn|ssm|https?|wss?|abfss?|wasbs?|s3a?|gs|dbfs|sqlite"
     r"|runs|models|mlflow-artifacts|urn|azure|docker|oci|data|ref\+\w+|aws|gcp|secret):(?!.*@)"
@@ -65,10 +67,13 @@ _SCHEME = re.compile(
 _MEMBER = re.compile(r"[A-Za-z_]\w*(?:\[[^\]]*\])?(?:\??\.[A-Za-z_]\w*(?:\[[^\]]*\])?)+")
 _PATH = re.compile(r"(?:[~.]{1,2}|[A-Za-z]:)?[/\\](?:[\w.@ -]+[/\\])*[\w.@ -]*|(?:[\w.-]+/)+[\w.-]+")
 # In an object store: folders in words, then perhaps a digest.
-_OBJECT = re.compile(r"[a-z]{3,}[a-z_-]*(?:/[\w.=@-]+)+")
+_OBJECT = re.compile(r"[a-z]{3,}[a-z_-]*(?:/[\w.=@-]+)+(?<!=)")
 _PATTERN = re.compile(r"\\[wdsbWDSB]|\[\^?[^\]]*\w-\w[^\]]*\]|\.[*+]|\(\?|^\^.*\$$|%[YmdHMS][-/:%. T]")
-_CODE = re.compile(r"^\w[\w.]*\(.*\)?$|[({\[]\s*[)}\]]|=>|^[A-Za-z_]\w*=[A-Za-z]\w*$|^\(.*\)$|^\{.*\}$|://")
+_CODE = re.compile(
+    r"^--[a-z]|^\w[\w.]*\(.*\)?$|[({\[]\s*[)}\]]|=>|^[A-Za-z_]\w*=[A-Za-z]\w*$|^\(.*\)$|^\{.*\}$|://"
+)
 _CAPITALS = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
+_MIXED = re.compile(r"(?=[^a-z\s]*[a-z])(?=[^A-Z\s]*[A-Z])(?=\D*\d+[^A-Za-z\s]*[A-Za-z])\S{9,200}$")
 _SECRET_NAME = re.compile(
     r"(?i)(?=.*(?:pass(?:word|wd|phrase)?|pwd|secret|token|key|cred|login|connection))"
     r"[a-z]+(?:[-_./ ][a-z]+)*[-_.]?v?\d{0,4}"
@@ -98,6 +103,11 @@ def is_varied(value: str) -> bool:
     return len(set(value)) >= min(10, max(4, len(value) // 4))
 
 
+def is_mixed(value: str) -> bool:
+    """Whether letters in both cases and digits are mixed as in a password, and not as in a name."""
+    return bool(_MIXED.match(value)) and looks_generated(re.sub(r"[\W_]", "", value))
+
+
 def is_token(value: str) -> bool:
     """For tokens with a distinctive format: anything but placeholders and published keys."""
     return is_varied(value) and not _EXAMPLE_TOKEN.search(value) and not is_public_key(value)
@@ -105,6 +115,8 @@ def is_token(value: str) -> bool:
 
 def is_reference(value: str) -> bool:
     """Whether a value only refers to a secret: ``${VAR}``, ``keyvault:...``, a path, a URL, a member."""
+    if _BY_NAME.fullmatch(value) and not is_mixed(value):
+        return True
     if _WHOLE.fullmatch(value) or _SCHEME.match(value) or _UUID.fullmatch(value):
         return True
     if _OBJECT.fullmatch(value) or (
@@ -131,7 +143,9 @@ def is_random(value: str, least: int = 16) -> bool:
         or is_public_key(value)
     ):
         return False
-    return not (_PATTERN.search(value) or _CODE.search(value)) and looks_generated(value)
+    if _PATTERN.search(value) or _CODE.search(value) or _CAPITALS.fullmatch(value):
+        return False
+    return looks_generated(value)
 
 
 def is_password(value: str) -> bool:
@@ -158,7 +172,7 @@ def _is_passphrase(value: str) -> bool:
     mixed = [
         part for part in parts if re.search(r"[A-Za-z]", part) and re.search(r"[\d@#$%^&*+~!?]", part[:-1])
     ]
-    return len(parts) <= 6 and bool(mixed) and not re.search(r"[.:;,]\s", value)
+    return len(parts) <= 6 and bool(mixed) and not re.search(r"[.:;,]\s|\s-|[\"'`]", value)
 
 
 def _is_strong_enough(value: str) -> bool:

@@ -37,6 +37,9 @@ def rarer(seed: int = 5) -> list[tuple[str, str, str]]:
     cases += [
         ("Database password in a connection string", 'sql = "Password=@@;User ID=train;Server=ml"\n', password),
         ("Password in a connection string of a cache", "cache: ml.redis.cache.windows.net:6380,password=@@,ssl=True\n", m.bytes64(32)),
+        ("Password on a command line", "htpasswd -b /etc/users train @@\n", password),
+        ("Password on a command line", "sqlplus train/@@\n", password),
+        ("Password on a command line", "lftp -u train,@@ sftp://ml.net\n", password),
         ("OpenRouter key", 'k = "@@"\n', "sk-" + "or-v1-" + m.hex(64)),
         ("xAI key", 'k = "@@"\n', "x" + "ai-" + m.alnum(80)),
         ("Perplexity key", 'k = "@@"\n', "pp" + "lx-" + m.alnum(48)),

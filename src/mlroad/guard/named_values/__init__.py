@@ -9,7 +9,7 @@ from mlroad.guard.named_values.bare_values import bare_values
 from mlroad.guard.named_values.code_strings import code_strings
 from mlroad.guard.named_values.markup_values import markup_values
 from mlroad.guard.named_values.named_value import NamedValue, has_hint
-from mlroad.guard.named_values.value_tables import bar_tables, delimited_table
+from mlroad.guard.named_values.value_tables import bar_tables, delimited_table, inserted_rows
 from mlroad.guard.named_values.yaml_values import yaml_values
 
 # In programs a value without quotes is an expression, so only comments and shell lines are read for them.
@@ -26,6 +26,7 @@ def named_values(file: str, text: str) -> Iterator[NamedValue]:
         return
     name = file.lower()
     yield from code_strings(text)
+    yield from inserted_rows(text)
     if "</" in text:
         yield from markup_values(text)
     if name.endswith(_PROGRAMS):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from mlroad.guard.named_values.named_value import NamedValue, lower, worth_a_look
 from mlroad.guard.secret_names import HINT
+from mlroad.guard.secret_values import is_mixed
 
 # "API key", "public key": the words before belong to the name.
 _BEFORE = re.compile(r"((?:\b[A-Za-z]{2,20} ){0,3})([\w.$:/-]*)$")
@@ -48,7 +49,7 @@ def bare_values(text: str, offset: int = 0) -> Iterator[NamedValue]:
         found = _BEFORE.search(before)
         words, left = found.groups() if found else ("", "")
         name = left + text[hint.start() : done]
-        if not after["sep"] and not _takes_next(name, before[: len(before) - len(left)], after):
+        if not after["sep"] and not _takes_next(text, name, before[: len(before) - len(left)], after):
             continue
         for value, at in _cuts(
             text, after.end(), _DEFINES.fullmatch(before[: len(before) - len(left)]) is not None
@@ -57,10 +58,14 @@ def bare_values(text: str, offset: int = 0) -> Iterator[NamedValue]:
                 yield NamedValue(value, offset + at, (words + name.rsplit("/", 1)[-1],))
 
 
-def _takes_next(name: str, before: str, after: re.Match[str]) -> bool:
-    """Whether the next word is the value: ``--password VALUE``, ``setx API_KEY VALUE``."""
-    spaced = after.end() > after.end("closed")
-    return spaced and (name.startswith("-") or bool(_COMMANDS.search(before[-80:])))
+def _takes_next(text: str, name: str, before: str, after: re.Match[str]) -> bool:
+    """Whether the next word is the value: ``--password VALUE``, ``setx API_KEY VALUE``, "password VALUE"."""
+    if after.end() == after.end("closed"):
+        return False
+    if name.startswith("-") or _COMMANDS.search(before[-80:]):
+        return True
+    word = _ONE_WORD.match(text, after.end())
+    return name.isalpha() and word is not None and is_mixed(word[0].rstrip(".,;:)]}"))
 
 
 def _cuts(text: str, at: int, begins_line: bool) -> Iterator[tuple[str, int]]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from mlroad.guard.named_values.bare_values import bare_values
 from mlroad.guard.named_values.named_value import NamedValue, has_hint, worth_a_look
 from mlroad.guard.secret_names import Promise, promise
+from mlroad.guard.secret_values import is_mixed
 
 _TOKEN = re.compile(
     r'[rRbBfFuUN$@]{0,3}(?:(?P<quotes>"""|\'\'\')(?P<long>(?:(?!(?P=quotes))[^\\]|\\.){0,20000}?)(?P=quotes)'
@@ -32,7 +33,7 @@ _VALUE_KEYS = frozenset(
 )
 _IDENTIFIER = re.compile(r"[\w$@.:/ -]{1,80}")
 _CREDENTIALS = re.compile(
-    r"(?i)(?:.*[._])?(?:\w*auth|login|authenticate|networkcredential|\w*usernamepassword\w*|\w*usernamekey\w*)"
+    r"(?i)(?:.*[._])?(?:\w*auth|(?:\w*_)?cred(?:ential)?s|login|authenticate|networkcredential|\w*usernamepassword\w*|\w*usernamekey\w*)"
 )
 _MOST_NAMES = 5
 _DEEPEST = 500  # brackets that are kept
@@ -52,6 +53,7 @@ class _Frame:
     key: int = 0  # how many words precede the last separator
     previous: str = ""  # the argument before
     sibling: str = ""  # KEY in {"name": "KEY", "value": …}
+    assigned: tuple[str, ...] = ()  # the names of the value before: user, password = "ml", "…"
     beside: set[str] = field(default_factory=set)
     waiting: list[tuple[str, int]] = field(default_factory=list)  # values whose name may follow
 
@@ -143,6 +145,7 @@ class _Reader:
                 self._flush(frame)
             frame.sibling = value[:120]
         if frame.named:
+            frame.assigned = () if frame.bracket else _own_names(frame)
             frame.words, frame.named = [], False
         else:
             frame.previous = value[:120]
@@ -158,8 +161,8 @@ class _Reader:
         if own and frame.named and own[0].lower().lstrip("-") in _VALUE_KEYS:
             frame.waiting.append((plain, start))
             return
-        if not own and frame.previous:
-            own = _from_argument(frame)
+        if not own and (frame.assigned or frame.previous):
+            own = frame.assigned or _from_argument(frame, plain)
         self._add(frame, plain, start, own)
 
     def _add(self, frame: _Frame, value: str, start: int, own: tuple[str, ...]) -> None:
@@ -201,6 +204,7 @@ class _Reader:
         if not frame.bracket:
             self._flush(frame)
             frame.sibling = frame.previous = ""
+            frame.assigned = ()
             frame.beside.clear()
 
     def _end_element(self, frame: _Frame, _token: str) -> None:
@@ -215,7 +219,7 @@ def _own_names(frame: _Frame) -> tuple[str, ...]:
     return tuple(words[: -_MOST_NAMES - 1 : -1])
 
 
-def _from_argument(frame: _Frame) -> tuple[str, ...]:
+def _from_argument(frame: _Frame, value: str) -> tuple[str, ...]:
     """What the argument before says about this one: ``getenv("KEY", "…")``, ``Auth("user", "…")``."""
     if frame.bracket == "{":  # { "KEY", "…" } of C#
         return (frame.previous,)
@@ -224,6 +228,8 @@ def _from_argument(frame: _Frame) -> tuple[str, ...]:
         return (frame.previous,) if frame.previous.startswith("-") and _tells(frame.previous) else ()
     if any(_CREDENTIALS.fullmatch(name) for name in frame.names[:2]):
         return ("password",)
+    if any(name.endswith("connect") for name in frame.names[:2]) and is_mixed(value):
+        return ("password",)  # connect("host", "user", "…")
     return (frame.previous,) if _tells(frame.previous) else ()
 
 

@@ -9,6 +9,11 @@ from collections.abc import Iterator
 from mlroad.guard.named_values.named_value import NamedValue, has_hint, worth_a_look
 from mlroad.guard.secret_names import Promise, promise
 
+# In SQL, also inside of a program.
+_INSERT = re.compile(
+    r"insert\s+into\s+[^\s(]{1,100}\s*\(([^()]{1,2000})\)\s*values\s*\(([^()]{1,4000})\)", re.IGNORECASE
+)
+
 _NAMES = frozenset(
     [
         "name",
@@ -61,6 +66,20 @@ def delimited_table(text: str) -> Iterator[NamedValue]:
             cells = []
         yield from _row(header, cells, [position] * len(cells))
         position += len(line) + 1
+
+
+def inserted_rows(text: str) -> Iterator[NamedValue]:
+    """The first row of ``INSERT INTO table (columns) VALUES (…)``."""
+    if "INTO" not in text and "into" not in text:
+        return
+    for match in _INSERT.finditer(text):
+        columns, cells = (
+            next(csv.reader([part.replace("\n", " ")], quotechar="'", skipinitialspace=True))
+            for part in match.groups()
+        )
+        for column, cell in zip(columns, cells, strict=False):
+            if worth_a_look(cell):
+                yield NamedValue(cell.strip(), match.start(2) + match[2].find(cell), (column,))
 
 
 def _bar_cells(line: str, position: int) -> list[tuple[str, int]]:

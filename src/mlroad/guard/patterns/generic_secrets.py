@@ -32,6 +32,12 @@ _PLACEHOLDERS = words(
 )
 
 
+def _token_in_url(match: re.Match[str]) -> bool:
+    # As the user, or behind /t/ as conda writes it.
+    owned = "/t/" in match[0] or match.string.startswith("@", match.end())
+    return owned and is_random(secret_of(match), least=20)
+
+
 def _bearer(match: re.Match[str]) -> bool:
     return is_random(secret_of(match), least=20)
 
@@ -97,6 +103,28 @@ RULES: tuple[SecretRule, ...] = (
         _url_password,
     ),
     SecretRule(
+        "Password in SQL",
+        "sql",
+        r"(?i:\bsp_addlogin\s+[^\s,]{1,100},\s*N?|\bset\s+password\s+for\s+[^=\n]{1,100}=\s*(?:password\()?)"
+        r"'(?P<secret>[^'\n]{6,200})'",
+        ("sp_addlogin", "password"),
+        _option,
+    ),
+    SecretRule(
+        "Token in a URL",
+        "url",
+        r"://(?:[^\s/@:]{1,100}/t/)?(?P<secret>[\w.~-]{20,300})(?=@\w|/)",
+        ("://",),
+        _token_in_url,
+    ),
+    SecretRule(
+        "Password in a pgpass line",
+        "pgpass",
+        r"(?m)^[\w.*-]{1,200}:(?:\d{4,5}|\*):[\w.*-]{1,100}:[\w.*@-]{1,100}:(?P<secret>[^\s:]{6,200})$",
+        (":5432:", ":5433:", ":6432:", ":*:"),
+        _option,
+    ),
+    SecretRule(
         "Bearer token",
         "header",
         r"(?i:\bbearer)\s+(?P<secret>[A-Za-z0-9._~+/-]{20,2000}=*)",
@@ -143,17 +171,20 @@ RULES: tuple[SecretRule, ...] = (
     _command(r"(?:sqlcmd|bcp|osql|unzip|zip|freebcp|tsql|go-sqlcmd)", r"-P\s?", "sqlcmd bcp osql zip tsql"),
     _command(r"redis-cli", r"-a\s", "redis-cli"),
     _command(r"(?:ldap\w+|rabbitmqadmin|pgbench)", r"-[wp]\s", "ldap rabbitmqadmin"),
+    _command(r"htpasswd", r"-\w*b\w*\s+\S{1,200}\s+\S{1,100}\s", "htpasswd"),
+    _command(r"sqlplus", r"\w{1,60}/", "sqlplus"),
+    _command(r"(?:lftp|ncftp\w*)", r"-u\s?[^\s,]{1,60},", "ftp"),
     _command(r"smbclient", r"-U\s?[^\s%]{1,60}%", "smbclient"),
     _command(r"az keyvault secret set", r"--value[\s=]", "keyvault"),
     _command(r"gh secret set", r"(?:-b|--body)[\s=]", "gh secret"),
     _command(r"databricks secrets put\S*", r"--string-value[\s=]", "databricks"),
     _command(r"(?:aws ssm put-parameter|aws secretsmanager \S+)", r"--(?:value|secret-string)[\s=]", "aws"),
-    _command(r"(?:wandb|databricks|hf|huggingface-cli|comet|neptune) login", "", "login"),
+    _command(r"(?:wandb|databricks|vault|hf|huggingface-cli|comet|neptune) login", "", "login"),
     SecretRule(
         "Password on a command line",
         "command",
         r"\becho\s(?:-n\s)?[\"']?(?P<secret>[^\s\"'|`$]{6,200})[\"']?\s*\|[^\n|]{0,200}"
-        r"(?:--password-stdin|sudo\s(?:\S+\s)*-S|gh secret set|--with-token|login)",
+        r"(?:--password-stdin|sudo\s(?:\S+\s)*-S|gh secret set|--with-token|login|chpasswd)",
         ("echo",),
         _option,
     ),
