@@ -45,8 +45,9 @@ def read_page(docs: Path, name: str) -> str:
     names = page_names(docs)
     found = [it for it in names if it == wanted] or [it for it in names if it.rpartition("/")[2] == wanted]
     if not found:
+        short = [it.rpartition("/")[2] for it in names]
         otherwise = "`mlroad help` lists the pages."
-        raise UserError(f"There is no page {name}.", did_you_mean(wanted, names, otherwise))
+        raise UserError(f"There is no page {name}.", did_you_mean(wanted, [*names, *short], otherwise))
     if len(found) > 1:
         raise UserError(f"There are several pages {name}.", f"Choose one of {', '.join(found)}.")
     return (docs / f"{found[0]}.md").read_text(encoding="utf-8")

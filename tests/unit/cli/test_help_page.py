@@ -85,6 +85,8 @@ def test_it_prints_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, words in (
         ("datasets", "Choose one of reference/datasets, tutorial/datasets"),
         ("rnu", "no page rnu"),
+        ("swep", "There is no page swep. Did you mean sweep?"),
+        ("how-to/swep", "Did you mean how-to/sweep?"),
     ):
         assert words in str(CliRunner().invoke(mlroad, ["help", name]).exception)
 
