@@ -23,7 +23,7 @@ class Promise(IntEnum):
 # Parts of a name, in lower case, that may show a secret: a text without any of them has no named secret.
 # Factored by the first letter, because every text is searched for it.
 HINT = re.compile(
-    r"p(?:ass|w(?:d|(?![a-z]))|fx|sw|at(?![a-z]))|k(?:ey|ty|ennwort)|toke|s(?:ecret|as(?![a-z])|ecurestr)"
+    r"p(?:ass(?!\s*\n)|w(?:d|(?![a-z]))|fx|sw|at(?![a-z]))|k(?:ey|ty|ennwort)|toke|s(?:ecret|as(?![a-z])|ecurestr)"
     r"|fernet|hmac|c(?:red|onn(?:ection_?str|_?str|ect\()|lient|ookie)|auth|bearer|jwt|login|identified|webhook|dsn(?![a-z])"
 )
 _PASSWORD = re.compile(
@@ -97,6 +97,8 @@ _PUBLIC = words(
 )
 # hashed_secret, encryptedPassword
 _HIDDEN = words("hashed encrypted masked redacted sealed")
+# verify_password("…")
+_CHECKS = words("hash verify check validate mask redact")
 _SPLIT = re.compile(r"[A-Z]?[a-z]+\d*|[A-Z]+(?![a-z])\d*|\d+")
 
 
@@ -145,6 +147,8 @@ def _promise_of(parts: list[str], last: str, whole: str) -> Promise:
     if last in ("key", "keys"):
         return _of_key(parts[:-1], before)
     if _PASSWORD.fullmatch(last):
+        if len(parts) > 1 and parts[0] in _CHECKS:
+            return Promise.HARMLESS
         unclear = last == "p" or (last == "pass" and before and before not in _OWNERS)
         return Promise.NOTHING if unclear else Promise.PASSWORD
     if _TOKEN.fullmatch(last):

@@ -69,9 +69,8 @@ _PATH = re.compile(r"(?:[~.]{1,2}|[A-Za-z]:)?[/\\](?:[\w.@ -]+[/\\])*[\w.@ -]*|(
 # In an object store: folders in words, then perhaps a digest.
 _OBJECT = re.compile(r"[a-z]{3,}[a-z_-]*(?:/[\w.=@-]+)+(?<!=)")
 _PATTERN = re.compile(r"\\[wdsbWDSB]|\[\^?[^\]]*\w-\w[^\]]*\]|\.[*+]|\(\?|^\^.*\$$|%[YmdHMS][-/:%. T]")
-_CODE = re.compile(
-    r"^--[a-z]|^\w[\w.]*\(.*\)?$|[({\[]\s*[)}\]]|=>|^[A-Za-z_]\w*=[A-Za-z]\w*$|^\(.*\)$|^\{.*\}$|://"
-)
+_CODE = re.compile(r"^--[a-z]|^\w[\w.]*\(.*\)?$|[({\[]\s*[)}\]]|=>|^[A-Za-z_]\w*=[A-Za-z]\w*$|://")
+_WRAPPED = re.compile(r"\(.*\)|\{.*\}")
 _CAPITALS = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
 _MIXED = re.compile(r"(?=[^a-z\s]*[a-z])(?=[^A-Z\s]*[A-Z])(?=\D*\d+[^A-Za-z\s]*[A-Za-z])\S{9,200}$")
 _SECRET_NAME = re.compile(
@@ -123,7 +122,7 @@ def is_reference(value: str) -> bool:
         (_PATH.fullmatch(value) or _MEMBER.fullmatch(value)) and not looks_generated(value)
     ):
         return True
-    rest = _TEMPLATE.sub("", value)
+    rest = value if _WRAPPED.fullmatch(value) and is_mixed(value) else _TEMPLATE.sub("", value)
     return rest != value and (len(rest) < 6 or not looks_generated(rest))
 
 
@@ -143,7 +142,7 @@ def is_random(value: str, least: int = 16) -> bool:
         or is_public_key(value)
     ):
         return False
-    if _PATTERN.search(value) or _CODE.search(value) or _CAPITALS.fullmatch(value):
+    if _is_code(value) or _CAPITALS.fullmatch(value):
         return False
     return looks_generated(value)
 
@@ -154,16 +153,17 @@ def is_password(value: str) -> bool:
         return False
     if is_placeholder(value) or is_reference(value) or is_public_key(value) or len(set(value)) < 4:
         return False
-    if (
-        _PATTERN.search(value)
-        or _CODE.search(value)
-        or _CAPITALS.fullmatch(value)
-        or _SECRET_NAME.fullmatch(value)
-    ):
+    if _is_code(value) or _CAPITALS.fullmatch(value) or _SECRET_NAME.fullmatch(value):
         return False
     if re.fullmatch(r"[\w ]+(?:\s*\|\s*[\w ]+)+", value) and not re.search(r"\d", value):
         return False  # str | None
     return _is_passphrase(value) if " " in value else _is_strong_enough(value)
+
+
+def _is_code(value: str) -> bool:
+    if _PATTERN.search(value) or _CODE.search(value):
+        return True
+    return bool(_WRAPPED.fullmatch(value)) and not is_mixed(value)
 
 
 def _is_passphrase(value: str) -> bool:

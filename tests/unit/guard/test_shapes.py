@@ -128,7 +128,7 @@ def test_a_reference_or_placeholder_is_not_a_password(value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["${}", "<{}>x", "log in with the password {} for now", "Credentials: train:{}"]
+    "text", ["${}", "<{}>x", "{{{}}}", "({})", "log in with the password {} for now", "Credentials: train:{}"]
 )
 def test_a_mixed_value_is_a_password_where_a_name_would_be_a_reference(text: str) -> None:
     value = "uv0C9" + "DSqMCCJ"

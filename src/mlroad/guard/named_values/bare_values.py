@@ -16,7 +16,7 @@ _AFTER = re.compile(
     r"(?P<rest>[\w.$-]{0,60})(?P<closed>[\"'\])}*`]{0,4})"
     r"(?:[ \t](?:for|of|to|on|in)[ \t][^\n:=]{1,40}?(?=[ \t]is[ \t]|:))?[ \t]{0,30}"
     r"(?P<sep>:=|=>|->|<-|\u2192|\?=|={1,3}|:(?!//)"
-    r"|(?<=[ \t])(?:is|lautet|-|\u2013)(?=[ \t]))?(?P<space>[ \t]{0,30})"
+    r"|(?<=[ \t])(?:(?:is|lautet):?|-|\u2013)(?=[ \t]))?(?P<space>[ \t]{0,30})"
 )
 # What may precede a name that begins a line.
 _DEFINES = re.compile(

@@ -35,6 +35,7 @@ _IDENTIFIER = re.compile(r"[\w$@.:/ -]{1,80}")
 _CREDENTIALS = re.compile(
     r"(?i)(?:.*[._])?(?:\w*auth|(?:\w*_)?cred(?:ential)?s|login|authenticate|networkcredential|\w*usernamepassword\w*|\w*usernamekey\w*)"
 )
+_SHORT_OPTIONS = frozenset(["-p", "-P", "-a", "-w"])
 _MOST_NAMES = 5
 _DEEPEST = 500  # brackets that are kept
 _NESTED = re.compile(r"""["'][^"']{0,200}["']\s*[:=]|[:=]\s*["']""")
@@ -186,7 +187,8 @@ class _Reader:
         self._stack.pop()
         self._flush(frame)
         inside = frame.previous or frame.sibling
-        if frame.bracket != "{" and inside and _IDENTIFIER.fullmatch(inside):
+        typed = frame.names[:1] in (("Annotated",), ("Literal",))
+        if frame.bracket != "{" and not typed and inside and _IDENTIFIER.fullmatch(inside):
             self._stack[-1].words.append(inside)  # os.environ["KEY"] = "…", getenv("KEY") or "…"
         self._goes_on = False
 
@@ -224,6 +226,8 @@ def _from_argument(frame: _Frame, value: str) -> tuple[str, ...]:
     if frame.bracket == "{":  # { "KEY", "…" } of C#
         return (frame.previous,)
     if frame.bracket != "(":
+        if frame.previous in _SHORT_OPTIONS and is_mixed(value):
+            return ("password",)  # ["mysql", "-p", "…"]
         # ["--token", "…"]
         return (frame.previous,) if frame.previous.startswith("-") and _tells(frame.previous) else ()
     if any(_CREDENTIALS.fullmatch(name) for name in frame.names[:2]):

@@ -70,7 +70,7 @@ def delimited_table(text: str) -> Iterator[NamedValue]:
 
 def inserted_rows(text: str) -> Iterator[NamedValue]:
     """The first row of ``INSERT INTO table (columns) VALUES (…)``."""
-    if "INTO" not in text and "into" not in text:
+    if "NSERT INTO" not in text and "nsert into" not in text:
         return
     for match in _INSERT.finditer(text):
         columns, cells = (

@@ -141,7 +141,7 @@ RULES: tuple[SecretRule, ...] = (
     SecretRule(
         "Password on a command line",
         "command",
-        r"\b(?:curl|wget)\b[^\n]{0,300}?\s(?:-u|--user)[ =]?[\"']?[^\s:\"'$<{]{1,100}:"
+        r"\b(?:curl|wget)\b[^\n]{0,300}?\s(?:-[a-zA-Z]{0,8}u|--user)[ =]?[\"']?[^\s:\"'$<{]{1,100}:"
         r"(?P<secret>[^\s\"'\\;|&<>`]{6,200})",
         ("curl", "wget"),
         _option,

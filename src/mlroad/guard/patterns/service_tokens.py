@@ -107,7 +107,12 @@ RULES: tuple[SecretRule, ...] = (
         r"https://hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/[A-Za-z0-9_/+-]{20,}",
         ("hooks.slack",),
     ),
-    _rule("Mailgun key", "mail", rf"key-[0-9a-f]{{32}}{_E}", "key-"),
+    _rule(
+        "Mailgun key",
+        "mail",
+        rf"(?:key-[0-9a-f]{{32}}|[0-9a-f]{{32}}(?:-[0-9a-f]{{8}}){{2}}){_E}",
+        "key- mailgun",
+    ),
     SecretRule(
         "Discord webhook",
         "chat",
