@@ -77,6 +77,7 @@ RULES: dict[str, str] = {
     "MR247": "An empty command.",
     "MR246": "A shell command that is not complete: an open quote, a line that begins with an option.",
     "MR248": "A command starts a script that is not in the code folder.",
+    "MR249": "A command gives a script an option that its argparse does not know.",
     # Running in Azure ML
     "MR251": "A step without compute.",
     "MR252": "`compute: local`, which Azure ML refuses.",

@@ -111,7 +111,7 @@ class ComponentReader:
         if shape is None:
             return Unsupported(kind, node.at)
         shape(node, "component", self.out)
-        self.parts.code(node)
+        self.parts.cloud_code(node)
         return Unsupported(
             kind,
             node.at,

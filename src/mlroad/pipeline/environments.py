@@ -12,8 +12,10 @@ from mlroad.pipeline.expressions import expressions
 from mlroad.pipeline.findings import Findings
 from mlroad.pipeline.model import Environment
 from mlroad.pipeline.references import asset_fault
-from mlroad.pipeline.repo_index import FROM_HERE, RepoIndex, absolute, exists, is_file, near_path
+from mlroad.pipeline.repo_index import FROM_HERE, RepoIndex, absolute, exists, is_file, is_folder, near_path
 from mlroad.pipeline.shapes import ENVIRONMENT
+
+_CONDA_KEYS = ("name", "channels", "dependencies", "prefix", "variables", "platforms", "category")
 
 
 def read_environment(
@@ -91,6 +93,7 @@ def _inline(node: MapNode, base: Path, repo: RepoIndex, out: Findings) -> Enviro
             if not exists(build_context):
                 what = f"The build context {path} does not exist."
                 out.error(build.values["path"].at, "MR125", what, near_path(build_context))
+            _dockerfile(build, build_context, out)
     return Environment(
         node.at,
         image=node.text("image"),
@@ -126,7 +129,23 @@ def _kind_of_environment(node: MapNode, out: Findings) -> None:
         out.error(node.key_at("build"), "MR113", "build needs path.", "Add `path: …`, the build context.")
 
 
+def _dockerfile(build: MapNode, context: Path, out: Findings) -> None:
+    name = build.text("dockerfile_path")
+    if name and is_folder(context) and not is_file(context / name):
+        what = f"The build context has no {name}."
+        out.error(build.values["dockerfile_path"].at, "MR125", what, near_path(context / name))
+
+
 def _dependencies(conda: MapNode, out: Findings) -> None:
+    for key, key_node, _ in conda:
+        near = nearest(key, _CONDA_KEYS) if key not in _CONDA_KEYS else None
+        if near and near not in conda.values and near != "dependencies":
+            out.warning(
+                key_node.at,
+                "MR127",
+                f"A conda file has no key {key}; conda ignores it.",
+                f"Did you mean {near}?",
+            )
     given = conda.values.get("dependencies")
     if given is None:
         near = nearest("dependencies", conda.values)

@@ -63,6 +63,20 @@ class PartReader:
             self.out.error(given.at, "MR124", f"The code {code} does not exist.", near_path(path))
         return path
 
+    def cloud_code(self, node: MapNode) -> None:
+        """The code of a Spark or a parallel step or component, and the script that starts there."""
+        entry, task = node.get("entry"), node.get("task")
+        for owner, holder, key in ((node, entry, "file"), (task, task, "entry_script")):
+            code = self.code(owner) if isinstance(owner, MapNode) else None
+            if code is None or not isinstance(holder, MapNode) or "additional_includes" in node.values:
+                continue
+            script = holder.text(key)
+            if not script or not is_folder(code):
+                continue
+            if not expressions(script) and not exists(code / script):
+                what = f"The script {script} is not in the code folder."
+                self.out.error(holder.values[key].at, "MR248", what, near_path(code / script))
+
     def includes(self, node: MapNode) -> tuple[Path, ...]:
         """The paths in ``additional_includes``, absolute."""
         given = node.values.get("additional_includes")

@@ -49,7 +49,7 @@ def data_fault(reference: str) -> tuple[str, str] | None:
     how = "Write azureml://datastores/NAME/paths/PATH."
     parts = rest.strip("/").split("/")
     if not rest.startswith("//"):
-        return f"{reference} has one slash after azureml:.", how
+        return f"{reference} does not begin with azureml://.", how
     places = ("datastores", "registries", "subscriptions")
     if parts[0] not in places:
         return f"{reference} is not the address of data.", did_you_mean(parts[0], places, how)

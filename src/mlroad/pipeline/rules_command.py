@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from bisect import bisect_right
 from operator import itemgetter
 from pathlib import Path
@@ -23,7 +24,10 @@ from mlroad.pipeline.model import CommandComponent
 from mlroad.pipeline.repo_index import exists, is_file, is_folder
 from mlroad.pipeline.shell_syntax import shell_fault
 
-_SCRIPT = re.compile(r"\s*python3?\s+(?:-u\s+)?(?P<script>(?!-)[\w./\\-]+\.py)(?=\s|$)")
+_BEFORE = r"(?:\s*(?:set|echo|export|ls|date|nvidia-smi|(?:python3? -m )?pip3?)\b[^\n;&|>]*(?:&&|;|\n))*"
+"""Commands before the script that put no file into the folder and do not leave it."""
+_SCRIPT = re.compile(_BEFORE + r"\s*python3?\s+(?:-u\s+)?(?P<script>(?!-)[\w./\\-]+\.py)(?=\s|$)")
+_MODULE = re.compile(_BEFORE + r"\s*python3?\s+(?:-u\s+)?-m\s+(?P<top>\w+)")
 _ALMOST = re.compile(
     r"(?<!\$\{)(?:\$\{|\$\(|\$\[\[|\$|(?<![${])\{\{)\s?(?P<place>inputs|outputs)\.(?P<name>\w+)\s?(?:\}\}|\}|\)|\]\])?"
 )
@@ -120,8 +124,11 @@ def _unclosed_optional(component: CommandComponent, spans: list[tuple[int, int]]
 def _script(component: CommandComponent, out: Findings) -> None:
     """In the cloud, a script that is not in the code folder fails only after ten minutes."""
     code = component.code
+    if code is None or component.additional_includes or not exists(code):
+        return
     match = _SCRIPT.match(component.command)
-    if match is None or code is None or component.additional_includes or not exists(code):
+    if match is None:
+        _module(component, code, out)
         return
     if "\\" in match["script"]:
         what = f"{match['script']} has backslashes, which the shell of Azure ML (Linux) removes."
@@ -140,6 +147,18 @@ def _script(component: CommandComponent, out: Findings) -> None:
     what = f"The script {match['script']} is not in the code folder."
     fix = f"Did you mean {near}?" if near else "Check its name; the command runs in the code folder."
     out.error(_position(component, match["script"], 0), "MR248", what, fix)
+
+
+def _module(component: CommandComponent, code: Path, out: Findings) -> None:
+    """`python -m NAME`, where NAME may be installed: only what is nearly a name in the code is reported."""
+    match = _MODULE.match(component.command)
+    if match is None or not is_folder(code) or match["top"] in sys.stdlib_module_names:
+        return
+    here = [item.stem for item in code.iterdir() if item.suffix == ".py" or is_folder(item)]
+    near = nearest(match["top"], here, 0.85)
+    if near and match["top"] not in here:
+        what = f"The module {match['top']} is not in the code folder."
+        out.warning(_position(component, match["top"], 0), "MR248", what, f"Did you mean {near}?")
 
 
 def _position(component: CommandComponent, fragment: str, occurrence: int) -> Position:

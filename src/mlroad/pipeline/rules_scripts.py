@@ -8,9 +8,11 @@ from dataclasses import replace
 from mlroad.pipeline.findings import Findings
 from mlroad.pipeline.model import CommandComponent
 from mlroad.pipeline.repo_index import RepoIndex, is_folder
+from mlroad.pipeline.rules_options import check_options
 from mlroad.steps.imported_files import reachable_files
 from mlroad.steps.scripts import read_script
 
+_STARTS = re.compile(r"\s*python3?\s+(?:-u\s+)?(?:\./)?(?P<script>[\w/-]+\.py)(?=\s|$)")
 _EXPRESSION = re.compile(r"\$\{\{(?:(?!\$\{\{).)*?\}\}|\$\[\[|\]\]", re.DOTALL)
 
 
@@ -19,7 +21,11 @@ def check_scripts(component: CommandComponent, repo: RepoIndex, out: Findings) -
     if component.code is None or not is_folder(component.code):
         return
     command = _EXPRESSION.sub("data", component.command)
-    for name in reachable_files(command, component.code):
+    names = reachable_files(command, component.code)
+    started = _STARTS.match(command)
+    if started and started["script"] in names:
+        check_options(component, started["script"], command, out)
+    for name in names:
         problem = read_script(component.code / name).problem
         if problem is not None:
             out.add([replace(problem, at=replace(problem.at, file=repo.shown(problem.at.file)))])

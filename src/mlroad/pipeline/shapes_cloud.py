@@ -1,10 +1,11 @@
-"""The schemas of steps and components that only Azure ML can run: sweep, parallel, Spark, AutoML.
+"""The schemas of steps and components that only Azure ML can run: sweep, parallel, Spark, AutoML and so on.
 
 Taken from azure-ai-ml 1.35.2, as shapes.py. A component's unknown keys are not reported here.
 """
 
 from __future__ import annotations
 
+from mlroad.core.text import nearest
 from mlroad.core.yaml_nodes import ListNode, MapNode, Node, ScalarNode
 from mlroad.pipeline.expressions import expressions
 from mlroad.pipeline.findings import Findings, suggest
@@ -14,11 +15,13 @@ from mlroad.pipeline.schema_checks import (
     anything,
     at_least,
     bindable,
+    boolean,
     either,
     given,
     integer,
     list_of,
     mapping,
+    matching,
     one_of,
     scalar,
     text,
@@ -81,13 +84,17 @@ def _uses(step: MapNode, out: Findings) -> None:
     task = step.values.get("task")
     places = [(step, "input_data"), (step, "args")]
     if isinstance(task, MapNode):
-        places += [(task, "program_arguments")]
+        places += [(task, "program_arguments"), (task, "append_row_to")]
     for parent, key in places:
         text_node = parent.values.get(key)
         for expression in expressions(parent.text(key) or ""):
             place, _, name = expression.body.partition(".")
             declared = step.values.get(place)
             names = declared.values if isinstance(declared, MapNode) else {}
+            near = None if place in {"inputs", "outputs"} else nearest(place, ("inputs", "outputs"), 0.8)
+            if near and text_node is not None:
+                what = f"{key} uses {expression.body}, which is not an expression of Azure ML."
+                out.error(text_node.at, "MR245", what, f"Did you mean {near}.{name}?")
             if place in {"inputs", "outputs"} and text_node is not None and name not in names:
                 what = f"{key} uses {expression.body}, which the step does not have."
                 code = "MR241" if place == "inputs" else "MR242"
@@ -169,7 +176,11 @@ _PARALLEL: dict[str, Kind] = {
         unknown="warning",
         required=("type", "environment"),
     ),
-    "mini_batch_size": scalar,
+    "mini_batch_size": bindable(
+        matching(
+            r"\d+([kKmMgG][bB])*", "a number of files, or a size such as 10kb", "Write a number such as 1."
+        )
+    ),
     "partition_keys": either(list_of(text), text),
     "input_data": text,
     "logging_level": bindable(one_of("debug", "info", "warning", "warn")),
@@ -197,6 +208,11 @@ PARALLEL_STEP = Shape(
 )
 PARALLEL_COMPONENT = Shape("A parallel component", _PARALLEL, unknown="ignore", required=("task",))
 
+_SPARK_COUNTS = ("spark.driver.cores", "spark.executor.cores", "spark.executor.instances")
+_SPARK_SIZES = ("spark.driver.memory", "spark.executor.memory")
+_SIZE = bindable(
+    matching(r"\d+ *[kmgtpKMGTP]?[bB]?", "a size such as 2g", "Write a number and k, m, g or t.")
+)
 _SPARK: dict[str, Kind] = {
     "code": text,
     "entry": Shape("entry", {"file": text, "class_name": text}),
@@ -204,7 +220,11 @@ _SPARK: dict[str, Kind] = {
     "jars": list_of(text),
     "files": list_of(text),
     "archives": list_of(text),
-    "conf": mapping,
+    "conf": Shape(
+        "conf",
+        {**dict.fromkeys(_SPARK_COUNTS, _COUNT), **dict.fromkeys(_SPARK_SIZES, _SIZE)},
+        unknown="ignore",
+    ),
     "args": text,
 }
 SPARK_STEP = Shape(
@@ -241,11 +261,16 @@ _AUTOML_KEYS = (
     "training_parameters", "search_space", "sweep", "log_verbosity", "positive_label", "environment_id",
     "queue_settings", "id",
 )  # fmt: skip
+_AUTOML_SWITCHES = (
+    "enable_onnx_compatible_models", "enable_dnn_training", "enable_model_explainability",
+    "enable_stack_ensemble", "enable_vote_ensemble",
+)  # fmt: skip
 AUTOML_STEP = Shape(
     "An AutoML step",
     {
         **STEP_KEYS,
         **dict.fromkeys(_AUTOML_KEYS, anything),
+        "training": Shape("training", dict.fromkeys(_AUTOML_SWITCHES, bindable(boolean)), unknown="ignore"),
         "task": one_of(*_TASKS),
         "primary_metric": bindable(one_of(*_METRICS)),
         "training_data": given,
@@ -269,6 +294,28 @@ AUTOML_STEP = Shape(
     },
     unknown="warning",
     required=("task", "training_data"),
+)
+
+DATA_TRANSFER_STEP = Shape(
+    "A data transfer step",
+    {
+        **STEP_KEYS,
+        "component": given,
+        "task": one_of("copy_data", "import_data", "export_data"),
+        "data_copy_mode": bindable(one_of("merge_with_overwrite", "fail_if_conflict")),
+        "compute": text,
+    },
+    unknown="ignore",
+)
+IMPORT_STEP = Shape(
+    "An import step",
+    {
+        **STEP_KEYS,
+        "component": given,
+        "source": Shape("source", {"type": text, "connection": text, "query": text, "path": text}),
+        "compute": text,
+    },
+    unknown="ignore",
 )
 
 
@@ -300,4 +347,11 @@ def check_cloud_step(kind: str, node: MapNode, name: str, out: Findings) -> None
         out.error(node.at, "MR113", what, "Name the column to predict.")
 
 
-CLOUD_STEPS = {"sweep": SWEEP_STEP, "parallel": PARALLEL_STEP, "spark": SPARK_STEP, "automl": AUTOML_STEP}
+CLOUD_STEPS = {
+    "sweep": SWEEP_STEP,
+    "parallel": PARALLEL_STEP,
+    "spark": SPARK_STEP,
+    "automl": AUTOML_STEP,
+    "data_transfer": DATA_TRANSFER_STEP,
+    "import": IMPORT_STEP,
+}

@@ -152,9 +152,9 @@ class StepReader:
                     outputs=found.outputs,
                     trial=found if isinstance(found, CommandComponent) else None,
                 )
+        self.parts.cloud_code(node)
         task = node.get("task")
         if isinstance(task, MapNode):
-            self.parts.code(task)
             self.parts.environment(task.get("environment"), bindable=True)
         return self._other_step(name, key, node, component)
 

@@ -127,6 +127,7 @@ class ValueReader:
                 binding = value
             else:
                 path = path_node.value
+                self._place(path, path_node)
         return StepOutput(
             key.at,
             binding=binding,
@@ -175,6 +176,15 @@ class ValueReader:
         if ":" in local or "@" in local:
             return self._asset(local, kind, node)
         return DataPath(absolute(self.base / local), kind, node.at)
+
+    def _place(self, text: str, node: ScalarNode) -> None:
+        """Where Azure ML writes an output; the server fills in expressions."""
+        if text.startswith("azureml:") and "/" in text:
+            fault = data_fault(text)
+            if fault:
+                self.out.error(node.at, "MR233", *fault)
+        elif _URL.match(text) and not expressions(text):
+            self._address(text, node)
 
     def _address(self, text: str, node: ScalarNode) -> None:
         scheme, _, rest = text.partition(":")

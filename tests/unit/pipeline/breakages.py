@@ -560,6 +560,17 @@ OTHER_STEPS = (
     K("an unknown metric of AutoML", "jobs.*", with_(primary_metric="goodness"), is_of("automl")),
     K("an AutoML step without training data", "jobs.*", without("training_data"), is_of("automl")),
     K("an AutoML step without a target", "jobs.*", without("target_column_name"), both(is_of("automl"), has("target_column_name"), lambda step: step["task"] != "text_ner")),
+    K("a mini-batch in words", "jobs.*", with_(mini_batch_size="ten"), is_of("parallel")),
+    K("an entry script that does not exist", "jobs.*", with_(task={"entry_script": "no_such.py"}), both(is_of("parallel"), has("task"))),
+    K("rows appended to an unknown output", "jobs.*", with_(task={"append_row_to": "${" + "{outputs.no_such}}"}), both(is_of("parallel"), has("task"))),
+    K("arguments with a typo in inputs", "jobs.*", with_(task={"program_arguments": "--a ${" + "{input.a}}"}), both(is_of("parallel"), has("task"))),
+    K("a Spark script that does not exist", "component:entry.file", to("no_such.py"), lambda _: True),
+    K("cores of Spark in words", "component:conf", with_(**{"spark.driver.cores": "two"}), lambda _: True),
+    K("memory of Spark in words", "component:conf", with_(**{"spark.executor.memory": "two"}), lambda _: True),
+    K("an unknown task of a data transfer", "jobs.*", with_(task="copy"), is_of("data_transfer")),
+    K("an unknown copy mode of a data transfer", "jobs.*", with_(data_copy_mode="overwrite"), is_of("data_transfer")),
+    K("an unknown key of an import's source", "jobs.*.source", with_(conection="azureml:c"), lambda _: True),
+    K("a switch of AutoML that is a word", "jobs.*", with_(training={"enable_stack_ensemble": "maybe"}), is_of("automl")),
     K("a binding to an unknown input in another step", "jobs.*", with_(inputs={"x": "${" + "{parent.inputs.no_such_input}}"}), lambda step: isinstance(step, dict) and step.get("type") in {"sweep", "parallel", "spark"}),
 )  # fmt: skip
 

@@ -80,6 +80,18 @@ class Damage:
 
 M = Mutation
 
+_ARGPARSE = """import argparse
+parser = argparse.ArgumentParser()
+for_all = parser.add_argument_group("all")
+for_all.add_argument("-c", "--clean")
+parser.add_argument("--rounds", type=int)
+parser.add_argument("--ratio", type=float)
+parser.add_argument("--kind")
+parser.add_argument("--seed")
+parser.add_argument("--model")
+args = parser.parse_args()
+"""
+
 WIRING = (
     M("an unknown input of a step", PIPELINE, "      seed: 7", "      sede: 7", "MR201", "sede: 7"),
     M("an input one letter off", PIPELINE, "      rounds: ${{p", "      round: ${{p", "MR201", "round: ${{p"),
@@ -214,6 +226,13 @@ REFERENCES = (
     M("an additional include that does not exist", TRAIN, "resources:\n  instance_count: 1", "additional_includes:\n  - ../shared", "MR126", "../shared"),
     M("an environment without azureml:", TRAIN, "azureml:base@latest", "base", "MR127", "environment: base"),
     M("a conda file instead of an environment", PREP, "  image: mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu20.04\n  conda_file: ../environment/conda.yml", "  channels: [conda-forge]\n  dependencies: [python=3.11]", "MR127", "channels:"),
+    M("an output's datastore address with a typo", PIPELINE, "    mode: upload\n", "    mode: upload\n    path: azureml://datastore/d/paths/x\n", "MR233", "datastore/d"),
+    M("an output's address without //", PIPELINE, "    mode: upload\n", "    mode: upload\n    path: azureml:datastores/d/paths/x\n", "MR233", "datastores/d"),
+    M("an output's unknown scheme", PIPELINE, "    mode: upload\n", "    mode: upload\n    path: htps://h.example/x\n", "MR233", "htps"),
+    M("a Dockerfile that does not exist", JUDGE, "environment: azureml:base@latest", "environment:\n  build:\n    path: ../environment\n    dockerfile_path: Dokerfile", "MR125", "Dokerfile"),
+    M("a misspelled key of a conda file", "environment/conda.yml", "dependencies:", "chanels: [c]\ndependencies:", "MR127", "chanels", severity="warning"),
+    M("a module that is nearly one in the code", TRAIN, "python train.py", "python -m trainn", "MR248", "trainn", severity="warning"),
+    M("a script that does not exist after another command", TRAIN, "python train.py", "pip install six && python trian.py", "MR248", "trian"),
     M("another file instead of a component", PIPELINE, "    component: ./components/train.yml", "    component: ./environment/conda.yml", "MR130", "dependencies", at_file="environment/conda.yml"),
 )  # fmt: skip
 
@@ -234,6 +253,7 @@ YAML = (
     Damage("a deleted pipeline", PIPELINE, lambda f: (f / PIPELINE).unlink(), "MR101", 0),
     Damage("deleted data", PIPELINE, lambda f: (f / "data" / "raw.csv").unlink(), "MR225", 15),
     Damage("deleted code", TRAIN, lambda f: (f / "steps" / "train.py").unlink(), "MR248", 29),
+    Damage("an option that the script does not have", TRAIN, lambda f: _write(f / "steps" / "train.py", _ARGPARSE), "MR249", 32),
 )  # fmt: skip
 
 AREAS: dict[str, tuple[Mutation | Damage, ...]] = {

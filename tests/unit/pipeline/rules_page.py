@@ -49,7 +49,13 @@ problems.
 
 def page() -> str:
     """The page, with an example for each rule that the tests cover."""
-    warned = {mutation.code for mutation in MUTATIONS if mutation.severity == "warning"}
+    by_severity = {
+        severity: {
+            mutation.code for mutation in MUTATIONS if getattr(mutation, "severity", "error") == severity
+        }
+        for severity in ("warning", "error")
+    }
+    warned = by_severity["warning"] - by_severity["error"]
     examples = {mutation.code: mutation.title for mutation in reversed(MUTATIONS)}
     lines = [HEAD]
     group = ""
