@@ -152,6 +152,7 @@ SHAPES: list[tuple[str, str, str]] = [
     ("P", "curl-silent.sh", "curl -su 'train:VALUE' https://ml.net\n"),
     ("T", "annotated2.py", 'token: Annotated[str, "x"] = "VALUE"\n'),
     ("T", "is.txt", "The API key is: VALUE\n"),
+    ("P", "header-end.csv", "env,db_user,db_pass\nprod,train,VALUE\n"),
     ("P", "htpasswd.sh", "htpasswd -b /etc/nginx/users train VALUE\n"),
     ("P", "sqlplus.sh", "sqlplus train/VALUE@raw\n"),
     ("P", "lftp.sh", "lftp -u train,VALUE sftp://ml.net\n"),
