@@ -23,8 +23,9 @@ class Promise(IntEnum):
 # Parts of a name, in lower case, that may show a secret: a text without any of them has no named secret.
 # Factored by the first letter, because every text is searched for it.
 HINT = re.compile(
-    r"p(?:ass(?:(?!\s*\n)|(?<=[^ \n]pass))|w(?:d|(?![a-z]))|fx|sw|at(?![a-z]))|k(?:ey|ty|ennwort)|toke|s(?:ecret|as(?![a-z])|ecurestr)"
-    r"|fernet|hmac|c(?:red|onn(?:ection_?str|_?str|ect\()|lient|ookie)|auth|bearer|jwt|login|identified|webhook|dsn(?![a-z])"
+    r"p(?:ass(?:(?!\s*\n)|(?<=[^ \n]pass))|w(?:d|(?![a-z]))|fx|sw|at(?![a-z]))"
+    r"|k(?:ey|ty|ennwort)|toke|s(?:ecret|as(?![a-z])|ecurestr)|fernet|hmac"
+    r"|c(?:red|onn(?:ection_?str|_?str|ect\()|lient|ookie)|auth|bearer|jwt|login|identified|webhook|dsn(?![a-z])"
 )
 _PASSWORD = re.compile(
     r"(?:.*pass(?:word|wd|phrase|code|wort)|.*(?:pwd|psw|passw|kennwort)|pw|pass(?:in|out)|(?:user|db|root|store|key)?pass"
