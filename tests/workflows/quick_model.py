@@ -46,20 +46,21 @@ LINE = '''"""What MLflow loads."""
 
 import json
 from pathlib import Path
+from typing import Any
 
 
 class Line:
     """A line through the mean."""
 
-    def __init__(self, mean):
+    def __init__(self, mean: float) -> None:
         self.mean = mean
 
-    def predict(self, rows, params=None):
+    def predict(self, rows: Any) -> Any:
         """The progression of each row."""
         return (self.mean + 10 * (rows["bmi"] - 26)).to_numpy()
 
 
-def _load_pyfunc(path):
+def _load_pyfunc(path: str) -> Line:
     return Line(json.loads(Path(path).read_text(encoding="utf-8")))
 '''
 MLMODEL = """flavors:

@@ -27,6 +27,15 @@ pytestmark = [
 DOWNLOAD = "actions/download-artifact@70fc10c6e5e1ce46ad2ea6f2b72d43f7d47b13c3"
 LOGIN = "azure/login@a457da9ea143d694b1b9c7c869ebb04ebe844ef5"
 STEPS = Path("models/diabetes/steps")
+TEST = '''"""The step exists."""
+
+from pathlib import Path
+
+
+def test_the_step_is_there() -> None:
+    """A script of that name."""
+    assert (Path(__file__).parents[1] / "steps" / "fit.py").is_file()
+'''
 STATIC = ("lint", "types", "guard", "second-scan", "check", "selftest", "affected")
 NO_AZURE = [("model", LOGIN), ("candidate", LOGIN), ("approve", LOGIN)]
 PROD_STEPS = [
@@ -86,6 +95,8 @@ def merged(act: Act, rendered: Callable[..., Path], tmp_path_factory: pytest.Tem
     for key in ("tolerance", "retrained"):
         edit(suite, f"^{key}: .*", f"{key}: {{absolute: 200}}")
     quick_model(repo, "second")
+    shutil.copy(repo / "models" / "diabetes" / "MODEL_CARD.md", repo / "models" / "second")
+    write(repo / "models" / "second" / "tests" / "test_fit.py", TEST)
     commit_all(repo, "Two models")
     changed = {path.split("/")[1] for path in git(repo, "diff", "--name-only", "HEAD~1").split()}
     assert changed == {"diabetes", "second"}
@@ -279,7 +290,8 @@ def test_every_job_fails_for_what_it_must_stop(act: Act, factory: Path) -> None:
     for plant in (layout, wrong_types, no_gates, unknown_gate, leak, blind_gate):
         plant(factory)
     workflow = factory / ".github" / "workflows" / "pr.yml"
-    edit(workflow, "^          BASE: .*$", "          BASE: nowhere")  # so that `affected` fails
+    affected = r"(?<=        id: affected\n        env:\n)          BASE: .*$"
+    edit(workflow, affected, "          BASE: nowhere")  # so that `affected` fails
     run = act.run(factory, workflow="pr.yml")
     run.assert_red("lint", "Format", "layout.py")
     types = f"::error file={STEPS}/wrong_types.py,line=2,title=mypy"

@@ -31,6 +31,8 @@ class Origin:
 
     address: str
     version: str
+    source: str = ""
+    """The address as Copier recorded it, such as ``git+file:///…``."""
 
 
 def origin(repo: Path) -> Origin:
@@ -45,7 +47,7 @@ def origin(repo: Path) -> Origin:
         if line is None:
             raise UserError(f"{file}: {name} is missing.", f"Restore it: git log -p {ANSWERS}")
         found[name] = line[2]
-    return Origin(git_address(found["_src_path"]), found["_commit"])
+    return Origin(git_address(found["_src_path"]), found["_commit"], found["_src_path"])
 
 
 def git_address(source: str) -> str:
@@ -76,7 +78,7 @@ def bring_new_files(repo: Path) -> list[str]:
         lines = (repo / ANSWERS).read_text(encoding="utf-8").splitlines()
         write_text(answers, "".join(f"{line}\n" for line in lines if not line.startswith("_")))
         options = ["copy", "--quiet", "--defaults", "--vcs-ref", now.version, "--data-file", str(answers)]
-        run_copier([*options, now.address, str(fresh)], repo)
+        run_copier([*options, now.source, str(fresh)], repo)
         names = [file.relative_to(fresh).as_posix() for file in sorted(fresh.rglob("*")) if file.is_file()]
         wanted = [name for name in names if name.startswith(_OWNED) and not _ever_had(repo, name)]
         for name in wanted:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from mlroad.data.version import checksum_of, load_version
 from tests.support import call, commit_all, git
 from tests.unit.registry.repos import (
     DIGESTS,
@@ -176,13 +177,16 @@ def _other_answers(repo: Path, run: Path) -> None:
 
 
 def _other_holdout(committed: bool) -> Change:
-    """Replace the holdout with an easier one, and update the digest in its version file."""
+    """Replace the holdout with an easier one, and update digest and checksum in its version file."""
 
     def change(repo: Path, _: Path) -> None:
         data, version = (repo / "datasets" / "diabetes_holdout" / name for name in ("1/data.csv", "1.yml"))
         data.write_text(data.read_text(encoding="utf-8").replace("100.0", "101.0"), encoding="utf-8")
         digest = f"sha256:{hashlib.sha256(data.read_bytes()).hexdigest()}"
         text = version.read_text(encoding="utf-8").replace(DIGESTS["holdout"], digest)
+        version.write_text(text, encoding="utf-8")
+        sealed = load_version(version)
+        text = text.replace(str(sealed.checksum), checksum_of(sealed))
         version.write_text(text, encoding="utf-8")
         if committed:
             commit_all(repo, "Another holdout")

@@ -173,7 +173,7 @@ def verdict_of(digest: str, champion: bool = True) -> dict[str, Any]:
             check("slices.sex=1.mae.limit", "passed", "MAE is 43 for sex = 1, at most 65."),
             check("slices.sex=2.mae.limit", "passed", "MAE is 45.6 for sex = 2, at most 65."),
             check("latency.p95", "passed", "95 % of answers come within 1.9 ms, at most 100."),
-            check("size", "passed", "The model has 0.02 MB, at most 20."),
+            check("size", "passed", "The model takes 0.02 MB on disk, limit 20 MB."),
             check("inference.python", "passed", "40 of 40 cases are as expected."),
             check("onnx", "passed", "The ONNX file differs by at most 0.0001."),
         ],
@@ -209,7 +209,7 @@ def worse(verdict: dict[str, Any]) -> dict[str, Any]:
     by_id = {found["id"]: found for found in verdict["checks"]}
     by_id["slices.sex=2.mae.limit"] |= {"result": "failed", "what": "MAE is 71 for sex = 2, more than 65."}
     by_id["inference.python"] |= {"result": "broken", "what": "2 of 40 cases are not as expected."}
-    by_id["size"] |= {"result": "waived", "what": "The model has 24 MB, more than 20."}
+    by_id["size"] |= {"result": "waived", "what": "The model takes 24 MB on disk, limit 20 MB."}
     verdict["size"]["bytes"] = 24_000_000
     verdict["slices"][1] |= metric("lower", 71.0, 58.9, 5.6, limit=65, max_regression=6, verdict="worse")
     verdict["inference"]["python"] |= {"passed": False, "failed": 2}

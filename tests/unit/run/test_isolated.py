@@ -107,6 +107,7 @@ def test_without_uv_nothing_starts(project: Project, tmp_path: Path) -> None:
     command = [str(tmp_path / "bin/python"), "-c", "from mlroad.__main__ import main; main()"]
     packages = sysconfig.get_path("purelib")
     environment = project.environment(PATH=str(tmp_path / "bin"))
+    environment.pop("UV", None)  # `uv run pytest` sets it
     environment["PYTHONPATH"] += os.pathsep + packages
     done = subprocess.run(
         [*command, "run", "models/m", "--isolated"], cwd=project.root, env=environment,
