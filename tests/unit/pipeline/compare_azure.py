@@ -20,9 +20,13 @@ PAGE = Path(__file__).parents[3] / "docs" / "reference" / "azure-ai-ml-compariso
 START, END = "<!-- table -->", "<!-- end of table -->"
 
 
-def table() -> str:
-    """Both results for every mistake and every look-alike, as Markdown."""
+def table(missed: list[str] | None = None) -> str:
+    """Both results for every mistake and every look-alike, as Markdown.
+
+    ``missed`` gets the titles of mistakes that only Azure refuses, and of look-alikes that Azure refuses.
+    """
     lines: list[str] = []
+    missed = [] if missed is None else missed
     ours = theirs = total = 0
     with tempfile.TemporaryDirectory() as name:
         for area, mutations in AREAS.items():
@@ -36,7 +40,10 @@ def table() -> str:
             for mutation in mutations:
                 folder = Path(name, str(total))
                 shutil.copytree(BASE, folder)
-                found, refused = _both(mutation, folder)
+                found, rejected, refused = _both(mutation, folder)
+                # compute: local is a warning here: `mlroad run` is that local run.
+                if refused and not rejected and mutation.code != "MR252":
+                    missed.append(mutation.title)
                 total += 1
                 ours += found
                 theirs += refused
@@ -46,7 +53,7 @@ def table() -> str:
                         "$[[", "`$[[`"
                     )
                 )
-        quiet, accepted = _odd(Path(name, "odd"))
+        quiet, accepted = _odd(Path(name, "odd"), missed)
     head = [
         f"azure-ai-ml {version('azure-ai-ml')}, offline (`load_job` and its private validation).",
         "",
@@ -58,25 +65,30 @@ def table() -> str:
     return "\n".join([*head, *lines]) + "\n"
 
 
-def _both(mutation: Mutation | Damage, folder: Path) -> tuple[bool, bool]:
+def _both(mutation: Mutation | Damage, folder: Path) -> tuple[bool, bool, bool]:
+    """Whether the mistake itself is found here, anything is an error here, and Azure refuses it."""
     mutation.apply(folder)
     line = mutation.line(folder)
+    problems = check_pipeline(folder / PIPELINE)
     found = any(
         (problem.code, problem.at.line, problem.at.file.name)
         == (mutation.code, line, Path(mutation.named).name)
-        for problem in check_pipeline(folder / PIPELINE)
+        for problem in problems
     )
-    return found, bool(azure_errors(folder / PIPELINE))
+    rejected = any(problem.severity == "error" for problem in problems)
+    return found, rejected, bool(azure_errors(folder / PIPELINE))
 
 
-def _odd(root: Path) -> tuple[int, int]:
+def _odd(root: Path, refused: list[str]) -> tuple[int, int]:
     quiet = accepted = 0
     for number, oddity in enumerate(ODDITIES):
         folder = root / str(number)
         shutil.copytree(BASE, folder)
         oddity.apply(folder)
         quiet += not check_pipeline(folder / PIPELINE)
-        accepted += not azure_errors(folder / PIPELINE)
+        if errors := azure_errors(folder / PIPELINE):
+            refused.append(f"{oddity.title}: {errors}")
+        accepted += not errors
     return quiet, accepted
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -11,8 +10,7 @@ import pytest
 from mlroad.pipeline.check_repo import check
 from mlroad.pipeline.checker import check_pipeline
 from tests.unit.pipeline.azure import azure_errors
-from tests.unit.pipeline.mutations import BASE, MUTATIONS, PIPELINE
-from tests.unit.pipeline.oddities import ODDITIES
+from tests.unit.pipeline.mutations import BASE, PIPELINE
 from tests.unit.pipeline.random_changes import changes
 
 pytestmark = pytest.mark.slow
@@ -22,32 +20,6 @@ COUNT = int(os.environ.get("EQUIVALENCE_COUNT", "150"))
 
 def _rejects(file: Path) -> bool:
     return any(problem.severity == "error" for problem in check_pipeline(file))
-
-
-def test_known_mistakes(tmp_path: Path) -> None:
-    missed = []
-    for number, mutation in enumerate(MUTATIONS):
-        folder = tmp_path / str(number)
-        shutil.copytree(BASE, folder)
-        mutation.apply(folder)
-        # compute: local is a warning here: `mlroad run` is that local run.
-        if mutation.code == "MR252":
-            continue
-        if azure_errors(folder / PIPELINE) and not _rejects(folder / PIPELINE):
-            missed.append(mutation.title)
-    assert missed == []
-
-
-def test_oddities_are_fine_with_azure_too(tmp_path: Path) -> None:
-    refused = {}
-    for number, oddity in enumerate(ODDITIES):
-        folder = tmp_path / str(number)
-        shutil.copytree(BASE, folder)
-        oddity.apply(folder)
-        errors = azure_errors(folder / PIPELINE)
-        if errors:
-            refused[oddity.title] = errors
-    assert refused == {}
 
 
 def test_changes_by_chance(base: Path) -> None:
