@@ -133,7 +133,7 @@ def predictions(
         return Predictions(values, "label")
     if values.min() < 0 or values.max() > 1:
         raise ModelBroken(
-            f"its predictions go from {values.min():g} to {values.max():g}: these are not probabilities"
+            f"its predictions go from {values.min():g} to {values.max():g}, which are not probabilities"
         )
     return Predictions(values, "probability")
 

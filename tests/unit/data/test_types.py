@@ -195,7 +195,7 @@ def test_parquet(tmp_path: Path, same: Same, pairs: list[tuple[str, str]], expec
 
 
 NUMBER = re.compile(r"-?((0|[1-9]\d*)(\.\d*)?(e[+-]\d+)?|(0|[1-9]\d*)?\.\d+(e[+-]?\d+)?)", re.IGNORECASE)
-MOMENT = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(\.\d{1,9})?(Z|[+-]\d\d:\d\d)?")
+MOMENT = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(\.\d{1,9})?(Z|[+-]\d\d:?\d\d)?")
 
 
 def moment(text: str) -> tuple[int, int] | None:
@@ -249,7 +249,9 @@ def spelled_moment(draw: st.DrawFn, value: tuple[datetime, int, int], zoned: boo
     if not zoned:
         return f"{at:%Y-%m-%d}{mark}{at:%H:%M:%S}{parts}"
     local = at.replace(tzinfo=UTC).astimezone(timezone(timedelta(minutes=draw(st.sampled_from([0, offset])))))
-    return f"{local:%Y-%m-%d}{mark}{local:%H:%M:%S}{parts}{local:%z}"[:-2] + f":{local:%z}"[-2:]
+    zone = f"{local:%z}"
+    colon = draw(st.sampled_from([":", ""]))
+    return f"{local:%Y-%m-%d}{mark}{local:%H:%M:%S}{parts}{zone[:3]}{colon}{zone[3:]}"
 
 
 @st.composite
