@@ -12,6 +12,7 @@ from mlroad.core.problems import Problem
 from mlroad.core.repo import find_root
 from mlroad.core.text import did_you_mean
 from mlroad.core.yaml_nodes import MapNode, Node, ScalarNode, read_yaml
+from mlroad.steps.imported_files import reachable_files
 
 FROM_HERE = "Check the path; it starts from this file's folder."
 _NAME = re.compile(rb"""^name:[ \t]*["']?([a-z][a-z0-9_]*)""", re.MULTILINE)
@@ -72,6 +73,7 @@ class RepoIndex:
         self._components: dict[str, list[tuple[Path, str | None]]] | None = None
         self._datasets: dict[tuple[str, str], Dataset | None] = {}
         self._read: dict[str, tuple[Node | None, tuple[Problem, ...]]] = {}
+        self._started: dict[tuple[str, Path], list[str]] = {}
 
     def shown(self, path: Path) -> Path:
         """``path`` as a message should show it: relative below the working folder."""
@@ -87,6 +89,13 @@ class RepoIndex:
             node, problems = read_yaml(shown)
             known = self._read[key] = (node, tuple(problems))
         return known
+
+    def started_files(self, command: str, folder: Path) -> list[str]:
+        """The Python files that ``command`` runs in ``folder``, as far as imports can be followed."""
+        key = (command, folder)
+        if key not in self._started:
+            self._started[key] = reachable_files(command, folder)
+        return self._started[key]
 
     @property
     def has_datasets(self) -> bool:

@@ -9,7 +9,6 @@ from mlroad.pipeline.findings import Findings
 from mlroad.pipeline.model import CommandComponent
 from mlroad.pipeline.repo_index import RepoIndex, is_folder
 from mlroad.pipeline.rules_options import check_options
-from mlroad.steps.imported_files import reachable_files
 from mlroad.steps.scripts import read_script
 
 _STARTS = re.compile(r"\s*python3?\s+(?:-u\s+)?(?:\./)?(?P<script>[\w/-]+\.py)(?=\s|$)")
@@ -21,7 +20,7 @@ def check_scripts(component: CommandComponent, repo: RepoIndex, out: Findings) -
     if component.code is None or not is_folder(component.code):
         return
     command = _EXPRESSION.sub("data", component.command)
-    names = reachable_files(command, component.code)
+    names = repo.started_files(command, component.code)
     started = _STARTS.match(command)
     if started and started["script"] in names:
         check_options(component, started["script"], command, out)
