@@ -100,7 +100,7 @@ def compare_spread(
 
 
 def _tails(before: Numbers, after: Numbers) -> Iterator[float]:
-    """The chances that so many of the highest and lowest values come from one version."""
+    """For each tail: the chance that one version has this share of the extreme values."""
     both = np.sort(np.concatenate([before, after]))
     for share in _TAILS:
         if share * len(both) < _IN_TAIL:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from mlroad.pipeline.findings import Findings, suggest
 from mlroad.pipeline.model import CommandComponent
@@ -21,10 +22,9 @@ _UNCLEAR = frozenset({
 })  # fmt: skip
 
 
-def check_options(component: CommandComponent, name: str, command: str, out: Findings) -> None:
-    """Check ``command``, one plain call of the script ``name`` in the code folder."""
-    assert component.code is not None
-    known = _options(read_script(component.code / name))
+def check_options(component: CommandComponent, script: Path, command: str, out: Findings) -> None:
+    """Check ``command``, one plain call of ``script``."""
+    known = _options(read_script(script))
     if not known or re.search(r"(?<!\S)--(?!\S)", command):
         return
     for option in dict.fromkeys(_OPTION.findall(command)):
@@ -32,7 +32,7 @@ def check_options(component: CommandComponent, name: str, command: str, out: Fin
         if not any(one.startswith(option) for one in known):
             node = component.command_node
             at = node.position_of(option) if node is not None else component.command_at
-            what = f"{name} has no option {option}."
+            what = f"{script.name} has no option {option}."
             out.error(at, "MR249", what, suggest(option, sorted(known), "Add it to the script."))
 
 

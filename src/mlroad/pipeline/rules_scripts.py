@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from mlroad.pipeline.findings import Findings
 from mlroad.pipeline.model import CommandComponent
@@ -20,11 +19,9 @@ def check_scripts(component: CommandComponent, repo: RepoIndex, out: Findings) -
     if component.code is None or not is_folder(component.code):
         return
     command = _EXPRESSION.sub("data", component.command)
-    names = repo.started_files(command, component.code)
+    code = repo.shown(component.code)  # without `components/..`, so that each script is parsed once
+    names = repo.started_files(command, code)
     started = _STARTS.match(command)
     if started and started["script"] in names:
-        check_options(component, started["script"], command, out)
-    for name in names:
-        problem = read_script(component.code / name).problem
-        if problem is not None:
-            out.add([replace(problem, at=replace(problem.at, file=repo.shown(problem.at.file)))])
+        check_options(component, code / started["script"], command, out)
+    out.add(problem for name in names if (problem := read_script(code / name).problem) is not None)

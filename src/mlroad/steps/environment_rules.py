@@ -19,6 +19,7 @@ import yaml
 from mlroad.core.problems import Problem
 from mlroad.core.text import did_you_mean
 from mlroad.steps.imported_packages import (
+    REPO_PACKAGES,
     imports_of,
     local_modules,
     normal,
@@ -30,7 +31,6 @@ from mlroad.steps.scripts import Script, position, read_script
 
 _NAME = re.compile(r"\s*([A-Za-z0-9][\w.-]*)")
 _CONDA_FILE = re.compile(r"""^[^#\n]*\bconda_file:\s*["']?([^\s"',}]+)""", re.MULTILINE)
-_OWN_RULE = {"mlroad", "models", "factory", "notebooks"}  # MR403
 _KNOWN = {"python", "pip", "azureml-mlflow"}
 """Listed packages that are often not installed here, and whose modules are known."""
 
@@ -62,9 +62,15 @@ def check_environment(model: Path) -> list[Problem]:
     steps = model / "steps"
     scripts = [read_script(path) for path in sorted(steps.glob("*.py")) if path.name != "step_io.py"]
     own = local_modules(steps)
+    environments: dict[Path, _Environment | None] = {}
     found: list[Problem] = []
     for script in scripts:
-        environment = _environment_of(model, script.path)
+        file = _environment_file(model, script.path)
+        if file is None:
+            continue
+        if file not in environments:
+            environments[file] = _read(file)
+        environment = environments[file]
         if script.tree is not None and environment is not None and environment.complete:
             found += _problems(script, environment, own)
     return found
@@ -72,7 +78,7 @@ def check_environment(model: Path) -> list[Problem]:
 
 def _problems(script: Script, environment: _Environment, own: set[str]) -> Iterator[Problem]:
     imports = imports_of(_required_nodes(script))
-    foreign = [module for module in imports if module not in own and module not in _OWN_RULE]
+    foreign = [module for module in imports if module not in own and module not in REPO_PACKAGES]
     for module in foreign:
         if environment.has(module):
             continue
@@ -99,7 +105,7 @@ def _required_nodes(script: Script) -> Iterator[ast.AST]:
     return (node for node in script.nodes if id(node) not in optional)
 
 
-def _environment_of(model: Path, script: Path) -> _Environment | None:
+def _environment_file(model: Path, script: Path) -> Path | None:
     """The environment file of a step, by its component; that of the model for a module that steps share."""
     component = model / "components" / f"{script.stem}.yml"
     file = model / "environment" / "conda.yml"
@@ -108,7 +114,7 @@ def _environment_of(model: Path, script: Path) -> _Environment | None:
         if named is None:
             return None  # an environment of the workspace, an image or a build: its content is not known
         file = component.parent / named[1]
-    return _read(file) if file.is_file() else None
+    return file if file.is_file() else None
 
 
 def _read(file: Path) -> _Environment | None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
-from mlroad.steps.scripts import read_script
+from mlroad.steps.scripts import parse, read_script
 
 _PYTHON = re.compile(r"python(3(\.\d+)?)?")
 _FLAGS = frozenset({"-u", "-B", "-O", "-OO", "-E", "-s"})
@@ -68,6 +68,9 @@ class _Facts:
     names: frozenset[str]
     """The identifiers that matter here."""
     dynamic: bool
+
+
+_UNREADABLE = _Facts((), frozenset(), dynamic=True)
 
 
 def imported_files(command: str, folder: Path) -> ImportedFiles | None:
@@ -167,18 +170,18 @@ def _shadows(folder: Path, root: PurePosixPath) -> Iterator[str]:
 
 
 def _facts_of(path: Path) -> _Facts:
-    state = path.stat()
-    return _facts(path, state.st_mtime_ns, state.st_size)
+    script = read_script(path)
+    return _UNREADABLE if script.tree is None else _facts(script.text)
 
 
 @lru_cache(maxsize=256)
-def _facts(path: Path, _modified: int, _size: int) -> _Facts:
-    script = read_script(path)
+def _facts(text: str) -> _Facts:
+    _, nodes = parse(text)
     imports: list[tuple[int, str, tuple[str, ...]]] = []
     names: set[str] = set()
-    dynamic = script.tree is None
-    documentation = {id(node.value) for node in script.nodes if isinstance(node, ast.Expr)}
-    for node in script.nodes:
+    dynamic = False
+    documentation = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    for node in nodes:
         match node:
             case ast.Import(aliases):
                 imports += [(0, alias.name, ()) for alias in aliases]

@@ -10,6 +10,8 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+REPO_PACKAGES = frozenset({"mlroad", "factory", "notebooks", "models"})
+"""What Azure ML does not have: the tool, and folders of the repo. MR403 reports their imports."""
 _USUAL_NAMES = {
     "bs4": "beautifulsoup4", "cv2": "opencv-python-headless", "dateutil": "python-dateutil", "PIL": "pillow",
     "sklearn": "scikit-learn", "skimage": "scikit-image", "yaml": "pyyaml", "dotenv": "python-dotenv",

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from mlroad.core.problems import Position, Problem
 from mlroad.steps.environment_rules import check_environment
+from mlroad.steps.imported_packages import REPO_PACKAGES
 from mlroad.steps.literal_paths import HOLE, LiteralPath, find_paths, full_name
 from mlroad.steps.scripts import Script, imported_names, position, read_script
 
 _ALLOW = re.compile(r"#\s*mlroad:\s*allow-path\b[\s:,-]*(.*)$")
-_OWN_PACKAGES = frozenset({"mlroad", "factory", "notebooks", "models"})
 _REGISTERING = frozenset({"log_model", "register_model", "create_registered_model", "create_model_version"})
 
 
@@ -109,7 +109,7 @@ def _import_problems(script: Script, node: ast.Import | ast.ImportFrom) -> list[
     for module in modules:
         top = module.split(".")[0]
         beside = script.path.parent / top
-        if top in _OWN_PACKAGES and not beside.is_dir() and not beside.with_suffix(".py").is_file():
+        if top in REPO_PACKAGES and not beside.is_dir() and not beside.with_suffix(".py").is_file():
             what = f"This step imports {module}, but Azure ML gets only the folder steps/."
             fix = "Move what the step needs into a module in steps/."
             problems.append(Problem(at, "MR403", what, fix))

@@ -45,7 +45,7 @@ def _read(path: Path, _modified: int, _size: int) -> Script:
             path, f"The script cannot be read: {error.strerror}.", "Check the path and its permissions."
         )
     try:
-        tree = ast.parse(text, filename=str(path))
+        tree, nodes = parse(text)
     except SyntaxError as error:
         what = f"This is not valid Python: {error.msg}."
         at = Position(path, error.lineno or 0, error.offset or 0)
@@ -56,7 +56,14 @@ def _read(path: Path, _modified: int, _size: int) -> Script:
         return _unreadable(path, f"This is not valid Python: {error}.", "Remove the stray bytes.")
     except (RecursionError, MemoryError):
         return _unreadable(path, "An expression is nested too deeply.", "Split it.")
-    return Script(path, text, tree, nodes=_flat(tree))
+    return Script(path, text, tree, nodes=nodes)
+
+
+@lru_cache(maxsize=64)  # by content: step_io.py is the same in every model
+def parse(text: str) -> tuple[ast.Module, tuple[ast.AST, ...]]:
+    """The syntax tree and its nodes. Raises what `ast.parse` raises."""
+    tree = ast.parse(text)
+    return tree, _flat(tree)
 
 
 def _flat(tree: ast.Module) -> tuple[ast.AST, ...]:
