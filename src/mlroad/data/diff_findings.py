@@ -126,8 +126,13 @@ def _shift(column: ColumnDiff) -> Iterator[Finding]:
 
 def shift_text(shift: Shift) -> str:
     """The size of a shift, and the chance of it where nothing changed."""
-    chance = "p < 0.0001" if (shift.p or 0) < 0.0001 else f"p = {shift.p:.4f}"
-    return f"shift {shift.size:.2f}, {chance}"
+    chance = p_text(shift.p or 0.0)
+    return f"shift {shift.size:.2f}, p {chance if chance.startswith('<') else f'= {chance}'}"
+
+
+def p_text(p: float) -> str:
+    """A p-value: ``0.0123``, or ``< 0.0001``."""
+    return "< 0.0001" if p < 0.0001 else f"{p:.4f}"
 
 
 def _missing(before: Profile, after: Profile, is_moved: bool) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mlroad.core.text import percent
 from mlroad.data.column_plots import Bars, Bins
 from mlroad.data.diff import ColumnDiff, Diff, changed_share
-from mlroad.data.diff_findings import findings, headline, optional_number
+from mlroad.data.diff_findings import findings, headline, optional_number, p_text
 from mlroad.data.profile import axis_text
 from mlroad.data.row_diff import RowDiff
 from mlroad.report.dataset_plots import Bar, Histogram, bars, histogram
@@ -111,7 +111,7 @@ def _figures(column: ColumnDiff, changed: float) -> Iterator[tuple[str, str, str
     if column.shift.size is not None:
         yield "shift", "", f"{column.shift.size:.2f}"
     if column.shift.p is not None:
-        yield "chance of it if nothing changed", "", percent(column.shift.p)
+        yield "p-value", "", p_text(column.shift.p)
     elif column.shift.words:
         yield "not judged", "", column.shift.words
     if changed:

@@ -9,7 +9,7 @@ from mlroad.report.charts import Axis, Chart, axis_around, dots
 from mlroad.report.render import render
 
 _METRICS = 4
-"""Charts are drawn for so many metrics."""
+"""Charts are drawn for at most this many metrics."""
 _WIDE = 100
 """A parameter whose values span more than this factor has a logarithmic axis."""
 
@@ -19,9 +19,9 @@ def sweep_html(title: str, rows: Sequence[Mapping[str, Mapping[str, str | float]
     parameters = list(dict.fromkeys(name for row in rows for name in row["values"]))
     metrics = list(dict.fromkeys(name for row in rows for name in row["metrics"]))
     varied = [name for name in parameters if len({row["values"].get(name) for row in rows}) > 1]
-    drawn = [
-        chart for metric in metrics[:_METRICS] for name in varied if (chart := _chart(rows, name, metric))
-    ]
+    # A metric that is the same in every run, such as that of a baseline, says nothing about the parameters.
+    moved = [name for name in metrics if len({row["metrics"].get(name) for row in rows}) > 1][:_METRICS]
+    drawn = [chart for metric in moved for name in varied if (chart := _chart(rows, name, metric))]
     return render(
         "sweep.html.jinja",
         title=title,
