@@ -52,8 +52,8 @@ def add_data(
     )
     with waiting(f"Adding {source}"):
         created = create_version(root, draft)
-        is_table = created.is_new and created.version.rows is not None
-        notes = _notes(root, created.version) if is_table else []
+        is_new_table = created.is_new and created.version.rows is not None
+        notes = _notes(root, created.version) if is_new_table else []
     return "\n".join([created_text(root, created), *notes])
 
 
@@ -69,7 +69,7 @@ def created_text(root: Path, created: CreatedVersion) -> str:
     """The message about a version that was created."""
     version = created.version
     if not created.is_new:
-        return f"{version.id} already has exactly this content, also in its stored data. Nothing was created."
+        return f"{version.id} already has exactly this content. Nothing was created."
     rows = f", {count(version.rows, 'row')}" if version.rows is not None else ""
     lines = [
         f"Created {version.id} ({size(version.size or 0)}{rows}): {version.file.as_posix()}",

@@ -19,6 +19,7 @@ from typing import Any
 from mlroad.core.digests import ContentDigest, digest_content, listing
 from mlroad.core.hash_cache import HashCache
 from mlroad.core.problems import UserError
+from mlroad.data.mltable import is_mltable
 from mlroad.data.open_table import count_rows
 from mlroad.data.reading import DIALECT_TAGS, Reading, dialect_of
 from mlroad.data.store import (
@@ -142,11 +143,11 @@ def _check_case(root: Path, name: str) -> None:
 def _type(draft: VersionDraft) -> str:
     is_folder = draft.source.is_dir()
     if draft.type is None:
-        return "uri_file" if not is_folder else "mltable" if _is_mltable(draft.source) else "uri_folder"
+        return "uri_file" if not is_folder else "mltable" if is_mltable(draft.source) else "uri_folder"
     if is_folder != (draft.type != "uri_file"):
         what = f"{draft.source} is a {'folder' if is_folder else 'file'}, not a {draft.type}."
         raise UserError(what, "Leave --type out, or correct the path.")
-    if draft.type == "mltable" and not _is_mltable(draft.source):
+    if draft.type == "mltable" and not is_mltable(draft.source):
         raise UserError(f"{draft.source} has no MLTable file.", "Write one, or use uri_folder.")
     return draft.type
 
@@ -163,10 +164,6 @@ def _tags(root: Path, draft: VersionDraft) -> dict[str, str]:
 def _rows(draft: VersionDraft, tags: Mapping[str, str]) -> int | None:
     reading = Reading(dialect=dialect_of(tags))
     return count_rows(draft.source, reading) if draft.is_table else None
-
-
-def _is_mltable(folder: Path) -> bool:
-    return (folder / "MLTable").is_file()
 
 
 def _same(

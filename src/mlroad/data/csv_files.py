@@ -192,9 +192,10 @@ def _delimiter(file: Path, first: str) -> str:
     if ".tsv" in file.suffixes:
         return "\t"
     with _opened(file) as stream:
-        start = stream.read(_LOOKED_AT).splitlines(keepends=True)
-    # The last line may be cut off.
-    lines = start[: max(1, len(start) - 1)] if len(start) > _ROWS else start
+        start = stream.read(_LOOKED_AT)
+    lines = start.splitlines(keepends=True)
+    if len(start) == _LOOKED_AT and len(lines) > 1:
+        del lines[-1]  # it may be cut off
     widths = {delimiter: _width(lines[:_ROWS], delimiter) for delimiter in _DELIMITERS}
     if max(widths.values()) > 1:
         return max(_DELIMITERS, key=lambda delimiter: widths[delimiter])

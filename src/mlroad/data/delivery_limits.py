@@ -31,7 +31,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 ACCEPTED = "accepted"
 """The tag of a version with the limits that a person allowed it to exceed."""
 _RECENT = 3
-"""Losses are compared with so many versions, so that several small ones do not add up unseen."""
+"""Losses are compared with this many recent versions, so that small losses do not add up unnoticed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,11 @@ def check_counts(table: Table, earlier: Sequence[DatasetVersion], limits: Limits
     if table.rows < most * (1 - limits.loss):
         what = f"The data has {table.rows:,} {word}, but {largest.id} has {most:,}."
         hundredths = -(-100 * (most - table.rows) // most)
-        fix = f"If that is expected, allow it: --max-loss {hundredths / 100:.2f}."
-        yield Exceeded("loss", Problem(Position(table.source), "MD612", what, fix), 1 - table.rows / most)
+        allow = f"If that is expected, allow it: --max-loss {hundredths / 100:.2f}."
+        fix = allow if hundredths < 100 else _advice("loss")
+        # Rounded as the option is, so that the advice is accepted.
+        lost = (most - table.rows) / most
+        yield Exceeded("loss", Problem(Position(table.source), "MD612", what, fix), lost)
     last, before = known[-1]
     if table.rows > before * (1 + limits.growth):
         what = f"The data has {table.rows:,} {word}, {table.rows / before:.1f} times as many as {last.id}."
@@ -125,8 +128,7 @@ def check_drift(diff: Diff, limits: Limits) -> Iterator[Exceeded]:
 
 
 def _advice(kind: Kind) -> str:
-    names = {"growth": "maxGrowth", "repeated": "maxRepeated", "drift": "maxDrift", "loss": "maxLoss"}
     return (
         f"If that is expected, accept it once: --accept {kind}. For all deliveries, set `limits:` with"
-        f" {names[kind]} in the dataset's schema.yml."
+        f" max{kind.capitalize()} in the dataset's schema.yml."
     )

@@ -198,7 +198,7 @@ def _classes(pair: Pair) -> list[Evidence]:
 
 
 def _text_counts(engine: TableEngine, sides: Sequence[_Side], name: str) -> tuple[Counts, Counts]:
-    """How often each text occurs in both samples, in the order of people: item 9 before item 10."""
+    """How often each text occurs in both samples, in natural order: item 9 before item 10."""
     text = sql.name(name)
     parts = [f"SELECT {text} AS v, {i} AS side FROM {side.view}" for i, side in enumerate(sides)]
     rows = " UNION ALL ".join(parts)

@@ -55,7 +55,7 @@ def read_json_lines(
         read = ", ".join(
             f"{sql.text(name)}: {sql.text(_type(s, are_texts))}" for name, s in structure.items()
         )
-        options += ", hive_partitioning=false"
+        options += f", hive_partitioning=false, filename={str(bool(file_column)).lower()}"
         source = f"read_json({sql.files(copies)}, format='newline_delimited', {options}, columns={{{read}}})"
         rows = engine.row(f"SELECT count(*), count(COLUMNS(*)) FROM {source}")[0]
         view = engine.fresh("lines")
@@ -66,7 +66,6 @@ def read_json_lines(
                 f"{sql.text(copy)}: {sql.text(file.absolute())}" for copy, file in where.items()
             )
             values += f", MAP {{{names}}}[filename] AS {sql.name(file_column)}"
-            source = source.replace("format=", "filename=true, format=", 1)
         engine.run(f"CREATE VIEW {view} AS SELECT {values} FROM {source}")
         wanted = {
             name: () if declared.get(name) == "string" else NUMBERS if s in _NUMBERS else TIMES

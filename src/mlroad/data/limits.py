@@ -16,7 +16,7 @@ from mlroad.data.shift import LEVELS, Level
 SHARES = ("maxLoss", "maxGrowth", "maxRepeated")
 NAMES = (*SHARES, "maxDrift")
 UNJUDGED = ("seasonal", "ignore")
-"""What ``drift`` of a column can be: its shifts are shown, and never called one."""
+"""The values of ``drift`` of a column: its shifts are shown, but never reported."""
 _DOCS = "`mlroad help reference/dataset-schema` lists what is supported."
 
 

@@ -47,6 +47,11 @@ class MLTable:
     take: int | None = None
 
 
+def is_mltable(folder: Path) -> bool:
+    """Whether a folder is an MLTable."""
+    return (folder / NAME).is_file()
+
+
 def read_mltable(folder: Path) -> MLTable:
     """Read ``folder/MLTable``. Raises UserError, with the line, for what is not supported here."""
     root, problems = read_yaml(folder / NAME)

@@ -98,7 +98,7 @@ class _Opening:
         return self._files(path, format_, (path,))
 
     def _folder(self, folder: Path, listed: Sequence[FileDigest] | None) -> Table:
-        if (folder / mltable.NAME).is_file():
+        if mltable.is_mltable(folder):
             definition = mltable.read_mltable(folder)
             return self._files(folder, _READERS[definition.reader], definition.files, definition)
         files = listed if listed is not None else digest_content(folder).files

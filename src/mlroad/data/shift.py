@@ -9,7 +9,7 @@ Level = Literal["stable", "shifted", "strongly shifted"]
 LEVELS: tuple[Level, ...] = get_args(Level)
 SHIFTED, STRONGLY = 0.1, 0.25
 SIGNIFICANT = 0.01
-"""The largest adjusted p-value of a shift: so rarely has a table where nothing changed any column above it.
+"""The largest adjusted p-value of a shift: the share of unchanged tables that report a shift in any column.
 
 Columns of a table depend on each other, so a false alarm often comes with others: the share of columns can be
 as high as that of tables, and 0.01 for tables is what keeps it below 1 % of columns.

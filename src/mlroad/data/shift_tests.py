@@ -212,7 +212,7 @@ def compare_order(before: Counts, after: Counts) -> list[Evidence]:
     """Compare texts by their place in the sorted list of all of them."""
     places = np.arange(len(before), dtype=float)
     old, new = np.repeat(places, before), np.repeat(places, after)
-    words = "the texts are others: they lie elsewhere in the sorted list"
+    words = "the texts differ: they are at other places in the sorted list"
     return [
         Evidence(found.p, found.size, level_of(found.size), words) for found in compare_spread(old, new, str)
     ]

@@ -8,15 +8,9 @@ import yaml
 
 from mlroad.core.yaml_nodes import ListNode, MapNode, read_yaml
 from mlroad.data.mltable import NAME
-from mlroad.data.table import Table
 
 _WRITTEN = {"encoding": "utf8", "header": "all_files_same_headers"}
 """How the files of the sides are written, whatever the source has."""
-
-
-def is_mltable(table: Table) -> bool:
-    """Whether a table is an MLTable."""
-    return (table.source / NAME).is_file()
 
 
 def write_like(source: Path, data: Path) -> None:

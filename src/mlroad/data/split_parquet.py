@@ -2,7 +2,7 @@
 
 DuckDB writes Parquet, with the metadata of the source: pandas and Arrow keep their own types there
 (dictionary, time zone, index). It has no 16-bit floats and no milliseconds, so tables with those are written
-by pyarrow, which whoever made them has.
+by pyarrow; whoever made such a file has it.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ def write_sides(engine: TableEngine, table: Table, flags: str, sides: Mapping[bo
     ``flags`` is a query for one true or false for each row, in their order.
     """
     pyarrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
+    invert = import_module("pyarrow.compute").invert
     place = engine.folder / f"{engine.fresh('flags')}.parquet"
     engine.run(f"COPY (SELECT f FROM ({flags}) AS t(f)) TO {sql.text(place)} (FORMAT parquet)")
     marks = parquet.read_table(place).column(0).combine_chunks()
@@ -69,7 +70,7 @@ def write_sides(engine: TableEngine, table: Table, flags: str, sides: Mapping[bo
                 start += batch.num_rows
                 rows = pyarrow.Table.from_batches([batch]).select(names).cast(schema)[: len(mask)]
                 for side, writer in writers.items():
-                    part = rows.filter(mask if side else import_module("pyarrow.compute").invert(mask))
+                    part = rows.filter(mask if side else invert(mask))
                     written[side] += part.num_rows
                     if part.num_rows:
                         writer.write_table(part)

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from mlroad.core.problems import Position, Problem, UserError
-from mlroad.data import mltable, sql
+from mlroad.data import sql
+from mlroad.data.mltable import is_mltable
 from mlroad.data.open_table import open_table
 from mlroad.data.reading import Reading, dialect_of
 from mlroad.data.split_choice import IDENTITY, VALUE, SplitRule, choose
-from mlroad.data.split_mltable import is_mltable, write_like
+from mlroad.data.split_mltable import write_like
 from mlroad.data.split_parquet import metadata_option, needs_pyarrow, write_sides
 from mlroad.data.sql import TableEngine
 from mlroad.data.store import VerifiedVersion
@@ -61,7 +62,7 @@ def source_format(source: VerifiedVersion) -> SourceFormat:
             )
         suffix = "".join(table.files[0].suffixes[-2:]) if name.endswith(".gz") else table.files[0].suffix
         kinds = {column.name: column.kind for column in table.columns}
-        return SourceFormat(kinds, suffix, (source.path / mltable.NAME).is_file())
+        return SourceFormat(kinds, suffix, is_mltable(source.path))
 
 
 def _open(engine: TableEngine, source: VerifiedVersion) -> Table:
@@ -102,7 +103,7 @@ def split_rows(
             if table.format == "JSON Lines"
             else _TableSplitter(engine, rule).split(table, train, holdout, old)
         )
-    if (source.path / mltable.NAME).is_file():
+    if is_mltable(source.path):
         for path in (train, holdout):
             write_like(source.path, path)
     return counts
@@ -168,12 +169,11 @@ def _lines(table: Table, rule: SplitRule) -> Iterator[tuple[str, str]]:
 
     Of an MLTable, only its rows and columns: it may skip broken lines, and leave some out.
     """
+    is_whole = not is_mltable(table.source)
     names = [column.name for column in table.columns]
     rows = _all_lines(table.files)
-    for row, line in itertools.islice(rows, table.rows) if is_mltable(table) else rows:
-        text = (
-            line if not is_mltable(table) else json.dumps({name: row[name] for name in names if name in row})
-        )
+    for row, line in rows if is_whole else itertools.islice(rows, table.rows):
+        text = line if is_whole else json.dumps({name: row[name] for name in names if name in row})
         values = [row.get(column) for column in rule.identity]
         yield json.dumps(values, sort_keys=True, ensure_ascii=False), text
 
@@ -248,7 +248,7 @@ class _TableSplitter:
         view = self._engine.fresh("named")
         rows = table.raw or table.view
         # An MLTable may take some rows of its files only.
-        limit = f" LIMIT {table.rows}" if is_mltable(table) else ""
+        limit = f" LIMIT {table.rows}" if is_mltable(table.source) else ""
         self._engine.run(
             f"CREATE VIEW {view} AS SELECT *, row_number() OVER () AS {_PLACE}, {identity} AS {IDENTITY}, "
             f"{self._value(table)} AS {VALUE} FROM (FROM {rows}{limit})"

@@ -32,18 +32,12 @@ def missing_words(engine: TableEngine, table: Table) -> dict[str, Mapping[str, i
         known = [word for word in (*table.words, *(() if column.kind == "string" else table.weak)) if word]
         words[column.name] = f"trim({{0}}) IN ({', '.join(map(sql.text, known or ['']))})"
     counts = Cells(engine, table.raw, list(words), table.rows).each(
-        {name: (f"count(*) FILTER ({found})",) for name, found in words.items()}
+        {name: (f"histogram(trim({{0}})) FILTER ({found})",) for name, found in words.items()}
     )
     return {
-        name: dict(
-            engine.rows(
-                f"SELECT trim({sql.name(name)}) AS word, count(*) FROM {table.raw}"
-                f" WHERE {words[name].replace('{0}', sql.name(name))}"
-                " GROUP BY word ORDER BY count(*) DESC, word"
-            )
-        )
-        for name, (count,) in counts.items()
-        if count
+        name: dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0])))
+        for name, (found,) in counts.items()
+        if found
     }
 
 
@@ -56,9 +50,12 @@ def table_notes(engine: TableEngine, table: Table) -> list[str]:
 
 def _missing(engine: TableEngine, table: Table) -> Iterator[str]:
     found = missing_words(engine, table)
-    for name, words in found.items():
+    if not found:
+        return
+    counts = ", ".join(f"count({sql.name(name)})" for name in found)
+    there = engine.row(f"SELECT {counts} FROM {table.view}")
+    for (name, words), present in zip(found.items(), there, strict=True):
         column = table.column(name)
-        present = engine.row(f"SELECT count({sql.name(name)}) FROM {table.view}")[0]
         kind = _PLURALS.get(column.kind, "values") if column else "values"
         counted = ", ".join(f"{count:,} `{word}`" for word, count in words.items())
         yield f"{name}: {present:,} {kind}, {counted} read as missing"

@@ -123,6 +123,20 @@ def test_a_correct_loss_can_be_allowed_as_the_message_says(deliver: Deliver, rep
     assert deliver(text(2, more=1), "--accept", "drift")["dataset"] == "sales:3"
 
 
+@pytest.mark.usefixtures("no_azure")
+@pytest.mark.parametrize(("before", "after", "advice"), [(1000, 580, "0.42"), (1000, 9, "--accept loss")])
+def test_the_advice_about_a_loss_is_accepted(deliver: Deliver, before: int, after: int, advice: str) -> None:
+    rows = "".join(f"{number},{number % 7}\n" for number in range(before))
+    deliver(f"id,v\n{rows}")
+    lines = rows.splitlines(keepends=True)
+    part = "id,v\n" + "".join(lines[:after])
+    (problem,) = [told for told in deliver(part, exit_code=3)["problems"] if "MD612" in told]
+    assert advice in problem
+    option = ("--accept", "loss") if advice.startswith("--") else ("--max-loss", advice)
+    exceeded = deliver(part, *option, "--accept", "drift")["exceeded"]
+    assert "loss" in exceeded
+
+
 def orders(rows: int, seed: int = 1, times: float = 1) -> str:
     random = Random(seed)
     lines = (

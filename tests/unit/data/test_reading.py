@@ -55,6 +55,14 @@ def test_folder_names_are_read_as_texts_are(tmp_path: Path, suffix: str, text: s
     ]
 
 
+def test_a_folder_named_like_an_option(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        part = tmp_path / f"format={name}" / "x.jsonl"
+        part.parent.mkdir()
+        part.write_text('{"v": 1}\n', encoding="utf-8")
+    assert read(tmp_path)[0] == [("v", "integer"), ("format", "string")]
+
+
 def test_folders_with_other_keys_are_refused(tmp_path: Path) -> None:
     labels(tmp_path, "a", "b")
     duckdb.execute(f"COPY (SELECT 3 AS x) TO '{tmp_path}/part.parquet'")
@@ -103,6 +111,13 @@ def test_missing_values_at_the_end_of_a_row_are_not_refused(tmp_path: Path) -> N
         ('"a;b",c\n"1;2",3\n', ["a;b", "c"]),
         ("a|b|c\n1|2|3\n", ["a", "b", "c"]),
         ("a, b; c\n", ["a", " b; c"]),
+        # Wide: what is looked at ends inside a row.
+        (
+            ";".join(f"height, mm, nr {i}" for i in range(400))
+            + "\n"
+            + 60 * (";".join(400 * ["1,5"]) + "\n"),
+            [f"height, mm, nr {i}" for i in range(400)],
+        ),
     ],
 )
 def test_the_delimiter_is_the_one_that_all_rows_have(tmp_path: Path, text: str, columns: list[str]) -> None:
