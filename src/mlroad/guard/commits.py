@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from mlroad.guard.secret_scan import FoundSecret, SecretScan, as_problem
 MESSAGE = "commit message"
 """The name of a commit's message, where a file has its path."""
 _REGULAR = ("100644", "100755")
-# So many files are in memory at the same time.
+# Limits how many files are in memory at once.
 _CHUNK = 100
 
 
@@ -56,6 +55,8 @@ def check_commits(settings: Settings, commits: Sequence[str]) -> list[Problem]:
     A secret that the newest version of its file allows, by a comment in the line, is allowed.
     """
     problems: list[Problem] = []
+    if not commits:  # git would take HEAD
+        return problems
     with SecretScan(settings) as scan:
         for added, data in _contents(settings.root, _unique(_added(settings.root, commits))):
             source = _source(added.name, data)
@@ -100,7 +101,7 @@ def _added(root: Path, commits: Sequence[str]) -> Iterator[_Added]:
             continue
         name = next(parts)
         fields = part.lstrip(":").split()
-        parents = part.count(":", 0, len(part) - len(part.lstrip(":")))
+        parents = len(part) - len(part.lstrip(":"))
         modes, blobs = fields[: parents + 1], fields[parents + 1 : 2 * parents + 2]
         if modes[-1] in _REGULAR:
             yield _Added(commit, name, blobs[-1], tuple(blob for blob in blobs[:-1] if blob.strip("0")))
@@ -146,7 +147,7 @@ def _allowed_now(root: Path, scan: SecretScan, found: FoundSecret) -> bool:
 
 
 def _of_commit(found: FoundSecret, commit: str) -> Problem:
-    what = re.sub(r"…$", f"…, in commit {commit[:10]}.", as_problem(found).what)
+    what = f"{as_problem(found).what}, in commit {commit[:10]}."
     place = f"{found.source.name}:{found.line}"
     fix = (
         "Revoke it: a later commit does not remove it from the history. Then take it out of the branch"

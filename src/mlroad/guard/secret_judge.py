@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 
-from mlroad.guard.named_values.named_value import NamedValue
+from mlroad.guard.named_values.named_value import USER_KEYS, NamedValue
 from mlroad.guard.secret_names import Promise, promise
 from mlroad.guard.secret_values import is_mixed, is_password, is_placeholder, is_public_key, is_random
 
@@ -19,7 +19,6 @@ _WRAPPER = re.compile(
 _UUID = re.compile(r"(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 # Under "key" alone, hexadecimal digits are those of a digest.
 _DIGEST = re.compile(r"(?i)[0-9a-f]+|(?:sha\d+|md5|h1|zh)[-:].*")
-_USERS = frozenset({"username", "user", "login", "user_name", "userid", "user_id", "account", "email"})
 _JWK_PARTS = frozenset({"d", "k", "p", "q", "dp", "dq", "qi"})
 
 
@@ -29,7 +28,7 @@ def is_secret(named: NamedValue) -> bool:
     if named.own and named.own[0] in _JWK_PARTS and "kty" in named.beside:
         return is_random(value, least=20)
     own = _first(named.own)
-    if own is Promise.KEY and named.beside & _USERS:
+    if own is Promise.KEY and named.beside & USER_KEYS:
         own = Promise.TOKEN  # {"username": …, "key": …}
     if own is Promise.KEY and named.in_call and named.outer and promise(named.outer[0]) >= Promise.KEY:
         own = Promise.TOKEN  # login(key=…)

@@ -115,6 +115,6 @@ def as_problem(secret: FoundSecret) -> Problem:
     fix = (
         "Remove it, read it from the environment or a key vault, and revoke it if it was ever pushed. If this"
         " is a false alarm, end the line with `# pragma: allowlist secret`, or run"
-        " `mlroad guard allow FILE:LINE --reason WHY`."
+        f' `mlroad guard allow "{secret.source.name}:{secret.line}" --reason WHY`.'
     )
     return Problem(Position(secret.source.shown, secret.line), "secret", what, fix)

@@ -1,6 +1,6 @@
 """Finds what bash cannot read in a command: open quotes and brackets, a line that begins with an option.
 
-It knows quotes, escapes, comments, ``$(…)`` and here-documents, and is silent where bash goes further.
+It knows quotes, escapes, comments, ``$(…)``, arrays and here-documents; it is silent where bash goes further.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def shell_fault(command: str) -> tuple[str, str] | None:
     return None
 
 
-_NAMES = {'"': 'a quote "', "'": "a quote '", "(": "a bracket $("}
+_NAMES = {'"': 'a quote "', "'": "a quote '", "(": "a bracket ("}
 
 
 class _Scanner:
@@ -86,11 +86,11 @@ class _Scanner:
             self.stack.append('"')
 
     def _outside(self, sign: str) -> None:
-        if sign == "(" and self.stack:
+        if sign == "(" and (self.stack or self.text.startswith("=(", self.at - 2)):
             self.stack.append("(")
         elif sign == ")" and self.stack:
             self.stack.pop()
-        elif sign == "#" and (self.at == 1 or self.text[self.at - 2] in " \t\n;"):
+        elif sign == "#" and (self.at == 1 or self.text[self.at - 2] in " \t\n;&|("):
             end = self.text.find("\n", self.at)
             self.ends_in_comment = end < 0
             self.at = len(self.text) if end < 0 else end

@@ -79,8 +79,11 @@ class Sweep:
             try:
                 with raising(Interrupted):
                     waiting = [pool.submit(self._one, self.runs[0], tell)]
-                    while not self._ready.wait(0.2):  # a long wait cannot be interrupted on Windows
+                    # A long wait cannot be interrupted on Windows.
+                    while not (self._ready.wait(0.2) or waiting[0].done()):
                         pass
+                    if waiting[0].done():
+                        waiting[0].result()
                     if not self._broken.is_set():
                         waiting += [pool.submit(self._one, run, tell) for run in self.runs[1:]]
                     _wait_for(waiting)
@@ -112,7 +115,8 @@ class Sweep:
             self._children.add(child)
             left = set(self._shared)
             for line in child.stdout:
-                self._heard(run, json.loads(line), left)
+                if line.startswith("{"):  # other lines are for people, such as that a file is downloaded
+                    self._heard(run, json.loads(line), left)
             run.problem = child.stderr.read().strip()
         self._children.discard(child)
         run.seconds = time.monotonic() - started

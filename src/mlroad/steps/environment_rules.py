@@ -7,6 +7,7 @@ What the listed packages require counts as listed. Imports in `try` and under `T
 from __future__ import annotations
 
 import ast
+import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -14,10 +15,9 @@ from functools import cache
 from importlib import metadata, util
 from pathlib import Path
 
-import yaml
-
 from mlroad.core.problems import Problem
 from mlroad.core.text import did_you_mean
+from mlroad.core.yaml_nodes import MapNode, read_yaml
 from mlroad.steps.imported_packages import (
     REPO_PACKAGES,
     imports_of,
@@ -41,6 +41,8 @@ class _Environment:
 
     file: Path
     listed: set[str] = field(default_factory=set)
+    by_conda: set[str] = field(default_factory=set)
+    """Those outside `pip:`, whose names may differ: conda calls torch `pytorch`."""
     complete: bool = True
     """Whether the file was read to its end: no editable package, no requirements file that is missing."""
 
@@ -51,10 +53,15 @@ class _Environment:
         required = self.listed.union(*(_required(name) for name in self.listed))
         return bool(packages_of(module) & required)
 
-    def may_have_more(self, modules: Iterable[str]) -> bool:
-        """Whether a listed package is neither installed here nor known by the name of one of ``modules``."""
+    def may_have_more(self, modules: Iterable[str], *, is_installed: bool) -> bool:
+        """Whether a listed package, which is neither installed here nor known, may have a missing module.
+
+        A module that ``is_installed`` here may only be in a package to which conda gives another name.
+        """
         known = _KNOWN.union(*map(packages_of, modules))
-        return any(not _is_installed(name) for name in self.listed - known)
+        return any(
+            not _is_installed(name) for name in (self.by_conda if is_installed else self.listed) - known
+        )
 
 
 def check_environment(model: Path) -> list[Problem]:
@@ -80,29 +87,42 @@ def _problems(script: Script, environment: _Environment, own: set[str]) -> Itera
     imports = imports_of(_required_nodes(script))
     foreign = [module for module in imports if module not in own and module not in REPO_PACKAGES]
     for module in foreign:
-        if environment.has(module):
+        is_here = util.find_spec(module) is not None
+        if environment.has(module) or environment.may_have_more(foreign, is_installed=is_here):
             continue
         package = package_of(module)
         at, file = position(script, imports[module]), _shown(environment.file)
-        if util.find_spec(module) is not None:
+        if is_here:
             what = f"{module} is imported, but {file} does not list {package}, so Azure ML will not have it."
             yield Problem(at, "MR407", what, f"Add the line `- {requirement(package)}` there, under `pip:`.")
-        elif not environment.may_have_more(foreign):
+        else:
             what = f"{module} is imported, but it is not installed, and {file} does not list it."
             fix = f"Run `uv add {package}`, and add the same line to {file}."
             yield Problem(at, "MR408", what, did_you_mean(module, own, fix, cutoff=0.8))
 
 
 def _required_nodes(script: Script) -> Iterator[ast.AST]:
-    """The statements of a script that must not fail: not in `try` and not under `if TYPE_CHECKING`."""
-    optional = {
-        id(inner)
-        for node in script.nodes
-        if isinstance(node, ast.Try)
-        or (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test))
-        for inner in ast.walk(node)
-    }
+    """The statements of a script that must not fail."""
+    optional = {id(inner) for node in script.nodes if _may_fail(node) for inner in ast.walk(node)}
     return (node for node in script.nodes if id(node) not in optional)
+
+
+def _may_fail(node: ast.AST) -> bool:
+    """Whether imports below may fail: `try`, `with suppress`, `if TYPE_CHECKING`, `if find_spec(…)`."""
+    match node:
+        case ast.Try():
+            return True
+        case ast.If(test=test):
+            return not _names(test).isdisjoint({"TYPE_CHECKING", "find_spec"})
+        case ast.With(items=items):
+            return any("suppress" in _names(item.context_expr) for item in items)
+    return False
+
+
+def _names(expression: ast.expr) -> set[str]:
+    nodes = list(ast.walk(expression))
+    names = {node.id for node in nodes if isinstance(node, ast.Name)}
+    return names | {node.attr for node in nodes if isinstance(node, ast.Attribute)}
 
 
 def _environment_file(model: Path, script: Path) -> Path | None:
@@ -113,36 +133,38 @@ def _environment_file(model: Path, script: Path) -> Path | None:
         named = _CONDA_FILE.search(component.read_text(encoding="utf-8", errors="replace"))
         if named is None:
             return None  # an environment of the workspace, an image or a build: its content is not known
-        file = component.parent / named[1]
+        file = Path(os.path.normpath(component.parent / named[1]))  # one name for one file
     return file if file.is_file() else None
 
 
 def _read(file: Path) -> _Environment | None:
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
+    node, problems = read_yaml(file)
+    if problems or not isinstance(node, MapNode):
         return None  # other rules report it
-    entries = content.get("dependencies") if isinstance(content, dict) else None
+    entries = node.plain().get("dependencies")
     if not isinstance(entries, list):
         return None
     found = _Environment(file)
     for entry in entries:
-        if isinstance(entry, str):
-            found.listed.add(
-                normal(entry.rpartition("::")[2].split("=")[0].split("<")[0].split(">")[0].strip())
-            )
+        if isinstance(entry, str) and (name := _NAME.match(entry.rpartition("::")[2])):
+            found.by_conda.add(normal(name[1]))
         elif isinstance(entry, dict) and isinstance(entry.get("pip"), list):
-            _add_lines(found, map(str, entry["pip"]))
+            _add_lines(found, map(str, entry["pip"]), {file})
+    found.listed |= found.by_conda
     return found
 
 
-def _add_lines(found: _Environment, lines: Iterable[str]) -> None:
+def _add_lines(found: _Environment, lines: Iterable[str], read: set[Path]) -> None:
+    """Add the packages of requirements. ``read`` are the files that were read already."""
     for line in lines:
         text = line.strip()
         if match := re.match(r"(?:-r|--requirement)[ =]?\s*(\S+)", text):
             inner = found.file.parent / match[1]
+            if inner in read:
+                continue
+            read.add(inner)
             if inner.is_file():
-                _add_lines(found, inner.read_text(encoding="utf-8", errors="replace").splitlines())
+                _add_lines(found, inner.read_text(encoding="utf-8", errors="replace").splitlines(), read)
             else:
                 found.complete = False
         elif text.startswith(("-e", "--editable", ".", "/")) or (

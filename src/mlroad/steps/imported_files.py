@@ -96,7 +96,8 @@ def _follow(
     folder: Path, root: PurePosixPath, entries: Sequence[str]
 ) -> tuple[frozenset[str], bool, frozenset[str]]:
     """The files, whether one of them loads code in a way that cannot be followed, and the names they use."""
-    waiting = [*entries, *_shadows(folder, root)]
+    beside = {path.stem for path in (folder / root).iterdir()}
+    waiting = [*entries, *_shadows(folder, root, beside)]
     found, names, dynamic = set(waiting), frozenset[str](), False
     while waiting:
         name = waiting.pop()
@@ -104,6 +105,8 @@ def _follow(
         names |= facts.names
         dynamic |= facts.dynamic
         for level, module, members in facts.imports:
+            if not level and module.partition(".")[0] not in beside:
+                continue  # of a library
             above = PurePosixPath(name).parents
             if level > len(above):
                 dynamic = True
@@ -162,11 +165,10 @@ def _files(folder: Path, module: PurePosixPath) -> Iterator[str]:
             yield path.as_posix()
 
 
-def _shadows(folder: Path, root: PurePosixPath) -> Iterator[str]:
+def _shadows(folder: Path, root: PurePosixPath, beside: set[str]) -> Iterator[str]:
     """Files that a library imports in place of the module of the standard library of that name."""
-    for path in (folder / root).iterdir():
-        if path.stem in sys.stdlib_module_names:
-            yield from _files(folder, root / path.stem)
+    for name in beside & sys.stdlib_module_names:
+        yield from _files(folder, root / name)
 
 
 def _facts_of(path: Path) -> _Facts:

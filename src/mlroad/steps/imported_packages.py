@@ -35,7 +35,7 @@ def imports_of(nodes: Iterable[ast.AST]) -> dict[str, ast.Import | ast.ImportFro
                 continue
         for module in modules:
             top = module.partition(".")[0]
-            if top not in sys.stdlib_module_names:
+            if top not in sys.stdlib_module_names and top != "__main__":
                 found.setdefault(top, node)
     return found
 

@@ -89,6 +89,12 @@ def test_what_the_base_already_has_and_what_is_allowed_is_green(repo: Path, guar
     )
 
 
+def test_no_commits_are_green_whatever_the_last_message_says(repo: Path, guard: Guard, base: str) -> None:
+    last = commit(repo, message=f"token {TOKEN}")
+    assert guard("--commits", base).returncode == 1
+    assert guard("--commits", last).returncode == 0
+
+
 def test_a_large_file_in_between_is_red(repo: Path, guard: Guard, base: str) -> None:
     commit(repo, big="x" * 11_000_000)
     commit(repo, big=None)

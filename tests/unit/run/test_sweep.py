@@ -6,6 +6,9 @@ import json
 import os
 import signal
 import sys
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -91,6 +94,22 @@ def test_the_best_first() -> None:
     assert [row[2] for row in table[1:]] == ["0.25", "4", "-", "nan"]
     assert [run.run for run in best_first(runs, "loss", maximize=True)][:2] == ["1", "2"]
     assert best_first(runs, "lose", maximize=False) == runs
+
+
+@pytest.mark.slow
+def test_data_from_the_web(project: Project, tmp_path: Path) -> None:
+    """The first run also prints that it downloads something."""
+    (tmp_path / "web").mkdir()
+    (tmp_path / "web" / "far.txt").write_text("far\n", encoding="utf-8")
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path / "web"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/far.txt"
+        text = PIPELINE.replace("COMMAND", "echo").replace("path: ./raw.txt", f'path: "{url}"')
+        project.model("m", {"pipeline.yml": text})
+        code, out, err = _sweep(project, "--set", "jobs.train.inputs.alpha=1,2")
+        server.shutdown()
+    assert (code, err) == (0, ""), out
 
 
 @pytest.mark.slow

@@ -27,6 +27,13 @@ def listed(model: Path, line: str) -> None:
     file.write_text(file.read_text(encoding="utf-8") + f"      {line}\n", encoding="utf-8")
 
 
+def by_conda(model: Path, entry: str) -> None:
+    file = model / "environment" / "conda.yml"
+    text = file.read_text(encoding="utf-8")
+    assert "dependencies:\n" in text
+    file.write_text(text.replace("dependencies:\n", f"dependencies:\n  - {entry}\n"), encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("code", "told"),
     [
@@ -62,6 +69,10 @@ def test_what_is_missing(model: Path, code: str, told: str) -> None:
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import lightgbm_x",
         "import mlflow, azureml.core",
         "from . import tables",
+        "import contextlib\nwith contextlib.suppress(ImportError):\n    import lightgbm_x",
+        "from importlib.util import find_spec\nif find_spec('lightgbm_x'):\n    import lightgbm_x",
+        "import __main__",
+        f"x = 1\nif {' + '.join(['x'] * 700)}:\n    y = 1",
     ],
 )
 def test_what_is_there(model: Path, code: str) -> None:
@@ -78,6 +89,30 @@ def test_what_may_be_in_the_file(model: Path, line: str) -> None:
     (model / "environment" / "more.txt").write_text("# more\nlightgbm-x\n", encoding="utf-8")
     add(model, "import lightgbm_x")
     listed(model, line)
+    assert check_environment(model) == []
+
+
+@pytest.mark.parametrize("entry", ["lightgbm-x~=4.6", "lightgbm-x !=4", "conda-forge::lightgbm-x[cuda]=4"])
+def test_what_conda_itself_may_install(model: Path, entry: str) -> None:
+    add(model, "import lightgbm_x")
+    by_conda(model, entry)
+    assert check_environment(model) == []
+
+
+def test_conda_may_have_another_name_for_a_package(model: Path) -> None:
+    add(model, "import duckdb")
+    assert [problem.code for problem in check_environment(model)] == ["MR407"]
+    by_conda(model, "python-duckdb")
+    assert check_environment(model) == []
+
+
+def test_odd_environment_files_are_no_crash(model: Path) -> None:
+    add(model, "import lightgbm_x")
+    listed(model, "- -r more.txt")
+    (model / "environment" / "more.txt").write_text("-r more.txt\n", encoding="utf-8")
+    assert [problem.code for problem in check_environment(model)] == ["MR408"]
+    deep = f"dependencies: {3_000 * '['}{3_000 * ']'}\n"
+    (model / "environment" / "conda.yml").write_text(deep, encoding="utf-8")
     assert check_environment(model) == []
 
 

@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from mlroad.guard.named_values.bare_values import bare_values
-from mlroad.guard.named_values.named_value import NamedValue, has_hint, worth_a_look
+from mlroad.guard.named_values.named_value import NEIGHBOURS, NamedValue, has_hint, worth_a_look
 from mlroad.guard.secret_names import Promise, promise
 from mlroad.guard.secret_values import is_mixed
 
 _TOKEN = re.compile(
-    r'[rRbBfFuUN$@]{0,3}(?:(?P<quotes>"""|\'\'\')(?P<long>(?:(?!(?P=quotes))[^\\]|\\.){0,20000}?)(?P=quotes)'
+    # An escaped quote starts no string.
+    r'(?<!\\)[rRbBfFuUN$@]{0,3}(?:(?P<quotes>"""|\'\'\')(?P<long>(?:(?!(?P=quotes))[^\\]|\\.){0,20000}?)(?P=quotes)'
     r'|"(?P<double>(?:[^"\\\n]|\\.)*)"|\'(?P<single>(?:[^\'\\\n]|\\.)*)\')|`(?P<tick>[^`\n]*)`'
     r"|(?P<word>(?>[\w$@-][\w.$@-]*)(?:[ \t]+(?>[\w$@-][\w.$@-]*)(?![\"']))*)"
     r"|(?P<open>[(\[{])|(?P<close>[)\]}])|(?P<sep><-|[:=!]?=[=>]?|\?\?=?|:)"
@@ -140,7 +141,8 @@ class _Reader:
         if worth_a_look(value):
             self._value(frame, value, start)
         key = frame.words[-1].lower() if frame.words and frame.named else ""
-        frame.beside.add(key[:20])
+        if key in NEIGHBOURS:
+            frame.beside.add(key)
         if key in _NAME_KEYS:
             if frame.sibling:  # the next pair of a list without brackets
                 self._flush(frame)

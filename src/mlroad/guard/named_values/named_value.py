@@ -9,6 +9,9 @@ from mlroad.guard.secret_names import HINT
 
 # A value that can be a secret at all: with a digit or a symbol, or one long word. Prose is not.
 _WORTH = re.compile(r"(?:(?=[A-Za-z_ ,.;:'()\n-]*+[^A-Za-z_ ,.;:'()\n-])|(?=[^\s]{8,}$)).{5,4000}", re.DOTALL)
+USER_KEYS = frozenset({"username", "user", "login", "user_name", "userid", "user_id", "account", "email"})
+NEIGHBOURS = USER_KEYS | {"kty"}
+"""Keys that change what the values beside them mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +19,8 @@ class NamedValue:
     """A value, where it starts in the text, and its names.
 
     ``own`` are the names of the value itself, nearest first (none for an argument without a name); ``outer``
-    those of what encloses it. ``in_call``: the nearest bracket is that of a call. ``beside`` are the keys
-    of the same mapping.
+    those of what encloses it. ``in_call``: the nearest bracket is that of a call. ``beside`` are keys of
+    the same mapping, at least those of `NEIGHBOURS`.
     """
 
     value: str

@@ -14,22 +14,6 @@ _INSERT = re.compile(
     r"insert\s+into\s+[^\s(]{1,100}\s*\(([^()]{1,2000})\)\s*values\s*\(([^()]{1,4000})\)", re.IGNORECASE
 )
 
-_NAMES = frozenset(
-    [
-        "name",
-        "key",
-        "variable",
-        "setting",
-        "parameter",
-        "field",
-        "what",
-        "item",
-        "secret",
-        "credential",
-        "option",
-        "property",
-    ]
-)
 _VALUES = frozenset(["value", "values", "val", "secret_value", "content", "setting"])
 
 
@@ -55,17 +39,21 @@ def delimited_table(text: str) -> Iterator[NamedValue]:
     mark = max(",;\t|", key=first.count)
     if mark not in first:
         return
-    header = next(csv.reader([first], delimiter=mark), [])
+    header = _cells(first, mark)
     if not has_hint(first) and not {_plain(name) for name in header} & _VALUES:
         return
     position = len(first) + 1
     for line in rest.split("\n"):
-        try:
-            cells = next(csv.reader([line], delimiter=mark), [])
-        except csv.Error:
-            cells = []
+        cells = _cells(line, mark)
         yield from _row(header, cells, [position] * len(cells))
         position += len(line) + 1
+
+
+def _cells(line: str, mark: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=mark), [])
+    except csv.Error:  # a value above csv's limit
+        return []
 
 
 def inserted_rows(text: str) -> Iterator[NamedValue]:

@@ -23,13 +23,12 @@ def yaml_values(text: str) -> Iterator[NamedValue]:
         return
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        documents = list(yaml.compose_all(text, Loader=loader))
+        documents = [document for document in yaml.compose_all(text, Loader=loader) if document is not None]
+        seen: set[tuple[int, tuple[str, ...]]] = set()
+        found = [named for document in documents for named in _walk(document, (), seen)]
     except (yaml.YAMLError, RecursionError, ValueError):
         return
-    seen: set[tuple[int, tuple[str, ...]]] = set()
-    for document in documents:
-        if document is not None:
-            yield from _walk(document, (), seen)
+    yield from found
 
 
 def _walk(node: Any, names: tuple[str, ...], seen: set[tuple[int, tuple[str, ...]]]) -> Iterator[NamedValue]:
