@@ -17,7 +17,7 @@ from mlroad.pipeline.checker import in_order
 from mlroad.pipeline.repo_index import absolute
 
 _UNSUITABLE = {"MR101", "MR130"}
-"""What the problem with a path is that nothing can be checked in."""
+"""The codes of a path that does not exist or cannot be checked."""
 
 
 @click.command()

@@ -14,7 +14,7 @@ from mlroad.core.problems import UserError
 from mlroad.guard.guard_settings import HOUSE_FILE, Settings
 from mlroad.guard.hook_trial import try_hooks
 from mlroad.guard.house_rules import digest_of, load_house_rules
-from mlroad.guard.planted_repo import Outcome, code_cell, guard, notebook, planted_repo, run_guard
+from mlroad.guard.planted_repo import code_cell, guard, notebook, planted_repo, run_guard
 from mlroad.guard.second_scan_trial import try_second_scan
 from mlroad.guard.secret_engine import open_secret_engine
 from mlroad.guard.secret_samples import samples, token
@@ -149,8 +149,7 @@ def _harmless(settings: Settings) -> list[str]:
         "c.yml": "token: ${{ secrets.TOKEN }}\n",
         "d.ipynb": notebook(code_cell("x = 1")),
     }
-    done: Outcome = guard(settings, files)
-    return done.must_pass()
+    return guard(settings, files).must_pass()
 
 
 TRIALS: dict[str, Callable[[Settings], list[str]]] = {

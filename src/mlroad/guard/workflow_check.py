@@ -54,7 +54,7 @@ def check_workflow(settings: Settings) -> list[str]:
         ):
             faults.append(f"{shown} cannot be read as a workflow. {_RESTORE.format(shown)}")
             continue
-        found = _Workflow(settings.root, shown, node)
+        found = _Workflow(shown, node)
         for step in required:
             faults += found.check(step)
         faults += found.check_whole()
@@ -67,7 +67,7 @@ def second_scan_command(root: Path) -> list[str] | None:
         file = root / _FOLDER / name
         node = read_yaml(file)[0] if file.is_file() else None
         if isinstance(node, MapNode):
-            for step in _Workflow(root, name, node).steps():
+            for step in _Workflow(name, node).steps():
                 script = step.step.text("run") or ""
                 if SECOND_SCAN.matches(script):
                     return shlex.split(plain(script))
@@ -81,8 +81,7 @@ def _required(root: Path) -> dict[str, tuple[RequiredStep, ...]]:
 class _Workflow:
     """One workflow file."""
 
-    def __init__(self, root: Path, shown: str, node: MapNode) -> None:
-        self.root = root
+    def __init__(self, shown: str, node: MapNode) -> None:
         self.shown = shown
         self.node = node
         jobs = node.get("jobs")

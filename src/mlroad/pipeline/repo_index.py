@@ -104,8 +104,8 @@ class RepoIndex:
         if folder is None or not folder.is_dir():
             return False
         # Any repo may have a folder of that name, with data in it.
-        return any(folder.glob("*/[0-9]*.yml")) or not any(
-            item.suffix not in {"", ".md"} for item in folder.iterdir()
+        return any(folder.glob("*/[0-9]*.yml")) or all(
+            item.suffix in {"", ".md"} for item in folder.iterdir()
         )
 
     def dataset_names(self) -> list[str]:

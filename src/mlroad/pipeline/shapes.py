@@ -67,7 +67,6 @@ _WRITTEN_BY_AZURE = (
     "$schema",
     "resource_id",
 )
-_FREE = map_of(anything)
 _TAGS = map_of(text, empty_allowed=True)
 
 

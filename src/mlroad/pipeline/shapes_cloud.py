@@ -321,10 +321,7 @@ IMPORT_STEP = Shape(
 
 def check_cloud_step(kind: str, node: MapNode, name: str, out: Findings) -> None:
     """Check a step of one of these types."""
-    shape = CLOUD_STEPS.get(kind)
-    if shape is None:
-        return
-    shape(node, name, out)
+    CLOUD_STEPS[kind](node, name, out)
     keys = node.values.keys()
     if kind == "parallel" and not {"component", "task"} & keys:
         out.error(node.at, "MR113", f"The step {name} has neither component nor task.", "Add one of them.")

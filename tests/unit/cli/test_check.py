@@ -71,6 +71,7 @@ def test_a_fresh_factory_is_clean(factory: Command) -> None:
             "the model would know the answers",
         ),
         ("gates.yml", "decide_by: mae", "decide_by: mape", "MR704", "gates.yml:"),
+        ("steps/train.py", "import pandas", "import duckdb\nimport pandas", "MR407", "does not list duckdb"),
         ("MODEL_CARD.md", "## Limits", "## Bounds", "MR715", 'The part "## Limits" is missing.'),
         ("inference_tests/cases.jsonl", '"kind": "golden"', '"kind": "gold"', "MI", "cases.jsonl:1"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from mlroad.guard import planted_repo
 from mlroad.guard.guard_selftest import TRIALS
 from mlroad.guard.guard_settings import Settings, load_settings
 from mlroad.guard.hook_trial import try_hooks
+from mlroad.guard.required_steps import FACTORY, PROTOTYPE
 from mlroad.guard.workflow_check import check_workflow, second_scan_command
 from tests.unit.guard.conftest import SOURCE, environment
 
@@ -210,6 +212,26 @@ def test_a_factory_job_that_cannot_fail_is_noticed(project: Project, file: str, 
     repo = project(template="factory", sample=False)
     replaced(repo / ".github" / file, old, new)
     assert check_workflow(load_settings(repo))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("template", ["prototype", "factory"])
+def test_each_required_step_is_missed_if_it_cannot_fail(project: Project, template: str) -> None:
+    repo = project(template=template, sample=False)
+    settings = load_settings(repo)
+    for name, steps in {"prototype": PROTOTYPE, "factory": FACTORY}[template].items():
+        file = repo / ".github" / "workflows" / name
+        good = file.read_text(encoding="utf-8")
+        for step in steps:
+            last = step.pattern.rpartition(r"\n")[2]
+            found = re.search(rf"(?m)^ *(?:run: )?(?:{last})(?= *$)", re.sub(r"\\\n +", "", good))
+            line = found[0] if found else step.word
+            spoiled = good.replace(line, f"{line} || true", 1)
+            assert spoiled != good, step.word
+            file.write_text(spoiled, encoding="utf-8", newline="\n")
+            assert any(step.word in fault for fault in check_workflow(settings)), step.word
+        file.write_text(good, encoding="utf-8", newline="\n")
+    assert check_workflow(settings) == []
 
 
 @pytest.mark.slow

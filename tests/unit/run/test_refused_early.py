@@ -78,6 +78,7 @@ _STEPS = "models/m/steps"
         (f"{_STEPS}/train.py", "alpha: float", "beta: float", "models/m/components/train.yml:8: MR312"),
         (f"{_STEPS}/train.py", "alpha: float", "alpha: complex", f"{_STEPS}/train.py:7:54: MR306"),
         (f"{_STEPS}/train.py", "import helper", "import mlroad", f"{_STEPS}/train.py:3:1: MR403"),
+        (f"{_STEPS}/train.py", "import helper", "import helper, gone_x", f"{_STEPS}/train.py:3:1: MR408"),
         (f"{_STEPS}/step_io.py", "import", "import os, ", f"{_STEPS}/step_io.py: MR315"),
         ("models/m/components/train.yml", "alpha:", "alhpa:", "components/train.yml"),
     ],
