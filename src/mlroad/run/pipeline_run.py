@@ -15,6 +15,8 @@ from typing import Any
 
 from mlroad.core.files import remove
 from mlroad.core.git import STATUS, parse_status
+from mlroad.core.model_source import source_digest
+from mlroad.core.repo import is_model
 from mlroad.core.run_folders import RunFolder, prune, root_of, runs_of
 from mlroad.core.signals import raising
 from mlroad.data.store import VerifiedVersion
@@ -63,6 +65,7 @@ class PipelineRun:
         self._folder = RunFolder(self._runs)
         self._keeper = ProcessKeeper(self._folder.id)
         self._git = _GitState(self._keeper, self._root)
+        self._source: dict[str, Any] | None = None
         logs = self._folder.path / "logs"
         self._state = RunState(
             id=self._folder.id,
@@ -83,6 +86,7 @@ class PipelineRun:
     def run(self) -> int:
         """Run the steps. Returns the exit code of the command. Only the run's folder remains."""
         try:
+            self._source = _source(self._file, self._options)
             snapshots = _take_snapshots(self._plan, self._folder.path / "code")
         except BaseException:
             self._keeper.close()
@@ -200,6 +204,7 @@ class PipelineRun:
                 for name, step in run.steps.items()
             },
             mlflow={"tracking_uri": tracker.uri, "run_id": tracker.run_id} if tracker.run_id else None,
+            source=self._source,
         )
 
     def _data_inputs(self) -> dict[str, Any]:
@@ -254,6 +259,16 @@ def _take_snapshots(plan: Plan, folder: Path) -> dict[str, CodeSnapshot]:
             taken[wanted] = take_snapshot(*wanted, component.at, folder / str(len(taken)))
         snapshots[name] = taken[wanted]
     return snapshots
+
+
+def _source(file: Path, options: RunOptions) -> dict[str, Any] | None:
+    """The digest of a model's code, before the steps get copies of it; None for other pipelines."""
+    if file.name != "pipeline.yml" or not is_model(file.parent):
+        return None
+    with suppress(OSError):
+        as_written = not (options.sets or options.inputs or options.steps)
+        return {"digest": source_digest(file.parent), "as_written": as_written}
+    return None
 
 
 def _display(options: RunOptions) -> Display:

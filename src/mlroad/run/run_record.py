@@ -27,8 +27,13 @@ def run_record(
     steps: Mapping[str, Any],
     mlflow: Mapping[str, Any] | None = None,
     job: Mapping[str, str] | None = None,
+    source: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The content of run.json. ``job``: the Azure ML job that made the run."""
+    """The content of run.json.
+
+    ``job``: the Azure ML job that made the run. ``source``: the digest of the model's code, and whether the
+    run was as it is written there, without values from the command line.
+    """
     return {
         "schema": 1,
         "id": run.id,
@@ -49,6 +54,7 @@ def run_record(
         "outputs": outputs,
         "mlflow": mlflow,
         **({} if job is None else {"job": job}),
+        **({} if source is None else {"source": source}),
         "steps": steps,
     }
 

@@ -1,0 +1,1 @@
+"""From a prototype's tag to a factory branch, and back."""
