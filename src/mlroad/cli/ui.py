@@ -16,6 +16,7 @@ import click
 from mlroad.core.problems import UserError
 from mlroad.core.repo import root_here
 from mlroad.core.uv_program import find_uv, uv_environment
+from mlroad.run.tracking_address import database_of, tracking_uri
 
 _PATIENCE = 300
 """Seconds until the page has to answer; the first start installs MLflow's server."""
@@ -37,21 +38,21 @@ def ui(port: int, no_browser: bool) -> None:
 
     Exit codes: 0 stopped, 1 the page cannot start, 2 there is no tracked run, or a wrong argument.
     """
-    uri = os.environ.get("MLFLOW_TRACKING_URI", "")
+    root = root_here().resolve()
+    uri = tracking_uri(root)
     if uri.startswith(("http://", "https://")):
         click.echo(uri)
         if not no_browser:
             webbrowser.open(uri)
         return
-    root = root_here().resolve()
-    if not uri and not (root / "mlflow.db").is_file():
+    if "MLFLOW_TRACKING_URI" not in os.environ and not database_of(root).is_file():
         raise UserError(
             "There is no tracked run in this repo.", "Run a pipeline whose steps use MLflow: mlroad run MODEL"
         )
     port = _free(port)
     page = f"http://127.0.0.1:{port}"
     click.echo(f"{page} shows the runs. Ctrl-C stops it.")
-    command = _command(uri or f"sqlite:///{(root / 'mlflow.db').as_posix()}", port)
+    command = _command(uri, port)
     with subprocess.Popen(command, cwd=root) as server:
         if not no_browser:
             threading.Thread(target=_open, args=(page, port, server), daemon=True).start()

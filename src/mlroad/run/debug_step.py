@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 from collections.abc import Mapping
@@ -10,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlroad.core.files import remove
-from mlroad.core.run_folders import runs_of
+from mlroad.core.run_folders import root_of, runs_of
 from mlroad.data.store import VerifiedVersion
 from mlroad.run.code_snapshot import take_snapshot
 from mlroad.run.command import fill
@@ -21,6 +20,7 @@ from mlroad.run.run_options import RunOptions
 from mlroad.run.run_summary import short
 from mlroad.run.step_environment import PythonEnvironment, step_environment
 from mlroad.run.step_inputs import input_text
+from mlroad.run.tracking_address import file_store, is_database, tracking_uri
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +53,10 @@ def debug_step(
     inputs = {name: input_text(source, plan, folder) for name, source in step.inputs.items()}
     prepared = prepare(file, step, inputs)
     print(f"\ndebugging {step.name}: {prepared.command.strip()}\n", flush=True)
-    variables = step_environment(
-        environments[step.name],
-        step.environment_variables,
-        step.distribution,
-        tracking_variables(file, plan),
-    )
+    python, tracking = environments[step.name], tracking_variables(file, plan)
+    if not python.is_own and is_database(tracking["MLFLOW_TRACKING_URI"]):
+        tracking |= file_store(prepared.outputs.with_name("mlflow"))
+    variables = step_environment(python, step.environment_variables, step.distribution, tracking)
     code = _attached(prepared, variables)
     print(f"\n{step.name} ended with exit code {code}; its outputs are in {short(prepared.outputs)}")
     return 1 if code else 0
@@ -86,11 +84,9 @@ def prepare(file: Path, step: PlannedStep, inputs: Mapping[str, str]) -> Prepare
 
 def tracking_variables(file: Path, plan: Plan) -> dict[str, str]:
     """What the step logs goes to an experiment of its own, apart from real runs."""
-    runs = runs_of(file)
-    store = f"sqlite:///{(runs.parent.parent / 'mlflow.db').as_posix()}"
     return {
-        "MLFLOW_TRACKING_URI": os.environ.get("MLFLOW_TRACKING_URI") or store,
-        "MLFLOW_EXPERIMENT_NAME": f"{plan.job.experiment_name or runs.name} (debug)",
+        "MLFLOW_TRACKING_URI": tracking_uri(root_of(file)),
+        "MLFLOW_EXPERIMENT_NAME": f"{plan.job.experiment_name or runs_of(file).name} (debug)",
     }
 
 

@@ -7,6 +7,7 @@ It reads requests from standard input and answers on standard output, one JSON o
                                                     answers {"begin": {"run_id": …, "experiment_id": …}}
     {"do": "step", "step": …, "tags": {…}, "started": ms}    answers {"step": …, "run_id": …}
     {"do": "reused", "step": …, "from": run id, "tags": {…}}    repeats an earlier run's metrics and params
+    {"do": "add_from_files", "step": …, "folder": …}    copies what the step has logged to a file store
     {"do": "end_step", "step": …, "status": …, "params": {…}, "ended": ms}
     {"do": "end", "status": …}                      answers {"end": true} and ends
 
@@ -22,6 +23,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from mlroad.core.files import remove
 from mlroad.core.locks import locked
 
 
@@ -82,6 +84,31 @@ class Recorder:
         self._client.set_terminated(run_id, "FINISHED")
         del self._steps[request["step"]]
 
+    def add_from_files(self, request: dict[str, Any]) -> None:
+        """Copy the runs of a file store: the first into the step's run, further ones as its children."""
+        from mlflow.entities import Param, RunTag
+        from mlflow.tracking import MlflowClient
+
+        os.environ["MLFLOW_ALLOW_FILE_STORE"] = "true"
+        uri = Path(request["folder"]).as_uri()
+        source = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        experiments = [it.experiment_id for it in source.search_experiments()]
+        step = self._steps[request["step"]]
+        runs = source.search_runs(experiments, order_by=["attributes.start_time"])
+        for number, run in enumerate(runs):
+            tags = {name: value for name, value in run.data.tags.items() if not name.startswith("mlflow.")}
+            run_id = self._child(step, run) if number else step
+            values = (source.get_metric_history(run.info.run_id, name) for name in run.data.metrics)
+            metrics = [value for history in values for value in history]
+            params = [Param(name, value) for name, value in run.data.params.items()]
+            self._client.log_batch(run_id, metrics, params, [RunTag(*tag) for tag in tags.items()])
+            artifacts = Path(request["folder"], run.info.experiment_id, run.info.run_id, "artifacts")
+            if artifacts.is_dir() and any(artifacts.iterdir()):
+                self._client.log_artifacts(run_id, str(artifacts))
+            if number:
+                self._client.set_terminated(run_id, run.info.status, run.info.end_time)
+        remove(Path(request["folder"]))
+
     def end_step(self, request: dict[str, Any]) -> None:
         """End a step's run. Its inputs become parameters, unless the step has logged one of that name."""
         run_id = self._steps.get(request["step"]) or self._start(request)
@@ -110,6 +137,11 @@ class Recorder:
             # Older servers have no inputs; the tags of the run name the datasets too.
             with contextlib.suppress(MlflowException):
                 self._client.log_inputs(self._parent, given)
+
+    def _child(self, step: str, run: Any) -> str:
+        tags = {"mlflow.parentRunId": step}
+        made = self._client.create_run(self._experiment, run.info.start_time, tags, run.info.run_name)
+        return str(made.info.run_id)
 
     def _start(self, request: dict[str, Any]) -> str:
         tags = {**request["tags"], "mlflow.parentRunId": self._parent}

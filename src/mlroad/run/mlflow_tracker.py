@@ -18,6 +18,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from mlroad.run.processes import ProcessKeeper
+from mlroad.run.tracking_address import tracking_uri
 
 _PACKAGES = Path(__file__).resolve().parents[2]
 _START = "import sys; sys.path.append(sys.argv.pop(1)); from mlroad.run.mlflow_recorder import main; main()"
@@ -31,7 +32,7 @@ class Tracker:
         self.experiment = experiment
         self._log = log
         self._warn = warn
-        self.uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(repo / 'mlflow.db').as_posix()}"
+        self.uri = tracking_uri(repo)
         self.run_id: str | None = None
         self._experiment_id = ""
         self._ids: dict[str, str] = {}
@@ -105,6 +106,10 @@ class Tracker:
         with self._changed:
             self._changed.wait_for(lambda: step in self._ids or self._dead)
             return self._ids.get(step)
+
+    def add_from_files(self, step: str, folder: Path) -> None:
+        """Copy what a step has logged to a file store into its MLflow run."""
+        self._say(do="add_from_files", step=step, folder=os.fspath(folder))
 
     def end_step(
         self, step: str, status: str, params: Mapping[str, str], started: float, tags: Mapping[str, str]

@@ -40,6 +40,7 @@ from mlroad.run.step_inputs import StepInputs
 from mlroad.run.step_processes import StepProcesses
 from mlroad.run.step_runner import ReusePolicy, StepRunner
 from mlroad.run.step_tracking import StepTracking
+from mlroad.run.tracking_address import is_database
 
 _LONGEST_NAME = 200
 
@@ -135,7 +136,7 @@ class PipelineRun:
             store=ReuseStore(self._runs),
             policy=ReusePolicy(self._options.reuse, frozenset(named)),
             processes=processes,
-            tracking=StepTracking(self._tracker, uses, self._start_tracking),
+            tracking=StepTracking(self._tracker, uses, self._logs_of_isolated_steps(), self._start_tracking),
             display=self._display,
         )
         try:
@@ -143,6 +144,13 @@ class PipelineRun:
             self._state.exit_code = 0 if self._state.state == "completed" else 1
         finally:
             inputs.save()
+
+    def _logs_of_isolated_steps(self) -> dict[str, Path]:
+        """The folders of steps whose own MLflow cannot write to the store of this run."""
+        if not is_database(self._tracker.uri):
+            return {}
+        isolated = [name for name in self._plan.steps if not self._environments[name].is_own]
+        return {name: self._folder.path / "steps" / name / "mlflow" for name in isolated}
 
     def _end(self) -> None:
         self._state.ended = time.time()

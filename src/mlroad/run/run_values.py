@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from mlroad.run.tracking_address import tracking_uri
+
 _SQLITE = "sqlite:///"
 
 
@@ -71,8 +73,7 @@ def _mlflow_runs(record: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _uri(record: Mapping[str, Any], root: Path) -> str:
-    uri = (record.get("mlflow") or {}).get("tracking_uri")
-    return uri or f"{_SQLITE}{(root.resolve() / 'mlflow.db').as_posix()}"
+    return (record.get("mlflow") or {}).get("tracking_uri") or tracking_uri(root.resolve())
 
 
 def _logged(uri: str, runs: list[str]) -> dict[str, dict[str, float]]:

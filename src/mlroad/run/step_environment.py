@@ -26,6 +26,11 @@ class PythonEnvironment:
     """Installed distributions with their versions, and ``python``. Equal contents, equal environments."""
 
     @property
+    def is_own(self) -> bool:
+        """Whether it is the environment that mlroad itself runs in."""
+        return self.root == Path(sys.prefix)
+
+    @property
     def digest(self) -> str:
         return hashlib.sha256(json.dumps(self.contents, sort_keys=True).encode()).hexdigest()
 

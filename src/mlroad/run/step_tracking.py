@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from mlroad.run.mlflow_tracker import Tracker
 from mlroad.run.mlflow_use import Use
 from mlroad.run.run_state import StepState
+from mlroad.run.tracking_address import file_store
 
 
 class StepTracking:
     """Starts the tracker only if a step that uses MLflow may really run. Used by several threads."""
 
-    def __init__(self, tracker: Tracker, uses: Mapping[str, Use], start: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        tracker: Tracker,
+        uses: Mapping[str, Use],
+        files: Mapping[str, Path],
+        start: Callable[[], None],
+    ) -> None:
+        """``files``: the steps that log to a file store, each with its folder."""
         self._tracker = tracker
         self._uses = uses
+        self._files = files
         self._start = start
         self._lock = threading.Lock()
         self._started = False
@@ -36,6 +46,8 @@ class StepTracking:
         use = self._uses[step]
         if use != "none":
             self._tracker.begin_step(step, {"mlroad.step": step})
+        if step in self._files:
+            return self._tracker.variables() | file_store(self._files[step])
         return self._tracker.step_variables(step) if use == "tracking" else self._tracker.variables()
 
     def run_of(self, step: str) -> str | None:
@@ -54,6 +66,9 @@ class StepTracking:
                 return
             status = {"completed": "FINISHED", "cancelled": "KILLED"}.get(state.state, "FAILED")
             values = {name: str(given["value"]) for name, given in state.inputs.items() if "value" in given}
+            files = self._files.get(state.name)
+            if files and files.is_dir():
+                self._tracker.add_from_files(state.name, files)
             self._tracker.end_step(
                 state.name, status, values, state.started or 0, {"mlroad.step": state.name}
             )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import sysconfig
@@ -37,12 +39,27 @@ CONDA = "dependencies: [pip, {pip: [tiny-example]}]\n"
 linux = pytest.mark.skipif(sys.platform != "linux", reason="links")
 
 
-def wheel(folder: Path, word: str) -> Path:
+TRACKED = """
+import mlflow
+
+mlflow.log_param("depth", 3)
+for step in (1, 2):
+    mlflow.log_metric("loss", 1 / step, step=step)
+mlflow.log_text("hello", "note.txt")
+mlflow.set_tag("team", "blue")
+with mlflow.start_run(nested=True, run_name="inner"):
+    mlflow.log_param("depth", 4)
+"""
+
+
+def wheel(folder: Path, word: str, **more: str) -> Path:
     """A package that installs without a network: one module that contains ``word``."""
     file = folder / "tiny_example-1.0-py3-none-any.whl"
     info = "tiny_example-1.0.dist-info"
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("tiny_example.py", f"WORD = {word!r}\n")
+        for name, text in more.items():
+            archive.writestr(name.replace("__", "."), text)
         archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: tiny-example\nVersion: 1.0\n")
         archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         archive.writestr(f"{info}/RECORD", "")
@@ -65,6 +82,34 @@ def test_a_step_with_its_own_packages(project: Project) -> None:
     again = project.run("models/m", "--isolated")
     assert again.states == {"show": "reused"}
     assert "Installing" not in again.out
+
+
+@pytest.mark.slow
+def test_what_it_logs_reaches_the_store_of_the_repo(project: Project) -> None:
+    """As with mlflow-skinny, which has no SQLAlchemy and so cannot write to the store itself."""
+    model = project.model("m", {"pipeline.yml": PIPELINE, "src/main.py": TRACKED})
+    ours = sysconfig.get_path("purelib")
+    package = wheel(model, "", ours__pth=ours + "\n", sqlalchemy__py="raise ImportError('not installed')\n")
+    project.model("m", {"conda.yml": f"dependencies: [pip, {{pip: ['./{package.name}']}}]\n"})
+    result = project.run("models/m", "--isolated")
+    assert result.exit == 0, result.out + result.err
+    step = result.record["steps"]["show"]["mlflow_run_id"]
+    with contextlib.closing(sqlite3.connect(project.root / "mlflow.db")) as store:
+        inner, parent = store.execute(
+            "select r.run_uuid, value from runs r join tags t using (run_uuid) "
+            "where name = 'inner' and key = 'mlflow.parentRunId'"
+        ).fetchone()
+        assert parent == step
+        params = dict(store.execute("select run_uuid, value from params where key = 'depth'"))
+        assert params == {step: "3", inner: "4"}
+        losses = "select step, value from metrics where run_uuid = ? and key = 'loss' order by step"
+        assert store.execute(losses, [step]).fetchall() == [(1, 1.0), (2, 0.5)]
+        assert store.execute("select run_uuid from tags where key = 'team'").fetchall() == [(step,)]
+        assert store.execute("select distinct status from runs").fetchall() == [("FINISHED",)]
+    notes = [path.read_text() for path in project.root.glob(f"mlruns/**/{step}/artifacts/note.txt")]
+    assert notes == ["hello"]
+    debugged = project.run("models/m", "--isolated", "--step", "show", "--debug")
+    assert debugged.exit == 0, debugged.out + debugged.err
 
 
 @pytest.mark.slow
