@@ -10,8 +10,9 @@ import numpy as np
 
 from mlroad.gate.bootstrap import intervals
 from mlroad.gate.gates_file import Bootstrap
-from mlroad.gate.metrics import measure
-from mlroad.models.metric_names import METRICS
+from mlroad.gate.metrics import prepared, value_of
+from mlroad.gate.tasks.task import Kind, Predictions, Truth
+from mlroad.models.metric_names import Task, metric_of
 
 ROWS = 100_000
 SETS = (
@@ -32,13 +33,19 @@ def main() -> None:
     p, q = 1 / (1 + np.exp(-first)), 1 / (1 + np.exp(-second))
     print(f"{ROWS:,} rows, 10,000 resamples, {os.cpu_count()} cores; the median of 3")
     for names in SETS:
-        data = (signal, first, second) if METRICS[names[0]].task == "regression" else (classes, p, q)
+        task: Task = "regression" if metric_of(names[0], "regression") else "binary"
+        kind: Kind = "value" if task == "regression" else "probability"
+        data = (signal, first, second) if task == "regression" else (classes, p, q)
+        truth = Truth(data[0])
+        models = [Predictions(answers, kind) for answers in data[1:]]
         walls, processor = [], []
         for _ in range(3):
             wall, cpu = time.perf_counter(), time.process_time()
-            for name in names:
-                measure(name, data[0], data[1]), measure(name, data[0], data[2])
-            intervals(data[0], data[1], data[2], names, Bootstrap())
+            pairs = {name: [prepared(name, task, truth, model) for model in models] for name in names}
+            for pair in pairs.values():
+                for part in pair:
+                    value_of(part, ROWS)
+            intervals(pairs, ROWS, Bootstrap())
             walls.append(time.perf_counter() - wall)
             processor.append(time.process_time() - cpu)
         took = f"{statistics.median(walls):.1f} s (≤ 5), {statistics.median(processor):.1f} s of processors"

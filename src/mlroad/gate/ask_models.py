@@ -68,11 +68,11 @@ def _ask(
     again: dict[str, ModelAnswers] = {}
     alone: dict[int, list[float]] = {}
     if mine and table:
-        answers = _answers(mine, digest, table, gates.target)
+        answers = _answers(mine, digest, table, gates.targets)
     if theirs and champion and table:
-        other = _answers(theirs, champion.digest, table, gates.target)
+        other = _answers(theirs, champion.digest, table, gates.targets)
     if mine and table and answers and answers.values is not None:
-        features = table.features(gates.target)
+        features = table.features(gates.targets)
         again = ask_again(mine, candidate.model_path, digest, features)
         asked = [mine] if other is None or other.values is None or theirs is None else [mine, theirs]
         timings, alone = ask_rows(asked, table.rows)
@@ -113,11 +113,11 @@ def _champion(
     return (found[0], found[1], "") if found else (None, None, "")
 
 
-def _answers(model: ModelProcess, digest: str, table: Holdout, target: str) -> ModelAnswers:
+def _answers(model: ModelProcess, digest: str, table: Holdout, targets: Sequence[str]) -> ModelAnswers:
     try:
-        if target in [name for name, _ in model.columns()]:
-            raise ModelBroken(f"it takes the target {target} as an input, but should predict it")
-        return ModelAnswers(digest, values=row_answers(model.predict(table.features(target)), table.rows))
+        if taken := [name for name, _ in model.columns() if name in targets]:
+            raise ModelBroken(f"it takes the target {taken[0]} as an input, but should predict it")
+        return ModelAnswers(digest, values=row_answers(model.predict(table.features(targets)), table.rows))
     except ModelBroken as error:
         return ModelAnswers(digest, str(error))
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlroad.gate.gates_file import Bootstrap
-from mlroad.gate.metrics import MOST, Area, Floats, Sums, Unmeasurable, Weights, prepared
+from mlroad.gate.measures import MOST, Floats, Measure, OfRows, Rows, Sums, Unmeasurable, Weighted, Weights
 
 EXACT_ROWS = 5_000
 _AT_ONCE = 1_600_000
@@ -57,32 +57,26 @@ def method(rows: int) -> str:
 
 
 def intervals(
-    truth: Floats,
-    candidate: Floats,
-    champion: Floats | None,
-    metrics: Sequence[str],
+    measures: Mapping[str, Sequence[Measure]],
+    rows: int,
     settings: Bootstrap,
     stream: int = 0,
+    units: Rows | None = None,
 ) -> dict[str, Intervals | Unmeasurable]:
-    """Intervals of all ``metrics`` from the same resamples; the arrays are [n].
+    """Intervals of all metrics from the same resamples.
 
-    ``stream`` selects other resamples of the same seed, for slices. For a metric without an
-    interval, the reason takes its place.
+    ``measures`` has each metric of the candidate and, if there is one, of the champion. ``units`` [rows] are
+    numbers from 0: rows with one number are drawn together. ``stream`` selects other resamples of the same
+    seed, for slices. For a metric without an interval, the reason takes its place.
     """
-    models = [candidate] if champion is None else [candidate, champion]
-    if champion is not None and np.array_equal(candidate, champion):
-        models = [candidate]  # equal models must not differ by rounding
-    parts = [[prepared(name, truth, predicted) for predicted in models] for name in metrics]
-    values = _resampled([part for pair in parts for part in pair], len(truth), settings, stream)
+    parts = [part for pair in measures.values() for part in pair]
+    values = iter(_resampled(parts, rows, settings, stream, units))
     found: dict[str, Intervals | Unmeasurable] = {}
-    for number, name in enumerate(metrics):
-        mine = values[number * len(models)]
+    for name, pair in measures.items():
+        its = [next(values) for _ in pair]
         try:
-            own = _interval(mine, settings.confidence)
-            difference: Interval | None = None
-            if champion is not None:
-                other = values[number * len(models) + 1] if len(models) == 2 else mine
-                difference = _interval(mine - other, settings.confidence)
+            own = _interval(its[0], settings.confidence)
+            difference = _interval(its[0] - its[1], settings.confidence) if len(its) > 1 else None
         except Unmeasurable as error:
             found[name] = error
         else:
@@ -103,25 +97,38 @@ def _interval(values: Floats, confidence: float) -> Interval:
     return float(low), float(high)
 
 
-def _resampled(parts: Sequence[Sums | Area], rows: int, settings: Bootstrap, stream: int) -> list[Floats]:
+def _resampled(
+    parts: Sequence[Measure], rows: int, settings: Bootstrap, stream: int, units: Rows | None = None
+) -> list[Floats]:
     """The value of each part in every resample: one array [resamples] for each part.
 
     The number of threads makes no difference: each chunk of resamples has its own random stream. Counts are
-    [row, resample], so that each operation handles all resamples of a chunk at once.
+    [unit, resample], so that each operation handles all resamples of a chunk at once.
     """
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    columns, places = _distinct(parts, rows)
+    columns, places = _distinct(parts, rows, units)
+    count_of_units = columns.shape[1]
+    members = _members(units, rows) if any(isinstance(part, OfRows) for part in parts) else []
 
     def work(task: tuple[int, int]) -> list[Floats]:
         number, count = task
         bits = np.random.SFC64(np.random.SeedSequence([settings.seed, stream, number]))
-        weights = (_multinomial if rows <= EXACT_ROWS else _poisson)(bits, rows, count)
+        draw = _multinomial if count_of_units <= EXACT_ROWS else _poisson
+        weights = draw(bits, count_of_units, count)
+        of_rows = weights
+        if units is not None and any(isinstance(part, Weighted) for part in parts):
+            of_rows = weights[np.append(units, count_of_units)]
         sums = _product(columns, weights)
-        return [
-            part.of(weights) if isinstance(part, Area) else part.finish(sums[place].T, sums[0])
-            for part, place in zip(parts, places, strict=True)
-        ]
+        found = []
+        for part, place in zip(parts, places, strict=True):
+            if isinstance(part, Sums):
+                found.append(part.finish(sums[place].T, sums[0]))
+            elif isinstance(part, Weighted):
+                found.append(part.of(of_rows))
+            else:
+                found.append(np.array([part.of(_drawn(members, one)) for one in weights[:-1].T]))
+        return found
 
     # A multiple of 16, because the processor handles so many bytes of a row at once.
     chunk = min(settings.resamples, max(16, _AT_ONCE // rows // 16 * 16))
@@ -131,20 +138,35 @@ def _resampled(parts: Sequence[Sums | Area], rows: int, settings: Bootstrap, str
     return [np.concatenate([some[index] for some in done]) for index in range(len(parts))]
 
 
-def _distinct(parts: Sequence[Sums | Area], rows: int) -> tuple[Floats, list[list[int]]]:
-    """The columns of all parts as rows [k, n] without duplicates, and the places of each part's columns.
+def _members(units: Rows | None, rows: int) -> list[Rows]:
+    """The rows of each unit."""
+    if units is None:
+        return list(np.arange(rows)[:, None])
+    order = np.argsort(units, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(units[order])) + 1)
 
-    The first consists of ones: its sums are the total weights. It is left out if no part needs them.
+
+def _drawn(members: Sequence[Rows], counts: Weights) -> Rows:
+    return np.concatenate([np.tile(its, count) for its, count in zip(members, counts, strict=True) if count])
+
+
+def _distinct(parts: Sequence[Measure], rows: int, units: Rows | None) -> tuple[Floats, list[list[int]]]:
+    """The columns of all parts as sums by unit [k, units], without duplicates, and the places of each part's.
+
+    The first consists of the units' sizes: its sums are the total weights.
     """
-    sums = [part for part in parts if isinstance(part, Sums)]
-    found = {np.ones(rows).tobytes(): 0} if sums else {}
+
+    def by_unit(column: Floats) -> bytes:
+        return (column if units is None else np.bincount(units, column)).astype(np.float64).tobytes()
+
+    found = {by_unit(np.ones(rows)): 0}
     places = [
-        [found.setdefault(column.tobytes(), len(found)) for column in part.columns.T]
+        [found.setdefault(by_unit(column), len(found)) for column in part.columns.T]
         if isinstance(part, Sums)
         else []
         for part in parts
     ]
-    return np.array([np.frombuffer(column) for column in found]).reshape(len(found), rows), places
+    return np.array([np.frombuffer(column) for column in found]), places
 
 
 def _tasks(resamples: int, chunk: int) -> Iterator[tuple[int, int]]:

@@ -74,6 +74,13 @@ def number(value: float) -> str:
     return f"{value:.4g}"
 
 
+def short(value: object) -> str:
+    """A prediction for people: a number as a figure, a text in quotes and shortened."""
+    if isinstance(value, str):
+        return f'"{value[:57]}…"' if len(value) > 60 else f'"{value}"'
+    return number(float(value))  # type: ignore[arg-type]
+
+
 def gate_again(candidate: Candidate) -> str:
     """The remedy for anything that the gate did not record, or that has changed since."""
     return f"Gate it again: `mlroad gate {candidate.model.name} --run {candidate.run}`."

@@ -136,7 +136,9 @@ def compare_with_holdout(candidate: Candidate, gates: Gates, holdout: OpenedHold
         with TableEngine() as engine:
             judged = open_version(engine, holdout.used)
             tables = [open_version(engine, find_verified(root, version)) for version in training]
-            chosen = [table for table in tables if table.column(gates.target)] or tables
+            chosen = [
+                table for table in tables if all(table.column(name) for name in gates.targets)
+            ] or tables
             shared = [text for table in chosen if (text := _shared(engine, table, judged))]
     except UserError as error:
         return Overlap(training, False, f"They could not be compared: {error}")

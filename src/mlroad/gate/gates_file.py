@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import TypeVar
 
 from mlroad.core.problems import Position, UserError
 from mlroad.core.text import did_you_mean
 from mlroad.core.yaml_document import Document, Fields
-from mlroad.core.yaml_nodes import MapNode, ScalarNode
+from mlroad.core.yaml_nodes import MapNode, Node, ScalarNode
 from mlroad.data.version import parse_reference
-from mlroad.models.metric_names import METRICS, Task, of_task
+from mlroad.models.metric_names import TASKS, Metric, Task, metric_of, of_task
 from mlroad.models.suite import FOLDER
 
 FILE = "gates.yml"
@@ -20,6 +21,14 @@ RUNTIMES = ("python",)
 """The runtimes whose inference tests gates.yml can require."""
 MIN_ROWS = 20
 """The default min_rows of a slice: with fewer rows, its figure means little."""
+_COLUMNS: dict[str, tuple[tuple[Task, ...], str]] = {
+    "query": (("ranking",), "rows with one value are ranked together"),
+    "time": (("forecast",), "the moment that a row's value is for"),
+    "series": (("forecast",), ""),
+    "resample_by": (TASKS, ""),
+}
+"""The keys that name a column: for which tasks, and what is in it if the key is required."""
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +69,8 @@ class Gates:
     task: Task
     holdout: str
     """``diabetes_holdout:1``."""
-    target: str
+    targets: tuple[str, ...]
+    """The columns to predict: several for the labels of multilabel, otherwise one."""
     champion_required: bool
     decide_by: str
     metrics: dict[str, Threshold]
@@ -70,13 +80,43 @@ class Gates:
     inference_tests: tuple[str, ...]
     onnx_difference: float | None
     bootstrap: Bootstrap
-    at_target: Position
+    places: Mapping[str, Position]
+    """Where each key has its value."""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """The holdout's columns by their key: `query`, `time`, `series`, `resample_by`."""
+    classes: tuple[str, ...] = ()
+    """The classes in the order of a model's probabilities; empty: the target's values, sorted."""
+    quantiles: tuple[float, ...] = ()
+    season: int = 1
+    """The steps in time after which values repeat; `mase` compares with the value so long ago."""
+    block: int | None = None
+    """The steps in time that are resampled together."""
+    own: Mapping[str, Metric] = field(default_factory=dict)
+    """The metrics of the team's own, by name."""
 
     @property
-    def wants_probabilities(self) -> bool:
-        """Whether a metric needs the probability of class 1, so that labels are not enough."""
-        asked = [*self.metrics, *(gate.metric for gate in self.slices)]
-        return any(METRICS[name].needs == "probability" for name in asked)
+    def target(self) -> str:
+        """The target for people."""
+        return ", ".join(self.targets)
+
+    def metric(self, name: str) -> Metric:
+        """A metric that gates.yml names."""
+        found = self.own.get(name) or metric_of(name, self.task)
+        assert found, name
+        return found
+
+    def at(self, key: str) -> Position:
+        """The place of a key's value, or of the file."""
+        return self.places.get(key, Position(self.file))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The metrics that are measured, on all rows or in slices."""
+        return tuple(dict.fromkeys([*self.metrics, *(gate.metric for gate in self.slices)]))
+
+    def wants(self, needs: str) -> bool:
+        """Whether a metric needs this from a model's answers."""
+        return any(self.metric(name).needs == needs for name in self.names)
 
 
 def load_gates(file: Path, text: str | None = None) -> Gates:
@@ -93,60 +133,183 @@ class _Reader:
     def read(self) -> Gates:
         top = self._top
         self._refuse_empty(top)
-        task = cast("Task", top.text("task", choices=("regression", "classification")))
-        known = of_task(task) if task in ("regression", "classification") else tuple(METRICS)
-        metrics = self._metrics(known)
+        task = self._task()
+        metrics = self._metrics(task)
         found = Gates(
             file=self._document.file,
-            task=task,
+            task=task or "regression",  # without one, `done` raises an error
             holdout=self._holdout(),
-            target=top.text("target"),
+            targets=self._targets(task),
             champion_required=top.text("champion", choices=("optional", "required")) == "required",
             decide_by=self._decide_by(metrics),
             metrics=metrics,
-            slices=self._slices(known),
+            slices=self._slices(task),
             p95_ms=self._budget("latency", "p95_ms"),
             max_mb=self._budget("size", "max_mb"),
             inference_tests=self._runtimes(),
             onnx_difference=self._budget("onnx", "max_difference", least=0),
             bootstrap=self._bootstrap(),
-            at_target=self._place(top, "target"),
+            places={key: self._place(top, key) for key in ("target", *_COLUMNS, "classes", "quantiles")},
+            columns=self._columns(task),
+            classes=self._classes(task),
+            quantiles=self._quantiles(task, metrics),
+            season=self._of_tasks(
+                "season", task, ("forecast",), lambda: self._whole(top, "season", 1, least=1)
+            )
+            or 1,
+            block=self._of_tasks("block", task, ("forecast",), lambda: self._whole(top, "block", 1, least=1)),
         )
         top.close()
         self._document.done()
         return found
 
-    def _metrics(self, known: tuple[str, ...]) -> dict[str, Threshold]:
+    def _task(self) -> Task | None:
+        node = self._top.get("task")
+        said = node.value if isinstance(node, ScalarNode) else None
+        if said == "classification":
+            what = "task cannot be classification."
+            self._document.wrong(node, "MR704", what, "Write binary (two classes) or multiclass.")
+            return None
+        task = self._top.text("task", choices=TASKS)
+        return next((known for known in TASKS if known == task), None)
+
+    def _metric(self, name: str, task: Task | None, at: Node | Position | None) -> Metric | None:
+        """A metric by its name; a problem is noted if the task has none of that name."""
+        found = metric_of(name, task)
+        if found is None:
+            known = of_task(task) if task else ()
+            which = f"Choose one of: {', '.join(known)}." if known else "See docs/factory.md."
+            hint = f"{did_you_mean(name, known)} {which}".strip()
+            self._document.wrong(at, "MR702", f"{name} is not a metric of {task or 'any task'}.", hint)
+        return found
+
+    def _metrics(self, task: Task | None) -> dict[str, Threshold]:
         fields = self._top.mapping("metrics")
         found: dict[str, Threshold] = {}
+        known = of_task(task) if task else ()
         if fields is None:
             if not self._top.has("metrics"):
                 self._top.missing("metrics", f"Name at least one of {', '.join(known)}.")
             return found
         self._refuse_empty(fields)
-        for name in known:
+        for name in fields.names():
+            metric = self._metric(name, task, fields.node.key_at(name))
             below = fields.mapping(name)
-            if below is None:
+            if metric is None or below is None:
                 continue
             self._refuse_empty(below)
-            direction = METRICS[name].direction
+            direction = metric.direction
             stated = below.text("direction", direction, choices=("lower", "higher"))
             if stated in ("lower", "higher") and stated != direction:
                 what = f"direction is {stated}, but {direction} values of {name} are better."
                 self._document.wrong(below.get("direction"), "MR704", what, f"Write {direction}.")
-            found[name] = self._threshold(below, f"metrics.{name}")
+            found[name] = self._threshold(below, f"metrics.{name}", metric)
             below.close()
-        fields.close()
         if not fields.names():
             self._document.wrong(fields.node, "MR703", "metrics is empty.", f"Name {', '.join(known)}.")
         return found
 
-    def _threshold(self, fields: Fields, what: str) -> Threshold:
+    def _targets(self, task: Task | None) -> tuple[str, ...]:
+        if task != "multilabel":
+            return (self._top.text("target"),)
+        if not self._top.has("target"):
+            self._top.missing("target", "List the columns of the labels.")
+            return ()
+        found = self._texts("target")
+        if len(found) == 1:
+            what = "target has one label."
+            self._document.wrong(
+                self._top.get("target"), "MR704", what, "Name several, or write task: binary."
+            )
+        return found
+
+    def _texts(self, key: str) -> tuple[str, ...]:
+        """A list of distinct texts; numbers and truth values count as they are written."""
+        found: list[str] = []
+        for item in self._top.items(key):
+            value = item.text if isinstance(item, ScalarNode) else ""
+            if not value or value in found:
+                what = f"{value} is named twice in {key}." if value else f"An item of {key} is not a name."
+                self._document.wrong(item, "MR704", what, "Name each once.")
+            else:
+                found.append(value)
+        return tuple(found)
+
+    def _columns(self, task: Task | None) -> dict[str, str]:
+        found = {}
+        for key, (tasks, needed) in _COLUMNS.items():
+
+            def read(key: str = key) -> str:
+                return self._top.text(key)
+
+            name = self._of_tasks(key, task, tasks, read)
+            if name:
+                found[key] = name
+            elif needed and task in tasks and not self._top.has(key):
+                self._top.missing(key, f"Name the column: {needed}.")
+        if "resample_by" in found and task in ("ranking", "forecast"):
+            what = f"A {task} is resampled by {'query' if task == 'ranking' else 'blocks in time'}."
+            self._document.wrong(self._top.get("resample_by"), "MR704", what, "Remove resample_by.")
+        return found
+
+    def _classes(self, task: Task | None) -> tuple[str, ...]:
+        found = (
+            self._of_tasks("classes", task, ("binary", "multiclass"), lambda: self._texts("classes")) or ()
+        )
+        if found and (len(found) != 2 if task == "binary" else len(found) < 2):
+            need = "two, the positive one last" if task == "binary" else "at least two"
+            self._document.wrong(
+                self._top.get("classes"), "MR704", f"classes has {len(found)}.", f"Name {need}."
+            )
+        return found
+
+    def _quantiles(self, task: Task | None, metrics: Mapping[str, Threshold]) -> tuple[float, ...]:
+        found = self._of_tasks("quantiles", task, ("regression", "forecast"), self._levels) or ()
+        named = [name for name in metrics if (its := metric_of(name, task)) and its.needs == "value"]
+        if found and named and 0.5 not in found:
+            what = f"{named[0]} is measured on the median, but quantiles has no 0.5."
+            self._document.wrong(self._top.get("quantiles"), "MR704", what, "Add 0.5.")
+        return found
+
+    def _levels(self) -> tuple[float, ...]:
+        found: list[float] = []
+        for item in self._top.items("quantiles"):
+            value = item.value if isinstance(item, ScalarNode) else None
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
+                self._document.wrong(item, "MR704", "A quantile is not between 0 and 1.", "Write 0.1 or 0.9.")
+            elif found and value <= found[-1]:
+                self._document.wrong(item, "MR704", "quantiles are not in order.", "Sort them, each once.")
+            else:
+                found.append(float(value))
+        return tuple(found)
+
+    def _of_tasks(
+        self, key: str, task: Task | None, tasks: Sequence[str], read: Callable[[], _T]
+    ) -> _T | None:
+        """The value of an optional key that only some tasks have."""
+        if not self._top.has(key):
+            return None
+        found = read()
+        if task and task not in tasks:
+            what = f"{key} is for {' and '.join(tasks)}, but the task is {task}."
+            self._document.wrong(self._top.node.key_at(key), "MR704", what, f"Remove {key}.")
+        return found
+
+    def _threshold(self, fields: Fields, what: str, metric: Metric | None) -> Threshold:
         found = Threshold(fields.optional_number("limit"), fields.optional_number("max_regression", least=0))
         if not fields.has("limit") and not fields.has("max_regression"):
             self._document.wrong(
                 fields.node, "MR703", f"{what} has no threshold.", "Write limit, max_regression, or both."
             )
+        if metric and found.limit is not None and not metric.low <= found.limit <= metric.high:
+            span = (
+                f"from {metric.low:g} to {metric.high:g}"
+                if math.isfinite(metric.high)
+                else f"{metric.low:g} or more"
+            )
+            span = span if math.isfinite(metric.low) else f"at most {metric.high:g}"
+            what = f"limit is {found.limit:g}, but the metric is always {span}."
+            self._document.wrong(fields.get("limit"), "MR704", what, "Write a limit in that range.")
         return found
 
     def _decide_by(self, metrics: dict[str, Threshold]) -> str:
@@ -162,7 +325,7 @@ class _Reader:
             self._document.wrong(node, "MR703", what, f"Write it at metrics.{name}.")
         return name
 
-    def _slices(self, known: tuple[str, ...]) -> tuple[SliceGate, ...]:
+    def _slices(self, task: Task | None) -> tuple[SliceGate, ...]:
         found: list[SliceGate] = []
         for item in self._top.items("slices"):
             if not isinstance(item, MapNode):
@@ -172,10 +335,12 @@ class _Reader:
                 continue
             fields = Fields(self._document, item)
             self._refuse_empty(fields)
+            name = fields.text("metric")
+            metric = self._metric(name, task, fields.get("metric")) if name else None
             gate = SliceGate(
                 column=fields.text("column"),
-                metric=fields.text("metric", choices=known),
-                threshold=self._threshold(fields, "This slice"),
+                metric=name,
+                threshold=self._threshold(fields, "This slice", metric),
                 min_rows=self._whole(fields, "min_rows", MIN_ROWS, least=1),
                 at=self._place(fields, "column"),
             )

@@ -1,11 +1,11 @@
-"""The frozen holdout as a table, and the predictions of models as one number for each of its rows."""
+"""The frozen holdout as a table, its truth, and what of it is resampled together."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,38 +17,30 @@ from mlroad.data.store import VerifiedVersion, find_verified
 from mlroad.data.table import Column
 from mlroad.data.version_tables import open_version
 from mlroad.gate.gates_file import Gates
-from mlroad.gate.metrics import Floats
+from mlroad.gate.metrics import read_truth
+from mlroad.gate.tasks.task import Truth, codes_of, column_of
 from mlroad.models.model_process import ModelBroken
 
-Kind = Literal["value", "probability", "label"]
 MOST_SLICES = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Holdout:
-    """The rows that candidates are measured on: the table, and its target as numbers [n]."""
+    """The rows that candidates are measured on: the table, and the truth of each row."""
 
     dataset: str
     digest: str
     frame: pd.DataFrame
-    truth: Floats
+    truth: Truth
 
     @property
     def rows(self) -> int:
         """The number of rows."""
         return len(self.frame)
 
-    def features(self, target: str) -> pd.DataFrame:
-        """All columns but the target."""
-        return self.frame.drop(columns=[target])
-
-
-@dataclass(frozen=True, slots=True)
-class Predictions:
-    """The predictions of a model, [n], and the kind of the numbers."""
-
-    values: Floats
-    kind: Kind
+    def features(self, targets: Sequence[str]) -> pd.DataFrame:
+        """All columns but the targets."""
+        return self.frame.drop(columns=list(targets))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +63,7 @@ def open_holdout(root: Path, gates: Gates) -> OpenedHoldout:
         return OpenedHoldout(problem=str(error))
     table = read_holdout(used, gates)
     check_slice_columns(gates, table.frame)
+    units_of(table, gates)  # reports a column that is missing
     return OpenedHoldout(table, used)
 
 
@@ -85,57 +78,10 @@ def read_holdout(used: VerifiedVersion, gates: Gates) -> Holdout:
         rows = engine.rows(f"SELECT * FROM {table.view}")  # noqa: S608 (the engine's own name)
         columns = table.columns
     frame = _frame(columns, rows)
-    names = list(frame.columns)
-    if gates.target not in names:
-        raise UserError(
-            Problem(
-                gates.at_target,
-                "MR704",
-                f"{used.version.id} has no column {gates.target}.",
-                f"Choose one of: {', '.join(names)}.",
-            )
-        )
     if not len(frame):
         raise UserError(f"{used.version.id} has no rows.", "Freeze a holdout that has rows.")
-    truth = _truth(frame[gates.target], gates)
+    truth = read_truth(frame, gates)
     return Holdout(used.version.id, str(used.version.digest), frame, truth)
-
-
-def predictions(
-    answer: NDArray[Any], rows: int, gates: Gates, *, labels_suffice: bool = False
-) -> Predictions:
-    """One number for each row from a model's answer. Raises ModelBroken for an ambiguous answer.
-
-    Regression: [n] or [n, 1]. Classification: [n, 2] are the probabilities of class 0 and class 1, which add
-    up to 1 in each row. Numbers from 0 to 1 that are not all 0 or 1 are the probability of class 1. Only 0
-    and 1 are labels, which are refused where a metric needs probabilities, unless ``labels_suffice``.
-    """
-    values = row_answers(answer, rows)
-    bad = int((~np.isfinite(values.reshape(rows, -1))).any(axis=1).sum())
-    if bad:
-        raise ModelBroken(f"{bad} of {rows} predictions are NaN or infinite")
-    if gates.task == "classification" and values.shape == (rows, 2):
-        inside = ((values >= 0) & (values <= 1)).all()
-        if not inside or np.abs(values.sum(axis=1) - 1).max() > 1e-4:
-            raise ModelBroken("its two numbers for each row are not probabilities that add up to 1")
-        return Predictions(np.ascontiguousarray(values[:, 1]), "probability")
-    if values.ndim > 1 and values.size != rows:
-        raise ModelBroken(f"its predictions have the shape {list(values.shape)} for {rows} rows")
-    values = values.reshape(rows)
-    if gates.task == "regression":
-        return Predictions(values, "value")
-    if np.isin(values, (0.0, 1.0)).all():
-        if gates.wants_probabilities and not labels_suffice:
-            raise ModelBroken(
-                "it predicts the labels 0 and 1, but a metric in gates.yml needs probabilities: save it "
-                'with pyfunc_predict_fn="predict_proba"'
-            )
-        return Predictions(values, "label")
-    if values.min() < 0 or values.max() > 1:
-        raise ModelBroken(
-            f"its predictions go from {values.min():g} to {values.max():g}, which are not probabilities"
-        )
-    return Predictions(values, "probability")
 
 
 def check_slice_columns(gates: Gates, frame: pd.DataFrame) -> None:
@@ -158,12 +104,24 @@ def check_slice_columns(gates: Gates, frame: pd.DataFrame) -> None:
         raise UserError(problems)
 
 
-def row_answers(answer: NDArray[Any], rows: int) -> Floats:
-    """A model's answer as numbers [rows, …]. Raises ModelBroken if it does not answer each row."""
+def row_answers(answer: NDArray[Any], rows: int) -> NDArray[Any]:
+    """A model's answer as numbers or texts [rows, …]. Raises ModelBroken if it does not answer each row."""
     if answer.shape[:1] != (rows,):
         got = answer.shape[0] if answer.ndim else 1
         raise ModelBroken(f"it returned {got} predictions for {rows} rows")
-    return answer.astype(np.float64)
+    return answer if answer.dtype == object else answer.astype(np.float64)
+
+
+def units_of(holdout: Holdout, gates: Gates) -> NDArray[np.intp] | None:
+    """What is resampled: rows with one number are drawn together. None: each row by itself."""
+    groups = holdout.truth.groups
+    if "query" in groups:
+        return groups["query"]
+    if "time" in groups:
+        return groups["time"] // (gates.block or 1)
+    if name := gates.columns.get("resample_by"):
+        return codes_of(column_of(holdout.frame, name, gates.at("resample_by"), gates.holdout))
+    return None
 
 
 def slice_of(frame: pd.DataFrame, column: str) -> tuple[list[str], NDArray[np.intp]]:
@@ -198,25 +156,6 @@ def _shown(value: Any) -> str:
     if isinstance(value, float | np.floating):
         return f"{float(value):.15g}"
     return str(value)
-
-
-def _truth(column: pd.Series[Any], gates: Gates) -> Floats:
-    name = gates.target
-    if column.dtype == object or not pd.api.types.is_numeric_dtype(column.dtype):
-        missing = column.isna().any()
-        what = "has rows without a value" if missing else "is not a number"
-        fix = (
-            "Make it 0 and 1 in a derived dataset." if gates.task == "classification" else "Fix the dataset."
-        )
-        raise UserError(Problem(gates.at_target, "MR704", f"The target {name} {what}.", fix))
-    values = np.asarray(column.to_numpy(dtype=np.float64))
-    if not np.isfinite(values).all():
-        what = f"The target {name} has rows without a value."
-        raise UserError(Problem(gates.at_target, "MR704", what, "Freeze a holdout without them."))
-    if gates.task == "classification" and not np.isin(values, (0.0, 1.0)).all():
-        what = f"The target {name} has other values than 0 and 1."
-        raise UserError(Problem(gates.at_target, "MR704", what, "The gate supports two classes: 0 and 1."))
-    return values
 
 
 def _frame(columns: Sequence[Column], rows: Sequence[tuple[Any, ...]]) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from typing import Any
 from mlroad import __version__
 from mlroad.gate.agreement import AGREEMENT, check_agreement
 from mlroad.gate.bootstrap import method
-from mlroad.gate.checks import GateChecks, gate_again, number
+from mlroad.gate.checks import GateChecks, gate_again, short
 from mlroad.gate.data_checks import (
     check_candidate,
     check_holdout,
@@ -24,7 +24,7 @@ from mlroad.gate.data_checks import (
 )
 from mlroad.gate.gates_file import Gates
 from mlroad.gate.headline import headline, overall_word
-from mlroad.gate.holdout import Holdout, OpenedHoldout, Predictions, predictions
+from mlroad.gate.holdout import Holdout, OpenedHoldout, units_of
 from mlroad.gate.metric_checks import (
     MetricResult,
     Rows,
@@ -34,12 +34,13 @@ from mlroad.gate.metric_checks import (
     metric_ids,
     slice_ids,
 )
+from mlroad.gate.metrics import read_answers
 from mlroad.gate.model_checks import LATENCY, ONNX, check_inference, check_latency, check_onnx, check_size
 from mlroad.gate.records import ModelAnswers, Records
+from mlroad.gate.tasks.task import Predictions, Truth
 from mlroad.gate.waivers import FILE as WAIVERS
 from mlroad.gate.waivers import Waiver, apply_waivers
 from mlroad.models.inference_tests import InferenceVerdict
-from mlroad.models.metric_names import METRICS
 from mlroad.models.model_process import ModelBroken
 from mlroad.run.candidate import Candidate
 
@@ -107,16 +108,16 @@ class _Judge:
             return None
         assert answers
         try:
-            found = _values(answers, table.rows, self._gates)
+            found = _values(answers, table.truth, self._gates)
         except ModelBroken as error:
             checks.add(PREDICTIONS, "broken", f"The model cannot be measured: {error}.")
             return None
-        kind = {"value": "values", "probability": "probabilities of class 1", "label": "labels"}[found.kind]
-        if is_constant(found.values, table.truth):
-            what = f"The model predicts {number(float(found.values[0]))} for all {table.rows} rows."
+        if is_constant(found, table.truth):
+            what = f"The model predicts {short(found.shown[0])} for all {table.rows} rows."
             checks.add(PREDICTIONS, "failed", what)
         else:
-            checks.add(PREDICTIONS, "passed", f"{table.rows} {kind}, all finite.")
+            finite = "" if found.kind == "text" else ", all finite"
+            checks.add(PREDICTIONS, "passed", f"{table.rows} {found.kind_shown}{finite}.")
         return found
 
     def _outdated(self, table: Holdout, answers: ModelAnswers | None) -> str:
@@ -157,7 +158,7 @@ class _Judge:
         try:
             if answers is None or answers.digest != champion.digest:
                 raise ModelBroken("its answers were not recorded")
-            found = _values(answers, table.rows, gates)
+            found = _values(answers, table.truth, gates)
         except ModelBroken as error:
             what = (
                 f"V{name[1:]} cannot be measured: {error}. Roll back to a version that can, or freeze a "
@@ -181,13 +182,13 @@ class _Judge:
 
     def _measure(self, table: Holdout, mine: Predictions, theirs: Predictions | None) -> None:
         checks, gates, records = self._checks, self._gates, self._records
-        rows = Rows(table.truth, mine.values, theirs.values if theirs else None)
+        rows = Rows(table.truth, mine, theirs, units_of(table, gates))
         self._metrics = judge_metrics(checks, gates, rows)
         again = gate_again(self._candidate)
         self._found["slices"] = judge_slices(checks, gates, rows, table)
         check_agreement(checks, records, again)
         self._found["latency"] = check_latency(checks, gates, records.timings, table.rows, again)
-        self._found["onnx"] = check_onnx(checks, gates, self._candidate, records.onnx, mine)
+        self._found["onnx"] = check_onnx(checks, gates, self._candidate, records.onnx, mine, table.truth)
 
     def _is_possible(self, id_: str) -> bool:
         """Whether gates.yml names a threshold with this id that could not be checked this time."""
@@ -251,16 +252,16 @@ class _Judge:
         }
 
 
-def _values(answers: ModelAnswers, rows: int, gates: Gates) -> Predictions:
+def _values(answers: ModelAnswers, truth: Truth, gates: Gates) -> Predictions:
     if answers.values is None:
         raise ModelBroken(answers.error)
-    return predictions(answers.values, rows, gates)
+    return read_answers(answers.values, truth, gates)
 
 
 def _metric(gates: Gates, name: str, result: MetricResult | None) -> dict[str, Any]:
     threshold = gates.metrics[name]
     return {
-        "direction": METRICS[name].direction,
+        "direction": gates.metric(name).direction,
         **(result or MetricResult(name, "broken")).as_json(),
         "limit": threshold.limit,
         "max_regression": threshold.max_regression,

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlroad.gate.bootstrap import Intervals, intervals
 from mlroad.gate.checks import GateChecks, exceeds, number
 from mlroad.gate.gates_file import Gates, SliceGate, Threshold
 from mlroad.gate.holdout import Holdout, slice_of
-from mlroad.gate.metrics import Floats, Unmeasurable, measure
-from mlroad.models.metric_names import METRICS
+from mlroad.gate.measures import Measure, Unmeasurable
+from mlroad.gate.metrics import prepared, value_of
+from mlroad.gate.tasks.task import Predictions, Truth
 
 Word = Literal["better", "equal", "worse", "broken"]
+Which = Literal["candidate", "champion"]
+Numbers = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,8 @@ class MetricResult:
     interval: tuple[float, float] | None = None
     """The interval of the difference candidate - champion."""
     reason: str = ""
+    sign: int = 1
+    """+1 if a higher value is better, otherwise -1."""
 
     @property
     def difference(self) -> float | None:
@@ -43,8 +49,7 @@ class MetricResult:
         """Whether the interval of the difference is wholly on the bad side, but the difference is allowed."""
         if self.interval is None or self.verdict != "equal":
             return False
-        sign = METRICS[self.metric].sign
-        return max(sign * self.interval[0], sign * self.interval[1]) < 0
+        return max(self.sign * self.interval[0], self.sign * self.interval[1]) < 0
 
     def as_json(self) -> dict[str, Any]:
         """The result as the verdict holds it."""
@@ -58,18 +63,44 @@ class MetricResult:
         }
 
 
+OwnMetric = Callable[[Which, Numbers], Measure]
+"""A metric of the team's own: measured of one model's answers to the rows with these numbers."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The rows that are measured: arrays [n]."""
+    """The rows that are measured."""
 
-    truth: Floats
-    candidate: Floats
-    champion: Floats | None
+    truth: Truth
+    candidate: Predictions
+    champion: Predictions | None
+    units: Numbers | None = None
+    """What is resampled: rows with one number are drawn together. None: each row."""
+    own: Mapping[str, OwnMetric] = field(default_factory=dict)
+    numbers: Numbers | None = None
+    """The numbers of the rows in the holdout; None if these are all."""
 
     def where(self, mask: Any) -> Rows:
         """The selected rows."""
-        champion = None if self.champion is None else self.champion[mask]
-        return Rows(self.truth[mask], self.candidate[mask], champion)
+        numbers = np.arange(len(self.truth)) if self.numbers is None else self.numbers
+        return replace(
+            self,
+            truth=self.truth.where(mask),
+            candidate=self.candidate.where(mask),
+            champion=None if self.champion is None else self.champion.where(mask),
+            units=None if self.units is None else np.unique(self.units[mask], return_inverse=True)[1],
+            numbers=numbers[mask],
+        )
+
+    def measures(self, name: str, gates: Gates) -> list[Measure]:
+        """A metric of the candidate and of the champion, if there is one. Raises Unmeasurable."""
+        models: list[tuple[Which, Predictions]] = [("candidate", self.candidate)]
+        if self.champion is not None:
+            models.append(("champion", self.champion))
+        if name in self.own:
+            numbers = np.arange(len(self.truth)) if self.numbers is None else self.numbers
+            return [self.own[name](which, numbers) for which, _ in models]
+        return [prepared(name, gates.task, self.truth, predicted) for _, predicted in models]
 
 
 def metric_ids(gates: Gates) -> Iterator[str]:
@@ -129,31 +160,33 @@ def _slice(
 def _results(
     rows: Rows, names: Sequence[str], gates: Gates, thresholds: dict[str, Threshold], stream: int
 ) -> dict[str, MetricResult]:
-    points: dict[str, tuple[float, float | None]] = {}
+    points: dict[str, list[float]] = {}
+    measures: dict[str, list[Measure]] = {}
     found: dict[str, MetricResult] = {}
     for name in names:
         try:
-            other = None if rows.champion is None else measure(name, rows.truth, rows.champion)
-            points[name] = (measure(name, rows.truth, rows.candidate), other)
+            both = rows.measures(name, gates)
+            points[name] = [value_of(measure, len(rows.truth)) for measure in both]
+            measures[name] = both
         except Unmeasurable as error:
             found[name] = MetricResult(name, "broken", reason=str(error))
-    sure = intervals(
-        rows.truth, rows.candidate, rows.champion, list(points), gates.bootstrap, stream
-    ) if points else {}  # fmt: skip
-    for name, (mine, other) in points.items():
+    sure = intervals(measures, len(rows.truth), gates.bootstrap, stream, rows.units) if measures else {}
+    for name, values in points.items():
+        mine, other = values[0], values[1] if len(values) > 1 else None
         its = sure[name]
         if isinstance(its, Unmeasurable):
             found[name] = MetricResult(name, "broken", mine, None, other, reason=str(its))
         else:
-            word = _word(name, mine, other, its, thresholds[name])
-            found[name] = MetricResult(name, word, mine, its.candidate, other, its.difference)
+            word = _word(gates.metric(name).sign, mine, other, its, thresholds[name])
+            found[name] = MetricResult(
+                name, word, mine, its.candidate, other, its.difference, sign=gates.metric(name).sign
+            )
     return {name: found[name] for name in names}
 
 
-def _word(name: str, mine: float, other: float | None, its: Intervals, threshold: Threshold) -> Word:
+def _word(sign: int, mine: float, other: float | None, its: Intervals, threshold: Threshold) -> Word:
     if other is None or its.difference is None:
         return "better"
-    sign = METRICS[name].sign
     if threshold.max_regression is not None and exceeds(-sign * (mine - other), threshold.max_regression):
         return "worse"
     least = min(sign * its.difference[0], sign * its.difference[1])
@@ -168,11 +201,11 @@ def _check(
         kind = "limit" if threshold.limit is not None else "regression"
         checks.add(f"{id_}.{kind}", "broken", f"{title} cannot be measured: {found.reason}.")
         return
-    direction = METRICS[found.metric].direction
+    direction = gates.metric(found.metric).direction
     low, high = found.candidate_interval
     share = f"{gates.bootstrap.confidence * 100:g} %"
     if threshold.limit is not None:
-        sign = METRICS[found.metric].sign
+        sign = gates.metric(found.metric).sign
         bad = exceeds(-sign * found.candidate, -sign * threshold.limit)
         bound = "at least" if direction == "higher" else "at most"
         what = (
@@ -183,7 +216,7 @@ def _check(
     if threshold.max_regression is None or found.champion is None or found.interval is None:
         return
     difference = found.candidate - found.champion
-    worse = -METRICS[found.metric].sign * difference
+    worse = -gates.metric(found.metric).sign * difference
     told = (
         f"{title} is {number(found.candidate)}, the champion's {number(found.champion)}: "
         f"{_compared(worse)} (difference {number(difference)}, {share} interval "
@@ -212,6 +245,6 @@ def _stream(column: str, place: int) -> int:
     return zlib.crc32(f"{column}\0{place}".encode()) or 1
 
 
-def is_constant(predicted: Floats, truth: Floats) -> bool:
+def is_constant(predicted: Predictions, truth: Truth) -> bool:
     """Whether a model predicts the same for all rows, although their targets differ."""
-    return len(truth) > 1 and bool(np.ptp(predicted) == 0) and bool(np.ptp(truth) > 0)
+    return predicted.constant and bool((truth.values != truth.values[:1]).any())

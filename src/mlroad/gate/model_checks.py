@@ -11,8 +11,9 @@ from mlroad.core.digests import digest_of, files_below
 from mlroad.gate.ask_models import LEAST_TIMED, onnx_file
 from mlroad.gate.checks import GateChecks, gate_again, number
 from mlroad.gate.gates_file import Gates
-from mlroad.gate.holdout import Predictions, predictions
+from mlroad.gate.metrics import read_answers
 from mlroad.gate.records import ModelAnswers, Records, Timings
+from mlroad.gate.tasks.task import Predictions, Truth, apart
 from mlroad.models.finished_run import datasets_of
 from mlroad.models.inference_tests import InferenceVerdict, judge_cases, unusable_suite
 from mlroad.models.model_process import ModelBroken
@@ -65,7 +66,12 @@ def check_size(checks: GateChecks, gates: Gates, candidate: Candidate) -> dict[s
 
 
 def check_onnx(
-    checks: GateChecks, gates: Gates, candidate: Candidate, answers: ModelAnswers | None, mine: Predictions
+    checks: GateChecks,
+    gates: Gates,
+    candidate: Candidate,
+    answers: ModelAnswers | None,
+    mine: Predictions,
+    truth: Truth,
 ) -> dict[str, Any] | None:
     """The ONNX file must load, and no prediction may differ by more than allowed from the MLflow model's."""
     if gates.onnx_difference is None:
@@ -83,14 +89,14 @@ def check_onnx(
         checks.add(ONNX, "broken", f"{size} cannot be used: {answers.error}.")
         return None
     try:
-        theirs = predictions(answers.values, len(mine.values), gates, labels_suffice=True)
+        theirs = read_answers(answers.values, truth, gates, labels_suffice=True)
     except ModelBroken as error:
         checks.add(ONNX, "broken", f"{size} cannot be used: {error}.")
         return None
     ours, its = mine.values, theirs.values
     if mine.kind != theirs.kind:  # a probability and a label: compared as labels
-        ours, its = (ours > 0.5).astype(float), (its > 0.5).astype(float)
-    difference = float(np.abs(ours - its).max())
+        ours, its = mine.labels, theirs.labels
+    difference = float(apart(ours, its).max())
     what = (
         f"The predictions of the ONNX file and the MLflow model differ by up to {number(difference)}, "
         f"limit {number(budget)}."

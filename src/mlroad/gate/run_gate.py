@@ -80,12 +80,12 @@ def _write_rows(file: Path, gates: Gates, holdout: OpenedHoldout, judged: Judgem
     if table is None or judged.candidate is None:
         return
     columns = dict.fromkeys(gate.column for gate in gates.slices)
-    rows = table.frame[[name for name in columns if name != gates.target]].copy()
+    rows = table.frame[[name for name in columns if name not in gates.targets]].copy()
     taken = {"row", "truth", "candidate", "champion"}
     rows.columns = [f"{name}_" if name in taken else name for name in rows.columns]
     rows.insert(0, "row", np.arange(1, table.rows + 1))
-    rows.insert(1, "truth", table.truth)
-    rows.insert(2, "candidate", judged.candidate.values)
-    rows.insert(3, "champion", judged.champion.values if judged.champion else "")
+    rows.insert(1, "truth", table.truth.shown)
+    rows.insert(2, "candidate", judged.candidate.shown)
+    rows.insert(3, "champion", judged.champion.shown if judged.champion else "")
     with replacing(file) as temporary:
         rows.to_csv(temporary, index=False, lineterminator="\n")

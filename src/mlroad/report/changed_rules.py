@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mlroad.core.problems import UserError
-from mlroad.models.metric_names import METRICS
+from mlroad.models.metric_names import metric_of
 from mlroad.registry.open_registry import open_registry
 from mlroad.report.formatting import finite
 from mlroad.report.report_data import Fields, ReportData, complete
@@ -148,7 +148,8 @@ def _thresholds(verdict: Fields) -> _Thresholds:
 
 
 def _direction(metric: str) -> str:
-    return METRICS[metric].direction if metric in METRICS else "lower"
+    known = metric_of(metric)
+    return known.direction if known else "lower"
 
 
 def _number(value: Any) -> str:

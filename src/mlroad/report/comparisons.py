@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mlroad.core.text import count
-from mlroad.models.metric_names import METRICS
+from mlroad.models.metric_names import metric_of
 from mlroad.report.charts import Axis, IntervalPlot
 from mlroad.report.formatting import (
     NONE,
@@ -197,4 +197,5 @@ def _reach(rows: Sequence[Fields]) -> float:
 
 
 def _direction(metric: str) -> str:
-    return METRICS[metric].direction if metric in METRICS else "higher"
+    known = metric_of(metric)
+    return known.direction if known else "higher"

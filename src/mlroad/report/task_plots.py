@@ -25,9 +25,9 @@ def task_plots(task: object, target: object, answers: Answers) -> list[Chart]:
     """The charts for a task; none if the answers cannot be drawn."""
     if not answers.truth:
         return []
-    if task == "classification":
+    if task == "binary":
         return [] if set(answers.truth) - {0.0, 1.0} else _classification(answers)
-    return _regression(answers, str(target or "the target"))
+    return _regression(answers, str(target or "the target")) if task in ("regression", "forecast") else []
 
 
 def _series(answers: Answers) -> dict[str, Sequence[float]]:

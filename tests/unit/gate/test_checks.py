@@ -20,15 +20,11 @@ from mlroad.gate.checks import GateChecks
 from mlroad.gate.data_checks import check_overlap, check_training, compare_with_holdout
 from mlroad.gate.find_champion import NoChampion, find_champion
 from mlroad.gate.gates_file import Gates, load_gates
-from mlroad.gate.holdout import (
-    Predictions,
-    check_slice_columns,
-    open_holdout,
-    predictions,
-    slice_of,
-)
+from mlroad.gate.holdout import check_slice_columns, open_holdout, row_answers, slice_of
+from mlroad.gate.metrics import read_answers
 from mlroad.gate.model_checks import check_inference, check_onnx
 from mlroad.gate.records import CaseAnswers, Records
+from mlroad.gate.tasks.task import Predictions, Truth
 from mlroad.models.model_process import Answer, ModelBroken, ModelProcess
 from mlroad.models.suite import file_digest, suite_digest
 from mlroad.models.tensors import Tensor
@@ -296,6 +292,10 @@ def gates_for(tmp_path: Path, task: str, metric: str) -> Gates:
     return load_gates(file)
 
 
+def said_of(answer: Any, gates: Gates) -> Predictions:
+    return read_answers(row_answers(answer, 3), Truth(np.array([0, 1, 1]), ("0", "1")), gates)
+
+
 @pytest.mark.parametrize(
     ("metric", "answer", "kind"),
     [
@@ -310,8 +310,8 @@ def gates_for(tmp_path: Path, task: str, metric: str) -> Gates:
     ],
 )
 def test_predictions(tmp_path: Path, metric: str, answer: list[Any], kind: str) -> None:
-    task = "regression" if metric == "mae" else "classification"
-    said = predictions(np.array(answer), 3, gates_for(tmp_path, task, metric))
+    task = "regression" if metric == "mae" else "binary"
+    said = said_of(np.array(answer), gates_for(tmp_path, task, metric))
     assert said.kind == kind
     assert said.values.shape == (3,)
     if kind == "probability" and metric == "roc_auc":
@@ -334,9 +334,9 @@ def test_predictions(tmp_path: Path, metric: str, answer: list[Any], kind: str) 
     ],
 )
 def test_refused_predictions(tmp_path: Path, metric: str, answer: Any, words: str) -> None:
-    task = "regression" if metric == "mae" else "classification"
+    task = "regression" if metric == "mae" else "binary"
     with pytest.raises(ModelBroken, match=words):
-        predictions(np.array(answer), 3, gates_for(tmp_path, task, metric))
+        said_of(np.array(answer), gates_for(tmp_path, task, metric))
 
 
 def test_slices() -> None:
@@ -378,7 +378,7 @@ def test_slice_columns(tmp_path: Path) -> None:
     ("change", "words"),
     [
         (lambda text: text.replace("target: y", "target: z"), "gates.yml:3:9: MR704: .* has no column z"),
-        (lambda text: text.replace("target: y", "target: site"), "The target site has rows without a value"),
+        (lambda text: text.replace("target: y", "target: site"), "The column site has rows without a value"),
         (lambda text: text.replace("target: y", "target: group"), "The target group is not a number"),
     ],
 )
@@ -433,7 +433,8 @@ class TestOnnx:
             answers = ask_onnx(target, ["x1", "x2"], frame)
         checks = GateChecks()
         mine = Predictions((3 * frame["x1"] - 2 * frame["x2"]).to_numpy(), "value")
-        check_onnx(checks, gates_for(tmp_path, "regression", "mae"), candidate, answers, mine)
+        gates = gates_for(tmp_path, "regression", "mae")
+        check_onnx(checks, gates, candidate, answers, mine, Truth(mine.values))
         return found(checks)
 
     def test_forms(self, first: Factory, tmp_path: Path, frame: pd.DataFrame) -> None:

@@ -240,7 +240,7 @@ def test_budgets_slices_and_waivers(later: Factory) -> None:
 def test_classification(first: Factory) -> None:
     file = first.repo / "models/toy/gates.yml"
     file.write_text(
-        "task: classification\nholdout: azureml:toys_holdout:1\ntarget: label\nchampion: optional\n"
+        "task: binary\nholdout: azureml:toys_holdout:1\ntarget: label\nchampion: optional\n"
         "decide_by: roc_auc\nmetrics:\n  roc_auc: {limit: 0.8, max_regression: 0.1}\n  log_loss: {limit: 1}\n"
         "  brier: {limit: 0.3}\n  f1: {limit: 0.7}\nbootstrap: {resamples: 300}\n",
         encoding="utf-8",
@@ -321,7 +321,7 @@ def test_judged_again_without_the_model(later: Factory, monkeypatch: pytest.Monk
 def test_answers_of_any_shape_are_recorded(first: Factory, body: str, result: str) -> None:
     from mlroad.gate.records import read_records
 
-    first.gates(**{"task: regression": "task: classification", "target: y": "target: label"})
+    first.gates(**{"task: regression": "task: binary", "target: y": "target: label"})
     first.gates(
         **{"mae": "accuracy", "{limit: 3, ": "{limit: 0.5, ", "  r2: {limit: 0.5}": "  f1: {limit: 0.5}"}
     )

@@ -179,7 +179,7 @@ def test_without_a_champion(repo: Repo) -> None:
 
 
 def test_classification_has_its_own_plots(repo: Repo) -> None:
-    verdict = verdict_of(model_digest(repo.path)) | {"task": "classification", "decide_by": "roc_auc"}
+    verdict = verdict_of(model_digest(repo.path)) | {"task": "binary", "decide_by": "roc_auc"}
     verdict["metrics"] = {"roc_auc": metric("higher", 0.84, 0.83, 0.02, limit=0.7, max_regression=0.02)}
     repo.judge(verdict, class_rows())
     repo.good("report diabetes")
@@ -190,7 +190,7 @@ def test_classification_has_its_own_plots(repo: Repo) -> None:
 
 
 def test_labels_are_not_probabilities(repo: Repo) -> None:
-    verdict = verdict_of(model_digest(repo.path)) | {"task": "classification"}
+    verdict = verdict_of(model_digest(repo.path)) | {"task": "binary"}
     repo.judge(verdict, "row,truth,candidate,champion\n0,1,1,\n1,0,1,\n2,0,0,\n")
     repo.good("report diabetes")
     assert "Calibration" not in Page(repo.page).text
@@ -216,7 +216,7 @@ def test_calibration_is_in_tenths() -> None:
         "\0",
     ],
 )
-@pytest.mark.parametrize("task", ["regression", "classification"])
+@pytest.mark.parametrize("task", ["regression", "binary"])
 def test_a_broken_candidate_has_a_report(repo: Repo, rows: str, task: str) -> None:
     verdict = verdict_of(model_digest(repo.path)) | {"task": task, "verdict": "broken", "passed": False}
     nothing = dict.fromkeys(("candidate", "candidate_interval", "champion", "difference", "interval"))

@@ -15,10 +15,11 @@ from mlroad.data.version import parse_reference
 from mlroad.gate.checks import is_waivable
 from mlroad.gate.gates_file import Threshold
 from mlroad.gate.holdout import slice_of
-from mlroad.gate.metrics import Unmeasurable, measure
+from mlroad.gate.measures import Unmeasurable
+from mlroad.gate.metrics import measure, read_answers
 from mlroad.gate.selftest.fault_copies import Copy, Good, OneChampion
 from mlroad.gate.selftest.planted_models import Floats
-from mlroad.models.metric_names import METRICS
+from mlroad.models.model_process import ModelBroken
 from mlroad.models.suite import CASES, FOLDER
 
 _PATIENCE_MS = 10_000
@@ -78,7 +79,7 @@ def _spoiled(good: Good) -> Floats:
 
 
 def _is_label(good: Good) -> bool:
-    return good.gates.task == "classification" and bool(np.isin(good.answers, (0.0, 1.0)).all())
+    return good.gates.task == "binary" and bool(np.isin(good.answers, (0.0, 1.0)).all())
 
 
 def _dealt(good: Good) -> Floats:
@@ -93,7 +94,7 @@ def _shuffled(good: Good, copy: Copy) -> None:
     """
     answers = _dealt(good)
     if not _is_label(good):
-        middle = float(np.mean(good.holdout.truth)) if good.holdout else 0.0
+        middle = float(np.mean(good.holdout.truth.values)) if good.holdout else 0.0
         answers = middle + _LEFT * (answers - answers.mean())
     copy.replace_model(answers)
 
@@ -105,7 +106,9 @@ def _constant(good: Good, copy: Copy) -> None:
 
 def _missing(good: Good, copy: Copy) -> None:
     """Labels where a metric needs probabilities, or one answer too few: no metric can be measured."""
-    answers = (good.answers > 0.5).astype(np.float64) if good.gates.wants_probabilities else good.answers[:-1]
+    answers = (
+        (good.answers > 0.5).astype(np.float64) if good.gates.wants("probability") else good.answers[:-1]
+    )
     copy.replace_model(answers)
 
 
@@ -189,10 +192,10 @@ def _slice(good: Good, copy: Copy) -> None:
             break
     _, place, codes = min(found, key=lambda item: item[:2])
     rows = codes == place
-    if good.gates.task == "classification":
+    if good.gates.task == "binary":
         answers[rows] = 1 - answers[rows]
     else:
-        answers[rows] += 3 * float(np.ptp(good.holdout.truth)) + 1
+        answers[rows] += 3 * float(np.ptp(good.holdout.truth.values)) + 1
     copy.replace_model(answers)
 
 
@@ -202,14 +205,18 @@ def _worse(good: Good, copy: Copy) -> None:
     name, truth = good.gates.decide_by, good.holdout.truth
     allowed = good.gates.metrics[name].max_regression or 0.0
     dealt = _dealt(good)
-    before = measure(name, truth, good.answers)
+
+    def value(answers: Floats) -> float:
+        return measure(name, good.gates.task, truth, read_answers(answers, truth, good.gates))
+
+    before = value(good.answers)
     for share in np.linspace(0.02, 1, 50):
         answers = (1 - share) * good.answers + share * dealt
         if _is_label(good):
             answers = np.where(np.arange(good.rows) < share * good.rows, 1 - good.answers, good.answers)
         try:
-            worse = -METRICS[name].sign * (measure(name, truth, answers) - before)
-        except Unmeasurable:
+            worse = -good.gates.metric(name).sign * (value(answers) - before)
+        except (Unmeasurable, ModelBroken):
             continue
         if worse > 1.02 * allowed:
             break

@@ -1,0 +1,170 @@
+"""Two classes: the probability of class 1, the probabilities of both, or labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mlroad.core.problems import Problem, UserError
+from mlroad.gate.gates_file import Gates
+from mlroad.gate.measures import (
+    Floats,
+    Measure,
+    Sums,
+    Unmeasurable,
+    by_row,
+    columns,
+    ratio,
+    ratio_or_zero,
+)
+from mlroad.gate.tasks.curves import area, average_precision
+from mlroad.gate.tasks.task import Predictions, Reader, Truth, class_numbers, column_of, finite, one_each
+from mlroad.models.model_process import ModelBroken
+
+_EPS = float(np.finfo(np.float64).eps)
+_LEAST_SUM = 1e-4
+"""How far the probabilities of a row may be from adding up to 1."""
+
+
+def read_truth(frame: pd.DataFrame, gates: Gates) -> Truth:
+    """0 and 1: the target as it is, or the places of its values in ``classes``."""
+    column = column_of(frame, gates.target, gates.at("target"), gates.holdout)
+    if gates.classes:
+        return Truth(class_numbers(column, gates.classes, gates.at("target"), gates.target), gates.classes)
+    numeric = pd.api.types.is_numeric_dtype(column.dtype)
+    if not numeric or not np.isin(column.to_numpy(dtype=np.float64), (0.0, 1.0)).all():
+        what = f"The target {gates.target} has other values than 0 and 1."
+        fix = "Name its two values, the positive one last: `classes: [no, yes]`; or write task: multiclass."
+        raise UserError(Problem(gates.at("target"), "MR704", what, fix))
+    return Truth(column.to_numpy(dtype=np.float64).astype(np.intp), ("0", "1"))
+
+
+def read_answers(values: NDArray[Any], truth: Truth) -> Predictions:
+    """Probabilities of class 1, or labels. Raises ModelBroken for an ambiguous answer.
+
+    [n, 2] are the probabilities of both classes. Numbers from 0 to 1 that are not all 0 or 1 are the
+    probability of class 1. Only 0 and 1, or texts, are labels.
+    """
+    if values.dtype == object:
+        return Predictions(text_labels(values, truth.classes), "label", truth.classes)
+    found = finite(values)
+    if found.shape == (len(truth), 2):
+        return Predictions(np.ascontiguousarray(adding_up(found)[:, 1]), "probability", truth.classes)
+    found = one_each(found)
+    if np.isin(found, (0.0, 1.0)).all():
+        return Predictions(found, "label", truth.classes)
+    if found.min() < 0 or found.max() > 1:
+        raise ModelBroken(
+            f"its predictions go from {found.min():g} to {found.max():g}, which are not probabilities"
+        )
+    return Predictions(found, "probability", truth.classes)
+
+
+def adding_up(values: Floats) -> Floats:
+    """Probabilities [n, classes] that add up to 1 in each row. Raises ModelBroken."""
+    inside = ((values >= 0) & (values <= 1)).all()
+    if not inside or np.abs(values.sum(axis=1) - 1).max() > _LEAST_SUM:
+        raise ModelBroken(
+            f"its {values.shape[1]} numbers for each row are not probabilities that add up to 1"
+        )
+    return values
+
+
+def text_labels(values: NDArray[Any], classes: tuple[str, ...]) -> Floats:
+    """The class numbers of labels that are texts. Raises ModelBroken."""
+    places = {name: place for place, name in enumerate(classes)}
+    flat = [str(value) for value in one_each(values)]
+    unknown = next((value for value in flat if value not in places), None)
+    if unknown is not None:
+        raise ModelBroken(
+            f'it answers "{unknown[:60]}", which is not one of the classes {", ".join(classes)}'
+        )
+    return np.array([places[value] for value in flat], dtype=np.float64)
+
+
+def _log_loss(truth: Truth, predicted: Predictions, _: int) -> Sums:
+    p = np.clip(predicted.values, _EPS, 1 - _EPS)
+    return by_row(-np.log(np.where(truth.values == 1, p, 1 - p)))
+
+
+def _roc_auc(truth: Truth, predicted: Predictions, _: int) -> Measure:
+    if len(np.unique(truth.values)) < 2:
+        raise Unmeasurable("all rows are of one class")
+    return area(truth.values, predicted.values)
+
+
+def _average_precision(truth: Truth, predicted: Predictions, _: int) -> Measure:
+    _needs_positives(truth)
+    return average_precision(truth.values, predicted.values)
+
+
+def _needs_positives(truth: Truth) -> None:
+    if not truth.values.any():
+        raise Unmeasurable("no row is of class 1")
+
+
+def _counted(
+    finish: Callable[[Floats, Floats, Floats, Floats], Floats], *, positives: bool = False
+) -> Callable[[Truth, Predictions, int], Measure]:
+    """A metric of the counts of true positives, predicted positives, positives, and all rows."""
+
+    def measure(truth: Truth, predicted: Predictions, _: int) -> Sums:
+        if positives:
+            _needs_positives(truth)
+        said, there = predicted.labels == 1, truth.values == 1
+        parts = columns([said & there, said, there])
+        return Sums(parts, lambda sums, total: finish(sums[:, 0], sums[:, 1], sums[:, 2], total))
+
+    return measure
+
+
+def _recall(hits: Floats, _: Floats, there: Floats, __: Floats) -> Floats:
+    return ratio(hits, there)
+
+
+def _f1(hits: Floats, said: Floats, there: Floats, _: Floats) -> Floats:
+    return np.where(there == 0, np.nan, ratio(2 * hits, said + there))
+
+
+def _jaccard(hits: Floats, said: Floats, there: Floats, _: Floats) -> Floats:
+    return np.where(there == 0, np.nan, ratio(hits, said + there - hits))
+
+
+def _balanced_accuracy(hits: Floats, said: Floats, there: Floats, total: Floats) -> Floats:
+    return (ratio(hits, there) + ratio(total - there - said + hits, total - there)) / 2
+
+
+def _matthews(hits: Floats, said: Floats, there: Floats, total: Floats) -> Floats:
+    below = np.sqrt(said * there * (total - said) * (total - there))
+    return ratio_or_zero(hits * total - said * there, below)
+
+
+def _kappa(hits: Floats, said: Floats, there: Floats, total: Floats) -> Floats:
+    right = total - there - said + 2 * hits
+    chance = ratio(said * there + (total - said) * (total - there), total)
+    return 1 - ratio(total - right, total - chance)
+
+
+BINARY = Reader(
+    read_truth,
+    read_answers,
+    {
+        "roc_auc": _roc_auc,
+        "average_precision": _average_precision,
+        "log_loss": _log_loss,
+        "brier": lambda truth, predicted, _: by_row((predicted.values - truth.values) ** 2),
+        "accuracy": lambda truth, predicted, _: by_row(predicted.labels == truth.values),
+        "balanced_accuracy": _counted(_balanced_accuracy, positives=True),
+        "specificity": _counted(lambda h, s, t, total: ratio(total - t - s + h, total - t)),
+        "precision": _counted(lambda hits, said, *_: ratio_or_zero(hits, said)),
+        "recall": _counted(_recall, positives=True),
+        "f1": _counted(_f1, positives=True),
+        "jaccard": _counted(_jaccard, positives=True),
+        "matthews_corrcoef": _counted(_matthews),
+        "cohen_kappa": _counted(_kappa),
+    },
+)
