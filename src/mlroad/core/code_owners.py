@@ -36,3 +36,13 @@ def _ever_had(repo: Path, lines: list[str], path: str) -> bool:
     if any(line.split()[:1] == [path] for line in lines):
         return True
     return bool(run_git(repo, "log", "-1", "--format=%H", "-S", f"{path} ", "--", _FILE.as_posix()).text)
+
+
+def owners_of(repo: Path) -> str:
+    """The owners of the whole repo, ``@org/team @user``; a stand-in text if the file names none."""
+    try:
+        lines = (repo / _FILE).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    found = [line.removeprefix("* ").strip() for line in lines if line.startswith("* ")]
+    return found[-1] if found else "The team of this repo"

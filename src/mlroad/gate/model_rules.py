@@ -21,11 +21,13 @@ from mlroad.steps.new_model import CARD
 
 PARTS = ("What it is for", "Data", "How it works", "How good it is", "Limits", "Ethics", "Owner")
 """The headings of a model card, as `mlroad new` writes them."""
+_SUITE = "inference_tests/suite.yml"
+_FREEZE = "The gate is red without it: run `mlroad train {0}`, then `mlroad freeze models/{0}`."
 _NEEDED = {
     "pipeline.yml": "an Azure ML pipeline; `mlroad new` creates one to start from.",
     "data.yml": "which dataset versions are for pull requests and which for production (docs/factory.md).",
     "gates.yml": "what a candidate must reach (docs/factory.md).",
-    "inference_tests/suite.yml": "requests with frozen answers; `mlroad freeze` writes it with cases.jsonl.",
+    _SUITE: "requests with frozen answers; `mlroad freeze` writes it with cases.jsonl.",
     "MODEL_CARD.md": "what the model is for, how good it is and where it fails.",
     "tests": "unit tests of the steps, in files named test_*.py.",
 }
@@ -54,8 +56,21 @@ def _missing(model: ModelFolder) -> Iterator[Problem]:
     for name, what in _NEEDED.items():
         path = model.path / name
         there = any(path.rglob("test_*.py")) if name == "tests" else path.is_file()
-        if not there:
+        if not there and name == _SUITE and _gate_wants_tests(model):
+            # A new model has no frozen answers before its first run, and no gate passes without them.
+            fix = _FREEZE.format(model.name)
+            yield Problem(Position(model.path), "MR711", f"{name} is missing.", fix, severity="warning")
+        elif not there:
             yield Problem(Position(model.path), "MR711", f"{name} is missing.", f"It holds {what}")
+
+
+def _gate_wants_tests(model: ModelFolder) -> bool:
+    from mlroad.gate.gates_file import load_gates
+
+    try:
+        return bool(load_gates(model.path / "gates.yml").inference_tests)
+    except (UserError, OSError):
+        return False
 
 
 def _card(model: ModelFolder) -> Iterator[Problem]:

@@ -6,10 +6,13 @@ import keyword
 import re
 import tempfile
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from mlroad.core.problems import UserError
+from mlroad.core.text import did_you_mean
+from mlroad.steps.components import scalar
 from mlroad.steps.sync import sync
 
 _SCAFFOLD = Path(__file__).with_name("scaffold")
@@ -24,6 +27,7 @@ CARD = _SCAFFOLD / "shared" / "MODEL_CARD.md"
 """The model card that every new model starts with."""
 _PLACEHOLDER = "my_model"
 _SCAFFOLD_PYTHON = "python=3.11"
+_REFERENCE = re.compile(r"azureml:[\w-]+:\d+")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 # Windows reserves these names in every folder.
 _DEVICES = {
@@ -35,12 +39,21 @@ _DEVICES = {
 }
 
 
-def new_model(root: Path, name: str, kind: str = "regression") -> Path:
+def new_model(
+    root: Path, name: str, kind: str = "regression", inputs: Mapping[str, str] = MappingProxyType({})
+) -> Path:
     """Create ``root``/models/``name``, a model of one of KINDS, and return it.
 
-    Raises UserError for a name that is not valid or is taken, before anything is written.
+    ``inputs`` are values for inputs of its pipeline. Raises UserError for a name that is not valid or is
+    taken, before anything is written.
     """
-    return create(root, name, lambda folder: _write_kind(folder, kind, root))
+
+    def write(folder: Path) -> None:
+        for part in KINDS[kind]:
+            write_part(folder, part, root)
+        set_inputs(folder / "pipeline.yml", inputs)
+
+    return create(root, name, write)
 
 
 def create(root: Path, name: str, write: Callable[[Path], None]) -> Path:
@@ -63,9 +76,20 @@ def create(root: Path, name: str, write: Callable[[Path], None]) -> Path:
     return target
 
 
-def _write_kind(folder: Path, kind: str, root: Path) -> None:
-    for part in KINDS[kind]:
-        write_part(folder, part, root)
+def set_inputs(pipeline: Path, inputs: Mapping[str, str]) -> None:
+    """Write values into the pipeline.yml of a kind. Raises UserError for an input that it does not have."""
+    text = pipeline.read_text(encoding="utf-8")
+    head, rest = text.split("\noutputs:\n", 1)
+    for name, value in inputs.items():
+        shown = value if _REFERENCE.fullmatch(value) else scalar(value)
+        line = rf"(?m)^  {re.escape(name)}:(?:\n    type: \w+\n    path:)? (\S.*)$"
+        found = re.search(line, head)
+        if found is None:
+            known = re.findall(r"(?m)^  (\w+):", head.partition("\ninputs:\n")[2])
+            fix = did_you_mean(name, known, f"The inputs are {', '.join(known)}.")
+            raise UserError(f"--input {name}={value}: there is no input {name}.", fix)
+        head = head[: found.start(1)] + shown + head[found.end() :]
+    pipeline.write_text(f"{head}\noutputs:\n{rest}", encoding="utf-8", newline="\n")
 
 
 def write_part(folder: Path, part: str, root: Path) -> None:

@@ -1,0 +1,36 @@
+"""The texts of a drafted model card: what is known when `mlroad new` creates a model in a factory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from mlroad.core.code_owners import owners_of
+
+_EXAMPLE = "The rows are made up (`{source}`), so there is no licence to observe, and nobody is in them."
+_OWN = "`{source}`. Write here where it comes from, under which licence, who is in it and who is not."
+_METHODS = {
+    "regression": "Ridge regression on all columns: numbers are scaled, texts become categories.",
+}
+
+
+def card_of(
+    root: Path, task: str, target: str, source: str, train: str, holdout: str, is_example: bool
+) -> Mapping[str, str]:
+    """The texts by heading."""
+    origin = (_EXAMPLE if is_example else _OWN).format(source=source)
+    users = "It shows the way of a model into production. " if is_example else ""
+    return {
+        "What it is for": f"Predicts `{target}`. {users}Write here who uses the predictions, for which "
+        "decision, and what it must not be used for.",
+        "Data": f"{origin} `{train}` is what it is trained on. `{holdout}` is frozen, and every candidate is "
+        "measured on it.",
+        "How it works": f"{_METHODS[task]} `steps/train.py` has the details.",
+        "How good it is": "The report (`mlroad report`) has the figures on the frozen holdout, "
+        "their intervals and the limits.",
+        "Limits": "A baseline. Nothing is known yet about where it fails: write here which groups, ranges "
+        "and seasons were looked at.",
+        "Ethics": "Write here who could be harmed by a wrong prediction, and what was done about it."
+        + (" The made-up rows can harm nobody." if is_example else ""),
+        "Owner": f"{owners_of(root)}. Write here when the model was last looked at.",
+    }

@@ -1,0 +1,107 @@
+"""`mlroad new` in a factory: a model that the factory accepts, or nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mlroad.gate.new_in_factory import _TASKS
+from tests.support import contents, git
+from tests.unit.cli.command import Command
+
+
+@pytest.fixture
+def factory(tmp_path: Path) -> Path:
+    """An empty factory."""
+    repo = tmp_path / "factory"
+    (repo / "datasets").mkdir(parents=True)
+    (repo / "models").mkdir()
+    (repo / "factory.yml").write_text("registry: local\n", encoding="utf-8")
+    (repo / "pyproject.toml").write_text('[project]\nrequires-python = ">=3.11"\n', encoding="utf-8")
+    (repo / ".gitattributes").write_text("/datasets/** -text\n", encoding="utf-8")
+    (repo / ".github").mkdir()
+    (repo / ".github" / "CODEOWNERS").write_text("* @acme/models\n/vendor/ @acme/tools\n", encoding="utf-8")
+    git(repo, "init", "--quiet")
+    return repo
+
+
+@pytest.fixture
+def run(factory: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
+    return Command(factory, capfd, monkeypatch)
+
+
+def files(factory: Path) -> dict[str, bytes]:
+    """Every file, except the cache of digests."""
+    return {name: data for name, data in contents(factory).items() if not name.startswith(".mlroad/")}
+
+
+@pytest.mark.parametrize("kind", _TASKS)
+def test_check_accepts_what_new_makes(run: Command, factory: Path, kind: str) -> None:
+    said = run("new", "shop", "--kind", kind)
+    assert said.code == 0, said.text
+    checked = run("check")
+    assert checked.code == 0, checked.text
+    # A new model cannot have frozen answers, and it was not promoted.
+    assert {line.split(": ")[1] for line in checked.out.splitlines()[:-1]} <= {"MR711", "MR716", "MR719"}
+    assert "mlroad train shop" in checked.out
+    assert "@acme/models" in (factory / "models/shop/MODEL_CARD.md").read_text(encoding="utf-8")
+    assert not (factory / "models/shop/data").exists()
+
+
+def test_the_teams_own_data(run: Command, factory: Path) -> None:
+    rows = [f"{n},{n % 3},{'ab'[n % 2]},{n * 2}" for n in range(200)]
+    raw = factory.parent / "flats.csv"
+    raw.write_text("\n".join(["size,rooms,side,price", *rows]) + "\n", encoding="utf-8")
+    assert run("dataset", "add", "flats", str(raw)).code == 0
+    words = ("new", "rents", "--input", "raw=azureml:flats:1", "--input")
+    before = files(factory)
+    said = run(*words, "target=prize")
+    what = "flats:1 has no column prize. Name one of size, rooms, side, price"
+    assert (said.code, what in said.err) == (2, True)
+    assert files(factory) == before
+    assert run(*words, "target=price").code == 0
+    assert run("check").code == 0
+    gates = (factory / "models/rents/gates.yml").read_text(encoding="utf-8")
+    assert "holdout: azureml:flats_holdout:1" in gates
+    assert "column: rooms" not in gates  # three values of 16 rows each are too few
+    # A second model takes the same holdout.
+    assert run("new", "second", "--input", "raw=azureml:flats_train:1", "--input", "target=price").code == 0
+    assert "flats_holdout:1" in (factory / "models/second/gates.yml").read_text(encoding="utf-8")
+    assert run("check").code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (("--input", "raw=azureml:missing:1"), "There is no dataset missing"),
+        (("--input", "alpha=3"), "there is no input alpha. The inputs are raw, target"),
+        (("--input", "targt=3"), "Did you mean target?"),
+        (("--input", "target"), "is not NAME=VALUE"),
+    ],
+)
+def test_a_mistake_leaves_nothing_behind(
+    run: Command, factory: Path, words: tuple[str, ...], what: str
+) -> None:
+    before = files(factory)
+    said = run("new", "rents", *words)
+    assert (said.code, what in said.err) == (2, True), said.text
+    assert files(factory) == before
+
+
+def test_a_dataset_of_the_same_name_is_not_touched(run: Command, factory: Path) -> None:
+    assert run("new", "rents").code == 0
+    (factory / "models/rents").rename(factory / "models/flats")
+    before = files(factory)
+    said = run("new", "rents")
+    assert (said.code, "There is a dataset rents already." in said.err) == (2, True)
+    assert files(factory) == before
+
+
+def test_without_frozen_answers_check_is_red_if_the_gate_would_not_ask_for_them(
+    run: Command, factory: Path
+) -> None:
+    run("new", "rents")
+    gates = factory / "models/rents/gates.yml"
+    gates.write_text(gates.read_text(encoding="utf-8").replace("[python]", "[]"), encoding="utf-8")
+    assert run("check").code == 1
