@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mlroad.models.metric_names import METRICS
+from mlroad.models.metric_names import metric_of
 from mlroad.steps.components import scalar
 
 SLICE_ROWS = 20
@@ -62,7 +62,7 @@ def figures_of(verdict: Mapping[str, Any]) -> dict[str, Figure]:
 def guess_figures(task: str, target: pd.Series[Any]) -> dict[str, Figure]:
     """The figures of a model that gives the same answer to each row; ``target`` is the holdout's column."""
     return {
-        name: Figure(value, _SHARE if METRICS[name].direction == "higher" else _MARGIN * value)
+        name: Figure(value, _SHARE if _sign(name) > 0 else _MARGIN * value)
         for name, value in _GUESSES[task](target).items()
     }
 
@@ -97,7 +97,7 @@ def gates_text(model: str, facts: GateFacts, by: str) -> str:
     ]
     if facts.slice_by:
         its, column = facts.figures[decides], scalar(facts.slice_by)
-        wider = Figure(its.value - METRICS[decides].sign * its.margin, 2 * its.margin)
+        wider = Figure(its.value - _sign(decides) * its.margin, 2 * its.margin)
         lines += [
             "slices:",
             "  # The model must not improve overall at the expense of one group.",
@@ -108,8 +108,14 @@ def gates_text(model: str, facts: GateFacts, by: str) -> str:
 
 
 def _threshold(name: str, figure: Figure, facts: GateFacts) -> str:
-    limit = figure.value - (0 if facts.is_guess else METRICS[name].sign * figure.margin)
+    limit = figure.value - (0 if facts.is_guess else _sign(name) * figure.margin)
     return f"limit: {_short(limit)}, max_regression: {_short(figure.margin)}"
+
+
+def _sign(name: str) -> int:
+    metric = metric_of(name)
+    assert metric, name
+    return metric.sign
 
 
 def _short(value: float) -> str:
