@@ -28,6 +28,9 @@ COMMANDS = {
     "graph": Entry("mlroad.cli.run:graph", "Print a pipeline and its last run as a diagram.", PROTOTYPE),
     "freeze": Entry("mlroad.cli.inference:freeze", "Write inference tests from a run's model.", PROTOTYPE),
     "test": Entry("mlroad.cli.inference:test", "Run a model's inference tests.", PROTOTYPE),
+    "ready": Entry(
+        "mlroad.cli.ready:ready", "List what is left to do before a model can be promoted.", PROTOTYPE
+    ),
     "models": Entry("mlroad.cli.models:models", "List the models of this repo.", PROTOTYPE),
     "dataset": Entry("mlroad.cli.dataset:dataset", "Create, compare, check and register datasets.", DATA),
     "train": Entry("mlroad.cli.train:train", "Train a candidate on dev or prod data.", FACTORY),

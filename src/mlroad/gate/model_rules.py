@@ -42,7 +42,7 @@ _LEFT_OUT = {
 def check_model(model: ModelFolder) -> Iterator[Problem]:
     """Every problem of one model folder."""
     yield from _missing(model)
-    yield from _card(model)
+    yield from check_card(model.path)
     yield from _gates(model)
     yield from _inference(model)
     yield from _data(model)
@@ -73,13 +73,13 @@ def _gate_wants_tests(model: ModelFolder) -> bool:
         return False
 
 
-def _card(model: ModelFolder) -> Iterator[Problem]:
-    """Every part must have a text, and not the one from the scaffold."""
-    file = model.path / "MODEL_CARD.md"
+def check_card(folder: Path) -> Iterator[Problem]:
+    """Every part of a model card must have a text, and not the one from the scaffold."""
+    file = folder / "MODEL_CARD.md"
     if not file.is_file():
         return
-    scaffold = _sections(CARD)
-    found = _sections(file)
+    scaffold = card_sections(CARD)
+    found = card_sections(file)
     for part in PARTS:
         line, text = found.get(part, (0, ""))
         if part not in found:
@@ -91,7 +91,7 @@ def _card(model: ModelFolder) -> Iterator[Problem]:
             yield Problem(Position(file, line), "MR715", what, "Describe this model.")
 
 
-def _sections(file: Path) -> dict[str, tuple[int, str]]:
+def card_sections(file: Path) -> dict[str, tuple[int, str]]:
     """The headings of the second level, each with its line and text."""
     found: dict[str, tuple[int, str]] = {}
     name = ""

@@ -30,8 +30,10 @@ class _Added:
     before: tuple[str, ...]
 
 
-def commits_since(root: Path, base: str) -> list[str]:
+def commits_since(root: Path, base: str, under: Sequence[str] = ()) -> list[str]:
     """The commits of HEAD that ``base`` does not have, oldest first; all if ``base`` is empty or zeros.
+
+    ``under``: only commits that changed these paths.
 
     Raises UserError if this clone does not have them.
     """
@@ -46,19 +48,20 @@ def commits_since(root: Path, base: str) -> list[str]:
         exclude = [f"^{known.text}"]
     if not run_git(root, "rev-parse", "--verify", "--quiet", "HEAD").ok:
         return []
-    return run_git(root, "rev-list", "--reverse", "HEAD", *exclude, check=True).text.split()
+    return run_git(root, "rev-list", "--reverse", "HEAD", *exclude, "--", *under, check=True).text.split()
 
 
-def check_commits(settings: Settings, commits: Sequence[str]) -> list[Problem]:
+def check_commits(settings: Settings, commits: Sequence[str], under: Sequence[str] = ()) -> list[Problem]:
     """The secrets and large files that these commits added, each content once.
 
-    A secret that the newest version of its file allows, by a comment in the line, is allowed.
+    A secret that the newest version of its file allows, by a comment in the line, is allowed. ``under``: only
+    what they added there, without their messages.
     """
     problems: list[Problem] = []
     if not commits:  # git would take HEAD
         return problems
     with SecretScan(settings) as scan:
-        for added, data in _contents(settings.root, _unique(_added(settings.root, commits))):
+        for added, data in _contents(settings.root, _unique(_added(settings.root, commits, under))):
             source = _source(added.name, data)
             problems += [
                 _of_commit(found, added.commit)
@@ -69,7 +72,7 @@ def check_commits(settings: Settings, commits: Sequence[str]) -> list[Problem]:
             problems += too_large(
                 source, len(data), settings.max_file_mb, f" Commit {added.commit[:10]} added it."
             )
-        for commit, text in _messages(settings.root, commits):
+        for commit, text in () if under else _messages(settings.root, commits):
             found_there = scan.secrets(_source(MESSAGE, text.encode("utf-8", "surrogateescape")))
             problems += [_of_commit(found, commit) for found in found_there]
     return problems
@@ -90,10 +93,11 @@ def _source(name: str, data: bytes) -> GuardedFile:
     return GuardedFile(Path(name), name, Path(name), data)
 
 
-def _added(root: Path, commits: Sequence[str]) -> Iterator[_Added]:
+def _added(root: Path, commits: Sequence[str], under: Sequence[str]) -> Iterator[_Added]:
     """The files that each commit added or changed; for a merge, those that differ from all its parents."""
     options = ("--stdin", "-r", "-c", "-z", "--root", "--no-renames", "--no-abbrev")
-    parts = iter(run_git(root, "diff-tree", *options, stdin="\n".join(commits) + "\n", check=True).names)
+    listed = "\n".join(commits) + "\n"
+    parts = iter(run_git(root, "diff-tree", *options, "--", *under, stdin=listed, check=True).names)
     commit = ""
     for part in parts:
         if not part.startswith(":"):

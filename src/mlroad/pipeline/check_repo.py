@@ -15,6 +15,7 @@ from mlroad.pipeline.checker import check_loaded, check_loaded_component, in_ord
 from mlroad.pipeline.file_type import file_type, other_type
 from mlroad.pipeline.findings import a
 from mlroad.pipeline.loader import Loader
+from mlroad.pipeline.model import PipelineJob
 from mlroad.pipeline.repo_index import RepoIndex, absolute
 
 _YAML = (".yml", ".yaml")
@@ -47,6 +48,13 @@ def check_and_count(paths: Iterable[Path]) -> tuple[list[Problem], int, int]:
         found += checks.setdefault(repo.root, _Check(path, repo)).path(path)
     loaders = [it.loader for it in checks.values()]
     return in_order(found), sum(it.pipelines for it in loaders), sum(it.steps for it in loaders)
+
+
+def check_and_load(model: Path) -> tuple[list[Problem], PipelineJob | None, RepoIndex]:
+    """What `check` finds in a model folder, its pipeline (None if it cannot be read), and the files read."""
+    whole = _Check(model)
+    found, file = whole.model(model), model / "pipeline.yml"
+    return found, whole.loader.pipeline(file).job if file.is_file() else None, whole.repo
 
 
 class _Check:

@@ -48,6 +48,12 @@ def nested(scope: Scope) -> Iterator[PipelineComponent]:
                 yield component
 
 
+def levels(job: PipelineJob) -> Iterator[Scope]:
+    """A job, and all pipeline components below it."""
+    yield job
+    yield from nested(job)
+
+
 def commands(scope: Scope) -> Iterator[CommandComponent]:
     """The command components in ``scope`` and below, each once."""
     seen: set[int] = set()

@@ -104,8 +104,7 @@ def _build(
             remove(folder)
             _make(uv, python, folder, wanted.base, at, say)
             file = folder / "requirements.txt"
-            lines = [_from(line, wanted.base) for line in wanted.lines]
-            file.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+            file.write_text("\n".join(pip_lines(wanted)) + "\n", encoding="utf-8", newline="\n")
             target = str(folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
             _call([uv, "pip", "install", "--quiet", "--python", target, "-r", str(file)], wanted.base, at)
             (folder / "ready").touch()
@@ -138,6 +137,11 @@ def _included(wanted: Requirements) -> list[str]:
         if match and (wanted.base / match[2]).is_file():
             found.append((wanted.base / match[2]).read_text(encoding="utf-8"))
     return found
+
+
+def pip_lines(wanted: Requirements) -> list[str]:
+    """The requirements as lines that mean the same in any folder."""
+    return [_from(line, wanted.base) for line in wanted.lines]
 
 
 def _from(line: str, base: Path) -> str:

@@ -1,0 +1,47 @@
+"""A rendered prototype whose model `line` is ready for promotion, made once."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support import IDENTITY, git
+from tests.unit.cli.command import Command
+from tests.unit.promote.line_model import add_line_model, mlroad
+
+
+@pytest.fixture(scope="session")
+def ran(rendered: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prototype with the model `line`, committed, after one run of it."""
+    repo = Path(shutil.copytree(rendered(), tmp_path_factory.mktemp("ran") / "prototype", symlinks=True))
+    add_line_model(repo)
+    mlroad(repo, "run", "models/line", "--quiet")
+    return repo
+
+
+@pytest.fixture(scope="session")
+def tagged(ran: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same after `mlroad ready --fix`, which made the tag line-v1."""
+    repo = Path(shutil.copytree(ran, tmp_path_factory.mktemp("tagged") / "prototype", symlinks=True))
+    said = mlroad(repo, "ready", "models/line", "--fix")
+    assert git(repo, "tag").split() == ["line-v1"], said
+    return repo
+
+
+@pytest.fixture
+def prototype_repo(tagged: Path, tmp_path: Path) -> Path:
+    """A copy of the tagged prototype that a test may change."""
+    return Path(shutil.copytree(tagged, tmp_path / "prototype", symlinks=True))
+
+
+@pytest.fixture
+def prototype(
+    prototype_repo: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Command:
+    """``prototype("ready", "models/line")`` runs a command there."""
+    for name, value in {**IDENTITY, "UV_OFFLINE": "1"}.items():
+        monkeypatch.setenv(name, value)
+    return Command(prototype_repo, capfd, monkeypatch)
