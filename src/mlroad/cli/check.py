@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from mlroad.cli.output_options import format_option, quiet_option
+from mlroad.cli.output_options import format_option
 from mlroad.core.problems import Problem
 from mlroad.core.repo import is_factory, root_here
 from mlroad.core.reporting import FORMATS, nothing_wrong, render
@@ -29,8 +29,7 @@ _UNSUITABLE = {"MR101", "MR130"}
     help="Model folders, YAML files or scripts (default: the whole repo).",
 )
 @format_option(*FORMATS)
-@quiet_option
-def check(paths: tuple[Path, ...], form: str, quiet: bool) -> None:
+def check(paths: tuple[Path, ...], form: str) -> None:
     """Find mistakes in models before Azure ML does.
 
     Checks pipelines, components, scripts and datasets. In a model factory also the gates, the inference
@@ -54,7 +53,7 @@ def check(paths: tuple[Path, ...], form: str, quiet: bool) -> None:
     text = render(problems, form)
     if text:
         click.echo(text)
-    elif form == "text" and not quiet:
+    elif form == "text":
         click.echo(nothing_wrong(pipelines, steps))
     sys.exit(_exit_code(paths, problems))
 

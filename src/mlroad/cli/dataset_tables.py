@@ -10,9 +10,11 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from mlroad.cli.output_options import result
 from mlroad.core.files import write_output
 from mlroad.core.problems import UserError
 from mlroad.core.repo import root_here
+from mlroad.core.reporting import record
 from mlroad.data.compatible import compare_all, compare_versions
 from mlroad.data.diff_text import print_diff
 from mlroad.data.diff_versions import diff_versions
@@ -73,6 +75,7 @@ def check(references: Sequence[str]) -> None:
 
 
 def _finish(outcome: SchemaResult) -> None:
+    result(problems=[record(problem) for problem in outcome.problems])
     for line in (*outcome.problems, *outcome.lines):
         click.echo(line)
     sys.exit(1 if outcome.problems else 0)
@@ -136,6 +139,7 @@ def overlap(first: str, second: str, key: tuple[str, ...], ignore: tuple[str, ..
     with TableEngine() as engine:
         pair = open_pair(engine, root_here(), first, second)
         found = find_overlap(engine, *pair.tables, key, ignore)
+    result(columns=found.columns, shared=found.shared, repeated=found.repeated)
     click.echo(overlap_text(found))
     sys.exit(1 if found.count > allow else 0)
 
@@ -159,6 +163,7 @@ def compatible(dev: str | None, prod: str | None) -> None:
     if bool(dev) != bool(prod):
         raise UserError("One version cannot be compared.", "Name two versions, or none for all datasets.")
     reports = [compare_versions(root_here(), dev, prod)] if dev and prod else compare_all(root_here())
+    result(problems=[record(problem) for report in reports for problem in report.problems])
     for report in reports:
         click.echo(report.text())
     if not reports:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from mlroad.cli.output_options import format_option
+from mlroad.cli.output_options import format_option, result
 from mlroad.core.repo import root_here
+from mlroad.core.reporting import record
 from mlroad.data.add import add_data, created_text
 from mlroad.data.gc import find_garbage, garbage_text, remove
 from mlroad.data.lineage import DatasetLineage
 from mlroad.data.split import SplitOptions, split_version
 from mlroad.data.verify import verify_all
-from mlroad.data.version_list import version_list
+from mlroad.data.version_list import all_versions, versions_json, versions_text
 from mlroad.run.derive import DeriveOptions, StepFailedError, derive_version, repeat_derivation
 
 _STAGES = click.Choice(("dev", "prod"))
@@ -82,7 +84,9 @@ def list_datasets() -> None:
     \b
     mlroad dataset list
     """
-    click.echo(version_list(root_here()))
+    versions = all_versions(root_here())
+    result(versions=versions_json(versions))
+    click.echo(versions_text(versions))
 
 
 @click.command()
@@ -106,6 +110,7 @@ def verify(references: tuple[str, ...], full: bool, base: str) -> None:
     Exit codes: 0 unchanged, 1 problems found, 2 a wrong argument.
     """
     report = verify_all(root_here(), references, full=full, base=base)
+    result(problems=[record(problem) for problem in report.problems], verified=report.verified)
     for problem in report.problems:
         click.echo(problem)
     click.echo(report.summary)
@@ -262,4 +267,5 @@ def gc(yes: bool, copies: bool) -> None:
     garbage = find_garbage(root_here(), copies)
     if yes:
         remove(garbage)
+    result(deleted=yes, garbage=[asdict(item) for item in garbage])
     click.echo(garbage_text(garbage, removed=yes))

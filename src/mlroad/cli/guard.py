@@ -10,7 +10,9 @@ from typing import Any, NoReturn
 import click
 
 from mlroad.cli.lazy import Entry, load
+from mlroad.cli.output_options import result
 from mlroad.core.problems import Problem, UserError
+from mlroad.core.reporting import record
 from mlroad.core.text import count as number_of
 from mlroad.guard.commits import check_commits, commits_since
 from mlroad.guard.committed_models import check_models
@@ -44,7 +46,11 @@ class Guard(click.Command):
 @click.command(cls=Guard)
 @click.argument("files", metavar="[FILE]...", nargs=-1, help="Files or folders to check.")
 @click.option("--all", "everything", is_flag=True, help="Check every file that git tracks or would add.")
-@click.option("--commits", metavar="BASE", help="Check what each commit since BASE added, removed or not.")
+@click.option(
+    "--commits",
+    metavar="BASE",
+    help="Check every commit since BASE, including changes that a later commit removed.",
+)
 @click.option("--only", metavar="GUARDS", help=f"Some of {','.join(GUARDS)} (default: all).")
 @click.option("--models", is_flag=True, help="Also check the models of these files, as `mlroad check` does.")
 @click.option("--fix", is_flag=True, help="Clean notebooks in place.")
@@ -71,6 +77,10 @@ def guard(
             "There is nothing to check, or too much.",
             "Name files or folders, or use --all or --commits: only one of these.",
         )
+    if commits is not None and (only or models or fix):
+        raise UserError(
+            "--commits checks secrets and large files only.", "Leave out --only, --models and --fix."
+        )
     root = find_root(Path.cwd())
     try:
         settings = load_settings(root)
@@ -92,6 +102,7 @@ def guard(
 
 def _finish(problems: Sequence[Problem], checked: str, told: Sequence[str]) -> NoReturn:
     """Print the problems, or, if there are none, what was checked (unless it is a commit's own files)."""
+    result(problems=[record(problem) for problem in problems])
     for problem in problems:
         click.echo(problem)
     count = sum(problem.severity == "error" for problem in problems)

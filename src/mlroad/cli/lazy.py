@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 import click
 
+from mlroad.cli.output_options import with_output_options
+
 
 class Entry(NamedTuple):
     """One command of a `LazyGroup`."""
@@ -66,4 +68,4 @@ def load(target: str) -> click.Command:
     module, _, attribute = target.partition(":")
     command = getattr(import_module(module), attribute)
     assert isinstance(command, click.Command), target
-    return command
+    return with_output_options(command)

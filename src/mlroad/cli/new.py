@@ -116,7 +116,7 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _on_a_terminal() -> bool:
-    return sys.stdin.isatty()
+    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def _ask(cell: Cell) -> str:

@@ -74,12 +74,13 @@ def update(version: str | None, data: tuple[str, ...], defaults: bool) -> None:
     arguments = ["update", "--quiet", "--conflict", "inline", "--skip-answered"]
     if version:
         arguments += ["--vcs-ref", version]
-    if defaults or not sys.stdin.isatty():
+    asks = not defaults and sys.stdin.isatty() and sys.stdout.isatty()
+    if not asks:
         arguments.append("--defaults")
     for answer in data:
         arguments += ["--data", answer]
     if data:
-        _tell_deletions(repo, arguments, ask=not defaults and sys.stdin.isatty())
+        _tell_deletions(repo, arguments, ask=asks)
     run_copier(arguments, repo)
     _remove_leftovers(repo)
     for name in bring_new_files(repo):

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import click
 
-from mlroad.cli.output_options import json_option, quiet_option
+from mlroad.cli.output_options import is_kept_back, json_option, quiet_option, result
+from mlroad.core.problems import UserError
+from mlroad.core.run_folders import read_record
 from mlroad.run.graph import graph_command
 from mlroad.run.last_inputs import last_inputs
 from mlroad.run.launch import run as launch
@@ -84,6 +86,8 @@ def run(
 
     Exit codes: 0 done, 1 a step failed, 2 a mistake in the pipeline or a wrong argument, 130 Ctrl-C.
     """
+    if debug and is_kept_back():
+        raise UserError("--debug needs the terminal.", "Leave out --quiet and --json.")
     options = RunOptions(
         sets=sets,
         inputs=inputs,
@@ -97,7 +101,9 @@ def run(
         events=events,
         quiet=quiet,
     )
-    sys.exit(launch(pipeline, options))
+    ended = launch(pipeline, options)
+    result(run=read_record(ended.folder) if ended.folder else None)
+    sys.exit(ended.code)
 
 
 @click.command()

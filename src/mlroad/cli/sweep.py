@@ -14,10 +14,9 @@ import click
 from mlroad.cli.output_options import json_option
 from mlroad.core.files import write_text
 from mlroad.core.run_folders import runs_of
-from mlroad.core.text import did_you_mean, number
+from mlroad.core.text import did_you_mean, number, table
 from mlroad.report.sweep_page import sweep_html
 from mlroad.run.launch import pipeline_file
-from mlroad.run.run_list import table
 from mlroad.run.run_summary import short
 from mlroad.run.sweep import Sweep, SweepRun
 from mlroad.run.sweep_points import sweep_points

@@ -76,7 +76,7 @@ def run_git(
         raise GitError(f"{reason}.", "Install git and try again.") from None
     output = GitOutput(done.returncode, done.stdout, done.stderr.decode("utf-8", "replace"))
     if check and not output.ok:
-        raise GitError(f"git {arguments[0]} failed: {output.reason}.", _remedy(output.errors))
+        raise GitError(f"git {arguments[0]} failed: {output.reason}.", _remedy(output.errors, folder))
     return output
 
 
@@ -122,9 +122,11 @@ def unpack(archive: bytes, target: Path) -> None:
         files.extractall(target, **options)  # noqa: S202 (git itself wrote this archive)
 
 
-def _remedy(errors: str) -> str:
+def _remedy(errors: str, folder: Path) -> str:
     if "not a git repository" in errors:
-        return "Run `mlroad setup`, which creates the repo and installs its hooks."
+        if (folder / ".copier-answers.yml").is_file():
+            return "Run `mlroad setup`, which creates the repo and installs its hooks."
+        return "Change into a git repo, or create one with `git init`."
     return "Run that git command by hand to see more."
 
 

@@ -16,7 +16,7 @@ FORMATS = ("text", "json", "github", "sarif")
 def render(problems: Sequence[Problem], form: str) -> str:
     """``problems`` in one of FORMATS, without a newline at the end; empty without problems."""
     if form == "json":
-        return json.dumps([_record(problem) for problem in problems], indent=2, ensure_ascii=False)
+        return json.dumps([record(problem) for problem in problems], indent=2, ensure_ascii=False)
     if form == "github":
         return "\n".join(_command(problem) for problem in problems)
     if form == "sarif":
@@ -37,7 +37,8 @@ def nothing_wrong(pipelines: int, steps: int) -> str:
     return f"checked {count(pipelines, 'pipeline')}, {count(steps, 'step')}: nothing wrong"
 
 
-def _record(problem: Problem) -> dict[str, object]:
+def record(problem: Problem) -> dict[str, object]:
+    """A problem for programs."""
     return {
         "file": problem.at.file.as_posix(),
         "line": problem.at.line,

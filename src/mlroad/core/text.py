@@ -62,6 +62,14 @@ def some(names: Sequence[str], most: int = 3) -> str:
     return ", ".join(names[:most]) + more
 
 
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of text in columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     """The one of ``known`` that ``name`` was probably meant to be. Upper and lower case count as the same."""
     lower = {candidate.lower(): candidate for candidate in reversed(_likely(name, known))}

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from mlroad.core.text import size
+from mlroad.core.text import size, table
 from mlroad.data.store import all_version_files
-from mlroad.data.version import load_version
+from mlroad.data.version import DatasetVersion, load_version
 
 
-def version_list(root: Path) -> str:
-    """A table of all versions: name and version, stage, type, size, rows, parents."""
-    rows = [("VERSION", "STAGE", "TYPE", "SIZE", "ROWS", "FROM")]
-    for file in all_version_files(root):
-        version = load_version(file)
-        rows.append(
-            (
-                version.id,
-                version.stage,
-                version.type,
-                size(version.size) if version.size is not None else "",
-                f"{version.rows:,}" if version.rows is not None else "",
-                ", ".join(version.parents),
-            )
-        )
-    if len(rows) == 1:
+def all_versions(root: Path) -> list[DatasetVersion]:
+    """The versions of all datasets of a repo."""
+    return [load_version(file) for file in all_version_files(root)]
+
+
+def versions_text(versions: Sequence[DatasetVersion]) -> str:
+    """A table: name and version, stage, type, size, rows, parents."""
+    if not versions:
         return "There are no datasets yet. Create the first one with `mlroad dataset add NAME PATH`."
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
+    rows = [("VERSION", "STAGE", "TYPE", "SIZE", "ROWS", "FROM")]
+    for version in versions:
+        octets = "" if version.size is None else size(version.size)
+        count = "" if version.rows is None else f"{version.rows:,}"
+        rows.append((version.id, version.stage, version.type, octets, count, ", ".join(version.parents)))
+    return table(rows)
+
+
+def versions_json(versions: Sequence[DatasetVersion]) -> list[dict[str, object]]:
+    """The same for programs."""
+    names = ("id", "stage", "type", "path", "size", "rows", "digest", "parents", "description")
+    return [{name: getattr(version, name) for name in names} for version in versions]

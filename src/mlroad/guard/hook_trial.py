@@ -10,7 +10,7 @@ import yaml
 
 from mlroad.core.text import some
 from mlroad.guard.guard_settings import Settings
-from mlroad.guard.hooks import CONFIG
+from mlroad.guard.hooks import CONFIG, is_generated
 from mlroad.guard.planted_repo import Outcome, code_cell, notebook, plant, planted_repo, run
 from mlroad.guard.secret_samples import token
 
@@ -44,11 +44,6 @@ def try_hooks(settings: Settings) -> list[str]:
         else:
             faults.append(f"{CONFIG}: no hook runs `{command}`. Restore it: git log -p {CONFIG}")
     return faults
-
-
-def is_generated(root: Path) -> bool:
-    """Whether a repo has hooks or workflows, or must have them because it was made from the template."""
-    return any((root / name).exists() for name in (".copier-answers.yml", CONFIG, ".github/workflows"))
 
 
 def _entries(text: str) -> dict[str, str]:

@@ -15,6 +15,11 @@ from mlroad.core.problems import UserError
 CONFIG = ".pre-commit-config.yaml"
 
 
+def is_generated(root: Path) -> bool:
+    """Whether a repo has hooks or workflows, or must have them because it was made from the template."""
+    return any((root / name).exists() for name in (".copier-answers.yml", CONFIG, ".github/workflows"))
+
+
 def set_up(folder: Path, programs: Path) -> Iterator[str]:
     """Create the repo and install its hooks; yields a message for each step.
 

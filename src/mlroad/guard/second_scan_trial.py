@@ -9,7 +9,7 @@ from mlroad.core.problems import UserError
 from mlroad.core.text import some
 from mlroad.core.uv_program import find_uv, uv_environment
 from mlroad.guard.guard_settings import Settings
-from mlroad.guard.hook_trial import is_generated
+from mlroad.guard.hooks import is_generated
 from mlroad.guard.planted_repo import code_cell, notebook, planted_repo
 from mlroad.guard.secret_samples import token
 from mlroad.guard.workflow_check import second_scan_command

@@ -17,7 +17,7 @@ from mlroad.core.problems import Position
 from mlroad.core.repo import is_factory
 from mlroad.core.yaml_nodes import ListNode, MapNode, Node, read_yaml
 from mlroad.guard.guard_settings import Settings
-from mlroad.guard.hook_trial import is_generated
+from mlroad.guard.hooks import is_generated
 from mlroad.guard.planted_repo import plant, planted_repo, run
 from mlroad.guard.required_steps import FACTORY, PROTOTYPE, SECOND_SCAN, RequiredStep, plain
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from mlroad.core.text import table
 from mlroad.models.metric_names import shown
 from mlroad.registry.base import Registry, Version
 from mlroad.registry.champion import history
@@ -107,11 +108,7 @@ def list_text(found: Sequence[Mapping[str, Any]]) -> str:
         )
         for its in found
     ]
-    widths = [max(len(row[number]) for row in (head, *rows)) for number in range(len(head))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in (head, *rows)
-    )
+    return table([head, *rows])
 
 
 def _last(notes: Sequence[dict[str, Any]]) -> dict[str, Any] | None:

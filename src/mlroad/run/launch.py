@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from mlroad.core.problems import Problem, UserError
 from mlroad.core.repo import find_root, is_model, model_folders
@@ -43,8 +44,15 @@ def pipeline_file(path: Path) -> Path:
     return path
 
 
-def run(path: Path, options: RunOptions) -> int:
-    """Run a pipeline. Returns the exit code of the command. Raises UserError before anything starts."""
+class Ended(NamedTuple):
+    """The exit code of the command, and the folder of the run that was made."""
+
+    code: int
+    folder: Path | None = None
+
+
+def run(path: Path, options: RunOptions) -> Ended:
+    """Run a pipeline. Raises UserError before anything starts."""
     file = pipeline_file(path)
     plan = make_plan(checked(file, options))
     if options.steps:
@@ -57,7 +65,7 @@ def run(path: Path, options: RunOptions) -> int:
     data = verified_data(plan, root)
     if options.dry_run:
         print("\n".join(describe(plan)))
-        return 0
+        return Ended(0)
     if any(isinstance(part, RemoteData) for step in plan.steps.values() for part in parts_of(step)):
         from mlroad.run.web_inputs import with_local_files  # urllib.request takes 20 ms to import
 
@@ -67,8 +75,9 @@ def run(path: Path, options: RunOptions) -> int:
     else:
         environments = dict.fromkeys(plan.steps, own_environment())
     if options.debug:
-        return debug_step(file, plan, environments, options, data)
-    return PipelineRun(file, plan, environments, options, data).run()
+        return Ended(debug_step(file, plan, environments, options, data))
+    made = PipelineRun(file, plan, environments, options, data)
+    return Ended(made.run(), made.folder)
 
 
 def checked(file: Path, options: RunOptions) -> PipelineJob:

@@ -9,8 +9,7 @@ from typing import Any
 
 from mlroad.core.problems import UserError
 from mlroad.core.run_folders import RUNS, all_runs, read_record
-from mlroad.core.text import duration, number
-from mlroad.run.run_list import table
+from mlroad.core.text import duration, number, table
 from mlroad.run.run_values import metrics_of, parameters_of
 
 Pair = tuple[Any, Any]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mlroad.core.run_folders import all_runs, read_record
-from mlroad.core.text import number
+from mlroad.core.text import number, table
 from mlroad.run.candidate import TRAIN
 from mlroad.run.run_values import differing, metrics_of, parameters_of, short_names
 
@@ -46,14 +46,6 @@ def runs_table(found: Sequence[Mapping[str, Any]]) -> str:
         rows.append([*row, *(_metric(about["metrics"].get(name)) for name in shown)])
     more = f"\nand {len(metrics) - len(shown)} more metrics: see --json" if len(metrics) > len(shown) else ""
     return table(rows) + more
-
-
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """Rows of text in columns."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
 
 
 def _about(folder: Path, record: Mapping[str, Any], metrics: Mapping[str, float]) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from mlroad.core.files import write_json
 from mlroad.core.github_outputs import tell_workflow
-from mlroad.core.run_folders import all_runs
 from mlroad.run.candidate import TRAIN
 from mlroad.run.launch import run
 from mlroad.run.model_folder import ModelFolder, Stage
@@ -16,12 +15,10 @@ from mlroad.run.run_options import RunOptions
 def train_locally(model: ModelFolder, stage: Stage, *, reuse: bool = True) -> int:
     """Run the pipeline on the data of ``stage``. Returns the exit code of the command. Raises UserError."""
     inputs = tuple(f"{name}={version}" for name, version in model.data(stage).items())
-    before = {folder.name for folder in all_runs(model.runs)}
-    code = run(model.path, RunOptions(inputs=inputs, reuse=reuse))
-    made = [folder for folder in all_runs(model.runs) if folder.name not in before]
-    if code == 0 and made:
-        note_candidate(model, made[-1], stage, target="local")
-    return code
+    ended = run(model.path, RunOptions(inputs=inputs, reuse=reuse))
+    if ended.code == 0 and ended.folder:
+        note_candidate(model, ended.folder, stage, target="local")
+    return ended.code
 
 
 def note_candidate(

@@ -1,0 +1,143 @@
+"""--json and --quiet, at every command that is quick enough to be called here."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from mlroad.cli.main import mlroad as root
+from mlroad.cli.output_options import WITHOUT, is_kept_back, result, with_output_options
+from tests.unit.cli.command import Command
+from tests.unit.cli.test_main import commands
+
+FINE = """
+new {}_first
+new {}_second --from notebooks/eda.ipynb
+sync
+check
+models
+graph models/diabetes
+dataset list
+dataset verify
+dataset lineage diabetes:1
+dataset compatible
+dataset add {}_more datasets/diabetes/1/diabetes.csv
+dataset split diabetes:1 --train {}_train --holdout {}_holdout
+dataset schema infer diabetes:1 --file {}.yml
+dataset schema check
+dataset diff diabetes:1 json_more:1
+dataset gc
+runs models/diabetes
+guard --all
+guard --all --only large-files
+""".strip().splitlines()
+"""Each is called twice, with a name of its own in place of the braces."""
+FAILS = """
+dataset overlap diabetes:1 json_more:1
+dataset diff diabetes:1 json_train:1 --exit-code
+sync --check models/json_first
+check models/json_first
+guard datasets/conflict.txt
+""".strip().splitlines()
+ELSEWHERE = {
+    "run": "tests/unit/run/test_options.py", "sweep": "it runs models", "inputs": "it needs a run",
+    "freeze": "it needs a run", "test": "it needs a run", "diff": "it needs runs",
+    "derive": "it runs a step", "repeat": "it runs a step", "register": "Azure ML", "fetch": "Azure ML",
+    "allow": "it needs a false alarm", "selftest": "it takes seconds", "setup": "it installs packages",
+    "update": "it installs packages", "help": "it needs the template's git repo",
+}  # fmt: skip
+"""Commands that are not called here; they get their options from the same function."""
+
+
+@pytest.fixture(scope="module")
+def repo(rendered: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prototyping repo in which the commands run one after the other."""
+    return Path(shutil.copytree(rendered(), tmp_path_factory.mktemp("output") / "demo"))
+
+
+@pytest.fixture
+def call(repo: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
+    return Command(repo, capfd, monkeypatch)
+
+
+@pytest.mark.slow
+def test_commands_that_succeed(call: Command) -> None:
+    for line in FINE:
+        said = call(*shlex.split(line.replace("{}", "json")), "--json")
+        document = json.loads(said.out)
+        assert said.code == 0, (line, said)
+        assert not isinstance(document, dict) or document.get("exit_code", 0) == 0, line
+        said = call(*shlex.split(line.replace("{}", "quiet")), "--quiet")
+        assert (said.code, said.text) == (0, ""), line
+
+
+@pytest.mark.slow
+def test_commands_that_fail(call: Command, repo: Path) -> None:
+    (repo / "datasets/conflict.txt").write_text("<" * 7 + " HEAD\na\n", encoding="utf-8")
+    component = repo / "models/json_first/components/train.yml"
+    component.write_text(component.read_text(encoding="utf-8").replace("train.py", "other.py"), encoding="utf-8")
+    for line in FAILS:
+        said = call(*shlex.split(line), "--json")
+        json.loads(said.out)
+        assert said.code == 1, (line, said)
+        quiet, plain = call(*shlex.split(line), "--quiet"), call(*shlex.split(line))
+        assert (quiet.code, quiet.text) == (1, plain.text), line
+        assert quiet.text, line
+
+
+def test_every_command_is_called_or_listed() -> None:
+    called = {line.split()[0] for line in FINE + FAILS} | {
+        line.split()[-1 if line.startswith("dataset schema") else 1]
+        for line in FINE + FAILS if line.startswith("dataset")
+    }  # fmt: skip
+    factory = {name for name, entry in root.table.items() if entry.section == "Factory"}
+    for path, command in commands():
+        words = path.split()[1:]
+        if isinstance(command, click.Group) or words[0] in factory or "schema" in words:
+            continue
+        assert words[-1] in {*called, *ELSEWHERE, *WITHOUT, "list"}, path
+
+
+@click.command()
+@click.option("--code", type=int, default=0)
+@click.option("--fail", is_flag=True)
+def sample(code: int, fail: bool) -> None:
+    click.echo("before")
+    subprocess.run([sys.executable, "-c", "print('a program')"], check=True)
+    click.echo(f"kept back: {is_kept_back()}")
+    result(answer=42)
+    if fail:
+        raise RuntimeError
+    sys.exit(code)
+
+
+with_output_options(sample)
+
+
+@pytest.mark.parametrize("code", [0, 1, 3])
+def test_the_document_and_the_silence(code: int, capfd: pytest.CaptureFixture[str]) -> None:
+    words = ["--code", str(code)]
+    lines = ["before", "a program", "kept back: True"]
+    found = CliRunner().invoke(sample, [*words, "--json"])
+    assert found.exit_code == code
+    assert json.loads(found.stdout) == {"exit_code": code, "lines": lines, "answer": 42}
+    found = CliRunner().invoke(sample, [*words, "-q"])
+    assert (found.exit_code, found.stdout.splitlines()) == (code, lines if code else [])
+    assert capfd.readouterr().out == "", "a program printed to the terminal"
+
+
+def test_what_was_printed_before_an_exception_is_not_lost() -> None:
+    found = CliRunner().invoke(sample, ["--fail", "--json"])
+    assert isinstance(found.exception, RuntimeError)
+    assert (found.stdout, found.stderr.splitlines()[0]) == ("", "before")
+    found = CliRunner().invoke(sample, ["--fail", "-q"])
+    assert found.stdout.splitlines()[0] == "before"
