@@ -84,7 +84,8 @@ def test_commands_that_succeed(call: Command) -> None:
 def test_commands_that_fail(call: Command, repo: Path) -> None:
     (repo / "datasets/conflict.txt").write_text("<" * 7 + " HEAD\na\n", encoding="utf-8")
     component = repo / "models/json_first/components/train.yml"
-    component.write_text(component.read_text(encoding="utf-8").replace("train.py", "other.py"), encoding="utf-8")
+    text = component.read_text(encoding="utf-8")
+    component.write_text(text.replace("train.py", "other.py"), encoding="utf-8")
     for line in FAILS:
         said = call(*shlex.split(line), "--json")
         json.loads(said.out)
