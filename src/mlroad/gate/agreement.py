@@ -51,7 +51,9 @@ def ask_again(model: ModelProcess, path: Path, digest: str, frame: pd.DataFrame)
 
     def restarted() -> Floats:
         with ModelProcess(path) as other:
-            return row_answers(other.predict(frame), len(frame))
+            answers = row_answers(other.predict(frame), len(frame))
+            other.finish()
+            return answers
 
     found = {}
     for ask in (shuffled, repeated, restarted):

@@ -81,6 +81,12 @@ def _ask(
         if gates.onnx_difference is not None and file is not None:
             order = [name for name, _ in mine.columns()]
             onnx = ask_onnx(file, order, features)
+    cases = _cases(candidate, mine) if mine and gates.inference_tests else None
+    if mine and answers and answers.values is not None:
+        try:
+            mine.finish()
+        except ModelBroken as error:
+            answers = ModelAnswers(digest, str(error))
     return Records(
         model=candidate.model.name,
         run=candidate.run,
@@ -97,7 +103,7 @@ def _ask(
         timings=timings,
         again=again,
         single_rows=tuple(alone),
-        cases=_cases(candidate, mine) if mine and gates.inference_tests else None,
+        cases=cases,
     )
 
 
@@ -127,7 +133,9 @@ def ask_onnx(file: Path, order: Sequence[str], frame: pd.DataFrame) -> ModelAnsw
     digest = digest_of(file)
     try:
         with ModelProcess(file, "onnx", order) as model:
-            return ModelAnswers(digest, values=row_answers(model.predict(frame), len(frame)))
+            values = row_answers(model.predict(frame), len(frame))
+            model.finish()
+            return ModelAnswers(digest, values=values)
     except ModelBroken as error:
         return ModelAnswers(digest, str(error))
 

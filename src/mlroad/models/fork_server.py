@@ -42,7 +42,7 @@ class Forked:
         theirs_in, mine_in = os.pipe()
         mine_out, theirs_out = os.pipe()
         self.stdin = os.fdopen(mine_in, "w", encoding="utf-8")
-        self.stdout = os.fdopen(mine_out, encoding="utf-8")
+        self.stdout = os.fdopen(mine_out, encoding="utf-8", errors="replace")
         about = {"arguments": list(arguments), "folder": str(folder), "environment": dict(environment)}
         try:
             self._start(about, [theirs_in, theirs_out, errors.fileno()])
@@ -63,7 +63,7 @@ class Forked:
                     raise
 
     def kill(self) -> None:
-        """Kill it if it still runs."""
+        """Kill it if it still runs, with the processes that it started."""
         with contextlib.suppress(OSError):
             self._server.tell({"kill": self._number})
 

@@ -1,23 +1,25 @@
 """Run a model in a separate process (model_worker.py), for the gate, `mlroad freeze` and `mlroad test`.
 
-A model is code that its author wants to pass. The process gets a copy in a temporary folder, beside a copy of
-the worker, and only those environment variables that Python needs: no tokens, and no path by which it
-would find the repo and the holdout's answers by chance. That is not a sandbox: code that searches the whole
-disk finds them.
+A model is code that its author wants to pass. The process gets a copy in a temporary folder, and only those
+environment variables that Python needs: no tokens, and not the home folder of the job. `confine.py` says what
+else it may not do, and on which systems. Whatever it writes where the answers belong is checked before it is
+used, so a model can make itself fail, but not the process that asks it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import filecmp
 import json
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -28,20 +30,26 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mlroad.core.problems import UserError
+from mlroad.models.confine import FILE_LIMIT
 from mlroad.models.fork_server import FORKS, WORKER, Forked
 from mlroad.models.tensors import SIGNATURE_TYPES, Tensor
 
 TIMEOUT = 900.0
 """Seconds that a model may take for one answer, its whole holdout included."""
 _NAMES = frozenset({
-    "PATH", "HOME", "USERPROFILE", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT",
-    "APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE",
-    "TEMP", "TMP", "TMPDIR", "LANG", "LANGUAGE", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH",
+    "PATH", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT",
+    "PROGRAMDATA", "NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE",
+    "LANG", "LANGUAGE", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH",
     "PYTHONPATH", "PYTHONHOME", "PYTHONUTF8", "PYTHONIOENCODING", "PYTHONHASHSEED",
     "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "CUDA_VISIBLE_DEVICES",
-    "MLFLOW_DISABLE_TELEMETRY", "DO_NOT_TRACK",
 })  # fmt: skip
 _BEGINNINGS = ("LC_", "OMP_", "OPENBLAS_", "MKL_", "KMP_", "NUMEXPR_", "VECLIB_", "BLIS_")
+_HOMES = ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA")
+_TEMPORARY = ("TMPDIR", "TEMP", "TMP")
+_LONGEST = 1 << 26
+"""Characters of one answer."""
+_LAST = 1 << 16
+"""Bytes of what it printed that are read for the reason why it ended."""
 
 
 class ModelBroken(Exception):
@@ -71,7 +79,7 @@ class Answer:
     ended: bool = False
     """Whether the model ended its process, or tried to. That is never a refusal."""
     milliseconds: float = 0.0
-    """Of the model itself, without reading the tensors."""
+    """Until the answer was there, timed by the process that asks."""
 
 
 class ModelProcess:
@@ -87,32 +95,43 @@ class ModelProcess:
         """Start it. ``order`` names the columns of an ONNX file that does not name its own."""
         self._temporary = tempfile.TemporaryDirectory(prefix="mlroad-model-", ignore_cleanup_errors=True)
         self._folder = Path(self._temporary.name).resolve()
+        self._own = self._folder / "own"
+        """The only folder that it can write into, on systems that allow such limits."""
         self.timeout = timeout
         """Seconds that it may take for an answer."""
         self._about: dict[str, Any] | None = None
         self._unloadable = ""
-        (self._folder / "work").mkdir()
+        self._asked = 0
+        for name in ("work", "home", "tmp"):
+            (self._own / name).mkdir(parents=True)
+        self._given = self._folder / "given"
+        self._given.mkdir()
         try:
-            copy = _copied(path, self._folder)
+            copy = _copied(path, self._own)
         except OSError as error:
             self._temporary.cleanup()
             raise UserError(f"{path} cannot be copied: {error}.", "Free some disk space.") from None
-        # Nothing that a model does may reach the repo's own tracking store.
+        self._copies = _stamps(path, copy)
         environment = {
             **_allowed(os.environ),
-            "MLFLOW_TRACKING_URI": (self._folder / "mlruns").as_uri(),
+            **dict.fromkeys(_HOMES, str(self._own / "home")),
+            **dict.fromkeys(_TEMPORARY, str(self._own / "tmp")),
+            # Nothing that a model does may reach the repo's own tracking store.
+            "MLFLOW_TRACKING_URI": (self._own / "mlruns").as_uri(),
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "DO_NOT_TRACK": "true",
             "PYTHONWARNINGS": "ignore",
             "PYTHONUNBUFFERED": "1",  # keeps what a model prints before it ends its process
         }
         self._errors = (self._folder / "stderr.txt").open("wb")
         start = Forked if FORKS else self._spawn
-        arguments = [kind, str(copy), json.dumps(list(order))]
-        self._process = start(arguments, self._folder / "work", environment, self._errors)
+        arguments = [kind, str(copy), json.dumps(list(order)), str(self._own), str(self._given)]
+        self._process = start(arguments, self._own / "work", environment, self._errors)
 
     def _spawn(
         self, arguments: list[str], folder: Path, environment: dict[str, str], errors: BinaryIO
     ) -> subprocess.Popen[str]:
-        worker = self._folder / WORKER.name
+        worker = self._given / WORKER.name
         shutil.copyfile(WORKER, worker)
         return subprocess.Popen(
             [sys.executable, "-P", str(worker), *arguments],
@@ -123,6 +142,7 @@ class ModelProcess:
             env=environment,
             text=True,
             encoding="utf-8",
+            errors="replace",
         )
 
     def __enter__(self) -> ModelProcess:
@@ -131,13 +151,40 @@ class ModelProcess:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._process.kill()
-        self._process.wait()
+        self._end()
         for stream in (self._process.stdin, self._process.stdout, self._errors):
             if stream:
                 with contextlib.suppress(OSError):
                     stream.close()
         self._temporary.cleanup()
+
+    def _end(self) -> None:
+        """End it and its children. (The supervisor of a forked worker ends the children.)"""
+        import psutil
+
+        children = []
+        if isinstance(self._process, subprocess.Popen):
+            with contextlib.suppress(psutil.Error):
+                children = psutil.Process(self._process.pid).children(recursive=True)
+        self._process.kill()
+        for child in children:
+            with contextlib.suppress(psutil.Error):
+                child.kill()
+        self._process.wait()
+
+    def finish(self) -> None:
+        """Say that nothing else is asked. Raises ModelBroken for what it did beside answering."""
+        self._ask({"do": "end"})
+        self._end()
+        for original, copy, stamp in self._copies:
+            if _stamp(copy) != stamp and not _is_same(original, copy):
+                raise ModelBroken(f"it changes its own file {copy.name} while it answers")
+
+    @property
+    def unconfined(self) -> tuple[str, ...]:
+        """What this system does not hide from it: files, network. Known after `load`."""
+        missing = (self._about or {}).get("unconfined", ())
+        return tuple(str(what) for what in missing)
 
     def load(self) -> list[ColumnSpec]:
         """Wait until it is loaded. Returns the columns of its signature. Raises ModelBroken."""
@@ -146,15 +193,23 @@ class ModelProcess:
         if self._about is None:
             try:
                 self._about = self._answer()
+                return self._columns()
             except ModelBroken as error:
                 self._unloadable = str(error)
                 raise
-        return [ColumnSpec(*column) for column in self._about["columns"]]
+        return self._columns()
+
+    def _columns(self) -> list[ColumnSpec]:
+        assert self._about is not None
+        with _as_documented():
+            return [
+                ColumnSpec(str(name), str(kind), bool(must)) for name, kind, must in self._about["columns"]
+            ]
 
     def columns(self) -> list[tuple[str, bool]]:
         """The names of its input columns, each with whether it is required. Raises ModelBroken."""
         columns = self.load()
-        if not columns or not (self._about and self._about["named"]):
+        if not columns or not (self._about and self._about.get("named")):
             raise ModelBroken(
                 "its signature names no input columns: save it with signature=infer_signature(…)"
             )
@@ -163,24 +218,28 @@ class ModelProcess:
     def answer(self, inputs: Sequence[Tensor]) -> Answer:
         """Its answer to one inference request. Raises ModelBroken if it cannot be loaded."""
         self.load()
+        request = {"do": "answer", "inputs": [tensor.exact_json() for tensor in inputs]}
         try:
-            said = self._ask({"do": "answer", "inputs": [tensor.exact_json() for tensor in inputs]})
+            started = time.perf_counter()
+            said = self._ask(request)
+            took = (time.perf_counter() - started) * 1000
+            with _as_documented():
+                if "outputs" not in said:
+                    return Answer(refused=str(said["refused"]), ended=bool(said.get("ended")))
+                outputs = tuple(Tensor.from_exact_json(tensor) for tensor in said["outputs"])
         except ModelBroken as error:
             return Answer(refused=str(error), ended=True)
-        if "outputs" not in said:
-            return Answer(refused=str(said["refused"]), ended=bool(said.get("ended")))
-        outputs = tuple(Tensor.from_exact_json(tensor) for tensor in said["outputs"])
-        return Answer(outputs, milliseconds=float(said["ms"]))
+        return Answer(outputs, milliseconds=took)
 
     def predict(self, frame: pd.DataFrame) -> NDArray[Any]:
         """Its answer for all rows, an array of numbers of any shape. Raises ModelBroken."""
         missing = [name for name, required in self.columns() if required and name not in frame.columns]
         if missing:
             raise ModelBroken(f"it needs the column {missing[0]}, which the holdout does not have")
-        given, out = self._folder / "frame.pickle", self._folder / "predictions.npy"
+        given, out = self._given / "frame.pickle", self._own / "predictions.npy"
         frame.to_pickle(given)
         self._ask({"do": "predict", "frame": str(given), "out": str(out)})
-        return np.asarray(np.load(out, allow_pickle=False))
+        return _array(out)
 
     def prepare_rows(self, rows: Sequence[int]) -> None:
         """Name the rows of the last `predict` that `predict_row` will be asked for. Raises ModelBroken."""
@@ -193,12 +252,15 @@ class ModelProcess:
         """
         started = time.perf_counter()
         said = self._ask({"do": "row", "row": row})
-        return [float(value) for value in said["values"]], time.perf_counter() - started
+        took = time.perf_counter() - started
+        with _as_documented():
+            return [float(value) for value in said["values"]], took
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         assert self._process.stdin
+        self._asked += 1
         try:
-            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.write(json.dumps({**request, "number": self._asked}) + "\n")
             self._process.stdin.flush()
         except OSError:
             raise ModelBroken(self._death()) from None
@@ -215,22 +277,29 @@ class ModelProcess:
         timer = threading.Timer(self.timeout, stop)
         timer.start()
         try:
-            line = self._process.stdout.readline()
+            line = self._process.stdout.readline(_LONGEST)
         finally:
             timer.cancel()
         if late.is_set():
             raise ModelBroken(f"it gave no answer within {self.timeout:g} seconds")
         if not line:
             raise ModelBroken(self._death())
-        answer: dict[str, Any] = json.loads(line)
-        if "error" in answer:
-            raise ModelBroken(str(answer["error"]))
-        return answer
+        if len(line) == _LONGEST:
+            self._process.kill()
+            raise ModelBroken("its answer is too long")
+        with _as_documented():
+            answer: dict[str, Any] = json.loads(line)
+            if answer.get("number") != self._asked:
+                raise ValueError("an answer that was not asked for")
+            if "error" in answer:
+                raise ModelBroken(str(answer["error"]))
+            return answer
 
     def _death(self) -> str:
         code = self._process.wait()
-        self._errors.flush()
-        printed = Path(self._errors.name).read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        with Path(self._errors.name).open("rb") as file:
+            file.seek(-min(_LAST, os.fstat(file.fileno()).st_size), os.SEEK_END)
+            printed = file.read().decode("utf-8", "replace").strip().splitlines()
         last = f": {printed[-1][:300]}" if printed else ""
         return f"its process ended with code {code}{last}"
 
@@ -244,19 +313,60 @@ def _allowed(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+@contextlib.contextmanager
+def _as_documented() -> Iterator[None]:
+    """Raises ModelBroken for an answer that the worker does not give: the model wrote to its descriptor."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError):
+        raise ModelBroken("its code writes to the descriptor of the answers") from None
+
+
 def _copied(path: Path, folder: Path) -> Path:
-    """A copy of the model (a folder or a file), by hard links where the file system has them."""
+    """A copy of the model (a folder or a file). No link: what the model writes stays in the copy."""
     copy = folder / "model" / path.name
     copy.parent.mkdir()
     if path.is_dir():
-        shutil.copytree(path, copy, copy_function=_link)
+        shutil.copytree(path, copy, copy_function=shutil.copyfile)
     else:
-        _link(path, copy)
+        shutil.copyfile(path, copy)
     return copy
 
 
-def _link(source: str | Path, target: str | Path) -> None:
+def _stamps(path: Path, copy: Path) -> list[tuple[Path, Path, Any]]:
+    """Each file of the model with its copy and the stamp of that."""
+    if path.is_file():
+        return [(path, copy, _stamp(copy))]
+    files = (file for file in copy.rglob("*") if file.is_file())
+    return [(path / file.relative_to(copy), file, _stamp(file)) for file in files]
+
+
+def _stamp(file: Path) -> Any:
+    """Changes when the file does; None without it. (Programs can set back mtime, but not ctime.)"""
     try:
-        os.link(Path(source).resolve(), target)
-    except OSError:  # another disk, or a file system without links
-        shutil.copyfile(source, target)
+        about = file.lstat()
+    except OSError:
+        return None
+    return about.st_mode, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns
+
+
+def _is_same(original: Path, copy: Path) -> bool:
+    try:
+        return not copy.is_symlink() and filecmp.cmp(original, copy, shallow=False)
+    except OSError:
+        return False
+
+
+def _array(file: Path) -> NDArray[Any]:
+    """The array that the worker has written. Raises ModelBroken for anything else that is there."""
+    # A pipe or a link that the model puts there instead must neither block this process nor lead elsewhere.
+    flags = ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY")
+    try:
+        descriptor = os.open(file, os.O_RDONLY | sum(getattr(os, flag, 0) for flag in flags))
+        with os.fdopen(descriptor, "rb") as content:
+            about = os.fstat(descriptor)
+            if not stat.S_ISREG(about.st_mode) or about.st_size > FILE_LIMIT:
+                raise ValueError("no file of numbers")
+            return np.asarray(np.load(content, allow_pickle=False))
+    except (OSError, ValueError, EOFError, MemoryError):
+        raise ModelBroken("its code changes the file that holds its predictions") from None

@@ -3,26 +3,29 @@
 A model's code can do anything: print, end the process, hang, or contain modules whose names another model
 uses as well. None of that affects the calling process.
 
-Started as ``python -P model_worker.py mlflow|onnx MODEL COLUMNS``, with copies of this file and of the model
-in a temporary folder; the working folder is an empty one. Or forked by ``python -P model_worker.py fork
-SOCKET``, which waits for requests to do so (see fork_server.py). The first answer describes the model:
-``{"columns": [[name, type, required], …], "named": bool, "output": name}``. Then each request gets one.
-``{"error": "…"}`` means that it failed.
+Started as ``python -P model_worker.py mlflow|onnx MODEL COLUMNS OWN GIVEN``. OWN is the temporary folder
+that it may write: it holds a copy of the model and an empty working folder. GIVEN holds what it is given. Or
+forked by ``python -P model_worker.py fork SOCKET``, which waits for requests to do so (see fork_server.py).
+The first answer describes the model: ``{"columns": [[name, type, required], …], "named": bool, "output":
+name, "unconfined": […]}``. Then each request gets one, with its number. ``{"error": "…"}``: it failed.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import logging
+import mmap
 import os
 import signal
 import socket
 import sys
+import tempfile
 import time
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
@@ -30,6 +33,7 @@ from typing import Any, ClassVar, NoReturn
 import numpy as np
 import pandas as pd
 
+from mlroad.models.confine import confine, noticed_network_use
 from mlroad.models.tensors import Tensor, answer_tensors, frame_of
 
 
@@ -179,24 +183,64 @@ def as_numbers(answer: Any) -> Any:
         raise ValueError(f"the model answers with {shown[:60]}, which is not a number") from None
 
 
+_PARENT_DEATH_SIGNAL, _CHILD_SUBREAPER = 1, 36
 Answer = Callable[[dict[str, Any]], None]
 
 
-def serve(kind: str, path: str, order: list[str], answer: Answer) -> None:
-    """Load the model, and answer requests until there are no more."""
+def serve(kind: str, path: str, order: list[str], answer: Answer, about: Mapping[str, Any]) -> None:
+    """Load the model, and answer requests until there are no more. ``about`` is added to the first answer."""
+    watch = _Watch()
+    said: dict[str, Any]
     try:
         loaded = (MlflowModel if kind == "mlflow" else OnnxModel)(path, order)
+        said = {"columns": loaded.columns, "named": loaded.named, "output": loaded.output}
+        said |= about
     except (Exception, SystemExit) as error:
-        answer({"error": reason_of(error)})
+        said = {"error": reason_of(error)}
+    answer({**watch.checked(said), "number": 0})
+    if "error" in said:
         return
-    answer({"columns": loaded.columns, "named": loaded.named, "output": loaded.output})
     server = _Server(loaded)
     for line in sys.stdin:
         request = json.loads(line)
         try:
-            answer(getattr(server, request["do"])(request))
+            said = watch.end() if request["do"] == "end" else getattr(server, request["do"])(request)
         except Exception as error:
-            answer({"error": reason_of(error)})
+            said = {"error": reason_of(error)}
+        answer({**watch.checked(said), "number": request["number"]})
+
+
+class _Watch:
+    """Notices what a model does beside answering: it forks its process and both go on, or uses a network."""
+
+    def __init__(self) -> None:
+        self._process = os.getpid()
+        self._flag = mmap.mmap(-1, 1)
+        """Shared with processes that are forked from this one."""
+        self._network = noticed_network_use()
+        self._forks = 0
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_parent=self._count)
+
+    def _count(self) -> None:
+        self._forks += 1
+
+    def checked(self, said: dict[str, Any]) -> dict[str, Any]:
+        """``said``, or what is wrong. In a forked process that came back from the model, it ends that."""
+        if os.getpid() != self._process:
+            self._flag[0] = 1
+            os._exit(0)
+        if self._flag[0]:
+            return {"error": "its code forks its process, and both processes return from predict"}
+        if self._network:
+            return {"error": f"its code uses the network ({self._network[0]}); models are judged without one"}
+        return said
+
+    def end(self) -> dict[str, Any]:
+        """Give forked processes a moment to come back."""
+        if self._forks:
+            time.sleep(0.2)
+        return {"done": True}
 
 
 class _Server:
@@ -227,15 +271,12 @@ class _Server:
         """Answer one inference request. Ending the process does not count as refusing the request."""
         try:
             frame = frame_of([Tensor.from_exact_json(tensor) for tensor in request["inputs"]])
-            started = time.perf_counter()
-            said = self._model.predict(frame)
-            took = (time.perf_counter() - started) * 1000
-            outputs = answer_tensors(said, self._model.output)
+            outputs = answer_tensors(self._model.predict(frame), self._model.output)
         except SystemExit as error:
             return {"refused": reason_of(error), "ended": True}
         except Exception as error:
             return {"refused": reason_of(error)}
-        return {"outputs": [tensor.exact_json() for tensor in outputs], "ms": took}
+        return {"outputs": [tensor.exact_json() for tensor in outputs]}
 
 
 def reason_of(error: BaseException) -> str:
@@ -259,7 +300,9 @@ def main() -> None:
     def answer(content: dict[str, Any]) -> None:
         out.write(json.dumps(content) + "\n")
 
-    serve(sys.argv[1], sys.argv[2], json.loads(sys.argv[3]), answer)
+    kind, path, order, own, given = sys.argv[1:6]
+    about = {"unconfined": confine(Path(own), Path(given))}
+    serve(kind, path, json.loads(order), answer, about)
 
 
 def fork_for(connection: socket.socket) -> None:
@@ -283,7 +326,7 @@ def fork_for(connection: socket.socket) -> None:
                 os.close(descriptor)
         elif "kill" in request:
             if request["kill"] in running:
-                os.kill(running[request["kill"]], signal.SIGKILL)
+                os.kill(running[request["kill"]], signal.SIGTERM)
         else:
             number = request["code"]
             if number in running:
@@ -301,8 +344,10 @@ def _become(request: dict[str, Any], descriptors: list[int]) -> NoReturn:
         for standard, descriptor in enumerate(descriptors):
             os.dup2(descriptor, standard)
             os.close(descriptor)
+        _supervised()
         os.environ.clear()
         os.environ.update(request["environment"])
+        tempfile.tempdir = None  # the server's
         os.chdir(request["folder"])
         sys.argv[1:] = request["arguments"]
         main()
@@ -315,6 +360,42 @@ def _become(request: dict[str, Any], descriptors: list[int]) -> NoReturn:
         with contextlib.suppress(OSError):
             sys.stderr.flush()
         os._exit(code)
+
+
+def _supervised() -> None:
+    """Go on in a child. This process waits for its end, ends what it started, and ends in the same way."""
+    import psutil
+
+    libc = ctypes.CDLL(None)
+    libc.prctl(_CHILD_SUBREAPER, 1)
+    server, supervisor = os.getppid(), os.getpid()
+    child = os.fork()
+    if child == 0:
+        _end_with(libc, supervisor, signal.SIGKILL)
+        return
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGKILL))
+    _end_with(libc, server, signal.SIGTERM)
+    _, status = os.waitpid(child, 0)
+    while descendants := psutil.Process().children(recursive=True):
+        for process in descendants:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, 0):
+                pass
+    code = os.waitstatus_to_exitcode(status)
+    if code < 0:
+        with contextlib.suppress(OSError):  # the dispositions of some signals are fixed
+            signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+    os._exit(code)
+
+
+def _end_with(libc: ctypes.CDLL, parent: int, number: int) -> None:
+    """Send this process a signal when its parent ends, also if that has ended already."""
+    libc.prctl(_PARENT_DEATH_SIGNAL, number)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), number)
 
 
 if __name__ == "__main__":

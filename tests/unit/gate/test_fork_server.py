@@ -22,7 +22,9 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is forked"),
 ]
 FRAME = pd.DataFrame({"x1": [1.0, 2.0], "x2": [1.0, 5.0]})
-PARENT = "return [float(os.getppid()) for _ in line]"
+PARENT = "import psutil; return [float(psutil.Process().parents()[STEPS].pid) for _ in line]"
+"""The server of a forked worker is the parent of its supervisor."""
+SERVER = PARENT.replace("STEPS", "1")
 
 
 @pytest.fixture(params=["forked", "spawned"])
@@ -32,7 +34,7 @@ def start(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> st
 
 
 def test_two_models_have_one_parent_only_if_forked(stock: Path, start: str) -> None:
-    path = toy.saved(PARENT, stock)
+    path = toy.saved(PARENT.replace("STEPS", "1" if start == "forked" else "0"), stock)
     with ModelProcess(path) as one, ModelProcess(path) as other:
         parents = {float(model.predict(FRAME)[0]) for model in (one, other)}
     assert (float(os.getpid()) in parents) == (start == "spawned")
@@ -66,7 +68,7 @@ def test_a_model_gets_the_current_environment(stock: Path, monkeypatch: pytest.M
 
 
 def test_a_killed_server_is_started_again(stock: Path) -> None:
-    path = toy.saved(PARENT, stock)
+    path = toy.saved(SERVER, stock)
     with ModelProcess(path) as model:
         server = int(model.predict(FRAME)[0])
         os.kill(server, signal.SIGKILL)
@@ -85,7 +87,7 @@ from mlroad.models.model_process import ModelProcess
 frame = pd.DataFrame({{"x1": [1.0], "x2": [1.0]}})
 with ModelProcess(Path({str(toy.saved("return [float(os.getpid()) for _ in line]", stock))!r})) as model:
     one = model.predict(frame)[0]
-with ModelProcess(Path({str(toy.saved(PARENT, stock))!r})) as model:
+with ModelProcess(Path({str(toy.saved(SERVER, stock))!r})) as model:
     print(int(one), int(model.predict(frame)[0]), flush=True)
     {end or "pass"}
 """
