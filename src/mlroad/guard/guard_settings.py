@@ -36,7 +36,7 @@ def load_settings(start: Path) -> Settings:
     secrets would pass if rules silently did not load.
     """
     root = find_root(start)
-    table, at = _table(root / "pyproject.toml")
+    table, at = settings_table(root / "pyproject.toml")
     outputs = table.get("notebook-outputs", "strip")
     if outputs not in ("strip", "keep"):
         raise UserError(f"{at}: notebook-outputs is {outputs!r}.", 'Write "strip" or "keep".')
@@ -50,7 +50,8 @@ def load_settings(start: Path) -> Settings:
     return Settings(root, outputs == "strip", float(limit), house if house.is_file() else None)
 
 
-def _table(pyproject: Path) -> tuple[dict[str, object], str]:
+def settings_table(pyproject: Path) -> tuple[dict[str, object], str]:
+    """``[tool.mlroad]`` of a pyproject.toml, and its name for messages. Raises UserError."""
     at = f"{pyproject}: [tool.mlroad]"
     if not pyproject.is_file():
         return {}, at

@@ -116,6 +116,9 @@ def uses(lineage: Mapping[str, Any]) -> Iterator[tuple[str, str, list[str], str 
         parts.append(("tested for inference", lineage["inference_tests"]))
     for part, its in parts:
         yield from _uses_below(part, its, [])
+    prototyped = (lineage.get("provenance") or {}).get("datasets")
+    for name, digest in (prototyped if isinstance(prototyped, Mapping) else {}).items():
+        yield str(name), "came with its prototype", [str(name)], str(digest)
 
 
 def _uses_below(

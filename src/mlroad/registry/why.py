@@ -58,7 +58,7 @@ def who_used(registry: Registry, dataset: str) -> list[dict[str, Any]]:
             ]
             if parts:
                 about = {"model": version.model, "version": version.number, "aliases": list(version.aliases)}
-                found.append({**about, "uses": parts})
+                found.append({**about, "prototype": prototype_of(version.lineage) or None, "uses": parts})
     return found
 
 
@@ -69,7 +69,8 @@ def who_used_text(dataset: str, found: Sequence[Mapping[str, Any]]) -> str:
     lines = []
     for its in found:
         aliases = f" ({', '.join(its['aliases'])})" if its["aliases"] else ""
-        lines.append(f"{its['model']}:{its['version']}{aliases}")
+        origin = f", promoted from {its['prototype']}" if its["prototype"] else ""
+        lines.append(f"{its['model']}:{its['version']}{aliases}{origin}")
         for use in its["uses"]:
             by = "" if len(use["way"]) == 1 else f", by way of {' made from '.join(use['way'])}"
             lines.append(f"  {use['part']}{by}")
@@ -121,11 +122,8 @@ def _row(name: str, value: object) -> str:
 
 def _origin(of: Mapping[str, Any]) -> Iterator[str]:
     yield _row("commit", of.get("commit"))
-    origin = of.get("provenance") or {}
-    if origin:
-        tag = "@".join(str(origin[key]) for key in ("repo", "tag") if origin.get(key))
-        commit = f" (commit {str(origin['commit'])[:12]})" if origin.get("commit") else ""
-        yield _row("prototype", f"{tag or 'see provenance.yml'}{commit}")
+    if origin := prototype_of(of):
+        yield _row("prototype", origin)
     job = of.get("job") or {}
     where = f", Azure ML job {job.get('name')} {job.get('url') or ''}".rstrip() if job else ""
     yield _row("run", f"{of.get('run')} on {of.get('target')}{where}")
@@ -146,6 +144,14 @@ def _origin(of: Mapping[str, Any]) -> Iterator[str]:
         pins = ", ".join(f"{name} {pin}" for name, pin in packages.items())
         yield _row("packages", f"Python {of.get('python')}, {pins}")
     yield _row("registered", f"{of.get('registered')} by {of.get('by')}")
+
+
+def prototype_of(lineage: Mapping[str, Any]) -> str:
+    """The prototype's repo, tag and commit that a version was promoted from; empty if it was not."""
+    origin = lineage.get("provenance") or {}
+    tag = "@".join(str(origin[key]) for key in ("repo", "tag") if origin.get(key))
+    commit = f" (commit {str(origin['commit'])[:12]})" if origin.get("commit") else ""
+    return f"{tag or 'see provenance.yml'}{commit}" if origin else ""
 
 
 def _data(of: Mapping[str, Any]) -> Iterator[str]:

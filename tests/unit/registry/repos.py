@@ -91,7 +91,9 @@ def make_repo(folder: Path) -> Path:
     (model / "inference_tests").mkdir(parents=True)
     (model / "pipeline.yml").write_text("type: pipeline\n", encoding="utf-8")
     (model / "provenance.yml").write_text(
-        "repo: acme/prototypes\ntag: diabetes-v2\ncommit: 0123456789abcdef0123\n", encoding="utf-8"
+        "repo: acme/prototypes\ntag: diabetes-v2\ncommit: 0123456789abcdef0123\n"
+        f"datasets: {{'diabetes:1': '{DIGESTS['all']}'}}\n",
+        encoding="utf-8",
     )
     cases = model / "inference_tests" / "cases.jsonl"
     cases.write_text("".join(json.dumps(case) + "\n" for case in CASES), encoding="utf-8")

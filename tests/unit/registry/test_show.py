@@ -113,6 +113,10 @@ def test_who_used_finds_every_use_of_a_dataset(repo: Path) -> None:
         2: ["tested for inference"],
     }
     text = factory(repo, "who-used", "azureml:diabetes:1").stdout
+    assert "promoted from acme/prototypes@diabetes-v2 (commit 0123456789ab)" in text
+    assert "\n  came with its prototype\n" in text
+    origins = {its["prototype"] for its in found}
+    assert origins == {"acme/prototypes@diabetes-v2 (commit 0123456789ab)"}
     assert "by way of diabetes_holdout:1 made from diabetes:1" in text
     assert "by way of diabetes_train:2 made from diabetes_train:1 made from diabetes:1" in text
 
