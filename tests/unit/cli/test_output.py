@@ -14,10 +14,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from mlroad.cli.main import mlroad as root
-from mlroad.cli.output_options import WITHOUT, is_kept_back, result, with_output_options
+from mlroad.cli.output_options import is_kept_back, result, with_output_options
 from tests.unit.cli.command import Command
-from tests.unit.cli.test_main import commands
 
 FINE = """
 new {}_first
@@ -48,14 +46,6 @@ sync --check models/json_first
 check models/json_first
 guard datasets/conflict.txt
 """.strip().splitlines()
-ELSEWHERE = {
-    "run": "tests/unit/run/test_options.py", "sweep": "it runs models", "inputs": "it needs a run",
-    "freeze": "it needs a run", "test": "it needs a run", "diff": "it needs runs",
-    "derive": "it runs a step", "repeat": "it runs a step", "register": "Azure ML", "fetch": "Azure ML",
-    "allow": "it needs a false alarm", "selftest": "it takes seconds", "setup": "it installs packages",
-    "update": "it installs packages", "help": "it needs the template's git repo",
-}  # fmt: skip
-"""Commands that are not called here; they get their options from the same function."""
 
 
 @pytest.fixture(scope="module")
@@ -93,19 +83,6 @@ def test_commands_that_fail(call: Command, repo: Path) -> None:
         quiet, plain = call(*shlex.split(line), "--quiet"), call(*shlex.split(line))
         assert (quiet.code, quiet.text) == (1, plain.text), line
         assert quiet.text, line
-
-
-def test_every_command_is_called_or_listed() -> None:
-    called = {line.split()[0] for line in FINE + FAILS} | {
-        line.split()[-1 if line.startswith("dataset schema") else 1]
-        for line in FINE + FAILS if line.startswith("dataset")
-    }  # fmt: skip
-    factory = {name for name, entry in root.table.items() if entry.section == "Factory"}
-    for path, command in commands():
-        words = path.split()[1:]
-        if isinstance(command, click.Group) or words[0] in factory or "schema" in words:
-            continue
-        assert words[-1] in {*called, *ELSEWHERE, *WITHOUT, "list"}, path
 
 
 @click.command()
