@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mlroad.core.code_owners import owners_of
@@ -11,17 +11,30 @@ _EXAMPLE = "The rows are made up (`{source}`), so there is no licence to observe
 _OWN = "`{source}`. Write here where it comes from, under which licence, who is in it and who is not."
 _METHODS = {
     "regression": "Ridge regression on all columns: numbers are scaled, texts become categories.",
+    "binary": "Logistic regression. It answers with the probability of each class.",
+    "multiclass": "Logistic regression. It answers with the probability of each class.",
+    "multilabel": "A logistic regression for each label. It answers with the probability of each label.",
+    "forecast": "Ridge regression on the calendar and on values of the past.",
+    "ranking": "Ridge regression of the relevance. The rows of a query are sorted by its answers.",
+    "text": "It gives the answer of the most similar questions in the training data.",
 }
 
 
 def card_of(
-    root: Path, task: str, target: str, source: str, train: str, holdout: str, is_example: bool
+    root: Path,
+    task: str,
+    targets: Sequence[str],
+    source: str,
+    train: str,
+    holdout: str,
+    is_example: bool,
 ) -> Mapping[str, str]:
     """The texts by heading."""
     origin = (_EXAMPLE if is_example else _OWN).format(source=source)
+    predicted = ", ".join(f"`{name}`" for name in targets)
     users = "It shows the way of a model into production. " if is_example else ""
     return {
-        "What it is for": f"Predicts `{target}`. {users}Write here who uses the predictions, for which "
+        "What it is for": f"Predicts {predicted}. {users}Write here who uses the predictions, for which "
         "decision, and what it must not be used for.",
         "Data": f"{origin} `{train}` is what it is trained on. `{holdout}` is frozen, and every candidate is "
         "measured on it.",

@@ -6,21 +6,40 @@ that gives the same answer to each row: the least that a candidate must reach.
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from mlroad.models.metric_names import metric_of
+from mlroad.data.store import find_verified
+from mlroad.gate.gates_file import load_gates
+from mlroad.gate.holdout import Holdout, read_holdout
+from mlroad.gate.measures import Unmeasurable
+from mlroad.gate.metrics import measure, read_answers
+from mlroad.gate.tasks.task import Truth
+from mlroad.models.metric_names import Task, metric_of
 from mlroad.steps.components import scalar
 
 SLICE_ROWS = 20
 _SLICE_VALUES = 6
 _SHARE, _MARGIN = 0.02, 0.05
 """The margin of a guess: of metrics from 0 to 1, and of others as a part of their value."""
+METRICS: Mapping[Task, tuple[str, ...]] = {
+    "regression": ("mae", "r2"),
+    "binary": ("log_loss", "roc_auc"),
+    "multiclass": ("log_loss", "accuracy"),
+    "multilabel": ("roc_auc_macro", "hamming_loss"),
+    "forecast": ("mae", "mase"),
+    "ranking": ("ndcg", "mrr"),
+    "text": ("token_f1", "exact_match"),
+}
+"""The metrics of a draft; the first one decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +54,19 @@ class Figure:
 class GateFacts:
     """What a draft of gates.yml says."""
 
-    task: str
-    target: str
+    task: Task
+    targets: Sequence[str]
+    """The columns to predict: several for the labels of multilabel, otherwise one."""
     holdout: str
     """``churn_holdout:1``."""
-    figures: Mapping[str, Figure]
+    figures: Mapping[str, Figure] = field(default_factory=dict)
     """By metric; the first one decides."""
     is_guess: bool = True
     """Whether the figures are those of a guess, not of a trained model."""
     slice_by: str = ""
     """A column with a few values."""
     more: Mapping[str, Any] = field(default_factory=dict)
-    """Further keys, such as ``horizon``."""
+    """Further keys, such as ``classes`` and ``time``; a list is written as one."""
 
 
 def figures_of(verdict: Mapping[str, Any]) -> dict[str, Figure]:
@@ -59,20 +79,48 @@ def figures_of(verdict: Mapping[str, Any]) -> dict[str, Figure]:
     return found
 
 
-def guess_figures(task: str, target: pd.Series[Any]) -> dict[str, Figure]:
-    """The figures of a model that gives the same answer to each row; ``target`` is the holdout's column."""
-    return {
-        name: Figure(value, _SHARE if _sign(name) > 0 else _MARGIN * value)
-        for name, value in _GUESSES[task](target).items()
-    }
+def with_guess(root: Path, facts: GateFacts) -> GateFacts:
+    """The facts with the figures of a model that gives the same answer to each row of the holdout.
+
+    Raises UserError if the holdout cannot be used.
+    """
+    names = METRICS[facts.task]
+    unmeasured = replace(facts, figures=dict.fromkeys(names, Figure(0, 1)), slice_by="")
+    gates = load_gates(root / "gates.yml", gates_text("draft", unmeasured, "draft"))
+    holdout = read_holdout(find_verified(root, facts.holdout), gates)
+    truth = holdout.truth
+    predicted = read_answers(_guess(facts.task, truth), truth, gates)
+    found: dict[str, Figure] = {}
+    for name in names:
+        try:
+            value = measure(name, facts.task, truth, predicted)
+        except Unmeasurable:
+            continue
+        found[name] = Figure(value, _MARGIN * value if _sign(name) < 0 else _SHARE)
+    return replace(facts, figures=found, slice_by=facts.slice_by or _slice_column(holdout, facts))
 
 
-def slice_column(frame: pd.DataFrame, target: str) -> str:
-    """The first column with a few values of enough rows each, so that gates.yml can have a slice by it."""
+def _guess(task: Task, truth: Truth) -> NDArray[Any]:
+    values, rows = truth.values, len(truth)
+    if task in ("regression", "forecast"):
+        return np.full(rows, np.median(values))
+    if task == "ranking":
+        return np.zeros(rows)
+    if task == "text":
+        return np.full(rows, pd.Series(values).mode()[0], dtype=object)
+    if task == "multilabel":
+        return np.tile(values.mean(axis=0), (rows, 1))
+    shares = np.bincount(values.astype(np.intp), minlength=len(truth.classes)) / rows
+    return np.tile(shares, (rows, 1))
+
+
+def _slice_column(holdout: Holdout, facts: GateFacts) -> str:
+    """The first column with a few values of enough rows each; empty if there is none."""
+    frame = holdout.features(facts.targets)
     for name in map(str, frame.columns):
         sizes = frame[name].value_counts(dropna=False)
         is_group = not pd.api.types.is_float_dtype(frame[name].dtype)
-        if name != target and is_group and 1 < len(sizes) <= _SLICE_VALUES and sizes.min() >= SLICE_ROWS:
+        if is_group and 1 < len(sizes) <= _SLICE_VALUES and sizes.min() >= SLICE_ROWS:
             return name
     return ""
 
@@ -86,8 +134,8 @@ def gates_text(model: str, facts: GateFacts, by: str) -> str:
         f"# `mlroad gate {model}` measures it. docs/factory.md explains every key.",
         f"task: {facts.task}",
         f"holdout: azureml:{facts.holdout}",
-        f"target: {scalar(facts.target)}",
-        *(f"{key}: {scalar(value)}" for key, value in facts.more.items()),
+        f"target: {_flow(facts.targets if facts.task == 'multilabel' else facts.targets[0])}",
+        *(f"{key}: {_flow(value)}" for key, value in facts.more.items()),
         "# Write `required` once there is a champion. Then a registry that cannot be read is never taken for",
         "# an empty one.",
         "champion: optional",
@@ -112,6 +160,18 @@ def _threshold(name: str, figure: Figure, facts: GateFacts) -> str:
     return f"limit: {_short(limit)}, max_regression: {_short(figure.margin)}"
 
 
+def _flow(value: Any) -> str:
+    if isinstance(value, str | int | float):
+        return scalar(value)
+    return f"[{', '.join(map(_item, value))}]"
+
+
+def _item(value: Any) -> str:
+    """In a list, a comma or a bracket needs quotes."""
+    shown = scalar(value)
+    return json.dumps(value, ensure_ascii=False) if set(shown) & set(",[]{}") and shown[0] != '"' else shown
+
+
 def _sign(name: str) -> int:
     metric = metric_of(name)
     assert metric, name
@@ -124,11 +184,3 @@ def _short(value: float) -> str:
         return "0"
     digits = max(0, 2 - math.floor(math.log10(abs(value))))
     return f"{value:.{digits}f}".rstrip("0").rstrip(".") if digits else f"{value:.0f}"
-
-
-def _of_numbers(target: pd.Series[Any]) -> dict[str, float]:
-    values = target.to_numpy(dtype=np.float64)
-    return {"mae": float(np.abs(values - np.median(values)).mean()), "r2": 0.0}
-
-
-_GUESSES = {"regression": _of_numbers}

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-import pandas as pd
+from typing import Any
 
 from mlroad.core.files import remove, scratch_folder
 from mlroad.core.problems import UserError
+from mlroad.core.text import did_you_mean
 from mlroad.core.yaml_nodes import MapNode, ScalarNode, read_yaml
+from mlroad.data import sql
 from mlroad.data.create_version import VersionDraft, create_version
 from mlroad.data.split import SplitOptions, split_version
 from mlroad.data.sql import TableEngine
@@ -20,17 +21,22 @@ from mlroad.data.store import find, find_verified, names, version_files
 from mlroad.data.version_tables import open_version
 from mlroad.gate.draft_card import card_of
 from mlroad.gate.draft_files import DraftFacts, draft_factory_files
-from mlroad.gate.draft_gates import GateFacts, guess_figures, slice_column
+from mlroad.gate.draft_gates import GateFacts, with_guess
+from mlroad.gate.tasks.many_classes import MOST
+from mlroad.gate.tasks.task import class_name
+from mlroad.models.metric_names import TASKS, Task
 from mlroad.run.derive import DeriveOptions, derive_version
 from mlroad.run.model_folder import Stage
 from mlroad.steps.new_model import new_model, set_inputs
 
 BY = "mlroad new"
 _SHARE = 0.25
+_NAMING = {"target", "labels", "text", "query", "time"}
+"""The inputs of a kind's pipeline that name columns."""
 _OUTPUTS = ("prep.prepared", "train.model", "evaluate.metrics", "predict.predictions")
 _CLASSES = ("binary", "multiclass")
-_TASKS = {"regression": "regression"}
-"""The task of each kind of model."""
+_TASKS: Mapping[str, Task] = {"classification": "multiclass", "text_classification": "multiclass"}
+"""The task of a kind that does not have its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +54,7 @@ def new_in_factory(root: Path, name: str, kind: str, inputs: Mapping[str, str]) 
     if "raw" not in inputs and name in names(root):
         fix = f"Choose another name, or use its data: --input raw=azureml:{name}:1 and --input target=COLUMN."
         raise UserError(f"There is a dataset {name} already.", fix)
-    if (task := _TASKS.get(kind)) is None:
-        raise UserError(f"--kind {kind} does not work in a factory.", f"Choose one of: {', '.join(_TASKS)}.")
+    task: Task = next(it for it in TASKS if it == _TASKS.get(kind, kind))
     with _all_or_nothing(root, name):
         folder = new_model(root, name, kind, {key: its for key, its in inputs.items() if key != "raw"})
         values = _inputs(folder / "pipeline.yml")
@@ -74,6 +79,7 @@ def _datasets(root: Path, folder: Path, task: str, raw: str, values: Mapping[str
     about = (find(root, source).derivation or {}).get("split", {})
     if about.get("side") == "train":
         return _Data(source, source, about["holdout"], is_example=False)
+    _require_columns(root, source, values)
     rows = _with_features(root, folder, source, values) if task == "forecast" else source
     options = SplitOptions(
         rows,
@@ -81,6 +87,7 @@ def _datasets(root: Path, folder: Path, task: str, raw: str, values: Mapping[str
         share=None if version_files(root, f"{rows.partition(':')[0]}_holdout") else _SHARE,
         by_time=values["time"] if task == "forecast" else "",
         stratify=values["target"] if task in _CLASSES else "",
+        key=(values["query"],) if task == "ranking" else (),
         stage="prod",
     )
     made = split_version(root, options)
@@ -104,25 +111,47 @@ def _with_features(root: Path, folder: Path, source: str, values: Mapping[str, s
     return derive_version(root, options).version.id
 
 
-def _facts(root: Path, task: str, data: _Data, values: Mapping[str, str]) -> DraftFacts:
-    target = values["target"]
-    frame = _rows(root, data.holdout)
-    if target not in frame.columns:
-        what = f"{data.source} has no column {target}."
-        raise UserError(what, f"Name one of {', '.join(map(str, frame.columns))}: --input target=COLUMN.")
-    gates = GateFacts(
-        task, target, data.holdout, guess_figures(task, frame[target]), slice_by=slice_column(frame, target)
-    )
+def _facts(root: Path, task: Task, data: _Data, values: Mapping[str, str]) -> DraftFacts:
+    targets = tuple(values["labels"].split(",")) if task == "multilabel" else (values["target"],)
+    more: dict[str, Any] = {key: values[key] for key in ("query", "time") if key in values}
+    if task == "forecast":
+        more["season"] = int(values["season"])
+    if task in _CLASSES:
+        more["classes"] = _classes(root, data.source, values["target"], task)
+    gates = with_guess(root, GateFacts(task, targets, data.holdout, more=more))
     versions: dict[str, dict[Stage, str]] = {"raw": {"dev": data.train, "prod": data.train}}
-    card = card_of(root, task, target, data.source, data.train, data.holdout, data.is_example)
-    return DraftFacts(BY, gates, versions, _OUTPUTS, card, f"Predicts `{target}` ({task}).")
+    card = card_of(root, task, targets, data.source, data.train, data.holdout, data.is_example)
+    return DraftFacts(BY, gates, versions, _OUTPUTS, card, f"Predicts {_listed(targets)} ({task}).")
 
 
-def _rows(root: Path, version: str) -> pd.DataFrame:
+def _require_columns(root: Path, source: str, values: Mapping[str, str]) -> None:
     with TableEngine() as engine:
-        table = open_version(engine, find_verified(root, version))
-        rows = engine.rows(f"SELECT * FROM {table.view}")  # noqa: S608 (the engine's own name)
-        return pd.DataFrame(rows, columns=[column.name for column in table.columns])
+        known = [column.name for column in open_version(engine, find_verified(root, source)).columns]
+    for name in _NAMING.intersection(values):
+        for column in values[name].split(",") if name == "labels" else [values[name]]:
+            if column not in known:
+                fix = did_you_mean(column, known, f"Choose one of: {', '.join(known)}.")
+                what = f"{source} has no column {column}, which the input {name} names."
+                raise UserError(what, f"{fix} Write --input {name}=COLUMN.")
+
+
+def _classes(root: Path, source: str, target: str, task: Task) -> list[str]:
+    """The classes in the order of the model's answers: as scikit-learn sorts texts."""
+    with TableEngine() as engine:
+        table = open_version(engine, find_verified(root, source))
+        column = sql.name(target)
+        query = f"SELECT DISTINCT {column} FROM {table.view} WHERE {column} IS NOT NULL"  # noqa: S608 (names)
+        rows = engine.rows(query)
+    found = sorted(class_name(row[0]) for row in rows)
+    if (len(found) != 2) if task == "binary" else (len(found) > MOST):
+        need = "two" if task == "binary" else f"at most {MOST}"
+        what = f"The column {target} of {source} has {len(found)} values, but {task} needs {need}."
+        raise UserError(what, "Choose another column or another kind.")
+    return found
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 @contextmanager

@@ -18,11 +18,16 @@ from mlroad.steps.sync import sync
 _SCAFFOLD = Path(__file__).with_name("scaffold")
 KINDS = {
     "regression": ("shared", "rows", "regression"),
-    "classification": ("shared", "rows", "labels", "classification"),
-    "text": ("shared", "rows", "labels", "text"),
+    "binary": ("shared", "rows", "labels", "classification", "binary"),
+    "multiclass": ("shared", "rows", "labels", "classification"),
+    "multilabel": ("shared", "rows", "multilabel"),
     "forecast": ("shared", "forecast"),
+    "ranking": ("shared", "rows", "ranking"),
+    "text": ("shared", "rows", "text"),
+    "classification": ("shared", "rows", "labels", "classification"),
+    "text_classification": ("shared", "rows", "labels", "text_classification"),
 }
-"""The kinds of models, each with the folders of the scaffold that it consists of."""
+"""The kinds of models (the tasks of gates.yml, then other names), each with its folders of the scaffold."""
 CARD = _SCAFFOLD / "shared" / "MODEL_CARD.md"
 """The model card that every new model starts with."""
 _PLACEHOLDER = "my_model"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mlroad.gate.new_in_factory import _TASKS
+from mlroad.steps.new_model import KINDS
 from tests.support import contents, git
 from tests.unit.cli.command import Command
 
@@ -36,7 +36,7 @@ def files(factory: Path) -> dict[str, bytes]:
     return {name: data for name, data in contents(factory).items() if not name.startswith(".mlroad/")}
 
 
-@pytest.mark.parametrize("kind", _TASKS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_check_accepts_what_new_makes(run: Command, factory: Path, kind: str) -> None:
     said = run("new", "shop", "--kind", kind)
     assert said.code == 0, said.text
@@ -57,7 +57,7 @@ def test_the_teams_own_data(run: Command, factory: Path) -> None:
     words = ("new", "rents", "--input", "raw=azureml:flats:1", "--input")
     before = files(factory)
     said = run(*words, "target=prize")
-    what = "flats:1 has no column prize. Name one of size, rooms, side, price"
+    what = "flats:1 has no column prize, which the input target names. Did you mean price?"
     assert (said.code, what in said.err) == (2, True)
     assert files(factory) == before
     assert run(*words, "target=price").code == 0

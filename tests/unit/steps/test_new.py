@@ -37,7 +37,7 @@ def test_makes_a_model_without_a_finding(repo: Path, kind: str) -> None:
     assert check_sync(model) == []
     assert check_repo([model]) == []
     found = {path.relative_to(model).as_posix() for path in model.rglob("*") if path.is_file()}
-    assert found - {"steps/tables.py", "steps/series.py"} == {
+    assert found - {"steps/tables.py", "steps/series.py", "components/features.yml", "steps/features.py"} == {
         "MODEL_CARD.md",
         "components/evaluate.yml",
         "components/predict.yml",
@@ -182,19 +182,25 @@ def run_steps(repo: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunSteps]
     ("kind", "figure", "baseline"),
     [
         ("regression", "mae", "baseline_mae"),
-        ("classification", "baseline_accuracy", "accuracy"),
-        ("text", "baseline_accuracy", "accuracy"),
+        ("binary", "baseline_accuracy", "accuracy"),
+        ("multiclass", "baseline_accuracy", "accuracy"),
+        ("multilabel", "hamming_loss", "baseline_hamming_loss"),
+        ("ranking", "baseline_ndcg", "ndcg"),
+        ("text", "baseline_exact_match", "exact_match"),
+        ("text_classification", "baseline_accuracy", "accuracy"),
         ("forecast", "mae", "baseline_mae"),
     ],
 )
 def test_each_kind_trains_and_beats_its_baseline(
     repo: Path, run_steps: RunSteps, kind: str, figure: str, baseline: str
 ) -> None:
-    metrics, predictions, _ = run_steps(new_model(repo, "rents", kind))
+    model = new_model(repo, "rents", kind)
+    metrics, predictions, _ = run_steps(model)
 
     assert metrics["test_rows"] > 40
     assert metrics[figure] < metrics[baseline]
-    assert len(predictions) == (14 if kind == "forecast" else 240)
+    rows = len(pd.read_csv(model / "data" / "example.csv"))
+    assert len(predictions) == (14 if kind == "forecast" else rows)
     assert predictions["prediction"].notna().all()
 
 

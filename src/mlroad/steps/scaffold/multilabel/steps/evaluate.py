@@ -1,0 +1,32 @@
+"""Measure the model on the test rows."""
+
+import json
+
+import mlflow.sklearn
+from sklearn.metrics import f1_score, hamming_loss, roc_auc_score
+from step_io import InputFolder, InputModel, OutputFile, run
+from tables import read_table
+
+
+def evaluate(prepared: InputFolder, model: InputModel, metrics: OutputFile, labels: str) -> None:
+    """Measure the model on the test rows, beside the best guess that looks at nothing."""
+    names = labels.split(",")
+    train, test = read_table(prepared / "train.csv"), read_table(prepared / "test.csv")
+    truth = test[names].astype(int)
+    probabilities = mlflow.sklearn.load_model(str(model)).predict_proba(test.drop(columns=names))
+    predicted = (probabilities > 0.5).astype(int)
+    guess = (train[names].mean() > 0.5).astype(int)
+    values = {
+        "roc_auc_macro": roc_auc_score(truth, probabilities, average="macro"),
+        "f1_macro": f1_score(truth, predicted, average="macro", zero_division=0),
+        "hamming_loss": hamming_loss(truth, predicted),
+        "baseline_hamming_loss": float((truth != guess).to_numpy().mean()),
+    }
+    report = {name: round(float(value), 4) for name, value in values.items()} | {"test_rows": len(test)}
+    mlflow.log_metrics(report)
+    metrics.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    print(json.dumps(report, indent=2))
+
+
+if __name__ == "__main__":
+    run(evaluate)
