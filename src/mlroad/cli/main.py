@@ -33,6 +33,9 @@ COMMANDS = {
     ),
     "models": Entry("mlroad.cli.models:models", "List the models of this repo.", PROTOTYPE),
     "dataset": Entry("mlroad.cli.dataset:dataset", "Create, compare, check and register datasets.", DATA),
+    "promote": Entry(
+        "mlroad.cli.promote:promote", "Promote a model from a prototype's tag to a branch.", FACTORY
+    ),
     "train": Entry("mlroad.cli.train:train", "Train a candidate on dev or prod data.", FACTORY),
     "gate": Entry("mlroad.cli.gate:gate", "Judge a candidate by the model's gates.yml.", FACTORY),
     "report": Entry("mlroad.cli.report:report", "Write the report on a judged candidate.", FACTORY),

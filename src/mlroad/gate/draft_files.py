@@ -57,9 +57,10 @@ class DraftFacts:
     """What the drafts say. ``by`` is the command that drafts: ``mlroad promote``."""
 
     by: str
-    gates: GateFacts
+    gates: GateFacts | None
+    """None if the model has its gates.yml."""
     data: Mapping[str, Mapping[Stage, str]]
-    """For each data input of the pipeline its dev and prod version, as ``name:version``."""
+    """For each data input of the pipeline its dev and prod version, as ``name:version``; else empty."""
     outputs: Sequence[str]
     """The outputs of all steps, as STEP.OUTPUT."""
     card: Mapping[str, str] = field(default_factory=dict)
@@ -70,10 +71,9 @@ class DraftFacts:
 
 def draft_factory_files(folder: Path, name: str, facts: DraftFacts) -> list[Path]:
     """Write each missing file into the model's folder. Returns what it wrote."""
-    files = {
-        "data.yml": _data(facts),
-        "gates.yml": gates_text(name, facts.gates, facts.by),
-    }
+    files = {"data.yml": _data(facts)} if facts.data else {}
+    if facts.gates:
+        files["gates.yml"] = gates_text(name, facts.gates, facts.by)
     if not any((folder / TESTS).rglob("test_*.py")):
         files[f"{TESTS}/conftest.py"] = _CONFTEST
         shown = "\n".join(f'    "{output}",' for output in facts.outputs)

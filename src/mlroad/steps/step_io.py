@@ -32,6 +32,9 @@ from typing import Annotated, Any
 
 import typer
 
+CONTRACT = 1
+"""The version of this contract. It changes only when steps that were written for it no longer run."""
+
 
 @dataclass(frozen=True)
 class DataType:

@@ -45,3 +45,20 @@ def prototype(
     for name, value in {**IDENTITY, "UV_OFFLINE": "1"}.items():
         monkeypatch.setenv(name, value)
     return Command(prototype_repo, capfd, monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def fresh_factory(rendered: Callable[..., Path]) -> Path:
+    """A factory without any model, which tests must not change."""
+    return rendered(template="factory", sample=False)
+
+
+@pytest.fixture
+def factory(
+    fresh_factory: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Command:
+    """``factory("promote", …)`` runs a command in a copy of that factory."""
+    for name, value in {**IDENTITY, "UV_OFFLINE": "1"}.items():
+        monkeypatch.setenv(name, value)
+    repo = Path(shutil.copytree(fresh_factory, tmp_path / "factory", symlinks=True))
+    return Command(repo, capfd, monkeypatch)

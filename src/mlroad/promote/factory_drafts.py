@@ -1,0 +1,113 @@
+"""What a factory needs beyond a prototype: drafts of data.yml, gates.yml and unit tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mlroad.core.problems import UserError
+from mlroad.core.text import some
+from mlroad.data.sql import TableEngine
+from mlroad.data.store import find, find_verified
+from mlroad.data.version_tables import open_version
+from mlroad.gate.draft_files import DraftFacts, draft_factory_files
+from mlroad.gate.draft_gates import Figure, GateFacts, figures_of, with_guess
+from mlroad.gate.gates_file import FILE as GATES
+from mlroad.gate.gates_file import load_gates
+from mlroad.pipeline.model import CommandComponent
+from mlroad.promote.place_datasets import holdout_of, prod_version
+from mlroad.promote.question import Question, dataset_inputs, pipeline_of, question_of
+from mlroad.promote.take import Taken
+from mlroad.run.model_folder import Stage
+
+BY = "mlroad promote"
+_MARGIN = 0.1
+"""How far a figure may be off if it was not measured here, as a part of it."""
+
+
+def model_question(stage: Path, taken: Taken, target: str, recorded: Iterable[str]) -> Question | None:
+    """What a model in the stage is asked; None if nothing tells."""
+    known = taken.trained_on in taken.versions
+    rows = _rows(stage, taken.trained_on) if known else None
+    return question_of(stage / "models" / taken.name, rows, target, recorded)
+
+
+def write_drafts(
+    stage: Path, name: str, question: Question | None, recorded: Mapping[str, float]
+) -> list[str]:
+    """Write what is missing; returns the names of the new files. Raises UserError."""
+    folder = stage / "models" / name
+    job = pipeline_of(folder)
+    dev = dataset_inputs(job)
+    if not dev:
+        what = f"pipeline.yml of {name} names no dataset version, so nothing can be judged on it."
+        raise UserError(what, "In the prototype: `mlroad dataset add`, and name the version in pipeline.yml.")
+    data: dict[str, dict[Stage, str]] = {}
+    if not (folder / "data.yml").is_file():
+        data = {key: {"dev": it, "prod": prod_version(stage, it)} for key, it in dev.items()}
+    gates = None
+    if not (folder / GATES).is_file():
+        gates = _unmeasured(stage, name, dev, question, recorded)
+    outputs = [
+        f"{step.name}.{it}"
+        for step in job.steps.values()
+        if isinstance(step.component, CommandComponent)
+        for it in step.component.outputs
+    ]
+    written = draft_factory_files(folder, name, DraftFacts(BY, gates, data, outputs))
+    return [file.relative_to(stage).as_posix() for file in written]
+
+
+def write_measured_gates(folder: Path, question: Question, verdict: Mapping[str, Any]) -> None:
+    """Write gates.yml again, with limits from a verdict on the model. Raises UserError without figures."""
+    figures = figures_of(verdict)
+    if not figures:
+        told = "; ".join(it["what"] for it in verdict["checks"] if it["result"] == "broken")
+        raise UserError(f"The gate could not measure {folder.name} on its holdout: {told}.")
+    stage, file = folder.parent.parent, folder / GATES
+    slice_by = next((gate.column for gate in load_gates(file).slices), "")
+    holdout = _holdout(stage, dataset_inputs(pipeline_of(folder)))
+    facts = GateFacts(question.task, question.targets, holdout, figures, False, slice_by, question.more)
+    file.unlink()
+    draft_factory_files(folder, folder.name, DraftFacts(BY, facts, {}, ()))
+
+
+def _unmeasured(
+    stage: Path,
+    name: str,
+    dev: Mapping[str, str],
+    question: Question | None,
+    recorded: Mapping[str, float],
+) -> GateFacts:
+    """The facts for gates.yml from the prototype's figures, or else from a guess."""
+    if question is None:
+        what = f"The metrics, the tests and the data of {name} do not tell which column it predicts."
+        raise UserError(what, "Name it: --target COLUMN.")
+    facts = GateFacts(question.task, question.targets, _holdout(stage, dev), more=question.more)
+    guessed = with_guess(stage, facts)
+    if known := question.metrics(recorded):
+        figures = {it: Figure(recorded[it], abs(recorded[it]) * _MARGIN or _MARGIN) for it in known}
+        return replace(guessed, figures=figures, is_guess=False)
+    return replace(guessed, figures={it: guessed.figures[it] for it in question.metrics(guessed.figures)})
+
+
+def _holdout(stage: Path, dev: Mapping[str, str]) -> str:
+    found = [it for version in dev.values() if (it := holdout_of(stage, version))]
+    if not found:
+        fix = "In the prototype: `mlroad dataset split`, and name the training side in pipeline.yml."
+        raise UserError(f"None of {some(list(dev.values()))} has a holdout.", fix)
+    return found[0]
+
+
+def _rows(stage: Path, reference: str) -> pd.DataFrame | None:
+    """The rows of a version that is a table."""
+    if find(stage, reference).rows is None:
+        return None
+    with TableEngine() as engine:
+        table = open_version(engine, find_verified(stage, reference))
+        rows = engine.rows(f"SELECT * FROM {table.view}")  # noqa: S608 (the engine's own name)
+        return pd.DataFrame(rows, columns=[column.name for column in table.columns])

@@ -1,0 +1,101 @@
+"""Fetch a tag of a prototyping repo, from a path or an address of git."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlroad.core.git import run_git
+from mlroad.core.problems import UserError
+from mlroad.promote.workbench import Workbench
+
+_LOGIN = re.compile(r"^([a-z+]+://)[^/@]*@")
+
+
+@dataclass(frozen=True, slots=True)
+class Prototype:
+    """A tag of a prototyping repo, fetched into the workbench."""
+
+    repo: str
+    """Its address for people: without a password, and of the server if a path has one."""
+    tag: str
+    commit: str
+
+
+def parse_source(source: str) -> tuple[str, str]:
+    """The repo and the tag in ``repo@tag``. Raises UserError."""
+    repo, _, tag = source.rpartition("@")
+    if not repo or not tag or repo.startswith("-") or not _is_tag(tag):
+        what = f"{source} does not name a tag."
+        raise UserError(
+            what, "Write REPO@TAG, such as ../prototypes@v1 or https://github.com/my-org/repo@v1."
+        )
+    return repo, tag
+
+
+def fetch_tag(bench: Workbench, repo: str, tag: str) -> Prototype:
+    """Fetch exactly the commit of a tag, with its history. Raises UserError for anything but a tag."""
+    address = address_of(repo)
+    name = f"refs/tags/{tag}"
+    options = ("--quiet", "--no-tags", "--update-shallow", "--no-write-fetch-head", "--no-auto-maintenance")
+    done = bench.run("fetch", *options, "--end-of-options", address, f"+{name}:{name}", check=False)
+    if not done.ok:
+        raise _no_such_tag(bench, repo, tag, done.reason)
+    found = bench.run("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", check=False)
+    if not found.ok:
+        raise UserError(f"The tag {tag} of {repo} does not name a commit.", "Tag a commit.")
+    return Prototype(public_address(repo), tag, found.text)
+
+
+def fetch_commit(bench: Workbench, repo: str, tag: str, commit: str) -> bool:
+    """Make sure that the workbench has an older commit of the repo. False if the repo does not have it."""
+    if _has(bench, commit):
+        return True
+    options = ("--quiet", "--no-tags", "--update-shallow", "--no-write-fetch-head")
+    for wanted in (f"refs/tags/{tag}", commit):
+        bench.run("fetch", *options, "--end-of-options", address_of(repo), wanted, check=False)
+        if _has(bench, commit):
+            return True
+    return False
+
+
+def address_of(repo: str) -> str:
+    """What git can fetch from, wherever it runs."""
+    return str(Path(repo).resolve()) if Path(repo).is_dir() else repo
+
+
+def public_address(repo: str) -> str:
+    """The address to write down: a path becomes the server that it was cloned from, and no login is kept."""
+    if Path(repo).is_dir():
+        origin = run_git(Path(repo), "remote", "get-url", "origin")
+        repo = origin.text if origin.ok and origin.text else Path(repo).resolve().as_posix()
+    return _LOGIN.sub(r"\1", repo)
+
+
+def _is_tag(tag: str) -> bool:
+    return run_git(Path(), "check-ref-format", f"refs/tags/{tag}").ok
+
+
+def _has(bench: Workbench, commit: str) -> bool:
+    return bench.run("cat-file", "-e", f"{commit}^{{commit}}", check=False).ok
+
+
+def _no_such_tag(bench: Workbench, repo: str, tag: str, reason: str) -> UserError:
+    listed = bench.run("ls-remote", "--end-of-options", address_of(repo), check=False)
+    if not listed.ok:
+        why = reason.removeprefix("fatal: ").rstrip(".")
+        return UserError(
+            f"{public_address(repo)} cannot be read: {why}.",
+            "Check the path or the address, and that you may read it.",
+        )
+    names = [line.split("\t")[1] for line in listed.text.splitlines() if "\t" in line]
+    if f"refs/heads/{tag}" in names:
+        what = f"{tag} is a branch of {repo}, and a branch moves."
+        return UserError(
+            what, f"Tag the commit in the prototype: git tag {tag}-1 && git push origin {tag}-1."
+        )
+    tags = [name.removeprefix("refs/tags/") for name in names if name.startswith("refs/tags/")]
+    known = [name for name in tags if not name.endswith("^{}")][-5:]
+    fix = f"Its newest tags are {', '.join(known)}." if known else "It has no tags: run `mlroad ready` there."
+    return UserError(f"{repo} has no tag {tag}.", fix)

@@ -1,0 +1,106 @@
+"""Fetch a tag, and check everything that can be checked without running anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mlroad.core.git import run_git
+from mlroad.core.problems import UserError
+from mlroad.core.text import some
+from mlroad.guard.guard_settings import load_settings
+from mlroad.promote.fetch_tag import Prototype, fetch_commit, fetch_tag
+from mlroad.promote.promotion_plan import Plan, PromoteOptions
+from mlroad.promote.prototype_metrics import parse_metrics
+from mlroad.promote.provenance import Provenance, all_provenances, load_provenance
+from mlroad.promote.scan_prototype import scan_prototype
+from mlroad.promote.take import Taken, take
+from mlroad.promote.workbench import Workbench
+from mlroad.steps.contract import own_contract
+
+
+def make_plan(bench: Workbench, repo: str, tag: str, model: str, options: PromoteOptions) -> Plan:
+    """Fetch the tag, and check all that can be checked without running anything. Raises UserError."""
+    settings = load_settings(bench.root)
+    prototype = fetch_tag(bench, repo, tag)
+    name = options.name or _name_here(bench, prototype, model)
+    before = load_provenance(bench.root / "models" / name)
+    _check_before(bench, repo, prototype, name, before)
+    taken = take(bench, prototype, model, name, settings.max_file_mb)
+    _check_contract(taken)
+    if problems := scan_prototype(bench, prototype.commit, model, settings):
+        raise UserError(problems)
+    found = taken.files.get(f"models/{name}/metrics.json")
+    metrics = parse_metrics(Path(f"models/{model}/metrics.json"), found.data) if found else None
+    plan = Plan(prototype, taken, before, metrics, repo)
+    _check_clean(bench.root, taken)
+    if run_git(bench.root, "rev-parse", "--verify", "--quiet", f"refs/heads/{plan.branch}").ok:
+        fix = f"Delete it to promote again: git branch -D {plan.branch}"
+        raise UserError(f"The branch {plan.branch} exists already.", fix)
+    return plan
+
+
+def check_identity(root: Path) -> None:
+    """Raises UserError if git does not know who commits."""
+    if not run_git(root, "var", "GIT_COMMITTER_IDENT").ok:
+        fix = 'Run `git config user.name "…"` and `git config user.email "…"`.'
+        raise UserError("git does not know who you are.", fix)
+
+
+def _name_here(bench: Workbench, prototype: Prototype, model: str) -> str:
+    """The model's name in the factory: where it was promoted to before, or the same."""
+    same = [
+        name
+        for name, it in all_provenances(bench.root).items()
+        if it.model == model and it.repo == prototype.repo
+    ]
+    if len(same) > 1 and model not in same:
+        what = f"{model} was promoted to {' and '.join(same)}."
+        raise UserError(what, "Say which one is meant: --as NAME.")
+    return same[0] if len(same) == 1 else model
+
+
+def _check_before(
+    bench: Workbench, repo: str, prototype: Prototype, name: str, before: Provenance | None
+) -> None:
+    """Raises UserError if the factory's model cannot be the earlier version of this one."""
+    if not (bench.root / "models" / name).exists():
+        return
+    if before is None or before.commit is None:
+        what = f"models/{name} is here already, and no prototype is behind it."
+        raise UserError(what, "Promote under another name: --as NAME.")
+    if before.tag == prototype.tag and before.commit != prototype.commit:
+        what = (
+            f"The tag {prototype.tag} has moved: models/{name} came from commit {before.commit[:10]}, "
+            f"and it names {prototype.commit[:10]} now."
+        )
+        raise UserError(what, "Make a new tag in the prototype, and leave old ones as they were.")
+    if before.commit == prototype.commit:
+        raise UserError(f"models/{name} is at {before.tag} already.", "There is nothing to promote.")
+    if not fetch_commit(bench, repo, before.tag, before.commit):
+        what = (
+            f"models/{name} came from {before.repo}, commit {before.commit[:10]}, which {repo} does not have."
+        )
+        raise UserError(what, "Name that repo, or promote under another name: --as NAME.")
+    if bench.run("merge-base", "--is-ancestor", prototype.commit, before.commit, check=False).ok:
+        what = f"{prototype.tag} is older than {before.tag}, which models/{name} came from."
+        raise UserError(what, "To go back, revert the commit of the last promotion.")
+
+
+def _check_contract(taken: Taken) -> None:
+    """Raises UserError for steps that follow a contract that this factory does not know."""
+    if taken.contract > own_contract():
+        what = (
+            f"The steps of {taken.model} follow version {taken.contract} of the step contract, "
+            f"and this factory knows versions up to {own_contract()}."
+        )
+        raise UserError(what, "Update this factory first: `mlroad update`.")
+
+
+def _check_clean(root: Path, taken: Taken) -> None:
+    """Raises UserError if files that the promotion writes have changes that are not committed."""
+    names = {version.name for version in taken.versions.values()}
+    folders = [f"models/{taken.name}", *(f"datasets/{name}" for name in sorted(names))]
+    changed = run_git(root, "status", "--porcelain", "-z", "--untracked-files=all", "--", *folders).names
+    if changed:
+        what = f"There are changes that are not committed: {some([entry[3:] for entry in changed])}."
+        raise UserError(what, "Commit or stash them first.")

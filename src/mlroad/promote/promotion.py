@@ -1,0 +1,149 @@
+"""`mlroad promote`: a model from a prototype's tag becomes one commit on a branch, or nothing at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from mlroad.core.files import remove
+from mlroad.core.git import run_git
+from mlroad.core.problems import Problem, UserError
+from mlroad.gate.factory_rules import check_factory
+from mlroad.guard.guard_settings import load_settings
+from mlroad.pipeline.check_repo import check_and_count
+from mlroad.promote.factory_drafts import model_question, write_drafts
+from mlroad.promote.fetch_tag import Prototype, parse_source
+from mlroad.promote.make_promotion_plan import check_identity, make_plan
+from mlroad.promote.merge_versions import Merged, as_in_factory, first_version, merge_versions
+from mlroad.promote.place_datasets import keep_large_data, place_datasets, replacements
+from mlroad.promote.promotion_plan import ConflictsFound, Plan, Promoted, PromoteOptions, Tell
+from mlroad.promote.proof import Proof, run_as_prototyped, try_drafts
+from mlroad.promote.provenance import FILE, Provenance, requirements_digest
+from mlroad.promote.pull_request import pull_request_body
+from mlroad.promote.take import take
+from mlroad.promote.workbench import Workbench, head_of, workbench, write_files
+from mlroad.steps.sync import sync
+
+
+def promote(root: Path, source: str, model: str, options: PromoteOptions, tell: Tell) -> Promoted:
+    """Promote a model. Raises UserError, and changes nothing, if anything prevents it."""
+    repo, tag = parse_source(source)
+    check_identity(root)
+    with workbench(root) as bench:
+        plan = make_plan(bench, repo, tag, model, options)
+        plan = stage_datasets(bench, plan, options.target)
+        merged = _merge(bench, plan)
+        if merged.conflicts:
+            raise ConflictsFound(plan, merged)
+        return finish(bench, plan, merged.tree, options, tell)
+
+
+def stage_datasets(bench: Workbench, plan: Plan, target: str) -> Plan:
+    """Write the datasets of the factory and of the prototype to the stage, and split off a holdout."""
+    taken = plan.taken
+    bench.check_out(head_of(bench.root), "datasets")
+    prototype = Path(plan.repo) if Path(plan.repo).is_dir() else None
+    new = place_datasets(bench, taken, prototype)
+    write_files(bench.stage, taken.files)
+    question = model_question(bench.stage, taken, target, plan.recorded)
+    replaced = replacements(bench.stage, taken, plan.before.replaced if plan.before else {}, question)
+    remove(bench.stage / "models")
+    return replace(plan, new_datasets=new, replaced=replaced, question=question)
+
+
+def _merge(bench: Workbench, plan: Plan) -> Merged:
+    taken, before = plan.taken, plan.before
+    if before is None or before.commit is None:
+        return first_version(bench, taken, plan.replaced)
+    old = Prototype(before.repo, before.tag, before.commit)
+    base = take(bench, old, before.model, taken.name, load_settings(bench.root).max_file_mb)
+    return merge_versions(
+        bench,
+        taken.name,
+        as_in_factory(base, before.replaced),
+        as_in_factory(taken, plan.replaced),
+        plan.prototype.tag,
+    )
+
+
+def finish(bench: Workbench, plan: Plan, tree: str, options: PromoteOptions, tell: Tell) -> Promoted:
+    """Complete the model of a merged tree, prove it, and commit it to the branch."""
+    name = plan.taken.name
+    bench.check_out(tree, f"models/{name}")
+    folder = bench.stage / "models" / name
+    sync([folder])
+    _update_data(folder / "data.yml", plan)
+    (folder / FILE).write_text(_provenance(plan).text(), encoding="utf-8", newline="\n")
+    proof = Proof()
+    if options.run:
+        proof = run_as_prototyped(bench, plan.taken, plan.recorded, options.tolerance, tell)
+    drafted = write_drafts(bench.stage, name, plan.question, plan.recorded or proof.metrics)
+    if options.run:
+        proof = try_drafts(bench, name, plan.question, drafted, proof, tell)
+    warnings = _check(bench.stage, name)
+    body = pull_request_body(plan, proof, drafted, warnings)
+    commit = _commit(bench, plan, body)
+    keep_large_data(bench)
+    file = bench.root / ".mlroad" / f"{plan.branch.replace('/', '-')}.md"
+    file.write_text(body, encoding="utf-8", newline="\n")
+    # The only change to the factory, and git makes it as a whole.
+    run_git(bench.root, "update-ref", f"refs/heads/{plan.branch}", commit, "0" * 40, check=True)
+    return Promoted(plan.branch, commit, file)
+
+
+def _update_data(file: Path, plan: Plan) -> None:
+    """Name the new training version in data.yml where the one before was named."""
+    if not file.is_file() or plan.before is None:
+        return
+    text = file.read_text(encoding="utf-8")
+    before, after = _trained_on(plan.before.replaced), _trained_on(plan.replaced)
+    if before and after and before != after:
+        text = text.replace(f"azureml:{before}\n", f"azureml:{after}\n")
+        file.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _trained_on(replaced: Mapping[str, str]) -> str:
+    return list(replaced.values())[-1] if replaced else ""
+
+
+def _provenance(plan: Plan) -> Provenance:
+    taken = plan.taken
+    prefix = f"models/{taken.name}/environment/"
+    environment = {
+        path.removeprefix(prefix): blob.data for path, blob in taken.files.items() if path.startswith(prefix)
+    }
+    return Provenance(
+        repo=plan.prototype.repo,
+        tag=plan.prototype.tag,
+        commit=plan.prototype.commit,
+        tree=taken.tree,
+        model=taken.model,
+        datasets={name: version.digest or "" for name, version in sorted(taken.versions.items())},
+        replaced=plan.replaced,
+        contract=taken.contract,
+        requirements=requirements_digest(environment) if environment else "",
+        metrics=plan.recorded,
+    )
+
+
+def _check(stage: Path, name: str) -> list[Problem]:
+    """The warnings of `mlroad check` on the model. Raises UserError with its errors."""
+    folder = stage / "models" / name
+    found = [*check_and_count([folder])[0], *check_factory([folder])]
+    shown = [replace(it, at=replace(it.at, file=_shown(it.at.file, stage))) for it in found]
+    if errors := [it for it in shown if it.severity == "error"]:
+        raise UserError(errors)
+    return shown
+
+
+def _shown(file: Path, stage: Path) -> Path:
+    whole = file if file.is_absolute() else Path.cwd() / file
+    return whole.relative_to(stage) if whole.is_relative_to(stage) else file
+
+
+def _commit(bench: Workbench, plan: Plan, body: str) -> str:
+    tree = bench.final_tree(plan.taken.name)
+    message = f"feat({plan.taken.name}): promote {plan.prototype.tag} of {plan.prototype.repo}\n\n{body}"
+    head = head_of(bench.root)
+    return run_git(bench.root, "commit-tree", tree, "-p", head, "-F", "-", stdin=message, check=True).text

@@ -1,0 +1,72 @@
+"""What a promotion is about: where the model comes from, and what the factory has of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mlroad.promote.fetch_tag import Prototype
+from mlroad.promote.merge_versions import Merged
+from mlroad.promote.prototype_metrics import PrototypeMetrics
+from mlroad.promote.provenance import Provenance
+from mlroad.promote.question import Question
+from mlroad.promote.take import Taken
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class PromoteOptions:
+    """The options of `mlroad promote`."""
+
+    name: str = ""
+    """The model's name in the factory (default: as before, or as in the prototype)."""
+    target: str = ""
+    """The column that the model predicts (default: found from its metrics and tests)."""
+    run: bool = True
+    tolerance: float = 0.01
+    """How far a metric may be from the prototype's, as a part of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Promoted:
+    """A promotion that is complete: the branch and its commit."""
+
+    branch: str
+    commit: str
+    body: Path
+    """The text of the pull request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is promoted: where from, and what the factory has of it."""
+
+    prototype: Prototype
+    taken: Taken
+    before: Provenance | None
+    metrics: PrototypeMetrics | None
+    repo: str
+    new_datasets: list[str] = field(default_factory=list)
+    replaced: Mapping[str, str] = field(default_factory=dict)
+
+    question: Question | None = None
+    """What the model is asked."""
+
+    @property
+    def recorded(self) -> Mapping[str, float]:
+        """The prototype's metrics."""
+        return self.metrics.metrics if self.metrics else {}
+
+    @property
+    def branch(self) -> str:
+        return f"promote/{self.taken.name}-{self.prototype.tag}"
+
+
+class ConflictsFound(Exception):
+    """The prototype and the factory changed the same lines."""
+
+    def __init__(self, plan: Plan, merged: Merged) -> None:
+        super().__init__("conflicts")
+        self.plan, self.merged = plan, merged

@@ -1,0 +1,128 @@
+"""Prove that the promoted model is the one that was prototyped, and measure what gates.yml needs.
+
+The pipeline runs on the data that the prototype ran on. Its metrics must be the prototype's, and its model
+must pass the inference tests. If gates.yml was drafted, the pipeline also runs as pull requests will run it,
+and the gate measures that model on the holdout. All of this runs without credentials.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mlroad.core.problems import UserError
+from mlroad.core.text import number, some
+from mlroad.gate.gates_file import FILE as GATES
+from mlroad.models.finished_run import find_run
+from mlroad.models.inference_tests import VERDICT
+from mlroad.promote.factory_drafts import write_measured_gates
+from mlroad.promote.prototype_metrics import metrics_of_run
+from mlroad.promote.question import Question
+from mlroad.promote.run_without_credentials import (
+    Finished,
+    mlroad_without_credentials,
+    tests_without_credentials,
+)
+from mlroad.promote.take import Taken
+from mlroad.promote.workbench import Workbench
+from mlroad.run.candidate import find_candidate
+from mlroad.run.model_folder import ModelFolder
+
+Tell = Callable[[str], None]
+_LAST_LINES = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What was measured: the metrics of the run here, and the candidate's on the holdout."""
+
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    cases: int = 0
+    """How many inference tests passed; 0 if nothing ran."""
+    on_holdout: Mapping[str, float] = field(default_factory=dict)
+    holdout: str = ""
+
+
+def run_as_prototyped(
+    bench: Workbench, taken: Taken, recorded: Mapping[str, float], tolerance: float, tell: Tell
+) -> Proof:
+    """Run the model on the prototype's data, and compare. Raises UserError if it fails or differs."""
+    name, folder = taken.name, f"models/{taken.name}"
+    inputs = [option for key, it in taken.inputs.items() for option in ("--input", f"{key}=azureml:{it}")]
+    tell(f"Running {folder} on the prototype's data.")
+    _call(bench, f"The pipeline of {name} fails here", "run", folder, "--quiet", *inputs)
+    run = find_run(bench.stage / folder)
+    metrics = metrics_of_run(run, bench.stage)
+    _compare(name, recorded, metrics, tolerance)
+    tell("Running its inference tests.")
+    failure = f"The model of {name} fails its inference tests here"
+    _call(bench, failure, "test", folder, "--run", run.id)
+    tests = json.loads((run.folder / VERDICT).read_text(encoding="utf-8"))
+    return Proof(metrics, cases=int(tests["cases"]))
+
+
+def try_drafts(
+    bench: Workbench, name: str, question: Question | None, drafted: Sequence[str], proof: Proof, tell: Tell
+) -> Proof:
+    """Measure the model for a drafted gates.yml, and run drafted unit tests. Raises UserError."""
+    folder = f"models/{name}"
+    if f"{folder}/{GATES}" in drafted and question:
+        proof = _measure(bench, name, question, proof, tell)
+    if any(path.startswith(f"{folder}/tests/") for path in drafted):
+        tell("Running the drafted unit tests.")
+        done = tests_without_credentials(bench.stage, bench.folder / "home", name)
+        _require(done, f"The drafted unit tests of {name} fail")
+    return proof
+
+
+def _measure(bench: Workbench, name: str, question: Question, proof: Proof, tell: Tell) -> Proof:
+    tell("Training on the dev data and measuring on the holdout, for the limits in gates.yml.")
+    model = ModelFolder(bench.stage, name)
+    _call(bench, f"{name} cannot be trained on the dev data", "train", name)
+    candidate = find_candidate(model)
+    gated = mlroad_without_credentials(bench.stage, bench.folder / "home", "gate", name)
+    file = candidate.gate / "verdict.json"
+    if not file.is_file():
+        _require(Finished(gated.code or 1, gated.output), f"The gate of {name} fails")
+    verdict = json.loads(file.read_text(encoding="utf-8"))
+    broken = [it for it in verdict["checks"] if it["result"] in ("failed", "broken")]
+    left = [it for it in broken if not it["id"].startswith(("metrics.", "slices."))]
+    if left:
+        told = "\n".join(f"  {it['id']}: {it['what']}" for it in left)
+        raise UserError(
+            f"The gate rejects {name} as it is:\n{told}\n", "Fix it in the prototype, and tag again."
+        )
+    write_measured_gates(model.path, question, verdict)
+    figures = {
+        key: its["candidate"] for key, its in verdict["metrics"].items() if its["candidate"] is not None
+    }
+    return Proof(proof.metrics, proof.cases, figures, str(verdict["holdout"]["dataset"]))
+
+
+def _call(bench: Workbench, failure: str, *arguments: str) -> Finished:
+    done = mlroad_without_credentials(bench.stage, bench.folder / "home", *arguments)
+    _require(done, failure)
+    return done
+
+
+def _require(done: Finished, failure: str) -> None:
+    if done.code:
+        told = "\n".join(f"  {line}" for line in done.output.strip().splitlines()[-_LAST_LINES:])
+        raise UserError(f"{failure} (exit code {done.code}):\n{told}\n", "Nothing was promoted.")
+
+
+def _compare(name: str, recorded: Mapping[str, float], found: Mapping[str, float], tolerance: float) -> None:
+    """Raises UserError if a metric is not the prototype's."""
+    other = [
+        f"{metric} is {number(found[metric]) if metric in found else 'missing'}, not {number(value)}"
+        for metric, value in recorded.items()
+        if metric not in found or abs(found[metric] - value) > tolerance * max(abs(value), 1e-9)
+    ]
+    if other:
+        what = f"The metrics of {name} are not those of the prototype: {some(other)}."
+        fix = (
+            "The model may depend on chance (set a seed) or on versions of libraries. "
+            "--tolerance SHARE accepts larger differences."
+        )
+        raise UserError(what, fix)

@@ -1,0 +1,133 @@
+"""What a model is asked: its task and target, found from its metrics, its inference tests and its data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mlroad.core.problems import UserError
+from mlroad.data.split import SplitOptions
+from mlroad.gate.tasks.task import class_name
+from mlroad.models.metric_names import TASKS, Task, metric_of
+from mlroad.models.suite import CASES, FOLDER
+from mlroad.pipeline.loader import Loader
+from mlroad.pipeline.model import DataAsset, Literally, PipelineJob
+from mlroad.pipeline.repo_index import RepoIndex
+
+_MOST_CLASSES = 50
+_LABELS = ("BYTES", "BOOL", "INT32", "INT64")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """The task, and the columns to predict."""
+
+    task: Task
+    targets: Sequence[str]
+    more: Mapping[str, Any] = field(default_factory=dict)
+    """Further keys of gates.yml, such as ``time``."""
+    by_labels: bool = False
+    """Whether the model answers with labels, which have no probabilities."""
+
+    def metrics(self, recorded: Iterable[str]) -> list[str]:
+        """Those of the metrics that the gate can measure."""
+        return [name for name in recorded if self._measures(name)]
+
+    def _measures(self, name: str) -> bool:
+        metric = metric_of(name, self.task)
+        if metric is None or metric.needs == "quantiles":
+            return False
+        return not self.by_labels or metric.needs not in ("probability", "score")
+
+    def split_options(self, source: str, share: float | None) -> SplitOptions:
+        """How to split a holdout off."""
+        is_class = self.task in ("binary", "multiclass")
+        return SplitOptions(
+            source,
+            share,
+            by_time=str(self.more.get("time", "")) if self.task == "forecast" else "",
+            stratify=self.targets[0] if is_class else "",
+            key=(str(self.more["query"]),) if self.task == "ranking" else (),
+        )
+
+
+def pipeline_of(folder: Path) -> PipelineJob:
+    """The pipeline of a model. Raises UserError if it cannot be read."""
+    loaded = Loader(RepoIndex(folder)).pipeline(folder / "pipeline.yml")
+    if loaded.job is None or loaded.errors:
+        raise UserError(loaded.problems)
+    return loaded.job
+
+
+def dataset_inputs(job: PipelineJob) -> dict[str, str]:
+    """The data inputs that are dataset versions, as ``name:version``."""
+    return {key: f"{it.name}:{it.version}" for key, it in job.values.items() if isinstance(it, DataAsset)}
+
+
+def question_of(
+    folder: Path, rows: pd.DataFrame | None, target: str, recorded: Iterable[str]
+) -> Question | None:
+    """What the model is asked; None if nothing tells. ``rows`` is what it was trained on."""
+    job = pipeline_of(folder)
+    settings = {key: it.text for key, it in job.values.items() if isinstance(it, Literally)}
+    golden = list(_golden(folder))
+    if "labels" in settings and not target:
+        return Question("multilabel", settings["labels"].split(","))
+    column = target or settings.get("target", "") or _column_not_asked(rows, golden)
+    task = _task(column, rows, settings, list(recorded))
+    if not column or task is None:
+        return None
+    more: dict[str, Any] = {key: settings[key] for key in ("query", "time") if key in settings}
+    if task == "forecast" and settings.get("season", "").isdecimal():
+        more["season"] = int(settings["season"])
+    if task in ("binary", "multiclass") and rows is not None and column in rows.columns:
+        more["classes"] = sorted(map(class_name, rows[column].dropna().unique()))
+    outputs = golden[0]["expect"]["outputs"] if golden else []
+    by_labels = task in ("binary", "multiclass") and any(it["datatype"] in _LABELS for it in outputs[:1])
+    return Question(task, (column,), more, by_labels)
+
+
+def _golden(folder: Path) -> Iterator[dict[str, Any]]:
+    with (folder / FOLDER / CASES).open(encoding="utf-8") as lines:
+        yield from (case for case in map(json.loads, lines) if case.get("kind") == "golden")
+
+
+def _column_not_asked(rows: pd.DataFrame | None, golden: Sequence[Mapping[str, Any]]) -> str:
+    """The only column of the data that no request has."""
+    if rows is None:
+        return ""
+    asked = {tensor["name"] for case in golden for tensor in case["request"]["inputs"]}
+    left = [str(name) for name in rows.columns if name not in asked]
+    return left[0] if len(left) == 1 else ""
+
+
+def _task(
+    column: str, rows: pd.DataFrame | None, settings: Mapping[str, str], recorded: Sequence[str]
+) -> Task | None:
+    if "query" in settings:
+        return "ranking"
+    if {"time", "horizon"} <= settings.keys():
+        return "forecast"
+    by_values = _task_of_values(rows[column]) if rows is not None and column in rows.columns else None
+    if by_values:
+        return by_values
+    counts = {task: sum(metric_of(name, task) is not None for name in recorded) for task in TASKS}
+    best = max(TASKS, key=lambda task: counts[task])
+    return best if counts[best] else None
+
+
+def _task_of_values(values: pd.Series[Any]) -> Task:
+    """Numbers with a fraction, or many different ones, are a regression's; a few values are classes."""
+    distinct = values.nunique()
+    is_number = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+    is_whole = is_number and bool((values.dropna() % 1 == 0).all())
+    if is_number and not (is_whole and distinct <= _MOST_CLASSES / 2):
+        return "regression"
+    if distinct <= 2:
+        return "binary"
+    return "multiclass" if distinct <= _MOST_CLASSES else "text"

@@ -1,0 +1,88 @@
+"""Read files of a commit of a prototype, and refuse those that a factory must not take.
+
+Whatever is in a prototype was written by people outside of the factory: a path may leave its folder, a link
+may lead anywhere, and a file may be of any size.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlroad.core.problems import Position, Problem, UserError
+from mlroad.core.text import size as size_text
+from mlroad.promote.workbench import Blob, Workbench
+
+_REGULAR = ("100644", "100755")
+_KINDS = {"120000": "a symbolic link", "160000": "a git submodule"}
+# What Windows does not allow in a name, and git's own folder in every spelling.
+_BAD_NAME = re.compile(r'[<>:"|?*\\\x00-\x1f]|[ .]$|^\.git$|^git~\d+$', re.IGNORECASE)
+MOST_FILES = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file in a commit, not read yet."""
+
+    mode: str
+    blob: str
+    size: int
+    path: str
+
+
+def entries(bench: Workbench, commit: str, *folders: str) -> list[Entry]:
+    """The files of a commit in ``folders`` (default: all)."""
+    listed = bench.run("ls-tree", "-r", "-z", "--long", "--full-tree", commit, "--", *folders).names
+    return [_entry(line) for line in listed]
+
+
+def _entry(line: str) -> Entry:
+    about, _, path = line.partition("\t")
+    mode, _, blob, length = about.split()
+    return Entry(mode, blob, int(length) if length.isdigit() else 0, path)
+
+
+def refused(found: Sequence[Entry], max_file_mb: float) -> Iterator[Problem]:
+    """The files that a factory does not take, and why."""
+    lower: dict[str, str] = {}
+    for entry in found:
+        at = Position(Path(entry.path))
+        other = lower.setdefault(entry.path.lower(), entry.path)
+        if entry.mode not in _REGULAR:
+            what = f"This is {_KINDS.get(entry.mode, f'of the mode {entry.mode}')}."
+            yield Problem(at, "MR830", what, "A factory takes plain files only: put the file in its place.")
+        elif any(part == ".." or _BAD_NAME.search(part) for part in entry.path.split("/")):
+            fix = "Rename it in the prototype: use letters, digits, . - and _."
+            yield Problem(at, "MR830", "This name is not safe on every system.", fix)
+        elif other != entry.path:
+            what = f"{other} has the same name on Windows and macOS."
+            yield Problem(at, "MR830", what, "Rename one of them in the prototype.")
+        elif entry.size > max_file_mb * 1_000_000:
+            what = f"The file has {size_text(entry.size)}, but the limit is {max_file_mb:g} MB."
+            fix = "Keep data out of git (`mlroad dataset add`). max-file-mb in pyproject.toml sets the limit."
+            yield Problem(at, "MR830", what, fix)
+
+
+def read(bench: Workbench, found: Sequence[Entry], max_file_mb: float) -> dict[str, Blob]:
+    """The content of files. Raises UserError with every file that a factory does not take."""
+    if problems := list(refused(found, max_file_mb)):
+        raise UserError(problems)
+    if len(found) > MOST_FILES:
+        raise UserError(f"The model has {len(found):,} files.", f"A factory takes up to {MOST_FILES:,}.")
+    contents = blobs(bench, [entry.blob for entry in found])
+    return {entry.path: Blob(entry.mode, contents[entry.blob]) for entry in found}
+
+
+def blobs(bench: Workbench, names: Sequence[str]) -> dict[str, bytes]:
+    """The contents of blobs by their names."""
+    found: dict[str, bytes] = {}
+    output = bench.run("cat-file", "--batch", stdin="".join(f"{name}\n" for name in names)).data
+    at = 0
+    for name in names:
+        end = output.index(b"\n", at)
+        length = int(output[at:end].split()[-1])
+        found[name] = output[end + 1 : end + 1 + length]
+        at = end + 2 + length
+    return found

@@ -1,0 +1,64 @@
+"""Run commands of mlroad on a prototype's code, with nothing of value in their environment.
+
+A prototype's code was written outside of the factory. So it gets an empty home folder, and only variables
+that programs need to start: no tokens, no agent for SSH keys, no settings of git.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+_KEPT = frozenset(
+    {"PATH", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT",
+     "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT", "NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE",
+     "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "VIRTUAL_ENV"}
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A command that has ended: its exit code, and what it printed."""
+
+    code: int
+    output: str
+
+
+def clean_environment(home: Path, given: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The variables for a prototype's code. ``home`` is an empty folder."""
+    kept = {name: value for name, value in given.items() if name.upper() in _KEPT}
+    homes = dict.fromkeys(("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "XDG_CONFIG_HOME"), str(home))
+    git = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"}
+    return {**kept, **homes, **git, "NO_COLOR": "1", "GIT_CEILING_DIRECTORIES": str(home.parent)}
+
+
+def mlroad_without_credentials(stage: Path, home: Path, *arguments: str) -> Finished:
+    """Run `mlroad` in the stage."""
+    return _run([sys.executable, "-P", "-m", "mlroad", *arguments], stage, home)
+
+
+def tests_without_credentials(stage: Path, home: Path, model: str) -> Finished:
+    """Run the unit tests of a model in the stage."""
+    command = [sys.executable, "-P", "-m", "pytest", "-q", "-p", "no:cacheprovider", f"models/{model}"]
+    return _run(command, stage, home)
+
+
+def _run(command: list[str], stage: Path, home: Path) -> Finished:
+    home.mkdir(exist_ok=True)
+    done = subprocess.run(
+        command,
+        cwd=stage,
+        env=clean_environment(home),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
+    return Finished(done.returncode, done.stdout)

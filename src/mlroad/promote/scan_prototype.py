@@ -1,0 +1,42 @@
+"""Look for secrets in a prototype: in all files at the tag, and in the history of the model's folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from mlroad.core.problems import Problem
+from mlroad.guard.commits import check_commits
+from mlroad.guard.guard_settings import Settings
+from mlroad.guard.guarded_files import GuardedFile
+from mlroad.guard.secret_scan import SecretScan, as_problem
+from mlroad.promote.read_commit import blobs, entries
+from mlroad.promote.workbench import Workbench
+
+_CHUNK = 500
+_REVOKE = "Revoke it, remove it in the prototype, and tag again."
+
+
+def scan_prototype(bench: Workbench, commit: str, model: str, settings: Settings) -> list[Problem]:
+    """Every secret, by the factory's rules. The history is that which the prototype's repo has."""
+    found = list(_in_tree(bench, commit, settings))
+    bench.run("update-ref", "--no-deref", "HEAD", commit)
+    folder = f"models/{model}"
+    commits = bench.run("rev-list", "--reverse", commit, "--", folder).text.split()
+    there = {(problem.at.file, problem.at.line) for problem in found}
+    past = check_commits(replace(settings, root=bench.git), commits, [folder])
+    return [*found, *(it for it in past if it.code == "secret" and (it.at.file, it.at.line) not in there)]
+
+
+def _in_tree(bench: Workbench, commit: str, settings: Settings) -> Iterator[Problem]:
+    limit = settings.max_file_mb * 1_000_000
+    files = [it for it in entries(bench, commit) if it.mode.startswith("100") and it.size <= limit]
+    with SecretScan(settings) as scan:
+        for start in range(0, len(files), _CHUNK):
+            chunk = files[start : start + _CHUNK]
+            contents = blobs(bench, [entry.blob for entry in chunk])
+            for entry in chunk:
+                path = Path(entry.path)
+                for secret in scan.secrets(GuardedFile(path, entry.path, path, contents[entry.blob])):
+                    yield replace(as_problem(secret), fix=_REVOKE)

@@ -1,0 +1,169 @@
+"""The place where a promotion is built: a folder in .mlroad/, with a bare git repo and the files to commit.
+
+Nothing outside of it changes until the promotion is complete. The lock of the folder is released by the
+operating system when the process ends, so that the next promotion can delete what a killed one left.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlroad.core.files import remove
+from mlroad.core.git import GitOutput, run_git
+from mlroad.core.locks import try_lock
+from mlroad.core.problems import UserError
+from mlroad.core.repo import cache_folder
+
+_NOBODY = {
+    f"GIT_{role}_{what}": value
+    for role in ("AUTHOR", "COMMITTER")
+    for what, value in (("NAME", "mlroad"), ("EMAIL", "mlroad@localhost"), ("DATE", "@0 +0000"))
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A file in git: its mode and its content."""
+
+    mode: str
+    data: bytes
+
+    @property
+    def is_executable(self) -> bool:
+        return self.mode == "100755"
+
+
+Files = Mapping[str, Blob]
+"""Files by their path in the repo."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workbench:
+    """The folder of one promotion."""
+
+    root: Path
+    """The factory."""
+    folder: Path
+
+    @property
+    def git(self) -> Path:
+        """A bare repo, which also sees the objects of the factory."""
+        return self.folder / "git"
+
+    @property
+    def stage(self) -> Path:
+        """The factory as it will be: its settings, its datasets, and the model."""
+        return self.folder / "stage"
+
+    def run(self, *arguments: str, stdin: str | bytes = b"", check: bool = True) -> GitOutput:
+        """Run git in the bare repo."""
+        return run_git(self.git, *arguments, stdin=stdin, environment=_NOBODY, check=check)
+
+    def tree(self, model: str, files: Files) -> str:
+        """The tree of the factory's commit with ``files`` in place of the folder of ``model``.
+
+        git applies the factory's rules for line ends to the files.
+        """
+        with tempfile.TemporaryDirectory(dir=self.folder) as temporary:
+            place = Path(temporary)
+            write_files(place, files)
+            return self._tree(self.git, model, place, place / ".index")
+
+    def final_tree(self, model: str) -> str:
+        """The same with the files in `stage`. git writes the objects to the factory."""
+        return self._tree(self.root, model, self.stage, self.folder / "index")
+
+    def commit(self, tree: str, message: str, *parents: str) -> str:
+        """A commit of nobody, which only the merge sees."""
+        given = [option for parent in parents for option in ("-p", parent)]
+        return self.run("commit-tree", tree, *given, "-m", message).text
+
+    def check_out(self, tree: str, *folders: str) -> None:
+        """Write the files at the top of a tree, and those in ``folders``, to `stage`."""
+        index = {"GIT_INDEX_FILE": os.fspath(self.folder / "out"), "GIT_WORK_TREE": os.fspath(self.stage)}
+        self.stage.mkdir(exist_ok=True)
+        run_git(self.git, "read-tree", tree, environment=index, check=True)
+        names = run_git(self.git, "ls-files", "-z", environment=index, check=True).names
+        inside = tuple(f"{folder}/" for folder in folders)
+        wanted = [name for name in names if "/" not in name or name.startswith(inside)]
+        listed = "\0".join(wanted)
+        run_git(
+            self.git,
+            "checkout-index",
+            "--force",
+            "-z",
+            "--stdin",
+            stdin=listed,
+            environment=index,
+            check=True,
+        )
+
+    def _tree(self, git: Path, model: str, place: Path, index: Path) -> str:
+        environment = {"GIT_INDEX_FILE": os.fspath(index), "GIT_WORK_TREE": os.fspath(place)}
+
+        def call(*arguments: str) -> str:
+            return run_git(git, *arguments, environment=environment, check=True).text
+
+        call("read-tree", head_of(self.root))
+        call("rm", "-r", "--quiet", "--cached", "--ignore-unmatch", "--", f"models/{model}")
+        parts = [name for name in ("models", "datasets") if (place / name).is_dir()]
+        if parts:  # git add without a path would take everything
+            call("add", "--force", "--ignore-removal", "--", *parts)
+        return call("write-tree")
+
+
+def head_of(root: Path) -> str:
+    """The commit that is checked out. Raises UserError if there is none."""
+    found = run_git(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+    if not found.ok:
+        raise UserError("This factory has no commit yet.", "Commit it first: git add --all && git commit.")
+    return found.text
+
+
+def write_files(folder: Path, files: Files) -> None:
+    """Write files below a folder, byte by byte."""
+    for name, blob in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(blob.data)
+        if blob.is_executable:
+            path.chmod(0o755)
+
+
+@contextmanager
+def workbench(root: Path) -> Iterator[Workbench]:
+    """A new, empty workbench, deleted when the block ends. Deletes what killed promotions left.
+
+    Raises UserError if another promotion is at work here.
+    """
+    place = cache_folder(root.resolve()) / "promote"
+    place.mkdir(exist_ok=True)
+    lock = try_lock(place / "lock")
+    if lock is None:
+        raise UserError("Another promotion is at work in this repo.", "Wait until it has finished.")
+    try:
+        for leftover in place.iterdir():
+            if leftover.is_dir():
+                remove(leftover)
+        bench = Workbench(root.resolve(), Path(tempfile.mkdtemp(dir=place)))
+        try:
+            _make_repo(bench)
+            yield bench
+        finally:
+            remove(bench.folder)
+    finally:
+        os.close(lock)
+
+
+def _make_repo(bench: Workbench) -> None:
+    run_git(bench.folder, "init", "--quiet", "--bare", "--template=", str(bench.git), check=True)
+    objects = run_git(bench.root, "rev-parse", "--git-path", "objects", check=True).text
+    alternates = bench.git / "objects" / "info" / "alternates"
+    alternates.parent.mkdir(parents=True, exist_ok=True)
+    path = (bench.root / objects).resolve().as_posix()
+    alternates.write_text(f"{path}\n", encoding="utf-8", newline="\n")
