@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -21,6 +22,9 @@ for variable in ("COLUMNS", "FORCE_COLOR", "GITHUB_ACTIONS", "LINES", "PY_COLORS
 # Container images often set it. Then each program that a test starts would compile MLflow and pandas again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# As `mlroad` itself does: azure-ai-ml and DuckDB create many objects and little garbage.
+gc.set_threshold(50_000)
 
 # A shell starts background jobs with Ctrl-C ignored. Programs would inherit that from the tests.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:

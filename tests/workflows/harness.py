@@ -257,6 +257,7 @@ class Act:
         return {
             **passed,
             "UV_CACHE_DIR": self.uv_cache,
+            "MYPY_CACHE_DIR": str(self.mypy_cache(project)),
             "ACT_ORIGIN": str(project),
             "ACT_UV_BIN": str(self.uv_bin),
             "ACT_ARTIFACTS": str(here / "artifacts"),
@@ -264,6 +265,12 @@ class Act:
             "NO_COLOR": "1",
             "GIT_PAGER": "cat",
         }
+
+    def mypy_cache(self, project: Path) -> Path:
+        """A folder for each mypy.ini. mypy knows a library by its content, wherever a job installs it."""
+        settings = project / "mypy.ini"
+        content = settings.read_bytes() if settings.is_file() else b""
+        return self.folder / "mypy" / hashlib.sha256(content).hexdigest()[:12]
 
     def local_repositories(self, files: Sequence[Path]) -> list[str]:
         """act's flags that replace every action in use with a stand-in, as a git repo."""

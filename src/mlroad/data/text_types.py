@@ -10,6 +10,7 @@ A declared type is read more generously: +5 and 1E5 are numbers if the schema sa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -26,6 +27,7 @@ _DECIMAL = "DECIMAL"
 _DIGITS = 38
 """The most digits of a decimal."""
 _SAMPLE = 1000
+_FEW = 20
 _DAY = r"\d{4}-\d{2}-\d{2}"
 _CLOCK = r"[T ](?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.%s)?)?"
 _ZONE = r"(?:Z|[+-](?:0\d|1[0-5])(?::?[0-5]\d)?)"
@@ -51,6 +53,12 @@ class TextType:
         if exactly:
             found += f" AND {self.exact.format(text)}"
         return f"coalesce({found}, false)"
+
+    def may_be(self, text: str) -> bool:
+        """Whether a text without spaces around it has the pattern. Python's patterns match a little more."""
+        if self.decimal == "," and self.kind in ("integer", "number"):
+            text = text.translate({ord(","): ".", ord("."): ","})
+        return re.fullmatch(self.pattern, text) is not None
 
 
 def _text(column: str, decimal: str) -> str:
@@ -147,8 +155,8 @@ def infer(
 
     ``weak`` are words that mean a missing value unless the column is text.
     """
-    pending = {column: list(types) for column, types in wanted.items()}
     ignored = tuple(weak)
+    pending = _possible(engine, view, wanted, ignored)
     # A type that fails on the first rows fails on all rows, so most candidates are dropped cheaply.
     whole = Cells(engine, view, list(wanted), rows)
     stages = [(whole, True)]
@@ -157,9 +165,11 @@ def infer(
             0, (Cells(engine, f"(SELECT * FROM {view} LIMIT {_SAMPLE})", list(wanted), _SAMPLE), False)
         )
     for cells, is_whole in stages:
-        while failed := _failing(cells, pending, ignored, is_whole):
+        untested = pending
+        while failed := _failing(cells, untested, ignored, is_whole):
             for column in failed:
                 pending[column].pop(0)
+            untested = {column: pending[column] for column in failed}
     counts = whole.each({column: ("count({0})",) for column, left in pending.items() if left})
     found: dict[str, str] = {}
     for column, left in pending.items():
@@ -206,6 +216,21 @@ def odd_values(
                 found[column] = OddValues(kind, fitting / total, total - fitting, listed)
                 break
     return found
+
+
+def _possible(
+    engine: TableEngine, view: str, wanted: Mapping[str, Sequence[TextType]], weak: Sequence[str]
+) -> dict[str, list[TextType]]:
+    """The wanted types of each column whose patterns its first values have. This takes one quick query."""
+    pending = {column: list(types) for column, types in wanted.items()}
+    columns = [column for column, types in pending.items() if types]
+    if not columns:
+        return pending
+    rows = engine.rows(f"SELECT {', '.join(map(sql.name, columns))} FROM {view} LIMIT {_FEW}")
+    for column, values in zip(columns, zip(*rows, strict=True), strict=False):
+        present = {value.strip() for value in values if value is not None} - {*weak}
+        pending[column] = [type_ for type_ in pending[column] if all(map(type_.may_be, present))]
+    return pending
 
 
 def _failing(

@@ -25,8 +25,9 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def repo(rendered: Callable[..., Path]) -> Path:
-    return rendered()
+def repo(rendered: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy, because steps that run leave their bytecode."""
+    return Path(shutil.copytree(rendered(), tmp_path_factory.mktemp("sample") / "demo"))
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +47,7 @@ def step(folder: Path, name: str, /, **options: object) -> str:
     ]
     command = [sys.executable, f"{name}.py", *arguments]
     store = Path(str(next(iter(options.values())))).parent
-    environment = os.environ | {
-        "MLFLOW_TRACKING_URI": f"sqlite:///{(store / 'mlflow.db').as_posix()}",
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
+    environment = os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{(store / 'mlflow.db').as_posix()}"}
     result = subprocess.run(
         command,
         cwd=folder / "steps",
@@ -130,21 +128,6 @@ def test_its_environment_agrees_with_the_repo(repo: Path, model: Path) -> None:
     shared = here.keys() & there.keys()
     assert shared == {"typer", "pandas", "scikit-learn", "mlflow-skinny"}
     assert {name: here[name] for name in shared} == {name: there[name] for name in shared}
-
-
-def test_strict_types(model: Path) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "mypy",
-        "--strict",
-        "--config-file",
-        "",
-        "--cache-dir",
-        os.devnull,
-        "--ignore-missing-imports",
-    ]
-    call([*command, "."], cwd=model / "steps")
 
 
 def test_lint_as_its_repo_does(repo: Path) -> None:

@@ -16,6 +16,7 @@ from tests.unit.pipeline.random_changes import changes
 pytestmark = pytest.mark.slow
 SEED = int(os.environ.get("EQUIVALENCE_SEED", "3"))
 COUNT = int(os.environ.get("EQUIVALENCE_COUNT", "150"))
+FEW = 16
 
 
 def _rejects(file: Path) -> bool:
@@ -23,37 +24,39 @@ def _rejects(file: Path) -> bool:
 
 
 def test_changes_by_chance(base: Path) -> None:
-    missed, rejected = [], 0
+    """azure-ai-ml is slow, so it is asked about what we accept, and about a few files that we reject."""
+    missed, ours, both = [], 0, 0
     for said, file, text in changes(BASE, SEED, COUNT):
         original = (base / file).read_text(encoding="utf-8")
         (base / file).write_text(text, encoding="utf-8")
-        if azure_errors(base / PIPELINE):
-            rejected += 1
-            if not _rejects(base / PIPELINE):
-                missed.append(said)
+        if _rejects(base / PIPELINE):
+            ours += 1
+            both += ours <= FEW and bool(azure_errors(base / PIPELINE))
+        elif azure_errors(base / PIPELINE):
+            missed.append(said)
         (base / file).write_text(original, encoding="utf-8")
     assert missed == [], f"seed {SEED}"
-    assert rejected > COUNT // 4, "the changes are too harmless to say anything"
+    assert ours > COUNT // 4, "the changes are too harmless to say anything"
+    assert both > FEW // 4, "azure-ai-ml rejects almost nothing"
 
 
 def test_components_alone(base: Path) -> None:
-    missed, rejected = [], 0
+    missed, ours, both = [], 0, 0
     for said, file, text in changes(BASE, SEED + 1, COUNT):
         if file.name == PIPELINE:
             continue
         original = (base / file).read_text(encoding="utf-8")
         (base / file).write_text(text, encoding="utf-8")
-        if azure_errors(base / file, component=True):
-            rejected += 1
-            # A component without a name can be used, but not registered: a warning.
-            found = check([base / file])
-            if not any(
-                problem.severity == "error" or problem.code in {"MR113", "MR119"} for problem in found
-            ):
-                missed.append(said)
+        # A component without a name can be used, but not registered: a warning.
+        found = check([base / file])
+        if any(problem.severity == "error" or problem.code in {"MR113", "MR119"} for problem in found):
+            ours += 1
+            both += ours <= FEW and bool(azure_errors(base / file, component=True))
+        elif azure_errors(base / file, component=True):
+            missed.append(said)
         (base / file).write_text(original, encoding="utf-8")
     assert missed == [], f"seed {SEED + 1}"
-    assert rejected > 5
+    assert both > FEW // 4, "azure-ai-ml rejects almost nothing"
 
 
 @pytest.mark.filterwarnings("ignore")  # azure-ai-ml's own use of marshmallow

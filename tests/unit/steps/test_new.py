@@ -124,7 +124,9 @@ def test_refuses_where_models_is_a_file(repo: Path) -> None:
 
 
 @pytest.mark.slow
-def test_its_steps_are_strictly_typed(repo: Path) -> None:
+def test_its_steps_are_strictly_typed_and_so_are_those_of_the_sample(
+    repo: Path, rendered: Callable[..., Path]
+) -> None:
     command = [
         sys.executable,
         "-m",
@@ -135,9 +137,9 @@ def test_its_steps_are_strictly_typed(repo: Path) -> None:
         "--cache-dir",
         str(repo / "cache"),
     ]
-    for kind in KINDS:
-        steps = new_model(repo, f"a_{kind}", kind) / "steps"
-        call([*command, "--ignore-missing-imports", "."], cwd=steps)
+    models = [new_model(repo, f"a_{kind}", kind) for kind in KINDS]
+    for model in (*models, rendered() / "models" / "diabetes"):
+        call([*command, "--ignore-missing-imports", "."], cwd=model / "steps")
 
 
 @pytest.fixture
