@@ -14,7 +14,7 @@ import pandas as pd
 
 from mlroad.gate.checks import GateChecks, number
 from mlroad.gate.holdout import row_answers
-from mlroad.gate.records import Floats, ModelAnswers, Records
+from mlroad.gate.records import Floats, ModelAnswers, Records, Values
 from mlroad.models.model_process import ModelBroken, ModelProcess
 
 AGREEMENT = "agreement"
@@ -42,14 +42,14 @@ def ask_again(model: ModelProcess, path: Path, digest: str, frame: pd.DataFrame)
     """
     order = np.random.default_rng(0).permutation(len(frame))
 
-    def shuffled() -> Floats:
+    def shuffled() -> Values:
         answers = row_answers(model.predict(frame.iloc[order].reset_index(drop=True)), len(frame))
         return answers[np.argsort(order)]
 
-    def repeated() -> Floats:
+    def repeated() -> Values:
         return row_answers(model.predict(frame), len(frame))
 
-    def restarted() -> Floats:
+    def restarted() -> Values:
         with ModelProcess(path) as other:
             answers = row_answers(other.predict(frame), len(frame))
             other.finish()
@@ -64,23 +64,51 @@ def ask_again(model: ModelProcess, path: Path, digest: str, frame: pd.DataFrame)
     return found
 
 
-def single_answers(digest: str, like: Floats, answers: Mapping[int, list[float]], error: str) -> ModelAnswers:
-    """The answers for single rows in the shape of ``like`` [rows, …], NaN for rows that were not asked."""
+def single_answers(
+    digest: str, like: Values, answers: Mapping[int, list[float | str]], error: str
+) -> ModelAnswers:
+    """The answers for single rows in the shape of ``like`` [rows, …]; rows that were not asked have none."""
     width = int(np.prod(like.shape[1:], dtype=int))
     wrong = next((len(its) for its in answers.values() if len(its) != width), None)
     if error or wrong is not None:
-        return ModelAnswers(digest, error or f"it answers a single row with {wrong} numbers, not {width}")
-    values = np.full((len(like), width), np.nan)
+        return ModelAnswers(digest, error or f"it answers a single row with {wrong} values, not {width}")
+    values = np.full((len(like), width), None if like.dtype == object else np.nan, dtype=like.dtype)
     for row, its in answers.items():
         values[row] = its
     return ModelAnswers(digest, values=values.reshape(like.shape))
+
+
+def _columns(values: Values) -> list[Values]:
+    """The columns of answers [rows, …]: numbers where all are, otherwise texts."""
+    flat = values.reshape(len(values), -1).T
+    if values.dtype != object:
+        return list(flat)
+    return [its if any(isinstance(cell, str) for cell in its) else its.astype(np.float64) for its in flat]
+
+
+def _allowed(values: Values) -> Floats:
+    """How far two answers may be apart, [rows, columns]: texts not at all."""
+    parts = [
+        np.zeros(len(its)) if its.dtype == object else _OF_SPREAD * its.std() + _OF_VALUE * np.abs(its)
+        for its in _columns(values)
+    ]
+    return np.column_stack(parts)
+
+
+def _apart(theirs: Values, mine: Values) -> Floats:
+    """How far answers are apart, [rows, columns]: 1 for different texts."""
+    parts = []
+    for its, own in zip(_columns(theirs), _columns(mine), strict=True):
+        is_text = "O" in its.dtype.kind + own.dtype.kind
+        parts.append((its != own).astype(np.float64) if is_text else np.abs(its - own))
+    return np.column_stack(parts)
 
 
 def check_agreement(checks: GateChecks, records: Records, again: str) -> None:
     """Add the check. The first disagreement names the kind of model; the ones after it only follow."""
     batch = records.candidate
     assert batch and batch.values is not None
-    spread = _OF_SPREAD * batch.values.std(axis=0) + _OF_VALUE * np.abs(batch.values)
+    spread = _allowed(batch.values)
     for way, (when, why) in _WAYS.items():
         its = records.again.get(way)
         if its is None or its.digest != batch.digest or (its.values is None and not its.error):
@@ -91,14 +119,14 @@ def check_agreement(checks: GateChecks, records: Records, again: str) -> None:
             return
         asked = list(records.single_rows) if way == SINGLE else slice(None)
         theirs, mine, allowed = its.values[asked], batch.values[asked], spread[asked]
-        if not np.isfinite(theirs).all():
+        apart = _apart(theirs, mine)
+        if not np.isfinite(apart).all():
             checks.add(AGREEMENT, "broken", f"{when}, the model answers NaN or infinity.")
             return
-        apart = np.abs(theirs - mine).reshape(len(theirs), -1)
         differ = int((apart > allowed.reshape(len(theirs), -1)).any(axis=1).sum())
         if differ:
-            most = number(float(apart.max()))
-            what = f"{when}, {differ} of {len(theirs)} rows get another answer (up to {most} apart). {why}"
+            most = "" if mine.dtype == object else f" (up to {number(float(apart.max()))} apart)"
+            what = f"{when}, {differ} of {len(theirs)} rows get another answer{most}. {why}"
             checks.add(AGREEMENT, "failed", what)
             return
     same = "The answers are the same a second time, in another process, in another order"

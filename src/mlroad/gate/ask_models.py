@@ -66,7 +66,7 @@ def _ask(
     table = holdout.table
     answers = other = onnx = timings = None
     again: dict[str, ModelAnswers] = {}
-    alone: dict[int, list[float]] = {}
+    alone: dict[int, list[float | str]] = {}
     if mine and table:
         answers = _answers(mine, digest, table, gates.targets)
     if theirs and champion and table:
@@ -149,7 +149,7 @@ def onnx_file(candidate: Candidate) -> Path | None:
     return path
 
 
-def ask_rows(models: Sequence[ModelProcess], rows: int) -> tuple[Timings, dict[int, list[float]]]:
+def ask_rows(models: Sequence[ModelProcess], rows: int) -> tuple[Timings, dict[int, list[float | str]]]:
     """Time one row at a time, both models in turn, so that a busy machine is equally busy for both.
 
     Also returns the first model's answers by row. The rows are those of the table that each model predicted
@@ -157,7 +157,7 @@ def ask_rows(models: Sequence[ModelProcess], rows: int) -> tuple[Timings, dict[i
     """
     chosen = np.linspace(0, rows - 1, min(rows, TIMED_ROWS)).astype(int).tolist()
     times: list[list[float]] = [[] for _ in models]
-    answers: dict[int, list[float]] = {}
+    answers: dict[int, list[float | str]] = {}
     try:
         for model in models:
             model.prepare_rows(chosen)

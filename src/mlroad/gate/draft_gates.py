@@ -116,11 +116,14 @@ def _guess(task: Task, truth: Truth) -> NDArray[Any]:
 
 def _slice_column(holdout: Holdout, facts: GateFacts) -> str:
     """The first column with a few values of enough rows each; empty if there is none."""
+    if facts.task in ("forecast", "ranking"):  # a slice of a query or of a month is not what they are for
+        return ""
     frame = holdout.features(facts.targets)
     for name in map(str, frame.columns):
         sizes = frame[name].value_counts(dropna=False)
-        is_group = not pd.api.types.is_float_dtype(frame[name].dtype)
-        if is_group and 1 < len(sizes) <= _SLICE_VALUES and sizes.min() >= SLICE_ROWS:
+        most = 2 if pd.api.types.is_integer_dtype(frame[name].dtype) else _SLICE_VALUES
+        is_group = not pd.api.types.is_float_dtype(frame[name].dtype) and 1 < len(sizes) <= most
+        if is_group and sizes.min() >= SLICE_ROWS:
             return name
     return ""
 

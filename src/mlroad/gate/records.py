@@ -36,6 +36,8 @@ SCHEMA = 1
 _AGAIN = "candidate_"
 _T = TypeVar("_T")
 Floats = NDArray[np.float64]
+Values = NDArray[Any]
+"""Numbers, or objects that are texts and numbers."""
 
 
 class RecordsUnusable(Exception):
@@ -48,8 +50,8 @@ class ModelAnswers:
 
     digest: str
     error: str = ""
-    values: Floats | None = None
-    """[rows, …]: as many numbers for each row as the model gave."""
+    values: Values | None = None
+    """[rows, …]: as many numbers or texts for each row as the model gave."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,30 +229,37 @@ def _shape(answers: ModelAnswers) -> list[int] | None:
 
 def _write_answers(file: Path, asked: Mapping[str, ModelAnswers | None]) -> None:
     """A column ``candidate``, or ``candidate_0`` and so on where a row has several numbers."""
-    columns: dict[str, Floats] = {}
+    columns: dict[str, Values] = {}
     for key, its in asked.items():
         if its is not None and its.values is not None:
             flat = its.values.reshape(len(its.values), -1)
             single = flat.shape[1] == 1
             columns |= {key if single else f"{key}_{place}": flat[:, place] for place in range(flat.shape[1])}
     with replacing(file) as temporary, duckdb.connect() as database:
-        database.register("answers", pd.DataFrame(columns or {"candidate": np.empty(0)}))
+        database.register("answers", pd.DataFrame(columns or {"candidate": np.empty(0)}).infer_objects())
         database.execute(f"COPY answers TO {text(temporary)} (FORMAT parquet)")
 
 
-def _read_answers(file: Path) -> dict[str, Floats]:
+def _read_answers(file: Path) -> dict[str, Values]:
     with duckdb.connect() as database:
         columns = database.execute(f"FROM read_parquet({files([file])})").fetchnumpy()
-    # DuckDB keeps NaN as NULL.
-    return {key: np.ma.filled(np.ma.asarray(values, np.float64), np.nan) for key, values in columns.items()}
+    return {key: _plain(values) for key, values in columns.items()}
 
 
-def _values(columns: Mapping[str, Floats], key: str, shape: Any) -> Floats | None:
+def _plain(values: Any) -> Values:
+    """A column. DuckDB keeps NaN and None as NULL."""
+    if values.dtype == object:
+        return np.ma.filled(np.ma.asarray(values), None)
+    return np.ma.filled(np.ma.asarray(values, np.float64), np.nan)
+
+
+def _values(columns: Mapping[str, Values], key: str, shape: Any) -> Values | None:
     if shape is None:
         return None
     names = [key] if key in columns else [f"{key}_{place}" for place in range(len(columns))]
     flat = [columns[column] for column in names if column in columns]
-    return np.column_stack(flat).astype(np.float64).reshape([int(length) for length in shape])
+    kind = object if any(column.dtype == object for column in flat) else np.float64
+    return np.column_stack(flat).astype(kind).reshape([int(length) for length in shape])
 
 
 def _case_line(id_: str, answer: Answer) -> str:

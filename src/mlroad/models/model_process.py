@@ -232,20 +232,20 @@ class ModelProcess:
         return Answer(outputs, milliseconds=took)
 
     def predict(self, frame: pd.DataFrame) -> NDArray[Any]:
-        """Its answer for all rows, an array of numbers of any shape. Raises ModelBroken."""
+        """Its answer for all rows: numbers, or objects that are texts and numbers. Raises ModelBroken."""
         missing = [name for name, required in self.columns() if required and name not in frame.columns]
         if missing:
             raise ModelBroken(f"it needs the column {missing[0]}, which the holdout does not have")
         given, out = self._given / "frame.pickle", self._own / "predictions.npy"
         frame.to_pickle(given)
-        self._ask({"do": "predict", "frame": str(given), "out": str(out)})
-        return _array(out)
+        said = self._ask({"do": "predict", "frame": str(given), "out": str(out)})
+        return _texts(_array(out)) if said.get("texts") is True else _array(out)
 
     def prepare_rows(self, rows: Sequence[int]) -> None:
         """Name the rows of the last `predict` that `predict_row` will be asked for. Raises ModelBroken."""
         self._ask({"do": "rows", "rows": list(rows)})
 
-    def predict_row(self, row: int) -> tuple[list[float], float]:
+    def predict_row(self, row: int) -> tuple[list[float | str], float]:
         """Its answer for one row alone, and the seconds that it took. Raises ModelBroken.
 
         Timed here: a model can change the clock of its own process.
@@ -254,7 +254,7 @@ class ModelProcess:
         said = self._ask({"do": "row", "row": row})
         took = time.perf_counter() - started
         with _as_documented():
-            return [float(value) for value in said["values"]], took
+            return [_text(its) if isinstance(its, str) else float(its) for its in said["values"]], took
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         assert self._process.stdin
@@ -370,3 +370,26 @@ def _array(file: Path) -> NDArray[Any]:
             return np.asarray(np.load(content, allow_pickle=False))
     except (OSError, ValueError, EOFError, MemoryError):
         raise ModelBroken("its code changes the file that holds its predictions") from None
+
+
+def _texts(octets: NDArray[Any]) -> NDArray[Any]:
+    """Texts and numbers [rows] or [rows, columns], which the worker wrote as JSON. Raises ModelBroken."""
+    with _as_documented():
+        rows = json.loads(octets.astype(np.uint8).tobytes())
+        is_flat = not any(isinstance(row, list) for row in rows)
+        table = [[row] for row in rows] if is_flat else rows
+        if len({len(row) for row in table}) > 1:
+            raise ValueError("rows of different lengths")
+        cells = [[_text(its) if isinstance(its, str) else float(its) for its in row] for row in table]
+        found = np.empty((len(cells), len(cells[0]) if cells else 1), dtype=object)
+        for place, row in enumerate(cells):
+            found[place] = row
+        return found[:, 0] if is_flat else found
+
+
+def _text(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ModelBroken("it answers with a text that is not Unicode") from None
+    return text

@@ -168,19 +168,39 @@ def _as_kind(column: Any, kind: str) -> Any:
     return cast if (cast == column).all() else column
 
 
-def as_numbers(answer: Any) -> Any:
-    """A model's answer as an array of numbers. Raises ValueError with the reason if that is not possible."""
+def as_array(answer: Any) -> Any:
+    """A model's answer as an array [rows, …] of numbers, or of objects that are texts and numbers.
+
+    Several outputs become columns. Raises ValueError with the reason if it is something else.
+    """
     if isinstance(answer, dict):
-        raise ValueError("the model answers with a mapping; the gate needs one number for each row")
+        parts = [as_array(value) for value in answer.values()]
+        if not parts or len({part.shape[:1] for part in parts}) > 1:
+            raise ValueError("the model answers with a mapping whose outputs have different lengths")
+        return _joined([part.reshape(len(part), -1) for part in parts])
+    if isinstance(answer, pd.DataFrame) and len(answer.columns) > 1:
+        return as_array({place: answer.iloc[:, place] for place in range(len(answer.columns))})
     values = answer.to_numpy() if isinstance(answer, pd.DataFrame | pd.Series) else np.asarray(answer)
     if values.dtype.kind in "iubf":
         return values
+    flat = values.reshape(-1).tolist()
+    if flat and all(isinstance(value, str) for value in flat):
+        return values.astype(object)
+    if flat and all(isinstance(value, list | tuple | np.ndarray) for value in flat):
+        return np.stack([np.asarray(value, dtype=np.float64) for value in flat])
     try:
         # None and pandas' NA become NaN, which is reported.
         return pd.DataFrame(values).apply(pd.to_numeric).to_numpy(dtype=np.float64).reshape(values.shape)
     except (TypeError, ValueError):
-        shown = repr(values.reshape(-1)[0]) if values.size else "nothing"
-        raise ValueError(f"the model answers with {shown[:60]}, which is not a number") from None
+        shown = repr(flat[0]) if flat else "nothing"
+        what = f"the model answers with {shown[:60]}, which is neither a number nor a text"
+        raise ValueError(what) from None
+
+
+def _joined(parts: list[Any]) -> Any:
+    if all(part.dtype != object for part in parts):
+        return np.column_stack(parts)
+    return np.column_stack([part.astype(object) for part in parts])
 
 
 _PARENT_DEATH_SIGNAL, _CHILD_SUBREAPER = 1, 36
@@ -252,15 +272,18 @@ class _Server:
         self._rows: dict[int, pd.DataFrame] = {}
 
     def predict(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Predict a whole table, which the calling process has written, and write the numbers to a file."""
+        """Predict a whole table, which the calling process has written, and write the answers to a file."""
         self._frame = self._model.prepared(pd.read_pickle(request["frame"]))  # noqa: S301
-        values = as_numbers(self._model.predict(self._frame))
+        values = as_array(self._model.predict(self._frame))
+        has_texts = values.dtype == object
+        if has_texts:
+            values = np.frombuffer(json.dumps(values.tolist()).encode(), np.uint8)
         np.save(request["out"], values, allow_pickle=False)
-        return {"done": True}
+        return {"texts": has_texts}
 
     def row(self, request: dict[str, Any]) -> dict[str, Any]:
         """Predict one row of that table. The calling process takes the time."""
-        return {"values": np.ravel(as_numbers(self._model.predict(self._rows[request["row"]]))).tolist()}
+        return {"values": np.ravel(as_array(self._model.predict(self._rows[request["row"]]))).tolist()}
 
     def rows(self, request: dict[str, Any]) -> dict[str, Any]:
         """Prepare the rows that `row` will be asked for."""

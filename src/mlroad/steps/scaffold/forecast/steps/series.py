@@ -45,10 +45,10 @@ def add_features(series: pd.Series, horizon: int, season: int, ahead: int = 0) -
         features[name] = whole.shift(rows)
     features["recent_mean"] = whole.rolling(season).mean().shift(horizon)
     features["month"], features["weekday"] = times.month_name(), times.day_name()
-    features["hour"] = times.hour.astype(str)
+    features["hour"] = "h" + times.hour.astype(str)  # a category, not a number
     return features
 
 
 def read_rows(path: Path) -> pd.DataFrame:
-    """A file that prep wrote. The hour is a category, not a number."""
-    return pd.read_csv(path, dtype={"hour": str})
+    """A file that prep wrote."""
+    return pd.read_csv(path)
