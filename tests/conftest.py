@@ -45,11 +45,23 @@ SLOW = (
 )  # fmt: skip
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the areas above as slow."""
+# The longest tests. With several workers they come first, on one of them; the others take short tests from
+# its end. So no worker waits for a long test at the end, and one session of act is enough.
+LONGEST = ("workflows", "templates", "azure")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the areas above as slow, and start with the longest."""
     for item in items:
-        if item.path.relative_to(REPO / "tests").as_posix().startswith(SLOW):
+        if _place(item).startswith(SLOW):
             item.add_marker(pytest.mark.slow)
+    if hasattr(config, "workerinput"):
+        order = {area: number for number, area in enumerate(LONGEST)}
+        items.sort(key=lambda item: order.get(_place(item).partition("/")[0], len(order)))
+
+
+def _place(item: pytest.Item) -> str:
+    return item.path.relative_to(REPO / "tests").as_posix()
 
 
 @pytest.fixture(autouse=True)
