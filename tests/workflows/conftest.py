@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.unit.promote.conftest import ran, tagged
 from tests.workflows.harness import Act
+
+__all__ = ["act", "ran", "tagged"]
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -91,6 +92,21 @@ def test_the_newest_version_needs_no_pull_request(act: Act, template: Path, tmp_
 def test_without_an_app_it_does_nothing(act: Act, project: Callable[..., Path]) -> None:
     run = act.run(project(), workflow="update.yml", event="schedule")
     assert run.jobs == [], run.output
+
+
+def test_a_model_that_is_ready_gets_its_tag(act: Act, tagged: Path, tmp_path: Path) -> None:
+    """The tag is pushed, and the summary names the next command. A model that is not ready gets none."""
+    repo = Path(shutil.copytree(tagged, tmp_path / "demo", symlinks=True))
+    git(repo, "tag", "--delete", "line-v1")
+    asked = {"workflow": "promote.yml", "event": "workflow_dispatch"}
+    run = act.run(repo, **asked, inputs={"model": "line"})  # type: ignore[arg-type]
+    run.assert_green({"tag": []})
+    assert git(repo, "rev-parse", "line-v1^{commit}") == git(repo, "rev-parse", "HEAD")
+    [summary] = run.summaries.values()
+    assert "@line-v1 line" in summary
+    run = act.run(repo, **asked, inputs={"model": "diabetes"})  # type: ignore[arg-type]
+    run.assert_red("tag", "Check that the model is ready", "3 of 12 left: inference tests, metrics, tagged")
+    assert git(repo, "tag").split() == ["line-v1"]
 
 
 def test_a_tag_becomes_a_release(act: Act, tmp_path: Path) -> None:

@@ -9,8 +9,10 @@ from pathlib import Path
 import click
 
 from mlroad.cli.output_options import json_option, quiet_option
+from mlroad.core.github_outputs import tell_workflow
 from mlroad.promote import ready_text
 from mlroad.promote.ready import examine, find_prototype
+from mlroad.promote.ready_tag import tag as tag_it
 
 
 @click.command()
@@ -36,12 +38,15 @@ def ready(model: Path, fix: bool, tag: bool, as_json: bool, quiet: bool) -> None
     """
     gc.disable()
     root, folder = find_prototype(model)
-    if fix or tag:
-        from mlroad.promote.ready_fix import fix as fix_all  # noqa: PLC0415 - only these options need it
-        from mlroad.promote.ready_fix import tag as tag_it  # noqa: PLC0415
+    if fix:
+        from mlroad.promote.ready_fix import fix as fix_all  # noqa: PLC0415 - it imports NumPy
 
-        found = fix_all(root, folder) if fix else tag_it(examine(root, folder))
+        found = fix_all(root, folder)
     else:
         found = examine(root, folder)
+    if tag:
+        found = tag_it(found)
     click.echo(ready_text.as_json(found) if as_json else ready_text.as_text(found, quiet=quiet))
+    if not found.left:
+        tell_workflow(tag=found.tag)
     sys.exit(1 if found.left else 0)

@@ -19,12 +19,13 @@ from mlroad.models.freeze import FreezeOptions, freeze
 from mlroad.models.inference_tests import run_tests
 from mlroad.pipeline.check_repo import check_and_load
 from mlroad.pipeline.model import DataAsset, DataPath
-from mlroad.promote.prototype_metrics import PrototypeMetrics, metrics_of_run, read_metrics, write_metrics
+from mlroad.promote.prototype_metrics import PrototypeMetrics, metrics_of_run, write_metrics
 from mlroad.promote.ready import examine
 from mlroad.promote.ready_data import data_of, versions_of
 from mlroad.promote.ready_evidence import Evidence, evidence_of
-from mlroad.promote.ready_git import commit, dirty_files, make_tag, scope_of
+from mlroad.promote.ready_git import commit, dirty_files, scope_of
 from mlroad.promote.ready_item import Readiness
+from mlroad.promote.ready_tag import tag
 from mlroad.steps.sync import sync
 
 _Say = Callable[[str], None]
@@ -49,15 +50,6 @@ def fix(root: Path, model: Path) -> Readiness:
             did.append(f"committed {', '.join(new)}")
             found = examine(root, model)
     return tag(replace(found, did=(*did, *found.did)))
-
-
-def tag(found: Readiness) -> Readiness:
-    """Tag HEAD if nothing else is left."""
-    if [it.name for it in found.left] != ["tagged"]:
-        return found
-    make_tag(found.root, found.next_tag, _message(found))
-    done = f"tagged HEAD as {found.next_tag}"
-    return replace(examine(found.root, found.model), did=(*found.did, done))
 
 
 def _dirty(root: Path, model: Path) -> list[str]:
@@ -148,9 +140,3 @@ def _replace(file: Path, line: int, reference: str) -> bool:
     lines[line - 1] = new
     write_text(file, "".join(lines))
     return True
-
-
-def _message(found: Readiness) -> str:
-    recorded = read_metrics(found.model)
-    figures = "\n".join(f"{name} {value:g}" for name, value in recorded.metrics.items()) if recorded else ""
-    return f"{found.name}: ready for promotion\n\n{figures}\n"
