@@ -8,7 +8,7 @@ import sys
 import click
 
 from mlroad import __version__
-from mlroad.cli.lazy import Entry, LazyGroup
+from mlroad.cli.lazy import Entry, LazyGroup, load
 from mlroad.cli.needs_factory import in_prototype, require_factory
 from mlroad.cli.startup import plain_endings, set_encodings
 
@@ -35,6 +35,11 @@ COMMANDS = {
     "dataset": Entry("mlroad.cli.dataset:dataset", "Create, compare, check and register datasets.", DATA),
     "promote": Entry(
         "mlroad.cli.promote:promote", "Promote a model from a prototype's tag to a branch.", FACTORY
+    ),
+    "backport": Entry(
+        "mlroad.cli.backport:backport",
+        "Write a patch that brings the factory's edits to the prototype.",
+        FACTORY,
     ),
     "train": Entry("mlroad.cli.train:train", "Train a candidate on dev or prod data.", FACTORY),
     "gate": Entry("mlroad.cli.gate:gate", "Judge a candidate by the model's gates.yml.", FACTORY),
@@ -79,6 +84,8 @@ class Root(LazyGroup):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command, imported now. A missing package may be one that only a factory installs."""
+        if cmd_name == "promote" and in_prototype():
+            return load("mlroad.cli.tag_status:promote")
         try:
             return super().get_command(ctx, cmd_name)
         except ModuleNotFoundError:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import IDENTITY, git
+from tests.support import IDENTITY, commit_all, git
 from tests.unit.cli.command import Command
 from tests.unit.promote.line_model import add_line_model, mlroad
 
@@ -62,3 +62,27 @@ def factory(
         monkeypatch.setenv(name, value)
     repo = Path(shutil.copytree(fresh_factory, tmp_path / "factory", symlinks=True))
     return Command(repo, capfd, monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def odd_files(tagged: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The prototype at line-v2, with a text file with Windows line ends in git, and a binary file."""
+    repo = Path(shutil.copytree(tagged, tmp_path_factory.mktemp("odd") / "prototype", symlinks=True))
+    saved = repo / "models/line/steps/saved"
+    (saved / ".gitattributes").write_text("*.txt -text\n", encoding="utf-8", newline="\n")
+    (saved / "notes.txt").write_bytes(b"one\r\ntwo\r\nthree\r\n")
+    (saved / "table.bin").write_bytes(bytes(range(256)))
+    commit_all(repo, "Odd files")
+    git(repo, "tag", "--annotate", "--message", "Odd", "line-v2")
+    return repo
+
+
+@pytest.fixture(scope="session")
+def promoted(fresh_factory: Path, odd_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A factory after the promotion of line-v2, merged into main."""
+    repo = Path(
+        shutil.copytree(fresh_factory, tmp_path_factory.mktemp("promoted") / "factory", symlinks=True)
+    )
+    mlroad(repo, "promote", f"{odd_files}@line-v2", "line", "--target", "progression", "--no-run")
+    git(repo, "merge", "--quiet", "--ff-only", "promote/line-line-v2")
+    return repo
