@@ -38,7 +38,7 @@ COMMANDS = {
     ),
     "backport": Entry(
         "mlroad.cli.backport:backport",
-        "Write a patch that brings the factory's edits to the prototype.",
+        "Write the factory's edits as a patch for the prototype.",
         FACTORY,
     ),
     "train": Entry("mlroad.cli.train:train", "Train a candidate on dev or prod data.", FACTORY),
