@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import click
 
 from mlroad.cli.needs_factory import FactoryCommand
-from mlroad.cli.output_options import quiet_option
+from mlroad.cli.output_options import result
+from mlroad.core.problems import UserError
 from mlroad.core.repo import root_here
+from mlroad.promote.conflicts import Conflicts, abort
 from mlroad.promote.promotion import promote as promote_model
+from mlroad.promote.promotion import resume
 from mlroad.promote.promotion_plan import Promoted, PromoteOptions
+from mlroad.promote.promotion_status import promotion_status
 from mlroad.promote.pull_request import open_pull_request
 
 
 @click.command(cls=FactoryCommand)
-@click.argument("source", metavar="REPO@TAG", help="The prototype: a path or an address of git, and a tag.")
-@click.argument("model", help="The model's name in the prototype.")
+@click.argument(
+    "source",
+    metavar="REPO@TAG",
+    required=False,
+    help="The prototype: a path or an address of git, and a tag.",
+)
+@click.argument("model", required=False, help="The model's name in the prototype.")
 @click.option("--as", "name", metavar="NAME", default="", help="The model's name here (default: the same).")
 @click.option("--target", metavar="COLUMN", default="", help="The column that the model predicts.")
 @click.option(
@@ -29,39 +41,80 @@ from mlroad.promote.pull_request import open_pull_request
     help="How far a metric may be from the prototype's, as a part of it.",
 )
 @click.option("--pr", "open_pr", is_flag=True, help="Push the branch and open a pull request with gh.")
-@quiet_option
+@click.option("--continue", "go_on", is_flag=True, help="Complete a promotion whose conflicts are resolved.")
+@click.option("--abort", "undo", is_flag=True, help="Undo a promotion that has conflicts.")
+@click.option("--status", "status", is_flag=True, help="Show each model's tag, newer tags, and edits here.")
 def promote(
-    source: str,
-    model: str,
+    source: str | None,
+    model: str | None,
     name: str,
     target: str,
     run: bool,
     tolerance: float,
     open_pr: bool,
-    quiet: bool,
+    go_on: bool,
+    undo: bool,
+    status: bool,
 ) -> None:
     """Promote a model from a prototype's tag to a branch.
 
-    \b
-    mlroad promote ../prototypes@churn-1 churn
-    mlroad promote https://github.com/my-org/prototypes@churn-2 churn --pr
+    Takes the model's code, datasets and inference tests, drafts what a factory needs beyond them, runs the
+    model without credentials, and compares its metrics with the prototype's. A newer tag is merged with the
+    edits made here. Your files and your branch stay as they are, unless there are conflicts to resolve.
 
-    Exit codes: 0 done, 2 something prevents it, and nothing has changed.
+    \b
+    mlroad promote ../prototypes@churn-v1 churn
+    mlroad promote https://github.com/my-org/prototypes@churn-v2 churn --pr
+    mlroad promote --continue            after you resolved and staged conflicts
+    mlroad promote --status
+
+    Exit codes: 0 done, 1 there are conflicts to resolve, 2 something prevents it, and nothing has changed.
     """
     root = root_here()
-    options = PromoteOptions(name, target, run, tolerance)
-    promoted = promote_model(root, source, model, options, _silent if quiet else click.echo)
-    _done(promoted)
+    chosen = [bool(source), go_on, undo, status].count(True)
+    if chosen != 1 or bool(source) != bool(model):
+        what = "Name a tag and a model, or use one of --continue, --abort and --status."
+        raise UserError(what, "Such as: mlroad promote ../prototypes@churn-v1 churn")
+    if status:
+        _show_status(root)
+    elif undo:
+        click.echo(f"Undone: {abort(root)} is checked out as it was.")
+    elif source and model:
+        options = PromoteOptions(name, target, run, tolerance)
+        _finish(root, promote_model(root, source, model, options, click.echo), open_pr, here=False)
+    else:
+        _finish(root, resume(root, click.echo), open_pr, here=True)
+
+
+def _show_status(root: Path) -> None:
+    found = promotion_status(root)
+    result(models=[it.json() for it in found])
+    click.echo(
+        "\n".join(line for it in found for line in it.lines()) or "No model here came from a prototype."
+    )
+
+
+def _finish(root: Path, done: Promoted | Conflicts, open_pr: bool, *, here: bool) -> None:
+    result(branch=done.branch)
+    if isinstance(done, Conflicts):
+        _show_conflicts(done)
+        sys.exit(1)
+    result(commit=done.commit, body=done.body.as_posix())
+    made = "is complete" if here else "is there. Your files and your branch are as they were"
+    click.echo(f"The branch {done.branch} {made}.")
     if open_pr:
-        title = f"Promote {model} {source.rpartition('@')[2]}"
-        click.echo(open_pull_request(root, promoted.branch, title, promoted.body))
+        address = open_pull_request(root, done.branch, f"Promote {done.title}", done.body)
+        result(pull_request=address)
+        click.echo(f"Opened {address}")
+        return
+    switch = "" if here else f"  git switch {done.branch}\n"
+    click.echo(f"The text for its pull request is in .mlroad/{done.body.name}. Next:\n")
+    click.echo(f"{switch}  git push -u origin {done.branch}")
 
 
-def _silent(_: str) -> None:
-    """Tell nothing."""
-
-
-def _done(promoted: Promoted) -> None:
-    click.echo(f"Created the branch {promoted.branch}. Your files and your branch are as they were.")
-    click.echo(f"The text for its pull request is in {promoted.body.name}, in .mlroad/. Next:\n")
-    click.echo(f"  git switch {promoted.branch}\n  git push -u origin {promoted.branch}")
+def _show_conflicts(done: Conflicts) -> None:
+    result(conflicts=done.files)
+    click.echo(f"The prototype and the factory changed the same lines. {done.branch} is checked out:")
+    click.echo("\n".join(f"  {name}" for name in done.files))
+    click.echo("Choose between the markers, stage each file (git add FILE), then: mlroad promote --continue")
+    click.echo("To undo everything: mlroad promote --abort")

@@ -31,12 +31,15 @@ def make_plan(bench: Workbench, repo: str, tag: str, model: str, options: Promot
         raise UserError(problems)
     found = taken.files.get(f"models/{name}/metrics.json")
     metrics = parse_metrics(Path(f"models/{model}/metrics.json"), found.data) if found else None
-    plan = Plan(prototype, taken, before, metrics, repo)
-    _check_clean(bench.root, taken)
-    if run_git(bench.root, "rev-parse", "--verify", "--quiet", f"refs/heads/{plan.branch}").ok:
+    return Plan(prototype, taken, before, metrics, repo)
+
+
+def check_free(root: Path, plan: Plan) -> None:
+    """Raises UserError if the branch exists, or files that the promotion writes are not committed."""
+    _check_clean(root, plan.taken)
+    if run_git(root, "rev-parse", "--verify", "--quiet", f"refs/heads/{plan.branch}").ok:
         fix = f"Delete it to promote again: git branch -D {plan.branch}"
         raise UserError(f"The branch {plan.branch} exists already.", fix)
-    return plan
 
 
 def check_identity(root: Path) -> None:

@@ -12,12 +12,22 @@ from mlroad.core.problems import Problem, UserError
 from mlroad.gate.factory_rules import check_factory
 from mlroad.guard.guard_settings import load_settings
 from mlroad.pipeline.check_repo import check_and_count
+from mlroad.promote.conflicts import (
+    Conflicts,
+    Unfinished,
+    forget_unfinished,
+    load_unfinished,
+    put_in_place,
+    refuse_unfinished,
+    resolved_tree,
+    show_conflicts,
+)
 from mlroad.promote.factory_drafts import model_question, write_drafts
 from mlroad.promote.fetch_tag import Prototype, parse_source
-from mlroad.promote.make_promotion_plan import check_identity, make_plan
+from mlroad.promote.make_promotion_plan import check_free, check_identity, make_plan
 from mlroad.promote.merge_versions import Merged, as_in_factory, first_version, merge_versions
 from mlroad.promote.place_datasets import keep_large_data, place_datasets, replacements
-from mlroad.promote.promotion_plan import ConflictsFound, Plan, Promoted, PromoteOptions, Tell
+from mlroad.promote.promotion_plan import Plan, Promoted, PromoteOptions, Tell
 from mlroad.promote.proof import Proof, run_as_prototyped, try_drafts
 from mlroad.promote.provenance import FILE, Provenance, requirements_digest
 from mlroad.promote.pull_request import pull_request_body
@@ -26,17 +36,41 @@ from mlroad.promote.workbench import Workbench, head_of, workbench, write_files
 from mlroad.steps.sync import sync
 
 
-def promote(root: Path, source: str, model: str, options: PromoteOptions, tell: Tell) -> Promoted:
-    """Promote a model. Raises UserError, and changes nothing, if anything prevents it."""
+def promote(root: Path, source: str, model: str, options: PromoteOptions, tell: Tell) -> Promoted | Conflicts:
+    """Promote a model. Raises UserError, and changes nothing, if anything prevents it.
+
+    Only if the prototype and the factory changed the same lines, the branch is checked out with the
+    conflicts, as git shows them.
+    """
     repo, tag = parse_source(source)
     check_identity(root)
+    refuse_unfinished(root)
     with workbench(root) as bench:
         plan = make_plan(bench, repo, tag, model, options)
+        check_free(bench.root, plan)
         plan = stage_datasets(bench, plan, options.target)
         merged = _merge(bench, plan)
         if merged.conflicts:
-            raise ConflictsFound(plan, merged)
-        return finish(bench, plan, merged.tree, options, tell)
+            return show_conflicts(bench, merged, Unfinished.of(options, plan, bench.root))
+        made = complete(bench, plan, merged.tree, options, tell)
+        # The only change to the factory, and git makes it as a whole.
+        run_git(bench.root, "update-ref", f"refs/heads/{plan.branch}", made.commit, "0" * 40, check=True)
+        return made
+
+
+def resume(root: Path, tell: Tell) -> Promoted:
+    """Complete a promotion whose conflicts are resolved. Raises UserError if they are not."""
+    unfinished = load_unfinished(root)
+    tree = resolved_tree(root, unfinished)
+    repo, tag = parse_source(unfinished.source)
+    options = PromoteOptions(unfinished.name, unfinished.target, unfinished.run, unfinished.tolerance)
+    with workbench(root) as bench:
+        plan = make_plan(bench, repo, tag, unfinished.model, options)
+        plan = stage_datasets(bench, plan, options.target)
+        made = complete(bench, plan, tree, options, tell)
+        put_in_place(root, tree, made.commit)
+    forget_unfinished(root)
+    return made
 
 
 def stage_datasets(bench: Workbench, plan: Plan, target: str) -> Plan:
@@ -67,8 +101,8 @@ def _merge(bench: Workbench, plan: Plan) -> Merged:
     )
 
 
-def finish(bench: Workbench, plan: Plan, tree: str, options: PromoteOptions, tell: Tell) -> Promoted:
-    """Complete the model of a merged tree, prove it, and commit it to the branch."""
+def complete(bench: Workbench, plan: Plan, tree: str, options: PromoteOptions, tell: Tell) -> Promoted:
+    """Complete the model of a merged tree, prove it, and make the commit, which no branch has yet."""
     name = plan.taken.name
     bench.check_out(tree, f"models/{name}")
     folder = bench.stage / "models" / name
@@ -87,9 +121,7 @@ def finish(bench: Workbench, plan: Plan, tree: str, options: PromoteOptions, tel
     keep_large_data(bench)
     file = bench.root / ".mlroad" / f"{plan.branch.replace('/', '-')}.md"
     file.write_text(body, encoding="utf-8", newline="\n")
-    # The only change to the factory, and git makes it as a whole.
-    run_git(bench.root, "update-ref", f"refs/heads/{plan.branch}", commit, "0" * 40, check=True)
-    return Promoted(plan.branch, commit, file)
+    return Promoted(plan.branch, f"{name} {plan.prototype.tag}", commit, file)
 
 
 def _update_data(file: Path, plan: Plan) -> None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlroad.promote.fetch_tag import Prototype
-from mlroad.promote.merge_versions import Merged
 from mlroad.promote.prototype_metrics import PrototypeMetrics
 from mlroad.promote.provenance import Provenance
 from mlroad.promote.question import Question
@@ -34,6 +33,8 @@ class Promoted:
     """A promotion that is complete: the branch and its commit."""
 
     branch: str
+    title: str
+    """The model and the tag."""
     commit: str
     body: Path
     """The text of the pull request."""
@@ -62,11 +63,3 @@ class Plan:
     @property
     def branch(self) -> str:
         return f"promote/{self.taken.name}-{self.prototype.tag}"
-
-
-class ConflictsFound(Exception):
-    """The prototype and the factory changed the same lines."""
-
-    def __init__(self, plan: Plan, merged: Merged) -> None:
-        super().__init__("conflicts")
-        self.plan, self.merged = plan, merged

@@ -1,0 +1,171 @@
+"""A promotion with conflicts: git shows them in the working tree, and a person resolves and stages them.
+
+A file in .git/ remembers what was being promoted, until `--continue` completes it or `--abort` undoes it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from mlroad.core.files import write_json
+from mlroad.core.git import run_git
+from mlroad.core.problems import Position, Problem, UserError
+from mlroad.core.text import some
+from mlroad.guard.file_checks import check_conflicts
+from mlroad.guard.guarded_files import GuardedFile
+from mlroad.promote.fetch_tag import address_of
+from mlroad.promote.merge_versions import Merged
+from mlroad.promote.promotion_plan import Plan, PromoteOptions
+from mlroad.promote.workbench import Workbench, head_of
+
+_FILE = "mlroad-promotion.json"
+_REF = "refs/mlroad/promotion"
+"""Keeps the prototype's version from being deleted by git while it is needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conflicts:
+    """A promotion that waits for a person: its branch, and the files with conflicts."""
+
+    branch: str
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """What is being promoted, and what was checked out before."""
+
+    source: str
+    model: str
+    name: str
+    target: str
+    run: bool
+    tolerance: float
+    branch: str
+    before: str
+    """The branch or the commit to go back to."""
+    head: str
+
+    @classmethod
+    def of(cls, options: PromoteOptions, plan: Plan, root: Path) -> Unfinished:
+        """A promotion that starts now."""
+        current = run_git(root, "symbolic-ref", "--quiet", "--short", "HEAD")
+        head = head_of(root)
+        return cls(
+            source=f"{address_of(plan.repo)}@{plan.prototype.tag}",
+            model=plan.taken.model,
+            name=plan.taken.name,
+            target=options.target,
+            run=options.run,
+            tolerance=options.tolerance,
+            branch=plan.branch,
+            before=current.text if current.ok else head,
+            head=head,
+        )
+
+
+def show_conflicts(bench: Workbench, merged: Merged, unfinished: Unfinished) -> Conflicts:
+    """Check the branch out with the conflicts. Raises UserError if anything is not committed."""
+    root = bench.root
+    if changed := run_git(root, "status", "--porcelain", "-z", "--untracked-files=no", check=True).names:
+        what = f"The prototype and the factory changed the same lines of {some(list(merged.conflicts))}."
+        files = some([entry[3:] for entry in changed])
+        raise UserError(what, f"To resolve them in the working tree, first commit or stash {files}.")
+    bench.run("update-ref", "refs/heads/theirs", merged.theirs)
+    options = ("--quiet", "--no-tags", "--no-write-fetch-head")
+    run_git(root, "fetch", *options, str(bench.git), f"+refs/heads/theirs:{_REF}", check=True)
+    write_json(_state_file(root), asdict(unfinished))
+    run_git(root, "switch", "--quiet", "--create", unfinished.branch, check=True)
+    # A three-way merge whose base is the parent of the picked commit: what was promoted before.
+    run_git(root, "cherry-pick", "--no-commit", _REF)
+    return Conflicts(unfinished.branch, tuple(_unmerged(root)) or merged.conflicts)
+
+
+def resolved_tree(root: Path, unfinished: Unfinished) -> str:
+    """The tree with all conflicts resolved. Raises UserError if some are left."""
+    here = run_git(root, "symbolic-ref", "--quiet", "--short", "HEAD").text
+    if here != unfinished.branch:
+        what = (
+            f"The promotion is on the branch {unfinished.branch}, and {here or 'no branch'} is checked out."
+        )
+        raise UserError(what, f"Change to it: git switch {unfinished.branch}")
+    if left := _unmerged(root):
+        fix = "Resolve them, and stage each file: git add FILE"
+        raise UserError(f"There are conflicts in {some(left)}.", fix)
+    changed = run_git(root, "diff", "-z", "--name-only", "--relative", check=True).names
+    if changed:
+        raise UserError(f"{some(changed)} is not staged.", "Stage it (git add), or undo the change.")
+    folder = f"models/{unfinished.name}"
+    staged = run_git(root, "diff", "-z", "--cached", "--name-only", "--diff-filter=AM", "--", folder).names
+    if markers := [problem for name in staged for problem in _markers(root, name)]:
+        raise UserError(markers)
+    return run_git(root, "write-tree", check=True).text
+
+
+def put_in_place(root: Path, tree: str, commit: str) -> None:
+    """Bring the working tree from the resolved files to the commit, and the branch to it."""
+    run_git(root, "read-tree", "-m", "-u", tree, commit, check=True)
+    run_git(root, "update-ref", "HEAD", commit, check=True)
+
+
+def abort(root: Path) -> str:
+    """Undo a promotion with conflicts; returns the branch that is checked out again."""
+    unfinished = load_unfinished(root)
+    here = run_git(root, "symbolic-ref", "--quiet", "--short", "HEAD").text
+    if here == unfinished.branch:
+        # Nothing of the person's was in the working tree when the promotion started.
+        run_git(root, "reset", "--quiet", "--hard", unfinished.head, check=True)
+        run_git(root, "switch", "--quiet", *_target(unfinished), check=True)
+    run_git(root, "branch", "--quiet", "-D", unfinished.branch)
+    forget_unfinished(root)
+    return unfinished.before
+
+
+def load_unfinished(root: Path) -> Unfinished:
+    """The promotion that waits. Raises UserError if there is none."""
+    try:
+        return Unfinished(**json.loads(_state_file(root).read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise UserError(
+            "No promotion is unfinished here.", "Start one: mlroad promote REPO@TAG MODEL"
+        ) from None
+    except (OSError, ValueError, TypeError) as error:
+        problem = Problem(
+            Position(_state_file(root)), "MR835", f"This file cannot be read: {error}.", "Delete it."
+        )
+        raise UserError(problem) from None
+
+
+def refuse_unfinished(root: Path) -> None:
+    """Raises UserError if a promotion waits."""
+    if _state_file(root).is_file():
+        branch = load_unfinished(root).branch
+        fix = "Complete it with `mlroad promote --continue`, or undo it with `mlroad promote --abort`."
+        raise UserError(f"A promotion to the branch {branch} is unfinished.", fix)
+
+
+def forget_unfinished(root: Path) -> None:
+    """Delete what remembers it."""
+    run_git(root, "update-ref", "-d", _REF)
+    _state_file(root).unlink(missing_ok=True)
+
+
+def _target(unfinished: Unfinished) -> tuple[str, ...]:
+    is_commit = unfinished.before == unfinished.head
+    return ("--detach", unfinished.before) if is_commit else (unfinished.before,)
+
+
+def _unmerged(root: Path) -> list[str]:
+    return run_git(root, "diff", "-z", "--name-only", "--relative", "--diff-filter=U", check=True).names
+
+
+def _markers(root: Path, name: str) -> list[Problem]:
+    path = Path(name)
+    data = run_git(root, "cat-file", "blob", f":{name}", check=True).data
+    return check_conflicts(GuardedFile(path, name, path, data))
+
+
+def _state_file(root: Path) -> Path:
+    return root / run_git(root, "rev-parse", "--git-path", _FILE, check=True).text
