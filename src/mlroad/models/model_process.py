@@ -113,7 +113,7 @@ class ModelProcess:
             raise UserError(f"{path} cannot be copied: {error}.", "Free some disk space.") from None
         self._copies = _stamps(path, copy)
         environment = {
-            **_allowed(os.environ),
+            **allowed_variables(os.environ),
             **dict.fromkeys(_HOMES, str(self._own / "home")),
             **dict.fromkeys(_TEMPORARY, str(self._own / "tmp")),
             # Nothing that a model does may reach the repo's own tracking store.
@@ -304,7 +304,7 @@ class ModelProcess:
         return f"its process ended with code {code}{last}"
 
 
-def _allowed(environment: Mapping[str, str]) -> dict[str, str]:
+def allowed_variables(environment: Mapping[str, str]) -> dict[str, str]:
     """The variables that Python, the numeric libraries and MLflow need. None of them is a token."""
     return {
         name: value

@@ -13,11 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-_KEPT = frozenset(
-    {"PATH", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT",
-     "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT", "NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE",
-     "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "VIRTUAL_ENV"}
-)  # fmt: skip
+from mlroad.models.model_process import allowed_variables
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +26,11 @@ class Finished:
 
 def clean_environment(home: Path, given: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The variables for a prototype's code. ``home`` is an empty folder."""
-    kept = {name: value for name, value in given.items() if name.upper() in _KEPT}
-    homes = dict.fromkeys(("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "XDG_CONFIG_HOME"), str(home))
+    kept = allowed_variables(given)
+    homes = dict.fromkeys(("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA"), str(home))
+    temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(home))
     git = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"}
-    return {**kept, **homes, **git, "NO_COLOR": "1", "GIT_CEILING_DIRECTORIES": str(home.parent)}
+    return {**kept, **homes, **temporary, **git, "NO_COLOR": "1", "GIT_CEILING_DIRECTORIES": str(home.parent)}
 
 
 def mlroad_without_credentials(stage: Path, home: Path, *arguments: str) -> Finished:

@@ -86,3 +86,30 @@ def promoted(fresh_factory: Path, odd_files: Path, tmp_path_factory: pytest.Temp
     mlroad(repo, "promote", f"{odd_files}@line-v2", "line", "--target", "progression", "--no-run")
     git(repo, "merge", "--quiet", "--ff-only", "promote/line-line-v2")
     return repo
+
+
+@pytest.fixture(scope="session")
+def pair(fresh_factory: Path, tagged: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A prototype and a factory that has its model `line` from the tag line-v1, merged into main."""
+    folder = tmp_path_factory.mktemp("pair")
+    prototype = Path(shutil.copytree(tagged, folder / "prototype", symlinks=True))
+    factory = Path(shutil.copytree(fresh_factory, folder / "factory", symlinks=True))
+    source = f"{prototype}@line-v1"
+    mlroad(factory, "promote", source, "line", "--no-run", "--target", "progression")
+    git(factory, "merge", "--quiet", "promote/line-line-v1")
+    return prototype, factory
+
+
+@pytest.fixture
+def again(
+    pair: tuple[Path, Path],
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Command:
+    """The factory, beside the folder ``prototype``. The prototype's address in provenance.yml fits."""
+    for name, value in {**IDENTITY, "UV_OFFLINE": "1"}.items():
+        monkeypatch.setenv(name, value)
+    for repo in pair:
+        shutil.copytree(repo, tmp_path / repo.name, symlinks=True)
+    return Command(tmp_path / "factory", capfd, monkeypatch)

@@ -2,38 +2,283 @@
 
 from __future__ import annotations
 
+import os
+import random
+import shutil
+import signal
+import string
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.support import git
-from tests.unit.cli.command import Command
+from mlroad.promote.fetch_tag import parse_source, public_address
+from mlroad.promote.promotion import promote
+from mlroad.promote.promotion_plan import PromoteOptions
+from mlroad.promote.run_without_credentials import clean_environment, mlroad_without_credentials
+from tests.support import commit_all, git
+from tests.unit.cli.command import Command, Said
 
 BRANCH = "promote/line-line-v1"
+PIPELINE = "models/line/pipeline.yml"
 
 
 def state(repo: Path) -> str:
-    """All that a promotion must leave as it is: the branch, the index, the files."""
-    return (
-        git(repo, "symbolic-ref", "HEAD")
-        + git(repo, "rev-parse", "HEAD")
-        + git(repo, "status", "--porcelain")
+    """All that a promotion must leave as it is: the branches, the index, the files."""
+    return "".join(
+        git(repo, *arguments)
+        for arguments in (
+            ["symbolic-ref", "HEAD"],
+            ["for-each-ref"],
+            ["status", "--porcelain"],
+            ["diff", "HEAD"],
+        )
     )
 
 
-@pytest.mark.slow
-def test_first_promotion(factory: Command, tagged: Path) -> None:
+def try_promotion(factory: Command, source: str, model: str = "line", *options: str) -> Said:
+    return factory("promote", source, model, "--no-run", "--target", "progression", *options)
+
+
+def refused(
+    factory: Command, source: str, *told: str, model: str = "line", options: tuple[str, ...] = ()
+) -> None:
+    """A promotion that is refused for this reason, and changes nothing."""
     before = state(factory.repo)
+    said = try_promotion(factory, source, model, *options)
+    assert said.code == 2, said
+    for words in told:
+        assert words in said.text, said
+    assert state(factory.repo) == before
+    assert [path.name for path in (factory.repo / ".mlroad" / "promote").iterdir()] == ["lock"]
+
+
+def tag_again(repo: Path, tag: str = "v2") -> str:
+    commit_all(repo, "A change")
+    git(repo, "tag", tag)
+    return f"{repo}@{tag}"
+
+
+def token() -> str:
+    return "gh" + "p_" + "".join(random.Random(5).choices(string.ascii_letters + string.digits, k=36))
+
+
+@pytest.mark.slow
+def test_first_promotion(factory: Command, tagged: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It runs the model, and no file has to be edited. Nothing is created but the model and datasets."""
+    monkeypatch.setenv("GITHUB_TOKEN", token())
+    before = git(factory.repo, "rev-parse", "HEAD") + git(factory.repo, "status", "--porcelain")
     said = factory("promote", f"{tagged}@line-v1", "line", "--target", "progression")
     assert said.code == 0, said
-    assert state(factory.repo) == before
+    assert git(factory.repo, "rev-parse", "HEAD") + git(factory.repo, "status", "--porcelain") == before
     created = git(factory.repo, "diff", "--name-only", "--diff-filter=A", "main", BRANCH).split()
-    changed = git(factory.repo, "diff", "--name-only", "main", BRANCH).split()
-    assert created == changed
+    assert created == git(factory.repo, "diff", "--name-only", "main", BRANCH).split()
     assert not [path for path in created if not path.startswith(("models/line/", "datasets/diabetes"))]
     git(factory.repo, "switch", "--quiet", BRANCH)
     assert factory("check").code == 0
     assert factory("dataset", "verify").code == 0
+    assert factory("train", "line").code == 0
+    assert factory("gate", "line").code == 0
     body = git(factory.repo, "log", "-1", "--format=%B")
-    assert "| slope |" in body
+    assert "| slope | 10 | 10 |" in body
     assert "`models/line/gates.yml`" in body
+    assert "inference tests passed" in body
+
+
+@pytest.mark.slow
+def test_metrics_that_differ_are_refused(factory: Command, prototype_repo: Path) -> None:
+    file = prototype_repo / "models/line/metrics.json"
+    file.write_text(file.read_text(encoding="utf-8").replace("10.0", "11.0"), encoding="utf-8")
+    before = state(factory.repo)
+    said = factory("promote", tag_again(prototype_repo), "line", "--target", "progression")
+    assert (said.code, state(factory.repo)) == (2, before)
+    assert "slope is 10, not 11" in said.text
+
+
+@pytest.mark.slow
+def test_what_a_tag_can_be(factory: Command, tagged: Path, tmp_path: Path) -> None:
+    """An annotated tag, a light one, and a shallow clone. The same promotion gives the same tree."""
+    shallow = tmp_path / "shallow"
+    git(tmp_path, "clone", "--quiet", "--depth", "1", "--branch", "line-v1", f"file://{tagged}", str(shallow))
+    git(shallow, "tag", "light")
+    trees = []
+    for source in (f"{tagged}@line-v1", f"{shallow}@light", f"file://{tagged}@line-v1"):
+        assert try_promotion(factory, source).code == 0
+        branch = f"promote/line-{source.rpartition('@')[2]}"
+        trees.append(git(factory.repo, "rev-parse", f"{branch}:models/line/steps", f"{branch}:datasets"))
+        git(factory.repo, "branch", "-D", branch)
+    assert len(set(trees)) == 1
+
+
+def test_what_is_not_a_tag(factory: Command, prototype_repo: Path, tmp_path: Path) -> None:
+    repo = prototype_repo
+    refused(factory, f"{repo}@main", "main is a branch")
+    refused(factory, f"{repo}@v9", "has no tag v9", "line-v1")
+    refused(factory, f"{tmp_path / 'nowhere'}@v1", "cannot be read")
+    refused(factory, f"{repo}@line-v1", "There is no model lime", "line?", model="lime")
+    for source in (str(repo), "git@github.com:org/repo", "--upload-pack=x@v1", f"{repo}@a..b"):
+        said = try_promotion(factory, source) if not source.startswith("-") else None
+        assert said is None or (said.code == 2 and "does not name a tag" in said.text)
+
+
+@pytest.mark.parametrize(
+    "source, repo, tag",
+    [
+        ("../p@v1", "../p", "v1"),
+        ("git@github.com:org/p@team/v1", "git@github.com:org/p", "team/v1"),
+        ("https://user@host/p.git@v1", "https://user@host/p.git", "v1"),
+    ],
+)
+def test_addresses(source: str, repo: str, tag: str) -> None:
+    assert parse_source(source) == (repo, tag)
+
+
+def test_a_password_in_an_address_is_not_written_down() -> None:
+    assert public_address(f"https://me:{token()}@host/p.git") == "https://host/p.git"
+    assert public_address("git@github.com:org/p") == "git@github.com:org/p"
+
+
+def test_uncommitted_changes(factory: Command, tagged: Path) -> None:
+    """Only those in the files that a promotion writes matter."""
+    (factory.repo / "README.md").write_text("mine\n", encoding="utf-8")
+    folder = factory.repo / "datasets" / "diabetes"
+    folder.mkdir(parents=True)
+    (folder / "notes.txt").write_text("mine\n", encoding="utf-8")
+    refused(factory, f"{tagged}@line-v1", "datasets/diabetes/notes.txt")
+
+
+def _symlink(repo: Path) -> None:
+    (repo / "models/line/steps/link.py").symlink_to("/etc/passwd")
+
+
+def _submodule(repo: Path) -> None:
+    head = git(repo, "rev-parse", "HEAD").strip()
+    git(repo, "update-index", "--add", "--cacheinfo", f"160000,{head},models/line/sub")
+
+
+def _file(name: str, text: str) -> Callable[[Path], None]:
+    def write(repo: Path) -> None:
+        (repo / name).parent.mkdir(parents=True, exist_ok=True)
+        (repo / name).write_text(text, encoding="utf-8", newline="\n")
+
+    return write
+
+
+def _edit(name: str, old: str, new: str) -> Callable[[Path], None]:
+    def edit(repo: Path) -> None:
+        text = (repo / name).read_text(encoding="utf-8")
+        assert old in text
+        (repo / name).write_text(text.replace(old, new), encoding="utf-8", newline="\n")
+
+    return edit
+
+
+def _past_secret(repo: Path) -> None:
+    _file("models/line/notes.md", f"token: {token()}\n")(repo)
+    commit_all(repo, "Oh")
+    (repo / "models/line/notes.md").unlink()
+
+
+@pytest.mark.parametrize(
+    "change, told",
+    [
+        pytest.param(_symlink, "symbolic link", marks=pytest.mark.skipif(os.name == "nt", reason="links")),
+        (_submodule, "git submodule"),
+        (_file("models/line/steps/a:b.py", ""), "not safe on every system"),
+        (_file("models/line/big.bin", "x" * 10_000_001), "limit is 10 MB"),
+        (_edit(PIPELINE, "azureml:diabetes:1", "../../datasets/diabetes/1/x.csv"), "leads out"),
+        (_edit(PIPELINE, "azureml:diabetes:1", "/etc/passwd"), "/etc/passwd leads out"),
+        (_edit(PIPELINE, "./components/fit.yml", "../diabetes/components/prep.yml"), "leads out"),
+        (_edit("datasets/diabetes/1.yml", "./1/diabetes.csv", "../../README.md"), "outside of the dataset"),
+        (_file("notebooks/other.py", f"key = '{token()}'\n"), "notebooks/other.py:1"),
+        (_past_secret, "models/line/notes.md:1"),
+        (lambda repo: shutil.rmtree(repo / "models/line/inference_tests"), "suite.yml is missing"),
+        (_edit("models/line/steps/step_io.py", "CONTRACT = 1", "CONTRACT = 2"), "Update this factory"),
+        (_edit("models/line/steps/fit.py", "def fit(", "def fit(:"), "fit.py"),
+    ],
+)  # fmt: skip
+def test_refused(factory: Command, prototype_repo: Path, change: Callable[[Path], None], told: str) -> None:
+    change(prototype_repo)
+    if change is _submodule:
+        git(prototype_repo, "commit", "--quiet", "-m", "sub")
+        git(prototype_repo, "tag", "v2")
+        refused(factory, f"{prototype_repo}@v2", told)
+    else:
+        refused(factory, tag_again(prototype_repo), told)
+
+
+@pytest.mark.slow
+def test_harmless_look_alikes_pass(factory: Command, prototype_repo: Path) -> None:
+    """What another model has, an allowed line, paths in texts; a licence and an older contract come along."""
+    repo = prototype_repo
+    _file("models/other/notes.md", f"old: {token()}\n")(repo)
+    commit_all(repo, "Another model's secret in the past")
+    (repo / "models/other/notes.md").unlink()
+    _file("LICENSE", "MIT\n")(repo)
+    _file("models/line/notes.md", f"{token()} # pragma: allowlist secret\n")(repo)
+    _edit(
+        "models/line/pipeline.yml", "display_name: line", "display_name: ../line\ndescription: /a/b and ../c"
+    )(repo)
+    _edit("models/line/steps/step_io.py", "CONTRACT = 1\n", "OLD = 1\n")(repo)
+    said = try_promotion(factory, tag_again(repo))
+    assert said.code == 0, said
+    git(factory.repo, "switch", "--quiet", "promote/line-v2")
+    assert (factory.repo / "models/line/LICENSE").read_text(encoding="utf-8") == "MIT\n"
+    assert "CONTRACT = 1\n" in (factory.repo / "models/line/steps/step_io.py").read_text(encoding="utf-8")
+    assert factory("check", "models/line").code == 0
+
+
+def test_a_prototypes_code_gets_no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = token()
+    for name in (
+        "GITHUB_TOKEN",
+        "AZURE_CLIENT_SECRET",
+        "SSH_AUTH_SOCK",
+        "MY_OWN_THING",
+        "HOME",
+        "GIT_ASKPASS",
+    ):
+        monkeypatch.setenv(name, secret)
+    found = clean_environment(tmp_path / "home")
+    assert secret not in found.values()
+    assert found["HOME"] == str(tmp_path / "home")
+    assert "PATH" in found
+    assert mlroad_without_credentials(tmp_path, tmp_path / "home", "--version").code == 0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes that can be killed cheaply")
+def test_a_kill_leaves_everything_as_it_was(
+    factory: Command, tagged: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At 20 random moments; after each, the branch is complete or not there. The next promotion cleans up."""
+    monkeypatch.chdir(factory.repo)
+    before = state(factory.repo)
+
+    def start() -> int:
+        child = os.fork()
+        if child == 0:
+            os.setsid()
+            options = PromoteOptions(target="progression", run=False)
+            promote(factory.repo, f"{tagged}@line-v1", "line", options, lambda _: None)
+            os._exit(0)
+        return child
+
+    started = time.monotonic()
+    os.waitpid(start(), 0)
+    whole = time.monotonic() - started
+    complete = git(factory.repo, "rev-parse", f"{BRANCH}^{{tree}}")
+    git(factory.repo, "branch", "-D", BRANCH)
+    moments = random.Random(3)
+    for _ in range(20):
+        child = start()
+        time.sleep(moments.uniform(0, whole))
+        os.killpg(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        if BRANCH in git(factory.repo, "for-each-ref"):
+            assert git(factory.repo, "rev-parse", f"{BRANCH}^{{tree}}") == complete
+            git(factory.repo, "branch", "-D", BRANCH)
+        assert state(factory.repo) == before
+    assert try_promotion(factory, f"{tagged}@line-v1").code == 0
+    assert [path.name for path in (factory.repo / ".mlroad" / "promote").iterdir()] == ["lock"]
