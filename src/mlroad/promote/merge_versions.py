@@ -32,8 +32,12 @@ class Merged:
 
 
 def as_in_factory(taken: Taken, replaced: Mapping[str, str]) -> Files:
-    """The model's files as the factory has them: its dataset versions, and what `mlroad sync` generates."""
+    """The model's files as the factory has them: its name, its dataset versions, and what sync generates."""
     files = dict(taken.files)
+    if taken.model != taken.name:
+        suite = f"models/{taken.name}/inference_tests/suite.yml"
+        named = re.sub(rb"(?m)^model:.*$", f"model: {taken.name}".encode(), files[suite].data)
+        files[suite] = replace(files[suite], data=named)
     pipeline = f"models/{taken.name}/pipeline.yml"
     text = files[pipeline].data
     for old, new in replaced.items():

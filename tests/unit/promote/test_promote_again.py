@@ -1,0 +1,275 @@
+"""A newer tag is merged three ways with the edits of the factory: nothing of either side is lost."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mlroad.promote.merge_versions import merge_trees
+from mlroad.promote.workbench import Workbench, workbench
+from tests.support import commit_all, git
+from tests.unit.cli.command import Command
+from tests.unit.promote.line_model import add_line_model, mlroad
+from tests.unit.promote.test_promote import refused, state, tag_again, try_promotion
+
+FIT = "models/line/steps/fit.py"
+BINARY = bytes(range(256)) * 4
+
+
+def source_of(again: Command) -> Path:
+    """The prototype beside the factory."""
+    return again.repo.parent / "prototype"
+
+
+def edit(repo: Path, file: str, old: str, new: str) -> None:
+    text = (repo / file).read_bytes().decode()
+    assert old in text, f"{old!r} is not in {file}"
+    (repo / file).write_bytes(text.replace(old, new).encode())
+
+
+def write(repo: Path, file: str, content: bytes) -> None:
+    (repo / file).parent.mkdir(parents=True, exist_ok=True)
+    (repo / file).write_bytes(content)
+
+
+def show(repo: Path, branch: str, file: str) -> str:
+    return git(repo, "show", f"{branch}:{file}")
+
+
+def files(repo: Path, branch: str) -> list[str]:
+    return git(repo, "ls-tree", "-r", "--name-only", branch, "models/line").split()
+
+
+@pytest.mark.slow
+def test_both_sides_are_kept(again: Command) -> None:
+    """Edits in one file, renames, deletions on both sides, binary files, Windows line ends."""
+    prototype, factory = source_of(again), again.repo
+    for name, content in (("gone_there", "a\n"), ("gone_here", "b\n"), ("gone_on_both", "c\n")):
+        write(prototype, f"models/line/{name}.md", content.encode())
+    write(prototype, "models/line/steps/helper.py", b"".join(b"V%d = %d\n" % (n, n) for n in range(20)))
+    write(prototype, "models/line/weights.bin", BINARY)
+    write(prototype, "models/line/windows.txt", b"".join(b"line %d\r\n" % n for n in range(9)))
+    assert try_promotion(again, tag_again(prototype)).code == 0
+    git(factory, "merge", "--quiet", "promote/line-v2")
+
+    edit(factory, FIT, '"""Fit a line', '"""The factory\'s fit of a line')
+    edit(factory, "models/line/steps/helper.py", "V2 = 2\n", "V2 = 222\n")
+    edit(factory, "models/line/gates.yml", "champion: optional", "champion: required")
+    edit(factory, "models/line/windows.txt", "line 1", "line one")
+    for name in ("gone_here", "gone_on_both"):
+        (factory / f"models/line/{name}.md").unlink()
+    commit_all(factory, "Edits of the factory")
+
+    edit(prototype, FIT, "slope: float = 10.0", "slope: float = 9.5")
+    git(prototype, "mv", "models/line/steps/helper.py", "models/line/steps/values.py")
+    edit(prototype, "models/line/steps/values.py", "V17 = 17\n", "V17 = 1717\n")
+    edit(prototype, "models/line/windows.txt", "line 7", "line seven")
+    for name in ("gone_there", "gone_on_both"):
+        (prototype / f"models/line/{name}.md").unlink()
+    write(prototype, "models/line/weights.bin", BINARY + b"more")
+    write(prototype, "models/line/new.md", b"new\n")
+    mlroad(prototype, "sync", "models/line")
+    before = state(factory)
+    assert try_promotion(again, tag_again(prototype, "v3")).code == 0
+    assert state(factory).replace(git(factory, "rev-parse", "promote/line-v3"), "") != ""
+    branch = "promote/line-v3"
+    fit = show(factory, branch, FIT)
+    assert "The factory's fit" in fit
+    assert "slope: float = 9.5" in fit
+    assert "default: 9.5" in show(factory, branch, "models/line/components/fit.yml")
+    values = show(factory, branch, "models/line/steps/values.py")
+    assert "V2 = 222\n" in values
+    assert "V17 = 1717\n" in values
+    assert "champion: required" in show(factory, branch, "models/line/gates.yml")
+    assert "line one\n" in show(factory, branch, "models/line/windows.txt")
+    assert "line seven\n" in show(factory, branch, "models/line/windows.txt")
+    there = files(factory, branch)
+    assert not [name for name in there if "gone" in name or "helper" in name]
+    assert "models/line/new.md" in there
+    assert git(factory, "cat-file", "-s", f"{branch}:models/line/weights.bin").strip() == str(len(BINARY) + 4)
+    assert "tag: v3" in show(factory, branch, "models/line/provenance.yml")
+    assert before.splitlines()[0] == state(factory).splitlines()[0]
+    git(factory, "switch", "--quiet", branch)
+    assert again("check", "models/line").code == 0
+
+
+@pytest.mark.slow
+def test_conflicts_are_shown_continued_and_undone(again: Command) -> None:
+    prototype, factory = source_of(again), again.repo
+    edit(factory, FIT, '"""Fit a line', '"""The factory fits a line')
+    commit_all(factory, "Mine")
+    edit(prototype, FIT, '"""Fit a line', '"""The prototype fits a line')
+    source = tag_again(prototype)
+    before = state(factory)
+    write(factory, "models/line/MODEL_CARD.md", b"mine\n")
+    assert "MODEL_CARD.md" in try_promotion(again, source).text
+    git(factory, "checkout", "--quiet", "models/line/MODEL_CARD.md")
+
+    said = try_promotion(again, source)
+    assert said.code == 1, said
+    assert FIT in said.out
+    assert git(factory, "status", "--porcelain").split() == ["UU", FIT]
+    assert "unfinished" in try_promotion(again, source).text
+    assert "conflicts" in again("promote", "--continue").text
+    assert again("promote", "--abort").code == 0
+    assert state(factory) == before
+    assert again("promote", "--abort").code == 2
+
+    assert try_promotion(again, source).code == 1
+    git(factory, "add", FIT)
+    assert "conflict marker" in again("promote", "--continue").text
+    text = (factory / FIT).read_text(encoding="utf-8")
+    text = re.sub(r"<{7}.*\n(.*\n)={7}\n.*\n>{7}.*\n", r"\1", text)
+    write(factory, FIT, text.encode())
+    git(factory, "add", FIT)
+    said = again("promote", "--continue")
+    assert said.code == 0, said
+    assert git(factory, "status", "--porcelain") == ""
+    assert git(factory, "symbolic-ref", "--short", "HEAD").strip() == "promote/line-v2"
+    assert git(factory, "rev-parse", "HEAD^") == git(factory, "rev-parse", "main")
+    assert "The factory fits" in show(factory, "HEAD", FIT)
+    assert "tag: v2" in show(factory, "HEAD", "models/line/provenance.yml")
+    assert again("promote", "--continue").code == 2
+
+
+def test_tags_that_cannot_follow(again: Command) -> None:
+    prototype = source_of(again)
+    refused(again, f"{prototype}@line-v1", "is at line-v1 already")
+    git(prototype, "tag", "old", "line-v1~1")
+    refused(again, f"{prototype}@old", "older than line-v1")
+    edit(prototype, FIT, "Fit a line", "Fit one line")
+    commit_all(prototype, "Moved")
+    git(prototype, "tag", "--force", "line-v1")
+    refused(again, f"{prototype}@line-v1", "The tag line-v1 has moved")
+    other = prototype.parent / "other"
+    git(prototype.parent, "init", "--quiet", str(other))
+    commit_all(other, "Nothing")
+    write(other, "models/line/pipeline.yml", b"type: pipeline\n")
+    refused(again, tag_again(other), "does not have")
+
+
+@pytest.mark.slow
+def test_other_names_and_shared_datasets(again: Command) -> None:
+    """A model that is renamed keeps its name here, and two models share a dataset; versions never change."""
+    prototype, factory = source_of(again), again.repo
+    git(prototype, "mv", "models/line", "models/straight")
+    edit(prototype, "models/straight/pipeline.yml", "display_name: line", "display_name: straight")
+    edit(prototype, "models/straight/inference_tests/suite.yml", "model: line", "model: straight")
+    (prototype / "models/straight/metrics.json").unlink()
+    mlroad(prototype, "sync", "models/straight")
+    source = tag_again(prototype)
+    assert "model line" not in try_promotion(again, source, "line").out
+    said = try_promotion(again, source, "straight", "--as", "line")
+    assert said.code == 0, said
+    branch = "promote/line-v2"
+    assert "model: straight" in show(factory, branch, "models/line/provenance.yml")
+    assert "name: line_fit" in show(factory, branch, "models/line/components/fit.yml")
+    assert "models/line/gates.yml" in files(factory, branch)
+    git(factory, "merge", "--quiet", branch)
+
+    add_line_model(prototype, "second")
+    mlroad(prototype, "run", "models/second", "--quiet")
+    mlroad(prototype, "freeze", "models/second")
+    said = try_promotion(again, tag_again(prototype, "v3"), "second")
+    assert said.code == 0, said
+    branch = "promote/second-v3"
+    changed = git(factory, "diff", "--name-only", "main", branch).split()
+    assert {name.split("/")[1] for name in changed} == {"second"}
+    assert "diabetes_train:1" in show(factory, branch, "models/second/pipeline.yml")
+    git(factory, "switch", "--quiet", branch)
+    assert again("check").code == 0
+    git(factory, "switch", "--quiet", "main")
+
+    write(prototype, "datasets/diabetes/1/diabetes.csv", b"a\n1\n")
+    digest = git(prototype, "hash-object", "datasets/diabetes/1/diabetes.csv").strip() * 2
+    text = (prototype / "datasets/diabetes/1.yml").read_text(encoding="utf-8")
+    text = re.sub("sha256:[0-9a-f]{64}", f"sha256:{digest[:64]}", text)
+    write(prototype, "datasets/diabetes/1.yml", text.encode())
+    refused(again, tag_again(prototype, "v4"), "datasets/diabetes/1.yml", "other content", model="second")
+
+
+@pytest.mark.slow
+def test_status(again: Command) -> None:
+    prototype, factory = source_of(again), again.repo
+    edit(prototype, "models/diabetes/MODEL_CARD.md", "teaching", "good")
+    tag_again(prototype, "diabetes-v1")
+    # The address in provenance.yml is that of the folder that these copies were made from.
+    file = factory / "models/line/provenance.yml"
+    file.write_text(
+        re.sub("(?m)^repo: .*", f"repo: {prototype.as_posix()}", file.read_text(encoding="utf-8"))
+    )
+    edit(factory, FIT, "Fit a line", "Fit one line")
+    (factory / "models/line/MODEL_CARD.md").unlink()
+    commit_all(factory, "Mine")
+    edit(prototype, FIT, "Fit a line", "Fit two lines")
+    tag_again(prototype)
+    (about,) = json.loads(again("promote", "--status", "--json").out)["models"]
+    assert (about["tag"], about["newer"], about["changed"]) == ("line-v1", ["v2"], ["steps/fit.py"])
+    assert about["deleted"] == ["MODEL_CARD.md"]
+    assert "gates.yml" in about["only_here"]
+    said = again("promote", "--status").out
+    assert "newer tags: v2" in said
+    edit(factory, "models/line/provenance.yml", prototype.name, "nowhere")
+    assert "cannot be read" in again("promote", "--status").out
+
+
+LINES = [f"line {n}" for n in range(30)]
+EDITS = st.lists(
+    st.tuples(
+        st.integers(0, 9), st.sampled_from(["ours", "theirs"]), st.sampled_from(["change", "add", "delete"])
+    ),
+    unique_by=lambda edit: edit[0],
+    max_size=10,
+)
+
+
+@pytest.fixture(scope="module")
+def bench(fresh_factory: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
+    repo = tmp_path_factory.mktemp("bench")
+    git(repo, "init", "--quiet", ".")
+    commit_all(repo, "Start")
+    with workbench(repo) as found:
+        yield found
+
+
+def tree_of(bench: Workbench, name: str, lines: list[str]) -> str:
+    blob = bench.run("hash-object", "-w", "--stdin", stdin="".join(f"{line}\n" for line in lines)).text
+    return bench.run("mktree", stdin=f"100644 blob {blob}\t{name}\n").text
+
+
+@given(edits=EDITS, renamed=st.sampled_from(["", "ours", "theirs"]))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_edits_of_other_lines_never_conflict(
+    bench: Workbench, edits: list[tuple[int, str, str]], renamed: str
+) -> None:
+    """The merge has no conflict and loses no line of either side, also if one side renames the file."""
+    sides: dict[str, dict[int, list[str]]] = {"ours": {}, "theirs": {}}
+    for place, side, what in edits:
+        line = LINES[3 * place]
+        added = f"{side} {place}"
+        sides[side][3 * place] = {"change": [added], "add": [line, added], "delete": []}[what]
+
+    def with_edits(*changes: dict[int, list[str]]) -> list[str]:
+        merged = {place: lines for change in changes for place, lines in change.items()}
+        return [line for place, old in enumerate(LINES) for line in merged.get(place, [old])]
+
+    trees = {
+        side: tree_of(bench, "new.py" if renamed == side else "old.py", with_edits(sides[side]))
+        for side in ("ours", "theirs")
+    }
+    merged = merge_trees(bench, tree_of(bench, "old.py", LINES), trees["ours"], trees["theirs"], "v2")
+    assert merged.conflicts == ()
+    name = "new.py" if renamed else "old.py"
+    found = bench.run("cat-file", "blob", f"{merged.tree}:{name}").text.splitlines()
+    assert found == with_edits(sides["ours"], sides["theirs"])
+
+
+def test_canary_edits_of_one_line_conflict(bench: Workbench) -> None:
+    sides = [tree_of(bench, "a.py", [text, *LINES[1:]]) for text in ("line 0", "mine", "yours")]
+    assert merge_trees(bench, sides[0], sides[1], sides[2], "v2").conflicts == ("a.py",)
