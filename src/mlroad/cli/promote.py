@@ -10,8 +10,9 @@ import click
 from mlroad.cli.needs_factory import FactoryCommand
 from mlroad.cli.output_options import result
 from mlroad.core.problems import UserError
-from mlroad.core.repo import root_here
+from mlroad.core.repo import is_model, root_here
 from mlroad.promote.conflicts import Conflicts, abort
+from mlroad.promote.promote_here import promote_here
 from mlroad.promote.promotion import promote as promote_model
 from mlroad.promote.promotion import resume
 from mlroad.promote.promotion_plan import Promoted, PromoteOptions
@@ -24,7 +25,7 @@ from mlroad.promote.pull_request import open_pull_request
     "source",
     metavar="REPO@TAG",
     required=False,
-    help="The prototype: a path or an address of git, and a tag.",
+    help="The prototype: a path or an address of git, and a tag. Or a model folder of this repo.",
 )
 @click.argument("model", required=False, help="The model's name in the prototype.")
 @click.option("--as", "name", metavar="NAME", default="", help="The model's name here (default: the same).")
@@ -65,25 +66,39 @@ def promote(
     \b
     mlroad promote ../prototypes@churn-v1 churn
     mlroad promote https://github.com/my-org/prototypes@churn-v2 churn --pr
-    mlroad promote --continue            after you resolved and staged conflicts
+    mlroad promote experimentation/churn             an experiment in this repo
+    mlroad promote models/churn                      a model of a prototype that became this factory
+    mlroad promote --continue                        after you resolved and staged conflicts
     mlroad promote --status
 
     Exit codes: 0 done, 1 there are conflicts to resolve, 2 something prevents it, and nothing has changed.
     """
     root = root_here()
     chosen = [bool(source), go_on, undo, status].count(True)
-    if chosen != 1 or bool(source) != bool(model):
-        what = "Name a tag and a model, or use one of --continue, --abort and --status."
+    here = _model_here(source) if source and not model else None
+    if chosen != 1 or bool(source) != bool(model or here):
+        what = "Name a tag and a model, or a model folder, or use one of --continue, --abort and --status."
         raise UserError(what, "Such as: mlroad promote ../prototypes@churn-v1 churn")
     if status:
         _show_status(root)
     elif undo:
         click.echo(f"Undone: {abort(root)} is checked out as it was.")
-    elif source and model:
+    elif source:
         options = PromoteOptions(name, target, run, tolerance)
+        if here:
+            _finish(root, promote_here(root, here, options, click.echo), open_pr, here=False)
+            return
+        assert model
         _finish(root, promote_model(root, source, model, options, click.echo), open_pr, here=False)
     else:
         _finish(root, resume(root, click.echo), open_pr, here=True)
+
+
+def _model_here(source: str) -> Path | None:
+    """The model folder of this repo that a path names; None if it names none."""
+    folder = Path(source)
+    inside = folder.resolve().is_relative_to(root_here().resolve())
+    return folder if inside and is_model(folder) else None
 
 
 def _show_status(root: Path) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from mlroad.core.git import run_git
+from mlroad.core.model_source import METRICS
 from mlroad.core.problems import UserError
 from mlroad.core.text import some
 from mlroad.guard.guard_settings import load_settings
 from mlroad.promote.fetch_tag import Prototype, fetch_commit, fetch_tag
 from mlroad.promote.promotion_plan import Plan, PromoteOptions
-from mlroad.promote.prototype_metrics import parse_metrics
+from mlroad.promote.prototype_metrics import PrototypeMetrics, parse_metrics
 from mlroad.promote.provenance import Provenance, all_provenances, load_provenance
 from mlroad.promote.scan_prototype import scan_prototype
 from mlroad.promote.take import Taken, take
@@ -26,12 +27,16 @@ def make_plan(bench: Workbench, repo: str, tag: str, model: str, options: Promot
     before = load_provenance(bench.root / "models" / name)
     _check_before(bench, repo, prototype, name, before)
     taken = take(bench, prototype, model, name, settings.max_file_mb)
-    _check_contract(taken)
+    check_contract(taken)
     if problems := scan_prototype(bench, prototype.commit, model, settings):
         raise UserError(problems)
-    found = taken.files.get(f"models/{name}/metrics.json")
-    metrics = parse_metrics(Path(f"models/{model}/metrics.json"), found.data) if found else None
-    return Plan(prototype, taken, before, metrics, repo)
+    return Plan(prototype, taken, before, metrics_in(taken), repo)
+
+
+def metrics_in(taken: Taken) -> PrototypeMetrics | None:
+    """The model's metrics.json. Raises UserError if it cannot be used."""
+    found = taken.files.get(f"models/{taken.name}/{METRICS}")
+    return parse_metrics(Path(f"models/{taken.model}/{METRICS}"), found.data) if found else None
 
 
 def check_free(root: Path, plan: Plan) -> None:
@@ -89,7 +94,7 @@ def _check_before(
         raise UserError(what, "To go back, revert the commit of the last promotion.")
 
 
-def _check_contract(taken: Taken) -> None:
+def check_contract(taken: Taken) -> None:
     """Raises UserError for steps that follow a contract that this factory does not know."""
     if taken.contract > own_contract():
         what = (

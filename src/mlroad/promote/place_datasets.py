@@ -32,7 +32,7 @@ def place_datasets(bench: Workbench, taken: Taken, prototype: Path | None) -> li
     missing = {path: blob for path, blob in taken.datasets.items() if not (bench.stage / path).exists()}
     write_files(bench.stage, missing)
     for version in taken.versions.values():
-        _bring_data(bench, version, prototype)
+        bring_data(bench, version, prototype)
     return new
 
 
@@ -45,7 +45,7 @@ def _different(stage: Path, taken: Taken) -> Iterator[Problem]:
             yield version.problem("MR833", what, fix, "tags.digest")
 
 
-def _bring_data(bench: Workbench, version: DatasetVersion, prototype: Path | None) -> None:
+def bring_data(bench: Workbench, version: DatasetVersion, prototype: Path | None) -> None:
     """Copy data that is not in git from where it is on this machine: the prototype, or the factory."""
     target = local_path(bench.stage, find(bench.stage, version.id))
     for repo in (bench.root, prototype):

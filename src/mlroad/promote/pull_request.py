@@ -22,7 +22,8 @@ def pull_request_body(plan: Plan, proof: Proof, drafted: Sequence[str], warnings
 def _lines(plan: Plan, proof: Proof, drafted: Sequence[str], warnings: Sequence[Problem]) -> Iterator[str]:
     taken, prototype = plan.taken, plan.prototype
     again = f" It was at `{plan.before.tag}` before; the factory's edits are merged." if plan.before else ""
-    yield f"`models/{taken.name}` from the tag `{prototype.tag}` of {prototype.repo}.{again}"
+    origin = "commit" if prototype.commit.startswith(prototype.tag) else "tag"
+    yield f"`models/{taken.name}` from the {origin} `{prototype.tag}` of {prototype.repo}.{again}"
     yield ""
     yield "| | |"
     yield "|---|---|"

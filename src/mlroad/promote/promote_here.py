@@ -1,0 +1,99 @@
+"""Promote a model of the factory's own repo: an experiment, or a model of a former prototyping repo.
+
+`mlroad promote experimentation/churn` makes models/churn of it. `mlroad promote models/churn` completes a
+model of a prototyping repo that became a factory (`copier update -d template=factory`). Both take the model as
+HEAD has it, and then do what every promotion does: a holdout, drafts, a run without credentials, one commit
+on a branch. Inference tests that are missing are frozen from a run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from mlroad.core.git import run_git
+from mlroad.core.problems import UserError
+from mlroad.data.store import find
+from mlroad.guard.guard_settings import load_settings
+from mlroad.models.suite import FOLDER, SUITE
+from mlroad.promote.conflicts import refuse_unfinished
+from mlroad.promote.fetch_tag import Prototype, public_address
+from mlroad.promote.make_promotion_plan import check_contract, check_free, check_identity, metrics_in
+from mlroad.promote.merge_versions import first_version
+from mlroad.promote.place_datasets import bring_data
+from mlroad.promote.promotion import complete, stage_datasets
+from mlroad.promote.promotion_plan import Plan, Promoted, PromoteOptions, Tell
+from mlroad.promote.provenance import FILE
+from mlroad.promote.question import dataset_inputs, pipeline_of
+from mlroad.promote.read_commit import entries, read
+from mlroad.promote.run_without_credentials import mlroad_without_credentials
+from mlroad.promote.take import take
+from mlroad.promote.workbench import Blob, Workbench, head_of, workbench
+
+
+def promote_here(root: Path, folder: Path, options: PromoteOptions, tell: Tell) -> Promoted:
+    """Promote the model in ``folder`` of this repo. Raises UserError, and changes nothing, if it cannot."""
+    place = folder.resolve().relative_to(root.resolve()).as_posix()
+    name = options.name or folder.resolve().name
+    check_identity(root)
+    refuse_unfinished(root)
+    _check_place(root, place, name)
+    with workbench(root) as bench:
+        plan = _plan(bench, place, name, options, tell)
+        check_free(bench.root, plan)
+        plan = stage_datasets(bench, plan, options.target)
+        tree = first_version(bench, plan.taken, plan.replaced).tree
+        made = complete(bench, plan, tree, options, tell)
+        run_git(bench.root, "update-ref", f"refs/heads/{plan.branch}", made.commit, "0" * 40, check=True)
+        return made
+
+
+def _check_place(root: Path, place: str, name: str) -> None:
+    target = root / "models" / name
+    if place == f"models/{name}":
+        if (target / FILE).is_file():
+            what = f"{place} was promoted already: it has a {FILE}."
+            raise UserError(what, "`mlroad check` lists what is missing.")
+    elif target.exists():
+        raise UserError(f"models/{name} is here already.", "Promote under another name: --as NAME.")
+    changed = run_git(root, "status", "--porcelain", "-z", "--untracked-files=all", "--", place).names
+    if changed:
+        raise UserError(f"{changed[0][3:]} is not committed.", f"Commit it first: git add {place}")
+
+
+def _plan(bench: Workbench, place: str, name: str, options: PromoteOptions, tell: Tell) -> Plan:
+    head, settings = head_of(bench.root), load_settings(bench.root)
+    there = read(bench, entries(bench, head, f"{place}/"), settings.max_file_mb)
+    files = {f"models/{name}/{path.removeprefix(f'{place}/')}": blob for path, blob in there.items()}
+    if f"models/{name}/{FOLDER}/{SUITE}" not in files:
+        files |= _frozen(bench, name, files, options, tell)
+    # A commit that only the workbench has: the factory as if the model were complete.
+    commit = bench.commit(bench.tree(name, files), "The model here", head)
+    taken = take(bench, Prototype("", "", commit), name, name, settings.max_file_mb)
+    check_contract(taken)
+    taken = replace(taken, model=Path(place).name, tree=bench.run("rev-parse", f"{head}:{place}").text)
+    prototype = Prototype(public_address(str(bench.root)), head[:12], head)
+    return Plan(prototype, taken, None, metrics_in(taken), str(bench.root))
+
+
+def _frozen(
+    bench: Workbench, name: str, files: dict[str, Blob], options: PromoteOptions, tell: Tell
+) -> dict[str, Blob]:
+    """The inference tests of a run on the model's own data."""
+    folder = f"models/{name}"
+    if not options.run:
+        what = f"{folder} has no inference tests, and --no-run does not make any."
+        raise UserError(
+            what, f"Leave --no-run out, or run `mlroad run {folder}` and `mlroad freeze {folder}`."
+        )
+    bench.check_out(bench.tree(name, files), folder, "datasets")
+    for reference in dataset_inputs(pipeline_of(bench.stage / folder)).values():
+        bring_data(bench, find(bench.stage, reference), None)
+    for command in (("run", folder, "--quiet"), ("freeze", folder)):
+        tell(f"Running `mlroad {command[0]} {folder}`, because it has no inference tests.")
+        done = mlroad_without_credentials(bench.stage, bench.folder / "home", *command)
+        if done.code:
+            told = "\n".join(f"  {line}" for line in done.output.strip().splitlines()[-30:])
+            raise UserError(f"`mlroad {command[0]} {folder}` fails:\n{told}\n", "Nothing was promoted.")
+    made = sorted((bench.stage / folder / FOLDER).iterdir())
+    return {f"{folder}/{FOLDER}/{file.name}": Blob("100644", file.read_bytes()) for file in made}
