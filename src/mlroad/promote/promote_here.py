@@ -1,8 +1,8 @@
 """Promote a model of the factory's own repo: an experiment, or a model of a former prototyping repo.
 
 `mlroad promote experimentation/churn` makes models/churn of it. `mlroad promote models/churn` completes a
-model of a prototyping repo that became a factory (`copier update -d template=factory`). Both take the model as
-HEAD has it, and then do what every promotion does: a holdout, drafts, a run without credentials, one commit
+model of a prototyping repo that became a factory (`copier update -d template=factory`). Both take the model
+as HEAD has it, and then do what every promotion does: a holdout, drafts, a run without credentials, a commit
 on a branch. Inference tests that are missing are frozen from a run.
 """
 
