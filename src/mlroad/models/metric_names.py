@@ -97,6 +97,8 @@ _BY_TASK: dict[Task, dict[str, Metric]] = {
 def metric_of(name: str, task: Task | None = None) -> Metric | None:
     """The metric of this name; None if the task (or, without one, any task) has none."""
     stem, first = first_of(name)
+    if name.endswith("@"):
+        return None
     key = f"{stem}@" if first else name
     tasks = (task,) if task else TASKS
     return next((_BY_TASK[its][key] for its in tasks if key in _BY_TASK[its]), None)
