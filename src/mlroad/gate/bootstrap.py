@@ -1,15 +1,17 @@
 """The paired bootstrap: the uncertainty of a figure, and of a difference between two models, on this holdout.
 
-Percentile intervals (Efron & Tibshirani 1993, An Introduction to the Bootstrap, chapters 6 and 13). Paired
-means that both models and all metrics use the same resamples of rows. So what makes a row hard for both
-models cancels out of the difference.
+Paired means that both models and all metrics use the same resamples (Efron & Tibshirani 1993, An Introduction
+to the Bootstrap, chapters 6 and 13). So what makes a row hard for both models cancels out of the difference.
+What is drawn are units: rows, or what belongs together (a patient, a query, a block in time). See
+interval_methods.py for how intervals are made of the resamples.
 
-Resamples are drawn as counts of each row. Up to `EXACT_ROWS` rows the counts are multinomial: n rows are
-drawn with replacement. Above, each row's count is an independent Poisson(1) variable, which gives the same
-interval in the limit of many rows and needs no random access (Chamandy, Muralidharan, Najmi & Naidu
-2012, Estimating Uncertainty for Massive Data Streams, Google; Hanley & MacGibbon 2006, Computer Methods and
-Programs in Biomedicine 83:57-62). The Poisson variable is rounded to probabilities of 1/65,536, which moves
-its mean by less than 2e-5 and its variance by less than 1e-4.
+Resamples are drawn as counts of each unit. Up to `EXACT_ROWS` units the counts are multinomial: n units are
+drawn with replacement; where a class is rare, within each class, for the metrics that count classes. Above,
+each unit's count is an independent Poisson(1) variable, which gives the same interval in the limit of many
+and needs no random access (Chamandy, Muralidharan, Najmi & Naidu 2012, Estimating Uncertainty for Massive
+Data Streams, Google; Hanley & MacGibbon 2006, Computer Methods and Programs in Biomedicine 83:57-62). The
+Poisson variable is rounded to probabilities of 1/65,536, which moves its mean by less than 2e-5 and its
+variance by less than 1e-4.
 """
 
 from __future__ import annotations
@@ -18,42 +20,80 @@ import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlroad.gate.gates_file import Bootstrap
-from mlroad.gate.measures import MOST, Floats, Measure, OfRows, Rows, Sums, Unmeasurable, Weighted, Weights
+from mlroad.gate.influence import Quotient, influence_of, quotient_of
+from mlroad.gate.interval_methods import Interval, accelerated, paired_shares, studentized, through, wilson
+from mlroad.gate.measures import (
+    MOST,
+    Floats,
+    Measure,
+    OfRows,
+    Rows,
+    Sums,
+    Unmeasurable,
+    Weighted,
+    Weights,
+    whole,
+)
 
 EXACT_ROWS = 5_000
 _AT_ONCE = 1_600_000
 """Counts that each thread holds at once, one byte each above `EXACT_ROWS`. It affects the draws."""
 _TILE = 131_072
 """Counts drawn at once: they and their random bits fit into the processor's cache."""
-_UNDEFINED = 0.01
-"""The share of resamples in which a metric may be undefined (one class only) and still have an interval."""
+RARE = 20
+"""With fewer rows of a class, resamples are drawn within each class."""
+_LEAST = 5
+"""With fewer rows of the class that a metric is about, or fewer units, it is not judged."""
+_FEW, _DECIDE = 0.01, 1 / 3
+"""If this share of the units makes that share of a mean, no interval of it can be trusted."""
 _LEVELS = (
     np.cumsum([65_536 * math.exp(-1) / math.factorial(k) for k in range(MOST)]).round().astype(np.uint16)
 )
 """A count is the number of levels that a random 16-bit number reaches."""
-
-Interval = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Intervals:
     """The intervals of one metric: of the candidate, and of the difference candidate - champion."""
 
-    candidate: Interval
+    candidate: Interval | None
     difference: Interval | None
+    note: str = ""
+    """Why there are none, as a clause, although the figure can be measured."""
 
 
-def method(rows: int) -> str:
+@dataclass(frozen=True, slots=True)
+class Units:
+    """What is resampled. ``numbers`` [rows] from 0: rows with one number are drawn together."""
+
+    numbers: Rows | None = None
+    name: str = "rows"
+    strata: Rows | None = None
+    """The class of each row, from 0, where classes have rows of their own."""
+
+    def where(self, mask: Rows) -> Units:
+        """Those of the selected rows."""
+        numbers = None if self.numbers is None else np.unique(self.numbers[mask], return_inverse=True)[1]
+        return replace(self, numbers=numbers, strata=None if self.strata is None else self.strata[mask])
+
+    def count(self, rows: int) -> int:
+        """How many there are."""
+        return rows if self.numbers is None else int(self.numbers.max(initial=-1)) + 1
+
+
+def method(units: int) -> str:
     """The method, as the verdict names it."""
-    if rows <= EXACT_ROWS:
-        return "paired percentile bootstrap, multinomial counts (Efron & Tibshirani 1993)"
-    return "paired percentile bootstrap, Poisson(1) counts (Chamandy et al. 2012)"
+    counts = "multinomial counts" if units <= EXACT_ROWS else "Poisson(1) counts (Chamandy et al. 2012)"
+    return (
+        "shares of rows: Wilson, differences Bonett & Price; means: studentized bootstrap (Hall 1988); "
+        f"others: BCa bootstrap (Efron 1987); paired, {counts}"
+    )
 
 
 def intervals(
@@ -61,44 +101,115 @@ def intervals(
     rows: int,
     settings: Bootstrap,
     stream: int = 0,
-    units: Rows | None = None,
+    units: Units | None = None,
 ) -> dict[str, Intervals | Unmeasurable]:
     """Intervals of all metrics from the same resamples.
 
-    ``measures`` has each metric of the candidate and, if there is one, of the champion. ``units`` [rows] are
-    numbers from 0: rows with one number are drawn together. ``stream`` selects other resamples of the same
-    seed, for slices. For a metric without an interval, the reason takes its place.
+    ``measures`` has each metric of the candidate and, if there is one, of the champion. ``stream`` selects
+    other resamples of the same seed, for slices. For a metric that cannot be judged, there is the reason.
     """
-    parts = [part for pair in measures.values() for part in pair]
-    values = iter(_resampled(parts, rows, settings, stream, units))
+    units = units or Units()
     found: dict[str, Intervals | Unmeasurable] = {}
+    jobs: dict[str, _Job] = {}
     for name, pair in measures.items():
-        its = [next(values) for _ in pair]
+        if reason := _too_few(pair[0], units, rows):
+            found[name] = Unmeasurable(reason)
+        else:
+            jobs[name] = _Job(pair, rows, settings.confidence, units)
+    parts = [part for job in jobs.values() for part in job.parts]
+    values = iter(_resampled(parts, rows, settings, stream, units) if parts else [])
+    for name, job in jobs.items():
         try:
-            own = _interval(its[0], settings.confidence)
-            difference = _interval(its[0] - its[1], settings.confidence) if len(its) > 1 else None
+            found[name] = job.intervals([next(values) for _ in job.parts])
         except Unmeasurable as error:
             found[name] = error
-        else:
-            found[name] = Intervals(own, difference)
     return found
 
 
-def _interval(values: Floats, confidence: float) -> Interval:
-    undefined = np.isnan(values)
-    if undefined.mean() > _UNDEFINED:
-        raise Unmeasurable(
-            f"it is not defined in {undefined.mean():.1%} of the resamples: too few rows of one class"
+def _too_few(measure: Measure, units: Units, rows: int) -> str:
+    count = units.count(rows)
+    if units.numbers is not None and count < 2 * _LEAST:
+        return f"there are only {count} {units.name} to resample: too few to judge"
+    if isinstance(measure, Sums) and measure.rare is not None and measure.rare < _LEAST:
+        return f"too few rows of a class to judge: {measure.rare}, at least {_LEAST} are needed"
+    return ""
+
+
+class _Job:
+    """One metric's intervals: what must be resampled for them, and how they are made of that."""
+
+    def __init__(self, pair: Sequence[Measure], rows: int, confidence: float, units: Units) -> None:
+        self._pair, self._rows, self._confidence, self._units = pair, rows, confidence, units
+        self._small = units.count(rows) <= EXACT_ROWS
+        self._quotients = [quotient_of(measure, units.numbers) for measure in pair] if self._small else []
+        self._plain = units.numbers is None and all(
+            isinstance(measure, Sums) and measure.is_share for measure in pair
         )
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(values[~undefined], [tail, 1 - tail])
-    if not math.isfinite(low) or not math.isfinite(high):
-        raise Unmeasurable("its interval is infinite")
-    return float(low), float(high)
+        self.parts = [] if self._needs_none() else [*pair, *(q.sums for q in self._quotients if q)]
+
+    def _needs_none(self) -> bool:
+        return self._plain and (len(self._pair) == 1 or self._same_rows())
+
+    def _same_rows(self) -> bool:
+        mine, other = self._pair
+        assert isinstance(mine, Sums)
+        assert isinstance(other, Sums)
+        same = np.array_equal(mine.columns[:, 1], other.columns[:, 1])
+        return same and mine.link is other.link and float(mine.link(np.array(0.25))) == 0.25  # type: ignore[misc]
+
+    def intervals(self, values: list[Floats]) -> Intervals:
+        """The intervals, from the values of `parts` in every resample."""
+        models = len(self._pair)
+        extra = iter(values[models:])
+        errors = [(next(extra) if quotient and values else None) for quotient in self._quotients]
+        if note := self._few_decide():
+            return Intervals(None, None, note)
+        own = self._own(values[0] if values else None, errors[0] if errors else None)
+        difference = self._difference(values) if models > 1 else None
+        return Intervals(own, difference)
+
+    def _few_decide(self) -> str:
+        for quotient in self._quotients:
+            if quotient and (note := quotient.few_decide(_FEW, _DECIDE)):
+                return f"{note} {self._units.name} make more than a third of it, so it may change a lot"
+        return ""
+
+    def _own(self, values: Floats | None, errors: Floats | None) -> Interval:
+        measure = self._pair[0]
+        if self._plain and isinstance(measure, Sums) and measure.link:
+            hits, below = measure.columns.sum(axis=0)
+            return through(measure.link, wilson(hits, below, self._confidence))
+        assert values is not None
+        quotient = self._quotients[0] if self._quotients else None
+        if quotient and errors is not None and quotient.on_logarithms:
+            means, spreads = quotient.split(errors)
+            interval = studentized(*quotient.value, means, spreads, self._confidence)
+            assert quotient.link
+            return through(quotient.link, (math.exp(interval[0]), math.exp(interval[1])))
+        influence = influence_of(measure, self._rows, self._units.numbers) if self._small else None
+        return accelerated(whole(measure, self._rows), values, influence, self._confidence)
+
+    def _difference(self, values: list[Floats]) -> Interval:
+        mine, other = self._pair
+        if self._needs_none():
+            assert isinstance(mine, Sums)
+            assert isinstance(other, Sums)
+            return paired_shares(
+                mine.columns[:, 0], other.columns[:, 0], mine.columns[:, 1].sum(), self._confidence
+            )
+        moved = values[0] - values[1]
+        if not np.nan_to_num(moved).any():
+            return 0.0, 0.0
+        influence = None
+        if self._small:
+            both = [influence_of(measure, self._rows, self._units.numbers) for measure in self._pair]
+            influence = None if both[0] is None or both[1] is None else both[0] - both[1]
+        value = whole(mine, self._rows) - whole(other, self._rows)
+        return accelerated(value, moved, influence, self._confidence)
 
 
 def _resampled(
-    parts: Sequence[Measure], rows: int, settings: Bootstrap, stream: int, units: Rows | None = None
+    parts: Sequence[Measure], rows: int, settings: Bootstrap, stream: int, units: Units | None = None
 ) -> list[Floats]:
     """The value of each part in every resample: one array [resamples] for each part.
 
@@ -107,27 +218,32 @@ def _resampled(
     """
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    columns, places = _distinct(parts, rows, units)
-    count_of_units = columns.shape[1]
-    members = _members(units, rows) if any(isinstance(part, OfRows) for part in parts) else []
+    numbers, strata = (units.numbers, _rare_strata(units)) if units else (None, [])
+    columns, places = _distinct(parts, rows, numbers)
+    drawn = columns.shape[1]
+    members = _members(numbers, rows) if any(isinstance(part, OfRows) for part in parts) else []
+    plain = any(_is_plain(part) for part in parts)
 
     def work(task: tuple[int, int]) -> list[Floats]:
         number, count = task
-        bits = np.random.SFC64(np.random.SeedSequence([settings.seed, stream, number]))
-        draw = _multinomial if count_of_units <= EXACT_ROWS else _poisson
-        weights = draw(bits, count_of_units, count)
-        of_rows = weights
-        if units is not None and any(isinstance(part, Weighted) for part in parts):
-            of_rows = weights[np.append(units, count_of_units)]
-        sums = _product(columns, weights)
+        seeds = np.random.SeedSequence([settings.seed, stream, number])
+        draw = _multinomial if drawn <= EXACT_ROWS else _poisson
+        weights = draw(np.random.SFC64(seeds), drawn, count) if plain or not strata else None
+        by_class = _stratified(np.random.SFC64(seeds), strata, drawn, count) if strata else weights
         found = []
+        sums: dict[int, Floats] = {}
         for part, place in zip(parts, places, strict=True):
+            mine = weights if _is_plain(part) else by_class
+            assert mine is not None
             if isinstance(part, Sums):
-                found.append(part.finish(sums[place].T, sums[0]))
+                if id(mine) not in sums:
+                    sums[id(mine)] = _product(columns, mine)
+                its = sums[id(mine)]
+                found.append(part.finish(its[place].T, its[0]))
             elif isinstance(part, Weighted):
-                found.append(part.of(of_rows))
+                found.append(part.of(mine if numbers is None else mine[np.append(numbers, drawn)]))
             else:
-                found.append(np.array([part.of(_drawn(members, one)) for one in weights[:-1].T]))
+                found.append(np.array([part.of(_drawn(members, one)) for one in mine[:-1].T]))
         return found
 
     # A multiple of 16, because the processor handles so many bytes of a row at once.
@@ -136,6 +252,20 @@ def _resampled(
     with threadpool_limits(1), ThreadPoolExecutor(_cores()) as threads:
         done = list(threads.map(work, _tasks(settings.resamples, chunk)))
     return [np.concatenate([some[index] for some in done]) for index in range(len(parts))]
+
+
+def _is_plain(part: Measure) -> bool:
+    """Whether a metric is resampled without regard to classes: a mean varies with their shares, too."""
+    return isinstance(part, Sums) and (part.link is not None or isinstance(part, Quotient))
+
+
+def _rare_strata(units: Units) -> list[Rows]:
+    """The rows of each class, if one is rare; nothing if none is, or if rows are not what is drawn."""
+    if units.strata is None or units.numbers is not None or len(units.strata) > EXACT_ROWS:
+        return []
+    counts = np.bincount(units.strata)
+    rare = counts[counts > 0].min() < RARE
+    return _members(units.strata, len(units.strata)) if rare else []
 
 
 def _members(units: Rows | None, rows: int) -> list[Rows]:
@@ -156,12 +286,16 @@ def _distinct(parts: Sequence[Measure], rows: int, units: Rows | None) -> tuple[
     The first consists of the units' sizes: its sums are the total weights.
     """
 
-    def by_unit(column: Floats) -> bytes:
-        return (column if units is None else np.bincount(units, column)).astype(np.float64).tobytes()
+    def by_unit(column: Floats, done: bool) -> bytes:
+        summed = column if units is None or done else np.bincount(units, column)
+        return summed.astype(np.float64).tobytes()
 
-    found = {by_unit(np.ones(rows)): 0}
+    found = {by_unit(np.ones(rows), done=False): 0}
     places = [
-        [found.setdefault(by_unit(column), len(found)) for column in part.columns.T]
+        [
+            found.setdefault(by_unit(column, isinstance(part, Quotient)), len(found))
+            for column in part.columns.T
+        ]
         if isinstance(part, Sums)
         else []
         for part in parts
@@ -180,6 +314,16 @@ def _multinomial(bits: np.random.SFC64, rows: int, count: int) -> NDArray[np.int
     drawn += (rows + 1) * np.arange(count)[:, None]
     counts = np.bincount(drawn.ravel(), minlength=count * (rows + 1))
     return counts.reshape(count, rows + 1).T.copy()
+
+
+def _stratified(bits: np.random.SFC64, strata: Sequence[Rows], rows: int, count: int) -> NDArray[np.int64]:
+    """As `_multinomial`, but each class keeps its number of rows."""
+    counts = np.zeros((rows + 1, count), dtype=np.int64)
+    generator = np.random.Generator(bits)
+    for members in strata:
+        share = np.full(len(members), 1 / len(members))
+        counts[members] = generator.multinomial(len(members), share, count).T
+    return counts
 
 
 def _poisson(bits: np.random.SFC64, rows: int, count: int) -> NDArray[np.uint8]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from mlroad.data.sql import TableEngine
 from mlroad.data.store import VerifiedVersion, find_verified
 from mlroad.data.table import Column
 from mlroad.data.version_tables import open_version
+from mlroad.gate.bootstrap import Units
 from mlroad.gate.gates_file import Gates
 from mlroad.gate.metrics import read_truth
 from mlroad.gate.tasks.task import Truth, codes_of, column_of
@@ -112,16 +114,28 @@ def row_answers(answer: NDArray[Any], rows: int) -> NDArray[Any]:
     return answer if answer.dtype == object else answer.astype(np.float64)
 
 
-def units_of(holdout: Holdout, gates: Gates) -> NDArray[np.intp] | None:
-    """What is resampled: rows with one number are drawn together. None: each row by itself."""
-    groups = holdout.truth.groups
-    if "query" in groups:
-        return groups["query"]
-    if "time" in groups:
-        return groups["time"] // (gates.block or 1)
+def units_of(holdout: Holdout, gates: Gates) -> Units:
+    """What is resampled: queries, blocks in time, the values of `resample_by`, or rows."""
+    truth = holdout.truth
+    if "query" in truth.groups:
+        return Units(truth.groups["query"], "queries")
+    if "time" in truth.groups:
+        moments = truth.groups["time"]
+        block = gates.block or block_length(int(moments.max()) + 1)
+        return Units(moments // block, f"blocks of {block} steps in time")
     if name := gates.columns.get("resample_by"):
-        return codes_of(column_of(holdout.frame, name, gates.at("resample_by"), gates.holdout))
-    return None
+        column = column_of(holdout.frame, name, gates.at("resample_by"), gates.holdout)
+        return Units(codes_of(column), f"values of {name}")
+    return Units(strata=truth.values if truth.classes and truth.values.ndim == 1 else None)
+
+
+def block_length(moments: int) -> int:
+    """How many steps in time are resampled together: 2·T^(1/3), and at most a tenth of them.
+
+    The error of a block bootstrap's variance is smallest for lengths that grow with the third root (Künsch
+    1989, Annals of Statistics 17:1217-1241; Lahiri 2003, Resampling Methods for Dependent Data, chapter 3).
+    """
+    return max(1, min(math.ceil(2 * math.cbrt(moments)), moments // 10))
 
 
 def slice_of(frame: pd.DataFrame, column: str) -> tuple[list[str], NDArray[np.intp]]:

@@ -29,6 +29,11 @@ class Unmeasurable(Exception):
     """A figure cannot be measured; the reason as a clause."""
 
 
+def itself(values: Floats) -> Floats:
+    """The same values."""
+    return values
+
+
 @dataclass(frozen=True, slots=True)
 class Sums:
     """A metric that is a function of weighted sums: ``columns`` [n, k], ``finish`` of [resamples, k]."""
@@ -36,6 +41,18 @@ class Sums:
     columns: Floats
     finish: Callable[[Floats, Floats], Floats]
     """The metric of each resample from the sums and the total weights; NaN where it is undefined."""
+    link: Callable[[Floats], Floats] | None = None
+    """Set if the metric is an increasing function of a quotient of two sums: see `of_ratio`."""
+    rare: int | None = None
+    """The rows of the class that the metric is about, if it is about one."""
+
+    @property
+    def is_share(self) -> bool:
+        """Whether the quotient is a share of rows: each counts as 0 or 1 above, and as 0 or 1 below."""
+        if self.link is None:
+            return False
+        above, below = self.columns.T
+        return bool(np.isin(self.columns, (0.0, 1.0)).all() and (above <= below).all())
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +89,28 @@ def whole(measure: Measure, rows: int) -> float:
 
 def by_row(values: Any) -> Sums:
     """The mean of one value for each row."""
-    return Sums(columns([values]), mean)
+    return of_ratio(values, np.ones(len(values)))
+
+
+def of_ratio(
+    above: Any,
+    below: Any,
+    link: Callable[[Floats], Floats] = itself,
+    *,
+    empty: float = np.nan,
+    rare: int | None = None,
+) -> Sums:
+    """``link`` of the quotient of two sums; ``empty`` where ``below`` is 0 in all rows."""
+
+    def finish(sums: Floats, _: Floats) -> Floats:
+        return np.where(sums[:, 1] == 0, empty, link(ratio(sums[:, 0], sums[:, 1])))
+
+    return Sums(columns([above, below]), finish, link, rare)
 
 
 def columns(parts: Sequence[Any]) -> Floats:
     """Sums' columns from arrays [n]."""
     return np.column_stack([np.asarray(part, dtype=np.float64) for part in parts])
-
-
-def mean(sums: Floats, total: Floats) -> Floats:
-    """The first sum over the total weight."""
-    return ratio(sums[:, 0], total)
 
 
 def ratio(above: Floats, below: Floats) -> Floats:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mlroad.gate.bootstrap import Intervals, intervals
+from mlroad.gate.bootstrap import Intervals, Units, intervals
 from mlroad.gate.checks import GateChecks, exceeds, number
 from mlroad.gate.gates_file import Gates, SliceGate, Threshold
 from mlroad.gate.holdout import Holdout, slice_of
@@ -34,6 +34,8 @@ class MetricResult:
     interval: tuple[float, float] | None = None
     """The interval of the difference candidate - champion."""
     reason: str = ""
+    note: str = ""
+    """Why there is no interval, although the figure can be measured."""
     sign: int = 1
     """+1 if a higher value is better, otherwise -1."""
 
@@ -59,6 +61,7 @@ class MetricResult:
             "champion": self.champion,
             "difference": self.difference,
             "interval": list(self.interval) if self.interval else None,
+            "note": self.note,
             "verdict": self.verdict,
         }
 
@@ -74,8 +77,7 @@ class Rows:
     truth: Truth
     candidate: Predictions
     champion: Predictions | None
-    units: Numbers | None = None
-    """What is resampled: rows with one number are drawn together. None: each row."""
+    units: Units = field(default_factory=Units)
     own: Mapping[str, OwnMetric] = field(default_factory=dict)
     numbers: Numbers | None = None
     """The numbers of the rows in the holdout; None if these are all."""
@@ -88,7 +90,7 @@ class Rows:
             truth=self.truth.where(mask),
             candidate=self.candidate.where(mask),
             champion=None if self.champion is None else self.champion.where(mask),
-            units=None if self.units is None else np.unique(self.units[mask], return_inverse=True)[1],
+            units=self.units.where(mask),
             numbers=numbers[mask],
         )
 
@@ -179,16 +181,25 @@ def _results(
         else:
             word = _word(gates.metric(name).sign, mine, other, its, thresholds[name])
             found[name] = MetricResult(
-                name, word, mine, its.candidate, other, its.difference, sign=gates.metric(name).sign
+                name,
+                word,
+                mine,
+                its.candidate,
+                other,
+                its.difference,
+                sign=gates.metric(name).sign,
+                note=its.note,
             )
     return {name: found[name] for name in names}
 
 
 def _word(sign: int, mine: float, other: float | None, its: Intervals, threshold: Threshold) -> Word:
-    if other is None or its.difference is None:
+    if other is None:
         return "better"
     if threshold.max_regression is not None and exceeds(-sign * (mine - other), threshold.max_regression):
         return "worse"
+    if its.difference is None:
+        return "equal"  # no interval shows that it is better
     least = min(sign * its.difference[0], sign * its.difference[1])
     return "better" if least > 1e-12 * max(abs(mine), abs(other)) else "equal"
 
@@ -197,30 +208,29 @@ def _check(
     checks: GateChecks, id_: str, title: str, found: MetricResult, threshold: Threshold, gates: Gates
 ) -> None:
     """Add the checks of one metric: its limit, and its regression if there is a champion."""
-    if found.reason or found.candidate is None or found.candidate_interval is None:
+    if found.reason or found.candidate is None:
         kind = "limit" if threshold.limit is not None else "regression"
         checks.add(f"{id_}.{kind}", "broken", f"{title} cannot be measured: {found.reason}.")
         return
     direction = gates.metric(found.metric).direction
-    low, high = found.candidate_interval
-    share = f"{gates.bootstrap.confidence * 100:g} %"
     if threshold.limit is not None:
         sign = gates.metric(found.metric).sign
         bad = exceeds(-sign * found.candidate, -sign * threshold.limit)
         bound = "at least" if direction == "higher" else "at most"
+        sure = _interval(found.candidate_interval, found.note, gates)
         what = (
-            f"{title} is {number(found.candidate)} ({share} interval {number(low)} to {number(high)}), "
+            f"{title} is {number(found.candidate)} ({sure}), "
             f"{'but ' if bad else ''}must be {bound} {number(threshold.limit)}."
         )
         checks.add(f"{id_}.limit", "failed" if bad else "passed", what, found.candidate, threshold.limit)
-    if threshold.max_regression is None or found.champion is None or found.interval is None:
+    if threshold.max_regression is None or found.champion is None:
         return
     difference = found.candidate - found.champion
     worse = -gates.metric(found.metric).sign * difference
     told = (
         f"{title} is {number(found.candidate)}, the champion's {number(found.champion)}: "
-        f"{_compared(worse)} (difference {number(difference)}, {share} interval "
-        f"{number(found.interval[0])} to {number(found.interval[1])}); "
+        f"{_compared(worse)} (difference {number(difference)}, "
+        f"{_interval(found.interval, found.note, gates, paired=True)}); "
         f"it may be worse by up to {number(threshold.max_regression)}."
     )
     checks.add(
@@ -230,6 +240,16 @@ def _check(
         worse,
         threshold.max_regression,
     )
+
+
+def _interval(interval: tuple[float, float] | None, note: str, gates: Gates, *, paired: bool = False) -> str:
+    """An interval for people; one without a width is said in words."""
+    if interval is None:
+        return f"no interval: {note}"
+    low, high = interval
+    if low == high:
+        return "a tie in every resample" if paired else "the same in every resample"
+    return f"{gates.bootstrap.confidence * 100:g} % interval {number(low)} to {number(high)}"
 
 
 def _compared(worse: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -29,6 +29,11 @@ from mlroad.models.metric_names import of_task
 CLASSIFICATION = of_task("binary")
 REGRESSION = tuple(name for name in of_task("regression") if name != "pinball")
 METRICS = [*REGRESSION, *CLASSIFICATION]
+
+
+class Found(NamedTuple):
+    candidate: tuple[float, float]
+    difference: tuple[float, float] | None
 
 
 def task_of(name: str) -> Any:
@@ -67,9 +72,10 @@ def data(task: str, rows: int, seed: int = 1) -> tuple[Floats, Floats, Floats]:
     return (signal > 0.3).astype(float), 1 / (1 + np.exp(-first)), 1 / (1 + np.exp(-second))
 
 
-def of(found: object) -> Intervals:
+def of(found: object) -> Found:
     assert isinstance(found, Intervals), found
-    return found
+    assert found.candidate, found.note
+    return Found(found.candidate, found.difference)
 
 
 def scikit_learn(name: str, truth: Floats, predicted: Floats) -> float:

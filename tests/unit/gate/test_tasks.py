@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from mlroad.core.problems import UserError
-from mlroad.gate.bootstrap import _resampled
+from mlroad.gate.bootstrap import Units, _resampled
 from mlroad.gate.gates_file import Bootstrap, Gates, load_gates
 from mlroad.gate.measures import Sums, Unmeasurable, Weighted
 from mlroad.gate.metrics import READERS, measure, prepared, read_answers, read_truth
@@ -324,6 +324,6 @@ def test_units_are_drawn_together() -> None:
     truth, predicted = Truth(np.zeros(100)), Predictions(values, "value")
     part = prepared("mae", "regression", truth, predicted)
     units = np.repeat([0, 1], 50)
-    [found] = _resampled([part], 100, Bootstrap(resamples=400), 0, units)
+    [found] = _resampled([part], 100, Bootstrap(resamples=400), 0, Units(units))
     assert set(found) == {0.0, 0.5, 1.0}
     assert found.std() == pytest.approx(0.5 / np.sqrt(2), abs=0.03)

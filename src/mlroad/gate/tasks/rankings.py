@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from mlroad.core.problems import Problem, UserError
 from mlroad.gate.gates_file import Gates
-from mlroad.gate.measures import Floats, Measure, Sums, Unmeasurable, columns, ratio
+from mlroad.gate.measures import Floats, Measure, Unmeasurable, of_ratio
 from mlroad.gate.tasks.task import (
     Predictions,
     Reader,
@@ -62,7 +62,7 @@ def _of_queries(
                 counts[rows[0]] = 1
         if not counts.any():
             raise Unmeasurable("no query has a relevant row")
-        return Sums(columns([found, counts]), lambda sums, _: ratio(sums[:, 0], sums[:, 1]))
+        return of_ratio(found, counts)
 
     return measure
 

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mlroad.gate.gates_file import Gates
-from mlroad.gate.measures import Floats, Measure, Sums, Unmeasurable, by_row, columns, mean
+from mlroad.gate.measures import Floats, Measure, Sums, Unmeasurable, by_row, columns, of_ratio
 from mlroad.gate.tasks.task import Predictions, Reader, Truth, finite, numbers_of, one_each
 from mlroad.models.model_process import ModelBroken
 
@@ -62,7 +62,7 @@ def pinball(truth: Truth, predicted: Predictions, _: int) -> Sums:
 
 
 def _root_of_mean(_: Floats, error: Floats) -> Sums:
-    return Sums(columns([error**2]), lambda sums, total: np.sqrt(mean(sums, total)))
+    return of_ratio(error**2, np.ones(len(error)), np.sqrt)
 
 
 def _r2(truth: Floats, error: Floats) -> Sums:

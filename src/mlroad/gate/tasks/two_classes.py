@@ -18,6 +18,8 @@ from mlroad.gate.measures import (
     Unmeasurable,
     by_row,
     columns,
+    itself,
+    of_ratio,
     ratio,
     ratio_or_zero,
 )
@@ -25,6 +27,7 @@ from mlroad.gate.tasks.curves import area, average_precision
 from mlroad.gate.tasks.task import Predictions, Reader, Truth, class_numbers, column_of, finite, one_each
 from mlroad.models.model_process import ModelBroken
 
+Labels = NDArray[np.bool_]
 _EPS = float(np.finfo(np.float64).eps)
 _LEAST_SUM = 1e-4
 """How far the probabilities of a row may be from adding up to 1."""
@@ -117,21 +120,50 @@ def _counted(
             _needs_positives(truth)
         said, there = predicted.labels == 1, truth.values == 1
         parts = columns([said & there, said, there])
-        return Sums(parts, lambda sums, total: finish(sums[:, 0], sums[:, 1], sums[:, 2], total))
+        rare = int(min(there.sum(), len(there) - there.sum())) if positives else None
+        return Sums(parts, lambda s, total: finish(s[:, 0], s[:, 1], s[:, 2], total), rare=rare)
 
     return measure
 
 
-def _recall(hits: Floats, _: Floats, there: Floats, __: Floats) -> Floats:
-    return ratio(hits, there)
+def _share(
+    link: Callable[[Floats], Floats],
+    above: Callable[[Labels, Labels], Labels],
+    below: Callable[[Labels, Labels], Labels],
+    *,
+    of: int | None = None,
+) -> Callable[[Truth, Predictions, int], Measure]:
+    """A function of the share of the rows ``below`` that are ``above``, both of what is said and there.
+
+    ``of`` is the class that the metric is about.
+    """
+
+    def measure(truth: Truth, predicted: Predictions, _: int) -> Sums:
+        if of == 1:
+            _needs_positives(truth)
+        said, there = predicted.labels == 1, truth.values == 1
+        rare = None if of is None else int((truth.values == of).sum())
+        empty = 0.0 if of is None else np.nan  # as scikit-learn with zero_division=0
+        return of_ratio(above(said, there), below(said, there), link, empty=empty, rare=rare)
+
+    return measure
 
 
-def _f1(hits: Floats, said: Floats, there: Floats, _: Floats) -> Floats:
-    return np.where(there == 0, np.nan, ratio(2 * hits, said + there))
+def _f1_of_jaccard(values: Floats) -> Floats:
+    # F1 grows with the Jaccard index, a share of rows. So an interval of one is an interval of the other.
+    return 2 * values / (1 + values)
 
 
-def _jaccard(hits: Floats, said: Floats, there: Floats, _: Floats) -> Floats:
-    return np.where(there == 0, np.nan, ratio(hits, said + there - hits))
+def _both(said: Labels, there: Labels) -> Labels:
+    return said & there
+
+
+def _either(said: Labels, there: Labels) -> Labels:
+    return said | there
+
+
+def _there(_: Labels, there: Labels) -> Labels:
+    return there
 
 
 def _balanced_accuracy(hits: Floats, said: Floats, there: Floats, total: Floats) -> Floats:
@@ -159,11 +191,11 @@ BINARY = Reader(
         "brier": lambda truth, predicted, _: by_row((predicted.values - truth.values) ** 2),
         "accuracy": lambda truth, predicted, _: by_row(predicted.labels == truth.values),
         "balanced_accuracy": _counted(_balanced_accuracy, positives=True),
-        "specificity": _counted(lambda h, s, t, total: ratio(total - t - s + h, total - t)),
-        "precision": _counted(lambda hits, said, *_: ratio_or_zero(hits, said)),
-        "recall": _counted(_recall, positives=True),
-        "f1": _counted(_f1, positives=True),
-        "jaccard": _counted(_jaccard, positives=True),
+        "specificity": _share(itself, lambda said, there: ~(said | there), lambda _, there: ~there, of=0),
+        "precision": _share(itself, _both, lambda said, _: said),
+        "recall": _share(itself, _both, _there, of=1),
+        "f1": _share(_f1_of_jaccard, _both, _either, of=1),
+        "jaccard": _share(itself, _both, _either, of=1),
         "matthews_corrcoef": _counted(_matthews),
         "cohen_kappa": _counted(_kappa),
     },
