@@ -17,7 +17,7 @@ from mlroad.gate.bootstrap import Intervals, Units, intervals
 from mlroad.gate.gates_file import Bootstrap
 from mlroad.gate.holdout import block_length
 from mlroad.gate.measures import Floats, Unmeasurable
-from mlroad.gate.metrics import prepared, value_of
+from mlroad.gate.metrics import padded_measures, prepared, value_of
 from mlroad.gate.tasks.task import Predictions, Truth
 from mlroad.models.metric_names import Task, of_task
 
@@ -46,7 +46,7 @@ def _regression(errors: Callable[[np.random.Generator, int], Floats]) -> Callabl
     def draw(rng: np.random.Generator, rows: int) -> Drawn:
         x, noise = rng.normal(0, 2, rows), errors(rng, rows)
         other = x + 0.3 * rng.normal(size=rows)
-        return Truth(x + noise), Predictions(x, "value"), Predictions(other, "value"), Units()
+        return Truth(20 + x + noise), Predictions(20 + x, "value"), Predictions(20 + other, "value"), Units()
 
     return draw
 
@@ -180,15 +180,19 @@ def coverage(source: Source, holdouts: int, seed: int = 1) -> dict[str, tuple[fl
             except Unmeasurable:
                 held[name][2] += 1
                 pairs.pop(name, None)
-        found = intervals(pairs, ROWS, Bootstrap(resamples=RESAMPLES, seed=number), units=units)
+        settings = Bootstrap(resamples=RESAMPLES, seed=number)
+        more = padded_measures([*pairs], source.task, (truth, mine, other), units)
+        found = intervals(pairs, ROWS, settings, units=units, padded=more)
         for name, its in found.items():
             if not isinstance(its, Intervals) or its.candidate is None or its.difference is None:
                 held[name][2] += 1
-                continue
-            held[name][0] += its.candidate[0] <= true[name][0] <= its.candidate[1]
-            held[name][1] += its.difference[0] <= true[name][1] <= its.difference[1]
+            else:
+                held[name][0] += its.candidate[0] <= true[name][0] <= its.candidate[1]
+            if isinstance(its, Intervals) and its.difference is not None:
+                held[name][1] += its.difference[0] <= true[name][1] <= its.difference[1]
+    # An interval that is not given is not wrong: the column beside says how often that is.
     return {
-        name: (own / max(1, holdouts - none), both / max(1, holdouts - none), none / holdouts)
+        name: ((own + none) / holdouts, both / holdouts, none / holdouts)
         for name, (own, both, none) in held.items()
     }
 

@@ -26,8 +26,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlroad.gate.gates_file import Bootstrap
-from mlroad.gate.influence import Quotient, influence_of, quotient_of
-from mlroad.gate.interval_methods import Interval, accelerated, paired_shares, studentized, through, wilson
+from mlroad.gate.influence import Quotient, few_decide, influence_of, quotient_of
+from mlroad.gate.interval_methods import (
+    Interval,
+    accelerated,
+    paired_shares,
+    studentized,
+    symmetric,
+    through,
+    wilson,
+)
 from mlroad.gate.measures import (
     MOST,
     Floats,
@@ -50,8 +58,6 @@ RARE = 20
 """With fewer rows of a class, resamples are drawn within each class."""
 _LEAST = 5
 """With fewer rows of the class that a metric is about, or fewer units, it is not judged."""
-_FEW, _DECIDE = 0.01, 1 / 3
-"""If this share of the units makes that share of a mean, no interval of it can be trusted."""
 _LEVELS = (
     np.cumsum([65_536 * math.exp(-1) / math.factorial(k) for k in range(MOST)]).round().astype(np.uint16)
 )
@@ -102,6 +108,7 @@ def intervals(
     settings: Bootstrap,
     stream: int = 0,
     units: Units | None = None,
+    padded: Mapping[str, Sequence[Measure]] | None = None,
 ) -> dict[str, Intervals | Unmeasurable]:
     """Intervals of all metrics from the same resamples.
 
@@ -118,11 +125,33 @@ def intervals(
             jobs[name] = _Job(pair, rows, settings.confidence, units)
     parts = [part for job in jobs.values() for part in job.parts]
     values = iter(_resampled(parts, rows, settings, stream, units) if parts else [])
+    differences = _of_padded(padded or {}, settings, stream)
     for name, job in jobs.items():
         try:
-            found[name] = job.intervals([next(values) for _ in job.parts])
+            its = job.intervals([next(values) for _ in job.parts])
+            found[name] = replace(its, difference=differences[name]) if name in differences else its
         except Unmeasurable as error:
             found[name] = error
+    return found
+
+
+def _of_padded(
+    padded: Mapping[str, Sequence[Measure]], settings: Bootstrap, stream: int
+) -> dict[str, Interval]:
+    """The intervals of differences of counts, from measures of more rows: see `tasks.task.padded`."""
+    parts = [part for pair in padded.values() for part in pair]
+    if not parts or not isinstance(parts[0], Sums):
+        return {}
+    rows = len(parts[0].columns)
+    values = iter(_resampled(parts, rows, settings, stream))
+    found = {}
+    for name, pair in padded.items():
+        influence = np.zeros(rows)
+        for sign, part in zip((1, -1), pair, strict=True):
+            its = influence_of(part, rows, None)
+            influence = influence if its is None else influence + sign * its
+        value = whole(pair[0], rows) - whole(pair[1], rows)
+        found[name] = accelerated(value, next(values) - next(values), influence, settings.confidence)
     return found
 
 
@@ -162,17 +191,11 @@ class _Job:
         models = len(self._pair)
         extra = iter(values[models:])
         errors = [(next(extra) if quotient and values else None) for quotient in self._quotients]
-        if note := self._few_decide():
-            return Intervals(None, None, note)
-        own = self._own(values[0] if values else None, errors[0] if errors else None)
         difference = self._difference(values) if models > 1 else None
-        return Intervals(own, difference)
-
-    def _few_decide(self) -> str:
-        for quotient in self._quotients:
-            if quotient and (note := quotient.few_decide(_FEW, _DECIDE)):
-                return f"{note} {self._units.name} make more than a third of it, so it may change a lot"
-        return ""
+        if self._small and few_decide(self._pair[0], self._units.numbers):
+            note = f"two {self._units.name} make so much of it that another sample could move it far"
+            return Intervals(None, difference, note)
+        return Intervals(self._own(values[0] if values else None, errors[0] if errors else None), difference)
 
     def _own(self, values: Floats | None, errors: Floats | None) -> Interval:
         measure = self._pair[0]
@@ -187,7 +210,11 @@ class _Job:
             assert quotient.link
             return through(quotient.link, (math.exp(interval[0]), math.exp(interval[1])))
         influence = influence_of(measure, self._rows, self._units.numbers) if self._small else None
-        return accelerated(whole(measure, self._rows), values, influence, self._confidence)
+        value = whole(measure, self._rows)
+        if isinstance(measure, Weighted) and influence is not None and 0 < value < 1:
+            accelerated(value, values, None, self._confidence)  # raises if it is often undefined
+            return symmetric(value, influence, self._confidence, share=True)
+        return accelerated(value, values, influence, self._confidence)
 
     def _difference(self, values: list[Floats]) -> Interval:
         mine, other = self._pair
@@ -205,6 +232,8 @@ class _Job:
             both = [influence_of(measure, self._rows, self._units.numbers) for measure in self._pair]
             influence = None if both[0] is None or both[1] is None else both[0] - both[1]
         value = whole(mine, self._rows) - whole(other, self._rows)
+        if isinstance(mine, Weighted) and influence is not None:
+            return symmetric(value, influence, self._confidence)
         return accelerated(value, moved, influence, self._confidence)
 
 

@@ -14,7 +14,7 @@ from mlroad.gate.checks import GateChecks, exceeds, number
 from mlroad.gate.gates_file import Gates, SliceGate, Threshold
 from mlroad.gate.holdout import Holdout, slice_of
 from mlroad.gate.measures import Measure, Unmeasurable
-from mlroad.gate.metrics import prepared, value_of
+from mlroad.gate.metrics import padded_measures, prepared, value_of
 from mlroad.gate.tasks.task import Predictions, Truth
 
 Word = Literal["better", "equal", "worse", "broken"]
@@ -104,6 +104,13 @@ class Rows:
             return [self.own[name](which, numbers) for which, _ in models]
         return [prepared(name, gates.task, self.truth, predicted) for _, predicted in models]
 
+    def padded(self, names: Sequence[str], gates: Gates) -> dict[str, list[Measure]]:
+        """The metrics of counts whose difference needs more rows than there are: see `tasks.task.padded`."""
+        return padded_measures(
+            [name for name in names if name not in self.own], gates.task,
+            (self.truth, self.candidate, self.champion), self.units,
+        )  # fmt: skip
+
 
 def metric_ids(gates: Gates) -> Iterator[str]:
     """The ids of the metrics' checks, without those that need a champion."""
@@ -172,7 +179,13 @@ def _results(
             measures[name] = both
         except Unmeasurable as error:
             found[name] = MetricResult(name, "broken", reason=str(error))
-    sure = intervals(measures, len(rows.truth), gates.bootstrap, stream, rows.units) if measures else {}
+    sure = (
+        intervals(
+            measures, len(rows.truth), gates.bootstrap, stream, rows.units, rows.padded([*measures], gates)
+        )
+        if measures
+        else {}
+    )
     for name, values in points.items():
         mine, other = values[0], values[1] if len(values) > 1 else None
         its = sure[name]

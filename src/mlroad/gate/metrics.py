@@ -5,13 +5,14 @@ Figures equal scikit-learn's, where it has them: the tests compare them to twelv
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mlroad.gate.bootstrap import EXACT_ROWS, Units
 from mlroad.gate.gates_file import Gates
 from mlroad.gate.measures import Measure, Unmeasurable, whole
 from mlroad.gate.tasks.forecasts import FORECAST
@@ -19,7 +20,7 @@ from mlroad.gate.tasks.many_classes import MULTICLASS
 from mlroad.gate.tasks.many_labels import MULTILABEL
 from mlroad.gate.tasks.rankings import RANKING
 from mlroad.gate.tasks.regressions import REGRESSION
-from mlroad.gate.tasks.task import Predictions, Reader, Truth
+from mlroad.gate.tasks.task import Predictions, Reader, Truth, padded
 from mlroad.gate.tasks.texts import TEXT
 from mlroad.gate.tasks.two_classes import BINARY
 from mlroad.models.metric_names import Task, first_of, metric_of
@@ -34,6 +35,8 @@ READERS: Mapping[Task, Reader] = {
     "ranking": RANKING,
     "text": TEXT,
 }
+_OF_SAME_ROWS = ("accuracy", "recall", "specificity")
+"""The shares whose rows do not depend on the model."""
 
 
 def read_truth(frame: pd.DataFrame, gates: Gates) -> Truth:
@@ -74,6 +77,28 @@ def prepared(name: str, task: Task, truth: Truth, predicted: Predictions) -> Mea
     stem, first = first_of(name)
     with np.errstate(over="ignore", invalid="ignore"):  # a result that is not finite is reported later
         return READERS[task].measures[f"{stem}@" if first else stem](truth, predicted, first)
+
+
+def padded_measures(
+    names: Sequence[str], task: Task, rows: tuple[Truth, Predictions, Predictions | None], units: Units
+) -> dict[str, list[Measure]]:
+    """Metrics of counts of both models with a few more rows, for the interval of their difference.
+
+    Only of few rows, which are drawn one by one; not of shares of the same rows, which need no resampling.
+    """
+    truth, mine, other = rows
+    if other is None or units.numbers is not None or len(truth) > EXACT_ROWS:
+        return {}
+    more = padded(truth, mine, other)
+    if more is None:
+        return {}
+    counted = [name for name in names if name not in _OF_SAME_ROWS and _needs(name, task) == "label"]
+    return {name: [prepared(name, task, more[0], model) for model in more[1:]] for name in counted}
+
+
+def _needs(name: str, task: Task) -> str:
+    found = metric_of(name, task)
+    return found.needs if found else ""
 
 
 def value_of(prepared: Measure, rows: int) -> float:
