@@ -1,8 +1,8 @@
 """The files that a candidate is judged by must be as they are committed, so that people have reviewed them.
 
-They are gates.yml, waivers.yml and data.yml of the model, its inference tests, and the version file of the
-holdout. The gate reads them from the working tree and notes their digests in the verdict. `mlroad register`
-refuses them if one differs from HEAD.
+They are gates.yml, evaluation.py, waivers.yml and data.yml of the model, its inference tests, and the version
+file of the holdout. The gate reads them from the working tree and notes their digests in the verdict.
+`mlroad register` refuses them if one differs from HEAD.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from mlroad.core.git import file_at
 from mlroad.models.suite import CASES, FOLDER, SUITE, file_digest, text_digest
 
-FILES = ("gates.yml", "waivers.yml", "data.yml")
+FILES = ("gates.yml", "evaluation.py", "waivers.yml", "data.yml")
 SUITE_KEY = "inference_tests"
 
 Rules = dict[str, str | None]

@@ -13,6 +13,7 @@ from mlroad.core.text import did_you_mean
 from mlroad.core.yaml_document import Document, Fields
 from mlroad.core.yaml_nodes import MapNode, Node, ScalarNode
 from mlroad.data.version import parse_reference
+from mlroad.gate.own_metrics import OwnMetric, read_own_metrics
 from mlroad.models.metric_names import TASKS, Metric, Task, metric_of, of_task
 from mlroad.models.suite import FOLDER
 
@@ -91,8 +92,8 @@ class Gates:
     """The steps in time after which values repeat; `mase` compares with the value so long ago."""
     block: int | None = None
     """The steps in time that are resampled together."""
-    own: Mapping[str, Metric] = field(default_factory=dict)
-    """The metrics of the team's own, by name."""
+    own_metrics: Mapping[str, OwnMetric] = field(default_factory=dict)
+    """The metrics of the team's own (evaluation.py), by name."""
 
     @property
     def target(self) -> str:
@@ -101,7 +102,9 @@ class Gates:
 
     def metric(self, name: str) -> Metric:
         """A metric that gates.yml names."""
-        found = self.own.get(name) or metric_of(name, self.task)
+        if own := self.own_metrics.get(name):
+            return own.metric
+        found = metric_of(name, self.task)
         assert found, name
         return found
 
@@ -122,11 +125,12 @@ class Gates:
 def load_gates(file: Path, text: str | None = None) -> Gates:
     """Read gates.yml, or ``text`` as its content. Raises UserError with every problem found in it."""
     document = Document(file, text)
-    return _Reader(document, document.top()).read()
+    return _Reader(document, document.top(), read_own_metrics(file.parent)).read()
 
 
 class _Reader:
-    def __init__(self, document: Document, top: Fields) -> None:
+    def __init__(self, document: Document, top: Fields, own: Mapping[str, OwnMetric]) -> None:
+        self._own = own
         self._document = document
         self._top = top
 
@@ -151,6 +155,7 @@ class _Reader:
             bootstrap=self._bootstrap(),
             places={key: self._place(top, key) for key in ("target", *_COLUMNS, "classes", "quantiles")},
             columns=self._columns(task),
+            own_metrics=self._own,
             classes=self._classes(task),
             quantiles=self._quantiles(task, metrics),
             season=self._of_tasks(
@@ -175,9 +180,9 @@ class _Reader:
 
     def _metric(self, name: str, task: Task | None, at: Node | Position | None) -> Metric | None:
         """A metric by its name; a problem is noted if the task has none of that name."""
-        found = metric_of(name, task)
+        found = self._own[name].metric if name in self._own else metric_of(name, task)
         if found is None:
-            known = of_task(task) if task else ()
+            known = (*self._own, *(of_task(task) if task else ()))
             which = f"Choose one of: {', '.join(known)}." if known else "See docs/factory.md."
             hint = f"{did_you_mean(name, known)} {which}".strip()
             self._document.wrong(at, "MR702", f"{name} is not a metric of {task or 'any task'}.", hint)

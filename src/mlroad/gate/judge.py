@@ -36,6 +36,7 @@ from mlroad.gate.metric_checks import (
 )
 from mlroad.gate.metrics import read_answers
 from mlroad.gate.model_checks import LATENCY, ONNX, check_inference, check_latency, check_onnx, check_size
+from mlroad.gate.own_measures import OwnMeasures
 from mlroad.gate.records import ModelAnswers, Records
 from mlroad.gate.tasks.task import Predictions, Truth
 from mlroad.gate.waivers import FILE as WAIVERS
@@ -57,13 +58,27 @@ class Judgement:
     champion: Predictions | None
 
 
-def judge(candidate: Candidate, gates: Gates, holdout: OpenedHoldout, records: Records) -> Judgement:
+def judge(
+    candidate: Candidate,
+    gates: Gates,
+    holdout: OpenedHoldout,
+    records: Records,
+    own: OwnMeasures | None,
+) -> Judgement:
     """Make every check. A check that cannot be made is red; none is left out."""
-    return _Judge(candidate, gates, holdout, records).judge()
+    return _Judge(candidate, gates, holdout, records, own).judge()
 
 
 class _Judge:
-    def __init__(self, candidate: Candidate, gates: Gates, holdout: OpenedHoldout, records: Records) -> None:
+    def __init__(
+        self,
+        candidate: Candidate,
+        gates: Gates,
+        holdout: OpenedHoldout,
+        records: Records,
+        own: OwnMeasures | None,
+    ) -> None:
+        self._own = own
         self._candidate = candidate
         self._gates = gates
         self._holdout = holdout
@@ -182,7 +197,8 @@ class _Judge:
 
     def _measure(self, table: Holdout, mine: Predictions, theirs: Predictions | None) -> None:
         checks, gates, records = self._checks, self._gates, self._records
-        rows = Rows(table.truth, mine, theirs, units_of(table, gates))
+        own = self._own.measure if self._own else None
+        rows = Rows(table.truth, mine, theirs, units_of(table, gates), own)
         self._metrics = judge_metrics(checks, gates, rows)
         again = gate_again(self._candidate)
         self._found["slices"] = judge_slices(checks, gates, rows, table)

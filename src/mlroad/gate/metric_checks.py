@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -13,7 +13,7 @@ from mlroad.gate.bootstrap import Intervals, Units, intervals
 from mlroad.gate.checks import GateChecks, exceeds, number
 from mlroad.gate.gates_file import Gates, SliceGate, Threshold
 from mlroad.gate.holdout import Holdout, slice_of
-from mlroad.gate.measures import Measure, Unmeasurable
+from mlroad.gate.measures import Measure, OfRows, Unmeasurable
 from mlroad.gate.metrics import padded_measures, prepared, value_of
 from mlroad.gate.tasks.task import Predictions, Truth
 
@@ -66,8 +66,8 @@ class MetricResult:
         }
 
 
-OwnMetric = Callable[[Which, Numbers], Measure]
-"""A metric of the team's own: measured of one model's answers to the rows with these numbers."""
+OwnMeasure = Callable[[str, Which, Numbers], Measure]
+"""A metric of the team's own, by its name: of one model's answers to the rows with these numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Rows:
     candidate: Predictions
     champion: Predictions | None
     units: Units = field(default_factory=Units)
-    own: Mapping[str, OwnMetric] = field(default_factory=dict)
+    own: OwnMeasure | None = None
     numbers: Numbers | None = None
     """The numbers of the rows in the holdout; None if these are all."""
 
@@ -99,15 +99,17 @@ class Rows:
         models: list[tuple[Which, Predictions]] = [("candidate", self.candidate)]
         if self.champion is not None:
             models.append(("champion", self.champion))
-        if name in self.own:
+        if name in gates.own_metrics:
+            if self.own is None:
+                raise Unmeasurable("its values were not recorded")
             numbers = np.arange(len(self.truth)) if self.numbers is None else self.numbers
-            return [self.own[name](which, numbers) for which, _ in models]
+            return [self.own(name, which, numbers) for which, _ in models]
         return [prepared(name, gates.task, self.truth, predicted) for _, predicted in models]
 
     def padded(self, names: Sequence[str], gates: Gates) -> dict[str, list[Measure]]:
         """The metrics of counts whose difference needs more rows than there are: see `tasks.task.padded`."""
         return padded_measures(
-            [name for name in names if name not in self.own], gates.task,
+            [name for name in names if name not in gates.own_metrics], gates.task,
             (self.truth, self.candidate, self.champion), self.units,
         )  # fmt: skip
 
@@ -179,13 +181,7 @@ def _results(
             measures[name] = both
         except Unmeasurable as error:
             found[name] = MetricResult(name, "broken", reason=str(error))
-    sure = (
-        intervals(
-            measures, len(rows.truth), gates.bootstrap, stream, rows.units, rows.padded([*measures], gates)
-        )
-        if measures
-        else {}
-    )
+    sure = _intervals(measures, rows, gates, stream)
     for name, values in points.items():
         mine, other = values[0], values[1] if len(values) > 1 else None
         its = sure[name]
@@ -204,6 +200,23 @@ def _results(
                 note=its.note,
             )
     return {name: found[name] for name in names}
+
+
+def _intervals(
+    measures: Mapping[str, Sequence[Measure]], rows: Rows, gates: Gates, stream: int
+) -> dict[str, Intervals | Unmeasurable]:
+    """The intervals of all metrics. One that calls a function for each sample may fail on its own."""
+    slow = {name for name, both in measures.items() if any(isinstance(its, OfRows) for its in both)}
+    groups = [[name for name in measures if name not in slow], *([name] for name in slow)]
+    found: dict[str, Intervals | Unmeasurable] = {}
+    for names in filter(None, groups):
+        chosen = {name: measures[name] for name in names}
+        try:
+            padded = rows.padded(names, gates)
+            found |= intervals(chosen, len(rows.truth), gates.bootstrap, stream, rows.units, padded)
+        except Unmeasurable as error:
+            found |= dict.fromkeys(names, error)
+    return found
 
 
 def _word(sign: int, mine: float, other: float | None, its: Intervals, threshold: Threshold) -> Word:

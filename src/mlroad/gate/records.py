@@ -32,8 +32,10 @@ from mlroad.models.model_process import Answer
 from mlroad.models.tensors import Tensor
 
 RECORDS, ANSWERS, CASE_ANSWERS = "records.json", "answers.parquet", "case_answers.jsonl"
+SAMPLES = "own_samples.json"
 SCHEMA = 1
-_AGAIN = "candidate_"
+_AGAIN, _OWN = "candidate_", "own_"
+_FILES = (ANSWERS, CASE_ANSWERS, SAMPLES)
 _T = TypeVar("_T")
 Floats = NDArray[np.float64]
 Values = NDArray[Any]
@@ -90,6 +92,19 @@ class CaseAnswers:
     error: str = ""
 
 
+@dataclass(slots=True)
+class OwnRecords:
+    """What the team's own metrics gave, by metric and model: candidate or champion."""
+
+    digest: str
+    """Of evaluation.py."""
+    error: str = ""
+    values: dict[tuple[str, str], ModelAnswers] = field(default_factory=dict)
+    """One value for each row, or the reason why there are none."""
+    samples: dict[tuple[str, str], dict[str, float]] = field(default_factory=dict)
+    """One value for each sample, by the digest of its rows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Records:
     """All that was recorded of one candidate; None for what was not requested or not available."""
@@ -113,19 +128,24 @@ class Records:
     """The candidate's answers when it was asked in other ways: see agreement.py."""
     single_rows: tuple[int, ...] = ()
     """The rows that the candidate and the champion were asked for alone."""
+    own: OwnRecords | None = None
 
 
 def delete_records(folder: Path) -> None:
     """Delete the records in a gate folder, records.json first: without it, the others are ignored."""
-    for file in (RECORDS, ANSWERS, CASE_ANSWERS):
+    for file in (RECORDS, *_FILES):
         (folder / file).unlink(missing_ok=True)
 
 
 def write_records(folder: Path, records: Records) -> None:
-    """Write the three files, records.json last."""
+    """Write the files, records.json last."""
     asked = {"candidate": records.candidate, "champion": records.champion_answers, "onnx": records.onnx}
     asked |= {f"{_AGAIN}{way}": its for way, its in records.again.items()}
+    own = records.own or OwnRecords("")
+    asked |= {f"{_OWN}{of}.{name}": its for (name, of), its in own.values.items()}
     _write_answers(folder / ANSWERS, asked)
+    samples = {f"{of}.{name}": its for (name, of), its in own.samples.items()}
+    write_text(folder / SAMPLES, json.dumps(samples, allow_nan=False) + "\n")
     cases = records.cases
     lines = [] if cases is None else [_case_line(id_, answer) for id_, answer in cases.answers.items()]
     write_text(folder / CASE_ANSWERS, "".join(lines))
@@ -147,8 +167,9 @@ def write_records(folder: Path, records: Records) -> None:
         },
         "single_rows": records.single_rows,
         "timings": records.timings and asdict(records.timings),
+        "own": records.own and {"digest": own.digest, "error": own.error},
         "cases": cases and {"suite_digest": cases.suite_digest, "error": cases.error},
-        "files": {file: _digest(folder / file) for file in (ANSWERS, CASE_ANSWERS)},
+        "files": {file: _digest(folder / file) for file in _FILES},
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "mlroad": __version__,
     }  # fmt: skip
@@ -166,7 +187,7 @@ def read_records(folder: Path) -> Records:
     try:
         if content["schema"] != SCHEMA:
             raise RecordsUnusable(f"{folder / RECORDS} was written by another version of mlroad")
-        for file, digest in ((file, content["files"][file]) for file in (ANSWERS, CASE_ANSWERS)):
+        for file, digest in ((file, content["files"][file]) for file in _FILES):
             if _digest(folder / file) != digest:
                 raise RecordsUnusable(f"{folder / file} has changed since the gate wrote it")
         return _records(content, folder)
@@ -212,7 +233,21 @@ def _records(content: Mapping[str, Any], folder: Path) -> Records:
         ),
         again={key.removeprefix(_AGAIN): its for key, its in answers.items() if key.startswith(_AGAIN)},
         single_rows=tuple(int(row) for row in content["single_rows"]),
+        own=_optional(content["own"], lambda its: _own(its, answers, folder / SAMPLES)),
     )  # fmt: skip
+
+
+def _own(about: Mapping[str, Any], answers: Mapping[str, ModelAnswers], file: Path) -> OwnRecords:
+    def named(key: str) -> tuple[str, str]:
+        of, _, name = key.partition(".")
+        return name, of
+
+    return OwnRecords(
+        str(about["digest"]),
+        str(about["error"]),
+        {named(key.removeprefix(_OWN)): its for key, its in answers.items() if key.startswith(_OWN)},
+        {named(key): dict(its) for key, its in json.loads(file.read_text(encoding="utf-8")).items()},
+    )
 
 
 def _optional(content: Any, make: Callable[[Any], _T]) -> _T | None:

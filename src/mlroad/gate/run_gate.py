@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,12 @@ import numpy as np
 from mlroad.core.files import replacing, write_json
 from mlroad.core.problems import UserError
 from mlroad.gate.ask_models import ask_models
+from mlroad.gate.checks import gate_again
 from mlroad.gate.committed_rules import Rules, rules_of
 from mlroad.gate.gates_file import FILE, Gates, load_gates
 from mlroad.gate.holdout import OpenedHoldout, open_holdout
 from mlroad.gate.judge import Judgement, judge
+from mlroad.gate.own_measures import measuring, recorded
 from mlroad.gate.records import delete_records, read_records, write_records
 from mlroad.models.inference_tests import VERDICT as INFERENCE_VERDICT
 from mlroad.registry.base import Registry
@@ -42,8 +45,10 @@ def gate(candidate: Candidate, registry: Registry | None = None) -> dict[str, An
     delete_records(folder)
     with _unchanged_rules(candidate) as (gates, rules):
         records, holdout = ask_models(candidate, gates, registry)
-        write_records(folder, records)
-        judged = judge(candidate, gates, holdout, records)
+        answers = {"candidate": records.candidate, "champion": records.champion_answers}
+        with measuring(candidate.model.path, candidate.model.root, gates, holdout.table, answers) as own:
+            judged = judge(candidate, gates, holdout, records, own)
+        write_records(folder, replace(records, own=own.records if own else None))
     if judged.inference:
         write_json(candidate.folder / INFERENCE_VERDICT, judged.inference.json())
     _write_rows(folder / ROWS, gates, holdout, judged)
@@ -60,7 +65,8 @@ def judge_records(candidate: Candidate) -> dict[str, Any]:
     records = read_records(candidate.folder / "gate")
     with _unchanged_rules(candidate) as (gates, rules):
         holdout = open_holdout(candidate.model.root, gates)
-        verdict = judge(candidate, gates, holdout, records).verdict
+        own = recorded(gates, candidate.model.path, records.own, gate_again(candidate))
+        verdict = judge(candidate, gates, holdout, records, own).verdict
     return verdict | {"rules": rules}
 
 

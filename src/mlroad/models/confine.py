@@ -52,8 +52,9 @@ _MACHINES = {
 }
 
 
-def confine(folder: Path, given: Path) -> list[str]:
+def confine(folder: Path, given: Path, *, network: bool = False) -> list[str]:
     """Confine this process and its children. It may write only into ``folder``, and also reads ``given``.
+    With ``network`` it may open connections.
 
     Returns what this system cannot hide from it: files, network.
     """
@@ -66,7 +67,7 @@ def confine(folder: Path, given: Path) -> list[str]:
     # Without root's capabilities: one of them reads the memory of other processes all the same.
     libc.capset(struct.pack("=Ii", _CAPABILITIES, 0), bytes(24))
     missing = [] if _hide_files(libc, folder, given) else ["files"]
-    return missing if _close_network(libc) else [*missing, "network"]
+    return missing if network or _close_network(libc) else [*missing, "network"]
 
 
 def noticed_network_use() -> list[str]:

@@ -12,6 +12,7 @@ import contextlib
 import filecmp
 import json
 import os
+import pickle
 import shutil
 import stat
 import subprocess
@@ -43,6 +44,8 @@ _NAMES = frozenset({
     "PYTHONPATH", "PYTHONHOME", "PYTHONUTF8", "PYTHONIOENCODING", "PYTHONHASHSEED",
     "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "CUDA_VISIBLE_DEVICES",
 })  # fmt: skip
+_SCORERS = ("MLROAD_SCORER_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_", "REQUESTS_CA_BUNDLE")
+"""What a scorer, which may use the network, gets beside that: a key that is meant for it alone."""
 _BEGINNINGS = ("LC_", "OMP_", "OPENBLAS_", "MKL_", "KMP_", "NUMEXPR_", "VECLIB_", "BLIS_")
 _HOMES = ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA")
 _TEMPORARY = ("TMPDIR", "TEMP", "TMP")
@@ -88,11 +91,14 @@ class ModelProcess:
     def __init__(
         self,
         path: Path,
-        kind: Literal["mlflow", "onnx"] = "mlflow",
+        kind: Literal["mlflow", "onnx", "evaluation", "scorer"] = "mlflow",
         order: Sequence[str] = (),
         timeout: float = TIMEOUT,
     ) -> None:
-        """Start it. ``order`` names the columns of an ONNX file that does not name its own."""
+        """Start it. ``order`` names the columns of an ONNX file that does not name its own.
+
+        ``evaluation`` and ``scorer``: the path is an evaluation.py, whose functions `measure` calls.
+        """
         self._temporary = tempfile.TemporaryDirectory(prefix="mlroad-model-", ignore_cleanup_errors=True)
         self._folder = Path(self._temporary.name).resolve()
         self._own = self._folder / "own"
@@ -102,6 +108,7 @@ class ModelProcess:
         self._about: dict[str, Any] | None = None
         self._unloadable = ""
         self._asked = 0
+        self._data: dict[str, str] = {}
         for name in ("work", "home", "tmp"):
             (self._own / name).mkdir(parents=True)
         self._given = self._folder / "given"
@@ -113,7 +120,7 @@ class ModelProcess:
             raise UserError(f"{path} cannot be copied: {error}.", "Free some disk space.") from None
         self._copies = _stamps(path, copy)
         environment = {
-            **allowed_variables(os.environ),
+            **allowed_variables(os.environ, _SCORERS if kind == "scorer" else ()),
             **dict.fromkeys(_HOMES, str(self._own / "home")),
             **dict.fromkeys(_TEMPORARY, str(self._own / "tmp")),
             # Nothing that a model does may reach the repo's own tracking store.
@@ -241,6 +248,19 @@ class ModelProcess:
         said = self._ask({"do": "predict", "frame": str(given), "out": str(out)})
         return _texts(_array(out)) if said.get("texts") is True else _array(out)
 
+    def give(self, data: dict[str, Any]) -> None:
+        """Hand the functions of an evaluation.py truth, answers and rows, before `measure`."""
+        (self._given / "data.pickle").write_bytes(pickle.dumps(data))
+        self._data = {"data": str(self._given / "data.pickle")}
+
+    def measure(self, request: dict[str, Any]) -> dict[str, Any]:
+        """What a function of an evaluation.py gives. Raises ModelBroken."""
+        said = self._ask({"do": "measure", **request, **self._data})
+        self._data = {}
+        if request["form"] == "rows" and not isinstance(said.get("values"), list):
+            raise ModelBroken("its code writes to the descriptor of the answers")
+        return said
+
     def prepare_rows(self, rows: Sequence[int]) -> None:
         """Name the rows of the last `predict` that `predict_row` will be asked for. Raises ModelBroken."""
         self._ask({"do": "rows", "rows": list(rows)})
@@ -304,12 +324,12 @@ class ModelProcess:
         return f"its process ended with code {code}{last}"
 
 
-def allowed_variables(environment: Mapping[str, str]) -> dict[str, str]:
+def allowed_variables(environment: Mapping[str, str], also: tuple[str, ...] = ()) -> dict[str, str]:
     """The variables that Python, the numeric libraries and MLflow need. None of them is a token."""
     return {
         name: value
         for name, value in environment.items()
-        if name.upper() in _NAMES or name.upper().startswith(_BEGINNINGS)
+        if name.upper() in _NAMES or name.upper().startswith((*_BEGINNINGS, *also))
     }
 
 

@@ -3,7 +3,7 @@
 A model's code can do anything: print, end the process, hang, or contain modules whose names another model
 uses as well. None of that affects the calling process.
 
-Started as ``python -P model_worker.py mlflow|onnx MODEL COLUMNS OWN GIVEN``. OWN is the temporary folder
+Started as ``python -P model_worker.py KIND MODEL COLUMNS OWN GIVEN``. OWN is the temporary folder
 that it may write: it holds a copy of the model and an empty working folder. GIVEN holds what it is given. Or
 forked by ``python -P model_worker.py fork SOCKET``, which waits for requests to do so (see fork_server.py).
 The first answer describes the model: ``{"columns": [[name, type, required], …], "named": bool, "output":
@@ -34,6 +34,7 @@ import numpy as np
 import pandas as pd
 
 from mlroad.models.confine import confine, noticed_network_use
+from mlroad.models.own_functions import OwnFunctions
 from mlroad.models.tensors import Tensor, answer_tensors, frame_of
 
 
@@ -209,10 +210,10 @@ Answer = Callable[[dict[str, Any]], None]
 
 def serve(kind: str, path: str, order: list[str], answer: Answer, about: Mapping[str, Any]) -> None:
     """Load the model, and answer requests until there are no more. ``about`` is added to the first answer."""
-    watch = _Watch()
+    watch = _Watch(may_connect=kind == "scorer")
     said: dict[str, Any]
     try:
-        loaded = (MlflowModel if kind == "mlflow" else OnnxModel)(path, order)
+        loaded = _KINDS[kind](path, order)
         said = {"columns": loaded.columns, "named": loaded.named, "output": loaded.output}
         said |= about
     except (Exception, SystemExit) as error:
@@ -233,11 +234,11 @@ def serve(kind: str, path: str, order: list[str], answer: Answer, about: Mapping
 class _Watch:
     """Notices what a model does beside answering: it forks its process and both go on, or uses a network."""
 
-    def __init__(self) -> None:
+    def __init__(self, may_connect: bool) -> None:
         self._process = os.getpid()
         self._flag = mmap.mmap(-1, 1)
         """Shared with processes that are forked from this one."""
-        self._network = noticed_network_use()
+        self._network = [] if may_connect else noticed_network_use()
         self._forks = 0
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_parent=self._count)
@@ -263,10 +264,15 @@ class _Watch:
         return {"done": True}
 
 
+_KINDS: dict[str, Any] = {
+    "mlflow": MlflowModel, "onnx": OnnxModel, "evaluation": OwnFunctions, "scorer": OwnFunctions,
+}  # fmt: skip
+
+
 class _Server:
     """A loaded model. Each public method is a kind of request."""
 
-    def __init__(self, model: MlflowModel | OnnxModel) -> None:
+    def __init__(self, model: Any) -> None:
         self._model = model
         self._frame = pd.DataFrame()
         self._rows: dict[int, pd.DataFrame] = {}
@@ -284,6 +290,10 @@ class _Server:
     def row(self, request: dict[str, Any]) -> dict[str, Any]:
         """Predict one row of that table. The calling process takes the time."""
         return {"values": np.ravel(as_array(self._model.predict(self._rows[request["row"]]))).tolist()}
+
+    def measure(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Call a function of an evaluation.py."""
+        return dict(self._model.measure(request))
 
     def rows(self, request: dict[str, Any]) -> dict[str, Any]:
         """Prepare the rows that `row` will be asked for."""
@@ -324,7 +334,7 @@ def main() -> None:
         out.write(json.dumps(content) + "\n")
 
     kind, path, order, own, given = sys.argv[1:6]
-    about = {"unconfined": confine(Path(own), Path(given))}
+    about = {"unconfined": confine(Path(own), Path(given), network=kind == "scorer")}
     serve(kind, path, json.loads(order), answer, about)
 
 

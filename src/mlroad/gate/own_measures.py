@@ -1,0 +1,249 @@
+"""Measure the team's own metrics: in a process of their own at the gate, from the records at `register`.
+
+Metrics of rows and scorers are measured once for each row of each model and recorded. A metric of samples is
+measured when the bootstrap asks for a sample, and each value is recorded under a digest of the sample's rows:
+`register` draws the same samples and finds the values again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import math
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlroad.core.repo import cache_folder
+from mlroad.gate.gates_file import Gates
+from mlroad.gate.holdout import Holdout
+from mlroad.gate.measures import Measure, OfRows, Unmeasurable, by_row
+from mlroad.gate.own_metrics import FILE, OwnMetric
+from mlroad.gate.records import ModelAnswers, OwnRecords, Values
+from mlroad.models.model_process import ModelBroken, ModelProcess
+from mlroad.models.suite import file_digest
+
+SECONDS = 60.0
+"""A metric of samples may take this long, all samples together."""
+_PROGRESS = 10.0
+_SAME = 1e-9
+
+
+@dataclass(slots=True)
+class OwnMeasures:
+    """The own metrics that gates.yml names. Without processes, only what is recorded is known."""
+
+    metrics: Mapping[str, OwnMetric]
+    records: OwnRecords
+    digest: str
+    """Of evaluation.py as it is now."""
+    process: ModelProcess | None = None
+    again: str = ""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _spent: dict[str, float] = field(default_factory=dict)
+    _shown: float = 0.0
+
+    def measure(self, name: str, of: str, numbers: NDArray[np.intp]) -> Measure:
+        """A metric of one model's answers to these rows. Raises Unmeasurable."""
+        if self.records.digest != self.digest:
+            raise Unmeasurable(f"{FILE} has changed since it was measured. {self.again}")
+        if self.records.error:
+            raise Unmeasurable(self.records.error)
+        if self.metrics[name].form == "sample":
+            return OfRows(lambda drawn: self._sample(name, of, numbers[drawn]))
+        found = self.records.values.get((name, of))
+        if found is None or found.values is None:
+            raise Unmeasurable(found.error if found else f"its values are not recorded. {self.again}")
+        return by_row(found.values[numbers])
+
+    def _sample(self, name: str, of: str, rows: NDArray[np.intp]) -> float:
+        key = hashlib.blake2b(np.ascontiguousarray(rows, np.int64).tobytes(), digest_size=8).hexdigest()
+        with self._lock:
+            known = self.records.samples.setdefault((name, of), {})
+            if key not in known:
+                if self.process is None:
+                    raise Unmeasurable(f"a sample of it is not recorded. {self.again}")
+                known[key] = self._measured(self.process, name, of, rows, len(known))
+            return known[key]
+
+    def _measured(
+        self, process: ModelProcess, name: str, of: str, rows: NDArray[np.intp], done: int
+    ) -> float:
+        spent = self._spent.get(name, 0.0)
+        if spent > SECONDS:
+            raise Unmeasurable(
+                f"{done} samples took {SECONDS:g} s, which is the limit. Make it faster, lower "
+                "bootstrap.resamples, or give one value for each row"
+            )
+        started = time.monotonic()
+        request = {"form": "sample", "name": name, "of": of, "rows": rows.tolist()}
+        try:
+            value = _checked(name, process.measure(request)["value"])
+            if not done and _checked(name, process.measure(request)["value"]) != value:
+                raise ModelBroken("it gives two values for the same rows: it is not deterministic")
+        except ModelBroken as error:
+            raise Unmeasurable(f"{error} ({FILE})") from None
+        finally:
+            self._spent[name] = spent + time.monotonic() - started
+        if time.monotonic() - self._shown > _PROGRESS:
+            if self._shown:
+                print(f"{name}: {done:,} samples measured", file=sys.stderr, flush=True)
+            self._shown = time.monotonic()
+        return value
+
+
+@contextlib.contextmanager
+def measuring(
+    model_folder: Path,
+    root: Path,
+    gates: Gates,
+    table: Holdout | None,
+    answers: Mapping[str, ModelAnswers | None],
+) -> Iterator[OwnMeasures | None]:
+    """Measure the own metrics of rows and the scorers; samples follow on demand. None if there are none."""
+    named = {name: gates.own_metrics[name] for name in gates.names if name in gates.own_metrics}
+    given = {of: its.values for of, its in answers.items() if its is not None and its.values is not None}
+    if not named or table is None or not given:
+        yield None
+        return
+    file = model_folder / FILE
+    digest = file_digest(file)
+    found = OwnRecords(digest)
+    with contextlib.ExitStack() as stack:
+        open_ = _Processes(file, _data(table, gates, given), stack)
+        try:
+            for metric in named.values():
+                process = open_.of(metric)
+                for of, values in given.items():
+                    if metric.form == "scorer":
+                        cache = _Scores(root, model_folder.name, metric.name, digest)
+                        found.values[metric.name, of] = _scored(process, metric, of, values, table, cache)
+                    elif metric.form == "rows":
+                        found.values[metric.name, of] = _of_rows(process, metric.name, of)
+        except ModelBroken as error:
+            found.error = f"{FILE} cannot be used: {error}"
+        samples = [metric for metric in named.values() if metric.form == "sample"]
+        live = open_.of(samples[0]) if samples and not found.error else None
+        yield OwnMeasures(named, found, digest, live)
+
+
+def recorded(gates: Gates, model_folder: Path, records: OwnRecords | None, again: str) -> OwnMeasures | None:
+    """The own metrics from the records alone."""
+    named = {name: gates.own_metrics[name] for name in gates.names if name in gates.own_metrics}
+    if not named:
+        return None
+    digest = file_digest(model_folder / FILE)
+    return OwnMeasures(named, records or OwnRecords(digest, "it was not measured"), digest, again=again)
+
+
+class _Processes:
+    """A process for metrics, and another one for scorers, which may use the network."""
+
+    def __init__(self, file: Path, data: dict[str, Any], stack: contextlib.ExitStack) -> None:
+        self._file = file
+        self._data = data
+        self._stack = stack
+        self._open: dict[str, ModelProcess] = {}
+
+    def of(self, metric: OwnMetric) -> ModelProcess:
+        """The process for a metric. Raises ModelBroken if evaluation.py cannot be loaded."""
+        kind: Literal["evaluation", "scorer"] = "scorer" if metric.form == "scorer" else "evaluation"
+        if kind not in self._open:
+            process = self._stack.enter_context(ModelProcess(self._file, kind))
+            process.load()
+            process.give(self._data)
+            self._open[kind] = process
+        return self._open[kind]
+
+
+def _data(table: Holdout, gates: Gates, answers: Mapping[str, Values]) -> dict[str, Any]:
+    targets = table.frame[list(gates.targets)].to_numpy()
+    truth = targets if len(gates.targets) > 1 else targets[:, 0]
+    shaped = {
+        of: values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
+        for of, values in answers.items()
+    }
+    return {"truth": truth, "answers": shaped, "rows": table.features(gates.targets)}
+
+
+def _of_rows(process: ModelProcess, name: str, of: str) -> ModelAnswers:
+    """One value for each row, asked twice."""
+    request = {"form": "rows", "name": name, "of": of}
+    try:
+        first, second = (np.array(process.measure(request)["values"], dtype=np.float64) for _ in range(2))
+        if bad := int((~np.isfinite(first)).sum()):
+            raise ModelBroken(f"{bad} of its {len(first)} values are NaN or infinite")
+        if not np.allclose(first, second, rtol=_SAME, atol=_SAME):
+            raise ModelBroken("it gives other values when it is called again: it is not deterministic")
+    except ModelBroken as error:
+        return ModelAnswers("", f"{error} ({FILE})")
+    return ModelAnswers("", values=first)
+
+
+class _Scores:
+    """The scores of earlier gates, by the content that was scored."""
+
+    def __init__(self, root: Path, model: str, name: str, digest: str) -> None:
+        folder = cache_folder(root) / "scores"
+        folder.mkdir(exist_ok=True)
+        self._file = folder / f"{model}-{name}-{digest[7:23]}.jsonl"
+        lines = self._file.read_text(encoding="utf-8").splitlines() if self._file.is_file() else []
+        self.known = dict(_line(line) for line in lines if line.endswith("]"))
+
+    def keep(self, key: str, value: float) -> None:
+        """Keep a score at once: it was paid."""
+        self.known[key] = value
+        with self._file.open("a", encoding="utf-8", newline="\n") as out:
+            out.write(json.dumps([key, value]) + "\n")
+
+
+def _line(line: str) -> tuple[str, float]:
+    key, value = json.loads(line)
+    return str(key), float(value)
+
+
+def _scored(
+    process: ModelProcess, metric: OwnMetric, of: str, values: Values, table: Holdout, cache: _Scores
+) -> ModelAnswers:
+    """A score for each row: from earlier gates, or by a call within the budget."""
+    started, calls, shown = time.monotonic(), 0, time.monotonic()
+    keys = [_content(table, values, row) for row in range(len(values))]
+    for row, key in enumerate(keys):
+        if key in cache.known:
+            continue
+        spent = time.monotonic() - started
+        if calls >= metric.calls or spent > metric.seconds:
+            left = len({key for key in keys if key not in cache.known})
+            budget = f"{metric.calls} calls" if calls >= metric.calls else f"{metric.seconds:g} seconds"
+            what = f"its budget of {budget} is used up, and {left} answers have no score yet"
+            return ModelAnswers("", f"{what}. Raise it in {FILE}, or run the gate again, which goes on here")
+        try:
+            request = {"form": "scorer", "name": metric.name, "of": of, "row": row}
+            cache.keep(key, _checked(metric.name, process.measure(request)["value"]))
+        except ModelBroken as error:
+            return ModelAnswers("", f"{error} ({FILE}, row {row + 1})")
+        calls += 1
+        if time.monotonic() - shown > _PROGRESS:
+            shown = time.monotonic()
+            print(f"{metric.name}: {row + 1:,} of {len(keys):,} answers", file=sys.stderr, flush=True)
+    return ModelAnswers("", values=np.array([cache.known[key] for key in keys]))
+
+
+def _content(table: Holdout, values: Values, row: int) -> str:
+    content = [table.frame.iloc[row].to_dict(), np.ravel(values[row]).tolist()]
+    return hashlib.sha256(json.dumps(content, default=str, sort_keys=True).encode()).hexdigest()
+
+
+def _checked(name: str, value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ModelBroken(f"{name} gives {number}")
+    return number
