@@ -42,6 +42,8 @@ COMMANDS = {
         FACTORY,
     ),
     "train": Entry("mlroad.cli.train:train", "Train a candidate on dev or prod data.", FACTORY),
+    "hand-over": Entry("mlroad.cli.hand_over:hand_over", "Copy runs for another machine.", FACTORY),
+    "take-over": Entry("mlroad.cli.hand_over:take_over", "Take over runs of another machine.", FACTORY),
     "gate": Entry("mlroad.cli.gate:gate", "Judge a candidate by the model's gates.yml.", FACTORY),
     "report": Entry("mlroad.cli.report:report", "Write the report on a judged candidate.", FACTORY),
     "register": Entry("mlroad.cli.registry:register", "Register a candidate that passed its gate.", FACTORY),

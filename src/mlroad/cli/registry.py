@@ -28,8 +28,13 @@ from mlroad.registry import why as stories
 from mlroad.registry.base import CANDIDATE, Refused, Registry
 from mlroad.registry.branch import BranchMovedError, RegistryBranch
 from mlroad.registry.branch_git import GitFailed
+from mlroad.registry.github_approval import NotConfirmed, approver
+from mlroad.registry.local_registry import registry_folder
+from mlroad.registry.one_champion import load_champion, save_champion
 from mlroad.registry.open_registry import open_registry
+from mlroad.registry.proof import proof_of
 from mlroad.registry.publish import publish as change_in_branch
+from mlroad.registry.registered_model import LINEAGE_TAG, check_models
 from mlroad.registry.version_names import find_version
 from mlroad.run.model_folder import find_model
 
@@ -71,7 +76,7 @@ def register(model: str, run: str, dev_run: str | None, by: str | None, publish:
         lambda registry: registering.register(registry, folder, run, dev_run, by, merged=publish),
         lambda done: f"register {done[0].name} (run {run})",
     )
-    tell_workflow(version=str(version.number))
+    tell_workflow(version=str(version.number), lineage=version.tags[LINEAGE_TAG])
     click.echo(f"{'registered' if new else 'already registered as'} {version.name}")
     if not version.tags.get("dev_model_digest"):
         click.echo(
@@ -83,8 +88,15 @@ def register(model: str, run: str, dev_run: str | None, by: str | None, publish:
 @click.command(cls=FactoryCommand)
 @click.argument("version", metavar="MODEL[:VERSION]", help="A version (default: the model's candidate).")
 @_by
+@click.option(
+    "--github-run",
+    type=int,
+    metavar="ID",
+    help="Ask GitHub who approved the environment production in this workflow run.",
+)
+@click.option("--lineage", metavar="DIGEST", help="The digest of the lineage that was shown for approval.")
 @_publish
-def approve(version: str, by: str | None, publish: bool) -> None:
+def approve(version: str, by: str | None, github_run: int | None, lineage: str | None, publish: bool) -> None:
     """Make a registered version the champion.
 
     The previous champion is recorded for `mlroad rollback`.
@@ -93,14 +105,24 @@ def approve(version: str, by: str | None, publish: bool) -> None:
     mlroad approve diabetes                the version with the alias "candidate"
     mlroad approve diabetes:3 --by "@octocat"
 
-    Exit codes: 0 done, now or before, 1 its gate did not pass, 2 a wrong argument, 3 others keep pushing.
+    Exit codes: 0 done, now or before, 1 its gate did not pass, or GitHub knows no approval, 2 a wrong
+    argument, 3 others keep pushing.
     """
-    name = by or registering.who(root_here())
-    change = _change(
-        publish,
-        lambda registry: champion.approve(registry, find_version(registry, version, CANDIDATE), name),
-        lambda done: f"approve {done.version.name} (by {name})",
-    )
+    if by and github_run is not None:
+        raise UserError("--by and --github-run exclude each other.", "GitHub says who approved the run.")
+
+    def act(registry: Registry) -> tuple[champion.Change, str]:
+        found = find_version(registry, version, CANDIDATE)
+        if github_run is None:
+            name = by or registering.who(root_here())
+        else:
+            try:
+                name = approver(root_here(), found, github_run)
+            except NotConfirmed as error:
+                raise Refused(f"{found.name} is not approved:", [str(error)]) from None
+        return champion.approve(registry, found, name, run=github_run, shown=lineage), name
+
+    change, name = _change(publish, act, lambda done: f"approve {done[0].version.name} (by {done[1]})")
     _tell(change, f"approved by {name}")
     if change.new and change.before is None:
         _advise_required(root_here(), change.version.model)
@@ -135,18 +157,25 @@ def rollback(model: str, to: int | None, reason: str, by: str | None, publish: b
 
 @click.command(cls=FactoryCommand)
 @_version
+@click.option("--lineage", metavar="DIGEST", help="Fail unless its lineage has this digest.")
 @json_option
-def why(version: str, as_json: bool) -> None:
+def why(version: str, lineage: str | None, as_json: bool) -> None:
     """Show where a registered version comes from.
 
-    Code, data, run, verdict, waivers and approvals.
+    Code, data, run, verdict, waivers, who wrote it, and who approved it. An approval in a run of the workflow
+    Approve is "approved" if GitHub confirms it. Any other is "claimed".
 
     \b
     mlroad why diabetes:3
     mlroad why diabetes@champion --json
     """
-    found = find_version(_registry(), version)
-    _print(stories.why_json(found) if as_json else stories.why(found))
+    opened = _registry()
+    found = find_version(opened, version)
+    if lineage and found.tags.get(LINEAGE_TAG) != lineage:
+        raise UserError(f"The lineage of {found.name} is not {lineage}.", "Ask for the approval again.")
+    check_models(opened, found)
+    proof = proof_of(root_here(), found)
+    _print(stories.why_json(found, proof) if as_json else stories.why(found, proof))
 
 
 @click.command("who-used", cls=FactoryCommand)
@@ -183,7 +212,7 @@ def list_versions(model: str | None, as_json: bool) -> None:
     registry, name = _registry(), model.rstrip("/").removeprefix("models/") if model else None
     if name and name not in registry.models():
         find_model(root_here(), name, also=registry.models())
-    found = stories.list_json(registry, name)
+    found = stories.list_json(root_here(), registry, name)
     if as_json:
         _print(found)
     elif found:
@@ -276,6 +305,33 @@ def push(message: str, restore: bool) -> None:
     if _is_local():
         with _exit_codes():
             click.echo(RegistryBranch(root_here()).push(f"registry: {message}", restore=restore))
+
+
+@registry.command()
+@_model
+@click.argument("folder", type=click.Path(path_type=Path), help="A new folder.")
+def save(model: str, folder: Path) -> None:
+    """Copy the champion of a model to a folder, for a machine that cannot reach the registry.
+
+    \b
+    mlroad registry save diabetes champion
+    """
+    version, digest = save_champion(_registry(), find_model(root_here(), model).name, folder)
+    tell_workflow(digest=digest)
+    click.echo(f"saved {version.name if version else 'that there is no champion'} in {folder}: {digest}")
+
+
+@registry.command()
+@click.argument("folder", type=click.Path(path_type=Path), help="What `mlroad registry save` has written.")
+@click.option("--digest", required=True, metavar="DIGEST", help="The digest that it printed.")
+def load(folder: Path, digest: str) -> None:
+    """Use a saved champion instead of the registry on this machine.
+
+    \b
+    mlroad registry load champion --digest sha256:…
+    """
+    load_champion(folder, digest, registry_folder(root_here()))
+    click.echo(f"{registry_folder(root_here())} now holds only the champion from {folder}.")
 
 
 @registry.command()

@@ -25,6 +25,7 @@ from mlroad.registry.base import CANDIDATE, CHAMPION, Refused, Registry, Version
 from mlroad.registry.local_registry import new_staged, registry_folder
 from mlroad.registry.merged import not_merged
 from mlroad.registry.registered_model import LINEAGE, own_lineage
+from mlroad.registry.signatures import SIGNATURE, registration, sign
 from mlroad.registry.version_lineage import VERDICT, lineage_id, make_lineage
 from mlroad.run.candidate import Candidate, find_candidate
 from mlroad.run.model_folder import ModelFolder, Stage
@@ -101,10 +102,13 @@ def _add(
         write_json(staged / LINEAGE, lineage)
         for folder in (staged, staged / "dev") if dev else (staged,):
             shutil.copyfile(staged / LINEAGE, folder / "model" / LINEAGE)
-        return registry.add(prod.model.name, lineage, staged)
+        version = registry.add(prod.model.name, lineage, staged)
     finally:
         if staged.is_dir():
             remove(staged)
+    if signature := sign(registration(version)):
+        registry.set_tags(version, {SIGNATURE: signature})
+    return version
 
 
 def _copy(candidate: Candidate, to: Path, digest: str, verdict: Mapping[str, Any]) -> None:

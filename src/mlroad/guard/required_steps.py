@@ -38,6 +38,12 @@ _PROD = ("inputs.stage == 'prod'",)
 _CODE = ("steps.code.outputs.files != ''",)
 _TESTS = ("${{ !cancelled() && steps.setup.outcome == 'success' }}",)
 
+
+
+def _gate(variable: str) -> str:
+    return rf'uv run mlroad gate "\$MODEL" --run "\${variable}"'
+
+
 SECOND_SCAN = RequiredStep(
     "kingfisher scan",
     r"uvx --from kingfisher-bin==[\d.]+ kingfisher scan \. --git-history none --redact --no-validate"
@@ -55,7 +61,11 @@ _BOTH = (
         "dataset schema check", r"uv run mlroad dataset schema check\nuv run mlroad dataset compatible"
     ),
 )
-_GATE = r'uv run mlroad gate "\$MODEL" --run "\$RUN"'
+_HERE = ("vars.MLROAD_TARGET != 'azureml'",)
+_JUDGE = (
+    "!cancelled() && needs.champion.result == 'success'"
+    " && (needs.train.result == 'success' || needs.azure.result == 'success')",
+)
 _TRAIN = r'uv run mlroad train "\$MODEL" --data'
 
 PROTOTYPE: Mapping[str, tuple[RequiredStep, ...]] = {
@@ -72,16 +82,34 @@ FACTORY: Mapping[str, tuple[RequiredStep, ...]] = {
         RequiredStep("mlroad selftest", r"uv run mlroad selftest"),
         RequiredStep("mlroad affected", r'uv run mlroad affected --base "\$BASE" --explain'),
         RequiredStep("mlroad train", rf"{_TRAIN} dev", _AFFECTED),
-        RequiredStep("mlroad gate", _GATE, _AFFECTED),
+        RequiredStep("mlroad gate", _gate("RUN"), _AFFECTED),
         RequiredStep(
             "pytest", r'uv run pytest "models/\$MODEL" --cov "models/\$MODEL/steps"', (*_AFFECTED, *_TESTS)
         ),
     ),
     "model.yml": (
-        RequiredStep("--data dev", rf'{_TRAIN} dev --target "\$TARGET"'),
-        RequiredStep("--data prod", rf'{_TRAIN} prod --target "\$TARGET"', _PROD),
-        RequiredStep("mlroad gate", _GATE, env={"RUN": "${{ steps.dev.outputs.run }}"}),
-        RequiredStep("mlroad gate", _GATE, _PROD, {"RUN": "${{ steps.prod.outputs.run }}"}),
-        RequiredStep("mlroad selftest", r'uv run mlroad selftest "\$MODEL" --run "\$RUN"', _PROD),
+        RequiredStep("--data dev", rf"{_TRAIN} dev", _HERE),
+        RequiredStep("--data prod", rf"{_TRAIN} prod", (*_HERE, *_PROD)),
+        RequiredStep(
+            'take-over "$MODEL" "$RUNNER_TEMP/trained"',
+            r'uv run mlroad registry load "\$RUNNER_TEMP/champion" --digest "\$CHAMPION"\n'
+            r'uv run mlroad take-over "\$MODEL" "\$RUNNER_TEMP/trained" --digest "\$TRAINED"',
+            _JUDGE,
+            {
+                "CHAMPION": "${{ needs.champion.outputs.digest }}",
+                "TRAINED": "${{ needs.train.outputs.digest || needs.azure.outputs.digest }}",
+            },
+        ),
+        RequiredStep('mlroad gate "$MODEL" --run "$DEV"', _gate("DEV"), _JUDGE),
+        RequiredStep('mlroad gate "$MODEL" --run "$PROD"', _gate("PROD"), (*_JUDGE, *_PROD)),
+        RequiredStep(
+            "mlroad selftest", r'uv run mlroad selftest "\$MODEL" --run "\$PROD"', (*_JUDGE, *_PROD)
+        ),
+        RequiredStep(
+            'take-over "$MODEL" "$RUNNER_TEMP/judged"',
+            r'uv run mlroad take-over "\$MODEL" "\$RUNNER_TEMP/judged" --digest "\$JUDGED" --judged',
+            _PROD,
+            {"JUDGED": "${{ needs.judge.outputs.digest }}"},
+        ),
     ),
 }

@@ -15,9 +15,10 @@ from typing import Any
 
 from mlroad.core.problems import UserError
 from mlroad.registry.base import CHAMPION, Refused, Registry, Version
-from mlroad.registry.registered_model import difference
-
-HISTORY = "history"
+from mlroad.registry.github_approval import ENVIRONMENT
+from mlroad.registry.history import HISTORY, history
+from mlroad.registry.registered_model import LINEAGE_TAG, difference
+from mlroad.registry.signatures import SIGNATURE, change_of_champion, sign
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +32,34 @@ class Change:
     """False if it already was champion."""
 
 
-def approve(registry: Registry, version: Version, by: str) -> Change:
-    """Make a version champion.
+def approve(
+    registry: Registry, version: Version, by: str, *, run: int | None = None, shown: str | None = None
+) -> Change:
+    """Make a version champion. ``run``: the workflow run in which GitHub's environment was approved.
 
-    Raises Refused if its verdict is red, its model is not what was judged, or it is older than the champion.
+    Raises Refused if its verdict is red, its model is not what was judged, it is older than the champion, or
+    its lineage has not the digest that was ``shown`` to the reviewer.
     """
     before = registry.by_alias(version.model, CHAMPION)
     if before and before.number == version.number:
         return Change(before, before, new=False)
     reasons = _against(registry, version)
+    if shown and version.tags.get(LINEAGE_TAG) != shown:
+        its = version.tags.get(LINEAGE_TAG)
+        reasons.append(
+            f"It is not the version that was shown for approval: its lineage is {its}, not {shown}."
+        )
     if before and version.number < before.number:
-        back = f"to go back, use `mlroad rollback {version.model} --to {version.number}`"
-        reasons.append(f"{version.name} is older than the champion {before.name}: {back}.")
+        way = f"Register a new version: `gh workflow run Retrain -f model={version.model}`."
+        if _was_champion(version.number, registry.versions(version.model)):
+            way = f"To go back, use `mlroad rollback {version.model} --to {version.number}`."
+        reasons.append(f"{version.name} is older than the champion {before.name}. {way}")
     if reasons:
         raise Refused(f"{version.name} is not approved:", reasons)
-    _make_champion(registry, version, before, {"what": "approve", "by": by})
+    about: dict[str, Any] = {"what": "approve", "by": by}
+    if run is not None:
+        about |= {"run": run, "environment": ENVIRONMENT}
+    _make_champion(registry, version, before, about)
     return Change(registry.version(version.model, version.number), before, new=True)
 
 
@@ -73,21 +87,12 @@ def rollback(registry: Registry, model: str, to: int | None, by: str, reason: st
         return Change(before, before, new=False)
     version = registry.version(model, to)
     reasons = _against(registry, version)
+    if not _was_champion(to, registry.versions(model)):
+        reasons.append("It has never been the champion: only an approval can make it one.")
     if reasons:
         raise Refused(f"{version.name} cannot become champion:", reasons)
     _make_champion(registry, version, before, {"what": "rollback", "by": by, "reason": reason or None})
     return Change(registry.version(model, to), before, new=True)
-
-
-def history(version: Version) -> list[dict[str, Any]]:
-    """When a version became champion, oldest first: what, by, at, previous (a number or None), reason."""
-    try:
-        notes = json.loads(version.tags.get(HISTORY) or "[]")
-    except ValueError:
-        return []
-    return (
-        [note for note in notes if isinstance(note, dict) and "at" in note] if isinstance(notes, list) else []
-    )
 
 
 def champions(versions: Sequence[Version]) -> list[int]:
@@ -125,6 +130,11 @@ def _back_to(pile: list[int], number: Any) -> None:
         del pile[len(pile) - pile[::-1].index(number) :]
 
 
+def _was_champion(number: int, versions: Sequence[Version]) -> bool:
+    """Whether a later champion replaced it."""
+    return any(note.get("previous") == number for version in versions for note in history(version))
+
+
 def _was_followed(number: int, note: Mapping[str, Any], versions: Sequence[Version]) -> bool:
     later = (other for version in versions for other in history(version) if other["at"] > note["at"])
     return any(other.get("previous") == number for other in later)
@@ -138,7 +148,10 @@ def _make_champion(
     if notes and not _was_followed(version.number, notes[-1], registry.versions(version.model)):
         notes.pop()  # of a killed attempt: no version ever replaced this one
     at = datetime.now(UTC).isoformat(timespec="milliseconds")
-    notes.append({**about, "at": at, "previous": previous})
+    note = {**about, "at": at, "previous": previous}
+    if signature := sign(change_of_champion(version, note)):
+        note[SIGNATURE] = signature
+    notes.append(note)
     registry.set_tags(version, {HISTORY: json.dumps(notes)})
     registry.set_alias(version, CHAMPION)
 

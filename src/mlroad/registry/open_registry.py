@@ -6,11 +6,14 @@ from pathlib import Path
 
 from mlroad.core.factory_settings import load_settings
 from mlroad.registry.base import Registry
-from mlroad.registry.local_registry import LocalRegistry
+from mlroad.registry.local_registry import LocalRegistry, registry_folder
+from mlroad.registry.one_champion import SAVED, read_champion
 
 
 def open_registry(root: Path) -> Registry:
-    """The registry of the repo at ``root``. Raises UserError."""
+    """The registry of the repo at ``root``, or the saved champion in its place. Raises UserError."""
+    if (registry_folder(root) / SAVED).is_file():
+        return read_champion(registry_folder(root))
     if load_settings(root).registry == "azureml":
         from mlroad.registry.azure_registry import AzureRegistry  # needs the extra `azure`
 

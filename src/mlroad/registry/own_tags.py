@@ -10,6 +10,7 @@ from mlroad.core.problems import UserError
 _RESERVED = (
     "lineage_id", "run", "dev_run", "commit", "target", "job", "model_digest", "dev_model_digest", "datasets",
     "holdout", "prototype", "verdict", "passed", "registered", "by", "history", "lineage_digest",
+    "signature",
 )  # fmt: skip
 
 

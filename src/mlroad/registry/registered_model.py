@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mlroad.core.digests import files_below, listing_digest, sha256_of_file
+from mlroad.core.problems import UserError
+from mlroad.registry.base import Registry, Version
 
 LINEAGE = "lineage.json"
 LINEAGE_TAG = "lineage_digest"
@@ -44,6 +46,22 @@ def judged_digest(model: Path) -> str:
     """``sha256:…`` of a registered model as it was judged, without lineage.json. Raises OSError."""
     files = {name: entry for name, entry in files_below(model) if name != LINEAGE}
     return listing_digest({name: sha256_of_file(Path(entry.path)) for name, entry in files.items()})
+
+
+def check_models(registry: Registry, version: Version) -> None:
+    """Raise UserError if a model file of a version was changed or is missing."""
+    for stage, key in (("prod", "model_digest"), ("dev", "dev_model_digest")):
+        wanted, path = version.lineage.get(key), registry.model_path(version, stage)
+        what = ""
+        if path and wanted:
+            what = difference(path, wanted, version.tags)
+        elif wanted:
+            what = "it is missing"
+        if what:
+            raise UserError(
+                f"The {stage} model of {version.name} is not the one that was registered: {what}.",
+                "Restore it from the branch `registry` (`mlroad registry pull --discard`), or roll back.",
+            )
 
 
 def difference(model: Path, digest: str | None, tags: Mapping[str, str]) -> str:

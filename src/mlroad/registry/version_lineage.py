@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,14 +16,12 @@ from mlroad.core.git import file_at
 from mlroad.core.problems import UserError
 from mlroad.models.metric_names import shown
 from mlroad.registry.registered_model import LINEAGE, LINEAGE_TAG, lineage_digest
+from mlroad.run.model_packages import pinned_packages
 
 if TYPE_CHECKING:
     from mlroad.run.candidate import Candidate
 
 VERDICT = "verdict.json"
-_PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_NO_PACKAGE = re.compile(r"(python|pip)\b(?!-)")
-_PIN = re.compile(r"==\s*([^\s,*]+)")
 _VERDICT_KEYS = (
     "verdict", "passed", "headline", "task", "target", "decide_by", "candidate", "champion", "metrics",
     "slices", "latency", "size", "inference", "onnx", "waivers", "bootstrap", "rules", "made", "factory",
@@ -69,7 +65,7 @@ def make_lineage(
         "dev_verdict": _short(dev_verdict) if dev_verdict else None,
         "inference": verdict.get("inference") or {},
         "python": prod.record.get("python"),
-        "packages": _packages(prod.model_path, here=prod.train.get("target") == "local"),
+        "packages": prod.train.get("packages") or pinned_packages(prod.model_path),
         "registered": datetime.now(UTC).isoformat(timespec="seconds"),
         "by": by,
     }
@@ -194,47 +190,6 @@ def _step_parameters(record: Mapping[str, Any]) -> dict[str, str]:
         for name, given in (about.get("inputs") or {}).items()
         if isinstance(given, Mapping) and "value" in given
     }
-
-
-def _packages(model: Path, *, here: bool) -> dict[str, str]:
-    """The versions of the packages that an MLflow model names.
-
-    ``here``: it was trained by this Python, so the installed versions are known even if the model names
-    ranges. Of a model trained elsewhere, only pinned versions are known.
-    """
-    from importlib.metadata import PackageNotFoundError
-    from importlib.metadata import version as installed
-
-    found: dict[str, str] = {}
-    for line in _requirements(model):
-        name = _PACKAGE.match(line)
-        if not name:
-            continue
-        pin = _PIN.search(line)
-        version = pin[1] if pin else None
-        if here:
-            with suppress(PackageNotFoundError):
-                version = installed(name[0])
-        if version:
-            found[name[0]] = version
-    return found
-
-
-def _requirements(model: Path) -> Iterator[str]:
-    """The lines of requirements.txt, or else the packages in conda.yaml."""
-    import yaml
-
-    file = model / "requirements.txt"
-    with suppress(OSError, ValueError, AttributeError, yaml.YAMLError):
-        if file.is_file():
-            lines = file.read_text(encoding="utf-8").splitlines()
-        else:
-            content = yaml.safe_load((model / "conda.yaml").read_text(encoding="utf-8"))
-            items = content.get("dependencies") or []
-            lines = [item for item in items if isinstance(item, str) and not _NO_PACKAGE.match(item)]
-            lines += [str(line) for item in items if isinstance(item, dict) for line in item.get("pip") or []]
-        for line in lines:
-            yield line.split("#")[0].split(";")[0].strip()
 
 
 def _yaml_at(root: Path, commit: str, path: str) -> dict[str, Any] | None:

@@ -3,43 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from mlroad.core.text import table
 from mlroad.models.metric_names import shown
 from mlroad.registry.base import Registry, Version
-from mlroad.registry.champion import history
+from mlroad.registry.history import history
+from mlroad.registry.proof import Proof
+from mlroad.registry.signatures import has_signers, unverified
 from mlroad.registry.version_lineage import uses
 
 _WIDTH = 12
 
 
-def why_json(version: Version) -> dict[str, Any]:
+def why_json(version: Version, proof: Proof) -> dict[str, Any]:
     """Everything about a version, for programs."""
+    notes = [{**note, "confirmed": _is_confirmed(note, proof)} for note in history(version)]
     return {
         "model": version.model,
         "version": version.number,
         "aliases": list(version.aliases),
         "created": version.created.isoformat(timespec="seconds"),
         "tags": dict(version.tags),
-        "lineage": dict(version.lineage) | {"approved": _last(history(version))},
-        "history": history(version),
+        "lineage": dict(version.lineage) | {"approved": _last(notes)},
+        "history": notes,
+        "verified": not proof.unverified,
+        "unverified": proof.unverified,
     }
 
 
-def why(version: Version) -> str:
+def why(version: Version, proof: Proof) -> str:
     """Everything about a version, for people."""
     of = version.lineage
     aliases = f" ({', '.join(version.aliases)})" if version.aliases else ""
     verdict = of.get("verdict") or {}
     lines = [f"{version.name}{aliases}: {verdict.get('headline')}"]
     for title, part in (
-        ("made from", _origin(of)),
+        ("made from", [*_origin(of), _row("written by", _writer(proof))]),
         ("data", _data(of)),
         ("verdict", _verdict(verdict)),
         ("dev twin", _dev_twin(of)),
         ("waivers", _waivers(of)),
-        ("champion", _history(version)),
+        ("champion", _history(version, proof)),
     ):
         if rows := list(part):
             lines += ["", title, *(f"  {row}" for row in rows)]
@@ -77,8 +83,9 @@ def who_used_text(dataset: str, found: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def list_json(registry: Registry, model: str | None) -> list[dict[str, Any]]:
-    """The versions of one model or of all, by number."""
+def list_json(root: Path, registry: Registry, model: str | None) -> list[dict[str, Any]]:
+    """The versions of one model or of all, by number. ``verified`` is null in a repo without signatures."""
+    signed = has_signers(root)
     return [
         {
             "model": version.model,
@@ -89,6 +96,7 @@ def list_json(registry: Registry, model: str | None) -> list[dict[str, Any]]:
             "run": version.tags.get("run"),
             "deployed": version.tags.get("deployed"),
             "created": version.created.isoformat(timespec="seconds"),
+            "verified": not unverified(root, version) if signed else None,
         }
         for name in ([model] if model else registry.models())
         for version in registry.versions(name)
@@ -97,7 +105,7 @@ def list_json(registry: Registry, model: str | None) -> list[dict[str, Any]]:
 
 def list_text(found: Sequence[Mapping[str, Any]]) -> str:
     """The same as a table for people."""
-    head = ("version", "aliases", "verdict", "commit", "deployed", "registered")
+    head = ("version", "aliases", "verdict", "commit", "deployed", "registered", "")
     rows = [
         (
             f"{its['model']}:{its['version']}",
@@ -106,6 +114,7 @@ def list_text(found: Sequence[Mapping[str, Any]]) -> str:
             (its["commit"] or "-")[:7],
             its["deployed"] or "-",
             its["created"][:16].replace("T", " "),
+            {True: "", False: "UNVERIFIED", None: ""}[its["verified"]],
         )
         for its in found
     ]
@@ -227,13 +236,27 @@ def _waivers(of: Mapping[str, Any]) -> Iterator[str]:
         yield f"{its.get('gate')}: {its.get('reason')} {its.get('owner')}, until {its.get('expires')}{used}"
 
 
-def _history(version: Version) -> Iterator[str]:
+def _writer(proof: Proof) -> str:
+    return f"unverified. {proof.unverified}" if proof.unverified else "the workflow (its signature is valid)"
+
+
+def _is_confirmed(note: Mapping[str, Any], proof: Proof) -> bool:
+    return proof.refuted.get(note.get("run") or 0) == ""
+
+
+def _history(version: Version, proof: Proof) -> Iterator[str]:
     notes = history(version)
     for note in notes:
         before = f", after version {note['previous']}" if note.get("previous") else ""
         because = f": {note['reason']}" if note.get("reason") else ""
-        what = "approved" if note.get("what") == "approve" else "rolled back to"
-        yield f"{what} {note.get('at')} by {note.get('by')}{before}{because}"
+        when, by, run = note.get("at"), note.get("by"), note.get("run")
+        if note.get("what") != "approve":
+            yield f"rolled back to {when} by {by}{before}{because}"
+        elif _is_confirmed(note, proof):
+            yield f"approved by {by} in environment {note.get('environment')}, run {run} ({when}){before}"
+        else:
+            doubt = proof.refuted.get(run) if isinstance(run, int) else None
+            yield f"claimed by {by} ({when}){before}{f'. {doubt}' if doubt else ''}"
     if not notes:
         yield "never"
     if version.tags.get("deployed"):

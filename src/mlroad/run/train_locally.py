@@ -9,6 +9,7 @@ from mlroad.core.github_outputs import tell_workflow
 from mlroad.run.candidate import TRAIN
 from mlroad.run.launch import run
 from mlroad.run.model_folder import ModelFolder, Stage
+from mlroad.run.model_packages import installed_packages
 from mlroad.run.run_options import RunOptions
 
 
@@ -25,8 +26,11 @@ def note_candidate(
     model: ModelFolder, folder: Path, stage: Stage, *, target: str, job: dict[str, str] | None = None
 ) -> None:
     """Make a finished run a candidate, and print its id for people and the workflow."""
+    # Later commands may run on a machine that has not installed what the model needs.
+    packages = installed_packages(folder / "outputs" / "model") if target == "local" else {}
     about = {
         "schema": 1, "model": model.name, "data": stage, "target": target, "run": folder.name, "job": job,
+        "packages": packages,
     }  # fmt: skip
     write_json(folder / TRAIN, about)
     tell_workflow(run=folder.name)

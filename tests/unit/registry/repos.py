@@ -38,6 +38,7 @@ from mlroad.models.suite import file_digest, suite_digest
 from mlroad.models.tensors import Tensor
 from mlroad.registry.local_registry import LocalRegistry
 from mlroad.registry.registered_model import lineage_digest
+from mlroad.run.model_packages import installed_packages
 from tests.support import IDENTITY, REPO, call, commit_all, git
 
 GATES = """task: regression
@@ -165,7 +166,7 @@ def make_run(
     }  # fmt: skip
     write(folder / "run.json", record)
     train = {"schema": 1, "model": "diabetes", "data": stage, "target": "local", "run": run, "job": None}
-    write(folder / "train.json", train)
+    write(folder / "train.json", {**train, "packages": installed_packages(folder / "outputs" / "model")})
     if judged:
         judge_run(repo, run, champion, error)
     return run

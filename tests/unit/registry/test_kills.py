@@ -18,8 +18,10 @@ from typing import Any
 import pytest
 
 from mlroad.registry.base import Version
-from mlroad.registry.champion import history, previous_champion
+from mlroad.registry.champion import previous_champion
+from mlroad.registry.history import history
 from mlroad.registry.local_registry import LocalRegistry
+from mlroad.registry.proof import Proof
 from mlroad.registry.registered_model import judged_digest
 from mlroad.registry.why import why
 from tests.support import git
@@ -36,7 +38,7 @@ def consistent(repo: Path) -> dict[str, Version]:
     assert [version.number for version in versions] == list(range(1, len(versions) + 1))
     assert len({version.tags["lineage_id"] for version in versions}) == len(versions)
     for version in versions[-2:]:
-        assert why(version).startswith(version.name)
+        assert why(version, Proof("", {})).startswith(version.name)
         for stage, key in (("prod", "model_digest"), ("dev", "dev_model_digest")):
             path = registry.model_path(version, stage)
             assert path is not None

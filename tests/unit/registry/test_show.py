@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from mlroad.run.model_packages import installed_packages
 from tests.support import call, git
 from tests.unit.registry.repos import (
     DIGESTS,
@@ -80,7 +81,8 @@ def test_packages_as_far_as_they_are_known(
     (folder / "outputs" / "model" / "requirements.txt").unlink()
     (folder / "outputs" / "model" / file).write_text(text, encoding="utf-8")
     train = json.loads((folder / "train.json").read_text(encoding="utf-8"))
-    write(folder / "train.json", {**train, "target": target})
+    packages = installed_packages(folder / "outputs" / "model") if target == "local" else {}
+    write(folder / "train.json", {**train, "target": target, "packages": packages})
     judge_run(repo, run)
     factory(repo, "register", "diabetes", "--run", run)
     assert json.loads(factory(repo, "why", "diabetes:1", "--json").stdout)["lineage"]["packages"] == told

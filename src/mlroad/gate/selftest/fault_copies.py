@@ -22,61 +22,12 @@ from mlroad.gate.holdout import Holdout, read_holdout
 from mlroad.gate.run_gate import ROWS, gate
 from mlroad.gate.selftest.planted_models import Floats, Way, save_replay
 from mlroad.registry.base import CHAMPION, Version
+from mlroad.registry.one_champion import OneChampion
 from mlroad.run.candidate import Candidate, find_candidate
 from mlroad.run.model_folder import STAGES, find_model
 
 _CACHES = shutil.ignore_patterns("__pycache__", "*.pyc")
 _RESAMPLES = 100
-_READ_ONLY = UserError("The registry of the self-test is read-only.", "Use the repo's registry.")
-
-
-class OneChampion:
-    """A read-only registry with one champion, or with nothing."""
-
-    def __init__(self, model: str, path: Path | None, digest: str = "") -> None:
-        self._path = path
-        lineage = {"model_digest": digest, "dev_model_digest": digest, "commit": None}
-        now = datetime.now(UTC)
-        self._all = [Version(model, 1, (CHAMPION,), now, {}, lineage)] if path else []
-
-    def models(self) -> list[str]:
-        """The champion's model."""
-        return [version.model for version in self._all]
-
-    def versions(self, model: str) -> list[Version]:
-        """The champion, if it is a version of this model."""
-        return [version for version in self._all if version.model == model]
-
-    def version(self, model: str, number: int) -> Version:
-        """The champion. Raises UserError for anything else."""
-        for version in self.versions(model):
-            if version.number == number:
-                return version
-        raise UserError(f"There is no {model}:{number} in the self-test.")
-
-    def by_alias(self, model: str, alias: str) -> Version | None:
-        """The champion, if that is the alias."""
-        return next((v for v in self.versions(model) if alias in v.aliases), None)
-
-    def model_path(self, version: Version, stage: str) -> Path | None:  # noqa: ARG002 (one for both stages)
-        """Its model."""
-        return self._path
-
-    def add(self, model: str, lineage: Mapping[str, Any], folder: Path) -> Version:  # noqa: ARG002
-        """Refused."""
-        raise _READ_ONLY
-
-    def set_alias(self, version: Version, alias: str, *, forward: bool = False) -> None:  # noqa: ARG002
-        """Refused."""
-        raise _READ_ONLY
-
-    def set_tags(self, version: Version, tags: Mapping[str, str]) -> None:  # noqa: ARG002
-        """Refused."""
-        raise _READ_ONLY
-
-    def remove(self, version: Version) -> None:  # noqa: ARG002
-        """Refused."""
-        raise _READ_ONLY
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +125,7 @@ class Good:
 
     def champion(self) -> OneChampion:
         """A registry where this candidate is the champion."""
-        return OneChampion(self.candidate.model.name, self.candidate.model_path, self.candidate.digest())
+        return _champion(self.candidate.model.name, self.candidate.model_path, self.candidate.digest())
 
     def registry(self, *, champion: bool) -> OneChampion:
         """A registry, with this candidate as the champion if ``champion`` or gates.yml requires one."""
@@ -184,7 +135,7 @@ class Good:
 
     def empty(self) -> OneChampion:
         """An empty registry."""
-        return OneChampion(self.candidate.model.name, None)
+        return OneChampion(None, {})
 
 
 def copy_of(candidate: Candidate, root: Path) -> Candidate:
@@ -215,7 +166,8 @@ def judge_good(candidate: Candidate) -> Good:
     """Gate the good candidate. Raises UserError for mistakes in gates.yml."""
     gates = load_gates(candidate.model.path / FILE)
     path = candidate.model_path if gates.champion_required and candidate.model_path.is_dir() else None
-    verdict = gate(candidate, OneChampion(candidate.model.name, path, candidate.digest() if path else ""))
+    itself = _champion(candidate.model.name, path, candidate.digest()) if path else OneChampion(None, {})
+    verdict = gate(candidate, itself)
     unknown = Good(candidate, gates, verdict, None, np.empty(0))
     try:
         holdout = read_holdout(find_verified(candidate.model.root, gates.holdout), gates)
@@ -240,3 +192,9 @@ def _link_folder(source: Path, target: Path) -> None:
         target.symlink_to(source.resolve(), target_is_directory=True)
     except OSError:  # Windows requires a permission for it; hard links need none, and change no times there
         shutil.copytree(source, target, copy_function=_linked)
+
+
+def _champion(model: str, path: Path, digest: str) -> OneChampion:
+    lineage = {"model_digest": digest, "dev_model_digest": digest, "commit": None}
+    version = Version(model, 1, (CHAMPION,), datetime.now(UTC), {}, lineage)
+    return OneChampion(version, dict.fromkeys(STAGES, path))

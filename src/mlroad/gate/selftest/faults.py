@@ -17,10 +17,11 @@ from mlroad.gate.gates_file import Threshold
 from mlroad.gate.holdout import slice_of
 from mlroad.gate.measures import Unmeasurable
 from mlroad.gate.metrics import measure, read_answers
-from mlroad.gate.selftest.fault_copies import Copy, Good, OneChampion
+from mlroad.gate.selftest.fault_copies import Copy, Good
 from mlroad.gate.selftest.planted_models import Floats
 from mlroad.models.model_process import ModelBroken
 from mlroad.models.suite import CASES, FOLDER
+from mlroad.registry.one_champion import OneChampion
 
 _PATIENCE_MS = 10_000
 _LEFT = 0.2

@@ -1,0 +1,66 @@
+"""Hand runs from one machine to another: from the job that trains to the one that judges, and on to the one
+that publishes.
+
+The folder that is handed over has the files of each run that a gate and a registry read, and nothing else.
+Its digest travels on another way (as an output of the job), so that no other job can exchange the folder.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from mlroad.core.digests import digest_of
+from mlroad.core.files import remove
+from mlroad.core.problems import UserError
+from mlroad.core.run_folders import RECORD
+from mlroad.run.candidate import TRAIN, find_candidate
+from mlroad.run.model_folder import ModelFolder
+
+_FILES = (RECORD, TRAIN)
+_FOLDERS = ("outputs", "logs")
+_JUDGED = ("gate",)
+
+
+def hand_over(model: ModelFolder, runs: Sequence[str], folder: Path) -> str:
+    """Copy the runs of a model to a new folder. Returns the digest of the folder. Raises UserError."""
+    if folder.exists():
+        raise UserError(f"{folder} exists already.", "Name a new folder.")
+    for run in runs:
+        candidate = find_candidate(model, run)
+        for name in (*_FILES, *_FOLDERS, *_JUDGED):
+            _copy(candidate.folder / name, folder / candidate.run / name)
+    return digest_of(folder)
+
+
+def take_over(model: ModelFolder, folder: Path, digest: str, *, judged: bool = False) -> list[str]:
+    """Put handed-over runs into the runs of a model. Returns their ids. Raises UserError.
+
+    Results of a gate are taken only if ``judged``: a machine that trains has no say in them.
+    """
+    if not folder.is_dir() or digest_of(folder) != digest:
+        raise UserError(
+            f"{folder} is not what was handed over: its digest is not {digest}.",
+            "Start the workflow again. If that repeats, find out which job changed the artifact.",
+        )
+    names = sorted(path.name for path in folder.iterdir())
+    for name in names:
+        target = model.runs / name
+        if target.exists():
+            remove(target)
+        for part in (*_FILES, *_FOLDERS, *(_JUDGED if judged else ())):
+            _copy(folder / name / part, target / part)
+        find_candidate(model, name)
+    return names
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file or a folder, if it exists. A link is copied as what it points to only inside the folder."""
+    if source.is_symlink() or not source.exists():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, symlinks=True)
+    else:
+        shutil.copyfile(source, target)
