@@ -1,4 +1,4 @@
-"""The steps that stop a bad model between a merge and the champion, tested with one merge of five models.
+"""The steps that stop a bad model between a merge and the champion, tested with one merge of six models.
 
 Each model has one fault, which only the step that must stop it can detect. Otherwise the models are the same,
 so each also shows that the other steps accept good models.
@@ -6,6 +6,7 @@ so each also shows that the other steps accept good models.
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import commit_all, git
+from tests.workflows.attacks import attack_while_loading, attack_while_training
 from tests.workflows.harness import Act
 from tests.workflows.quick_model import in_wrong_units, quick_model
 
@@ -21,13 +23,20 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform == "win32", reason="act's host mode needs a POSIX shell"),
 ]
-# A model, the step that must stop it, and that step's message.
+# A model, the job and the step that must stop it, and that step's message.
 STOPPED = [
-    ("worse", "Gates (dev)", ["failed  metrics.mae.limit: mae is 55.09", "at most 50"]),
-    ("answers", "Gates (prod)", ["failed  inference.python: 1 of 1 inference tests failed: golden-1."]),
-    ("units", "Gates (prod)", ["failed  metrics.mae.limit: mae is 1,363"]),
+    ("worse", "judge", "Gates (dev)", ["failed  metrics.mae.limit: mae is 55.09", "at most 50"]),
+    (
+        "answers",
+        "judge",
+        "Gates (prod)",
+        ["failed  inference.python: 1 of 1 inference tests failed: golden-1."],
+    ),
+    ("attacks", "judge", "Gates (dev)", ["failed  metrics.mae.limit: mae is 55.09", "at most 50"]),
+    ("loaded", "judge", "Gates (prod)", ["failed  metrics.mae.limit: mae is 1,363"]),
     (
         "locked",
+        "publish",
         "Register the candidate",
         [
             "The branch registry cannot be pushed to origin",
@@ -46,35 +55,54 @@ esac
 
 
 @pytest.fixture
-def five(rendered: Callable[..., Path], tmp_path: Path) -> Path:
-    """A factory whose last commit adds five models."""
-    repo = Path(shutil.copytree(rendered(template="factory"), tmp_path / "demo", symlinks=True))
-    quick_model(repo, "worse", limit=50)
-    quick_model(repo, "answers", retrained=0.01)
-    quick_model(repo, "units", prod=in_wrong_units(repo))
-    quick_model(repo, "locked")
-    quick_model(repo, "alone")
-    commit_all(repo, "Five models")
-    hook = repo / ".git" / "hooks" / "update"
+def factory(rendered: Callable[..., Path], tmp_path: Path) -> Path:
+    """A factory to which a test adds models."""
+    return Path(shutil.copytree(rendered(template="factory"), tmp_path / "demo", symlinks=True))
+
+
+def test_what_a_merge_stops(act: Act, factory: Path) -> None:
+    """One test, so that there is only one run, whichever worker gets it."""
+    quick_model(factory, "worse", limit=50)
+    quick_model(factory, "answers", retrained=0.01)
+    attack_while_training(factory, "attacks")
+    attack_while_loading(factory, "loaded", in_wrong_units(factory))
+    quick_model(factory, "locked")
+    quick_model(factory, "alone")
+    commit_all(factory, "Six models")
+    hook = factory / ".git" / "hooks" / "update"
     hook.parent.mkdir(exist_ok=True)
     hook.write_text(LOCK, encoding="utf-8", newline="\n")
     hook.chmod(0o755)
-    return repo
-
-
-def test_what_a_merge_stops(act: Act, five: Path) -> None:
-    """One test, so that there is only one run, whichever worker gets it."""
-    run = act.run(five, workflow="cd.yml", event="push", base="HEAD~1")
-    for model, step, messages in STOPPED:
-        run.assert_red("candidate", step, *messages, called=f"({model})")
-        job = run.job("candidate", called=f"({model})")
-        ran = [its.name for its in job.steps.values() if its.result]
-        assert ("Train on the prod data" in ran) == (model != "worse"), ran
-        assert ("Register the candidate" in ran) == (model == "locked"), ran
-    # The last one is registered but not approved, so it does not become champion.
-    assert run.job("candidate", called="(alone)").result == "success", run.output
-    said = "::error title=approve::Nobody approved. Add reviewers to the environment production"
-    run.assert_red("approve", "Make it the champion", said)
-    log = git(five, "log", "--format=%s", "registry").splitlines()
+    run = act.run(factory, workflow="cd.yml", event="push", base="HEAD~1")
+    for model, stopping, step, messages in STOPPED:
+        run.assert_red(stopping, step, *messages, called=f"({model})")
+        for job in ("champion", "train"):
+            assert run.job(job, called=f"({model})").result == "success", run.output
+        published = [job for job in run.jobs if job.id == "publish" and f"({model})" in job.name]
+        assert len(published) == (stopping == "publish"), model
+    for job in ("train", "judge", "publish"):
+        assert run.job(job, called="(alone)").result == "success", run.output
+    log = git(factory, "log", "--format=%s", "registry").splitlines()
     assert log
     assert all(line.startswith("registry: register alone:") for line in log), log
+    # It is registered, and asks for approval: that is a run of its own.
+    said = run.gh_log.read_text(encoding="utf-8")
+    asked = re.findall(
+        r"workflow run approve.yml --ref main -f model=(\w+) -f version=(\d+) -f lineage=\S+", said
+    )
+    assert asked == [("alone", "1")]
+
+
+def test_in_one_job_the_attacks_would_succeed(act: Act, factory: Path) -> None:
+    """The workflow as it was when one job trained, judged and published: so the attacks are real."""
+    workflows = factory / ".github" / "workflows"
+    shutil.copy(Path(__file__).with_name("one_job_model.yml"), workflows / "model.yml")
+    caller = (workflows / "cd.yml").read_text(encoding="utf-8")
+    (workflows / "cd.yml").write_text(caller[: caller.index("    secrets:")], encoding="utf-8")
+    attack_while_training(factory, "attacks")
+    attack_while_loading(factory, "loaded", in_wrong_units(factory))
+    commit_all(factory, "Two models")
+    run = act.run(factory, workflow="cd.yml", event="push", base="HEAD~1")
+    log = git(factory, "log", "--format=%s", "registry")
+    published = {line.split()[2].partition(":")[0] for line in log.splitlines()}
+    assert published == {"attacks", "loaded"}, run.output
