@@ -1,13 +1,14 @@
 """Models that attack the workflow: one while it is trained, one while it is loaded. Both are bad models.
 
-Each tries what a script can reach on a runner (attack.py.txt): the variables, the path and the start-up file of
-later steps, the environment that later commands import from, git's hooks, and the records and the verdict of
-the gate. The changed environment (evil.py.txt) makes the gate blind, its self-test empty, and the recorded
+Each tries what a script can reach on a runner (attack.py.txt): the variables, the path and the start-up file
+of later steps, the environment that later commands import from, git's hooks, and the records and the verdict
+of the gate. The changed environment (evil.py.txt) makes the gate blind, its self-test empty, and the recorded
 answers nearly perfect. Files are replaced and never edited in place: uv's cache shares them.
 """
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 from tests.workflows.quick_model import quick_model
@@ -34,9 +35,11 @@ def _edit(file: Path, before: str, after: str) -> None:
     attack, evil = (
         _HERE.joinpath(f"{name}.py.txt").read_text(encoding="utf-8") for name in ("attack", "evil")
     )
+    code = base64.b64encode(f"EVIL = {evil!r}\n{attack}".encode()).decode()
     text = file.read_text(encoding="utf-8")
     assert text.count(before) == text.count(after) == 1
-    text = text.replace(after, f"{after}    attack()\n")
+    text = text.replace(after, f"{after}    exec(CODE, found := {{}})\n    found['attack']()\n")
+    text = text.replace(before, f'CODE = base64.b64decode("{code}")\n\n\n{before}')
     file.write_text(
-        text.replace(before, f"EVIL = {evil!r}\n\n\n{attack}\n\n{before}"), encoding="utf-8", newline="\n"
+        text.replace("import json\n", "import base64\nimport json\n"), encoding="utf-8", newline="\n"
     )

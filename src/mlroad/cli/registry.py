@@ -392,7 +392,8 @@ def _is_local() -> bool:
     """Whether there is a branch to pull and push. It prints if not, so that workflows can call it anyway."""
     if load_settings(root_here()).registry == "local":
         return True
-    click.echo("The registry is in Azure ML (factory.yml): there is no branch to pull or push.")
+    where = {"azureml": "in Azure ML", "mlflow": "an MLflow server"}[load_settings(root_here()).registry]
+    click.echo(f"The registry is {where} (factory.yml): there is no branch to pull or push.")
     return False
 
 

@@ -10,9 +10,14 @@ from pathlib import Path
 
 from mlroad.core.files import write_text
 from mlroad.core.git import run_git
+from mlroad.core.repo import is_factory
 
 _FILE = Path(".github/CODEOWNERS")
 _PROTECTED = ("/.github/", "/vendor/")
+_IN_A_FACTORY = (
+    "/models/*/gates.yml", "/models/*/waivers.yml", "/models/*/evaluation.py", "/models/*/data.yml",
+    "/models/*/inference_tests/", "/datasets/*holdout*/", "/factory.yml",
+)  # fmt: skip
 
 
 def add_missing_owners(repo: Path, answers: Path) -> list[str]:
@@ -22,7 +27,8 @@ def add_missing_owners(repo: Path, answers: Path) -> list[str]:
     if owners is None or not file.is_file():
         return []
     lines = file.read_text(encoding="utf-8").splitlines()
-    missing = [path for path in _PROTECTED if not _ever_had(repo, lines, path)]
+    protected = (*_PROTECTED, *_IN_A_FACTORY) if is_factory(repo) else _PROTECTED
+    missing = [path for path in protected if not _ever_had(repo, lines, path)]
     # The last line that matches counts, so the team's own lines must stay below.
     general = [number for number, line in enumerate(lines, 1) if line.startswith("* ")]
     at = general[0] if general else 0

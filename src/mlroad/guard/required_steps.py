@@ -39,7 +39,6 @@ _CODE = ("steps.code.outputs.files != ''",)
 _TESTS = ("${{ !cancelled() && steps.setup.outcome == 'success' }}",)
 
 
-
 def _gate(variable: str) -> str:
     return rf'uv run mlroad gate "\$MODEL" --run "\${variable}"'
 
@@ -82,7 +81,7 @@ FACTORY: Mapping[str, tuple[RequiredStep, ...]] = {
         RequiredStep("mlroad selftest", r"uv run mlroad selftest"),
         RequiredStep("mlroad affected", r'uv run mlroad affected --base "\$BASE" --explain'),
         RequiredStep("mlroad train", rf"{_TRAIN} dev", _AFFECTED),
-        RequiredStep("mlroad gate", _gate("RUN"), _AFFECTED),
+        RequiredStep("mlroad gate", _gate("RUN") + r" --base HEAD\^1", _AFFECTED),
         RequiredStep(
             "pytest", r'uv run pytest "models/\$MODEL" --cov "models/\$MODEL/steps"', (*_AFFECTED, *_TESTS)
         ),

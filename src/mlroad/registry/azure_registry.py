@@ -79,7 +79,7 @@ class AzureRegistry:
 
     def model_path(self, version: Version, stage: str) -> Path | None:
         """See `Registry`."""
-        return self._files.model(version.model, version.number, version.tags, stage)
+        return self._files.cache.model(version.model, version.number, version.tags, stage)
 
     def add(self, model: str, lineage: Mapping[str, Any], folder: Path) -> Version:
         """See `Registry`. The files are uploaded first, so that no version is without them."""
@@ -203,7 +203,7 @@ class AzureRegistry:
             aliases.get(number, ()),
             _time(made) if made else datetime.fromtimestamp(0, UTC),
             tags,
-            LazyLineage(lambda: self._files.lineage(name, number, tags)),
+            LazyLineage(lambda: self._files.cache.lineage(name, number, tags)),
         )
 
     @contextmanager

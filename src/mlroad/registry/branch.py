@@ -11,16 +11,18 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mlroad.core.factory_settings import load_settings
 from mlroad.core.files import remove, write_json
 from mlroad.core.locks import locked
 from mlroad.core.problems import UserError
 from mlroad.registry.branch_git import BRANCH, KEPT, REF, REMOTE, BranchGit, GitFailed, git_failed
 from mlroad.registry.local_registry import (
+    BRANCH_STATE,
     CHANGED,
     DATABASE,
     MODELS,
@@ -30,8 +32,6 @@ from mlroad.registry.local_registry import (
     read_change,
     registry_folder,
 )
-
-_STATE = ".branch"
 
 
 class BranchMovedError(Exception):
@@ -57,6 +57,7 @@ class RegistryBranch:
     def __init__(self, root: Path) -> None:
         self.folder = registry_folder(root)
         self._git = BranchGit(root)
+        self._limit = load_settings(root).branch_limit_mb
 
     def pull(self, *, discard: bool = False) -> str:
         """Make the registry equal to the branch. Returns a message.
@@ -185,6 +186,7 @@ class RegistryBranch:
             for version in registry.versions(model)
         }
         before = self._git.folders(state.commit) if state.commit else {}
+        self._check_sizes(sorted(used - set(before)))
         kept = {name for name in used if name in before and state.folders.get(name) == before[name]}
         staged = new_staged(self.folder)
         try:
@@ -218,6 +220,18 @@ class RegistryBranch:
         parent = ["-p", state.commit] if state.commit else []
         return self._git.text("commit-tree", tree, *parent, "-m", message, env=self._git.identity())
 
+    def _check_sizes(self, names: Sequence[str]) -> None:
+        """Raise UserError for a new version that is larger than factory.yml allows in the branch."""
+        for name in names:
+            size = sum(file.stat().st_size for file in (self.folder / name).rglob("*") if file.is_file())
+            if size > self._limit * 1e6:
+                raise UserError(
+                    f"{name} takes {size / 1e6:.0f} MB, and the branch {BRANCH} takes at most "
+                    f"{self._limit:g} MB for a version: each clone and each job fetches the branch.",
+                    "Keep such models elsewhere (`registry: mlflow` or `registry: azureml` in factory.yml), "
+                    "or raise `local: {branch_limit_mb: …}` there.",
+                )
+
     def _send(self, state: _State, commit: str, head: str | None) -> None:
         """Push ``commit`` to the branch, which is at ``head``."""
         done = self._git.run("push", "--no-verify", "--porcelain", REMOTE, f"{commit}:{REF}")
@@ -238,14 +252,14 @@ class RegistryBranch:
         """The local state of the branch, while no other process writes the registry."""
         with locked(self.folder / ".lock"):
             try:
-                content = json.loads((self.folder / _STATE).read_text(encoding="utf-8"))
+                content = json.loads((self.folder / BRANCH_STATE).read_text(encoding="utf-8"))
                 state = _State(**content)
             except (OSError, ValueError, TypeError):
                 state = _State()
             yield state
 
     def _write(self, state: _State) -> None:
-        write_json(self.folder / _STATE, vars(state))
+        write_json(self.folder / BRANCH_STATE, vars(state))
 
 
 def _gone(commit: str) -> GitFailed:

@@ -98,7 +98,7 @@ class BranchGit:
         if large:
             raise UserError(
                 f"Too large for a git branch: {', '.join(large)}; the most is {MOST_BYTES / 1e6:.0f} MB.",
-                "Register such models in Azure ML: `registry: azureml` in factory.yml.",
+                "Register such models elsewhere: `registry: mlflow` or `registry: azureml` in factory.yml.",
             )
         paths = "".join(f"{path.resolve()}\n" for path in files.values())
         names = self.text("hash-object", "-w", "--no-filters", "--stdin-paths", stdin=paths).split()

@@ -44,6 +44,8 @@ DATABASE = "mlflow.db"
 MODELS = "models"
 STAGED = ".staged"
 CHANGED = ".changed"
+BRANCH_STATE = ".branch"
+"""What branch.py knows of the branch. With it, a missing database is not an empty registry."""
 _ID = 16
 _DELETED = "Deleted_Internal"
 _RESTORE = "Fetch it from the branch `registry`: `mlroad registry pull --discard`."
@@ -216,6 +218,7 @@ class LocalRegistry:
             logging.getLogger(logger).setLevel(logging.WARNING)
         with self._lock():
             if not self.database.is_file():
+                self._check_not_lost()
                 self._create(MlflowClient)
             try:
                 yield _client(MlflowClient, self.database)
@@ -273,6 +276,7 @@ class LocalRegistry:
     def _open(self) -> Iterator[sqlite3.Connection | None]:
         """The database for reading, at one moment; None if nothing has been registered yet."""
         if not self.database.is_file():
+            self._check_not_lost()
             yield None
             return
         try:
@@ -280,6 +284,12 @@ class LocalRegistry:
                 yield database
         except sqlite3.Error as error:
             raise UserError(f"{self.database} cannot be read: {error}.", _RESTORE) from None
+
+    def _check_not_lost(self) -> None:
+        """Raise UserError if the branch was pulled or pushed before: then there was a database."""
+        with suppress(OSError, ValueError, AttributeError):
+            if json.loads((self.folder / BRANCH_STATE).read_text(encoding="utf-8")).get("commit"):
+                raise UserError(f"{self.database} is missing.", _RESTORE)
 
     def _connect(self) -> sqlite3.Connection:
         address = self.database.resolve().as_uri()

@@ -14,7 +14,12 @@ def open_registry(root: Path) -> Registry:
     """The registry of the repo at ``root``, or the saved champion in its place. Raises UserError."""
     if (registry_folder(root) / SAVED).is_file():
         return read_champion(registry_folder(root))
-    if load_settings(root).registry == "azureml":
+    settings = load_settings(root)
+    if settings.registry == "mlflow":
+        from mlroad.registry.mlflow_registry import MlflowRegistry  # MLflow takes long to import
+
+        return MlflowRegistry(settings.tracking_uri, registry_folder(root) / "cache")
+    if settings.registry == "azureml":
         from mlroad.registry.azure_registry import AzureRegistry  # needs the extra `azure`
 
         return AzureRegistry(root)

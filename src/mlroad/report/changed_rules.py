@@ -51,6 +51,12 @@ def changed_rules(data: ReportData) -> list[RuleChange]:
     return sorted(_changes(before, data.verdict), key=lambda change: order.index(change.kind))
 
 
+def changes_between(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[RuleChange]:
+    """The changes from the rules of one verdict to those of another, loosened rules first."""
+    order = ("loosened", "changed", "stricter")
+    return sorted(_changes(complete(before), complete(now)), key=lambda change: order.index(change.kind))
+
+
 def title(changes: Sequence[RuleChange], champion: Mapping[str, Any]) -> str:
     """The heading of the list."""
     was_judged = f"champion {champion.get('version')} was judged"

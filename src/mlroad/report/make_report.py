@@ -8,6 +8,7 @@ from pathlib import Path
 from mlroad import __version__
 from mlroad.core.files import write_bytes
 from mlroad.core.problems import UserError
+from mlroad.report.base_note import base_note
 from mlroad.report.changed_rules import changed_rules, title
 from mlroad.report.comparisons import budgets, metrics, slices
 from mlroad.report.explanations import confidence, decision, lead, problems, way_out
@@ -36,6 +37,7 @@ def make_report(candidate: Candidate, output: Path | None = None) -> Report:
     data = read_report_data(candidate)
     values = _values(data)
     page, markdown = render("report.html.jinja", **values), _fitting(render("report.md.jinja", **values))
+    markdown = base_note(candidate, data) + markdown
     file, beside = output or candidate.gate / "report.html", candidate.gate / "report.md"
     for target, content in ((file, page), (beside, markdown)):
         _write(target, content)

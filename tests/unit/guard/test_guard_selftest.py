@@ -198,7 +198,7 @@ def test_a_job_that_cannot_fail_is_noticed(project: Project, old: str, new: str)
     ("file", "old", "new"),
     [
         ("workflows/pr.yml", "run: uv run mlroad selftest\n", "run: uv run mlroad selftest || true\n"),
-        ("workflows/pr.yml", '--run "$RUN"\n', '--run "$RUN" || true\n'),
+        ("workflows/pr.yml", ' --base HEAD^1\n      - name: Report', ' --base HEAD\n      - name: Report'),
         ("workflows/pr.yml", "uv run mypy |", "uv run mypy --no-error-summary || true |"),
         ("workflows/pr.yml", 'optional = {"comment"}', 'optional = set(jobs.pop("guard"))'),
         ("workflows/model.yml", 'gate "$MODEL" --run "$PROD"\n', 'gate "$MODEL" --run "$PROD" || true\n'),
