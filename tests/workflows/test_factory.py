@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from tests.support import call, commit_all, git
+from tests.unit.registry.github import GitHub, serving
 from tests.workflows.harness import Act, Run, edit_wheel, made_up_token
 from tests.workflows.quick_model import quick_model
 
@@ -37,10 +38,10 @@ def test_the_step_is_there() -> None:
     assert (Path(__file__).parents[1] / "steps" / "fit.py").is_file()
 '''
 STATIC = ("lint", "types", "guard", "second-scan", "check", "selftest", "affected")
-NO_AZURE = [("model", LOGIN), ("candidate", LOGIN), ("approve", LOGIN)]
+NO_AZURE = [(job, LOGIN) for job in ("model", "champion", "publish", "show", "approve")]
 PROD_STEPS = [
-    "Train on the prod data", "Gates (prod)",
-    "Test that this model's gates reject bad candidates", "Report (prod)", "Register the candidate",
+    ("train", "Train on the prod data"), ("judge", "Gates (prod)"), ("judge", "Report (prod)"),
+    ("judge", "Test that this model's gates reject bad candidates"),
 ]  # fmt: skip
 
 
@@ -50,6 +51,7 @@ class Merged:
 
     repo: Path
     run: Run
+    approvals: dict[str, Run]
 
 
 def write(file: Path, text: str) -> None:
@@ -100,9 +102,33 @@ def merged(act: Act, rendered: Callable[..., Path], tmp_path_factory: pytest.Tem
     commit_all(repo, "Two models")
     changed = {path.split("/")[1] for path in git(repo, "diff", "--name-only", "HEAD~1").split()}
     assert changed == {"diabetes", "second"}
-    approver = ("--env", "ACT_GH_APPROVER=octocat")
-    run = act.run(repo, workflow="cd.yml", event="push", base="HEAD~1", arguments=approver)
-    return Merged(repo, run)
+    run = act.run(repo, workflow="cd.yml", event="push", base="HEAD~1")
+    with serving(GitHub()) as github:
+        approvals = {its["model"]: approve(act, repo, github, its) for its in dispatched(run)}
+    return Merged(repo, run, approvals)
+
+
+def dispatched(run: Run) -> list[dict[str, str]]:
+    """The inputs of the runs of approve.yml that a run has started."""
+    lines = [
+        line for line in run.gh_log.read_text(encoding="utf-8").splitlines() if "workflow run approve" in line
+    ]
+    return [dict(re.findall(r"-f (\w+)=(\S+)", line)) for line in lines]
+
+
+def approve(act: Act, repo: Path, github: GitHub, inputs: dict[str, str]) -> Run:
+    """Run approve.yml as GitHub does after @octocat has approved the environment production."""
+    title = f"Approve {inputs['model']}:{inputs['version']} ({inputs['lineage']})"
+    github.add(1, title, ("octocat", "approved", "production"))
+    return act.run(
+        repo, workflow="approve.yml", event="workflow_dispatch", inputs=inputs, arguments=api(github)
+    )
+
+
+def api(github: GitHub) -> tuple[str, ...]:
+    """Let the jobs ask this GitHub."""
+    found = {"GITHUB_API_URL": github.address, "GITHUB_REPOSITORY": "o/r", "GITHUB_RUN_ID": "1"}
+    return tuple(word for name, value in found.items() for word in ("--env", f"{name}={value}"))
 
 
 @pytest.fixture
@@ -123,14 +149,19 @@ def comments(tmp_path: Path) -> Path:
 def test_a_merge_makes_champions(merged: Merged) -> None:
     """Both models at once: two jobs push to one branch of the registry, and both succeed."""
     twice: list[dict[str, str]] = [{}, {}]
-    merged.run.assert_green({"affected": [], "candidate": twice, "approve": twice}, skipped=NO_AZURE)
+    jobs = ("champion", "train", "judge", "publish")
+    merged.run.assert_green({"affected": [], **dict.fromkeys(jobs, twice)}, skipped=NO_AZURE)
     assert "second: models/second/" in merged.run.summaries["CD/affected"]
     log = registry_log(merged.repo)
     for model in ("diabetes", "second"):
         assert any(line.startswith(f"registry: register {model}:1") for line in log), log
         assert f"registry: approve {model}:1 (by @octocat)" in log
-        job = next(j for j in merged.run.jobs if j.id == "approve" and f"({model})" in j.name)
-        told = next(step.log for step in job.steps.values() if step.name == "Show the lineage")
+        # Each version is approved in a run of its own.
+        approval = merged.approvals[model]
+        approval.assert_green({"show": [], "approve": []}, skipped=NO_AZURE)
+        steps = approval.job("approve").steps.values()
+        told = next(step.log for step in steps if step.name == "Show the lineage")
+        assert "approved by @octocat in environment production, run 1" in told
         commit = git(merged.repo, "rev-parse", "HEAD").strip()
         for fact in (f"{model}:1", commit[:7], "diabetes_train:1", "champion"):
             assert fact in told, f"mlroad why did not tell {fact}\n{told}"
@@ -199,8 +230,8 @@ def test_retraining(act: Act, topic: Path) -> None:
     before = registry_log(topic)
     inputs = {"model": "second", "stage": "dev"}
     run = act.run(topic, workflow="retrain.yml", event="workflow_dispatch", inputs=inputs)
-    not_prod = [("candidate", step) for step in PROD_STEPS]
-    run.assert_green({"models": [], "candidate": []}, skipped=[*NO_AZURE, *not_prod])
+    jobs = dict.fromkeys(("models", "champion", "train", "judge"), ())
+    run.assert_green(jobs, skipped=[*NO_AZURE, *PROD_STEPS])
     assert registry_log(topic) == before
 
 

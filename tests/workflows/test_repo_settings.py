@@ -63,3 +63,7 @@ def test_owners_are_those_of_the_answer(rendered: Callable[..., Path], template:
     repo = rendered(template=template, owners="@octocat @my-org/science")
     lines = (repo / ".github" / "CODEOWNERS").read_text(encoding="utf-8").splitlines()
     assert "* @octocat @my-org/science" in lines
+    assert lines.index("* @octocat @my-org/science") < lines.index("/vendor/ @octocat @my-org/science")
+    decides = ["gates.yml", "waivers.yml", "evaluation.py", "data.yml", "inference_tests/"]
+    named = [f"/models/*/{name} @octocat @my-org/science" in lines for name in decides]
+    assert named == [template == "factory"] * len(decides)

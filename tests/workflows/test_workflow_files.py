@@ -155,7 +155,8 @@ def test_workflows_exist() -> None:
     names = {path.as_posix() for path in WORKFLOWS}
     assert {".github/workflows/ci.yml", "prototype_template/.github/workflows/ci.yml"} <= names
     assert {
-        f"factory_template/.github/workflows/{name}.yml" for name in ("pr", "cd", "retrain", "model")
+        f"factory_template/.github/workflows/{name}.yml"
+        for name in ("pr", "cd", "retrain", "model", "approve")
     } <= names
 
 
@@ -291,16 +292,15 @@ def factory_workflow(name: str) -> dict[str, Any]:
 
 def test_merges_of_one_model_wait_for_each_other_and_none_is_cancelled() -> None:
     """act runs everything at once, so this test can only read the files."""
-    candidate = factory_workflow("model.yml")["jobs"]["candidate"]
-    # A run that only reports has its own group: it must not replace a merge that is waiting.
-    group = "model-${{ inputs.model }}${{ inputs.stage == 'dev' && '-dev' || '' }}"
-    assert candidate["concurrency"] == {"group": group, "cancel-in-progress": False}
-    for name in ("cd.yml", "retrain.yml"):
+    for name, stage in (("cd.yml", ""), ("retrain.yml", "${{ inputs.stage == 'dev' && '-dev' || '' }}")):
         workflow = factory_workflow(name)
         assert workflow["concurrency"]["cancel-in-progress"] is False
         assert re.search(r"\$\{\{ github\.(sha|run_id) \}\}$", workflow["concurrency"]["group"]), name
-        assert "concurrency" not in workflow["jobs"]["model"]
+        # A run that only reports has its own group: it must not replace a merge that is waiting.
+        group = "model-${{ matrix.model }}" + stage
+        assert workflow["jobs"]["model"]["concurrency"] == {"group": group, "cancel-in-progress": False}
         assert workflow["jobs"]["model"]["uses"] == "./.github/workflows/model.yml"
+    assert not [job for job in factory_workflow("model.yml")["jobs"].values() if "concurrency" in job]
 
 
 def test_no_delivery_that_waits_is_dropped() -> None:
@@ -311,12 +311,55 @@ def test_no_delivery_that_waits_is_dropped() -> None:
 
 
 def test_nothing_becomes_champion_without_the_environment() -> None:
-    jobs = factory_workflow("model.yml")["jobs"]
-    approving = [name for name, job in jobs.items() if "mlroad approve" in str(job["steps"])]
+    """One run of approve.yml has one version, so one decision approves no other version."""
+    workflow = factory_workflow("approve.yml")
+    asked_by: Any = {key: value for key, value in workflow.items() if key not in ("name", "run-name")}
+    assert set(asked_by[True]) == {"workflow_dispatch"}
+    assert workflow["run-name"] == "Approve ${{ inputs.model }}:${{ inputs.version }} (${{ inputs.lineage }})"
+    approving = [name for name, job in workflow["jobs"].items() if "mlroad approve" in str(job["steps"])]
     assert approving == ["approve"]
-    assert jobs["approve"]["environment"] == "production"
-    for name in ("pr.yml", "cd.yml", "retrain.yml"):
+    assert workflow["jobs"]["approve"]["environment"] == "production"
+    assert not [job for job in workflow["jobs"].values() if "strategy" in job]
+    for name in ("pr.yml", "cd.yml", "retrain.yml", "model.yml"):
         assert "mlroad approve" not in str(factory_workflow(name))
+
+
+def test_what_runs_a_models_code_has_no_token() -> None:
+    jobs = factory_workflow("model.yml")["jobs"]
+    for name in ("train", "judge"):
+        assert jobs[name]["permissions"] == {"contents": "read"}
+        assert "environment" not in jobs[name]
+        text = str(jobs[name])
+        assert not re.search(r"github\.token|GITHUB_TOKEN|secrets\.|gh auth|azure/login", text), name
+    # Azure ML runs the code of this job; it must not run any itself.
+    assert jobs["azure"]["if"] == "vars.MLROAD_TARGET == 'azureml'"
+    assert "AZURE_TRAINING_CLIENT_ID" in str(jobs["azure"])
+    assert "AZURE_CLIENT_ID" not in str(jobs["azure"])
+    assert "mlroad gate" not in str(jobs["azure"])
+    writing = [name for name, job in jobs.items() if job["permissions"].get("contents") == "write"]
+    assert writing == ["publish"]
+
+
+def test_what_publishes_loads_no_model() -> None:
+    """It installs the tools only, and takes what was judged by the digest from `judge`."""
+    publish = factory_workflow("model.yml")["jobs"]["publish"]
+    assert publish["needs"] == "judge"
+    assert publish["environment"] == "registry"
+    setup = next(step for step in publish["steps"] if step.get("uses") == SETUP)
+    assert set(re.findall(r"--(?:only-)?group \w+", setup["with"]["sync"])) == {
+        "--only-group tools", "--only-group azure",
+    }  # fmt: skip
+    commands = re.findall(r"mlroad ([\w-]+)", "".join(step.get("run", "") for step in publish["steps"]))
+    assert commands == ["take-over", "register"]
+
+
+def test_keys_are_in_environments() -> None:
+    """A secret of the repo would be readable by any job of any branch."""
+    for path, name, job in each_job():
+        if "secrets." in str({**job, "secrets": ""}):
+            assert job.get("environment") in ("registry", "production", "template-update", "release"), (
+                f"{path}, {name}"
+            )
 
 
 def test_a_pull_request_can_write_nothing_but_its_comment() -> None:
@@ -355,41 +398,26 @@ def test_steps_that_use_the_branch_of_the_registry_can_sign_in() -> None:
 
 
 @pytest.mark.parametrize(
-    ("approver", "variable", "by"),
-    [("octocat", "", "@octocat"), ("", "none", "@merger"), ("", "", None), ("", "yes", None)],
+    ("variable", "who"), [("", "--github-run 1"), ("none", "--by @merger"), ("yes", "--github-run 1")]
 )
-def test_no_version_becomes_champion_without_an_approval(
-    tmp_path: Path, approver: str, variable: str, by: str | None
-) -> None:
-    """GitHub creates an unknown environment without reviewers: then the step itself must fail."""
-    workflow = yaml.safe_load(
-        (REPO / "factory_template/.github/workflows/model.yml").read_text(encoding="utf-8")
-    )
-    script = next(
-        s["run"] for s in workflow["jobs"]["approve"]["steps"] if s.get("name") == "Make it the champion"
-    )
+def test_no_version_becomes_champion_without_an_approval(tmp_path: Path, variable: str, who: str) -> None:
+    """GitHub creates an unknown environment without reviewers: then `mlroad approve` fails."""
+    steps = factory_workflow("approve.yml")["jobs"]["approve"]["steps"]
+    script = next(step["run"] for step in steps if step.get("name") == "Make it the champion")
     programs = tmp_path / "bin"
     programs.mkdir()
-    for name, text in (
-        ("uv", '#!/bin/sh\necho "$*" >> "$UV_LOG"\n'),
-        ("gh", (Path(__file__).parent / "bin" / "gh").read_text(encoding="utf-8")),
-    ):
-        (programs / name).write_text(text, encoding="utf-8")
+    for name in ("uv", "gh"):
+        (programs / name).write_text('#!/bin/sh\necho "$*" >> "$LOG"\n', encoding="utf-8")
         (programs / name).chmod(0o755)
-    done = subprocess.run(
+    subprocess.run(
         ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
         env={
             "PATH": f"{programs}:/usr/bin:/bin", "MODEL": "diabetes", "VERSION": "3", "ACTOR": "merger",
-            "APPROVAL": variable, "ACT_GH_APPROVER": approver, "ACT_GH_LOG": str(tmp_path / "gh.log"),
-            "GITHUB_REPOSITORY": "o/r", "GITHUB_RUN_ID": "1", "UV_LOG": str(tmp_path / "uv.log"),
+            "LINEAGE": "sha256:1", "APPROVAL": variable, "GITHUB_RUN_ID": "1", "LOG": str(tmp_path / "log"),
         },
-        capture_output=True, text=True, check=False,
+        check=True,
     )  # fmt: skip
-    called = (tmp_path / "uv.log").read_text(encoding="utf-8") if (tmp_path / "uv.log").is_file() else ""
-    if by is None:
-        assert done.returncode == 1
-        assert "::error title=approve::Nobody approved." in done.stdout
-        assert called == ""
-    else:
-        assert done.returncode == 0, done.stderr
-        assert f"mlroad approve diabetes:3 --by {by} --publish" in called
+    called = (tmp_path / "log").read_text(encoding="utf-8").splitlines()
+    assert called == [
+        "auth setup-git", f"run mlroad approve diabetes:3 --lineage sha256:1 {who} --publish"
+    ]  # fmt: skip

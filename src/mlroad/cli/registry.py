@@ -32,10 +32,10 @@ from mlroad.registry.github_approval import NotConfirmed, approver
 from mlroad.registry.local_registry import registry_folder
 from mlroad.registry.one_champion import load_champion, save_champion
 from mlroad.registry.open_registry import open_registry
-from mlroad.registry.proof import proof_of
 from mlroad.registry.publish import publish as change_in_branch
 from mlroad.registry.registered_model import LINEAGE_TAG, check_models
 from mlroad.registry.version_names import find_version
+from mlroad.registry.version_proof import proof_of
 from mlroad.run.model_folder import find_model
 
 _T = TypeVar("_T")

@@ -25,7 +25,7 @@ from mlroad.registry.base import CANDIDATE, CHAMPION, Refused, Registry, Version
 from mlroad.registry.local_registry import new_staged, registry_folder
 from mlroad.registry.merged import not_merged
 from mlroad.registry.registered_model import LINEAGE, own_lineage
-from mlroad.registry.signatures import SIGNATURE, registration, sign
+from mlroad.registry.signed_facts import SIGNATURE, registration, sign
 from mlroad.registry.version_lineage import VERDICT, lineage_id, make_lineage
 from mlroad.run.candidate import Candidate, find_candidate
 from mlroad.run.model_folder import ModelFolder, Stage

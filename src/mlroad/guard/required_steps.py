@@ -37,6 +37,7 @@ _AFFECTED = ("needs.affected.outputs.models != '[]'",)
 _PROD = ("inputs.stage == 'prod'",)
 _CODE = ("steps.code.outputs.files != ''",)
 _TESTS = ("${{ !cancelled() && steps.setup.outcome == 'success' }}",)
+_PUBLISH = ("${{ !cancelled() && needs.judge.result == 'success' && inputs.stage == 'prod' }}",)
 
 
 def _gate(variable: str) -> str:
@@ -107,7 +108,7 @@ FACTORY: Mapping[str, tuple[RequiredStep, ...]] = {
         RequiredStep(
             'take-over "$MODEL" "$RUNNER_TEMP/judged"',
             r'uv run mlroad take-over "\$MODEL" "\$RUNNER_TEMP/judged" --digest "\$JUDGED" --judged',
-            _PROD,
+            _PUBLISH,
             {"JUDGED": "${{ needs.judge.outputs.digest }}"},
         ),
     ),

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +32,7 @@ from mlroad.registry.local_registry import (
     read_change,
     registry_folder,
 )
+from mlroad.registry.registered_model import check_models
 
 
 class BranchMovedError(Exception):
@@ -149,11 +150,13 @@ class RegistryBranch:
         """Write the new content, then the database; then delete what is no longer used."""
         files, folders = self._git.files(head), self._git.folders(head)
         staged = new_staged(self.folder)
-        new = [
+        here = {
             name
             for name, tree in folders.items()
-            if state.folders.get(name) != tree or not (self.folder / name).is_dir()
-        ]
+            if state.folders.get(name) == tree and (self.folder / name).is_dir()
+        }
+        changed = self._changed_here(here, files)
+        new = [name for name in folders if name not in here - changed]
         self._git.extract(
             {path: blob for path, blob in files.items() if _folder_of(path) in {*new, ""}}, staged
         )
@@ -173,9 +176,36 @@ class RegistryBranch:
         self._write(state)
         (self.folder / CHANGED).unlink(missing_ok=True)
         remove(staged)
+        said = f"Pulled {head[:7]} of the branch {BRANCH}: {len(folders)} versions, {len(new)} new here."
         if same and not new:
-            return f"The registry is up to date with the branch {BRANCH} ({head[:7]})."
-        return f"Pulled {head[:7]} of the branch {BRANCH}: {len(folders)} versions, {len(new)} new here."
+            said = f"The registry is up to date with the branch {BRANCH} ({head[:7]})."
+        for name in sorted(changed):
+            said += f"\nFiles of {name} had been changed here. They are restored."
+        return "\n".join([said, *self._not_registered(new)])
+
+    def _changed_here(self, names: set[str], files: Mapping[str, str]) -> set[str]:
+        """Those folders whose files are not those of the branch."""
+        wanted = {path: blob for path, blob in files.items() if _folder_of(path) in names}
+        here = [
+            file.relative_to(self.folder).as_posix()
+            for name in names
+            for file in (self.folder / name).rglob("*")
+            if file.is_file()
+        ]
+        found = dict(zip(here, self._git.blobs(self.folder / path for path in here), strict=True))
+        paths = {path for path in {*wanted, *found} if wanted.get(path) != found.get(path)}
+        return {_folder_of(path) for path in paths}
+
+    def _not_registered(self, names: Sequence[str]) -> Iterator[str]:
+        """Warnings about versions whose model in the branch is not the one that was registered."""
+        registry = LocalRegistry(self.folder)
+        for model in registry.models():
+            for version in registry.versions(model):
+                if registry.content(version).relative_to(self.folder).as_posix() in names:
+                    try:
+                        check_models(registry, version)
+                    except UserError as error:
+                        yield f"Warning: {error}"
 
     def _commit(self, state: _State, message: str) -> str | None:
         """Commit the registry on top of the commit that it came from; None if nothing has changed."""

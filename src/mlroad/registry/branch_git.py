@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from mlroad.core.git import GitError, GitOutput, run_git
@@ -100,10 +100,13 @@ class BranchGit:
                 f"Too large for a git branch: {', '.join(large)}; the most is {MOST_BYTES / 1e6:.0f} MB.",
                 "Register such models elsewhere: `registry: mlflow` or `registry: azureml` in factory.yml.",
             )
-        paths = "".join(f"{path.resolve()}\n" for path in files.values())
-        names = self.text("hash-object", "-w", "--no-filters", "--stdin-paths", stdin=paths).split()
-        for path, name in zip(files, names, strict=True):
+        for path, name in zip(files, self.blobs(files.values(), "-w"), strict=True):
             yield f"100644 {name}\t{path}"
+
+    def blobs(self, files: Iterable[Path], *options: str) -> list[str]:
+        """The names that git gives to the content of files, byte for byte."""
+        paths = "".join(f"{path.resolve()}\n" for path in files)
+        return self.text("hash-object", *options, "--no-filters", "--stdin-paths", stdin=paths).split()
 
     def identity(self) -> dict[str, str]:
         """The committer: git's own setting, or a default where git has none, as in CI."""

@@ -18,7 +18,7 @@ from mlroad.registry.base import CHAMPION, Refused, Registry, Version
 from mlroad.registry.github_approval import ENVIRONMENT
 from mlroad.registry.history import HISTORY, history
 from mlroad.registry.registered_model import LINEAGE_TAG, difference
-from mlroad.registry.signatures import SIGNATURE, change_of_champion, sign
+from mlroad.registry.signed_facts import SIGNATURE, change_of_champion, sign
 
 
 @dataclass(frozen=True, slots=True)

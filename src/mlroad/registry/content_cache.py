@@ -1,7 +1,7 @@
 """Local copies of the content of versions that are kept elsewhere.
 
-What was fetched is kept at ``.registry/cache/<model>/<version>/``, and compared with the digests in the tags of
-the version each time it is used.
+What was fetched is kept at ``.registry/cache/<model>/<version>/``, and compared with the digests in the
+version's tags each time it is used.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The registry of an MLflow tracking server: `registry: mlflow` in factory.yml.
 
-For teams that have such a server, and for models that are too large for a git branch. A version is a version of
+For teams that have such a server, and for models that are too large for a git branch. A version is one of
 a registered model, with its lineage in the tags. Its content is the artifacts of a run in the experiment
 `mlroad-registry`: complete before the version exists, and never changed. MLflow's own variables, such as
 MLFLOW_TRACKING_TOKEN, hold the credentials.

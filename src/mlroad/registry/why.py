@@ -10,9 +10,9 @@ from mlroad.core.text import table
 from mlroad.models.metric_names import shown
 from mlroad.registry.base import Registry, Version
 from mlroad.registry.history import history
-from mlroad.registry.proof import Proof
-from mlroad.registry.signatures import has_signers, unverified
+from mlroad.registry.signed_facts import has_signers, unverified
 from mlroad.registry.version_lineage import uses
+from mlroad.registry.version_proof import Proof
 
 _WIDTH = 12
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlroad import __version__
 from mlroad.core.files import write_bytes
 from mlroad.core.problems import UserError
+from mlroad.registry.open_registry import open_registry
+from mlroad.registry.signed_facts import has_signers, unverified
 from mlroad.report.base_note import base_note
 from mlroad.report.changed_rules import changed_rules, title
 from mlroad.report.comparisons import budgets, metrics, slices
@@ -54,7 +57,7 @@ def _values(data: ReportData) -> dict[str, object]:
         "version": __version__,
         "metric": metric_name(data.verdict["decide_by"] or ""),
         "places": places_of(data.decisive["candidate"]),
-        "versus": f"against champion {champion['version']}" if champion else "no champion yet",
+        "versus": f"against champion {champion['version']}{_doubt(data)}" if champion else "no champion yet",
         "lead": lead(data),
         "decision": decision(data),
         "confidence": confidence(data),
@@ -67,6 +70,16 @@ def _values(data: ReportData) -> dict[str, object]:
         "budgets": budgets(data),
         "charts": task_plots(data.verdict["task"], data.verdict["target"], data.answers),
     }
+
+
+def _doubt(data: ReportData) -> str:
+    """Says in a signed registry that nothing proves that the workflow made the champion."""
+    model = data.candidate.model
+    with suppress(UserError):
+        version = open_registry(model.root).version(model.name, int(data.champion["version"]))
+        if has_signers(model.root) and unverified(model.root, version):
+            return " (unverified: `mlroad why` says more)"
+    return ""
 
 
 def _fitting(markdown: str) -> str:

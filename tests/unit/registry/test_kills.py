@@ -21,8 +21,8 @@ from mlroad.registry.base import Version
 from mlroad.registry.champion import previous_champion
 from mlroad.registry.history import history
 from mlroad.registry.local_registry import LocalRegistry
-from mlroad.registry.proof import Proof
 from mlroad.registry.registered_model import judged_digest
+from mlroad.registry.version_proof import Proof
 from mlroad.registry.why import why
 from tests.support import git
 from tests.unit.registry.repos import aliases, begin, factory, listed, make_run

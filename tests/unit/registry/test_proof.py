@@ -13,9 +13,10 @@ import pytest
 
 from mlroad.registry.github_approval import title
 from mlroad.registry.local_registry import LocalRegistry
-from mlroad.registry.signatures import KEY, SIGNERS
+from mlroad.registry.signed_facts import KEY, SIGNERS
+from tests.support import git
 from tests.unit.registry.github import GitHub, serving
-from tests.unit.registry.repos import factory, make_run, register
+from tests.unit.registry.repos import factory, listed, make_run, register
 
 
 @pytest.fixture
@@ -196,3 +197,57 @@ def test_runs_travel_without_the_results_of_a_machine_that_trains(three: Path, t
     done = factory(three, "take-over", "diabetes", str(folder), "--digest", digest, check=False)
     assert done.returncode == 2
     assert "is not what was handed over" in done.stderr
+
+
+def test_a_deleted_database_is_not_an_empty_registry(three: Path, tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet", "--bare", "--initial-branch", "main", "origin.git")
+    git(three, "remote", "add", "origin", str(tmp_path / "origin.git"))
+    git(three, "push", "--quiet", "origin", "main")
+    factory(three, "registry", "push")
+    database = three / ".registry" / "mlflow.db"
+    database.unlink()
+    run = make_run(three, 4)
+    for words in (
+        ("list",),
+        ("why", "diabetes:1"),
+        ("approve", "diabetes"),
+        ("register", "diabetes", "--run", run),
+    ):
+        done = factory(three, *words, check=False)
+        assert done.returncode == 2, words
+        assert "mlflow.db is missing." in done.stderr
+    assert not database.exists()
+    factory(three, "registry", "pull")
+    assert len(listed(three)) == 3
+
+    # A file that was changed here is restored; one that was changed in the branch is reported.
+    folder = three / factory(three, "registry", "path", "diabetes:1").stdout.strip()
+    (folder / "MLmodel").write_text("another\n", encoding="utf-8")
+    assert "had been changed here. They are restored." in factory(three, "registry", "pull").stdout
+    factory(three, "why", "diabetes:1")
+    (folder / "MLmodel").write_text("another\n", encoding="utf-8")
+    state = three / ".registry" / ".branch"
+    known = json.loads(state.read_text(encoding="utf-8"))
+    known["folders"] = {}  # as if every version were new
+    state.write_text(json.dumps(known), encoding="utf-8")
+    factory(three, "registry", "tag", "diabetes:1", "a=b")
+    factory(three, "registry", "push")
+    git(tmp_path, "clone", "--quiet", "origin.git", "other")
+    told = factory(tmp_path / "other", "registry", "pull").stdout
+    assert "Warning: The prod model of diabetes:1 is not the one that was registered" in told
+
+
+def test_the_branch_refuses_a_version_of_the_size_that_the_team_sets(three: Path, tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet", "--bare", "--initial-branch", "main", "origin.git")
+    git(three, "remote", "add", "origin", str(tmp_path / "origin.git"))
+    (three / "factory.yml").write_text("local: {branch_limit_mb: 1}\n", encoding="utf-8")
+    factory(three, "registry", "push")
+    big = three / factory(three, "registry", "path", "diabetes:3").stdout.strip() / "big.bin"
+    big.write_bytes(bytes(1_100_000))
+    git(three, "update-ref", "-d", "refs/remotes/origin/registry")
+    git(tmp_path / "origin.git", "update-ref", "-d", "refs/heads/registry")
+    (three / ".registry" / ".branch").unlink()
+    done = factory(three, "registry", "push", check=False)
+    assert done.returncode == 2
+    assert "takes 1 MB, and the branch registry takes at most 1 MB for a version" in done.stderr
+    assert "registry: mlflow" in done.stderr

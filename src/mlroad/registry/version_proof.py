@@ -9,7 +9,7 @@ from pathlib import Path
 from mlroad.registry.base import Version
 from mlroad.registry.github_approval import NotConfirmed, approver
 from mlroad.registry.history import history
-from mlroad.registry.signatures import unverified
+from mlroad.registry.signed_facts import unverified
 
 
 @dataclass(frozen=True, slots=True)
