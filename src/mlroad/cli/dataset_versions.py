@@ -44,6 +44,7 @@ _description = click.option("--description", "-m", default="", help="What the da
 @click.option("--delimiter", metavar="CHARACTER", help="What separates the values of a CSV file.")
 @click.option("--decimal", type=click.Choice((",", ".")), help="The decimal point of a CSV file.")
 @click.option("--encoding", metavar="NAME", help="The encoding of a CSV file, such as cp1252.")
+@click.option("--licence", metavar="TEXT", help="The licence of the data, such as CC-BY-4.0.")
 def add(
     name: str,
     path: str,
@@ -52,7 +53,7 @@ def add(
     description: str,
     address: str,
     no_table: bool,
-    **dialect: str | None,
+    **others: str | None,
 ) -> None:
     """Create a version from a file or folder.
 
@@ -72,7 +73,7 @@ def add(
         description=description,
         address=address,
         is_table=not no_table,
-        tags={tag: value for tag, value in dialect.items() if value},
+        tags={tag: value for tag, value in others.items() if value},
     )
     click.echo(made)
 

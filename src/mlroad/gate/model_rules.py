@@ -32,6 +32,8 @@ _NEEDED = {
     "tests": "unit tests of the steps, in files named test_*.py.",
 }
 
+_DRAFTED = ("data.yml", "gates.yml", "inference_tests/suite.yml", "tests")
+"""What a promotion drafts for a model that has none."""
 _LEFT_OUT = {
     "slices": "A model may get better overall and worse for one group: name the columns that matter.",
     "latency": "A model may become too slow to use: set how long its callers can wait.",
@@ -61,7 +63,8 @@ def _missing(model: ModelFolder) -> Iterator[Problem]:
             fix = _FREEZE.format(model.name)
             yield Problem(Position(model.path), "MR711", f"{name} is missing.", fix, severity="warning")
         elif not there:
-            yield Problem(Position(model.path), "MR711", f"{name} is missing.", f"It holds {what}")
+            drafted = f" `mlroad promote models/{model.name}` drafts it." if name in _DRAFTED else ""
+            yield Problem(Position(model.path), "MR711", f"{name} is missing.", f"It holds {what}{drafted}")
 
 
 def _gate_wants_tests(model: ModelFolder) -> bool:

@@ -68,7 +68,8 @@ def examine(root: Path, model: Path) -> Readiness:
     committed = committed_item(root, model, scope)
     tag = current_tag(root, evidence.name, scope) if committed.done else ""
     following = next_tag(root, evidence.name)
-    datasets = [*problems["datasets"], *unversioned(data, root), *changed(root, versions)]
+    by_path = list(unversioned(data, root))
+    datasets = [*problems["datasets"], *by_path, *changed(root, versions)]
     by_label = [*problems["latest"], *labels(model, repo, problems["latest"])]
     items = (
         item("contract", [*problems["contract"], *outside(model, job, repo)]),
@@ -79,7 +80,7 @@ def examine(root: Path, model: Path) -> Readiness:
         tests_item(evidence),
         metrics_item(evidence),
         _card(model),
-        item("licence", without_licence(root, model, versions)),
+        item("licence", without_licence(root, model, versions, other_data=bool(by_path))),
         secrets_item(root, model),
         committed,
         tag_item(model, tag, following),

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from mlroad.core.hash_cache import HashCache
-from mlroad.core.problems import Problem, UserError
+from mlroad.core.problems import Position, Problem, UserError
 from mlroad.core.text import some
 from mlroad.data.store import find, verify_version
 from mlroad.data.verify import wrong_parents
@@ -85,10 +85,16 @@ def changed(root: Path, versions: Iterable[DatasetVersion]) -> Iterator[Problem]
             yield from wrong_parents(root, version)
 
 
-def without_licence(root: Path, model: Path, versions: Iterable[DatasetVersion]) -> Iterator[Problem]:
-    """The versions whose licence neither a tag nor the model card names."""
+def without_licence(
+    root: Path, model: Path, versions: Iterable[DatasetVersion], *, other_data: bool
+) -> Iterator[Problem]:
+    """The data whose licence neither a tag nor the model card names. ``other_data``: not only versions."""
     if _card_names_it(model / CARD_FILE):
         return
+    if other_data:
+        what = "The licence of the data is not named."
+        fix = 'Write the line `- Licence: …` below "## Data".'
+        yield Problem(Position(model / CARD_FILE), "MR827", what, fix)
     for version in versions:
         if not _tagged(root, version, set()):
             what = f"The licence of {version.id} is not named."

@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from mlroad.core.git import run_git
 from mlroad.promote.ready_item import Item, Readiness
 
+_MOST = 5
+"""Problems of one item in the text."""
+
 
 def as_text(found: Readiness, *, quiet: bool = False) -> str:
     """Each item with its problems, then how many are left. ``quiet``: only what is left."""
@@ -36,7 +39,9 @@ def _item(it: Item) -> Iterator[str]:
     note = f"  ({it.note})" if it.note else ""
     by_fix = f"  (--fix: {it.remedy})" if it.remedy else ""
     yield f"{'done' if it.done else 'LEFT'}  {it.name}{note}{by_fix}"
-    yield from (f"      {problem}" for problem in it.problems)
+    yield from (f"      {problem}" for problem in it.problems[:_MOST])
+    if (more := len(it.problems) - _MOST) > 0:
+        yield f"      and {more} more: see --json"
 
 
 def _end(found: Readiness) -> Iterator[str]:
