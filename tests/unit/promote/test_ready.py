@@ -213,6 +213,17 @@ def test_a_licence_may_be_a_tag_of_the_data(prototype: Command) -> None:
         prototype.repo, "datasets/diabetes/1.yml", "  stage: dev\n", "  stage: dev\n  licence: BSD-3-Clause\n"
     )
     assert "licence" not in left(prototype)
+    words = ("dataset", "add", "patients", "datasets/diabetes/1/diabetes.csv", "--licence", "CC-BY-4.0")
+    assert prototype(*words).code == 0
+    edit(prototype.repo, f"{MODEL}/pipeline.yml", "azureml:diabetes:1", "azureml:patients:1")
+    assert "licence" not in left(prototype)
+    edit(
+        prototype.repo,
+        f"{MODEL}/pipeline.yml",
+        "azureml:patients:1",
+        "../../datasets/diabetes/1/diabetes.csv",
+    )
+    assert "licence" in left(prototype)
 
 
 def test_without_a_network_requirements_are_not_an_error(
