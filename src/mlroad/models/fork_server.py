@@ -1,9 +1,10 @@
 """Processes for models by fork, on Linux: the libraries of all workers (model_worker.py) are imported once.
 
 Importing MLflow takes longer than most models take to answer. A gate uses up to three models, a self-test
-about twenty. So one process imports MLflow and forks a worker for each model. (The start method
-``forkserver`` of Python's `multiprocessing` does the same, but exposes the gate's own environment and paths
-to the models.) Fork is not safe on macOS and missing on Windows: there, each worker is a new process.
+about twenty. So one process imports MLflow, and scikit-learn for its models, and forks a worker for each
+model. (The start method ``forkserver`` of Python's `multiprocessing` does the same, but exposes the gate's
+own environment and paths to the models.) Fork is not safe on macOS and missing on Windows: there, each worker
+is a new process.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import importlib
 import json
 import logging
 import mmap
@@ -46,7 +47,8 @@ class MlflowModel:
         import mlflow.pyfunc
 
         _leave_no_cache_in(path)
-        self._model = mlflow.pyfunc.load_model(path)
+        # MLflow would compare the model's requirements with every installed package, and only warn.
+        self._model = mlflow.pyfunc.load_model(path, suppress_warnings=True)
         signature = self._model.metadata.signature
         inputs = signature.inputs if signature is not None else None
         specs = inputs.inputs if inputs is not None else []
@@ -204,6 +206,7 @@ def _joined(parts: list[Any]) -> Any:
     return np.column_stack([part.astype(object) for part in parts])
 
 
+_SCIKIT_LEARN = "loader_module: mlflow.sklearn"
 _PARENT_DEATH_SIGNAL, _CHILD_SUBREAPER = 1, 36
 Answer = Callable[[dict[str, Any]], None]
 
@@ -350,6 +353,7 @@ def fork_for(connection: socket.socket) -> None:
             return
         request = json.loads(message)
         if "start" in request:
+            _preload(*request["arguments"][:2])
             pid = os.fork()
             if pid == 0:
                 connection.close()
@@ -368,6 +372,20 @@ def fork_for(connection: socket.socket) -> None:
                     del running[number]
                     ended[number] = os.waitstatus_to_exitcode(status)
             connection.send(json.dumps({"code": ended.get(number)}).encode())
+
+
+def _preload(kind: str, path: str) -> None:
+    """Import scikit-learn before the fork, if the model needs it: each worker would take a second for that.
+
+    Its import starts no threads, so it is safe to fork afterwards.
+    """
+    about = Path(path, "MLmodel")
+    if kind != "mlflow" or "sklearn" in sys.modules:
+        return
+    with contextlib.suppress(Exception):  # the worker reports what is wrong
+        if _SCIKIT_LEARN in about.read_text(encoding="utf-8"):
+            for name in ("pipeline", "compose", "linear_model"):
+                importlib.import_module(f"sklearn.{name}")
 
 
 def _become(request: dict[str, Any], descriptors: list[int]) -> NoReturn:
