@@ -8,12 +8,12 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from mlroad.guard.secret_finder import NAMED
 from mlroad.guard.token_samples import (
     ALNUM,
     DIGITS,
     HEX,
     LOWER,
-    NAMED,
     NAMED_TEXTS,
     TOKENS,
     UPPER,
@@ -134,7 +134,7 @@ def samples(seed: int = 1) -> list[Sample]:
         Sample("Password in SQL", password, "EXEC sp_addlogin 'train', '{}';\n"),
         Sample("Bearer token", some(ALNUM, 40), 'h = {"X": "Bearer {}"}\n'),
         Sample("Password in a netrc line", password, "machine ml.net login me password {}\n"),
-        *(Sample(NAMED, password, text, ending) for text, ending in NAMED_TEXTS),
+        *(Sample(NAMED.kind, password, text, ending) for text, ending in NAMED_TEXTS),
         Sample("SendGrid API Key", "SG" + "." + some(ALNUM, 22) + "." + some(ALNUM, 43)),
         Sample("Mailchimp Access Key", some(HEX, 32) + "-us" + "12"),
         Sample("Stripe Access Key", "sk_" + "live_" + some(ALNUM, 24)),

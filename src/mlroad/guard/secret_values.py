@@ -56,7 +56,7 @@ _TEMPLATE = re.compile(
 _WHOLE = re.compile(
     r"(?i)[*&][a-z_][\w-]*|\[[^\[\]]*\]|%\w+%|\*+|\$\(.*|\$\{.*|\$\[.*|\{\{.*|\$env:\w+"
     r"|!(?:ref|sub|secret|vault|getatt|join)\b.*|@microsoft\.keyvault\(.*|@\{?\w+\('.*|\{[a-z_][\w.]*(?:\(.*)?"
-    r"|enc\[.*|Ag[a-z0-9+/]{300,}={0,2}"  # encrypted by SOPS, by Sealed Secrets
+    r"|enc\[.*|\$ansible_vault;.*|Ag[a-z0-9+/]{300,}={0,2}"  # encrypted by SOPS, Ansible, Sealed Secrets
 )
 # References by a name, which can also be the beginning of a password.
 _BY_NAME = re.compile(r"<[^<>]*>|\$[A-Za-z_]\w*|.*<[\w -]+>.*")

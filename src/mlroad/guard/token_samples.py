@@ -56,6 +56,13 @@ TOKENS: tuple[tuple[str, tuple[Piece, ...], str], ...] = (
     ("Password on a command line", ("Tr", "ee9!", (ALNUM, 8)), "gh" " secret set DB --body {}\n"),
     ("Password on a command line", ("Tr", "ee9!", (ALNUM, 8)), "htpass" "wd -b users ml {}\n"),
     ("Password on a command line", ("Tr", "ee9!", (ALNUM, 8)), "sql" "plus ml/{}@raw\n"),
+    ("Password on a command line", ("Tr", "ee9!", (ALNUM, 8)), "mosquitto" "_pub -u ml -P {} -t raw\n"),
+    ("Password on a command line", ("Tr", "ee9!", (ALNUM, 8)), "key" "tool -list -storepass {}\n"),
+    ("Password on a command line", ("Tr", "ee9!", (ALNUM, 8)), "open" "ssl enc -d -aes-256-cbc -k {} -in raw\n"),
+    ("Password on a command line", ("Tr", "ee9!", (ALNUM, 8)), "ssh" "-keygen -t ed25519 -N {} -f key\n"),
+    ("Password on a command line", ("Tr", "ee9!", (ALNUM, 8)), "xfree" "rdp /u:ml /p:{} /v:ml.net\n"),
+    ("Password on a command line", ("Tr", "ee9!", (ALNUM, 8)), "net" " use z: //ml/raw /user:ml {}\n"),
+    ("Password in a URL", ("Tr", "ee9!", (ALNUM, 8)), 'u = "https://train:" + "{}" + "@ml.net"\n'),
     ("Password on a command line", ("Tr", "ee9!", (ALNUM, 8)), "lf" "tp -u ml,{} ml.net\n"),
     ("Password on a command line", ("Tr", "ee9!", (ALNUM, 8)), "databricks" " secrets put --scope ml --string-value {}\n"),
     ("Password on a command line", ("Tr", "ee9!", (ALNUM, 8)), "aws" " ssm put-parameter --name db --value {}\n"),
@@ -66,7 +73,6 @@ TOKENS: tuple[tuple[str, tuple[Piece, ...], str], ...] = (
     ("Django secret key", ("django", "-insecure-", (ALNUM, 50)), "{}\n"),
 )  # fmt: skip
 
-NAMED = "Password or key under a telling name"
 # One text for each way to read names and values, and the ending of its file.
 NAMED_TEXTS: tuple[tuple[str, str], ...] = (
     ('db_password = "{}"\n', "py"),

@@ -206,6 +206,12 @@ LOOKALIKES: list[tuple[str, str]] = [
     ("ga.js", 'gtag("config", "G-{U10}");\nconst siteKey = "6L{url38}";\n'),
     ("hf.md", "model-index: sha {h40}; token classification, 12 keys\n"),
     ("nb.py", 'cell_id = "{h8}"\nnext_page_token = "{url43}"\ncontinuation_token = "{b88}"\n'),
+    ("arrow.R", '"customer_id" -> join_key\nfit -> token_model\n'),
+    ("alias.sql", "SELECT 'unknown' AS token_type, name AS api_key_name FROM keys;\n"),
+    ("joined.py", 'parts = ["user:", "alexandria", "@home"]\nhandle = "name:" + "octocat" + "@github"\n'),
+    ("ld.json", '{"@context":"https://schema.org","@type":"Dataset","identifier":"penguins1234","@id":"x"}\n'),
+    ("vault.yml", "auth:\n  password: !vault |\n    $ANSIBLE_VAULT;1.1;AES256\n    {h64}\n"),
+    ("query.txt", "/search?key=abc&token=def&page=2&sort=name&key=abc\n"),
     ("csrf.html", '<input type="hidden" name="csrf_token" value="{url43}"/><input type="password" name="password" placeholder="Password1"/>\n'),
 ]  # fmt: skip
 

@@ -180,6 +180,7 @@ _REPEATED = {
     "URL": "https://a:", "curl": "curl -u ", "machine": "machine a login b ", "mysql": "mysql -p", "brackets": '[{"a":',
     "quotes": '"', "escapes": '\\"', "bars": "|a", "elements": '<a name="key">', "pwd": "pwd=abcd;", "spaces": "password" + " " * 40,
     "entities": "&amp", "colours": "\x1b[3", "triple quotes": '"""', "SAS": "sv=1&sig=", "echo": "echo a ", "bearer": "bearer ",
+    "query": "key=abc&token=def&", "joined": "a:\" + \"b", "arrows": "'a' -> ",
 }  # fmt: skip
 
 

@@ -30,6 +30,8 @@ _TO_THE_END = re.compile(r"[^\n]{1,300}")
 _ONE_WORD = re.compile(r"[^\s\"'`<>]{1,300}|<[^\s<>]{1,100}>")
 _REMARK = re.compile(r"[ \t]+(?:#|//|--|;|<!--).*$")
 _CUT = re.compile(r"[;,&)\]}|]")
+# More pairs follow, as in a query string: the value ends before them.
+_PAIRS = re.compile(r"[;,&](?:[\w.-]{1,60}=[^;,&]{0,200}[;,&]){2}")
 # How far a line is looked at around a hint: lines of minified files are long.
 _NEAR = 100
 
@@ -77,7 +79,8 @@ def _cuts(text: str, at: int, begins_line: bool) -> Iterator[tuple[str, int]]:
         yield _REMARK.sub("", line[0]).strip().rstrip(",;").rstrip(), at
     if word := _ONE_WORD.match(text, at):
         whole = word[0].rstrip(".,;:)]}|\\")
-        yield whole, at
         cut = _CUT.split(whole, maxsplit=1)[0]
+        if not _PAIRS.match(whole, len(cut)):
+            yield whole, at
         if cut != whole:
             yield cut, at

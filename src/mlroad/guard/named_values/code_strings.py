@@ -20,11 +20,14 @@ _TOKEN = re.compile(
     # An escaped quote starts no string.
     r'(?<!\\)[rRbBfFuUN$@]{0,3}(?:(?P<quotes>"""|\'\'\')(?P<long>(?:(?!(?P=quotes))[^\\]|\\.){0,20000}?)(?P=quotes)'
     r'|"(?P<double>(?:[^"\\\n]|\\.)*)"|\'(?P<single>(?:[^\'\\\n]|\\.)*)\')|`(?P<tick>[^`\n]*)`'
+    r"|->>?[ \t]*(?P<target>[\w.]+)"
     r"|(?P<word>(?>[\w$@-][\w.$@-]*)(?:[ \t]+(?>[\w$@-][\w.$@-]*)(?![\"']))*)"
     r"|(?P<open>[(\[{])|(?P<close>[)\]}])|(?P<sep><-|[:=!]?=[=>]?|\?\?=?|:)"
     r"|(?P<comma>[,;])|(?P<newline>\n)|\\\n|(?P<join>[+])",
     re.DOTALL,
 )
+# 'value' AS password, in SQL.
+_ALIAS = re.compile(r"(?i)as[ \t]+([\w.]+)")
 _STRINGS = ("double", "single", "long", "tick")
 _NAME_KEYS = frozenset(
     ["name", "key", "parameter", "parametername", "param", "variable", "setting", "field", "header", "envvar"]
@@ -86,6 +89,7 @@ class _Reader:
             "comma": self._end_element,
             "newline": self._newline,
             "join": self._nothing,
+            "target": self._nothing,
             None: self._nothing,  # a line that goes on
         }
         for match in _TOKEN.finditer(self._text):
@@ -97,6 +101,9 @@ class _Reader:
                 self._joining |= kind == "join"
                 if kind == "join" or (kind == "newline" and stack[-1].bracket == "("):
                     continue  # "a" + "b", or the parts on several lines
+                if name := match["target"] or (kind == "word" and _alias(match[0])):
+                    self._name(stack[-1], name)
+                    continue
                 self._settle(stack[-1], kind == "sep" and not stack[-1].named)
             take[kind](stack[-1], match[0])
             if found:
@@ -114,6 +121,11 @@ class _Reader:
     def _word(self, frame: _Frame, token: str) -> None:
         frame.words += token.split()
         self._goes_on = False
+
+    def _name(self, frame: _Frame, name: str) -> None:
+        """A value whose name follows it, as in R: "…" -> password."""
+        frame.words, frame.named, frame.key = [name], True, 1
+        self._settle(frame, is_key=False)
 
     def _separator(self, frame: _Frame, _token: str) -> None:
         self._goes_on = frame.named = True
@@ -213,6 +225,11 @@ class _Reader:
 
     def _end_element(self, frame: _Frame, _token: str) -> None:
         frame.words, frame.named, self._goes_on = [], False, False
+
+
+def _alias(token: str) -> str:
+    found = _ALIAS.fullmatch(token)
+    return found[1] if found else ""
 
 
 def _own_names(frame: _Frame) -> tuple[str, ...]:

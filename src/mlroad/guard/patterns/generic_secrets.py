@@ -57,6 +57,9 @@ def _command(program: str, option: str, keywords: str) -> SecretRule:
     return SecretRule("Password on a command line", "command", pattern, tuple(keywords.split()), _option)
 
 
+_QUOTE, _JOIN = "[\"'`]", r"\s{0,20}(?:\+|,|\.|&|~|\|\||<>)?\s{0,20}"
+
+
 def _encoded_key(match: re.Match[str]) -> bool:
     token = secret_of(match)
     head = base64.b64decode(token[: min(len(token), 64) // 4 * 4])
@@ -101,6 +104,14 @@ RULES: tuple[SecretRule, ...] = (
         r"(?P<secret>[^\s@/?\"'<>`]{3,200})@(?=[\w\[$%{<.-])",
         ("://",),
         _url_password,
+    ),
+    SecretRule(
+        "Password in a URL",
+        "url",
+        # In parts that are joined: "https://user:" + "…" + "@host". The separator depends on the language.
+        rf":(?:{_QUOTE}{_JOIN}{_QUOTE})?(?P<secret>[^\s@/:\"'`]{{6,200}}){_QUOTE}{_JOIN}{_QUOTE}@(?!\w+[\"']\s*:)",
+        ('"@', "'@", "`@"),
+        _option,
     ),
     SecretRule(
         "Password in SQL",
@@ -174,6 +185,12 @@ RULES: tuple[SecretRule, ...] = (
     _command(r"htpasswd", r"-\w*b\w*\s+\S{1,200}\s+\S{1,100}\s", "htpasswd"),
     _command(r"sqlplus", r"\w{1,60}/", "sqlplus"),
     _command(r"(?:lftp|ncftp\w*)", r"-u\s?[^\s,]{1,60},", "ftp"),
+    _command(r"mosquitto_\w+", r"-P\s", "mosquitto_"),
+    _command(r"(?:keytool|jarsigner)", r"-\w*(?:store|key)pass\s", "keytool jarsigner"),
+    _command(r"openssl \w+", r"(?:-k\s|-pass(?:in|out)?\s(?:pass:)?)", "openssl"),
+    _command(r"ssh-keygen", r"-[NP]\s", "ssh-keygen"),
+    _command(r"(?:xfreerdp|cmdkey)", r"/p(?:ass)?:", "xfreerdp cmdkey"),
+    _command(r"net use", r"/user:\S{1,100}\s", "net use"),
     _command(r"smbclient", r"-U\s?[^\s%]{1,60}%", "smbclient"),
     _command(r"az keyvault secret set", r"--value[\s=]", "keyvault"),
     _command(r"gh secret set", r"(?:-b|--body)[\s=]", "gh secret"),
