@@ -13,4 +13,4 @@ from tests.support import REPO
 
 NAMES = (
     "copy", "first_run", "guard", "check", "run", "dataset_core", "dataset_diff", "dataset_wide", "drift",
-, "promote",
+    "affected", "gate", "coverage", "registry", "pr", "broken", "secrets", "growth", "promote",

@@ -25,6 +25,7 @@ from mlroad.promote.take import Taken
 from mlroad.run.model_folder import Stage
 
 BY = "mlroad promote"
+_LEAST_MARGIN = 0.02
 _MARGIN = 0.1
 """How far a figure may be off if it was not measured here, as a part of it."""
 
@@ -64,7 +65,11 @@ def write_drafts(
 
 def write_measured_gates(folder: Path, question: Question, verdict: Mapping[str, Any]) -> None:
     """Write gates.yml again, with limits from a verdict on the model. Raises UserError without figures."""
-    figures = figures_of(verdict)
+    # A perfect model on few rows has an interval without any width, and no model would ever reach it again.
+    figures = {
+        name: replace(its, margin=max(its.margin, _LEAST_MARGIN * abs(its.value)))
+        for name, its in figures_of(verdict).items()
+    }
     if not figures:
         told = "; ".join(it["what"] for it in verdict["checks"] if it["result"] == "broken")
         raise UserError(f"The gate could not measure {folder.name} on its holdout: {told}.")
