@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +41,11 @@ class ContentCache:
         target = self._folder / name / str(number) / _FOLDERS[stage]
         if target.is_dir() and not difference(target, wanted, tags):
             return target
-        new = self._fetch(tags, _FOLDERS[stage])
-        try:
+        with self._fetched(tags, _FOLDERS[stage]) as new:
             if what := difference(new, wanted, tags):
                 what = f"The {stage} model of {name}:{number} is not the one that was registered: {what}."
                 raise UserError(what, f"Find out who changed {tags.get('content')}.")
             _replace(new, target)
-        finally:
-            remove(self._scratch_of(new))
         return target
 
     def lineage(self, name: str, number: int, tags: Mapping[str, str]) -> dict[str, Any]:
@@ -55,15 +53,12 @@ class ContentCache:
         target = self._folder / name / str(number) / LINEAGE
         read = _bytes(target)
         if not is_registered(read, tags):
-            new = self._fetch(tags, LINEAGE)
-            try:
+            with self._fetched(tags, LINEAGE) as new:
                 read = _bytes(new)
                 if not is_registered(read, tags):
                     what = f"The lineage of {name}:{number} is not the one that was registered."
                     raise UserError(what, f"Find out who changed {tags.get('content')}.")
                 _replace(new, target)
-            finally:
-                remove(self._scratch_of(new))
         content: dict[str, Any] = json.loads(read)
         return content
 
@@ -71,18 +66,15 @@ class ContentCache:
         """Forget a version."""
         remove(self._folder / name / str(number))
 
-    def _fetch(self, tags: Mapping[str, str], path: str) -> Path:
+    @contextmanager
+    def _fetched(self, tags: Mapping[str, str], path: str) -> Iterator[Path]:
         """Download to a new folder, so that a killed download leaves nothing that a later one would use."""
         folder = self._folder / f".fetching-{secrets.token_hex(4)}"
         folder.mkdir(parents=True)
         try:
-            return self._fetch_into(tags, path, folder)
-        except BaseException:
+            yield self._fetch_into(tags, path, folder)
+        finally:
             remove(folder)
-            raise
-
-    def _scratch_of(self, new: Path) -> Path:
-        return self._folder / new.relative_to(self._folder).parts[0]
 
 
 def _bytes(file: Path) -> bytes:

@@ -18,7 +18,7 @@ from mlroad.core.problems import UserError
 from mlroad.core.template import EXCLUDE_NEWER
 from mlroad.registry.mlflow_registry import MlflowRegistry
 from tests.support import call, commit_all, tool
-from tests.unit.registry.repos import aliases, factory, make_run, register
+from tests.unit.registry.repos import aliases, factory, register
 
 pytestmark = pytest.mark.slow
 
@@ -88,7 +88,6 @@ def test_from_a_run_to_a_champion(server: str, bare: Path, tmp_path: Path) -> No
 
     refused = factory(bare, "clean", "--keep", "1", "--days", "0", "--yes")
     assert "Nothing to delete." in refused.stdout, "a champion and a candidate stay"
-    make_run(bare, 3)
     register(bare, 3)
     assert "deleted diabetes:2" not in factory(bare, "clean", "--keep", "1", "--days", "0").stdout
 
