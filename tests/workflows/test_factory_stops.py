@@ -1,4 +1,4 @@
-"""The steps that stop a bad model between a merge and the champion, tested with one merge of six models.
+"""The steps that stop a bad model between a merge and the champion, tested with one merge of five models.
 
 Each model has one fault, which only the step that must stop it can detect. Otherwise the models are the same,
 so each also shows that the other steps accept good models.
@@ -25,7 +25,6 @@ pytestmark = [
 ]
 # A model, the job and the step that must stop it, and that step's message.
 STOPPED = [
-    ("worse", "judge", "Gates (dev)", ["failed  metrics.mae.limit: mae is 55.09", "at most 50"]),
     (
         "answers",
         "judge",
@@ -62,13 +61,12 @@ def factory(rendered: Callable[..., Path], tmp_path: Path) -> Path:
 
 def test_what_a_merge_stops(act: Act, factory: Path) -> None:
     """One test, so that there is only one run, whichever worker gets it."""
-    quick_model(factory, "worse", limit=50)
     quick_model(factory, "answers", retrained=0.01)
     attack_while_training(factory, "attacks")
     attack_while_loading(factory, "loaded", in_wrong_units(factory))
     quick_model(factory, "locked")
     quick_model(factory, "alone")
-    commit_all(factory, "Six models")
+    commit_all(factory, "Five models")
     hook = factory / ".git" / "hooks" / "update"
     hook.parent.mkdir(exist_ok=True)
     hook.write_text(LOCK, encoding="utf-8", newline="\n")
