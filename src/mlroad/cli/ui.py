@@ -15,6 +15,7 @@ import click
 
 from mlroad.core.problems import UserError
 from mlroad.core.repo import root_here
+from mlroad.core.run_folders import RUNS
 from mlroad.core.uv_program import find_uv, uv_environment
 from mlroad.run.tracking_address import database_of, tracking_uri
 
@@ -53,7 +54,9 @@ def ui(port: int, no_browser: bool) -> None:
     page = f"http://127.0.0.1:{port}"
     click.echo(f"{page} shows the runs. Ctrl-C stops it.")
     command = _command(uri, port)
-    with subprocess.Popen(command, cwd=root) as server:
+    log = root / RUNS / "ui.log"
+    log.parent.mkdir(exist_ok=True)
+    with log.open("wb") as said, subprocess.Popen(command, cwd=root, stdout=said, stderr=said) as server:
         if not no_browser:
             threading.Thread(target=_open, args=(page, port, server), daemon=True).start()
         try:
@@ -61,6 +64,11 @@ def ui(port: int, no_browser: bool) -> None:
         except KeyboardInterrupt:  # the server got it too
             server.wait()
             code = 0
+    if code:
+        tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:]
+        click.echo(
+            "\n".join([*tail, f"MLflow's page stopped with exit code {code}. Its log: {log}"]), err=True
+        )
     sys.exit(1 if code else 0)
 
 

@@ -216,8 +216,13 @@ class _Writer:
         lines = [
             "# save_model, not log_model: the model is an output of the step, and the factory registers it."
         ]
+        lines += [
+            "# MLflow warns of pickles from strangers; this one is our own.",
+            'logging.getLogger("mlflow").setLevel(logging.ERROR)',
+        ]
         options = [name, self.own["model"]]
         if features:
+            lines.append('warnings.filterwarnings("ignore", "Hint: Inferred schema contains integer")')
             example = self.own["example"]
             lines.append(f"{example} = {features}[:100]")
             options.append(f"signature=infer_signature({example}, {name}.{self.model.answers}({example}))")
@@ -245,6 +250,7 @@ class _Writer:
             lines.append("from mlflow.models import infer_signature")
         if "json.dumps(" in text:
             lines.append("import json")
+        lines += [f"import {module}" for module in ("logging", "warnings") if f"{module}." in text]
         if "Path(__file__)" in text:
             lines.append("from pathlib import Path")
         own = sorted(used & {name for it in self.flow.definitions for name in it.binds})
