@@ -38,6 +38,7 @@ def from_tag(repo: Path, prototype: Path, tag: str) -> None:
     commit_all(repo, f"Promote {tag}")
 
 
+@pytest.mark.slow
 def test_where_the_tags_are(repo: Path, prototype: Path) -> None:
     from_tag(repo, prototype, "diabetes-v1")
     register(repo, 1)
