@@ -157,7 +157,7 @@ def require_python(uv: Path, version: str) -> None:
 
     if version == own_python() or ask("find", version).returncode == 0:
         return
-    say(f"Python {version} is not here: uv downloads it")
+    say(f"Python {version} is not installed: uv downloads it")
     done = ask("install", "--quiet", version)
     if done.returncode == 0:
         return
@@ -167,7 +167,7 @@ def require_python(uv: Path, version: str) -> None:
     raise UserError(
         f"Python {version} is not on this machine, and uv cannot download it ({reason}). "
         "Nothing was written.",
-        f"Here are {', '.join(known)}: choose one of them (-d python_version={own_python()}), "
+        f"Installed: {', '.join(known)}: choose one of them (-d python_version={own_python()}), "
         f"or install Python {version}.",
     )
 

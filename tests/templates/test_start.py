@@ -353,7 +353,7 @@ def fake_uv(tmp_path: Path, installs: bool) -> Path:
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell script")
 def test_a_python_that_is_not_there_is_told_with_those_that_are(tmp_path: Path) -> None:
     with pytest.raises(
-        UserError, match=r"no route to host\)\. Nothing was written\. Here are 3\.11"
+        UserError, match=r"no route to host\)\. Nothing was written\. Installed: 3\.11"
     ) as raised:
         require_python(fake_uv(tmp_path, installs=False), "3.99")
     assert "Python 3.99 is not on this machine, and uv cannot download it" in str(raised.value)

@@ -101,7 +101,7 @@ def test_a_delivery_becomes_a_pull_request_without_a_cloud(act: Act, factory: Pa
     run.assert_red(
         "deliver",
         "Open or update the pull request",
-        "An earlier delivery with other data waits in data/sales-1",
+        "The branch data/sales-1 has an earlier delivery with other data.",
     )
     assert git(factory, "rev-parse", "data/sales-1") == before
     (factory / "landing.csv").write_text(table(9), encoding="utf-8", newline="\n")

@@ -130,7 +130,7 @@ def _slice_column(holdout: Holdout, facts: GateFacts) -> str:
 
 def gates_text(model: str, facts: GateFacts, by: str) -> str:
     """gates.yml."""
-    whose = "a guess that looks at nothing" if facts.is_guess else "the trained model"
+    whose = "a guess that uses no features" if facts.is_guess else "the trained model"
     decides = next(iter(facts.figures))
     lines = [
         f"# Drafted by `{by}` from the figures of {whose}: set what the users of the model need.",

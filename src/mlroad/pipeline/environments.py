@@ -58,7 +58,7 @@ def _inline(node: MapNode, base: Path, repo: RepoIndex, out: Findings) -> Enviro
         out.error(node.at, "MR127", "This is the content of a conda file, not an environment.", fix)
         return None
     ENVIRONMENT(node, "environment", out)
-    _kind_of_environment(node, out)
+    _check_kind(node, out)
     conda_file: Path | None = None
     conda: dict[str, object] | None = None
     given = node.values.get("conda_file")
@@ -103,7 +103,7 @@ def _inline(node: MapNode, base: Path, repo: RepoIndex, out: Findings) -> Enviro
     )
 
 
-def _kind_of_environment(node: MapNode, out: Findings) -> None:
+def _check_kind(node: MapNode, out: Findings) -> None:
     """An environment is an image, which conda may extend, or a build context."""
     keys = node.values.keys()
     for other in ("image", "conda_file"):

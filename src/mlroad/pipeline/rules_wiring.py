@@ -295,11 +295,13 @@ def _without_compute(scope: Scope) -> Iterable[Step]:
         component = step.component
         if isinstance(component, PipelineComponent):
             yield from _without_compute(component)
-        elif step.compute is None and not (isinstance(component, Unsupported) and _may_have(component)):
+        elif step.compute is None and not (
+            isinstance(component, Unsupported) and _may_set_compute(component)
+        ):
             yield step
 
 
-def _may_have(component: Unsupported) -> bool:
+def _may_set_compute(component: Unsupported) -> bool:
     """Whether the steps inside a component that only Azure ML knows may have their own compute."""
     if component.type == "registered":
         return component.step_type == "pipeline"

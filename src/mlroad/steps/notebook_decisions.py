@@ -68,7 +68,7 @@ def _about_the_model(notebook: Notebook) -> list[str]:
         )
     else:
         names = some([f"`{it}`" for it in dict.fromkeys(notebook.edits.metrics)], 9)
-        found.append(f"Which of {names} decides? Compare it with the best guess that looks at nothing.")
+        found.append(f"Which of {names} decides? Compare it with the best guess that uses no features.")
     return found
 
 

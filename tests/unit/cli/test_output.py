@@ -14,6 +14,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from mlroad.cli.main import mlroad as root
 from mlroad.cli.output_options import is_kept_back, result, with_output_options
 from tests.unit.cli.command import Command
 
@@ -119,3 +120,23 @@ def test_what_was_printed_before_an_exception_is_not_lost() -> None:
     assert (found.stdout, found.stderr.splitlines()[0]) == ("", "before")
     found = CliRunner().invoke(sample, ["--fail", "-q"])
     assert found.stdout.splitlines()[0] == "before"
+
+
+@pytest.mark.parametrize("option", [["--fix"], ["--models"], ["--only", "secrets"]])
+def test_guard_refuses_what_commits_would_ignore(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = CliRunner().invoke(root, ["guard", "--commits", "HEAD", *option])
+    assert "Leave out --only, --models and --fix." in str(found.exception)
+
+
+@pytest.mark.parametrize(("made", "advice"), [(True, "Run `mlroad setup`"), (False, "`git init`")])
+def test_outside_a_git_repo_the_advice_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: bool, advice: str
+) -> None:
+    if made:
+        (tmp_path / ".copier-answers.yml").touch()
+    monkeypatch.chdir(tmp_path)
+    found = CliRunner().invoke(root, ["guard", "--all"])
+    assert advice in str(found.exception)

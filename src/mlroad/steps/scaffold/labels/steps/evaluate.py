@@ -11,7 +11,7 @@ from tables import read_table
 
 
 def evaluate(prepared: InputFolder, model: InputModel, metrics: OutputFile, target: str) -> None:
-    """Measure the model on the test rows, beside the best guess that looks at nothing."""
+    """Measure the model on the test rows, beside the best guess that uses no features."""
     train, test = read_table(prepared / "train.csv", target), read_table(prepared / "test.csv", target)
     truth = test[target]
     pipeline = mlflow.sklearn.load_model(str(model))

@@ -9,7 +9,7 @@ from tables import read_table
 
 
 def evaluate(prepared: InputFolder, model: InputModel, metrics: OutputFile, labels: str) -> None:
-    """Measure the model on the test rows, beside the best guess that looks at nothing."""
+    """Measure the model on the test rows, beside the best guess that uses no features."""
     names = labels.split(",")
     train, test = read_table(prepared / "train.csv"), read_table(prepared / "test.csv")
     truth = test[names].astype(int)

@@ -10,7 +10,7 @@ from tables import read_table
 
 
 def evaluate(prepared: InputFolder, model: InputModel, metrics: OutputFile, target: str) -> None:
-    """Measure the model on the test rows, beside the best guess that looks at nothing."""
+    """Measure the model on the test rows, beside the best guess that uses no features."""
     train, test = read_table(prepared / "train.csv"), read_table(prepared / "test.csv")
     truth = test[target]
     predicted = mlflow.sklearn.load_model(str(model)).predict(test.drop(columns=target))
