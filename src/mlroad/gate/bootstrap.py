@@ -192,6 +192,8 @@ class _Job:
         extra = iter(values[models:])
         errors = [(next(extra) if quotient and values else None) for quotient in self._quotients]
         difference = self._difference(values) if models > 1 else None
+        if isinstance(self._pair[0], Sums) and self._pair[0].note:
+            return Intervals(None, difference, self._pair[0].note)
         if self._small and few_decide(self._pair[0], self._units.numbers):
             note = f"two {self._units.name} make so much of it that another sample could move it far"
             return Intervals(None, difference, note)
@@ -206,7 +208,10 @@ class _Job:
         quotient = self._quotients[0] if self._quotients else None
         if quotient and errors is not None and quotient.on_logarithms:
             means, spreads = quotient.split(errors)
-            interval = studentized(*quotient.value, means, spreads, self._confidence)
+            try:
+                interval = studentized(*quotient.value, means, spreads, self._confidence)
+            except Unmeasurable:  # hardly any unit differs from the others
+                return self._of_alike(quotient)
             assert quotient.link
             return through(quotient.link, (math.exp(interval[0]), math.exp(interval[1])))
         influence = influence_of(measure, self._rows, self._units.numbers) if self._small else None
@@ -215,6 +220,16 @@ class _Job:
             accelerated(value, values, None, self._confidence)  # raises if it is often undefined
             return symmetric(value, influence, self._confidence, share=True)
         return accelerated(value, values, influence, self._confidence)
+
+    def _of_alike(self, quotient: Quotient) -> Interval:
+        """Of values from 0 to 1, no mean varies more than one of 0 and 1: Wilson's interval suffices."""
+        above, below = quotient.columns[:, 0], quotient.columns[:, 1]
+        if (above > below).any():
+            raise Unmeasurable("almost all values are the same, so that its interval is infinite")
+        assert quotient.link
+        units = int((below > 0).sum())
+        share = float(above.sum() / below.sum())
+        return through(quotient.link, wilson(share * units, units, self._confidence))
 
     def _difference(self, values: list[Floats]) -> Interval:
         mine, other = self._pair

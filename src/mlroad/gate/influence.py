@@ -47,12 +47,9 @@ class Quotient(Sums):
 
 def few_decide(measure: Measure, units: Rows | None) -> bool:
     """Whether two units make so much of a mean that its interval cannot be trusted: heavy tails."""
-    if not isinstance(measure, Sums):
+    if not isinstance(measure, Sums) or not measure.heavy:
         return False
-    above = measure.columns[:, 0]
-    if (above < 0).any() or np.isin(above, (0.0, 1.0)).all():
-        return False
-    summed = np.sort(_by_unit(above, units))
+    summed = np.sort(_by_unit(measure.columns[:, 0], units))
     return bool(summed[-_FEW:].sum() > _MOST * max(1.0, _ENOUGH / len(summed)) * summed.sum())
 
 

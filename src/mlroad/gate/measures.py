@@ -45,6 +45,10 @@ class Sums:
     """Set if the metric is an increasing function of a quotient of two sums: see `of_ratio`."""
     rare: int | None = None
     """The rows of the class that the metric is about, if it is about one."""
+    heavy: bool = False
+    """Whether single values can be so large that they decide the sum: squares, and errors by small values."""
+    note: str = ""
+    """Why its interval cannot be trusted, as a clause."""
 
     @property
     def is_share(self) -> bool:
@@ -99,13 +103,14 @@ def of_ratio(
     *,
     empty: float = np.nan,
     rare: int | None = None,
+    heavy: bool = False,
 ) -> Sums:
     """``link`` of the quotient of two sums; ``empty`` where ``below`` is 0 in all rows."""
 
     def finish(sums: Floats, _: Floats) -> Floats:
         return np.where(sums[:, 1] == 0, empty, link(ratio(sums[:, 0], sums[:, 1])))
 
-    return Sums(columns([above, below]), finish, link, rare)
+    return Sums(columns([above, below]), finish, link, rare, heavy)
 
 
 def columns(parts: Sequence[Any]) -> Floats:

@@ -32,6 +32,8 @@ from mlroad.models.model_process import ModelBroken
 
 MOST = 200
 """The most classes."""
+_FEW = 20
+"""The mean of the classes' precisions has no interval if a class is predicted for fewer rows."""
 _EPS = float(np.finfo(np.float64).eps)
 Counted = Callable[[Floats, Floats, Floats], Floats]
 """A metric of each class from true positives, predictions and true rows, [resamples, classes] each."""
@@ -91,7 +93,11 @@ def averaged(one: Counted, average: str) -> Callable[[Floats, Floats, Floats], F
 
 
 def of_counts(
-    hits: Floats, said: Floats, there: Floats, finish: Callable[[Floats, Floats, Floats], Floats]
+    hits: Floats,
+    said: Floats,
+    there: Floats,
+    finish: Callable[[Floats, Floats, Floats], Floats],
+    note: str = "",
 ) -> Sums:
     """A metric of counts from [n, classes] each."""
     count = hits.shape[1]
@@ -99,18 +105,25 @@ def of_counts(
     def split(sums: Floats, _: Floats) -> Floats:
         return finish(sums[:, :count], sums[:, count : 2 * count], sums[:, 2 * count :])
 
-    return Sums(columns([hits, said, there]), split)
+    return Sums(columns([hits, said, there]), split, note=note)
 
 
 def _by_class(
-    finish: Callable[[Floats, Floats, Floats], Floats],
+    finish: Callable[[Floats, Floats, Floats], Floats], *, of_said: bool = False
 ) -> Callable[[Truth, Predictions, int], Measure]:
     def measure(truth: Truth, predicted: Predictions, _: int) -> Measure:
         count = len(truth.classes)
         there, said = one_hot(truth.values, count), one_hot(predicted.labels, count)
-        return of_counts(there * said, said, there, finish)
+        few = _few_said(truth, said.sum(axis=0)) if of_said else ""
+        return of_counts(there * said, said, there, finish, few)
 
     return measure
+
+
+def _few_said(truth: Truth, counts: Floats) -> str:
+    """Clause about a class that is predicted so rarely that its share of right ones is not known well."""
+    few = [(count, name) for count, name in zip(counts, truth.classes, strict=True) if 0 < count < _FEW]
+    return f"the class {min(few)[1]} is predicted for only {min(few)[0]:.0f} rows" if few else ""
 
 
 def _balanced_accuracy(hits: Floats, _: Floats, there: Floats) -> Floats:
@@ -171,7 +184,9 @@ MULTICLASS = Reader(
         "matthews_corrcoef": _by_class(_matthews),
         "cohen_kappa": _by_class(_kappa),
         **{
-            f"{name}_{average}": _by_class(averaged(one, average))
+            f"{name}_{average}": _by_class(
+                averaged(one, average), of_said=(name, average) == ("precision", "macro")
+            )
             for name, one in OF_COUNTS.items()
             for average in ("macro", "weighted", "micro")
         },

@@ -62,14 +62,21 @@ def pinball(truth: Truth, predicted: Predictions, _: int) -> Sums:
 
 
 def _root_of_mean(_: Floats, error: Floats) -> Sums:
-    return of_ratio(error**2, np.ones(len(error)), np.sqrt)
+    return of_ratio(error**2, np.ones(len(error)), np.sqrt, heavy=True)
+
+
+def _by_truth(truth: Floats, error: Floats) -> Sums:
+    shares = np.abs(error) / np.maximum(np.abs(truth), _EPS)
+    return of_ratio(shares, np.ones(len(truth)), heavy=True)
 
 
 def _r2(truth: Floats, error: Floats) -> Sums:
     _needs_spread(truth)
     centred = truth - truth.mean()  # squares of large numbers would lose their last digits
     return Sums(
-        columns([error**2, centred, centred**2]), lambda s, total: _explained(s[:, 0], s[:, 1:], total)
+        columns([error**2, centred, centred**2]),
+        lambda s, total: _explained(s[:, 0], s[:, 1:], total),
+        heavy=True,
     )
 
 
@@ -79,6 +86,7 @@ def _explained_variance(truth: Floats, error: Floats) -> Sums:
     return Sums(
         columns([rest**2, rest, centred, centred**2]),
         lambda s, total: _explained(s[:, 0] - s[:, 1] ** 2 / total, s[:, 2:], total),
+        heavy=True,
     )
 
 
@@ -97,7 +105,7 @@ def _explained(squares: Floats, sums: Floats, total: Floats) -> Floats:
 ERRORS = {
     "mae": _of_errors(lambda _, error: by_row(np.abs(error))),
     "rmse": _of_errors(_root_of_mean),
-    "mape": _of_errors(lambda truth, error: by_row(np.abs(error) / np.maximum(np.abs(truth), _EPS))),
+    "mape": _of_errors(_by_truth),
     "pinball": pinball,
 }
 REGRESSION = Reader(
