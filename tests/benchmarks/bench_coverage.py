@@ -13,9 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from mlroad.gate.bootstrap import Intervals, Units, intervals
+from mlroad.gate.bootstrap import Intervals, Units, blocks_of, intervals
 from mlroad.gate.gates_file import Bootstrap
-from mlroad.gate.holdout import block_length
 from mlroad.gate.measures import Floats, Unmeasurable
 from mlroad.gate.metrics import padded_measures, prepared, value_of
 from mlroad.gate.tasks.task import Predictions, Truth
@@ -89,8 +88,7 @@ def _forecast(rng: np.random.Generator, rows: int) -> Drawn:
     signal = 20 + 5 * np.sin(days * 2 * np.pi / 7)
     truth = Truth(signal + noise, groups={"time": days, "scale": np.full(rows, 5.0)})
     other = signal + 0.4 * rng.normal(size=rows)
-    units = Units(days // block_length(rows), "blocks")
-    return truth, Predictions(signal, "value"), Predictions(other, "value"), units
+    return truth, Predictions(signal, "value"), Predictions(other, "value"), blocks_of(days)
 
 
 def _ranking(rng: np.random.Generator, rows: int) -> Drawn:

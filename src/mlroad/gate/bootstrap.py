@@ -82,15 +82,36 @@ class Units:
     name: str = "rows"
     strata: Rows | None = None
     """The class of each row, from 0, where classes have rows of their own."""
+    moments: Rows | None = None
+    """The number of each row's moment, if blocks in time are drawn."""
+    block: int | None = None
+    """The moments in a block that gates.yml names."""
 
     def where(self, mask: Rows) -> Units:
-        """Those of the selected rows."""
+        """Those of the selected rows. Blocks in time are as long as the moments that are left allow."""
+        if self.moments is not None:
+            return blocks_of(np.unique(self.moments[mask], return_inverse=True)[1], self.block)
         numbers = None if self.numbers is None else np.unique(self.numbers[mask], return_inverse=True)[1]
         return replace(self, numbers=numbers, strata=None if self.strata is None else self.strata[mask])
 
     def count(self, rows: int) -> int:
         """How many there are."""
         return rows if self.numbers is None else int(self.numbers.max(initial=-1)) + 1
+
+
+def blocks_of(moments: Rows, block: int | None = None) -> Units:
+    """Blocks of neighbouring moments, whose numbers are from 0."""
+    length = block or block_length(int(moments.max(initial=0)) + 1)
+    return Units(moments // length, f"blocks of {length} steps in time", moments=moments, block=block)
+
+
+def block_length(moments: int) -> int:
+    """How many steps in time are resampled together: 2·T^(1/3), and at most a tenth of them.
+
+    The error of a block bootstrap's variance is smallest for lengths that grow with the third root (Künsch
+    1989, Annals of Statistics 17:1217-1241; Lahiri 2003, Resampling Methods for Dependent Data, chapter 3).
+    """
+    return max(1, min(math.ceil(2 * math.cbrt(moments)), moments // 10))
 
 
 def method(units: int) -> str:
@@ -224,7 +245,7 @@ class _Job:
     def _of_alike(self, quotient: Quotient) -> Interval:
         """Of values from 0 to 1, no mean varies more than one of 0 and 1: Wilson's interval suffices."""
         above, below = quotient.columns[:, 0], quotient.columns[:, 1]
-        if (above > below).any():
+        if (above > below * (1 + 1e-9)).any():
             raise Unmeasurable("almost all values are the same, so that its interval is infinite")
         assert quotient.link
         units = int((below > 0).sum())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from mlroad.data.sql import TableEngine
 from mlroad.data.store import VerifiedVersion, find_verified
 from mlroad.data.table import Column
 from mlroad.data.version_tables import open_version
-from mlroad.gate.bootstrap import Units
+from mlroad.gate.bootstrap import Units, blocks_of
 from mlroad.gate.gates_file import Gates
 from mlroad.gate.metrics import read_truth
 from mlroad.gate.tasks.task import Truth, codes_of, column_of
@@ -120,22 +119,11 @@ def units_of(holdout: Holdout, gates: Gates) -> Units:
     if "query" in truth.groups:
         return Units(truth.groups["query"], "queries")
     if "time" in truth.groups:
-        moments = truth.groups["time"]
-        block = gates.block or block_length(int(moments.max()) + 1)
-        return Units(moments // block, f"blocks of {block} steps in time")
+        return blocks_of(truth.groups["time"], gates.block)
     if name := gates.columns.get("resample_by"):
         column = column_of(holdout.frame, name, gates.at("resample_by"), gates.holdout)
         return Units(codes_of(column), f"values of {name}")
     return Units(strata=truth.values if truth.classes and truth.values.ndim == 1 else None)
-
-
-def block_length(moments: int) -> int:
-    """How many steps in time are resampled together: 2·T^(1/3), and at most a tenth of them.
-
-    The error of a block bootstrap's variance is smallest for lengths that grow with the third root (Künsch
-    1989, Annals of Statistics 17:1217-1241; Lahiri 2003, Resampling Methods for Dependent Data, chapter 3).
-    """
-    return max(1, min(math.ceil(2 * math.cbrt(moments)), moments // 10))
 
 
 def slice_of(frame: pd.DataFrame, column: str) -> tuple[list[str], NDArray[np.intp]]:

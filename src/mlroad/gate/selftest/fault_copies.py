@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,8 +18,9 @@ from mlroad.data.store import DATASETS, LARGE, find_verified
 from mlroad.data.version import parse_reference
 from mlroad.gate.gates_file import FILE, Gates, load_gates
 from mlroad.gate.holdout import Holdout, read_holdout
-from mlroad.gate.run_gate import ROWS, gate
-from mlroad.gate.selftest.planted_models import Floats, Way, save_replay
+from mlroad.gate.records import RecordsUnusable, read_records
+from mlroad.gate.run_gate import gate
+from mlroad.gate.selftest.planted_models import Answers, Way, save_replay
 from mlroad.registry.base import CHAMPION, Version
 from mlroad.registry.one_champion import OneChampion
 from mlroad.run.candidate import Candidate, find_candidate
@@ -41,7 +41,7 @@ class Copy:
         """Its model folder."""
         return self.candidate.model.path
 
-    def replace_model(self, answers: Floats, way: Way = "", slow_ms: float = 0.0) -> None:
+    def replace_model(self, answers: Answers, way: Way = "", slow_ms: float = 0.0) -> None:
         """Replace the model by one that gives these answers."""
         path = self.candidate.model_path
         old = path.with_name("model.good")
@@ -84,8 +84,8 @@ class Good:
     gates: Gates
     verdict: Mapping[str, Any]
     holdout: Holdout | None
-    answers: Floats
-    """The predictions [rows of the holdout]; empty if the gate could not measure them."""
+    answers: Answers
+    """The answers [rows of the holdout, …] as the model gave them; empty if there are none."""
 
     @property
     def rows(self) -> int:
@@ -171,11 +171,12 @@ def judge_good(candidate: Candidate) -> Good:
     unknown = Good(candidate, gates, verdict, None, np.empty(0))
     try:
         holdout = read_holdout(find_verified(candidate.model.root, gates.holdout), gates)
-        with (candidate.gate / ROWS).open(encoding="utf-8", newline="") as lines:
-            answers = [float(row["candidate"]) for row in csv.DictReader(lines)]
-    except (UserError, OSError, ValueError, KeyError):
+        answers = read_records(candidate.gate).candidate
+    except (UserError, RecordsUnusable):
         return unknown
-    return Good(candidate, gates, verdict, holdout, np.array(answers, dtype=np.float64))
+    if answers is None or answers.values is None:
+        return unknown
+    return Good(candidate, gates, verdict, holdout, answers.values)
 
 
 def _linked(source: str, target: str) -> None:

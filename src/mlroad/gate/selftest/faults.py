@@ -18,7 +18,7 @@ from mlroad.gate.holdout import slice_of
 from mlroad.gate.measures import Unmeasurable
 from mlroad.gate.metrics import measure, read_answers
 from mlroad.gate.selftest.fault_copies import Copy, Good
-from mlroad.gate.selftest.planted_models import Floats
+from mlroad.gate.selftest.planted_models import Answers
 from mlroad.models.model_process import ModelBroken
 from mlroad.models.suite import CASES, FOLDER
 from mlroad.registry.one_champion import OneChampion
@@ -57,7 +57,7 @@ def faults(good: Good) -> Iterator[Fault]:
     yield Fault("missing metric", r"metrics\..+", "broken", _missing)
     yield Fault("missing model", r"predictions", "broken", _no_model)
     yield Fault("replaced model", r"candidate", "broken", _replaced)
-    yield Fault("NaN predictions", r"predictions", "broken", _nan)
+    yield Fault("NaN predictions", r"predictions", "broken", _nan, _no_numbers)
     yield Fault("wrong for single rows", r"agreement", "failed", _wrong_alone)
     yield Fault("answers by the order of rows", r"agreement", "failed", _by_order)
     yield Fault("wrong dataset version", r"data\.training", "broken", _other_version)
@@ -75,17 +75,29 @@ def faults(good: Good) -> Iterator[Fault]:
     )
 
 
-def _spoiled(good: Good) -> Floats:
+def _spoiled(good: Good) -> Answers:
     return good.answers.copy()
 
 
 def _is_label(good: Good) -> bool:
-    return good.gates.task == "binary" and bool(np.isin(good.answers, (0.0, 1.0)).all())
+    """Whether answers cannot be mixed: labels and texts."""
+    if good.answers.dtype == object:
+        return True
+    of_classes = good.gates.task in ("binary", "multiclass", "multilabel")
+    return of_classes and bool((good.answers == np.round(good.answers)).all())
 
 
-def _dealt(good: Good) -> Floats:
+def _dealt(good: Good) -> Answers:
     """The answers, each moved to another row."""
     return np.random.default_rng(7).permutation(good.answers)
+
+
+def _mixed(good: Good, dealt: Answers, share: float) -> Answers:
+    """This share of the answers is that of other rows: a share of each answer, or of the rows."""
+    if _is_label(good):
+        some = np.arange(good.rows) < share * good.rows
+        return np.where(some.reshape(-1, *[1] * (dealt.ndim - 1)), dealt, good.answers)
+    return np.asarray((1 - share) * good.answers + share * dealt)
 
 
 def _shuffled(good: Good, copy: Copy) -> None:
@@ -95,22 +107,23 @@ def _shuffled(good: Good, copy: Copy) -> None:
     """
     answers = _dealt(good)
     if not _is_label(good):
-        middle = float(np.mean(good.holdout.truth.values)) if good.holdout else 0.0
-        answers = middle + _LEFT * (answers - answers.mean())
+        if good.holdout and good.gates.task in ("regression", "forecast"):
+            middle = np.full(answers.shape[1:], good.holdout.truth.values.mean())
+        else:
+            middle = answers.mean(axis=0)
+        answers = middle + _LEFT * (answers - answers.mean(axis=0))
     copy.replace_model(answers)
 
 
 def _constant(good: Good, copy: Copy) -> None:
-    middle = 1.0 if _is_label(good) else float(np.mean(good.answers))
-    copy.replace_model(np.full(good.rows, middle))
+    one = good.answers[0] if _is_label(good) else good.answers.mean(axis=0)
+    copy.replace_model(np.broadcast_to(one, good.answers.shape).copy())
 
 
 def _missing(good: Good, copy: Copy) -> None:
     """Labels where a metric needs probabilities, or one answer too few: no metric can be measured."""
-    answers = (
-        (good.answers > 0.5).astype(np.float64) if good.gates.wants("probability") else good.answers[:-1]
-    )
-    copy.replace_model(answers)
+    labels = good.gates.wants("probability") and good.gates.task != "multiclass"
+    copy.replace_model((good.answers > 0.5).astype(np.float64) if labels else good.answers[:-1])
 
 
 def _no_model(_: Good, copy: Copy) -> None:
@@ -120,7 +133,7 @@ def _no_model(_: Good, copy: Copy) -> None:
 def _replaced(good: Good, copy: Copy) -> None:
     """A model that is as good, but that the run did not make."""
     made = dict(copy.candidate.record["outputs"])
-    copy.replace_model(good.answers)
+    copy.replace_model(good.answers, slow_ms=0.001)  # other bytes than a sample's own model
     copy.change_run({"outputs": made})
 
 
@@ -193,8 +206,14 @@ def _slice(good: Good, copy: Copy) -> None:
             break
     _, place, codes = min(found, key=lambda item: item[:2])
     rows = codes == place
-    if good.gates.task == "binary":
+    if answers.dtype == object:
+        answers[rows] = np.roll(answers, 1)[rows] if good.gates.task != "text" else "-"
+    elif good.gates.task == "multiclass":
+        answers[rows] = np.roll(answers[rows], 1, axis=-1)
+    elif good.gates.task in ("binary", "multilabel"):
         answers[rows] = 1 - answers[rows]
+    elif good.gates.task == "ranking":
+        answers[rows] = -answers[rows]
     else:
         answers[rows] += 3 * float(np.ptp(good.holdout.truth.values)) + 1
     copy.replace_model(answers)
@@ -207,14 +226,12 @@ def _worse(good: Good, copy: Copy) -> None:
     allowed = good.gates.metrics[name].max_regression or 0.0
     dealt = _dealt(good)
 
-    def value(answers: Floats) -> float:
+    def value(answers: Answers) -> float:
         return measure(name, good.gates.task, truth, read_answers(answers, truth, good.gates))
 
     before = value(good.answers)
     for share in np.linspace(0.02, 1, 50):
-        answers = (1 - share) * good.answers + share * dealt
-        if _is_label(good):
-            answers = np.where(np.arange(good.rows) < share * good.rows, 1 - good.answers, good.answers)
+        answers = _mixed(good, dealt, float(share))
         try:
             worse = -good.gates.metric(name).sign * (value(answers) - before)
         except (Unmeasurable, ModelBroken):
@@ -249,6 +266,10 @@ def _expired(good: Good, copy: Copy) -> None:
 
 def _required(_: Good, copy: Copy) -> None:
     copy.change_gates(lambda settings: settings.update(champion="required"))
+
+
+def _no_numbers(good: Good) -> str:
+    return "its answers are texts" if good.answers.dtype == object else ""
 
 
 def _no_onnx(good: Good) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Answers = NDArray[Any]
 Way = Literal["", "wrong alone", "by order"]
 
 _REPLAY = '''"""A model that gives stored answers to the rows of the first request."""
@@ -44,10 +45,14 @@ class Replay:
             if self.slow_ms and self.calls % 8 == 0:  # often enough for the 95th percentile
                 time.sleep(self.slow_ms / 1000)
             if self.way == "wrong alone":
-                return 0 * self.answers[:1]
+                return 0 * self.answers[:1] if self.answers.dtype.kind == "f" else self.answers[self.other()]
         if self.way == "by order":
             return self.answers[: len(rows)]
         return np.array([self.known[row] for row in rows])
+
+    def other(self):
+        """The row of another answer each time."""
+        return [self.calls % len(self.answers)]
 
 
 def _load_pyfunc(path):
@@ -76,7 +81,7 @@ def _load_pyfunc(path):
 '''
 
 
-def save_replay(folder: Path, like: Path, answers: Floats, way: Way = "", slow_ms: float = 0.0) -> None:
+def save_replay(folder: Path, like: Path, answers: Answers, way: Way = "", slow_ms: float = 0.0) -> None:
     """Save a model in ``folder`` that answers the rows of the holdout with ``answers`` ([n] or [n, k]).
 
     It reads the same columns as the model ``like``. ``way``: it answers 0 to each single row, or by the
@@ -88,7 +93,8 @@ def save_replay(folder: Path, like: Path, answers: Floats, way: Way = "", slow_m
     if folder.exists():
         shutil.rmtree(folder)
     _save(folder, "factory_replay", _REPLAY, about, {"way": way, "slow_ms": slow_ms})
-    np.save(folder / "data" / "answers.npy", answers)
+    # Texts as such: an array of objects could only be loaded by pickle.
+    np.save(folder / "data" / "answers.npy", answers.astype(str) if answers.dtype == object else answers)
 
 
 def save_linear(folder: Path, columns: Sequence[str], weights: Floats, bias: float) -> None:

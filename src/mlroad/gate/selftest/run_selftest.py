@@ -17,6 +17,7 @@ from mlroad.gate.run_gate import gate
 from mlroad.gate.selftest.fault_copies import Good, copy_of, judge_good
 from mlroad.gate.selftest.faults import Fault, faults
 from mlroad.gate.selftest.sample_factory import make_sample
+from mlroad.models.metric_names import Task
 from mlroad.run.candidate import Candidate
 
 
@@ -43,13 +44,13 @@ class SelfTestResult:
         return [outcome for outcome in self.outcomes if outcome.good is False]
 
 
-def selftest(candidate: Candidate | None) -> SelfTestResult:
-    """Plant every fault in a copy of ``candidate``, or of a tiny sample. Raises UserError."""
+def selftest(candidate: Candidate | None, task: Task = "regression") -> SelfTestResult:
+    """Plant every fault in a copy of ``candidate``, or of a tiny sample of a ``task``. Raises UserError."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="mlroad-selftest-", ignore_cleanup_errors=True) as folder:
         root = Path(folder).resolve()
         (root / "good").mkdir()
-        mine = copy_of(candidate, root / "good") if candidate else make_sample(root / "good")
+        mine = copy_of(candidate, root / "good") if candidate else make_sample(root / "good", task)
         good = judge_good(mine)
         first = _good_outcome(good)
         if not first.good:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +12,10 @@ import numpy as np
 from mlroad.core.digests import digest_content, digest_of
 from mlroad.core.files import write_json
 from mlroad.data.version import DatasetVersion, write_version
-from mlroad.gate.selftest.planted_models import Floats, save_linear, save_linear_onnx
+from mlroad.gate.selftest.planted_models import Floats, save_linear, save_linear_onnx, save_replay
+from mlroad.gate.selftest.task_samples import TaskSample, sample_of
 from mlroad.models.cases import Case
+from mlroad.models.metric_names import Task
 from mlroad.models.suite import CASES, FOLDER, SUITE, file_digest
 from mlroad.models.tensors import Tensor
 from mlroad.run.candidate import TRAIN, Candidate, find_candidate
@@ -39,22 +44,36 @@ bootstrap: {resamples: 500}
 """
 
 
-def make_sample(root: Path) -> Candidate:
-    """Make the repo at ``root``; its candidate has not been gated yet."""
+def make_sample(root: Path, task: Task = "regression") -> Candidate:
+    """Make the repo at ``root``; its candidate has not been gated yet.
+
+    The regression's model is a real one, with an ONNX file and inference tests. Those of other tasks replay
+    stored answers.
+    """
     table = _table()
-    _dataset(root, "tiny_holdout", table[_ROWS:])
-    train = _dataset(root, "tiny_train", table[:_ROWS])
+    sample = None if task == "regression" else sample_of(task, table[:, :-1])
+    extra = {"y": table[:, -1]} if sample is None else sample.columns
+    header = ",".join([*_COLUMNS, *extra])
+    cells = zip(*extra.values(), strict=True)
+    lines = [
+        ",".join([f"{row[0]:.0f}", f"{row[1]}", f"{row[2]}", *map(str, more)])
+        for row, more in zip(table, cells, strict=True)
+    ]
+    _dataset(root, "tiny_holdout", header, lines[_ROWS:])
+    train = _dataset(root, "tiny_train", header, lines[:_ROWS])
     model = root / "models" / MODEL
     model.mkdir(parents=True)
     (model / "pipeline.yml").write_text("type: pipeline\njobs: {}\n", encoding="utf-8")
     (model / "data.yml").write_text(
         f"raw:\n  dev: azureml:{train.id}\n  prod: azureml:{train.id}\n", encoding="utf-8"
     )
-    (model / "gates.yml").write_text(_GATES, encoding="utf-8")
+    gates = _GATES if sample is None else json.dumps(sample.gates(task))
+    (model / "gates.yml").write_text(gates, encoding="utf-8")
     weights, bias = _fit(table[:_ROWS])
-    _run(root / ".runs" / MODEL / _RUN, train, weights, bias)
+    _run(root / ".runs" / MODEL / _RUN, train, weights, bias, sample)
     candidate = find_candidate(find_model(root, MODEL), _RUN)
-    _inference(candidate, train, table[_ROWS, :-1], weights, bias)
+    if sample is None:
+        _inference(candidate, train, table[_ROWS, :-1], weights, bias)
     return candidate
 
 
@@ -74,34 +93,42 @@ def _fit(table: Floats) -> tuple[Floats, float]:
     return np.asarray(found[:-1], dtype=np.float64), float(found[-1])
 
 
-def _dataset(root: Path, name: str, table: Floats) -> DatasetVersion:
+def _dataset(root: Path, name: str, header: str, lines: Sequence[str]) -> DatasetVersion:
     folder = root / "datasets" / name
     file = folder / "1" / f"{name}.csv"
     file.parent.mkdir(parents=True)
-    lines = [",".join([*_COLUMNS, "y"]), *(f"{row[0]:.0f},{row[1]},{row[2]},{row[3]}" for row in table)]
-    file.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+    file.write_text("\n".join([header, *lines]) + "\n", encoding="utf-8", newline="\n")
     content = digest_content(file)
     version = DatasetVersion(
         folder / "1.yml", name, "1", "uri_file", f"./1/{name}.csv",
-        digest=content.digest, size=content.size, rows=len(table), stage="prod",
+        digest=content.digest, size=content.size, rows=len(lines), stage="prod",
     )  # fmt: skip
     write_version(version)
     return version
 
 
-def _run(folder: Path, train: DatasetVersion, weights: Floats, bias: float) -> None:
+def _run(
+    folder: Path, train: DatasetVersion, weights: Floats, bias: float, sample: TaskSample | None
+) -> None:
     """A finished run, as `mlroad train` leaves it behind."""
     outputs = folder / "outputs"
     outputs.mkdir(parents=True)
     save_linear(outputs / "model", _COLUMNS, weights, bias)
-    save_linear_onnx(outputs / "onnx", _COLUMNS, weights, bias)
+    if sample is None:
+        save_linear_onnx(outputs / "onnx", _COLUMNS, weights, bias)
+    else:
+        linear = outputs / "linear"
+        (outputs / "model").rename(linear)
+        save_replay(outputs / "model", linear, sample.answers[_ROWS:])
+        shutil.rmtree(linear)
+    made = [name for name in ("model", "onnx") if (outputs / name).exists()]
     write_json(
         folder / "run.json",
         {
             "state": "completed",
             "git": {"commit": "0" * 40, "dirty": False},
             "inputs": {"raw": {"dataset": train.id, "dataset_digest": train.digest}},
-            "outputs": {name: {"digest": digest_of(outputs / name)} for name in ("model", "onnx")},
+            "outputs": {name: {"digest": digest_of(outputs / name)} for name in made},
         },
     )
     about = {"schema": 1, "model": MODEL, "data": "prod", "target": "local", "run": folder.name, "job": None}
