@@ -38,6 +38,7 @@ from mlroad.gate.metrics import read_answers
 from mlroad.gate.model_checks import LATENCY, ONNX, check_inference, check_latency, check_onnx, check_size
 from mlroad.gate.own_measures import OwnMeasures
 from mlroad.gate.records import ModelAnswers, Records
+from mlroad.gate.tasks.class_figures import class_figures
 from mlroad.gate.tasks.task import Predictions, Truth
 from mlroad.gate.waivers import FILE as WAIVERS
 from mlroad.gate.waivers import Waiver, apply_waivers
@@ -85,7 +86,7 @@ class _Judge:
         self._records = records
         self._checks = GateChecks()
         self._metrics: dict[str, MetricResult] = {}
-        self._found: dict[str, Any] = {"slices": [], "latency": None, "onnx": None}
+        self._found: dict[str, Any] = {"slices": [], "by_class": None, "latency": None, "onnx": None}
         try:
             self._digest: str | None = candidate.digest()
         except OSError:
@@ -201,6 +202,7 @@ class _Judge:
         rows = Rows(table.truth, mine, theirs, units_of(table, gates), own)
         self._metrics = judge_metrics(checks, gates, rows)
         again = gate_again(self._candidate)
+        self._found["by_class"] = class_figures(table.truth, mine, theirs)
         self._found["slices"] = judge_slices(checks, gates, rows, table)
         check_agreement(checks, records, again)
         self._found["latency"] = check_latency(checks, gates, records.timings, table.rows, again)
@@ -252,6 +254,7 @@ class _Judge:
             "checks": [check.as_json() for check in checks.found],
             "metrics": {name: _metric(gates, name, self._metrics.get(name)) for name in gates.metrics},
             "slices": self._found["slices"],
+            "by_class": self._found["by_class"],
             "latency": self._found["latency"],
             "size": self._found["size"],
             "inference": {"python": _short(tests)} if tests else {},

@@ -13,6 +13,7 @@ from mlroad.registry.open_registry import open_registry
 from mlroad.registry.signed_facts import has_signers, unverified
 from mlroad.report.base_note import base_note
 from mlroad.report.changed_rules import changed_rules, title
+from mlroad.report.class_table import FIGURES, class_table
 from mlroad.report.comparisons import budgets, metrics, slices
 from mlroad.report.explanations import confidence, decision, lead, problems, way_out
 from mlroad.report.formatting import metric_name, places_of
@@ -67,6 +68,8 @@ def _values(data: ReportData) -> dict[str, object]:
         "way_out": way_out(data, found),
         "metrics": metrics(data),
         "slices": slices(data),
+        "classes": class_table(data.verdict["by_class"]),
+        "class_figures": FIGURES,
         "budgets": budgets(data),
         "charts": task_plots(data.verdict["task"], data.verdict["target"], data.answers),
     }

@@ -27,6 +27,7 @@ _OBJECTS = (
     "size",
     "onnx",
     "bootstrap",
+    "by_class",
 )
 _LISTS = ("checks", "slices", "waivers")
 

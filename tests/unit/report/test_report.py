@@ -6,8 +6,11 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from mlroad.gate.tasks.class_figures import class_figures
+from mlroad.gate.tasks.task import Predictions, Truth
 from mlroad.report.task_plots import calibration_points, roc_points
 from tests.unit.data.test_report import NASTY, Page
 from tests.unit.report.conftest import (
@@ -367,3 +370,33 @@ def test_lone_surrogates_are_replaced(better: Repo) -> None:
     file = better.gate / "verdict.json"
     file.write_text(json.dumps(verdict).replace("champion's", "\\ud800"), encoding="utf-8")
     better.good("report diabetes")
+
+
+def test_classes_have_a_table_and_a_confusion_matrix(repo: Repo) -> None:
+    """Of every class, and counts that add up to the rows; a task without classes shows neither."""
+    truth = Truth(np.array([0, 0, 0, 1, 1, 2]), ("cat", "dog", "<owl>"))
+    mine = Predictions(np.array([0, 0, 1, 1, 1, 0]), "label", truth.classes)
+    other = Predictions(np.array([0, 1, 1, 1, 0, 0]), "label", truth.classes)
+    found = class_figures(truth, mine, other)
+    assert found
+    assert found["confusion"] == [[2, 1, 0], [0, 2, 0], [1, 0, 0]]
+    assert [its["candidate"]["recall"] for its in found["classes"]] == [pytest.approx(2 / 3), 1.0, 0.0]
+    verdict = verdict_of(model_digest(repo.path)) | {"task": "multiclass", "by_class": found}
+    repo.judge(verdict, "row,truth,candidate,champion\n0,cat,dog,\n")
+    repo.good("report diabetes")
+    text = Page(repo.page).text
+    assert "Confusion matrix" in text
+    assert "<owl>" in text
+    assert "| dog | 2 | 3 | 0.6667 | 1 | 0.8 |" in repo.markdown
+    repo.judge(verdict | {"by_class": None}, "")
+    repo.good("report diabetes")
+    assert "Confusion matrix" not in Page(repo.page).text
+
+
+def test_labels_have_figures_but_no_confusion_matrix() -> None:
+    truth = Truth(np.array([[1, 0], [1, 1]]), ("warm", "hot"))
+    found = class_figures(truth, Predictions(np.array([[0.9, 0.8], [0.2, 0.7]]), "probability"), None)
+    assert found
+    assert found["confusion"] is None
+    assert [its["candidate"]["recall"] for its in found["classes"]] == [0.5, 1.0]
+    assert class_figures(Truth(np.array([1.0])), Predictions(np.array([1.0]), "value"), None) is None

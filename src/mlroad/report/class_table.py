@@ -1,0 +1,35 @@
+"""The table of classes and the confusion matrix, as the verdict has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+MOST_CELLS = 20
+"""A confusion matrix of more classes is not drawn."""
+FIGURES = ("precision", "recall", "f1")
+
+
+@dataclass(frozen=True, slots=True)
+class ClassTable:
+    """What the page shows of the classes."""
+
+    rows: Sequence[Mapping[str, Any]]
+    confusion: Sequence[Sequence[tuple[int, float]]]
+    """[true class][predicted class]: rows, and their share of the true class. Empty if it is not drawn."""
+
+    @property
+    def names(self) -> list[str]:
+        """The classes."""
+        return [str(row["class"]) for row in self.rows]
+
+
+def class_table(found: Mapping[str, Any]) -> ClassTable | None:
+    """The table from the verdict's ``classes``; None if it has none."""
+    rows = found.get("classes")
+    if not isinstance(rows, list) or not rows:
+        return None
+    confusion = found.get("confusion")
+    drawn = confusion if isinstance(confusion, list) and len(confusion) <= MOST_CELLS else []
+    return ClassTable(rows, [[(count, count / max(1, sum(row))) for count in row] for row in drawn])
