@@ -110,3 +110,14 @@ def test_nothing_is_refused_without_a_mistake(mlroad: Command, pipeline: str) ->
     component = mlroad.repo / "models/m/components/train.yml"
     component.write_text(component.read_text(encoding="utf-8").split("\n", 1)[1], encoding="utf-8")
     assert mlroad("run", pipeline, "--dry-run").code == 0
+
+
+def test_a_package_that_only_azure_ml_lacks_does_not_stop_a_run(mlroad: Command) -> None:
+    """MR407: the package is installed here, and missing in environment/conda.yml."""
+    step = mlroad.repo / "models/m/steps/train.py"
+    step.write_text(f"import yaml\n{step.read_text(encoding='utf-8')}", encoding="utf-8")
+    checked = mlroad("check", "models/m")
+    assert (checked.code, "MR407" in checked.text) == (1, True), checked
+    assert mlroad("run", "models/m", "--dry-run").code == 0
+    isolated = mlroad("run", "models/m", "--dry-run", "--isolated")
+    assert (isolated.code, "MR407" in isolated.text) == (2, True)
