@@ -20,7 +20,7 @@ _model = click.argument("model", help="The model's name.")
 @click.argument("folder", type=click.Path(path_type=Path), help="A new folder.")
 @click.option("--run", "runs", metavar="ID", multiple=True, required=True, help="A run; may be repeated.")
 def hand_over(model: str, folder: Path, runs: tuple[str, ...]) -> None:
-    """Copy runs of a model to a folder, for another machine.
+    """Copy runs for another machine.
 
     The other machine needs the digest, which is printed and set as the output `digest` of a workflow step.
 
@@ -39,7 +39,7 @@ def hand_over(model: str, folder: Path, runs: tuple[str, ...]) -> None:
 @click.option("--digest", required=True, metavar="DIGEST", help="The digest that it printed.")
 @click.option("--judged", is_flag=True, help="Also take the records of the gate.")
 def take_over(model: str, folder: Path, digest: str, judged: bool) -> None:
-    """Take over runs that another machine has handed over.
+    """Take over runs of another machine.
 
     \b
     mlroad take-over diabetes handed --digest sha256:…
