@@ -41,6 +41,14 @@ def test_an_experiment_becomes_a_model(factory: Command, tagged: Path) -> None:
     assert git(factory.repo, "rev-parse", "main").strip() in origin
 
 
+def test_an_experiment_gets_another_name(factory: Command, tagged: Path) -> None:
+    put(factory, tagged, "experimentation/line", tests=True)
+    said = factory("promote", "experimentation/line", "--as", "rents", "--target", "progression", "--no-run")
+    assert said.code == 0, said
+    assert "models/rents/pipeline.yml" in created(factory)
+    assert factory("check").code == 0
+
+
 @pytest.mark.slow
 def test_a_prototype_that_became_a_factory(factory: Command, tagged: Path) -> None:
     """Its model has nothing that a factory needs, not even inference tests; one command completes it."""
