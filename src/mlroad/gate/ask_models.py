@@ -9,7 +9,6 @@ import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from mlroad.core.digests import digest_of
@@ -19,20 +18,14 @@ from mlroad.gate.data_checks import compare_with_holdout
 from mlroad.gate.find_champion import NoChampion, find_champion
 from mlroad.gate.gates_file import Gates
 from mlroad.gate.holdout import Holdout, OpenedHoldout, open_holdout, row_answers
-from mlroad.gate.records import CaseAnswers, Champion, ModelAnswers, Records, Timings
+from mlroad.gate.latency import ask_rows
+from mlroad.gate.records import CaseAnswers, Champion, ModelAnswers, Records
 from mlroad.models.inference_tests import ask_cases
 from mlroad.models.model_process import ModelBroken, ModelProcess
 from mlroad.models.suite import load_suite, suite_digest
 from mlroad.registry.base import Registry
 from mlroad.registry.open_registry import open_registry
 from mlroad.run.candidate import Candidate
-
-TIMED_ROWS = 200
-"""At most this many rows are timed."""
-LEAST_TIMED = 20
-"""A slow model is timed on at least this many rows, and on no more after `_SECONDS`."""
-_WARM_UP = 5
-_SECONDS = 10.0
 
 
 def ask_models(
@@ -147,34 +140,6 @@ def onnx_file(candidate: Candidate) -> Path | None:
         inside = sorted(path.glob("*.onnx"))
         return inside[0] if len(inside) == 1 else None
     return path
-
-
-def ask_rows(models: Sequence[ModelProcess], rows: int) -> tuple[Timings, dict[int, list[float | str]]]:
-    """Time one row at a time, both models in turn, so that a busy machine is equally busy for both.
-
-    Also returns the first model's answers by row. The rows are those of the table that each model predicted
-    last, the holdout with its ``rows`` rows.
-    """
-    chosen = np.linspace(0, rows - 1, min(rows, TIMED_ROWS)).astype(int).tolist()
-    times: list[list[float]] = [[] for _ in models]
-    answers: dict[int, list[float | str]] = {}
-    try:
-        for model in models:
-            model.prepare_rows(chosen)
-        for row in chosen[:_WARM_UP]:
-            for model in models:
-                model.predict_row(row)
-        for row in chosen:
-            for place, model in enumerate(models):
-                answer, seconds = model.predict_row(row)
-                times[place].append(seconds * 1000)
-                if place == 0:
-                    answers[row] = answer
-            if len(times[0]) >= min(LEAST_TIMED, len(chosen)) and sum(map(sum, times)) > _SECONDS * 1000:
-                break
-    except ModelBroken as error:
-        return Timings(error=str(error)), {}
-    return Timings(tuple(times[0]), tuple(times[1]) if len(times) > 1 else ()), answers
 
 
 def _cases(candidate: Candidate, model: ModelProcess) -> CaseAnswers | None:

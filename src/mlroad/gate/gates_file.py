@@ -77,6 +77,10 @@ class Gates:
     metrics: dict[str, Threshold]
     slices: tuple[SliceGate, ...]
     p95_ms: float | None
+    max_ratio: float | None
+    """How many times as long as the champion it may take."""
+    machine_ms: float | None
+    """The machine that p95_ms is for: what the fixed computation of `mlroad.gate.latency` takes there."""
     max_mb: float | None
     inference_tests: tuple[str, ...]
     onnx_difference: float | None
@@ -139,6 +143,7 @@ class _Reader:
         self._refuse_empty(top)
         task = self._task()
         metrics = self._metrics(task)
+        p95_ms, max_ratio, machine_ms = self._latency()
         found = Gates(
             file=self._document.file,
             task=task or "regression",  # without one, `done` raises an error
@@ -148,7 +153,9 @@ class _Reader:
             decide_by=self._decide_by(metrics),
             metrics=metrics,
             slices=self._slices(task),
-            p95_ms=self._budget("latency", "p95_ms"),
+            p95_ms=p95_ms,
+            max_ratio=max_ratio,
+            machine_ms=machine_ms,
             max_mb=self._budget("size", "max_mb"),
             inference_tests=self._runtimes(),
             onnx_difference=self._budget("onnx", "max_difference", least=0),
@@ -355,6 +362,19 @@ class _Reader:
                 self._document.wrong(item, "MR704", what, "Keep one of them.")
             found.append(gate)
         return tuple(found)
+
+    def _latency(self) -> tuple[float | None, float | None, float | None]:
+        fields = self._top.mapping("latency")
+        if fields is None:
+            return None, None, None
+        self._refuse_empty(fields)
+        found = (
+            fields.number("p95_ms", least=0.001),
+            fields.optional_number("max_ratio", least=1),
+            fields.optional_number("machine_ms", least=0.001),
+        )
+        fields.close()
+        return found
 
     def _budget(self, key: str, name: str, least: float = 0.001) -> float | None:
         fields = self._top.mapping(key)

@@ -25,6 +25,7 @@ from mlroad.gate.data_checks import (
 from mlroad.gate.gates_file import Gates
 from mlroad.gate.headline import headline, overall_word
 from mlroad.gate.holdout import Holdout, OpenedHoldout, units_of
+from mlroad.gate.latency import LATENCY, check_latency
 from mlroad.gate.metric_checks import (
     MetricResult,
     Rows,
@@ -35,7 +36,7 @@ from mlroad.gate.metric_checks import (
     slice_ids,
 )
 from mlroad.gate.metrics import read_answers
-from mlroad.gate.model_checks import LATENCY, ONNX, check_inference, check_latency, check_onnx, check_size
+from mlroad.gate.model_checks import ONNX, check_inference, check_onnx, check_size
 from mlroad.gate.own_measures import OwnMeasures
 from mlroad.gate.records import ModelAnswers, Records
 from mlroad.gate.tasks.class_figures import class_figures

@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from mlroad.core.digests import digest_of, files_below
-from mlroad.gate.ask_models import LEAST_TIMED, onnx_file
+from mlroad.gate.ask_models import onnx_file
 from mlroad.gate.checks import GateChecks, gate_again, number
 from mlroad.gate.gates_file import Gates
 from mlroad.gate.metrics import read_answers
-from mlroad.gate.records import ModelAnswers, Records, Timings
+from mlroad.gate.records import ModelAnswers, Records
 from mlroad.gate.tasks.task import Predictions, Truth, apart
 from mlroad.models.finished_run import datasets_of
 from mlroad.models.inference_tests import InferenceVerdict, judge_cases, unusable_suite
@@ -20,34 +18,7 @@ from mlroad.models.model_process import ModelBroken
 from mlroad.models.suite import FOLDER, load_suite, suite_digest
 from mlroad.run.candidate import Candidate
 
-LATENCY, SIZE, ONNX, INFERENCE = "latency.p95", "size", "onnx", "inference.python"
-
-
-def check_latency(
-    checks: GateChecks, gates: Gates, timings: Timings | None, rows: int, again: str
-) -> dict[str, Any] | None:
-    """The 95th percentile of the recorded times must be within the budget. None if gates.yml has none."""
-    if gates.p95_ms is None:
-        return None
-    if timings is None or (not timings.error and len(timings.candidate) < min(LEAST_TIMED, rows)):
-        checks.add(LATENCY, "broken", f"Too few rows were timed. {again}", None, gates.p95_ms)
-        return None
-    if timings.error:
-        what = f"The model fails when it gets one row at a time: {timings.error}."
-        checks.add(LATENCY, "broken", what, None, gates.p95_ms)
-        return None
-    p50, p95 = (float(np.percentile(timings.candidate, share)) for share in (50, 95))
-    other = float(np.percentile(timings.champion, 95)) if timings.champion else None
-    against = f" (champion on the same machine: {number(other)} ms)" if other is not None else ""
-    what = (
-        f"One row takes {number(p95)} ms (p95 of {len(timings.candidate)} rows, p50 {number(p50)} ms), "
-        f"limit {number(gates.p95_ms)} ms{against}."
-    )
-    checks.add(LATENCY, "passed" if p95 <= gates.p95_ms else "failed", what, p95, gates.p95_ms)
-    return {
-        "p50_ms": p50, "p95_ms": p95, "rows": len(timings.candidate), "champion_p95_ms": other,
-        "budget_ms": gates.p95_ms,
-    }  # fmt: skip
+SIZE, ONNX, INFERENCE = "size", "onnx", "inference.python"
 
 
 def check_size(checks: GateChecks, gates: Gates, candidate: Candidate) -> dict[str, Any] | None:

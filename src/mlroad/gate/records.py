@@ -71,7 +71,12 @@ class Timings:
 
     candidate: tuple[float, ...] = ()
     champion: tuple[float, ...] = ()
+    """For the same rows, in the same order."""
     error: str = ""
+    cold: tuple[float, ...] = ()
+    """The first request to each."""
+    machine: tuple[float, ...] = ()
+    """A small fixed computation, between the rows: how fast the machine was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +231,13 @@ def _records(content: Mapping[str, Any], folder: Path) -> Records:
         onnx=answers.get("onnx"),
         timings=_optional(
             content["timings"],
-            lambda its: Timings(_numbers(its["candidate"]), _numbers(its["champion"]), str(its["error"])),
+            lambda its: Timings(
+                _numbers(its["candidate"]),
+                _numbers(its["champion"]),
+                str(its["error"]),
+                _numbers(its["cold"]),
+                _numbers(its["machine"]),
+            ),
         ),
         cases=_optional(
             content["cases"], lambda its: CaseAnswers(str(its["suite_digest"]), cases, str(its["error"]))

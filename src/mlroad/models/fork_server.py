@@ -68,9 +68,13 @@ class Forked:
         with contextlib.suppress(OSError):
             self._server.tell({"kill": self._number})
 
+    def pid(self) -> int:
+        """The process of the worker's supervisor; 0 if it has ended."""
+        return self._server.ask({"pid": self._number}) or 0
+
     def wait(self) -> int:
         """Wait for its end; its exit code, or the negative number of the signal that killed it."""
-        while (code := self._server.code(self._number)) is None:
+        while (code := self._server.ask({"code": self._number})) is None:
             time.sleep(_PAUSE)
         return code
 
@@ -116,16 +120,16 @@ class _Server:
             self._lost = True
             raise
 
-    def code(self, number: int) -> int | None:
-        """The exit code of a worker that has ended."""
+    def ask(self, request: Mapping[str, int]) -> int | None:
+        """The ``code`` of a worker that has ended, or its ``pid``; None if there is none."""
         with self._lock:
             try:
-                self.tell({"code": number})
+                self.tell(request)
                 answer = self._socket.recv(64)
             except OSError:
                 answer = b""
         # Without the server the code is unknown; whatever killed it has most likely killed the worker too.
-        return json.loads(answer)["code"] if answer else -signal.SIGKILL
+        return json.loads(answer)["value"] if answer else -signal.SIGKILL
 
 
 _starting = threading.Lock()

@@ -109,6 +109,7 @@ class ModelProcess:
         self._unloadable = ""
         self._asked = 0
         self._data: dict[str, str] = {}
+        self._main: int | None = None
         for name in ("work", "home", "tmp"):
             (self._own / name).mkdir(parents=True)
         self._given = self._folder / "given"
@@ -268,13 +269,22 @@ class ModelProcess:
     def predict_row(self, row: int) -> tuple[list[float | str], float]:
         """Its answer for one row alone, and the seconds that it took. Raises ModelBroken.
 
-        Timed here: a model can change the clock of its own process.
+        Timed here: a model can change the clock of its own process. Time in which this process or the model's
+        was ready to run, but others had the processor, does not count. (Only Linux tells.)
         """
+        waited = self._waited()
         started = time.perf_counter()
         said = self._ask({"do": "row", "row": row})
         took = time.perf_counter() - started
+        took = max(took / 1000, took - (self._waited() - waited))
         with _as_documented():
             return [_text(its) if isinstance(its, str) else float(its) for its in said["values"]], took
+
+    def _waited(self) -> float:
+        """Seconds that this thread and the model's main thread have waited for a processor."""
+        if self._main is None:
+            self._main = _worker_of(self._process)
+        return sum(_run_delay(name) for name in ("thread-self", str(self._main)))
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         assert self._process.stdin
@@ -331,6 +341,24 @@ def allowed_variables(environment: Mapping[str, str], also: tuple[str, ...] = ()
         for name, value in environment.items()
         if name.upper() in _NAMES or name.upper().startswith((*_BEGINNINGS, *also))
     }
+
+
+def _worker_of(process: Forked | subprocess.Popen[str]) -> int:
+    """The process in which the model runs: of a forked one, the first child of its supervisor."""
+    if isinstance(process, subprocess.Popen):
+        return process.pid
+    import psutil
+
+    with contextlib.suppress(psutil.Error, IndexError):
+        return int(psutil.Process(process.pid()).children()[0].pid)
+    return 0
+
+
+def _run_delay(process: str) -> float:
+    try:
+        return int(Path("/proc", process, "schedstat").read_text(encoding="ascii").split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0
 
 
 @contextlib.contextmanager

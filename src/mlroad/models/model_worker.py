@@ -364,6 +364,8 @@ def fork_for(connection: socket.socket) -> None:
         elif "kill" in request:
             if request["kill"] in running:
                 os.kill(running[request["kill"]], signal.SIGTERM)
+        elif "pid" in request:
+            connection.send(json.dumps({"value": running.get(request["pid"])}).encode())
         else:
             number = request["code"]
             if number in running:
@@ -371,7 +373,7 @@ def fork_for(connection: socket.socket) -> None:
                 if pid:
                     del running[number]
                     ended[number] = os.waitstatus_to_exitcode(status)
-            connection.send(json.dumps({"code": ended.get(number)}).encode())
+            connection.send(json.dumps({"value": ended.get(number)}).encode())
 
 
 def _preload(kind: str, path: str) -> None:

@@ -95,6 +95,8 @@ def budgets(data: ReportData) -> dict[str, Budget]:
         notes = [f"median {milliseconds(latency['p50_ms'])}"]
         if finite(latency["champion_p95_ms"]) is not None:
             notes.append(f"the champion's p95 is {milliseconds(latency['champion_p95_ms'])}")
+        if finite(latency["cold_ms"]) is not None:
+            notes.append(f"the first request (cold start) took {milliseconds(latency['cold_ms'])}")
         if isinstance(latency["rows"], int):
             notes.append(f"{count(latency['rows'], 'request')} with one row each")
         name, note = "Latency (p95)", "; ".join(notes)
