@@ -74,10 +74,11 @@ def _ask(
         if gates.onnx_difference is not None and file is not None:
             order = [name for name, _ in mine.columns()]
             onnx = ask_onnx(file, order, features)
+    clock: tuple[str, ...] = ()
     cases = _cases(candidate, mine) if mine and gates.inference_tests else None
     if mine and answers and answers.values is not None:
         try:
-            mine.finish()
+            clock = mine.finish()
         except ModelBroken as error:
             answers = ModelAnswers(digest, str(error))
     return Records(
@@ -96,6 +97,8 @@ def _ask(
         timings=timings,
         again=again,
         single_rows=tuple(alone),
+        clock=clock,
+        unconfined=mine.unconfined if mine else (),
         cases=cases,
     )
 

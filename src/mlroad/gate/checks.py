@@ -68,8 +68,8 @@ def exceeds(value: float, most: float) -> bool:
 
 
 def number(value: float) -> str:
-    """A figure for people: four significant digits, but every digit before the decimal point."""
-    if abs(value) >= 1000:
+    """A figure for people: four significant digits, but every digit before the decimal point up to 10^15."""
+    if 1000 <= abs(value) < 1e15:
         return f"{value:,.0f}"
     return f"{value:.4g}"
 

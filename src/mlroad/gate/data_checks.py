@@ -8,6 +8,9 @@ from typing import Any
 
 from mlroad.core.digests import digest_of
 from mlroad.core.problems import UserError
+from mlroad.core.text import some
+from mlroad.data import sql
+from mlroad.data.near_rows import find_near_rows
 from mlroad.data.overlap import find_overlap
 from mlroad.data.sql import TableEngine
 from mlroad.data.store import find, find_verified
@@ -139,14 +142,20 @@ def compare_with_holdout(candidate: Candidate, gates: Gates, holdout: OpenedHold
             chosen = [
                 table for table in tables if all(table.column(name) for name in gates.targets)
             ] or tables
-            shared = [text for table in chosen if (text := _shared(engine, table, judged))]
+            shared = [text for table in chosen if (text := _shared(engine, table, judged, gates))]
+            vanished = tuple(
+                text
+                for column in dict.fromkeys(gate.column for gate in gates.slices)
+                for table in chosen
+                if (text := _vanished(engine, table, judged, column))
+            )
     except UserError as error:
         return Overlap(training, False, f"They could not be compared: {error}")
     if shared:
         fix = "Make the training data with `mlroad dataset split`, which keeps the holdout out of it."
-        return Overlap(training, False, f"{' '.join(shared)} {fix}")
+        return Overlap(training, False, f"{' '.join(shared)} {fix}", vanished)
     names = ", ".join(table.label for table in chosen)
-    return Overlap(training, True, f"No row of {names} is in {judged.label}.")
+    return Overlap(training, True, f"No row of {names} is in {judged.label}.", vanished)
 
 
 def check_overlap(checks: GateChecks, candidate: Candidate, overlap: Overlap | None) -> None:
@@ -168,14 +177,31 @@ def check_overlap(checks: GateChecks, candidate: Candidate, overlap: Overlap | N
         checks.add(OVERLAP, "passed" if overlap.clean else "broken", overlap.what)
 
 
-def _shared(engine: TableEngine, table: Table, judged: Table) -> str:
+def _shared(engine: TableEngine, table: Table, judged: Table, gates: Gates) -> str:
     overlap = find_overlap(engine, table, judged)
-    if not overlap.count:
+    of = f"of {judged.rows} rows of the holdout {judged.label} are"
+    there = f"in the training data {table.label}"
+    if overlap.count:
+        return f"{overlap.shared[1]} {of} {there}, so the model has seen them."
+    near = None if judged.format == "files" else find_near_rows(engine, table, judged, gates.targets)
+    if near:
+        return f"{near.count} {of} almost {there} ({near.how}), so the model has seen them."
+    return ""
+
+
+def _vanished(engine: TableEngine, table: Table, judged: Table, column: str) -> str:
+    """The values of a slice's column that were trained on, and that the holdout lacks."""
+    if not table.column(column) or not judged.column(column):
         return ""
-    return (
-        f"{overlap.shared[1]} of {judged.rows} rows of the holdout {judged.label} are in the training data "
-        f"{table.label}, so the model has seen them."
+    one, other = (
+        {row[0] for row in engine.rows(f"SELECT DISTINCT {sql.name(column)} FROM {its.view}")}  # noqa: S608
+        for its in (table, judged)
     )
+    gone = sorted(map(str, one - other))
+    if not gone:
+        return ""
+    what = f"{judged.label} has no row where {column} is {some(gone, 5)}, but {table.label} has"
+    return f"{what}: this slice is not judged."
 
 
 def _plain(reference: str) -> str:

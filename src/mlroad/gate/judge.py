@@ -43,6 +43,7 @@ from mlroad.gate.tasks.class_figures import class_figures
 from mlroad.gate.tasks.task import Predictions, Truth
 from mlroad.gate.waivers import FILE as WAIVERS
 from mlroad.gate.waivers import Waiver, apply_waivers
+from mlroad.gate.warn import warnings_of
 from mlroad.models.inference_tests import InferenceVerdict
 from mlroad.models.model_process import ModelBroken
 from mlroad.run.candidate import Candidate
@@ -261,6 +262,7 @@ class _Judge:
             "inference": {"python": _short(tests)} if tests else {},
             "onnx": self._found["onnx"],
             "waivers": [waiver.as_json() for waiver in waivers],
+            "warnings": warnings_of(gates, table, self._metrics, self._records),
             "bootstrap": {
                 "resamples": settings.resamples,
                 "confidence": settings.confidence,

@@ -86,6 +86,7 @@ class Overlap:
     training: Mapping[str, str]
     clean: bool
     what: str
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,10 @@ class Records:
     """The candidate's answers when it was asked in other ways: see agreement.py."""
     single_rows: tuple[int, ...] = ()
     """The rows that the candidate and the champion were asked for alone."""
+    clock: tuple[str, ...] = ()
+    """Where the candidate's own code reads the clock when it predicts."""
+    unconfined: tuple[str, ...] = ()
+    """What this system could not close to the models: files, network."""
     own: OwnRecords | None = None
 
 
@@ -171,6 +176,8 @@ def write_records(folder: Path, records: Records) -> None:
             if its is not None
         },
         "single_rows": records.single_rows,
+        "clock": records.clock,
+        "unconfined": records.unconfined,
         "timings": records.timings and asdict(records.timings),
         "own": records.own and {"digest": own.digest, "error": own.error},
         "cases": cases and {"suite_digest": cases.suite_digest, "error": cases.error},
@@ -222,7 +229,12 @@ def _records(content: Mapping[str, Any], folder: Path) -> Records:
         target=str(holdout["target"]),
         overlap=_optional(
             content["overlap"],
-            lambda its: Overlap(dict(its["training"]), its["clean"] is True, str(its["what"])),
+            lambda its: Overlap(
+                dict(its["training"]),
+                its["clean"] is True,
+                str(its["what"]),
+                tuple(str(what) for what in its["warnings"]),
+            ),
         ),
         candidate=answers.get("candidate"),
         champion=_optional(content["champion"], lambda its: Champion(**its)),
@@ -245,6 +257,8 @@ def _records(content: Mapping[str, Any], folder: Path) -> Records:
         again={key.removeprefix(_AGAIN): its for key, its in answers.items() if key.startswith(_AGAIN)},
         single_rows=tuple(int(row) for row in content["single_rows"]),
         own=_optional(content["own"], lambda its: _own(its, answers, folder / SAMPLES)),
+        clock=tuple(str(place) for place in content["clock"]),
+        unconfined=tuple(str(what) for what in content["unconfined"]),
     )  # fmt: skip
 
 

@@ -22,6 +22,8 @@ def show(verdict: Mapping[str, Any]) -> None:
         return
     for check in checks:
         print(f"{check['result']:<7} {check['id']}: {check['what']}")
+    for warned in verdict["warnings"]:
+        print(f"warning {warned['id']}: {warned['what']}")
     print(f"\n{_last_line(verdict)}")
 
 
@@ -49,6 +51,8 @@ def _on_terminal(verdict: Mapping[str, Any], checks: list[Mapping[str, Any]]) ->
     for check in checks:
         colour = _COLOURS[check["result"]]
         table.add_row(Text(check["result"], style=colour), Text(check["id"]), Text(check["what"]))
+    for warned in verdict["warnings"]:
+        table.add_row(Text("warning", style="yellow"), Text(warned["id"]), Text(warned["what"]))
     console = Console()
     console.print(table)
     console.print()

@@ -27,13 +27,16 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from importlib.machinery import SourceFileLoader
+from numbers import Real
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 import pandas as pd
 
+from mlroad.models.clock_reads import clock_reads
 from mlroad.models.confine import confine, noticed_network_use
 from mlroad.models.own_functions import OwnFunctions
 from mlroad.models.tensors import Tensor, answer_tensors, frame_of
@@ -183,6 +186,8 @@ def as_array(answer: Any) -> Any:
         return _joined([part.reshape(len(part), -1) for part in parts])
     if isinstance(answer, pd.DataFrame) and len(answer.columns) > 1:
         return as_array({place: answer.iloc[:, place] for place in range(len(answer.columns))})
+    if isinstance(answer, np.ma.MaskedArray):
+        raise ValueError("the model answers with a masked array, whose masked values would count as answers")
     values = answer.to_numpy() if isinstance(answer, pd.DataFrame | pd.Series) else np.asarray(answer)
     if values.dtype.kind in "iubf":
         return values
@@ -191,13 +196,17 @@ def as_array(answer: Any) -> Any:
         return values.astype(object)
     if flat and all(isinstance(value, list | tuple | np.ndarray) for value in flat):
         return np.stack([np.asarray(value, dtype=np.float64) for value in flat])
-    try:
-        # None and pandas' NA become NaN, which is reported.
-        return pd.DataFrame(values).apply(pd.to_numeric).to_numpy(dtype=np.float64).reshape(values.shape)
-    except (TypeError, ValueError):
-        shown = repr(flat[0]) if flat else "nothing"
-        what = f"the model answers with {shown[:60]}, which is neither a number nor a text"
-        raise ValueError(what) from None
+    # None and pandas' NA become NaN, which is reported. Complex numbers, dates, bytes, and texts among
+    # numbers would be converted as well.
+    wrong = next((value for value in flat if not _is_number(value)), None)
+    if wrong is not None or not flat:
+        shown = repr(wrong) if flat else "nothing"
+        raise ValueError(f"the model answers with {shown[:60]}, which is neither a number nor a text")
+    return np.array([np.nan if pd.isna(value) else float(value) for value in flat]).reshape(values.shape)
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or value is pd.NA or isinstance(value, Real | Decimal | np.bool_)
 
 
 def _joined(parts: list[Any]) -> Any:
@@ -228,7 +237,9 @@ def serve(kind: str, path: str, order: list[str], answer: Answer, about: Mapping
     for line in sys.stdin:
         request = json.loads(line)
         try:
-            said = watch.end() if request["do"] == "end" else getattr(server, request["do"])(request)
+            said = getattr(server, request["do"])(request)
+            if request["do"] == "end":
+                watch.wait()
         except Exception as error:
             said = {"error": reason_of(error)}
         answer({**watch.checked(said), "number": request["number"]})
@@ -260,11 +271,10 @@ class _Watch:
             return {"error": f"its code uses the network ({self._network[0]}); models are judged without one"}
         return said
 
-    def end(self) -> dict[str, Any]:
+    def wait(self) -> None:
         """Give forked processes a moment to come back."""
         if self._forks:
             time.sleep(0.2)
-        return {"done": True}
 
 
 _KINDS: dict[str, Any] = {
@@ -302,6 +312,11 @@ class _Server:
         """Prepare the rows that `row` will be asked for."""
         self._rows = {row: self._frame.iloc[[row]] for row in request["rows"]}
         return {"done": True}
+
+    def end(self, _: dict[str, Any]) -> dict[str, Any]:
+        """Predict one row again, to see whether the model's code reads the clock."""
+        row = next(iter(self._rows.values()), None)
+        return {"clock": [] if row is None else clock_reads(lambda: self._model.predict(row))}
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Answer one inference request. Ending the process does not count as refusing the request."""

@@ -29,7 +29,7 @@ _OBJECTS = (
     "bootstrap",
     "by_class",
 )
-_LISTS = ("checks", "slices", "waivers")
+_LISTS = ("checks", "slices", "waivers", "warnings")
 
 
 class Fields(dict[str, Any]):

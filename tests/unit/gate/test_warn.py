@@ -1,0 +1,93 @@
+"""Warnings of a verdict: what a person should look at, and what is harmless."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mlroad.gate.gates_file import load_gates
+from mlroad.gate.holdout import Holdout
+from mlroad.gate.metric_checks import MetricResult
+from mlroad.gate.metrics import read_truth
+from mlroad.gate.records import Overlap, Records
+from mlroad.gate.warn import warnings_of
+
+GATES = """task: {task}
+holdout: azureml:h:1
+target: y
+champion: optional
+decide_by: {metric}
+metrics: {{{metric}: {{limit: 0.5, max_regression: 0.1}}}}
+"""
+ROWS = 60
+RNG = np.random.default_rng(1)
+X, Y = RNG.normal(size=ROWS), RNG.normal(size=ROWS)
+CLASSES = (Y > 0).astype(int)
+NOTHING = Records("m", "r", "h:1", "sha256:0", ROWS, "y")
+
+
+def warned(
+    columns: dict[str, Any], metric: str = "mae", figure: float = 0.3, records: Records = NOTHING
+) -> dict[str, str]:
+    task = "regression" if metric in ("mae", "r2") else "binary"
+    gates = load_gates(Path("gates.yml"), GATES.format(task=task, metric=metric))
+    frame = pd.DataFrame(columns)
+    table = Holdout("h:1", "sha256:0", frame, read_truth(frame, gates))
+    found = warnings_of(gates, table, {metric: MetricResult(metric, "better", figure)}, records)
+    return {one["id"]: one["what"] for one in found}
+
+
+@pytest.mark.parametrize(
+    ("feature", "words"),
+    [
+        (2 * Y, "x is a multiple of y"),
+        (5 - Y / 3, "x is a multiple of y"),
+        (np.exp(Y), "x is in the same order as y"),
+        (-(Y**3) - Y, "x is in the same order as y"),
+    ],
+)
+def test_a_feature_that_is_the_target(feature: Any, words: str) -> None:
+    assert words in warned({"x": feature, "z": X, "y": Y})["holdout.leakage"]
+
+
+@pytest.mark.parametrize(
+    "feature", [np.where(CLASSES, "yes", "no"), CLASSES * 3, np.array(list("ab"))[CLASSES]]
+)
+def test_a_feature_that_is_the_class(feature: Any) -> None:
+    assert "x " in warned({"x": feature, "z": X, "y": CLASSES}, "accuracy")["holdout.leakage"]
+
+
+@pytest.mark.parametrize(
+    "feature",
+    [X, Y + RNG.normal(scale=0.1, size=ROWS), np.zeros(ROWS), np.arange(ROWS),
+     [f"id{k}" for k in range(ROWS)], np.round(X), np.where(X > 0, "a", "b")],
+)  # fmt: skip
+def test_harmless_features(feature: Any) -> None:
+    assert not warned({"x": feature, "y": Y})
+    assert not warned({"x": feature, "z": X, "y": CLASSES}, "accuracy", 0.9)
+
+
+@pytest.mark.parametrize(("metric", "best"), [("mae", 0), ("r2", 1), ("accuracy", 1), ("log_loss", 0)])
+def test_a_perfect_score(metric: str, best: float) -> None:
+    target = Y if metric in ("mae", "r2") else CLASSES
+    assert "perfect" in warned({"x": X, "y": target}, metric, best)
+    assert not warned({"x": X, "y": target}, metric, 0.99 if best else 0.01)
+
+
+def test_repeated_rows() -> None:
+    twice = np.repeat(np.arange(ROWS // 2), 2)
+    assert "30 of 60 rows" in warned({"x": X[twice], "y": Y[twice]})["holdout.repeated"]
+
+
+def test_what_the_records_say() -> None:
+    records = Records(
+        "m", "r", "h:1", "sha256:0", ROWS, "y", overlap=Overlap({}, True, "", ("No row where group is b.",)),
+        clock=("time.time in model.py:3",), unconfined=("files", "network"),
+    )  # fmt: skip
+    found = warned({"x": X, "y": Y}, records=records)
+    assert found.keys() == {"slices", "clock", "isolation"}
+    assert "time.time in model.py:3" in found["clock"]
