@@ -3,14 +3,16 @@
 Codes: MR711 a part that a model must have is missing, MR712 data.yml and pipeline.yml disagree, MR713 a
 dataset version that does not exist or is for another stage, MR714 the holdout is trained on, MR715 the model
 card is not written, MR716 the model was not promoted from a prototype (a warning), MR717 a waiver has
-expired, MR718 a waiver ends too late, MR719 gates.yml leaves out a kind of gate (a warning). Mistakes in the
-files themselves have the codes of their readers (MR70x, MI1xx).
+expired, MR718 a waiver ends too late, MR719 gates.yml leaves out a kind of gate (a warning), MR720 a gate
+that hardly any model fails (a warning). Mistakes in the files themselves have the codes of their readers
+(MR70x, MI1xx).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.data.store import find
@@ -18,6 +20,9 @@ from mlroad.data.version import DatasetVersion
 from mlroad.pipeline.model import DataAsset, PipelineJob
 from mlroad.run.model_folder import STAGES, ModelFolder, Stage, is_for, load_data
 from mlroad.steps.new_model import CARD
+
+if TYPE_CHECKING:
+    from mlroad.gate.gates_file import Gates
 
 PARTS = ("What it is for", "Data", "How it works", "How good it is", "Limits", "Ethics", "Owner")
 """The headings of a model card, as `mlroad new` writes them."""
@@ -130,6 +135,7 @@ def _gates(model: ModelFolder) -> Iterator[Problem]:
     ]
     for name in left_out:
         yield Problem(Position(file), "MR719", f"There is no {name}.", _LEFT_OUT[name], severity="warning")
+    yield from _toothless(gates)
     try:
         holdout = find(model.root, gates.holdout)
     except UserError as error:
@@ -140,6 +146,44 @@ def _gates(model: ModelFolder) -> Iterator[Problem]:
             what = f"{version.id} was made from the holdout {holdout.id}: the model would know the answers."
             yield Problem(Position(file), "MR714", what, "Make a frozen holdout with `mlroad dataset split`.")
     yield from _waivers(model.path / "waivers.yml")
+
+
+_LEAST_ROWS = 10
+_WORST = {
+    "r2": -1.0,
+    "roc_auc": 0.5,
+    "accuracy": 0.0,
+    "f1": 0.0,
+    "precision": 0.0,
+    "recall": 0.0,
+    "brier": 1.0,
+}
+"""A limit that is not better than this cannot fail, or a model that knows nothing reaches it."""
+
+
+def _toothless(gates: Gates) -> Iterator[Problem]:
+    """Gates that hardly any model fails."""
+    for its in gates.slices:
+        if its.min_rows < _LEAST_ROWS:
+            what = (
+                f"min_rows of {its.metric} by {its.column} is {its.min_rows}: such a figure is mostly chance."
+            )
+            fix = f"Write {_LEAST_ROWS} or more, or freeze a larger holdout."
+            yield Problem(its.at, "MR720", what, fix, severity="warning")
+    named = [
+        (f"metrics.{name}", name, threshold, Position(gates.file))
+        for name, threshold in gates.metrics.items()
+    ]
+    named += [(f"the slice by {its.column}", its.metric, its.threshold, its.at) for its in gates.slices]
+    for where, name, threshold, at in named:
+        worst, limit = _WORST.get(name), threshold.limit
+        if worst is None or limit is None:
+            continue
+        if limit <= worst if gates.metric(name).direction == "higher" else limit >= worst:
+            what = f"The limit {limit:g} of {name} in {where} cannot fail: useless models reach it."
+            yield Problem(
+                at, "MR720", what, "Write a limit that a useless model does not reach.", severity="warning"
+            )
 
 
 def _waivers(file: Path) -> Iterator[Problem]:

@@ -24,6 +24,7 @@ from mlroad.gate.holdout import OpenedHoldout, open_holdout
 from mlroad.gate.judge import Judgement, judge
 from mlroad.gate.own_measures import measuring, recorded
 from mlroad.gate.records import delete_records, read_records, write_records
+from mlroad.gate.settings import settings_of
 from mlroad.models.inference_tests import VERDICT as INFERENCE_VERDICT
 from mlroad.registry.base import Registry
 from mlroad.run.candidate import Candidate
@@ -52,7 +53,7 @@ def gate(candidate: Candidate, registry: Registry | None = None) -> dict[str, An
     if judged.inference:
         write_json(candidate.folder / INFERENCE_VERDICT, judged.inference.json())
     _write_rows(folder / ROWS, gates, holdout, judged)
-    verdict = judged.verdict | {"rules": rules}
+    verdict = judged.verdict | {"rules": rules, "settings": settings_of(candidate.model.path / FILE)}
     write_json(folder / VERDICT, verdict)
     return verdict
 
@@ -67,7 +68,7 @@ def judge_records(candidate: Candidate) -> dict[str, Any]:
         holdout = open_holdout(candidate.model.root, gates)
         own = recorded(gates, candidate.model.path, records.own, gate_again(candidate))
         verdict = judge(candidate, gates, holdout, records, own).verdict
-    return verdict | {"rules": rules}
+    return verdict | {"rules": rules, "settings": settings_of(candidate.model.path / FILE)}
 
 
 @contextmanager

@@ -1,17 +1,21 @@
 """How the rules changed since the champion was judged, so that reviewers notice a lowered bar.
 
-Both verdicts hold the digests of their rules (``rules``), and what is allowed for each metric and slice. If
-one of them has no ``rules``, nothing is reported.
+Both verdicts hold the digests of their rules (``rules``), and every key of gates.yml (``settings``). If one
+of them has no ``rules``, nothing is reported. Without a champion, gates.yml is compared with the base branch.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
+from mlroad.core.git import file_at, run_git
 from mlroad.core.problems import UserError
+from mlroad.gate.settings import flat_settings
 from mlroad.models.metric_names import metric_of
 from mlroad.registry.open_registry import open_registry
 from mlroad.report.formatting import finite
@@ -20,6 +24,7 @@ from mlroad.report.report_data import Fields, ReportData, complete
 GATES = "gates.yml"
 _FILES = {
     GATES: "gates.yml",
+    "evaluation.py": "evaluation.py",
     "waivers.yml": "waivers.yml",
     "inference_tests": "inference_tests/",
     "data.yml": "data.yml",
@@ -40,8 +45,10 @@ class RuleChange:
 
 def changed_rules(data: ReportData) -> list[RuleChange]:
     """The changes since the champion was judged, loosened rules first; none if its rules are unknown."""
-    if not isinstance(data.verdict["rules"], Mapping) or not data.champion:
+    if not isinstance(data.verdict["rules"], Mapping):
         return []
+    if not data.champion:
+        return _since_base(data)
     before = Fields()
     with suppress(UserError, OSError, ValueError, TypeError):
         before = _champions_verdict(data)
@@ -57,8 +64,38 @@ def changes_between(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[R
     return sorted(_changes(complete(before), complete(now)), key=lambda change: order.index(change.kind))
 
 
+def _since_base(data: ReportData) -> list[RuleChange]:
+    """The changes of gates.yml since the base branch (on it: since the commit before); none without git."""
+    model = data.candidate.model
+    with suppress(UserError, OSError):
+        commit = base_commit(model.root)
+        content = file_at(model.root, commit, f"models/{model.name}/{GATES}") if commit else None
+        now = data.verdict["settings"]
+        if content is not None and isinstance(now, Mapping):
+            before = flat_settings(content.decode("utf-8", "replace"))
+            directions = {str(name): str(its["direction"]) for name, its in data.verdict["metrics"].items()}
+            order = ("loosened", "changed", "stricter")
+            changes = settings_changes(before, now, directions)
+            return sorted(changes, key=lambda change: order.index(change.kind))
+    return []
+
+
+def base_commit(root: Path) -> str:
+    """Where HEAD left the default branch; on that branch, the commit before HEAD. Empty if there is none."""
+    head = run_git(root, "rev-parse", "HEAD").text
+    for branch in ("origin/HEAD", "origin/main", "main", "master"):
+        found = run_git(root, "merge-base", "HEAD", branch)
+        if found.ok and found.text and found.text != head:
+            return found.text
+    before = run_git(root, "rev-parse", "--verify", "--quiet", "HEAD~1")
+    return before.text if before.ok else ""
+
+
 def title(changes: Sequence[RuleChange], champion: Mapping[str, Any]) -> str:
     """The heading of the list."""
+    if not champion:
+        looser = any(change.kind == "loosened" for change in changes)
+        return "The rules are looser than before" if looser else "The rules have changed"
     was_judged = f"champion {champion.get('version')} was judged"
     if any(change.kind == "loosened" for change in changes):
         return f"The rules are looser than when {was_judged}"
@@ -98,11 +135,89 @@ def _waivers(before: Fields, now: Fields) -> Iterator[RuleChange]:
     added = [gate for gate in dict.fromkeys(new) if gate not in old]
     for gate in added:
         yield RuleChange("loosened", "waivers.yml", f"{gate} is now waived.")
-    if not added:
+    others = list(_changed_waivers(before["waivers"], now["waivers"]))
+    yield from others
+    if not added and not others:
         yield RuleChange("changed", "waivers.yml", "No additional check is waived.")
 
 
+def _changed_waivers(
+    before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]
+) -> Iterator[RuleChange]:
+    """Waivers that are gone, and other owners, reasons and dates of those that stay."""
+    new = {str(waiver["gate"]): waiver for waiver in now}
+    for waiver in before:
+        gate = str(waiver["gate"])
+        if gate not in new:
+            yield RuleChange("stricter", "waivers.yml", f"{gate} is no longer waived.")
+            continue
+        for key in ("expires", "owner", "reason"):
+            old, its = str(waiver.get(key)), str(new[gate].get(key))
+            if old != its:
+                kind: Kind = "changed" if key != "expires" else "loosened" if its > old else "stricter"
+                yield RuleChange(kind, "waivers.yml", f"{key} of {gate} changed from {old} to {its}.")
+
+
+def settings_changes(
+    old: Mapping[str, Any], new: Mapping[str, Any], directions: Mapping[str, str]
+) -> Iterator[RuleChange]:
+    """Every key of gates.yml that differs. ``directions`` are those of the metrics of the team's own."""
+    for key in dict.fromkeys([*old, *new]):
+        if key in old and key in new and old[key] == new[key] and type(old[key]) is type(new[key]):
+            continue
+        was, its = (_setting(side[key]) if key in side else None for side in (old, new))
+        kind = _kind(key, old.get(key), new.get(key), directions)
+        if was is None:
+            yield RuleChange(kind, GATES, f"{key} is new: {its}.")
+        elif its is None:
+            yield RuleChange(kind, GATES, f"{key} was removed; it was {was}.")
+        else:
+            yield RuleChange(kind, GATES, f"{key} changed from {was} to {its}.")
+
+
+_LARGER_IS_LOOSER = {
+    "max_regression", "p95_ms", "max_ratio", "max_mb", "max_difference",
+}  # fmt: skip
+
+
+def _kind(key: str, old: Any, new: Any, directions: Mapping[str, str]) -> Kind:
+    """Whether a change makes it easier to pass."""
+    parts = key.split(".")
+    section, last = parts[0], parts[-1]
+    if key == "champion":
+        return "loosened" if old == "required" else "stricter"
+    if key == "inference_tests":
+        return "loosened" if old not in (None, "[]") and new in (None, "[]") else "changed"
+    looser_if_larger = last in _LARGER_IS_LOOSER
+    if last == "limit" and section in ("metrics", "slices"):
+        metric = parts[-2]
+        looser_if_larger = directions.get(metric, _direction(metric)) == "lower"
+    elif not looser_if_larger and not (section == "slices" and last == "min_rows"):
+        return "changed"
+    if old is None or new is None:
+        return "stricter" if old is None else "loosened"
+    try:
+        return "loosened" if (float(new) > float(old)) == looser_if_larger else "stricter"
+    except (TypeError, ValueError):
+        return "changed"
+
+
+def _setting(value: Any) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _number(value)
+    return json.dumps(value) if isinstance(value, bool) or value is None else str(value)
+
+
 def _gates(before: Fields, now: Fields) -> Iterator[RuleChange]:
+    if isinstance(before["settings"], Mapping) and isinstance(now["settings"], Mapping):
+        directions = {
+            str(name): str(figures["direction"])
+            for verdict in (before, now)
+            for name, figures in verdict["metrics"].items()
+            if figures["direction"]
+        }
+        yield from settings_changes(before["settings"], now["settings"], directions)
+        return
     thresholds, new_thresholds = _thresholds(before), _thresholds(now)
     for key in dict.fromkeys([*thresholds, *new_thresholds]):
         old, stricter = thresholds.get(key, (None, ""))

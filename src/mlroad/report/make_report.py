@@ -12,6 +12,7 @@ from mlroad.core.problems import UserError
 from mlroad.registry.open_registry import open_registry
 from mlroad.registry.signed_facts import has_signers, unverified
 from mlroad.report.base_note import base_note
+from mlroad.report.changed_model import changed_model
 from mlroad.report.changed_rules import changed_rules, title
 from mlroad.report.class_table import FIGURES, class_table
 from mlroad.report.comparisons import budgets, metrics, slices
@@ -63,6 +64,7 @@ def _values(data: ReportData) -> dict[str, object]:
         "decision": decision(data),
         "confidence": confidence(data),
         "rules": rules,
+        "changes": changed_model(data),
         "rules_title": title(rules, champion),
         "problems": found,
         "way_out": way_out(data, found),

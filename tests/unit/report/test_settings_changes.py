@@ -1,0 +1,100 @@
+"""Every difference between two gates.yml is named, and whether it makes passing easier."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlroad.gate.settings import flat_settings
+from mlroad.report.changed_rules import settings_changes
+
+GATES = """task: regression
+holdout: azureml:h:1
+target: y
+champion: required
+decide_by: mae
+resample_by: patient
+metrics:
+  mae: {limit: 60, max_regression: 3}
+  r2: {limit: 0.3}
+slices:
+  - {column: sex, metric: mae, limit: 65, max_regression: 6, min_rows: 30}
+  - {column: sex, metric: r2, limit: 0.2}
+latency: {p95_ms: 100, max_ratio: 2, machine_ms: 3}
+size: {max_mb: 20}
+inference_tests: [python]
+onnx: {max_difference: 0.5}
+bootstrap: {resamples: 1000, confidence: 0.9, seed: 3}
+"""
+OLD = flat_settings(GATES)
+
+
+def changes(text: str, old: str = GATES) -> list[tuple[str, str]]:
+    found = settings_changes(flat_settings(old), flat_settings(text), {})
+    return [(change.kind, change.what) for change in found]
+
+
+def places(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The paths of all values that are no mappings or lists of mappings."""
+    if isinstance(node, dict):
+        return [place for key, below in node.items() for place in places(below, (*path, key))]
+    if isinstance(node, list) and node and isinstance(node[0], dict):
+        return [place for number, below in enumerate(node) for place in places(below, (*path, number))]
+    return [path]
+
+
+@given(
+    data=st.data(), value=st.one_of(st.integers(), st.text(max_size=5), st.booleans(), st.lists(st.text()))
+)
+def test_any_change_of_any_key_is_named(data: st.DataObject, value: Any) -> None:
+    content = yaml.safe_load(GATES)
+    place = data.draw(st.sampled_from(places(content)))
+    changed = copy.deepcopy(content)
+    node = changed
+    for part in place[:-1]:
+        node = node[part]
+    remove = data.draw(st.booleans())
+    before = node.pop(place[-1])
+    if not remove:
+        node[place[-1]] = value
+    found = changes(yaml.safe_dump(changed))
+    same = not remove and value == before and type(value) is type(before)
+    assert bool(found) != same
+    if place[0] != "slices" and found:
+        assert any(".".join(map(str, place)) in what for _, what in found)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "kind"),
+    [
+        ("champion: required", "champion: optional", "loosened"),
+        ("confidence: 0.9", "confidence: 0.8", "changed"),
+        ("seed: 3", "seed: 4", "changed"),
+        ("min_rows: 30", "min_rows: 5", "loosened"),
+        ("mae: {limit: 60,", "mae: {limit: 61,", "loosened"),
+        ("r2: {limit: 0.3}", "r2: {limit: 0.31}", "stricter"),
+        ("metric: r2, limit: 0.2", "metric: r2, limit: 0.1", "loosened"),
+        ("max_ratio: 2, ", "", "loosened"),
+        ("p95_ms: 100", "p95_ms: 50", "stricter"),
+        ("inference_tests: [python]", "inference_tests: []", "loosened"),
+        ("onnx: {max_difference: 0.5}\n", "", "loosened"),
+        ("resample_by: patient", "resample_by: visit", "changed"),
+        ("task: regression", "task: forecast", "changed"),
+    ],
+)
+def test_kinds(old: str, new: str, kind: str) -> None:
+    assert old in GATES
+    assert [its for its, _ in changes(GATES.replace(old, new))] == [kind]
+
+
+def test_no_difference() -> None:
+    """Neither comments and order, nor a default that is written down."""
+    assert changes(f"# a comment\n{GATES}") == []
+    assert changes(yaml.safe_dump(yaml.safe_load(GATES), sort_keys=True)) == []
+    short = "task: regression\nmetrics: {mae: {limit: 3}}\n"
+    assert changes(f"{short}bootstrap: {{seed: 7, resamples: 10000, confidence: 0.95}}\n", short) == []
