@@ -80,7 +80,7 @@ def _values(data: ReportData) -> dict[str, object]:
 def _doubt(data: ReportData) -> str:
     """Says in a signed registry that nothing proves that the workflow made the champion."""
     model = data.candidate.model
-    with suppress(UserError):
+    with suppress(UserError, ValueError, TypeError):
         version = open_registry(model.root).version(model.name, int(data.champion["version"]))
         if has_signers(model.root) and unverified(model.root, version):
             return " (unverified: `mlroad why` says more)"
