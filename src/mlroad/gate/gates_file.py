@@ -54,6 +54,14 @@ class SliceGate:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelledFiles:
+    """A holdout that is a folder of files: the table in it with their labels, and its column of paths."""
+
+    table: str
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
 class Bootstrap:
     """The settings of the bootstrap."""
 
@@ -98,6 +106,9 @@ class Gates:
     """The steps in time that are resampled together."""
     own_metrics: Mapping[str, OwnMetric] = field(default_factory=dict)
     """The metrics of the team's own (evaluation.py), by name."""
+
+    files: LabelledFiles | None = None
+    """None: the holdout is a table."""
 
     @property
     def target(self) -> str:
@@ -160,9 +171,12 @@ class _Reader:
             inference_tests=self._runtimes(),
             onnx_difference=self._budget("onnx", "max_difference", least=0),
             bootstrap=self._bootstrap(),
-            places={key: self._place(top, key) for key in ("target", *_COLUMNS, "classes", "quantiles")},
+            places={
+                key: self._place(top, key) for key in ("target", "files", *_COLUMNS, "classes", "quantiles")
+            },
             columns=self._columns(task),
             own_metrics=self._own,
+            files=self._files(),
             classes=self._classes(task),
             quantiles=self._quantiles(task, metrics),
             season=self._of_tasks(
@@ -233,6 +247,15 @@ class _Reader:
             self._document.wrong(
                 self._top.get("target"), "MR704", what, "Name several, or write task: binary."
             )
+        return found
+
+    def _files(self) -> LabelledFiles | None:
+        fields = self._top.mapping("files")
+        if fields is None:
+            return None
+        self._refuse_empty(fields)
+        found = LabelledFiles(fields.text("table"), fields.text("column"))
+        fields.close()
         return found
 
     def _texts(self, key: str) -> tuple[str, ...]:

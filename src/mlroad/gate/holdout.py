@@ -12,10 +12,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mlroad.core.problems import Problem, UserError
+from mlroad.data.open_table import open_table
 from mlroad.data.sql import TableEngine
 from mlroad.data.store import VerifiedVersion, find_verified
-from mlroad.data.table import Column
-from mlroad.data.version_tables import open_version
+from mlroad.data.table import Column, Table
+from mlroad.data.version_tables import open_version, reading_of
 from mlroad.gate.bootstrap import Units, blocks_of
 from mlroad.gate.gates_file import Gates
 from mlroad.gate.metrics import read_truth
@@ -33,6 +34,9 @@ class Holdout:
     digest: str
     frame: pd.DataFrame
     truth: Truth
+    folder: Path | None = None
+    """The folder of the files that the column ``files`` names; None if the holdout is a table."""
+    files: str = ""
 
     @property
     def rows(self) -> int:
@@ -40,8 +44,11 @@ class Holdout:
         return len(self.frame)
 
     def features(self, targets: Sequence[str]) -> pd.DataFrame:
-        """All columns but the targets."""
-        return self.frame.drop(columns=list(targets))
+        """All columns but the targets. Files are paths, which a model's process gets as it wants them."""
+        features = self.frame.drop(columns=list(targets))
+        if self.folder is not None:
+            features[self.files] = [self.folder / name for name in features[self.files]]
+        return features
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +78,44 @@ def open_holdout(root: Path, gates: Gates) -> OpenedHoldout:
 def read_holdout(used: VerifiedVersion, gates: Gates) -> Holdout:
     """Read a verified version. Raises UserError if it is not a table, or its target is not usable."""
     with TableEngine() as engine:
-        table = open_version(engine, used)
+        table = _labels(engine, used, gates) if gates.files else open_version(engine, used)
         if table.format == "files":
-            raise UserError(
-                f"{used.version.id} is not a table.", "The gate needs rows: CSV, Parquet or JSON Lines."
-            )
+            what = f"{used.version.id} is a folder of files."
+            fix = "Name the table in it with their labels: `files: {table: labels.csv, column: file}`."
+            raise UserError(Problem(gates.at("files"), "MR704", what, fix))
         rows = engine.rows(f"SELECT * FROM {table.view}")  # noqa: S608 (the engine's own name)
         columns = table.columns
     frame = _frame(columns, rows)
     if not len(frame):
         raise UserError(f"{used.version.id} has no rows.", "Freeze a holdout that has rows.")
     truth = read_truth(frame, gates)
+    if gates.files:
+        _check_files(used, gates, frame, gates.files.column)
+        folder, column = used.path, gates.files.column
+        return Holdout(used.version.id, str(used.version.digest), frame, truth, folder, column)
     return Holdout(used.version.id, str(used.version.digest), frame, truth)
+
+
+def _labels(engine: TableEngine, used: VerifiedVersion, gates: Gates) -> Table:
+    """The table with the labels. Raises UserError if the folder has none of this name."""
+    assert gates.files
+    name = gates.files.table
+    if name not in {file.path for file in used.content.files or ()}:
+        what = f"{used.version.id} has no file {name}."
+        raise UserError(Problem(gates.at("files"), "MR704", what, "Name the table with the labels."))
+    return open_table(engine, used.path / name, f"{used.version.id}/{name}", reading_of(used.version))
+
+
+def _check_files(used: VerifiedVersion, gates: Gates, frame: pd.DataFrame, column: str) -> None:
+    """Every row must name another file of the version, whose content was verified. Raises UserError."""
+    named = column_of(frame, column, gates.at("files"), gates.holdout)
+    known = {file.path for file in used.content.files or ()}
+    lost = [str(name) for name in named if name not in known]
+    twice = named[named.duplicated()]
+    if lost or len(twice):
+        what = f"has no file {lost[0]}" if lost else f"has several rows for {twice.iloc[0]}"
+        fix = f"Write the path of each file in the folder into {column}, with /, each once."
+        raise UserError(Problem(gates.at("files"), "MR704", f"{used.version.id} {what}.", fix))
 
 
 def check_slice_columns(gates: Gates, frame: pd.DataFrame) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import filecmp
+import hashlib
 import json
 import os
 import pickle
@@ -251,12 +252,36 @@ class ModelProcess:
         if missing:
             raise ModelBroken(f"it needs the column {missing[0]}, which the holdout does not have")
         given, out = self._given / "frame.pickle", self._own / "predictions.npy"
-        frame.to_pickle(given)
+        self._with_files(frame).to_pickle(given)
         said = self._ask({"do": "predict", "frame": str(given), "out": str(out)})
         return _texts(_array(out)) if said.get("texts") is True else _array(out)
 
+    def _with_files(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Columns of `Path` as the model wants them: the bytes if its signature says binary, else paths.
+
+        The process can read nothing of the repo, so that paths are those of copies.
+        """
+        binary = {column.name for column in self.load() if column.type == "binary"}
+        made = frame
+        for name in frame.columns:
+            cells = frame[name].tolist()
+            if cells and isinstance(cells[0], Path):
+                content = [file.read_bytes() if name in binary else self._copy_of(file) for file in cells]
+                made = made.assign(**{str(name): pd.Series(content, index=frame.index, dtype=object)})
+        return made
+
+    def _copy_of(self, file: Path) -> str:
+        # Named by the whole path: two folders may have files of one name.
+        folder = self._given / "files" / hashlib.sha256(str(file.parent).encode()).hexdigest()[:16]
+        copy = folder / file.name
+        if not copy.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, copy)
+        return str(copy)
+
     def give(self, data: dict[str, Any]) -> None:
         """Hand the functions of an evaluation.py truth, answers and rows, before `measure`."""
+        data = {**data, "rows": self._with_files(data["rows"])}
         (self._given / "data.pickle").write_bytes(pickle.dumps(data))
         self._data = {"data": str(self._given / "data.pickle")}
 
