@@ -21,6 +21,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,7 +88,7 @@ class Units:
     block: int | None = None
     """The moments in a block that gates.yml names."""
 
-    def where(self, mask: Rows) -> Units:
+    def where(self, mask: Any) -> Units:
         """Those of the selected rows. Blocks in time are as long as the moments that are left allow."""
         if self.moments is not None:
             return blocks_of(np.unique(self.moments[mask], return_inverse=True)[1], self.block)

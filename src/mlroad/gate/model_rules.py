@@ -15,8 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlroad.core.problems import Position, Problem, UserError
+from mlroad.core.text import did_you_mean
+from mlroad.data.schema import load_schema
 from mlroad.data.store import find
 from mlroad.data.version import DatasetVersion
+from mlroad.gate.gates_file import Gates
 from mlroad.pipeline.model import DataAsset, PipelineJob
 from mlroad.run.model_folder import STAGES, ModelFolder, Stage, is_for, load_data
 from mlroad.steps.new_model import CARD
@@ -141,6 +144,7 @@ def _gates(model: ModelFolder) -> Iterator[Problem]:
     except UserError as error:
         yield Problem(Position(file), "MR713", str(error), "")
         return
+    yield from missing_columns(gates, holdout)
     for version in _trained_on(model):
         if holdout.name == version.name or holdout.id in version.parents:
             what = f"{version.id} was made from the holdout {holdout.id}: the model would know the answers."
@@ -184,6 +188,23 @@ def _toothless(gates: Gates) -> Iterator[Problem]:
             yield Problem(
                 at, "MR720", what, "Write a limit that a useless model does not reach.", severity="warning"
             )
+
+
+def missing_columns(gates: Gates, holdout: DatasetVersion) -> Iterator[Problem]:
+    """The columns that gates.yml names and the holdout's schema does not have; none if it has no schema."""
+    if not holdout.schema or not (file := holdout.file.parent / holdout.schema).is_file():
+        return
+    try:
+        known = [field.name for field in load_schema(file).fields]
+    except UserError:
+        return  # `mlroad check` reports its mistakes
+    named = [(name, gates.at("target")) for name in gates.targets]
+    named += [(name, gates.at(key)) for key, name in gates.columns.items()]
+    named += [(its.column, its.at) for its in gates.slices]
+    for name, at in named:
+        if name not in known:
+            fix = did_you_mean(name, known, f"Choose one of: {', '.join(known)}.")
+            yield Problem(at, "MR704", f"{holdout.id} has no column {name}.", fix)
 
 
 def _waivers(file: Path) -> Iterator[Problem]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from mlroad.core.problems import UserError
+from mlroad.data.version import DatasetVersion
 from mlroad.gate.gates_file import Bootstrap, Threshold, load_gates
+from mlroad.gate.model_rules import missing_columns
 
 GOOD = """task: regression
 holdout: azureml:toys_holdout:1
@@ -120,6 +123,98 @@ def test_mistakes(tmp_path: Path, old: str, new: str, place: str, words: str) ->
     lines = [line for line in str(error.value).splitlines() if words in line]
     assert lines, str(error.value)
     assert lines[0].startswith(f"{file}:{place}: M"), str(error.value)
+
+
+TASKED = """task: TASK
+holdout: azureml:toys_holdout:1
+target: y
+champion: optional
+decide_by: METRIC
+metrics:
+  METRIC: {max_regression: 1}
+"""
+
+
+@pytest.mark.parametrize(
+    ("task", "metric", "more", "place", "words"),
+    [
+        ("classification", "f1", "", "1:7", "Write binary (two classes) or multiclass."),
+        ("binary", "f1_macro", "", "7:3", "f1_macro is not a metric of binary"),
+        ("multiclass", "f1", "", "7:3", "f1 is not a metric of multiclass"),
+        ("ranking", "ndcg@0", "query: q\n", "7:3", "ndcg@0 is not a metric of ranking"),
+        ("ranking", "ndcg", "", "1:1", "The key query is missing"),
+        ("forecast", "mase", "", "1:1", "The key time is missing"),
+        ("regression", "mae", "query: q\n", "8:1", "query is for ranking, but the task is regression"),
+        ("regression", "mae", "season: 7\n", "8:1", "season is for forecast"),
+        ("regression", "mae", "block: 7\n", "8:1", "block is for forecast"),
+        ("text", "exact_match", "classes: [a, b]\n", "8:1", "classes is for binary and multiclass"),
+        ("binary", "f1", "classes: [a, b, c]\n", "8:10", "two, the positive one last"),
+        ("binary", "f1", "classes: [a, a]\n", "8:14", "a is named twice"),
+        ("multiclass", "accuracy", "classes: [a]\n", "8:10", "at least two"),
+        ("ranking", "ndcg", "query: q\nresample_by: q\n", "9:14", "A ranking is resampled by query"),
+        ("forecast", "mae", "time: t\nresample_by: s\n", "9:14", "resampled by blocks in time"),
+        ("forecast", "mae", "time: t\nseason: 0\n", "9:9", "must be from 1"),
+        ("regression", "mae", "quantiles: [0.1, 0.9]\n", "8:12", "Add 0.5"),
+        ("regression", "pinball", "quantiles: [0.9, 0.1]\n", "8:18", "not in order"),
+        ("regression", "pinball", "quantiles: [1]\n", "8:13", "not between 0 and 1"),
+        ("multilabel", "f1_macro", "", "3:9", "target must be a list"),
+        ("binary", "f1", "resample_by: [a]\n", "8:14", "resample_by must be text"),
+    ],
+)
+def test_wrong_for_the_task(
+    tmp_path: Path, task: str, metric: str, more: str, place: str, words: str
+) -> None:
+    file = tmp_path / "gates.yml"
+    file.write_text(TASKED.replace("TASK", task).replace("METRIC", metric) + more, encoding="utf-8")
+    with pytest.raises(UserError) as error:
+        load_gates(file)
+    lines = [line for line in str(error.value).splitlines() if words in line]
+    assert lines, str(error.value)
+    assert lines[0].startswith(f"{file}:{place}: M"), str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("task", "metric", "more"),
+    [
+        ("binary", "f1", "classes: [no, yes]\nresample_by: patient\n"),
+        ("multiclass", "top_k_accuracy@3", "classes: [1, 2, 3]\n"),
+        ("ranking", "ndcg@10", "query: q\n"),
+        ("forecast", "mase", "time: t\nseries: s\nseason: 7\nblock: 14\n"),
+        ("regression", "pinball", "quantiles: [0.1, 0.9]\n"),
+        ("text", "rougeL", ""),
+    ],
+)
+def test_right_for_the_task(tmp_path: Path, task: str, metric: str, more: str) -> None:
+    file = tmp_path / "gates.yml"
+    file.write_text(TASKED.replace("TASK", task).replace("METRIC", metric) + more, encoding="utf-8")
+    gates = load_gates(file)
+    assert gates.metric(metric)
+    assert gates.classes in ((), ("no", "yes"), ("1", "2", "3"))
+
+
+def test_limits_outside_the_range_of_a_metric(tmp_path: Path) -> None:
+    file = tmp_path / "gates.yml"
+    for old, new, words in (
+        ("limit: 60", "limit: -1", "limit is -1, but the metric is always 0 or more"),
+        ("limit: 0.3", "limit: 1.5", "limit is 1.5, but the metric is always at most 1"),
+    ):
+        file.write_text(GOOD.replace(old, new, 1), encoding="utf-8")
+        with pytest.raises(UserError, match=re.escape(words)):
+            load_gates(file)
+
+
+def test_columns_that_the_holdout_does_not_have(tmp_path: Path) -> None:
+    (tmp_path / "schema.yml").write_text(
+        "fields:\n- {name: y, type: number}\n- {name: patient, type: integer}\n"
+    )
+    file = tmp_path / "gates.yml"
+    version = DatasetVersion(tmp_path / "1.yml", "toys_holdout", "1", "uri_file", "x", schema="schema.yml")
+    text = TASKED.replace("TASK", "regression").replace("METRIC", "mae")
+    for column, found in (("patient", []), ("patients", ["8:14"])):
+        file.write_text(f"{text}resample_by: {column}\n", encoding="utf-8")
+        problems = list(missing_columns(load_gates(file), version))
+        assert [f"{its.at.line}:{its.at.column}" for its in problems] == found
+        assert all("Did you mean patient?" in its.fix for its in problems)
 
 
 def test_all_mistakes_at_once(tmp_path: Path) -> None:
