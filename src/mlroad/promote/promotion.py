@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from mlroad.azure.data_assets import DataAssets
+from mlroad.azure.register_data import registered_text
+from mlroad.core.factory_settings import load_settings as load_factory_settings
 from mlroad.core.files import remove
 from mlroad.core.git import run_git
 from mlroad.core.problems import Problem, UserError
+from mlroad.data.store import find
 from mlroad.gate.factory_rules import check_factory
 from mlroad.guard.guard_settings import load_settings
 from mlroad.pipeline.check_repo import check_and_count
@@ -33,6 +37,7 @@ from mlroad.promote.provenance import FILE, Provenance, requirements_digest
 from mlroad.promote.pull_request import pull_request_body
 from mlroad.promote.take import take
 from mlroad.promote.workbench import Workbench, head_of, workbench, write_files
+from mlroad.run.model_folder import ModelFolder
 from mlroad.steps.sync import sync
 
 
@@ -116,12 +121,24 @@ def complete(bench: Workbench, plan: Plan, tree: str, options: PromoteOptions, t
     if options.run:
         proof = try_drafts(bench, name, plan.question, drafted, proof, tell)
     warnings = _check(bench.stage, name)
+    for line in _register_data(bench, name):
+        tell(line)
     body = pull_request_body(plan, proof, drafted, warnings)
     commit = _commit(bench, plan, body)
     keep_large_data(bench)
     file = bench.root / ".mlroad" / f"{plan.branch.replace('/', '-')}.md"
     file.write_text(body, encoding="utf-8", newline="\n")
     return Promoted(plan.branch, f"{name} {plan.prototype.tag}", commit, file)
+
+
+def _register_data(bench: Workbench, name: str) -> Iterator[str]:
+    """Register the dev data in the Azure ML workspace, if the factory uses one."""
+    if load_factory_settings(bench.root).registry != "azureml":
+        return
+    assets = DataAssets(bench.root)
+    for reference in ModelFolder(bench.stage, name).data("dev").values():
+        version = find(bench.stage, reference)
+        yield registered_text(version, assets.register(version))
 
 
 def _update_data(file: Path, plan: Plan) -> None:
