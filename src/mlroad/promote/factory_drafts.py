@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from mlroad.core.files import write_text
 from mlroad.core.problems import UserError
 from mlroad.core.text import some
 from mlroad.data.sql import TableEngine
@@ -22,7 +24,8 @@ from mlroad.pipeline.model import CommandComponent
 from mlroad.promote.place_datasets import holdout_of, prod_version
 from mlroad.promote.question import Question, dataset_inputs, pipeline_of, question_of
 from mlroad.promote.take import Taken
-from mlroad.run.model_folder import Stage
+from mlroad.run.model_folder import Stage, load_data
+from mlroad.steps.components import scalar
 
 BY = "mlroad promote"
 _LEAST_MARGIN = 0.02
@@ -32,8 +35,7 @@ _MARGIN = 0.1
 
 def model_question(stage: Path, taken: Taken, target: str, recorded: Iterable[str]) -> Question | None:
     """What a model in the stage is asked; None if nothing tells."""
-    known = taken.trained_on in taken.versions
-    rows = _rows(stage, taken.trained_on) if known else None
+    rows = _rows(stage, taken.training_data) if taken.training_data else None
     return question_of(stage / "models" / taken.name, rows, target, recorded)
 
 
@@ -61,6 +63,23 @@ def write_drafts(
     ]
     written = draft_factory_files(folder, name, DraftFacts(BY, gates, data, outputs))
     return [file.relative_to(stage).as_posix() for file in written]
+
+
+def update_data(stage: Path, name: str) -> None:
+    """Name in data.yml, if there is one, the versions for dev that pipeline.yml names now."""
+    folder = stage / "models" / name
+    file = folder / "data.yml"
+    if not file.is_file():
+        return
+    text, known = file.read_text(encoding="utf-8"), load_data(file)
+    for key, version in dataset_inputs(pipeline_of(folder)).items():
+        if key in known:
+            old = re.escape(known[key]["dev"])
+            text = re.sub(rf"(\bdev: *[\"']?){old}(?![\w.-])", rf"\g<1>azureml:{version}", text)
+        else:
+            prod = prod_version(stage, version)
+            text += f"{scalar(key)}:\n  dev: azureml:{version}\n  prod: azureml:{prod}\n"
+    write_text(file, text)
 
 
 def write_measured_gates(folder: Path, question: Question, verdict: Mapping[str, Any]) -> None:

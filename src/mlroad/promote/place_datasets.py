@@ -69,8 +69,8 @@ def replacements(
     side of a split stays. Raises UserError if the data cannot be split.
     """
     found = {old: new for old, new in known.items() if old in taken.versions}
-    source = taken.trained_on
-    if source in found or source not in taken.inputs.values() or has_holdout(taken.versions[source]):
+    source = taken.training_data
+    if not source or source in found or has_holdout(taken.versions[source]):
         return found
     if version_files(stage, f"{source.partition(':')[0]}_holdout"):  # it is frozen, as it was made
         options = SplitOptions(source)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from mlroad.promote.conflicts import (
     resolved_tree,
     show_conflicts,
 )
-from mlroad.promote.factory_drafts import model_question, write_drafts
+from mlroad.promote.factory_drafts import model_question, update_data, write_drafts
 from mlroad.promote.fetch_tag import Prototype, parse_source
 from mlroad.promote.make_promotion_plan import check_free, check_identity, make_plan
 from mlroad.promote.merge_versions import Merged, as_in_factory, first_version, merge_versions
@@ -112,7 +112,7 @@ def complete(bench: Workbench, plan: Plan, tree: str, options: PromoteOptions, t
     bench.check_out(tree, f"models/{name}")
     folder = bench.stage / "models" / name
     sync([folder])
-    _update_data(folder / "data.yml", plan)
+    update_data(bench.stage, name)
     (folder / FILE).write_text(_provenance(plan).text(), encoding="utf-8", newline="\n")
     proof = Proof()
     if options.run:
@@ -139,21 +139,6 @@ def _register_data(bench: Workbench, name: str) -> Iterator[str]:
     for reference in ModelFolder(bench.stage, name).data("dev").values():
         version = find(bench.stage, reference)
         yield registered_text(version, assets.register(version))
-
-
-def _update_data(file: Path, plan: Plan) -> None:
-    """Name the new training version in data.yml where the one before was named."""
-    if not file.is_file() or plan.before is None:
-        return
-    text = file.read_text(encoding="utf-8")
-    before, after = _trained_on(plan.before.replaced), _trained_on(plan.replaced)
-    if before and after and before != after:
-        text = text.replace(f"azureml:{before}\n", f"azureml:{after}\n")
-        file.write_text(text, encoding="utf-8", newline="\n")
-
-
-def _trained_on(replaced: Mapping[str, str]) -> str:
-    return list(replaced.values())[-1] if replaced else ""
 
 
 def _provenance(plan: Plan) -> Provenance:

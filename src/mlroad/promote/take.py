@@ -51,6 +51,14 @@ class Taken:
     """git's name for the model folder at the tag."""
     contract: int
 
+    @property
+    def training_data(self) -> str:
+        """The version to split: what the tests were frozen with, or else the only input; empty if unclear."""
+        inputs = sorted(set(self.inputs.values()))
+        if self.trained_on in inputs:
+            return self.trained_on
+        return inputs[0] if len(inputs) == 1 else ""
+
 
 def take(bench: Workbench, prototype: Prototype, model: str, name: str, max_file_mb: float) -> Taken:
     """Read the model and its datasets. Raises UserError with everything that prevents a promotion."""

@@ -195,6 +195,26 @@ def test_other_names_and_shared_datasets(again: Command) -> None:
 
 
 @pytest.mark.slow
+def test_new_data(again: Command) -> None:
+    """A new version of the data is split with the frozen holdout, and data.yml follows."""
+    prototype, factory = source_of(again), again.repo
+    rows = (prototype / "datasets/diabetes/1/diabetes.csv").read_text(encoding="utf-8").splitlines()
+    write(prototype, "more.csv", "\n".join([*rows[:400], ""]).encode())
+    mlroad(prototype, "dataset", "add", "diabetes", "more.csv")
+    (prototype / "more.csv").unlink()
+    edit(prototype, "models/line/pipeline.yml", "azureml:diabetes:1", "azureml:diabetes:2")
+    said = try_promotion(again, tag_again(prototype))
+    assert said.code == 0, said
+    branch = "promote/line-v2"
+    assert "dev: azureml:diabetes_train:3\n" in show(factory, branch, "models/line/data.yml")
+    assert "prod: azureml:diabetes_train:2\n" in show(factory, branch, "models/line/data.yml")
+    assert "azureml:diabetes_train:3" in show(factory, branch, "models/line/pipeline.yml")
+    assert '"holdout":"diabetes_holdout:1"' in show(factory, branch, "datasets/diabetes_train/3.yml")
+    changed = git(factory, "diff", "--name-only", "--diff-filter=MD", "main", branch).split()
+    assert not [name for name in changed if name.startswith("datasets/")]
+
+
+@pytest.mark.slow
 def test_status(again: Command) -> None:
     prototype, factory = source_of(again), again.repo
     edit(prototype, "models/diabetes/MODEL_CARD.md", "teaching", "good")

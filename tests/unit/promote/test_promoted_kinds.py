@@ -1,0 +1,50 @@
+"""Models that are promoted without an edit: the sample, and models that `mlroad new` made."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.support import commit_all, git
+from tests.unit.cli.command import Command
+from tests.unit.promote.line_model import mlroad
+
+pytestmark = pytest.mark.slow
+
+
+def new_model(repo: Path, name: str, kind: str) -> None:
+    """A model of a kind, with its example data as a dataset version and a written card."""
+    mlroad(repo, "new", name, "--kind", kind)
+    folder = repo / "models" / name
+    mlroad(repo, "dataset", "add", name, f"models/{name}/data/example.csv")
+    shutil.rmtree(folder / "data")
+    pipeline = (folder / "pipeline.yml").read_text(encoding="utf-8")
+    pipeline = re.sub(r"path: \./data/example\.csv.*", f"path: azureml:{name}:1", pipeline)
+    (folder / "pipeline.yml").write_text(pipeline, encoding="utf-8", newline="\n")
+    card = (folder / "MODEL_CARD.md").read_text(encoding="utf-8")
+    card = re.sub(r"(?m)^(## .*)$", r"\1\nOf the test.", card)
+    (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8", newline="\n")
+
+
+@pytest.mark.parametrize("model, kind", [("diabetes", ""), ("plans", "multiclass")])
+def test_no_file_has_to_be_edited(factory: Command, prototype_repo: Path, model: str, kind: str) -> None:
+    if kind:
+        new_model(prototype_repo, model, kind)
+        commit_all(prototype_repo, "A model")
+    mlroad(prototype_repo, "run", f"models/{model}", "--quiet")
+    mlroad(prototype_repo, "freeze", f"models/{model}")
+    commit_all(prototype_repo, "Freeze")
+    git(prototype_repo, "tag", "v1")
+    said = factory("promote", f"{prototype_repo}@v1", model, "--no-run")
+    assert said.code == 0, said
+    branch = f"promote/{model}-v1"
+    created = git(factory.repo, "diff", "--name-only", "main", branch).split()
+    own = (f"models/{model}/", f"datasets/{model}")
+    assert not [path for path in created if not path.startswith(own)]
+    git(factory.repo, "switch", "--quiet", branch)
+    assert factory("check").code == 0
+    gates = (factory.repo / "models" / model / "gates.yml").read_text(encoding="utf-8")
+    assert f"task: {kind or 'regression'}\n" in gates
