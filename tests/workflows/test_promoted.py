@@ -35,8 +35,11 @@ def test_the_pull_request_of_a_promotion_is_green(
     factory = Path(shutil.copytree(fresh, tmp_path / "factory", symlinks=True))
     mlroad(factory, "promote", f"{prototype}@line-v1", "line", "--target", "progression")
     git(factory, "switch", "--quiet", "promote/line-line-v1")
-    run = act.run(factory, job="ci", workflow="pr.yml", base="main")
-    jobs = {**dict.fromkeys((*STATIC, "ci"), ()), "model": [{"model": "line"}]}
+    comments = tmp_path / "comments"
+    comments.mkdir()
+    pull = ("--env", f"ACT_GH_COMMENTS={comments}")
+    run = act.run(factory, workflow="pr.yml", base="main", arguments=pull)
+    jobs = {**dict.fromkeys((*STATIC, "comment", "ci"), ()), "model": [{"model": "line"}]}
     run.assert_green(jobs, skipped=NO_AZURE)
 
     git(factory, "switch", "--quiet", "main")
