@@ -73,6 +73,17 @@ def test_every_fault_is_rejected_for_the_right_reason(tiny: Tiny, tmp_path: Path
     assert not [path for path in tmp_path.glob("mlroad-*") if not path.name.startswith("mlroad-fork-")]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["multiclass", "text"])
+def test_samples_of_other_tasks(tiny: Tiny, task: str) -> None:
+    """Tables of probabilities, and texts: the same faults as for numbers."""
+    code, out = tiny.factory(f"selftest --task {task}")
+    assert code == 0, out
+    found = table(out)
+    for name in ("shuffled labels", "constant model", "regressed slice", "worse than the champion"):
+        assert found[name][0] == "ok", out
+
+
 def test_lax_gates_are_red_and_the_faults_named(tiny: Tiny) -> None:
     tiny.gates.write_text(LAX, encoding="utf-8")
     code, out = tiny.factory("selftest tiny")
