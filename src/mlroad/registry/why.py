@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,13 @@ def who_used_text(dataset: str, found: Sequence[Mapping[str, Any]]) -> str:
 
 def list_json(root: Path, registry: Registry, model: str | None) -> list[dict[str, Any]]:
     """The versions of one model or of all, by number. ``verified`` is null in a repo without signatures."""
-    signed = has_signers(root)
+    versions = [
+        version for name in ([model] if model else registry.models()) for version in registry.versions(name)
+    ]
+    verified: list[bool | None] = [None] * len(versions)
+    if has_signers(root):
+        with ThreadPoolExecutor() as pool:  # each is a process of ssh-keygen
+            verified = [not why_not for why_not in pool.map(lambda its: unverified(root, its), versions)]
     return [
         {
             "model": version.model,
@@ -96,10 +103,9 @@ def list_json(root: Path, registry: Registry, model: str | None) -> list[dict[st
             "run": version.tags.get("run"),
             "deployed": version.tags.get("deployed"),
             "created": version.created.isoformat(timespec="seconds"),
-            "verified": not unverified(root, version) if signed else None,
+            "verified": proved,
         }
-        for name in ([model] if model else registry.models())
-        for version in registry.versions(name)
+        for version, proved in zip(versions, verified, strict=True)
     ]
 
 
