@@ -131,8 +131,10 @@ def _back_to(pile: list[int], number: Any) -> None:
 
 
 def _was_champion(number: int, versions: Sequence[Version]) -> bool:
-    """Whether a later champion replaced it."""
-    return any(note.get("previous") == number for version in versions for note in history(version))
+    """Whether it is one that a rollback goes back through, or a later champion replaced it."""
+    return number in champions(versions) or any(
+        note.get("previous") == number for version in versions for note in history(version)
+    )
 
 
 def _was_followed(number: int, note: Mapping[str, Any], versions: Sequence[Version]) -> bool:

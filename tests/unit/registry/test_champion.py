@@ -56,11 +56,12 @@ def test_approving_again_after_a_rollback(three: Path) -> None:
 
 
 def test_an_older_version_needs_a_rollback(three: Path) -> None:
+    _approve(three, "diabetes:1")
     _approve(three, "diabetes:2")
     done = factory(three, "approve", "diabetes:1", check=False)
     assert done.returncode == 1
     told = (
-        "diabetes:1 is older than the champion diabetes:2: to go back, use `mlroad rollback diabetes --to 1`."
+        "diabetes:1 is older than the champion diabetes:2. To go back, use `mlroad rollback diabetes --to 1`."
     )
     assert told in done.stderr
     assert aliases(three)["champion"] == 2

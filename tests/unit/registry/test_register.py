@@ -73,7 +73,9 @@ def test_the_workflow_gets_the_version(repo: Path, tmp_path: Path) -> None:
     out = tmp_path / "output"
     words = [sys.executable, "-m", "mlroad", "register", "diabetes", "--run", make_run(repo, 1)]
     call(words, repo, {**environment(), "GITHUB_OUTPUT": str(out), "GITHUB_ACTOR": "octocat"})
-    assert out.read_text(encoding="utf-8") == "version=1\n"
+    number, lineage = out.read_text(encoding="utf-8").splitlines()
+    assert number == "version=1"
+    assert lineage.startswith("lineage=sha256:")
     assert "by octocat" in factory(repo, "why", "diabetes:1").stdout
 
 
