@@ -219,7 +219,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "edited and sealed case": (_edited_case(sealed=True), "1 of 2 inference tests failed: golden-1."),
     "red": (
         lambda repo, run: judge_run(repo, run.name, error=70),
-        "metrics.mae.limit: mae is 70 (95 % interval 70 to 70), but must be at most 60.",
+        "metrics.mae.limit: mae is 70 (the same in every resample), but must be at most 60.",
     ),
     "a green verdict by hand": (_green_verdict, "metrics.mae.limit: mae is 70"),
     "too slow": (
