@@ -95,6 +95,17 @@ def file_at(root: Path, commit: str, path: str) -> bytes | None:
     return found.data if found.ok else None
 
 
+def base_commit(root: Path) -> str:
+    """Where HEAD left the default branch; on that branch, the commit before HEAD. Empty if there is none."""
+    head = run_git(root, "rev-parse", "HEAD").text
+    for branch in ("origin/HEAD", "origin/main", "main", "master"):
+        found = run_git(root, "merge-base", "HEAD", branch)
+        if found.ok and found.text and found.text != head:
+            return found.text
+    before = run_git(root, "rev-parse", "--verify", "--quiet", "HEAD~1")
+    return before.text if before.ok else ""
+
+
 def commit_state(root: Path) -> dict[str, Any]:
     """The ``commit`` that is checked out, and whether files differ from it (``dirty``); None if unknown."""
     try:

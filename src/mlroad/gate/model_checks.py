@@ -8,6 +8,7 @@ from typing import Any
 from mlroad.core.digests import digest_of, files_below
 from mlroad.gate.ask_models import onnx_file
 from mlroad.gate.checks import GateChecks, gate_again, number
+from mlroad.gate.frozen_answers import describe_moves
 from mlroad.gate.gates_file import Gates
 from mlroad.gate.metrics import read_answers
 from mlroad.gate.records import ModelAnswers, Records
@@ -104,7 +105,10 @@ def check_inference(
     if verdict.reason:
         checks.add(INFERENCE, "broken", verdict.reason)
     elif verdict.passed:
-        checks.add(INFERENCE, "passed", f"All {total} inference tests passed.", total)
+        commit = records.champion.commit if records.champion else None
+        golden = [result.case for result in verdict.results if result.case.kind == "golden"]
+        moved = describe_moves(candidate.model.root, candidate.model.name, golden, commit)
+        checks.add(INFERENCE, "passed", f"All {total} inference tests passed.{moved}", total)
     else:
         names = ", ".join(result.case.id for result in verdict.failed[:5])
         more = " …" if failed > 5 else ""

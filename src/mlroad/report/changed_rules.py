@@ -10,10 +10,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
-from mlroad.core.git import file_at, run_git
+from mlroad.core.git import base_commit, file_at
 from mlroad.core.problems import UserError
 from mlroad.gate.settings import flat_settings
 from mlroad.models.metric_names import metric_of
@@ -78,17 +77,6 @@ def _since_base(data: ReportData) -> list[RuleChange]:
             changes = settings_changes(before, now, directions)
             return sorted(changes, key=lambda change: order.index(change.kind))
     return []
-
-
-def base_commit(root: Path) -> str:
-    """Where HEAD left the default branch; on that branch, the commit before HEAD. Empty if there is none."""
-    head = run_git(root, "rev-parse", "HEAD").text
-    for branch in ("origin/HEAD", "origin/main", "main", "master"):
-        found = run_git(root, "merge-base", "HEAD", branch)
-        if found.ok and found.text and found.text != head:
-            return found.text
-    before = run_git(root, "rev-parse", "--verify", "--quiet", "HEAD~1")
-    return before.text if before.ok else ""
 
 
 def title(changes: Sequence[RuleChange], champion: Mapping[str, Any]) -> str:

@@ -1,0 +1,141 @@
+"""Models that behave badly, and harmless ones that look like them, in real processes beside a champion.
+
+Their figures are those of a good model: only what they do gives them away. `found_in` asks as the gate does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+
+from mlroad.gate.agreement import SINGLE, ask_again, check_agreement, single_answers
+from mlroad.gate.checks import GateChecks
+from mlroad.gate.gates_file import Gates
+from mlroad.gate.holdout import row_answers
+from mlroad.gate.latency import ask_rows, check_latency
+from mlroad.gate.records import ModelAnswers, Records
+from mlroad.models.model_process import ModelBroken, ModelProcess
+from tests.unit.gate.toy import saved
+
+ROWS = 60
+COUNT = "self.calls = getattr(self, 'calls', 0) + 1; "
+TRY = "import socket\n        try: {}\n        except OSError: pass\n        return line"
+BAD = {
+    # What is served is not what was measured.
+    "zero for single rows": ("return line if n > 1 else np.zeros(n)", "one row at a time"),
+    "NaN for one single row": ("return line if n > 1 or x1[0] < 1 else np.full(n, np.nan)", "NaN"),
+    "an error for single rows": ("return line if n > 1 else 1 / 0", "one row at a time"),
+    "two numbers for single rows": ("return line if n > 1 else np.zeros((n, 2))", "2 values, not 1"),
+    "standardized by the batch": ("return (line - line.mean()) / (line.std() or 1) * 3.6", "other rows"),
+    "centred by the batch": ("return line - line.mean() if n > 1 else line", "other rows"),
+    "ranks in the batch": ("return pd.Series(line).rank(pct=True).to_numpy()", "order|other rows"),
+    "the row before": ("return line + 0.1 * np.roll(line, 1)", "order"),
+    "by place": ("return line + np.arange(n) / n", "order"),
+    "reversed": ("return line[::-1]", "order"),
+    "random": ("return line + np.random.default_rng().normal(size=n) / 10", "random"),
+    "by the clock": ("return line + time.time() % 100", "time"),
+    "by the calls before": (COUNT + "return line + self.calls / 10", "earlier requests"),
+    "by its process": ("return line + os.getpid()", "another process"),
+    "by a hash": ("return line + hash(str(id(self))) % 97", "another process"),
+    "worn out": (COUNT + "return line if self.calls < 3 else np.zeros(n)", "earlier|one row|order"),
+    "an error the second time": (COUNT + "return line if self.calls < 2 else 1 / 0", "fails"),
+    "sees the batch's length": ("return line + (n % 7) / 10", "one row at a time"),
+    # Isolation.
+    "reads the gate's environment": ("open(f'/proc/{os.getppid()}/environ'); return line", "Permission"),
+    "reads the shell's memory": ("open('/proc/1/mem', 'rb'); return line", "Permission"),
+    "lists the root's home": ("os.listdir('/root'); return line", "Permission"),
+    "reads the repo": (f"open({__file__!r}); return line", "Permission"),
+    "writes into /tmp": ("open('/tmp/left-here', 'w'); return line", "Permission"),
+    "calls home": (TRY.format("socket.create_connection(('192.0.2.1', 80), 1)"), "network"),
+    "looks up a host": (TRY.format("socket.gethostbyname('example.com')"), "network"),
+    "a raw socket": ("import socket; socket.socket(2, socket.SOCK_RAW); return line", "Permission"),
+    "kills its parent": ("os.kill(os.getppid(), 9); return line", "Permission"),
+    "forks": ("os.fork(); return line", "forks"),
+    "forks and lets the child answer": ("sys.exit() if os.fork() else None; return line", "ended|forks"),
+    "takes all memory": ("bytearray(1 << 45); return line", "MemoryError"),
+    "ends": ("os._exit(0)", "ended with code 0"),
+    "is killed": ("os.kill(os.getpid(), 9)", "code -9"),
+    "calls sys.exit": ("sys.exit(0)", "ended with code 0"),
+    "never answers": ("time.sleep(999)", "no answer within"),
+    "forges an answer": ("os.write(3, b'{}\\n'); return line", "its code"),
+    "changes its code": ("os.truncate(__file__, 0); return line", "changes its own file"),
+    "deletes its code": ("os.path.exists(__file__) and os.remove(__file__); return line", "its own file"),
+    # Latency.
+    "30 ms more": ("time.sleep(0.03); return line", "limit 20 ms"),
+    "30 ms more for some rows": ("time.sleep(0.03 * (abs(x1[0]) > 1.3)); return line", "limit 20 ms"),
+    "slow every 8th time": (COUNT + "time.sleep(0.04 * (self.calls % 8 == 0)); return line", "limit 20 ms"),
+    "another clock": ("time.perf_counter = lambda: 0.0; time.sleep(0.03); return line", "limit 20"),
+    # Types.
+    "masked": ("return np.ma.masked_array(line, line > 2)", "masked"),
+    "complex": ("return line + 0j", "neither a number"),
+    "dates": ("return pd.to_datetime(line)", "neither a number"),
+    "bytes": ("return np.array([str(v).encode() for v in line])", "neither a number"),
+    "an object": ("return [object()] * n", "neither a number"),
+    "one row too few": ("return line[:-1]", "predictions for"),
+    "one number": ("return 1.0", "predictions for"),
+}  # fmt: skip
+GOOD = {
+    "plain": "return line",
+    "in 32 bits": "return (3 * x1.astype('float32') - 2 * x2.astype('float32'))",
+    "a matrix product in 32 bits": "return np.column_stack([x1, x2]).astype('float32') @ np.float32([3, -2])",
+    "noise of rounding": "np.random.seed(0); return line + np.random.normal(0, 1e-9, n)",
+    "seeded": "np.random.seed(0); np.random.rand(); return line",
+    "a list": "return list(line)",
+    "a series": "return pd.Series(line)",
+    "a column": "return line.reshape(-1, 1)",
+    "Decimals": "import decimal; return [decimal.Decimal(repr(float(v))) for v in line]",
+    "threads": "from concurrent.futures import ThreadPoolExecutor as T; return list(T(2).map(float, line))",
+    "prints": "print('x' * 100_000); return line",
+    "warns": "import warnings; warnings.warn('careful'); return line",
+    "temporary files": "import tempfile; tempfile.TemporaryFile().write(b'x'); return line",
+    "a file in its home": "open(os.path.expanduser('~/x'), 'w').write('x'); return line",
+    "a cache beside itself": "open(__file__ + '.cache', 'w').write('x'); return line",
+    "times itself": "started = time.time(); print(time.time() - started); return line",
+    "a child that ends": "if os.fork() == 0: os._exit(0)\n        os.wait()\n        return line",
+    "a local socket": "import socket; [s.close() for s in socket.socketpair()]; return line",
+    "its host's name": "import socket; socket.gethostname(); return line",
+    "remembers rows": "self.s = getattr(self, 's', {}); return [self.s.setdefault(v, v) for v in line]",
+    "a slow first request": COUNT + "time.sleep(0.2 * (self.calls == 1)); return line",
+    "4 ms more": "time.sleep(0.004); return line",
+}  # fmt: skip
+
+
+@dataclass
+class _Limits:
+    """The keys of gates.yml below `latency`."""
+
+    p95_ms: float = 20
+    max_ratio: float | None = None
+    machine_ms: float | None = None
+
+
+def found_in(body: str, stock: Path, timeout: float = 20) -> str:
+    """What the gate says against a model whose predict has this body; empty if nothing."""
+    rng = np.random.default_rng(5)
+    frame = pd.DataFrame({"x1": rng.normal(size=ROWS), "x2": rng.normal(size=ROWS)})
+    path, champion = saved(body, stock), saved("return line", stock)
+    checks = GateChecks()
+    try:
+        with ModelProcess(path, timeout=timeout) as mine, ModelProcess(champion) as theirs:
+            values = row_answers(mine.predict(frame), ROWS)
+            theirs.predict(frame)
+            again = ask_again(mine, path, "d", frame)
+            timings, alone = ask_rows([mine, theirs], ROWS)
+            again[SINGLE] = single_answers("d", values, alone, timings.error)
+            mine.finish()
+    except ModelBroken as error:
+        return str(error)
+    if values.dtype == object:
+        return "texts"
+    answers = ModelAnswers("d", values=values)
+    records = Records(
+        "m", "r", "h:1", "d", ROWS, "y", candidate=answers, again=again, single_rows=tuple(alone)
+    )
+    check_agreement(checks, records, "")
+    if not timings.error:
+        check_latency(checks, cast("Gates", cast("Any", _Limits())), timings, ROWS, "")
+    return " ".join(check.what for check in checks.having("failed", "broken"))
