@@ -13,7 +13,7 @@ def main() -> None:
     """Print both counts, and each model that is judged wrongly."""
     with tempfile.TemporaryDirectory() as folder:
         stock = Path(folder)
-        told = {name: found_in(body, stock, timeout=5) for name, (body, _) in BAD.items()}
+        told = {name: found_in(body, stock, timeout=30) for name, (body, _) in BAD.items()}
         missed = [name for name, (_, words) in BAD.items() if not re.search(words, told[name])]
         refused = {name: what for name, body in GOOD.items() if (what := found_in(body, stock))}
     print(f"{len(BAD) - len(missed)} of {len(BAD)} bad models rejected for the right reason (at least 95 %)")

@@ -71,10 +71,10 @@ BAD = {
     "another clock": ("time.perf_counter = lambda: 0.0; time.sleep(0.03); return line", "limit 20"),
     # Types.
     "masked": ("return np.ma.masked_array(line, line > 2)", "masked"),
-    "complex": ("return line + 0j", "neither a number"),
-    "dates": ("return pd.to_datetime(line)", "neither a number"),
-    "bytes": ("return np.array([str(v).encode() for v in line])", "neither a number"),
-    "an object": ("return [object()] * n", "neither a number"),
+    "complex": ("return line + 0j", "neither (a )?number"),
+    "dates": ("return pd.to_datetime(line)", "neither (a )?number"),
+    "bytes": ("return np.array([str(v).encode() for v in line])", "neither (a )?number"),
+    "an object": ("return [object()] * n", "neither (a )?number"),
     "one row too few": ("return line[:-1]", "predictions for"),
     "one number": ("return 1.0", "predictions for"),
 }  # fmt: skip
@@ -95,7 +95,7 @@ GOOD = {
     "a file in its home": "open(os.path.expanduser('~/x'), 'w').write('x'); return line",
     "a cache beside itself": "open(__file__ + '.cache', 'w').write('x'); return line",
     "times itself": "started = time.time(); print(time.time() - started); return line",
-    "a child that ends": "if os.fork() == 0: os._exit(0)\n        os.wait()\n        return line",
+    "a child that ends": "if n > 1 and os.fork() == 0: os._exit(0)\n        n > 1 and os.wait(); return line",
     "a local socket": "import socket; [s.close() for s in socket.socketpair()]; return line",
     "its host's name": "import socket; socket.gethostname(); return line",
     "remembers rows": "self.s = getattr(self, 's', {}); return [self.s.setdefault(v, v) for v in line]",
