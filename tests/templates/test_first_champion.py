@@ -32,9 +32,8 @@ def test_a_multiclass_and_a_text_model_become_champions(
     for name in ("GITHUB_ACTIONS", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "MLROAD_REGISTRY"):
         monkeypatch.delenv(name, raising=False)
     mlroad = Command(factory, capfd, monkeypatch)
-    commands = [
-        line for block in BLOCK.findall(PAGE.read_text(encoding="utf-8")) for line in block.splitlines()
-    ]
+    blocks = BLOCK.findall(PAGE.read_text(encoding="utf-8"))
+    commands = [line for block in blocks for line in block.splitlines()]
     assert len(commands) > 20
     said = ""
     for command in commands:
