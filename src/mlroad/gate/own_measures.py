@@ -7,6 +7,7 @@ measured when the bootstrap asks for a sample, and each value is recorded under 
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hashlib
 import json
@@ -65,18 +66,17 @@ class OwnMeasures:
         return by_row(found.values[numbers])
 
     def _sample(self, name: str, of: str, rows: NDArray[np.intp]) -> float:
-        key = hashlib.blake2b(np.ascontiguousarray(rows, np.int64).tobytes(), digest_size=8).hexdigest()
+        octets = rows.astype(np.int64).tobytes()
+        key = hashlib.blake2b(octets, digest_size=8).hexdigest()
         with self._lock:
             known = self.records.samples.setdefault((name, of), {})
             if key not in known:
                 if self.process is None:
                     raise Unmeasurable(f"a sample of it is not recorded. {self.again}")
-                known[key] = self._measured(self.process, name, of, rows, len(known))
+                known[key] = self._measured(self.process, name, of, octets, len(known))
             return known[key]
 
-    def _measured(
-        self, process: ModelProcess, name: str, of: str, rows: NDArray[np.intp], done: int
-    ) -> float:
+    def _measured(self, process: ModelProcess, name: str, of: str, rows: bytes, done: int) -> float:
         spent = self._spent.get(name, 0.0)
         if spent > SECONDS:
             raise Unmeasurable(
@@ -84,7 +84,7 @@ class OwnMeasures:
                 "bootstrap.resamples, or give one value for each row"
             )
         started = time.monotonic()
-        request = {"form": "sample", "name": name, "of": of, "rows": rows.tolist()}
+        request = {"form": "sample", "name": name, "of": of, "rows": base64.b64encode(rows).decode()}
         try:
             value = _checked(name, process.measure(request)["value"])
             if not done and _checked(name, process.measure(request)["value"]) != value:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import importlib.util
 import inspect
 import pickle
@@ -36,7 +37,7 @@ class OwnFunctions:
         if request["form"] == "scorer":
             return {"value": self._one(function, answers, request["row"])}
         if request["form"] == "sample":
-            rows = np.asarray(request["rows"], dtype=np.intp)
+            rows = np.frombuffer(base64.b64decode(request["rows"]), np.int64)
             return {"value": _number(self._call(function, answers, rows))}
         values = np.asarray(self._call(function, answers, slice(None)))
         count = len(answers)

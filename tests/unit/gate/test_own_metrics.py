@@ -60,6 +60,7 @@ def add(factory: Factory, text: str, *names: str) -> None:
     factory.gates(**{"metrics:\n": f"metrics:\n{lines}", "resamples: 1000": "resamples: 200"})
 
 
+@pytest.mark.slow
 def test_all_forms_are_measured_recorded_and_judged_again(first: Factory) -> None:
     add(first, ERRORS + WORST + JUDGE.replace("CALLS", "1000"), "own_error", "own_spread", "own_judge")
     verdict = first.green()
