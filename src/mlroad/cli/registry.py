@@ -54,27 +54,32 @@ _by = click.option("--by", metavar="NAME", help="Who decides (default: you).")
 
 @click.command(cls=FactoryCommand)
 @_model
-@click.option("--run", metavar="ID", required=True, help="The run on prod data that passed its gate.")
-@click.option("--dev-run", metavar="ID", help="Its dev twin: the run of the same commit on dev data.")
+@click.option("--run", metavar="ID", help="A run on prod data that passed its gate (default: the newest).")
+@click.option(
+    "--dev-run",
+    metavar="ID",
+    help="Its dev twin (default: the newest run of its commit that passed on dev data).",
+)
 @_by
 @_publish
-def register(model: str, run: str, dev_run: str | None, by: str | None, publish: bool) -> None:
+def register(model: str, run: str | None, dev_run: str | None, by: str | None, publish: bool) -> None:
     """Register a candidate that passed its gate.
 
     The version is registered with its lineage, and gets the alias "candidate". A run is registered once,
     however often you call this. With --publish, its commit must be in the default branch of origin.
 
     \b
-    mlroad register diabetes --run 20261124-101500-000000 --dev-run 20261124-101000-000000
-    mlroad register diabetes --run … --dev-run … --publish
+    mlroad register diabetes            the newest run on prod data, with its dev twin
+    mlroad register diabetes --run 20261124-101500-000000 --dev-run 20261124-101000-000000 --publish
 
     Exit codes: 0 registered, 1 refused, 2 a wrong argument, 3 others keep pushing (--publish).
     """
     folder = find_model(root_here(), model)
+    prod, dev = registering.newest_pair(folder, run, dev_run)
     version, new = _change(
         publish,
-        lambda registry: registering.register(registry, folder, run, dev_run, by, merged=publish),
-        lambda done: f"register {done[0].name} (run {run})",
+        lambda registry: registering.register(registry, folder, prod, dev, by, merged=publish),
+        lambda done: f"register {done[0].name} (run {prod})",
     )
     tell_workflow(version=str(version.number), lineage=version.tags[LINEAGE_TAG])
     click.echo(f"{'registered' if new else 'already registered as'} {version.name}")
@@ -243,7 +248,7 @@ def list_versions(model: str | None, as_json: bool) -> None:
 def clean(keep: int, days: float, yes: bool, publish: bool) -> None:
     """Delete old versions that nothing uses.
 
-    Never a version with an alias, one that is deployed (tag "deployed"), or the previous champion.
+    Never a version with an alias, one that is deployed (tag "deployed"), or one that a rollback goes back to.
 
     \b
     mlroad clean                        show what would be deleted

@@ -27,7 +27,7 @@ from mlroad.registry.merged import not_merged
 from mlroad.registry.registered_model import LINEAGE, own_lineage
 from mlroad.registry.signed_facts import SIGNATURE, registration, sign
 from mlroad.registry.version_lineage import VERDICT, lineage_id, make_lineage
-from mlroad.run.candidate import Candidate, find_candidate
+from mlroad.run.candidate import Candidate, candidates, find_candidate
 from mlroad.run.model_folder import ModelFolder, Stage
 
 _ALSO = ("inference.json", "report.html", "report.md")
@@ -190,6 +190,28 @@ def _stale(registry: Registry, candidate: Candidate, verdict: Mapping[str, Any])
         key = "model_digest" if candidate.stage == "prod" else "dev_model_digest"
         if champion.lineage.get(key) != judged.get("digest"):
             yield f"The model of {champion.name} is not the one that was compared. {gate_again(candidate)}"
+
+
+def newest_pair(model: ModelFolder, run: str | None, dev_run: str | None) -> tuple[str, str | None]:
+    """The runs to register: those that are named, or the newest.
+
+    The newest run on prod data, and the newest of its commit on dev data that passed its gate.
+
+    Raises UserError if there is none on prod data.
+    """
+    finished = [found for found in candidates(model) if found.record.get("state") == "completed"]
+    if run is None:
+        run = next((found.run for found in finished if found.stage == "prod"), None)
+        if run is None:
+            raise UserError(
+                f"There is no finished run of {model.name} on prod data here.",
+                f"Create one with `mlroad train {model.name} --data prod`.",
+            )
+    commit = _commit(find_candidate(model, run))
+    if dev_run is None and commit:
+        twins = (found for found in finished if found.stage == "dev" and _commit(found) == commit)
+        dev_run = next((found.run for found in twins if not _judge(found, "dev")[0]), None)
+    return run, dev_run
 
 
 def _commit(candidate: Candidate) -> str | None:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from mlroad.models.metric_names import shown
+from mlroad.core.verdict_words import verdict_word
 
 _ORDER = {"broken": 0, "failed": 1, "waived": 2, "passed": 3}
 _COLOURS = {"broken": "bold red", "failed": "red", "waived": "yellow", "passed": "green"}
@@ -35,7 +35,7 @@ def workflow_errors(verdict: Mapping[str, Any]) -> list[str]:
 
 def _last_line(verdict: Mapping[str, Any]) -> str:
     end = "passed" if verdict["passed"] else "not passed"
-    word = shown(verdict["verdict"], verdict["champion"])
+    word = verdict_word(verdict["verdict"], verdict["champion"])
     return f"{verdict['model']} {verdict['run']}: {word}, {end}. {verdict['headline']}"
 
 

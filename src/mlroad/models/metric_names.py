@@ -110,11 +110,6 @@ def first_of(name: str) -> tuple[str, int]:
     return (stem, int(number)) if number.isdecimal() and int(number) > 0 else (name, 0)
 
 
-def shown(word: object, champion: object) -> str:
-    """A verdict's word for people: a better candidate without a champion is the first one."""
-    return "first" if word == "better" and not champion else str(word)
-
-
 def of_task(task: Task) -> tuple[str, ...]:
     """The names of a task's metrics, for people: ``ndcg@K`` takes any number."""
     return tuple(f"{name}K" if name.endswith("@") else name for name in _BY_TASK[task])

@@ -123,6 +123,13 @@ def previous_champion(versions: Sequence[Version]) -> int | None:
     return pile[-2] if len(pile) > 1 else None
 
 
+def replaced_champion(versions: Sequence[Version]) -> int | None:
+    """The version that the present champion replaced: the hint after an approval or a rollback names it."""
+    now = next((version for version in versions if CHAMPION in version.aliases), None)
+    notes = history(now) if now else []
+    return notes[-1].get("previous") if notes else None
+
+
 def _back_to(pile: list[int], number: Any) -> None:
     if number is None:
         pile.clear()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from mlroad.registry.base import Registry, Version
-from mlroad.registry.champion import previous_champion
+from mlroad.registry.champion import previous_champion, replaced_champion
 from mlroad.registry.local_registry import LocalRegistry
 
 DEPLOYED = "deployed"
@@ -29,16 +29,15 @@ class Plan:
 def plan(registry: Registry, keep: int, days: float) -> Plan:
     """Plan to delete the versions that are neither among the newest ``keep`` nor younger than ``days``.
 
-    Versions with an alias, deployed versions and the previous champion are kept.
+    Versions with an alias, deployed versions, and those that a rollback could go back to are kept.
     """
     before = datetime.now(UTC) - timedelta(days=days)
     delete: list[Version] = []
     kept: list[tuple[Version, str]] = []
     for model in registry.models():
         versions = registry.versions(model)
-        previous = previous_champion(versions)
         for version in versions[: max(0, len(versions) - keep)]:
-            reasons = list(_needed(version, previous))
+            reasons = list(_needed(version, versions))
             if version.created > before:
                 reasons.append(f"younger than {days:g} days")
             if reasons:
@@ -56,7 +55,7 @@ def carry_out(registry: Registry, planned: Plan) -> Iterator[str]:
         now = next((its for its in versions if its.number == version.number), None)
         if now is None:
             continue
-        reasons = list(_needed(now, previous_champion(versions)))
+        reasons = list(_needed(now, versions))
         if reasons:
             yield f"kept {now.name}: {', '.join(reasons)}"
             continue
@@ -73,9 +72,11 @@ def is_deployed(version: Version) -> bool:
     return version.tags.get(DEPLOYED, "").strip().lower() not in _NOT_DEPLOYED
 
 
-def _needed(version: Version, previous: int | None) -> Iterator[str]:
+def _needed(version: Version, versions: Sequence[Version]) -> Iterator[str]:
     yield from version.aliases
     if is_deployed(version):
         yield f"deployed: {version.tags[DEPLOYED]}"
-    if version.number == previous:
+    if version.number == previous_champion(versions):
         yield "the previous champion"
+    elif version.number == replaced_champion(versions):
+        yield "it was champion before the last rollback"

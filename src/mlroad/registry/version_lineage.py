@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlroad.core.git import file_at
 from mlroad.core.problems import UserError
-from mlroad.models.metric_names import shown
+from mlroad.core.verdict_words import verdict_word
 from mlroad.registry.registered_model import LINEAGE, LINEAGE_TAG, lineage_digest
 from mlroad.run.model_packages import pinned_packages
 
@@ -92,7 +92,7 @@ def tags_of(lineage: Mapping[str, Any], folder: Path) -> dict[str, str]:
         "datasets": " ".join(f"{use['stage']}:{use['input']}={use['dataset']}" for use in datasets),
         "holdout": (lineage.get("holdout") or {}).get("dataset"),
         "prototype": "@".join(str(provenance[key]) for key in ("repo", "tag") if provenance.get(key)),
-        "verdict": shown(verdict.get("verdict"), verdict.get("champion")),
+        "verdict": verdict_word(verdict.get("verdict"), verdict.get("champion")),
         "passed": str(bool(verdict.get("passed"))).lower(),
         "registered": lineage.get("registered"),
         "by": lineage.get("by"),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mlroad.core.text import table
-from mlroad.models.metric_names import shown
+from mlroad.core.verdict_words import verdict_word
 from mlroad.registry.base import Registry, Version
 from mlroad.registry.history import history
 from mlroad.registry.signed_facts import has_signers, unverified
@@ -191,7 +191,7 @@ def _tree(its: Mapping[str, Any], space: str, made: str = "") -> Iterator[str]:
 def _verdict(verdict: Mapping[str, Any]) -> Iterator[str]:
     champion = verdict.get("champion") or {}
     against = f"compared with version {champion['version']}" if champion else "no champion to compare with"
-    yield _row(shown(verdict.get("verdict"), champion), f"{against}, judged {verdict.get('made')}")
+    yield _row(verdict_word(verdict.get("verdict"), champion), f"{against}, judged {verdict.get('made')}")
     for name, its in (verdict.get("metrics") or {}).items():
         star = "*" if name == verdict.get("decide_by") else ""
         yield _row(name + star, _figures(its, champion))
@@ -224,7 +224,7 @@ def _figures(its: Mapping[str, Any], champion: object) -> str:
         text += f", difference {_number(its.get('difference'))}{_interval(its.get('interval'))}"
     if its.get("limit") is not None:
         text += f", limit {_number(its['limit'])}"
-    return text + (f": {shown(its['verdict'], champion)}" if its.get("verdict") else "")
+    return text + (f": {verdict_word(its['verdict'], champion)}" if its.get("verdict") else "")
 
 
 def _dev_twin(of: Mapping[str, Any]) -> Iterator[str]:

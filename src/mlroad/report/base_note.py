@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from mlroad.core.verdict_words import verdict_word
 from mlroad.gate.base_gate import BASE_VERDICT
-from mlroad.models.metric_names import shown
 from mlroad.report.changed_rules import changes_between
 from mlroad.report.report_data import ReportData
 from mlroad.run.candidate import Candidate
@@ -34,7 +34,7 @@ def _lines(before: Mapping[str, Any], data: ReportData) -> Iterator[str]:
         yield f"> - {change.kind}: {change.file}: {change.what}"
     yield ">"
     for whose, verdict in (("the base branch", before), ("this pull request", data.verdict)):
-        word = shown(verdict["verdict"], verdict["champion"])
+        word = verdict_word(verdict["verdict"], verdict["champion"])
         passed = "passed" if verdict["passed"] else "**not passed**"
         yield f"> By the gates of {whose}: {word}, {passed}. {verdict['headline']}  "
     yield "> It must pass by both. To loosen a gate, change it in a pull request that keeps the model."

@@ -18,6 +18,7 @@ from mlroad.report.class_table import FIGURES, class_table
 from mlroad.report.comparisons import budgets, metrics, slices
 from mlroad.report.explanations import confidence, decision, lead, problems, way_out
 from mlroad.report.formatting import metric_name, places_of
+from mlroad.report.recommendation import opening
 from mlroad.report.render import render
 from mlroad.report.report_data import ReportData, fields, read_report_data
 from mlroad.report.task_plots import task_plots
@@ -60,6 +61,7 @@ def _values(data: ReportData) -> dict[str, object]:
         "metric": metric_name(data.verdict["decide_by"] or ""),
         "places": places_of(data.decisive["candidate"]),
         "versus": f"against champion {champion['version']}{_doubt(data)}" if champion else "no champion yet",
+        "opening": opening(data),
         "lead": lead(data),
         "decision": decision(data),
         "confidence": confidence(data),

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from mlroad.core.problems import UserError
+from mlroad.core.verdict_words import verdict_word
 from mlroad.data.store import find
-from mlroad.models.metric_names import shown
 from mlroad.report.formatting import finite
 from mlroad.run.candidate import Candidate
 
@@ -80,7 +80,7 @@ class ReportData:
     @property
     def word(self) -> str:
         """The verdict for people: "first" if there was no champion to compare with."""
-        return shown(self.verdict["verdict"], self.champion)
+        return verdict_word(self.verdict["verdict"], self.champion)
 
     @property
     def passed(self) -> bool:

@@ -145,11 +145,20 @@ def _calibration(answers: Answers) -> Chart:
     pairs = ", ".join(f"predicted {figure(p)}, observed {figure(t)}" for p, t in curves["candidate"])
     return Chart(
         "Calibration",
-        "On the dashed line, predicted probabilities match the observed shares.",
+        "On the dashed line, predicted probabilities match the observed shares. Rows of the candidate in each"
+        f" tenth: {rows_in_tenths(answers.candidate)}.",
         f"Share of positives against the predicted probability, in tenths. The candidate: {pairs}.",
         _UNIT, _UNIT, "predicted probability", "share of positives",
         marks,
     )  # fmt: skip
+
+
+def rows_in_tenths(predicted: Sequence[float]) -> str:
+    """How many rows each tenth has, from 0 to 1: a share of few rows says little."""
+    counts = [0] * _TENTHS
+    for value in predicted:
+        counts[min(_TENTHS - 1, int(value * _TENTHS))] += 1
+    return ", ".join(f"{number:,}" for number in counts)
 
 
 def calibration_points(truth: Sequence[float], predicted: Sequence[float]) -> list[tuple[float, float]]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from mlroad.core.run_folders import all_runs, read_record
 from mlroad.core.text import number, table
+from mlroad.core.verdict_words import verdict_word
 from mlroad.run.candidate import TRAIN
 from mlroad.run.run_values import differing, metrics_of, parameters_of, short_names
 
@@ -63,7 +64,9 @@ def _about(folder: Path, record: Mapping[str, Any], metrics: Mapping[str, float]
         "dirty": git.get("dirty"),
         "stage": train.get("data"),
         "target": train.get("target"),
-        "verdict": verdict.get("verdict"),
+        "verdict": verdict_word(verdict["verdict"], verdict.get("champion"))
+        if "verdict" in verdict
+        else None,
         "passed": verdict.get("passed"),
         "decide_by": decides,
         "candidate": figures.get("candidate"),
