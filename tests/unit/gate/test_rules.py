@@ -15,6 +15,7 @@ def test_the_verdict_names_its_rules(first: Factory) -> None:
     rules = first.green()["rules"]
     assert rules == {
         "gates.yml": file_digest(folder / "gates.yml"),
+        "evaluation.py": None,
         "waivers.yml": None,
         "data.yml": file_digest(folder / "data.yml"),
         "inference_tests": None,
