@@ -54,12 +54,10 @@ _by = click.option("--by", metavar="NAME", help="Who decides (default: you).")
 
 @click.command(cls=FactoryCommand)
 @_model
-@click.option("--run", metavar="ID", help="A run on prod data that passed its gate (default: the newest).")
 @click.option(
-    "--dev-run",
-    metavar="ID",
-    help="Its dev twin (default: the newest run of its commit that passed on dev data).",
+    "--run", metavar="ID", help="A run on prod data that passed (default: the newest, and its twin)."
 )
+@click.option("--dev-run", metavar="ID", help="Its dev twin: the run of the same commit on dev data.")
 @_by
 @_publish
 def register(model: str, run: str | None, dev_run: str | None, by: str | None, publish: bool) -> None:
@@ -75,7 +73,9 @@ def register(model: str, run: str | None, dev_run: str | None, by: str | None, p
     Exit codes: 0 registered, 1 refused, 2 a wrong argument, 3 others keep pushing (--publish).
     """
     folder = find_model(root_here(), model)
-    prod, dev = registering.newest_pair(folder, run, dev_run)
+    if dev_run and not run:
+        raise UserError("--dev-run is the twin of --run.", "Name both runs, or neither.")
+    prod, dev = (run, dev_run) if run else registering.newest_pair(folder)
     version, new = _change(
         publish,
         lambda registry: registering.register(registry, folder, prod, dev, by, merged=publish),

@@ -192,26 +192,20 @@ def _stale(registry: Registry, candidate: Candidate, verdict: Mapping[str, Any])
             yield f"The model of {champion.name} is not the one that was compared. {gate_again(candidate)}"
 
 
-def newest_pair(model: ModelFolder, run: str | None, dev_run: str | None) -> tuple[str, str | None]:
-    """The runs to register: those that are named, or the newest.
-
-    The newest run on prod data, and the newest of its commit on dev data that passed its gate.
+def newest_pair(model: ModelFolder) -> tuple[str, str | None]:
+    """The newest run on prod data, and its dev twin: the newest run of its commit on dev data that passed.
 
     Raises UserError if there is none on prod data.
     """
     finished = [found for found in candidates(model) if found.record.get("state") == "completed"]
-    if run is None:
-        run = next((found.run for found in finished if found.stage == "prod"), None)
-        if run is None:
-            raise UserError(
-                f"There is no finished run of {model.name} on prod data here.",
-                f"Create one with `mlroad train {model.name} --data prod`.",
-            )
-    commit = _commit(find_candidate(model, run))
-    if dev_run is None and commit:
-        twins = (found for found in finished if found.stage == "dev" and _commit(found) == commit)
-        dev_run = next((found.run for found in twins if not _judge(found, "dev")[0]), None)
-    return run, dev_run
+    prod = next((found for found in finished if found.stage == "prod"), None)
+    if prod is None:
+        raise UserError(
+            f"There is no finished run of {model.name} on prod data here.",
+            f"Create one with `mlroad train {model.name} --data prod`.",
+        )
+    twins = (found for found in finished if found.stage == "dev" and _commit(found) == _commit(prod))
+    return prod.run, next((found.run for found in twins if not _judge(found, "dev")[0]), None)
 
 
 def _commit(candidate: Candidate) -> str | None:

@@ -62,7 +62,8 @@ def _asked(data: ReportData) -> str:
         return "The author of the change: read what did not pass, and train again."
     if data.candidate.stage == "dev":
         return "A reviewer of the pull request: read what changed and the slices, then approve or reject."
-    return "A reviewer of the environment production: compare the figures with the champion's, then decide."
+    compare = "compare the figures with the champion's" if data.champion else "look at the figures"
+    return f"A reviewer of the environment production: {compare}, then decide."
 
 
 def meaning(data: ReportData) -> str:

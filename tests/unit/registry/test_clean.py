@@ -47,6 +47,8 @@ def test_it_shows_and_then_deletes_unused_versions(eight: Path) -> None:
     assert len(list(folders.iterdir())) == 4
     factory(eight, "why", "diabetes@champion")
     factory(eight, "rollback", "diabetes")
+    # The hint of the rollback names it.
+    assert "keep diabetes:3: it was champion before the last rollback" in factory(eight, *ALL).stdout
     factory(eight, "register", "diabetes", "--run", make_run(eight, 20, champion=2))
     assert numbers(eight) == [2, 3, 4, 8, 9]
 

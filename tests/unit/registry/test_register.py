@@ -31,6 +31,26 @@ from tests.unit.registry.repos import (
 )
 
 
+def test_without_ids_the_newest_run_and_its_twin_are_registered(repo: Path) -> None:
+    for number in (1, 2):
+        make_run(repo, number), make_run(repo, number, "dev")
+    make_run(repo, 3, "dev", git_state={"commit": "0" * 40})
+    make_run(repo, 4, "dev", judged=False)
+    factory(repo, "register", "diabetes")
+    (version,) = listed(repo)
+    lineage = json.loads(factory(repo, "why", "diabetes:1", "--json").stdout)
+    assert version["version"] == 1
+    assert "20261124-100002-000000" in json.dumps(lineage)
+    assert "20261124-000002-000000" in json.dumps(lineage)
+
+
+def test_without_a_run_on_prod_data_nothing_is_registered(repo: Path) -> None:
+    make_run(repo, 1, "dev")
+    done = factory(repo, "register", "diabetes", check=False)
+    assert done.returncode == 2
+    assert "mlroad train diabetes --data prod" in done.stderr
+
+
 def test_a_green_candidate_is_registered_once_with_its_lineage(repo: Path) -> None:
     prod, dev = make_run(repo, 1), make_run(repo, 1, "dev")
     first = factory(repo, "register", "diabetes", "--run", prod, "--dev-run", dev)
@@ -352,7 +372,7 @@ def test_answers_compared_with_the_champion_before_are_stale(repo: Path) -> None
     [
         (("register", "diabetes", "--run", "20261124-1"), "There is no run 20261124-1"),
         (("register", "diabets", "--run", "x"), "Did you mean diabetes?"),
-        (("register", "diabetes"), "--run"),
+        (("register", "diabetes", "--dev-run", "x"), "Name both runs"),
         (("approve", "diabetes"), "No version of diabetes is candidate"),
         (("rollback", "diabetes"), "has no champion"),
         (("why", "diabetes"), "Which version of diabetes?"),

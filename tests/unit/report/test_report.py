@@ -122,6 +122,36 @@ def test_the_page_of_a_good_candidate_shows_no_failures(better: Repo) -> None:
     assert "What did not pass" not in better.markdown
 
 
+def test_it_begins_with_a_recommendation_and_what_the_model_is(better: Repo) -> None:
+    card = better.path / "models" / "diabetes" / "MODEL_CARD.md"
+    card.write_text(
+        "# Model card: diabetes\n\nPredicts the progression\nof a disease.\n\n## Owner\n@data-team, Ada\n",
+        encoding="utf-8",
+    )
+    better.good("report diabetes")
+    for text in (Page(better.page).text, better.markdown.replace("&#8203;", "").replace("\\", "")):
+        assert "Recommendation: merge it." in text
+        assert "Predicts the progression of a disease." in text
+        assert re.search(r"MAE [\d.]+: a prediction is off by [\d.]+ \(in the unit of \w+\) on average", text)
+        assert "@data-team, Ada" in text
+        assert "A reviewer of the pull request" in text
+        assert text.index("Recommendation") < text.index("against champion 3") or text != better.markdown
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"passed": False, "verdict": "worse"}, "Recommendation: do not merge it."),
+        ({"verdict": "equal"}, "merge it if the change is worth more than its figures"),
+    ],
+)
+def test_the_recommendation_follows_the_verdict(better: Repo, change: dict[str, object], told: str) -> None:
+    better.judge(verdict_of(model_digest(better.path)) | change)
+    better.good("report diabetes")
+    assert told in Page(better.page).text
+    assert told in better.markdown
+
+
 def test_every_plot_has_a_text_alternative(better: Repo) -> None:
     better.good("report diabetes")
     page = Page(better.page)
@@ -189,6 +219,7 @@ def test_classification_has_its_own_plots(repo: Repo) -> None:
     text = Page(repo.page).text
     assert "ROC curve" in text
     assert "Calibration" in text
+    assert "Rows of the candidate in each tenth: " in text
     assert "Residuals" not in text
 
 
