@@ -220,6 +220,9 @@ def _changed_data(repo: Path, _: Path) -> None:
     (repo / "datasets" / "diabetes_holdout" / "1" / "data.csv").write_text("sex\n1\n", encoding="utf-8")
 
 
+_TIMED: dict[str, list[float]] = {"cold": [2.0], "machine": []}
+
+
 REFUSED: dict[str, tuple[Change, str]] = {
     "not gated": (
         lambda _, run: (run / "gate" / "records.json").unlink(),
@@ -243,19 +246,19 @@ REFUSED: dict[str, tuple[Change, str]] = {
     ),
     "a green verdict by hand": (_green_verdict, "metrics.mae.limit: mae is 70"),
     "too slow": (
-        _records(timings={"candidate": [200.0] * 111, "champion": [], "error": ""}),
+        _records(timings={"candidate": [200.0] * 111, "champion": [], "error": "", **_TIMED}),
         "latency.p95: One row takes 200 ms",
     ),
     "timed once": (
-        _records(timings={"candidate": [1.0], "champion": [], "error": ""}),
+        _records(timings={"candidate": [1.0], "champion": [], "error": "", **_TIMED}),
         "latency.p95: Too few rows were timed.",
     ),
     "overlap": (
-        _records(overlap={"training": {"diabetes_train:1": DIGESTS["prod"]}, "clean": False, "what": "3 of"}),
+        _records(overlap={"training": {"diabetes_train:1": DIGESTS["prod"]}, "clean": False, "what": "3 of", "warnings": []}),
         "data.overlap: 3 of",
     ),
     "overlap of other data": (
-        _records(overlap={"training": {"diabetes_train:2": DIGESTS["dev"]}, "clean": True, "what": "No."}),
+        _records(overlap={"training": {"diabetes_train:2": DIGESTS["dev"]}, "clean": True, "what": "No.", "warnings": []}),
         "data.overlap: The training data has changed since it was compared with the holdout.",
     ),
     "no overlap": (_records(overlap=None), "data.overlap: They could not be compared"),
