@@ -196,7 +196,7 @@ def test_files_in_both_repos_are_the_same(rendered: Callable[..., Path]) -> None
     differing = {name for name in prototype.keys() & factory.keys() if prototype[name] != factory[name]}
     # The factory has stricter rules, and its sample is in the state after a promotion.
     own = {".copier-answers.yml", "README.md", "pyproject.toml", "ruff.toml", "mypy.ini", "models/README.md"}
-    own |= {".github/rulesets/main.json"}
+    own |= {".github/rulesets/main.json", ".github/CODEOWNERS"}
     own |= {f"models/diabetes/{name}" for name in ("MODEL_CARD.md", "pipeline.yml", "environment/conda.yml")}
     assert differing == own
 
