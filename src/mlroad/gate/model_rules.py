@@ -20,6 +20,7 @@ from mlroad.data.schema import load_schema
 from mlroad.data.store import find
 from mlroad.data.version import DatasetVersion
 from mlroad.gate.gates_file import Gates
+from mlroad.models.suite import CASES
 from mlroad.pipeline.model import DataAsset, PipelineJob
 from mlroad.run.model_folder import STAGES, ModelFolder, Stage, is_for, load_data
 from mlroad.steps.new_model import CARD
@@ -66,7 +67,7 @@ def _missing(model: ModelFolder) -> Iterator[Problem]:
     for name, what in _NEEDED.items():
         path = model.path / name
         there = any(path.rglob("test_*.py")) if name == "tests" else path.is_file()
-        if not there and name == _SUITE and _gate_wants_tests(model):
+        if not there and name == _SUITE and not path.with_name(CASES).exists() and _gate_wants_tests(model):
             # A new model has no frozen answers before its first run, and no gate passes without them.
             fix = _FREEZE.format(model.name)
             yield Problem(Position(model.path), "MR711", f"{name} is missing.", fix, severity="warning")

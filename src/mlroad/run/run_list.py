@@ -90,7 +90,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 def _candidate(about: Mapping[str, Any]) -> list[str]:
     verdict = about["verdict"] or "-"
-    if about["verdict"] and about["passed"] is not (verdict in ("better", "equal")):
+    if about["verdict"] and about["passed"] is not (verdict in ("first", "better", "equal")):
         verdict += ", passed" if about["passed"] else ", not passed"
     mine, theirs = about["candidate"], about["champion"]
     decided = "-" if mine is None else f"{about['decide_by']} {mine:.4g}"

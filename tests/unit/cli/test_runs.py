@@ -52,7 +52,7 @@ def test_newest_first_with_verdict(three: Command) -> None:
         ["20261124-120000-000000", "-", "failed", "dev", "local", "0123456", "-", "-"],
         ["20261124-110000-000000", "-", "completed", "prod", "local", "0123456+", "worse", "mae", "45.51",
          "(champion", "44)"],
-        ["20261124-100000-000000", "-", "completed", "dev", "local", "0123456", "better", "mae", "45.51"],
+        ["20261124-100000-000000", "-", "completed", "dev", "local", "0123456", "first", "mae", "45.51"],
     ]  # fmt: skip
 
 
@@ -62,7 +62,7 @@ def test_for_programs(three: Command) -> None:
         (None, None),
         ("dev", None),
         ("prod", "worse"),
-        ("dev", "better"),
+        ("dev", "first"),
     ]
     assert found[2] == {
         "run": "20261124-110000-000000", "started": None, "seconds": None, "parameters": {}, "metrics": {},
