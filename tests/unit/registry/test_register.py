@@ -220,6 +220,7 @@ def _changed_data(repo: Path, _: Path) -> None:
     (repo / "datasets" / "diabetes_holdout" / "1" / "data.csv").write_text("sex\n1\n", encoding="utf-8")
 
 
+_OVERLAP: dict[str, Any] = {"clean": False, "what": "3 of", "warnings": []}
 _TIMED: dict[str, list[float]] = {"cold": [2.0], "machine": []}
 
 
@@ -254,11 +255,11 @@ REFUSED: dict[str, tuple[Change, str]] = {
         "latency.p95: Too few rows were timed.",
     ),
     "overlap": (
-        _records(overlap={"training": {"diabetes_train:1": DIGESTS["prod"]}, "clean": False, "what": "3 of", "warnings": []}),
+        _records(overlap={**_OVERLAP, "training": {"diabetes_train:1": DIGESTS["prod"]}}),
         "data.overlap: 3 of",
     ),
     "overlap of other data": (
-        _records(overlap={"training": {"diabetes_train:2": DIGESTS["dev"]}, "clean": True, "what": "No.", "warnings": []}),
+        _records(overlap={**_OVERLAP, "training": {"diabetes_train:2": DIGESTS["dev"]}, "clean": True}),
         "data.overlap: The training data has changed since it was compared with the holdout.",
     ),
     "no overlap": (_records(overlap=None), "data.overlap: They could not be compared"),
