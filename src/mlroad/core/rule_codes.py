@@ -46,7 +46,7 @@ RULES: dict[str, str] = {
     "MR208": "Two steps write one output of the pipeline.",
     "MR209": "No step writes an output of the pipeline.",
     "MR210": "An expression that is malformed or not valid in this place.",
-    "MR211": "Data bound to a literal input, or a literal bound to a data input.",
+    "MR211": "A value of a type that can never fit, or text beside a binding.",
     "MR212": "A step names an output that its component does not have.",
     "MR213": "An optional input feeds one that needs a value.",
     "MR214": "A step sets an input that a nested pipeline does not have; Azure ML ignores it.",

@@ -43,6 +43,11 @@ def without_expressions(text: str) -> str:
     return _EXPRESSION.sub(lambda found: " " * len(found[0]), text)
 
 
+def around(text: str) -> str:
+    """What is in ``text`` beside its expressions."""
+    return _EXPRESSION.sub("", text)
+
+
 def is_whole(text: str, found: list[Expression]) -> bool:
     """Whether ``text`` is one expression and nothing else."""
     return len(found) == 1 and found[0].start == 0 and found[0].end == len(text)

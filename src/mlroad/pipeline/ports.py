@@ -18,6 +18,24 @@ UNKNOWN = "unknown"
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*(\.[a-zA-Z_][a-zA-Z0-9_]*)*")
 
 
+_FORMS = {"uri_file": "a file", "mltable": "a table", "mlflow_model": "MLflow", "triton_model": "Triton"}
+"""What the types say about the form of their data; a folder and a model of one's own may have any."""
+
+
+def never_fit(wanted: str, given: str) -> bool:
+    """Whether no data of the type ``given`` can be of the type ``wanted``; a file in a folder may be."""
+    forms = {_FORMS.get(wanted), _FORMS.get(given)}
+    return len(forms) == 2 and None not in forms
+
+
+def text_fits(type_name: str, text: str) -> bool:
+    """Whether ``text`` can be part of a literal of this type, beside an expression."""
+    if type_name == "boolean":
+        return not text
+    allowed = {"integer": r"[+\-\d]*", "number": r"[+\-.\deE]*"}.get(type_name)
+    return allowed is None or re.fullmatch(allowed, text) is not None
+
+
 def coerce(type_name: str, value: object) -> Scalar | None:
     """``value`` as Azure ML converts it to a declared type, or None if it does not fit.
 

@@ -20,7 +20,7 @@ from mlroad.pipeline.model import (
     Template,
     Value,
 )
-from mlroad.pipeline.ports import UNKNOWN, coerce, out_of_range
+from mlroad.pipeline.ports import UNKNOWN, coerce, never_fit, out_of_range
 from mlroad.pipeline.repo_index import RepoIndex, exists, is_file, is_folder, near_path
 from mlroad.pipeline.scope import Scope, input_port, nested, uses_of
 
@@ -104,6 +104,14 @@ def _fits(step: Step, port: InputPort, value: Value, *, bound: bool, out: Findin
         out.error(value.at, "MR224", what, fix)
     elif isinstance(value, DataPath) and not value.typed and exists(value.path):
         _kind_of_path(value, port.type, out)
+    elif isinstance(value, DataPath | DataAsset | RemoteData) and value.typed and not bound:
+        _form(where, port, value, out)
+
+
+def _form(where: str, port: InputPort, value: DataPath | DataAsset | RemoteData, out: Findings) -> None:
+    if never_fit(port.type, value.type):
+        what = f"{where} is {a(port.type)}, not {a(value.type)}."
+        out.error(value.at, "MR211", what, f"Name data of the type {port.type}.")
 
 
 def _literal(where: str, port: InputPort, value: Literally, out: Findings) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 
 from mlroad.core.text import nearest
+from mlroad.pipeline.expressions import around
 from mlroad.pipeline.findings import Findings, a, suggest
 from mlroad.pipeline.model import (
     LITERAL_TYPES,
@@ -19,7 +20,7 @@ from mlroad.pipeline.model import (
     Unsupported,
     Value,
 )
-from mlroad.pipeline.ports import UNKNOWN
+from mlroad.pipeline.ports import UNKNOWN, never_fit, text_fits
 from mlroad.pipeline.scope import ARTIFACTS, Scope, bindings_of, input_port, needed
 
 _MOST_CYCLES = 20
@@ -118,12 +119,19 @@ def _types(scope: Scope, step: Step, name: str, binding: Binding, out: Findings)
     if port is None or found is None or UNKNOWN in {port.type, found}:
         return
     literal = port.type in LITERAL_TYPES
-    if isinstance(step.inputs[name], Template):
-        if literal and found not in LITERAL_TYPES:
+    value = step.inputs[name]
+    if isinstance(value, Template):
+        beside = f"{name} of {step.name} is {a(port.type)}, but its value has text beside the binding."
+        if not literal:
+            fix = "Write the binding alone; the step's script can append a path."
+            out.error(value.at, "MR211", beside, fix)
+        elif found not in LITERAL_TYPES:
             what = f"{name} of {step.name} is {a(port.type)}; {a(found)} cannot be part of its text."
             out.error(binding.at, "MR211", what, "Bind the data to a separate input.")
+        elif not text_fits(port.type, around(value.text)):
+            out.error(value.at, "MR211", beside, "Write the binding alone.")
         return
-    if literal != (found in LITERAL_TYPES):
+    if literal != (found in LITERAL_TYPES) or never_fit(port.type, found):
         what = f"The input {name} of {step.name} is {a(port.type)}, but is bound to {a(found)}."
         fix = f"Bind it to {a(port.type)}, or change the type of the input in {port.at.file}."
         out.error(binding.at, "MR211", what, fix)
@@ -152,7 +160,7 @@ def _outputs(scope: Scope, step: Step, out: Findings) -> None:
             if name not in component.outputs and name != ARTIFACTS:
                 what = f"The component {component.name} has no output {name}."
                 out.error(at, "MR212", what, suggest(name, component.outputs, "Remove it."))
-    for said in step.outputs.values():
+    for output_name, said in step.outputs.items():
         binding = said.binding
         if binding is None:
             continue
@@ -162,6 +170,14 @@ def _outputs(scope: Scope, step: Step, out: Findings) -> None:
         elif binding.name not in scope.outputs:
             fix = suggest(binding.name, scope.outputs, "Declare it under the pipeline's outputs.")
             out.error(binding.at, "MR206", f"The pipeline has no output {binding.name}.", fix)
+        elif component.outputs is not None and output_name in component.outputs:
+            wanted = scope.outputs[binding.name].type
+            written = said.type or component.outputs[output_name].type
+            if never_fit(wanted, written):
+                what = (
+                    f"The pipeline's output {binding.name} is {a(wanted)}; {step.name} writes {a(written)}."
+                )
+                out.error(binding.at, "MR211", what, f"Write `type: {written}` at the pipeline's output.")
 
 
 def _writers(scope: Scope, out: Findings) -> None:

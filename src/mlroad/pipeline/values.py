@@ -34,7 +34,7 @@ from mlroad.pipeline.schema_checks import Shape, spoken
 from mlroad.pipeline.shapes import GIVEN_INPUT, GIVEN_VALUE
 
 _URL = re.compile(r"(azureml:)?[a-zA-Z][a-zA-Z0-9+.-]+://|(wasbs?|https?|abfss?|adl|dbfs):")
-_ASSET = re.compile(r"(?P<name>[^:@/\\]+)(?::(?P<version>[^:@]+)|@(?P<label>[^:@]+))?")
+_ASSET = re.compile(r"(?P<name>[^:@/\\\s]+)(?::(?P<version>[^:@/\\\s]+)|@(?P<label>[^:@/\\\s]+))?")
 _SCHEMES = (
     "azureml",
     "https",
@@ -107,7 +107,9 @@ class ValueReader:
             value = self._expression(node, node.value) if isinstance(node.value, str) else None
             if isinstance(value, Binding):
                 return StepOutput(key.at, binding=value)
-            if not isinstance(value, Template) and not self._unreadable_expression(node):
+            if isinstance(value, Template):
+                self._text_beside(value, name, allowed=False)
+            elif not self._unreadable_expression(node):
                 fix = f"Write {name}: ${{{{parent.outputs.NAME}}}}, or below it, indented, `type: …`."
                 self.out.error(
                     node.at, "MR112", f"The output {name} must be a binding, not {spoken(node)}.", fix
@@ -128,6 +130,8 @@ class ValueReader:
             else:
                 path = path_node.value
                 self._place(path, path_node)
+                if isinstance(value, Template):
+                    self._text_beside(value, name, allowed=_URL.match(path) is not None)
         return StepOutput(
             key.at,
             binding=binding,
@@ -137,6 +141,12 @@ class ValueReader:
             asset_name=node.text("name"),
             asset_version=scalar_text(node.values.get("version")),
         )
+
+    def _text_beside(self, value: Template, name: str, *, allowed: bool) -> None:
+        """An expression with text before or after it; ``allowed``: in an address, inputs can be a part."""
+        if any(not allowed or binding.kind == "parent_output" for binding in value.bindings):
+            what = f"The output {name} has text beside its binding."
+            self.out.error(value.at, "MR210", what, f"Write {name}: ${{{{parent.outputs.NAME}}}} alone.")
 
     def _asset_of(self, node: MapNode) -> None:
         """The name and version under which Azure ML registers an output."""

@@ -73,6 +73,8 @@ ODDITIES = (
     _one("the output that every step has", PIPELINE, "clean: ${{parent.jobs.prep.outputs.clean}}\n      label", "clean: ${{parent.jobs.prep.outputs.artifacts}}\n      label"),
     _one("a binding to an input of another step", PIPELINE, "      label: done", "      label: ${{parent.jobs.train.inputs.kind}}"),
     _one("two expressions in one text", PIPELINE, "run-${{parent.inputs.kind}}", "${{parent.inputs.kind}}-${{parent.inputs.rounds}}"),
+    _one("an integer of two parts", PIPELINE, "rounds: ${{parent.inputs.rounds}}", "rounds: 1${{parent.inputs.rounds}}"),
+    _one("an input in the path of an output", PIPELINE, "    outputs:\n      note:\n        type: uri_file", "    outputs:\n      note:\n        type: uri_file\n        path: azureml://datastores/d/paths/${{parent.inputs.kind}}/a.txt"),
     _one("an integer for a number", PIPELINE, "  rate: 0.5", "  rate: 1"),
     _one("a whole number with a point for an integer", PIPELINE, "      seed: 7", "      seed: 7.0"),
     _one("a quoted integer", PIPELINE, "      seed: 7", '      seed: "7"'),

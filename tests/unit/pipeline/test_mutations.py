@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mlroad.pipeline.checker import check_pipeline
-from tests.unit.pipeline.mutations import MUTATIONS, PIPELINE, Damage, Mutation
+from tests.unit.pipeline.mutations import JUDGE, MUTATIONS, PIPELINE, SCORE, TRAIN, Damage, Mutation
 from tests.unit.pipeline.oddities import ODDITIES, Oddity
 
 
@@ -22,6 +22,35 @@ def test_caught_at_the_right_line(mutation: Mutation | Damage, base: Path) -> No
 def test_quiet_about(oddity: Oddity, base: Path) -> None:
     oddity.apply(base)
     assert [str(problem) for problem in check_pipeline(base / PIPELINE)] == []
+
+
+_FORMS = ("uri_file", "mltable", "mlflow_model", "triton_model")
+
+
+@pytest.mark.parametrize("written", [*_FORMS, "uri_folder", "custom_model"])
+@pytest.mark.parametrize("read", [*_FORMS, "uri_folder", "custom_model"])
+def test_types_that_can_never_fit(written: str, read: str, base: Path) -> None:
+    """A table is never a model. A folder and a custom model may hold anything."""
+    for file, port in ((TRAIN, "model"), (SCORE, "model"), (JUDGE, "model")):
+        old = f"  {port}:\n    type: uri_folder"
+        new = f"  {port}:\n    type: {written if file == TRAIN else read}"
+        text = (base / file).read_text(encoding="utf-8")
+        (base / file).write_text(text.replace(old, new), encoding="utf-8")
+    text = (base / PIPELINE).read_text(encoding="utf-8")
+    kept = text.replace("  model:\n    type: uri_folder", f"  model:\n    type: {written}", 1)
+    (base / PIPELINE).write_text(kept, encoding="utf-8")
+    line = next(n for n, shown in enumerate(kept.splitlines(), 1) if "model: ${{parent.jobs.train" in shown)
+    errors = [(p.at.line, p.code) for p in check_pipeline(base / PIPELINE) if p.severity == "error"]
+    never = written in _FORMS and read in _FORMS and written != read
+    assert errors == ([(line, "MR211")] if never else [])
+
+
+def test_an_output_that_can_never_fit(base: Path) -> None:
+    for file, kind in ((TRAIN, "mlflow_model"), (PIPELINE, "mltable")):
+        text = (base / file).read_text(encoding="utf-8")
+        changed = text.replace("  model:\n    type: uri_folder", f"  model:\n    type: {kind}", 1)
+        (base / file).write_text(changed, encoding="utf-8")
+    assert [p.code for p in check_pipeline(base / PIPELINE)] == ["MR211"]
 
 
 def test_enough_of_both() -> None:
