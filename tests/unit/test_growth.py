@@ -15,6 +15,7 @@ import pytest
 
 from mlroad.core.text import nearest
 from mlroad.core.yaml_nodes import DEEPEST, MOST_VALUES, Node, parse_yaml
+from mlroad.data.open_table import count_rows
 from mlroad.data.version_lookup import _PATH
 from mlroad.guard.file_checks import check_conflicts
 from mlroad.guard.guarded_files import GuardedFile
@@ -310,6 +311,25 @@ def test_the_lines_of_a_notebook() -> None:
         return json.dumps({"nbformat": 4, "metadata": {}, "cells": [cell] * size}, indent=1)
 
     assert_linear(prepare, lambda text: json_lines(text, decode(parse(text))), 300)
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("rows.csv", '1,"a, b",x\n'),
+        ("quotes.csv", '"a""b","c\nd",x\n'),
+        ("rows.jsonl", '{"a": 1, "b": "x"}\n'),
+    ],
+)
+def test_the_rows_of_a_table(name: str, line: str, tmp_path: Path) -> None:
+    def prepare(size: int) -> Path:
+        file = tmp_path / f"{size}-{name}"
+        head = "" if name.endswith("jsonl") else "p,q,r\n"
+        file.write_text(head + line * size, encoding="utf-8")
+        return file
+
+    assert count_rows(prepare(3)) == 3
+    assert_linear(prepare, count_rows, 3000)
 
 
 @pytest.mark.parametrize("end", ['"', "#", " x", ""])

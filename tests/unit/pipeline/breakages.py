@@ -625,5 +625,7 @@ HARMLESS = (
     K("a comment in a command", "component:command", text(lambda old: f"# don't stop\nset -e\n{old}"), matches("python")),
     K("a here-document in a command", "component:command", text(lambda old: f"cat <<'END' > note.txt\nit's\nEND\n{old}"), matches("^python")),
     K("a shell's own variables", "component:command", text(lambda old: f"{old.rstrip()} && echo ${{HOME}} $PATH ${{X:-1}} $((1+2))"), matches("python")),
+    K("an array of bash in a command", "component:command", text(lambda old: f'list=(a b)\necho "${{list[@]}}" "${{#list[*]}}"\n{old}'), matches("^python")),
+    K("a compute whose name begins with local", "job:", with_(settings={"default_compute": "azureml:local-gpu"})),
     K("is_deterministic", "component:", with_(is_deterministic=False), has("command")),
 )  # fmt: skip
