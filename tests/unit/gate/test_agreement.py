@@ -37,7 +37,7 @@ def test_an_answer_that_depends_on_more_than_its_row(first: Factory, body: str, 
             "Asked for one row at a time, the model answers NaN",
         ),
         ("return line if n > 1 else 1 / 0", "one row at a time, the model fails: ZeroDivisionError"),
-        ("return line if n > 1 else np.zeros((n, 2))", "it answers a single row with 2 numbers, not 1"),
+        ("return line if n > 1 else np.zeros((n, 2))", "it answers a single row with 2 values, not 1"),
         (
             "self.calls = getattr(self, 'calls', 0) + 1; return line if self.calls < 2 else 1 / 0",
             "time, the model fails: ZeroDivisionError",
