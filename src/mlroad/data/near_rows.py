@@ -2,7 +2,7 @@
 
 Rows are compared by sums of hashes, one for each column: without a column, a row has the sum minus that hash.
 So time grows with rows times columns. Two independent rows can be equal by chance, more often after rounding:
-how often, the first table itself tells, by its rows that are equal to another of its rows.
+how often, the tables themselves tell, by their rows that are equal to another row of the same table.
 """
 
 from __future__ import annotations
@@ -136,6 +136,10 @@ def _compared(first: Hashes, second: Hashes, how: str) -> Iterator[NearRows]:
     count = int(np.isin(second, known).sum())
     if count < max(_LEAST, _SHARE * len(second)):
         return
-    by_chance = float(counts[counts > 1].sum()) / len(first) * len(second)
+    repeated = float(counts[counts > 1].sum()) / len(first)
+    # The second table tells it for a first table of a few rows: the share of its pairs that are equal.
+    alike = np.unique(second, return_counts=True)[1].astype(float)
+    pairs = float((alike * (alike - 1)).sum()) / max(len(second) * (len(second) - 1), 1)
+    by_chance = max(repeated, min(1.0, pairs * len(first))) * len(second)
     if count > _TIMES * by_chance + 1:
         yield NearRows(count, how)

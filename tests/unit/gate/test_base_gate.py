@@ -24,7 +24,7 @@ def test_a_looser_gate_does_not_judge_itself(later: Factory) -> None:
     assert "By the gates of HEAD, which this change edits:" in said.out
     text = report(later)
     assert text.startswith("> [!CAUTION]\n> **This pull request loosens the gates of toy.**\n")
-    assert "> - loosened: gates.yml: mae max_regression changed from 0.1 to 2." in text
+    assert "> - loosened: gates.yml: metrics.mae.max_regression changed from 0.1 to 2" in text
     assert "> By the gates of the base branch: worse, **not passed**." in text
     assert "> By the gates of this pull request: equal, passed." in text
 

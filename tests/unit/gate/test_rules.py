@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from mlroad.models.suite import file_digest, suite_digest
@@ -44,7 +46,11 @@ def test_a_looser_limit_that_is_not_committed_registers_nothing(first: Factory) 
 def test_a_model_that_changes_the_rules_while_it_is_judged(first: Factory) -> None:
     file = first.repo / "models" / "toy" / "gates.yml"
     first.plant(f"open({str(file)!r}, 'a').write('# mine\\n'); return line")
-    said, verdict = first.gate()
-    assert said.code == 2
-    assert "was changed while the gate read it" in said.text
-    assert verdict == {}
+    said, _ = first.gate()
+    # On Linux the model's process cannot reach the file; elsewhere the gate sees that it has changed.
+    if sys.platform == "linux":
+        assert said.code == 1
+        assert "# mine" not in file.read_text(encoding="utf-8")
+    else:
+        assert said.code == 2
+        assert "was changed while the gate read it" in said.text

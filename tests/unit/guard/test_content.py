@@ -126,7 +126,7 @@ def test_a_users_mistake_ends_with_2(guard: Guard, arguments: tuple[str, ...], t
 def test_outside_a_repo_the_fix_is_named(tmp_path: Path, guard: Guard) -> None:
     done = guard("--all", folder=tmp_path)
     assert done.returncode == 2
-    assert "mlroad setup" in done.stderr
+    assert "git init" in done.stderr
 
 
 def test_a_broken_pyproject_is_named(repo: Path, guard: Guard) -> None:
