@@ -59,6 +59,7 @@ RARE = 20
 """With fewer rows of a class, resamples are drawn within each class."""
 _LEAST = 5
 """With fewer rows of the class that a metric is about, or fewer units, it is not judged."""
+_ALIKE = "almost all of its values are the same, so another sample could move it far"
 _LEVELS = (
     np.cumsum([65_536 * math.exp(-1) / math.factorial(k) for k in range(MOST)]).round().astype(np.uint16)
 )
@@ -181,7 +182,9 @@ def _too_few(measure: Measure, units: Units, rows: int) -> str:
     count = units.count(rows)
     if units.numbers is not None and count < 2 * _LEAST:
         return f"there are only {count} {units.name} to resample: too few to judge"
-    if isinstance(measure, Sums) and measure.rare is not None and measure.rare < _LEAST:
+    if units.numbers is None and rows < _LEAST:
+        return f"too few rows to judge: {rows}, at least {_LEAST} are needed"
+    if not isinstance(measure, OfRows) and measure.rare is not None and measure.rare < _LEAST:
         return f"too few rows of a class to judge: {measure.rare}, at least {_LEAST} are needed"
     return ""
 
@@ -219,9 +222,10 @@ class _Job:
         if self._small and few_decide(self._pair[0], self._units.numbers):
             note = f"two {self._units.name} make so much of it that another sample could move it far"
             return Intervals(None, difference, note)
-        return Intervals(self._own(values[0] if values else None, errors[0] if errors else None), difference)
+        own = self._own(values[0] if values else None, errors[0] if errors else None)
+        return Intervals(own, difference, "" if own else _ALIKE)
 
-    def _own(self, values: Floats | None, errors: Floats | None) -> Interval:
+    def _own(self, values: Floats | None, errors: Floats | None) -> Interval | None:
         measure = self._pair[0]
         if self._plain and isinstance(measure, Sums) and measure.link:
             hits, below = measure.columns.sum(axis=0)
@@ -243,11 +247,14 @@ class _Job:
             return symmetric(value, influence, self._confidence, share=True)
         return accelerated(value, values, influence, self._confidence)
 
-    def _of_alike(self, quotient: Quotient) -> Interval:
-        """Of values from 0 to 1, no mean varies more than one of 0 and 1: Wilson's interval suffices."""
+    def _of_alike(self, quotient: Quotient) -> Interval | None:
+        """Of values from 0 to 1, no mean varies more than one of 0 and 1: Wilson's interval suffices.
+
+        None for other values.
+        """
         above, below = quotient.columns[:, 0], quotient.columns[:, 1]
         if (above > below * (1 + 1e-9)).any():
-            raise Unmeasurable("almost all values are the same, so that its interval is infinite")
+            return None
         assert quotient.link
         units = int((below > 0).sum())
         share = float(above.sum() / below.sum())

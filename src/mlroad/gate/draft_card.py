@@ -7,7 +7,9 @@ from pathlib import Path
 
 from mlroad.core.code_owners import owners_of
 
-_EXAMPLE = "The rows are made up (`{source}`), so there is no licence to observe, and nobody is in them."
+_EXAMPLE = (
+    "The rows are made up (`{source}`), so there is no licence to observe, and they describe no real person."
+)
 _OWN = "`{source}`. Write here where it comes from, under which licence, who is in it and who is not."
 _METHODS = {
     "regression": "Ridge regression on all columns: numbers are scaled, texts become categories.",
@@ -32,7 +34,7 @@ def card_of(
     """The texts by heading."""
     origin = (_EXAMPLE if is_example else _OWN).format(source=source)
     predicted = ", ".join(f"`{name}`" for name in targets)
-    users = "It shows the way of a model into production. " if is_example else ""
+    users = "It is an example of taking a model to production. " if is_example else ""
     return {
         "What it is for": f"Predicts {predicted}. {users}Write here who uses the predictions, for which "
         "decision, and what it must not be used for.",

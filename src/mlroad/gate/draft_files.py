@@ -23,7 +23,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "steps"))
 '''
-_TEST = '''"""What the steps do with the first rows of the dev data. Drafted by {by}: add cases of your own.
+_TEST = '''"""Runs the steps on the first rows of the dev data. Drafted by {by}: add cases of your own.
 
 A step is a function: `from prep import prep`, and call it with files that show what must not happen.
 """

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mlroad.core.problems import UserError
 from mlroad.data.store import find_verified
 from mlroad.gate.gates_file import load_gates
 from mlroad.gate.holdout import Holdout, read_holdout
@@ -91,12 +92,17 @@ def with_guess(root: Path, facts: GateFacts) -> GateFacts:
     truth = holdout.truth
     predicted = read_answers(_guess(facts.task, truth), truth, gates)
     found: dict[str, Figure] = {}
+    reason = ""
     for name in names:
         try:
             value = measure(name, facts.task, truth, predicted)
-        except Unmeasurable:
+        except Unmeasurable as error:
+            reason = str(error)
             continue
         found[name] = Figure(value, _MARGIN * value if _sign(name) < 0 else _SHARE)
+    if not found:
+        what = f"None of {', '.join(names)} can be measured on {facts.holdout}: {reason}."
+        raise UserError(what, "Freeze a holdout with more rows of each class.")
     return replace(facts, figures=found, slice_by=facts.slice_by or _slice_column(holdout, facts))
 
 
@@ -133,7 +139,7 @@ def gates_text(model: str, facts: GateFacts, by: str) -> str:
     whose = "a guess that uses no features" if facts.is_guess else "the trained model"
     decides = next(iter(facts.figures))
     lines = [
-        f"# Drafted by `{by}` from the figures of {whose}: set what the users of the model need.",
+        f"# Drafted by `{by}` from the figures of {whose}: replace the limits with what your users need.",
         f"# `mlroad gate {model}` measures it. docs/factory.md explains every key.",
         f"task: {facts.task}",
         f"holdout: azureml:{facts.holdout}",

@@ -154,6 +154,7 @@ class _Reader:
         self._refuse_empty(top)
         task = self._task()
         metrics = self._metrics(task)
+        slices = self._slices(task)
         p95_ms, max_ratio, machine_ms = self._latency()
         found = Gates(
             file=self._document.file,
@@ -163,7 +164,7 @@ class _Reader:
             champion_required=top.text("champion", choices=("optional", "required")) == "required",
             decide_by=self._decide_by(metrics),
             metrics=metrics,
-            slices=self._slices(task),
+            slices=slices,
             p95_ms=p95_ms,
             max_ratio=max_ratio,
             machine_ms=machine_ms,
@@ -178,7 +179,7 @@ class _Reader:
             own_metrics=self._own,
             files=self._files(),
             classes=self._classes(task),
-            quantiles=self._quantiles(task, metrics),
+            quantiles=self._quantiles(task, metrics, slices),
             season=self._of_tasks(
                 "season", task, ("forecast",), lambda: self._whole(top, "season", 1, least=1)
             )
@@ -298,9 +299,12 @@ class _Reader:
             )
         return found
 
-    def _quantiles(self, task: Task | None, metrics: Mapping[str, Threshold]) -> tuple[float, ...]:
+    def _quantiles(
+        self, task: Task | None, metrics: Mapping[str, Threshold], slices: Sequence[SliceGate]
+    ) -> tuple[float, ...]:
         found = self._of_tasks("quantiles", task, ("regression", "forecast"), self._levels) or ()
-        named = [name for name in metrics if (its := metric_of(name, task)) and its.needs == "value"]
+        names = [*metrics, *(gate.metric for gate in slices)]
+        named = [name for name in names if (its := metric_of(name, task)) and its.needs == "value"]
         if found and named and 0.5 not in found:
             what = f"{named[0]} is measured on the median, but quantiles has no 0.5."
             self._document.wrong(self._top.get("quantiles"), "MR704", what, "Add 0.5.")

@@ -59,7 +59,8 @@ def studentized(value: float, error: float, values: Floats, errors: Floats, conf
     with np.errstate(divide="ignore", invalid="ignore"):
         scores = (values - value) / errors
     # A resample without any spread says nothing about the scale: it counts as infinitely far on its side.
-    scores = np.where(np.isnan(scores), 0.0, scores)
+    # Where all values are 0, the logarithm and its error are undefined: that is far below.
+    scores = np.where(np.isneginf(values), -np.inf, np.where(np.isnan(scores), 0.0, scores))
     tail = (1 - confidence) / 2
     low, high = np.quantile(scores, [1 - tail, tail], method="nearest")
     return _checked(value - float(low) * error, value - float(high) * error)

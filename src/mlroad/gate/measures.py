@@ -68,6 +68,8 @@ class Weighted:
     """
 
     of: Callable[[Weights], Floats]
+    rare: int | None = None
+    """The rows of the rarest class that it needs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 
@@ -96,7 +97,8 @@ def _determines(feature: pd.Series, target: pd.Series) -> str:
 
 def _of_scores(gates: Gates, metrics: Mapping[str, MetricResult]) -> Iterator[Warned]:
     for name, found in metrics.items():
-        best = 0.0 if gates.metric(name).direction == "lower" else 1.0
-        if found.candidate is not None and abs(found.candidate - best) < 1e-12:
+        metric = gates.metric(name)
+        best = metric.low if metric.direction == "lower" else metric.high
+        if found.candidate is not None and math.isfinite(best) and abs(found.candidate - best) < 1e-12:
             what = f"{name} is {found.candidate:g}, which is perfect. Does a feature hold the answer?"
             yield Warned("perfect", what)

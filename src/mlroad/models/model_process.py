@@ -290,7 +290,7 @@ class ModelProcess:
         said = self._ask({"do": "measure", **request, **self._data})
         self._data = {}
         if request["form"] == "rows" and not isinstance(said.get("values"), list):
-            raise ModelBroken("its code writes to the descriptor of the answers")
+            raise ModelBroken("its code writes to the pipe that carries its answers")
         return said
 
     def prepare_rows(self, rows: Sequence[int]) -> None:
@@ -398,7 +398,7 @@ def _as_documented() -> Iterator[None]:
     try:
         yield
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError):
-        raise ModelBroken("its code writes to the descriptor of the answers") from None
+        raise ModelBroken("its code writes to the pipe that carries its answers") from None
 
 
 def _copied(path: Path, folder: Path) -> Path:

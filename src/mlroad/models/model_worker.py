@@ -188,7 +188,7 @@ def as_array(answer: Any) -> Any:
         return as_array({place: answer.iloc[:, place] for place in range(len(answer.columns))})
     if isinstance(answer, np.ma.MaskedArray):
         raise ValueError("the model answers with a masked array, whose masked values would count as answers")
-    values = answer.to_numpy() if isinstance(answer, pd.DataFrame | pd.Series) else np.asarray(answer)
+    values = _values(answer)
     if values.dtype.kind in "iubf":
         return values
     if values.dtype.kind not in "OUT":  # `tolist` makes whole numbers of some dates
@@ -201,13 +201,30 @@ def as_array(answer: Any) -> Any:
         return values.astype(object)
     if flat and all(isinstance(value, list | tuple | np.ndarray) for value in flat):
         return np.stack([np.asarray(value, dtype=np.float64) for value in flat])
+    return _numbers(flat).reshape(values.shape)
+
+
+def _values(answer: Any) -> Any:
+    if isinstance(answer, pd.DataFrame | pd.Series):
+        return answer.to_numpy()
+    values = np.asarray(answer)
+    if values.dtype.kind in "UT" and isinstance(answer, list | tuple):
+        return np.asarray(answer, dtype=object)  # NumPy would make texts of the numbers among them
+    return values
+
+
+def _numbers(flat: list[Any]) -> Any:
     # None and pandas' NA become NaN, which is reported. Complex numbers, dates, bytes, and texts among
     # numbers would be converted as well.
+    if any(isinstance(value, str) for value in flat):
+        place = next(place for place, value in enumerate(flat) if not isinstance(value, str))
+        what = f"the model answers with texts, but value {place + 1} of {len(flat)} is {flat[place]!r:.60}"
+        raise ValueError(what)
     wrong = next((value for value in flat if not _is_number(value)), None)
     if wrong is not None or not flat:
         shown = repr(wrong) if flat else "nothing"
         raise ValueError(f"the model answers with {shown[:60]}, which is neither a number nor a text")
-    return np.array([np.nan if pd.isna(value) else float(value) for value in flat]).reshape(values.shape)
+    return np.array([np.nan if pd.isna(value) else float(value) for value in flat])
 
 
 def _is_number(value: Any) -> bool:

@@ -77,7 +77,7 @@ def unverified(root: Path, version: Version) -> str:
         return "It was not made champion by the workflow."
     for note in notes:
         if not _is_signed(root, change_of_champion(version, note), str(note.get(SIGNATURE, ""))):
-            return f"It was not the workflow that made it champion at {note['at']}."
+            return f"The change to champion at {note['at']} was not signed by the workflow."
     return ""
 
 

@@ -74,9 +74,9 @@ def asked(body: str, stock: Path, timeout: float = 60) -> str:
         ("import socket; socket.gethostbyname('example.com'); return line", "network (example.com)"),
         ("bytearray(1 << 45); return line", "MemoryError"),
         ("os.truncate(__file__, 0); return line", "changes its own file toy_model.py"),
-        ("os.write(3, b'x\\n'); return line", "descriptor of the answers"),
+        ("os.write(3, b'x\\n'); return line", "pipe that carries its answers"),
         ("os.write(3, b'{\"number\": 1}\\n'); return line", "its code "),
-        ("os.write(3, b'\\xff[]\\n' * 3); return line", "descriptor of the answers"),
+        ("os.write(3, b'\\xff[]\\n' * 3); return line", "pipe that carries its answers"),
         ("os.listdir(os.path.expanduser('~root')); return line", "PermissionError"),
         (f"os.listdir({str(Path(__file__).parent)!r}); return line", "PermissionError"),
         (

@@ -51,7 +51,7 @@ def found_of(name: str, truth: Any, mine: Any, units: Units | None = None) -> In
     return intervals({name: [part]}, len(truth), FEW, units=units)[name]
 
 
-@pytest.mark.parametrize("name", ["recall", "f1", "balanced_accuracy"])
+@pytest.mark.parametrize("name", ["recall", "f1", "balanced_accuracy", "roc_auc", "average_precision"])
 def test_too_few_positives(name: str) -> None:
     rng = np.random.default_rng(1)
     for positives in (4, 5):
@@ -59,6 +59,34 @@ def test_too_few_positives(name: str) -> None:
         found = found_of(name, truth, rng.random(60))
         assert isinstance(found, Unmeasurable) == (positives < 5)
         assert positives == 5 or "too few rows of a class to judge: 4" in str(found)
+
+
+@pytest.mark.parametrize("name", ["roc_auc_ovr", "f1_macro", "balanced_accuracy", "f1_weighted"])
+def test_too_few_of_one_of_several_classes(name: str) -> None:
+    rng = np.random.default_rng(1)
+    for few in (4, 5):
+        truth = np.where(np.arange(60) < few, 2, np.arange(60) % 2)
+        chances = rng.dirichlet(np.ones(3), 60) + 0.5 * np.eye(3)[truth]
+        classes = ("a", "b", "c")
+        mine = Predictions(chances / chances.sum(axis=1, keepdims=True), "probability", classes)
+        found = intervals({name: [prepared(name, "multiclass", Truth(truth, classes), mine)]}, 60, FEW)[name]
+        assert isinstance(found, Unmeasurable) == (few < 5 and name != "f1_weighted"), found
+
+
+@pytest.mark.parametrize("rows", [3, 5])
+def test_too_few_rows(rows: int) -> None:
+    found = found_of("mae", np.arange(float(rows)), np.arange(float(rows)) + [0.5, 0.1, 0.2, 0.3, 0.4][:rows])
+    assert isinstance(found, Unmeasurable) == (rows < 5)
+    assert rows == 5 or str(found).startswith("too few rows to judge: 3")
+
+
+@pytest.mark.parametrize("name", ["mae", "rmse"])
+def test_good_models_have_a_figure_without_an_interval(name: str) -> None:
+    """Errors that are alike, or one among 100: nothing is broken."""
+    for errors in (np.where(np.arange(100), 0.0, 7.0), np.where(np.arange(100), 5.0, 5.1)):
+        found = found_of(name, errors, np.zeros(100))
+        assert isinstance(found, Intervals), found
+        assert found.candidate or found.note
 
 
 def test_heavy_tails_are_said() -> None:

@@ -356,7 +356,7 @@ def test_too_few_of_a_class_has_no_interval() -> None:
     truth[0] = 1.0
     found = intervals(truth, np.linspace(0, 1, 30), None, ["roc_auc"], Bootstrap(resamples=1000))["roc_auc"]
     assert isinstance(found, Unmeasurable)
-    assert "too few rows of one class" in str(found)
+    assert "too few rows of a class to judge: 1" in str(found)
 
 
 def test_method_is_one_for_all_metrics() -> None:

@@ -266,6 +266,28 @@ def test_classes_are_read_as_they_are_written() -> None:
         read_truth(frame, some_gates("binary", "f1"))
 
 
+@pytest.mark.parametrize("named", [(1, 0), (1, 2), (-1, 1), ("no", "yes")])
+def test_numbers_that_are_names_of_classes_are_labels(named: tuple[Any, Any]) -> None:
+    """A perfect model is perfect, whichever two numbers the classes are."""
+    target = list(named) * 3
+    gates = some_gates("binary", "accuracy", f"classes: [{named[0]}, {named[1]}]\n")
+    truth = read_truth(pd.DataFrame({"y": target}), gates)
+    answers = np.array(target if isinstance(named[0], int) else [0, 1] * 3, dtype=float)
+    predicted = read_answers(answers, truth, gates)
+    assert predicted.kind == "label"
+    assert measure("accuracy", "binary", truth, predicted) == 1
+    chances = read_answers(np.array([0.1, 0.9] * 3), truth, gates)
+    assert chances.kind == "probability"
+    assert measure("accuracy", "binary", truth, chances) == 1
+
+
+def test_a_slice_on_the_median_needs_it_among_the_quantiles() -> None:
+    more = "quantiles: [0.1, 0.9]\nslices:\n  - {column: g, metric: mae, limit: 1}\n"
+    with pytest.raises(UserError, match="mae is measured on the median, but quantiles has no"):
+        some_gates("regression", "pinball", more)
+    some_gates("regression", "pinball", more.replace("mae", "pinball"))
+
+
 @pytest.mark.parametrize(
     ("task", "metric", "answer", "words"),
     [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +11,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlroad.gate.gates_file import load_gates
+from mlroad.core.problems import UserError
+from mlroad.gate import draft_gates
+from mlroad.gate.gates_file import Gates, load_gates
 from mlroad.gate.holdout import Holdout
 from mlroad.gate.metric_checks import MetricResult
 from mlroad.gate.metrics import read_truth
+from mlroad.gate.own_metrics import OwnMetric
 from mlroad.gate.records import Overlap, Records
 from mlroad.gate.warn import warnings_of
+from mlroad.models.metric_names import Metric
 
 GATES = """task: {task}
 holdout: azureml:h:1
@@ -76,6 +82,28 @@ def test_a_perfect_score(metric: str, best: float) -> None:
     target = Y if metric in ("mae", "r2") else CLASSES
     assert "perfect" in warned({"x": X, "y": target}, metric, best)
     assert not warned({"x": X, "y": target}, metric, 0.99 if best else 0.01)
+
+
+def test_a_metric_without_a_best_value_is_never_perfect() -> None:
+    assert "perfect" not in warned({"x": X, "y": Y}, "mae", 1)
+    gates = load_gates(Path("gates.yml"), GATES.format(task="regression", metric="mae"))
+    own = OwnMetric("profit", "rows", Metric("higher", "value", -math.inf, math.inf))
+    gates = replace(gates, own_metrics={"profit": own})
+    assert not warnings_of(gates, None, {"profit": MetricResult("profit", "better", 1.0)}, NOTHING)
+
+
+def test_a_draft_of_a_holdout_without_figures(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No row is relevant, so no figure of a ranking exists."""
+
+    def holdout(_: Any, gates: Gates) -> Holdout:
+        frame = pd.DataFrame({"q": [1, 1, 2], "y": [0.0, 0.0, 0.0]})
+        return Holdout("h:1", "sha256:0", frame, read_truth(frame, gates))
+
+    monkeypatch.setattr(draft_gates, "find_verified", lambda *_: None)
+    monkeypatch.setattr(draft_gates, "read_holdout", holdout)
+    facts = draft_gates.GateFacts("ranking", ["y"], "h:1", more={"query": "q"})
+    with pytest.raises(UserError, match=r"None of ndcg, mrr can be measured on h:1: \w+"):
+        draft_gates.with_guess(tmp_path, facts)
 
 
 def test_repeated_rows() -> None:

@@ -145,7 +145,7 @@ def test_what_the_workflow_wrote_is_signed(
     notes = json.loads(version.tags["history"])
     notes[0]["by"] = "@somebody"
     registry.set_tags(version, {"history": json.dumps(notes)})
-    assert "It was not the workflow that made it champion" in story(repo, "diabetes:1")["unverified"]
+    assert "was not signed by the workflow" in story(repo, "diabetes:1")["unverified"]
 
 
 def test_a_repo_without_a_key_says_so(three: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,7 +64,10 @@ def area(truth: NDArray[Any], scores: NDArray[Any]) -> Weighted:
     blocks = len(rows) // BLOCK + 1
     places = np.full((2, blocks * BLOCK), len(truth))
     places[(turn[order] == 1).astype(int), np.arange(len(rows))] = rows[order]
-    return Weighted(Area(*places.reshape(2, blocks, BLOCK).transpose(0, 2, 1).copy()).of)
+    return Weighted(
+        Area(*places.reshape(2, blocks, BLOCK).transpose(0, 2, 1).copy()).of,
+        min(len(positives), len(negatives)),
+    )
 
 
 def average_precision(truth: NDArray[Any], scores: NDArray[Any]) -> Weighted:
@@ -82,7 +85,7 @@ def average_precision(truth: NDArray[Any], scores: NDArray[Any]) -> Weighted:
         precision = hits / np.maximum(every, 1)
         return ratio((found * precision).sum(axis=0), hits[-1])
 
-    return Weighted(of)
+    return Weighted(of, int(positive.sum()))
 
 
 def mean_of(measures: Sequence[Weighted], shares: Sequence[Floats] | None = None) -> Weighted:
@@ -95,4 +98,6 @@ def mean_of(measures: Sequence[Weighted], shares: Sequence[Floats] | None = None
         there = np.stack([weights[:-1][share == 1].sum(axis=0, dtype=np.float64) for share in shares])
         return ratio((values * there).sum(axis=0), there.sum(axis=0))
 
-    return Weighted(of)
+    # In a weighted mean, a class counts as little as it has rows.
+    rare = None if shares is not None else min((m.rare for m in measures if m.rare is not None), default=None)
+    return Weighted(of, rare)

@@ -27,7 +27,7 @@ from mlroad.gate.tasks.task import (
     finite,
     one_each,
 )
-from mlroad.gate.tasks.two_classes import adding_up, text_labels
+from mlroad.gate.tasks.two_classes import adding_up, number_names, text_labels
 from mlroad.models.model_process import ModelBroken
 
 MOST = 200
@@ -70,8 +70,7 @@ def read_answers(values: NDArray[Any], truth: Truth) -> Predictions:
                 f"({', '.join(truth.classes[:6])}{', …' if count > 6 else ''}); name all of them in `classes`"
             )
         return Predictions(adding_up(found), "probability", truth.classes)
-    named = np.array([f"{value:.15g}" for value in one_each(found)], dtype=object)
-    return Predictions(text_labels(named, truth.classes), "label", truth.classes)
+    return Predictions(text_labels(number_names(one_each(found)), truth.classes), "label", truth.classes)
 
 
 def one_hot(numbers: NDArray[Any], count: int) -> Floats:
@@ -98,6 +97,7 @@ def of_counts(
     there: Floats,
     finish: Callable[[Floats, Floats, Floats], Floats],
     note: str = "",
+    rare: int | None = None,
 ) -> Sums:
     """A metric of counts from [n, classes] each."""
     count = hits.shape[1]
@@ -105,17 +105,23 @@ def of_counts(
     def split(sums: Floats, _: Floats) -> Floats:
         return finish(sums[:, :count], sums[:, count : 2 * count], sums[:, 2 * count :])
 
-    return Sums(columns([hits, said, there]), split, note=note)
+    return Sums(columns([hits, said, there]), split, rare=rare, note=note)
+
+
+def rarest(there: Floats) -> int | None:
+    """The rows of the rarest class in the truth [n, classes]: a mean over classes needs some of each."""
+    counts = there.sum(axis=0)
+    return int(min(counts[counts > 0], default=0))
 
 
 def _by_class(
-    finish: Callable[[Floats, Floats, Floats], Floats], *, of_said: bool = False
+    finish: Callable[[Floats, Floats, Floats], Floats], *, of_said: bool = False, alike: bool = False
 ) -> Callable[[Truth, Predictions, int], Measure]:
     def measure(truth: Truth, predicted: Predictions, _: int) -> Measure:
         count = len(truth.classes)
         there, said = one_hot(truth.values, count), one_hot(predicted.labels, count)
         few = _few_said(truth, said.sum(axis=0)) if of_said else ""
-        return of_counts(there * said, said, there, finish, few)
+        return of_counts(there * said, said, there, finish, few, rarest(there) if alike else None)
 
     return measure
 
@@ -180,12 +186,14 @@ MULTICLASS = Reader(
         "log_loss": _log_loss,
         "brier": _brier,
         "accuracy": lambda truth, predicted, _: by_row(predicted.labels == truth.values),
-        "balanced_accuracy": _by_class(_balanced_accuracy),
+        "balanced_accuracy": _by_class(_balanced_accuracy, alike=True),
         "matthews_corrcoef": _by_class(_matthews),
         "cohen_kappa": _by_class(_kappa),
         **{
             f"{name}_{average}": _by_class(
-                averaged(one, average), of_said=(name, average) == ("precision", "macro")
+                averaged(one, average),
+                of_said=(name, average) == ("precision", "macro"),
+                alike=average == "macro",
             )
             for name, one in OF_COUNTS.items()
             for average in ("macro", "weighted", "micro")

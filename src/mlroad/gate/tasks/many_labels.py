@@ -13,7 +13,7 @@ from mlroad.core.problems import Problem, UserError
 from mlroad.gate.gates_file import Gates
 from mlroad.gate.measures import Floats, Measure, Unmeasurable, Weighted, by_row, ratio_or_zero
 from mlroad.gate.tasks.curves import area, average_precision, mean_of
-from mlroad.gate.tasks.many_classes import OF_COUNTS, Counted, averaged, of_counts
+from mlroad.gate.tasks.many_classes import OF_COUNTS, Counted, averaged, of_counts, rarest
 from mlroad.gate.tasks.task import Predictions, Reader, Truth, finite, numbers_of
 from mlroad.models.model_process import ModelBroken
 
@@ -48,11 +48,11 @@ def read_answers(values: NDArray[Any], truth: Truth) -> Predictions:
 
 
 def _by_label(
-    finish: Callable[[Floats, Floats, Floats], Floats],
+    finish: Callable[[Floats, Floats, Floats], Floats], *, alike: bool = False
 ) -> Callable[[Truth, Predictions, int], Measure]:
     def measure(truth: Truth, predicted: Predictions, _: int) -> Measure:
         said, there = predicted.labels.astype(np.float64), truth.values.astype(np.float64)
-        return of_counts(said * there, said, there, finish)
+        return of_counts(said * there, said, there, finish, rare=rarest(there) if alike else None)
 
     return measure
 
@@ -96,7 +96,7 @@ MULTILABEL = Reader(
         "average_precision_macro": _mean_curve(average_precision),
         "accuracy": lambda truth, predicted, _: by_row((predicted.labels == truth.values).all(axis=1)),
         "hamming_loss": lambda truth, predicted, _: by_row((predicted.labels != truth.values).mean(axis=1)),
-        **{f"{name}_macro": _by_label(_macro(one)) for name, one in OF_COUNTS.items()},
+        **{f"{name}_macro": _by_label(_macro(one), alike=True) for name, one in OF_COUNTS.items()},
         **{f"{name}_weighted": _by_label(_weighted(one)) for name, one in OF_COUNTS.items()},
         **{f"{name}_micro": _by_label(averaged(one, "micro")) for name, one in OF_COUNTS.items()},
         **{f"{name}_samples": _by_sample(one) for name, one in OF_COUNTS.items()},

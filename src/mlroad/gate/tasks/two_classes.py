@@ -50,7 +50,7 @@ def read_answers(values: NDArray[Any], truth: Truth) -> Predictions:
     """Probabilities of class 1, or labels. Raises ModelBroken for an ambiguous answer.
 
     [n, 2] are the probabilities of both classes. Numbers from 0 to 1 that are not all 0 or 1 are the
-    probability of class 1. Only 0 and 1, or texts, are labels.
+    probability of class 1. Names of classes are labels, whether texts or numbers; 0 and 1 are labels, too.
     """
     if values.dtype == object:
         return Predictions(text_labels(values, truth.classes), "label", truth.classes)
@@ -58,6 +58,9 @@ def read_answers(values: NDArray[Any], truth: Truth) -> Predictions:
     if found.shape == (len(truth), 2):
         return Predictions(np.ascontiguousarray(adding_up(found)[:, 1]), "probability", truth.classes)
     found = one_each(found)
+    named = number_names(found)
+    if set(named) <= set(truth.classes):  # `classes: [1, 2]`: the model answers with the classes themselves
+        return Predictions(text_labels(named, truth.classes), "label", truth.classes)
     if np.isin(found, (0.0, 1.0)).all():
         return Predictions(found, "label", truth.classes)
     if found.min() < 0 or found.max() > 1:
@@ -75,6 +78,11 @@ def adding_up(values: Floats) -> Floats:
             f"its {values.shape[1]} numbers for each row are not probabilities that add up to 1"
         )
     return values
+
+
+def number_names(values: Floats) -> NDArray[Any]:
+    """Numbers as the names of classes: 1.0 is ``1``."""
+    return np.array([f"{value + 0.0:.15g}" for value in values], dtype=object)
 
 
 def text_labels(values: NDArray[Any], classes: tuple[str, ...]) -> Floats:
