@@ -18,7 +18,7 @@ from mlroad.guard.guarded_files import GuardedFile
 from mlroad.promote.fetch_tag import address_of
 from mlroad.promote.merge_versions import Merged
 from mlroad.promote.promotion_plan import Plan, PromoteOptions
-from mlroad.promote.workbench import Workbench, head_of
+from mlroad.promote.workbench import Workbench
 
 _FILE = "mlroad-promotion.json"
 _REF = "refs/mlroad/promotion"
@@ -38,6 +38,8 @@ class Unfinished:
     """What is being promoted, and what was checked out before."""
 
     source: str
+    commit: str
+    """The commit that the tag named."""
     model: str
     name: str
     target: str
@@ -49,27 +51,29 @@ class Unfinished:
     head: str
 
     @classmethod
-    def of(cls, options: PromoteOptions, plan: Plan, root: Path) -> Unfinished:
+    def of(cls, options: PromoteOptions, plan: Plan, bench: Workbench) -> Unfinished:
         """A promotion that starts now."""
-        current = run_git(root, "symbolic-ref", "--quiet", "--short", "HEAD")
-        head = head_of(root)
+        current = run_git(bench.root, "symbolic-ref", "--quiet", "--short", "HEAD")
         return cls(
             source=f"{address_of(plan.repo)}@{plan.prototype.tag}",
+            commit=plan.prototype.commit,
             model=plan.taken.model,
             name=plan.taken.name,
             target=options.target,
             run=options.run,
             tolerance=options.tolerance,
             branch=plan.branch,
-            before=current.text if current.ok else head,
-            head=head,
+            before=current.text if current.ok else bench.head,
+            head=bench.head,
         )
 
 
 def show_conflicts(bench: Workbench, merged: Merged, unfinished: Unfinished) -> Conflicts:
     """Check the branch out with the conflicts. Raises UserError if anything is not committed."""
     root = bench.root
-    if changed := run_git(root, "status", "--porcelain", "-z", "--untracked-files=no", check=True).names:
+    if changed := run_git(
+        root, "status", "--porcelain", "-z", "--no-renames", "--untracked-files=no", check=True
+    ).names:
         what = f"The prototype and the factory changed the same lines of {some(list(merged.conflicts))}."
         files = some([entry[3:] for entry in changed])
         raise UserError(what, f"To resolve them in the working tree, first commit or stash {files}.")
@@ -98,16 +102,31 @@ def resolved_tree(root: Path, unfinished: Unfinished) -> str:
     if changed:
         raise UserError(f"{some(changed)} is not staged.", "Stage it (git add), or undo the change.")
     folder = f"models/{unfinished.name}"
-    staged = run_git(root, "diff", "-z", "--cached", "--name-only", "--diff-filter=AM", "--", folder).names
+    staged = run_git(
+        root, "diff", "-z", "--cached", "--no-renames", "--name-only", "--diff-filter=AM", "--", folder
+    ).names
     if markers := [problem for name in staged for problem in _markers(root, name)]:
         raise UserError(markers)
-    return run_git(root, "write-tree", check=True).text
+    tree = run_git(root, "write-tree", check=True).text
+    if not _took_anything(root, unfinished, tree):
+        what = f"Nothing of {folder} differs from what it was: the new version was reset."
+        raise UserError(what, "Undo the promotion with `mlroad promote --abort`, and start it again.")
+    return tree
 
 
-def put_in_place(root: Path, tree: str, commit: str) -> None:
-    """Bring the working tree from the resolved files to the commit, and the branch to it."""
+def _took_anything(root: Path, unfinished: Unfinished, tree: str) -> bool:
+    """Whether the tree has something new, or a person resolved a conflict with the factory's lines."""
+    folder = f"models/{unfinished.name}"
+    if not run_git(root, "diff-tree", "-r", "--quiet", unfinished.head, tree, "--", folder).ok:
+        return True
+    return bool(run_git(root, "ls-files", "--resolve-undo", "-z", "--", folder, check=True).names)
+
+
+def put_in_place(root: Path, tree: str, commit: str, head: str) -> None:
+    """Bring the branch from ``head`` to the commit, and the working tree from the resolved files."""
+    run_git(root, "update-ref", "HEAD", commit, head, check=True)  # fails if the branch has moved
     run_git(root, "read-tree", "-m", "-u", tree, commit, check=True)
-    run_git(root, "update-ref", "HEAD", commit, check=True)
+    run_git(root, "cherry-pick", "--quit")
 
 
 def abort(root: Path) -> str:

@@ -54,6 +54,12 @@ def check_identity(root: Path) -> None:
         raise UserError("git does not know who you are.", fix)
 
 
+def has_model(root: Path, name: str) -> bool:
+    """Whether the factory has files of a model. Those that git ignores, such as caches, do not count."""
+    listed = ("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", f"models/{name}")
+    return bool(run_git(root, *listed, check=True).names)
+
+
 def _name_here(bench: Workbench, prototype: Prototype, model: str) -> str:
     """The model's name in the factory: where it was promoted to before, or the same."""
     same = [
@@ -71,10 +77,10 @@ def _check_before(
     bench: Workbench, repo: str, prototype: Prototype, name: str, before: Provenance | None
 ) -> None:
     """Raises UserError if the factory's model cannot be the earlier version of this one."""
-    if not (bench.root / "models" / name).exists():
+    if not has_model(bench.root, name):
         return
     if before is None or before.commit is None:
-        what = f"models/{name} is here already, and no prototype is behind it."
+        what = f"models/{name} already exists and did not come from a prototype."
         raise UserError(what, "Promote under another name: --as NAME.")
     if before.tag == prototype.tag and before.commit != prototype.commit:
         what = (
@@ -108,7 +114,9 @@ def _check_clean(root: Path, taken: Taken) -> None:
     """Raises UserError if files that the promotion writes have changes that are not committed."""
     names = {version.name for version in taken.versions.values()}
     folders = [f"models/{taken.name}", *(f"datasets/{name}" for name in sorted(names))]
-    changed = run_git(root, "status", "--porcelain", "-z", "--untracked-files=all", "--", *folders).names
+    changed = run_git(
+        root, "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--", *folders
+    ).names
     if changed:
         what = f"There are changes that are not committed: {some([entry[3:] for entry in changed])}."
         raise UserError(what, "Commit or stash them first.")

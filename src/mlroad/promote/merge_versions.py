@@ -15,7 +15,7 @@ from pathlib import Path
 from mlroad.core.problems import UserError
 from mlroad.promote.read_commit import blobs, entries
 from mlroad.promote.take import Taken
-from mlroad.promote.workbench import Blob, Files, Workbench, head_of, write_files
+from mlroad.promote.workbench import Blob, Files, Workbench, write_files
 from mlroad.steps.components import IS_GENERATED, IS_YOURS
 from mlroad.steps.sync import sync
 
@@ -31,7 +31,7 @@ class Merged:
     theirs: str = ""
 
 
-def as_in_factory(taken: Taken, replaced: Mapping[str, str]) -> Files:
+def as_in_factory(bench: Workbench, taken: Taken, replaced: Mapping[str, str]) -> Files:
     """The model's files as the factory has them: its name, its dataset versions, and what sync generates."""
     files = dict(taken.files)
     if taken.model != taken.name:
@@ -44,17 +44,17 @@ def as_in_factory(taken: Taken, replaced: Mapping[str, str]) -> Files:
         pattern = rf"azureml:{re.escape(old)}(?![\w.-])"
         text = re.sub(pattern.encode(), f"azureml:{new}".encode(), text)
     files[pipeline] = replace(files[pipeline], data=text)
-    return _synced(files, taken.name)
+    return _synced(bench, files, taken.name)
 
 
 def first_version(bench: Workbench, taken: Taken, replaced: Mapping[str, str]) -> Merged:
     """The tree of a model that the factory does not have yet."""
-    return Merged(bench.tree(taken.name, as_in_factory(taken, replaced)))
+    return Merged(bench.tree(taken.name, as_in_factory(bench, taken, replaced)))
 
 
 def merge_versions(bench: Workbench, name: str, base: Files, theirs: Files, tag: str) -> Merged:
     """Merge two versions of the prototype with the model as the factory's commit has it."""
-    head = head_of(bench.root)
+    head = bench.head
     mine = entries(bench, head, f"models/{name}/")
     contents = blobs(bench, [entry.blob for entry in mine])
     ours = {entry.path: Blob(entry.mode, contents[entry.blob]) for entry in mine}
@@ -99,9 +99,9 @@ def _own_half(path: str, blob: Blob) -> Blob:
     return replace(blob, data=f"{first}\n{text[mark.start() :]}".encode("utf-8", "surrogateescape"))
 
 
-def _synced(files: Files, name: str) -> Files:
+def _synced(bench: Workbench, files: Files, name: str) -> Files:
     """The files after `mlroad sync`; as they are if a script cannot be read, which the check reports."""
-    with tempfile.TemporaryDirectory(prefix="mlroad-promote-") as temporary:
+    with tempfile.TemporaryDirectory(dir=bench.folder) as temporary:
         root = Path(temporary)
         write_files(root, files)
         try:

@@ -24,7 +24,7 @@ from mlroad.promote.merge_versions import as_in_factory
 from mlroad.promote.provenance import FILE, Provenance, load_provenance
 from mlroad.promote.read_commit import blobs, entries
 from mlroad.promote.take import take
-from mlroad.promote.workbench import Blob, Workbench, head_of, workbench
+from mlroad.promote.workbench import Blob, Workbench, workbench
 
 _FACTORY_ONLY = frozenset(
     {
@@ -92,7 +92,7 @@ class _Patch:
 
     def _changes(self, there: Mapping[str, Blob]) -> Iterator[tuple[str, Blob | None]]:
         """The files that differ from the prototype's after the merge; None for a deleted one."""
-        base, here = self._base(), self._read(head_of(self._bench.root), self._ours)
+        base, here = self._base(), self._read(self._bench.head, self._ours)
         drafted = self._promoted()
         for path in sorted(base.keys() | here.keys()):
             if _is_factory_only(path) or (path not in base and path in drafted):
@@ -113,7 +113,7 @@ class _Patch:
         taken = take(self._bench, self._prototype(), before.model, self._name, limit)
         return {
             path.removeprefix(self._ours): blob
-            for path, blob in as_in_factory(taken, before.replaced).items()
+            for path, blob in as_in_factory(self._bench, taken, before.replaced).items()
         }
 
     def _prototype(self) -> Prototype:
@@ -190,7 +190,7 @@ class _Patch:
         ).text
         form = "--format=- %h %an: %s"
         listed = run_git(self._bench.root, "log", form, f"{since}..HEAD", "--", self._ours).text
-        head = head_of(self._bench.root)[:12]
+        head = self._bench.head[:12]
         return (
             f"feat({model}): the factory's edits since {tag}\n\nFrom models/{self._name} at the commit {head}"
             f" of the factory, by `mlroad backport`.\n\n{listed or '- edited while it was promoted'}\n"

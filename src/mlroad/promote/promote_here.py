@@ -11,14 +11,21 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from mlroad.core.files import remove
 from mlroad.core.git import run_git
 from mlroad.core.problems import UserError
 from mlroad.data.store import find
 from mlroad.guard.guard_settings import load_settings
-from mlroad.models.suite import FOLDER, SUITE
+from mlroad.models.suite import CASES, FOLDER, SUITE
 from mlroad.promote.conflicts import refuse_unfinished
 from mlroad.promote.fetch_tag import Prototype, public_address
-from mlroad.promote.make_promotion_plan import check_contract, check_free, check_identity, metrics_in
+from mlroad.promote.make_promotion_plan import (
+    check_contract,
+    check_free,
+    check_identity,
+    has_model,
+    metrics_in,
+)
 from mlroad.promote.merge_versions import first_version
 from mlroad.promote.place_datasets import bring_data
 from mlroad.promote.promotion import complete, stage_datasets
@@ -28,7 +35,7 @@ from mlroad.promote.question import dataset_inputs, pipeline_of
 from mlroad.promote.read_commit import entries, read
 from mlroad.promote.run_without_credentials import mlroad_without_credentials
 from mlroad.promote.take import take
-from mlroad.promote.workbench import Blob, Workbench, head_of, workbench
+from mlroad.promote.workbench import Blob, Workbench, workbench
 
 
 def promote_here(root: Path, folder: Path, options: PromoteOptions, tell: Tell) -> Promoted:
@@ -54,15 +61,17 @@ def _check_place(root: Path, place: str, name: str) -> None:
         if (target / FILE).is_file():
             what = f"{place} was promoted already: it has a {FILE}."
             raise UserError(what, "`mlroad check` lists what is missing.")
-    elif target.exists():
-        raise UserError(f"models/{name} is here already.", "Promote under another name: --as NAME.")
-    changed = run_git(root, "status", "--porcelain", "-z", "--untracked-files=all", "--", place).names
+    elif has_model(root, name):
+        raise UserError(f"models/{name} already exists.", "Promote under another name: --as NAME.")
+    changed = run_git(
+        root, "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--", place
+    ).names
     if changed:
         raise UserError(f"{changed[0][3:]} is not committed.", f"Commit it first: git add {place}")
 
 
 def _plan(bench: Workbench, place: str, name: str, options: PromoteOptions, tell: Tell) -> Plan:
-    head, settings = head_of(bench.root), load_settings(bench.root)
+    head, settings = bench.head, load_settings(bench.root)
     there = read(bench, entries(bench, head, f"{place}/"), settings.max_file_mb)
     files = {f"models/{name}/{path.removeprefix(f'{place}/')}": blob for path, blob in there.items()}
     if f"models/{name}/{FOLDER}/{SUITE}" not in files:
@@ -95,5 +104,7 @@ def _frozen(
         if done.code:
             told = "\n".join(f"  {line}" for line in done.output.strip().splitlines()[-30:])
             raise UserError(f"`mlroad {command[0]} {folder}` fails:\n{told}\n", "Nothing was promoted.")
-    made = sorted((bench.stage / folder / FOLDER).iterdir())
-    return {f"{folder}/{FOLDER}/{file.name}": Blob("100644", file.read_bytes()) for file in made}
+    made = [file for file in (bench.stage / folder / FOLDER).iterdir() if file.name in (SUITE, CASES)]
+    found = {f"{folder}/{FOLDER}/{file.name}": Blob("100644", file.read_bytes()) for file in made}
+    remove(bench.stage)  # the prototype's code ran there
+    return found

@@ -36,7 +36,7 @@ from mlroad.promote.proof import Proof, run_as_prototyped, try_drafts
 from mlroad.promote.provenance import FILE, Provenance, requirements_digest
 from mlroad.promote.pull_request import pull_request_body
 from mlroad.promote.take import take
-from mlroad.promote.workbench import Workbench, head_of, workbench, write_files
+from mlroad.promote.workbench import Workbench, workbench, write_files
 from mlroad.run.model_folder import ModelFolder
 from mlroad.steps.sync import sync
 
@@ -56,7 +56,7 @@ def promote(root: Path, source: str, model: str, options: PromoteOptions, tell: 
         plan = stage_datasets(bench, plan, options.target)
         merged = _merge(bench, plan)
         if merged.conflicts:
-            return show_conflicts(bench, merged, Unfinished.of(options, plan, bench.root))
+            return show_conflicts(bench, merged, Unfinished.of(options, plan, bench))
         made = complete(bench, plan, merged.tree, options, tell)
         # The only change to the factory, and git makes it as a whole.
         run_git(bench.root, "update-ref", f"refs/heads/{plan.branch}", made.commit, "0" * 40, check=True)
@@ -71,9 +71,12 @@ def resume(root: Path, tell: Tell) -> Promoted:
     options = PromoteOptions(unfinished.name, unfinished.target, unfinished.run, unfinished.tolerance)
     with workbench(root) as bench:
         plan = make_plan(bench, repo, tag, unfinished.model, options)
+        if plan.prototype.commit != unfinished.commit:
+            what = f"The tag {tag} has moved since the promotion started, from {unfinished.commit[:10]}."
+            raise UserError(what, "Undo the promotion with `mlroad promote --abort`, and make a new tag.")
         plan = stage_datasets(bench, plan, options.target)
         made = complete(bench, plan, tree, options, tell)
-        put_in_place(root, tree, made.commit)
+        put_in_place(root, tree, made.commit, bench.head)
     forget_unfinished(root)
     return made
 
@@ -81,7 +84,7 @@ def resume(root: Path, tell: Tell) -> Promoted:
 def stage_datasets(bench: Workbench, plan: Plan, target: str) -> Plan:
     """Write the datasets of the factory and of the prototype to the stage, and split off a holdout."""
     taken = plan.taken
-    bench.check_out(head_of(bench.root), "datasets")
+    bench.check_out(bench.head, "datasets")
     prototype = Path(plan.repo) if Path(plan.repo).is_dir() else None
     new = place_datasets(bench, taken, prototype)
     write_files(bench.stage, taken.files)
@@ -100,8 +103,8 @@ def _merge(bench: Workbench, plan: Plan) -> Merged:
     return merge_versions(
         bench,
         taken.name,
-        as_in_factory(base, before.replaced),
-        as_in_factory(taken, plan.replaced),
+        as_in_factory(bench, base, before.replaced),
+        as_in_factory(bench, taken, plan.replaced),
         plan.prototype.tag,
     )
 
@@ -115,16 +118,21 @@ def complete(bench: Workbench, plan: Plan, tree: str, options: PromoteOptions, t
     update_data(bench.stage, name)
     (folder / FILE).write_text(_provenance(plan).text(), encoding="utf-8", newline="\n")
     proof = Proof()
+    # Code of the prototype runs in the stage, so each run is followed by a return to the files before it.
+    tree = bench.snapshot(name)
     if options.run:
         proof = run_as_prototyped(bench, plan.taken, plan.recorded, options.tolerance, tell)
+        bench.restore(tree, name)
     drafted = write_drafts(bench.stage, name, plan.question, plan.recorded or proof.metrics)
+    tree = bench.snapshot(name)
     if options.run:
-        proof = try_drafts(bench, name, plan.question, drafted, proof, tell)
+        proof, tree = try_drafts(bench, name, plan.question, drafted, proof, tell)
+    tree = bench.final_tree(tree, name)
     warnings = _check(bench.stage, name)
     for line in _register_data(bench, name):
         tell(line)
     body = pull_request_body(plan, proof, drafted, warnings)
-    commit = _commit(bench, plan, body)
+    commit = _commit(bench, plan, tree, body)
     keep_large_data(bench)
     file = bench.root / ".mlroad" / f"{plan.branch.replace('/', '-')}.md"
     file.write_text(body, encoding="utf-8", newline="\n")
@@ -176,8 +184,8 @@ def _shown(file: Path, stage: Path) -> Path:
     return whole.relative_to(stage) if whole.is_relative_to(stage) else file
 
 
-def _commit(bench: Workbench, plan: Plan, body: str) -> str:
-    tree = bench.final_tree(plan.taken.name)
+def _commit(bench: Workbench, plan: Plan, tree: str, body: str) -> str:
     message = f"feat({plan.taken.name}): promote {plan.prototype.tag} of {plan.prototype.repo}\n\n{body}"
-    head = head_of(bench.root)
-    return run_git(bench.root, "commit-tree", tree, "-p", head, "-F", "-", stdin=message, check=True).text
+    return run_git(
+        bench.root, "commit-tree", tree, "-p", bench.head, "-F", "-", stdin=message, check=True
+    ).text

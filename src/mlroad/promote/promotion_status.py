@@ -14,7 +14,7 @@ from mlroad.promote.fetch_tag import Prototype, address_of
 from mlroad.promote.merge_versions import as_in_factory
 from mlroad.promote.provenance import Provenance, all_provenances
 from mlroad.promote.take import take
-from mlroad.promote.workbench import Workbench, head_of, workbench
+from mlroad.promote.workbench import Workbench, workbench
 
 _KINDS = {"A": "only_here", "M": "changed", "T": "changed", "D": "deleted"}
 
@@ -108,10 +108,10 @@ def _tree(bench: Workbench, name: str, model: str) -> str:
 def _differences(bench: Workbench, name: str, its: Provenance) -> dict[str, Any]:
     prototype = Prototype(its.repo, its.tag, its.commit or "")
     taken = take(bench, prototype, its.model, name, load_settings(bench.root).max_file_mb)
-    base = bench.tree(name, as_in_factory(taken, its.replaced))
+    base = bench.tree(name, as_in_factory(bench, taken, its.replaced))
     folder = f"models/{name}"
     options = ("-r", "--no-renames", "--name-status", "-z")
-    parts = iter(bench.run("diff-tree", *options, base, head_of(bench.root), "--", folder).names)
+    parts = iter(bench.run("diff-tree", *options, base, bench.head, "--", folder).names)
     found: dict[str, list[str]] = {kind: [] for kind in _KINDS.values()}
     for kind, path in zip(parts, parts, strict=True):
         if path != f"{folder}/provenance.yml":

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from mlroad.core.problems import UserError
 from mlroad.core.text import number, some
@@ -64,19 +65,25 @@ def run_as_prototyped(
 
 def try_drafts(
     bench: Workbench, name: str, question: Question | None, drafted: Sequence[str], proof: Proof, tell: Tell
-) -> Proof:
-    """Measure the model for a drafted gates.yml, and run drafted unit tests. Raises UserError."""
-    folder = f"models/{name}"
+) -> tuple[Proof, str]:
+    """Measure the model for a drafted gates.yml, and run drafted unit tests. Raises UserError.
+
+    Returns also the tree of the stage with that gates.yml, and without anything that the runs left.
+    """
+    folder, tree = f"models/{name}", bench.snapshot(name)
     if f"{folder}/{GATES}" in drafted and question:
-        proof = _measure(bench, name, question, proof, tell)
+        proof, verdict = _measure(bench, name, proof, tell)
+        bench.restore(tree, name)
+        write_measured_gates(bench.stage / folder, question, verdict)
+        tree = bench.snapshot(name)
     if any(path.startswith(f"{folder}/tests/") for path in drafted):
         tell("Running the drafted unit tests.")
         done = tests_without_credentials(bench.stage, bench.folder / "home", name)
         _require(done, f"The drafted unit tests of {name} fail")
-    return proof
+    return proof, tree
 
 
-def _measure(bench: Workbench, name: str, question: Question, proof: Proof, tell: Tell) -> Proof:
+def _measure(bench: Workbench, name: str, proof: Proof, tell: Tell) -> tuple[Proof, Mapping[str, Any]]:
     tell("Training on the dev data and measuring on the holdout, for the limits in gates.yml.")
     model = ModelFolder(bench.stage, name)
     _call(bench, f"{name} cannot be trained on the dev data", "train", name)
@@ -93,11 +100,10 @@ def _measure(bench: Workbench, name: str, question: Question, proof: Proof, tell
         raise UserError(
             f"The gate rejects {name} as it is:\n{told}\n", "Fix it in the prototype, and tag again."
         )
-    write_measured_gates(model.path, question, verdict)
     figures = {
         key: its["candidate"] for key, its in verdict["metrics"].items() if its["candidate"] is not None
     }
-    return Proof(proof.metrics, proof.cases, figures, str(verdict["holdout"]["dataset"]))
+    return Proof(proof.metrics, proof.cases, figures, str(verdict["holdout"]["dataset"])), verdict
 
 
 def _call(bench: Workbench, failure: str, *arguments: str) -> Finished:

@@ -30,7 +30,8 @@ def clean_environment(home: Path, given: Mapping[str, str] = os.environ) -> dict
     homes = dict.fromkeys(("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA"), str(home))
     temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(home))
     git = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"}
-    return {**kept, **homes, **temporary, **git, "NO_COLOR": "1", "GIT_CEILING_DIRECTORIES": str(home.parent)}
+    others = {"NO_COLOR": "1", "PYTHONDONTWRITEBYTECODE": "1", "GIT_CEILING_DIRECTORIES": str(home.parent)}
+    return {**kept, **homes, **temporary, **git, **others}
 
 
 def mlroad_without_credentials(stage: Path, home: Path, *arguments: str) -> Finished:

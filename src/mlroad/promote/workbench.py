@@ -49,6 +49,8 @@ class Workbench:
     root: Path
     """The factory."""
     folder: Path
+    head: str
+    """The commit that was checked out when the promotion started."""
 
     @property
     def git(self) -> Path:
@@ -74,8 +76,23 @@ class Workbench:
             write_files(place, files)
             return self._tree(self.git, model, place, place / ".index")
 
-    def final_tree(self, model: str) -> str:
-        """The same with the files in `stage`. git writes the objects to the factory."""
+    def snapshot(self, model: str) -> str:
+        """The same with the files in `stage`."""
+        return self._tree(self.git, model, self.stage, self.folder / "index")
+
+    def restore(self, tree: str, model: str) -> None:
+        """Undo what a run of the prototype's code left in `stage`, or changed there."""
+        for name in ("models", "datasets"):
+            place = self.stage / name
+            if place.is_symlink() or place.is_file():
+                place.unlink()
+            elif place.exists():
+                remove(place)
+        self.check_out(tree, f"models/{model}", "datasets")
+
+    def final_tree(self, tree: str, model: str) -> str:
+        """The name of a snapshot, after git wrote its objects to the factory."""
+        self.restore(tree, model)
         return self._tree(self.root, model, self.stage, self.folder / "index")
 
     def commit(self, tree: str, message: str, *parents: str) -> str:
@@ -109,7 +126,7 @@ class Workbench:
         def call(*arguments: str) -> str:
             return run_git(git, *arguments, environment=environment, check=True).text
 
-        call("read-tree", head_of(self.root))
+        call("read-tree", self.head)
         call("rm", "-r", "--quiet", "--cached", "--ignore-unmatch", "--", f"models/{model}")
         parts = [name for name in ("models", "datasets") if (place / name).is_dir()]
         if parts:  # git add without a path would take everything
@@ -139,18 +156,19 @@ def write_files(folder: Path, files: Files) -> None:
 def workbench(root: Path) -> Iterator[Workbench]:
     """A new, empty workbench, deleted when the block ends. Deletes what killed promotions left.
 
-    Raises UserError if another promotion is at work here.
+    Raises UserError if another promotion is running here, or if there is no commit.
     """
+    head = head_of(root)
     place = cache_folder(root.resolve()) / "promote"
     place.mkdir(exist_ok=True)
     lock = try_lock(place / "lock")
     if lock is None:
-        raise UserError("Another promotion is at work in this repo.", "Wait until it has finished.")
+        raise UserError("Another promotion is running in this repo.", "Wait until it has finished.")
     try:
         for leftover in place.iterdir():
             if leftover.is_dir():
                 remove(leftover)
-        bench = Workbench(root.resolve(), Path(tempfile.mkdtemp(dir=place)))
+        bench = Workbench(root.resolve(), Path(tempfile.mkdtemp(dir=place)), head)
         try:
             _make_repo(bench)
             yield bench

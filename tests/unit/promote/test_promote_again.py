@@ -77,8 +77,9 @@ def test_both_sides_are_kept(again: Command) -> None:
     mlroad(prototype, "sync", "models/line")
     before = state(factory)
     assert try_promotion(again, tag_again(prototype, "v3")).code == 0
-    assert state(factory).replace(git(factory, "rev-parse", "promote/line-v3"), "") != ""
     branch = "promote/line-v3"
+    added = [line for line in state(factory).splitlines() if line not in before.splitlines()]
+    assert [line.split()[-1] for line in added] == [f"refs/heads/{branch}"]
     fit = show(factory, branch, FIT)
     assert "The factory's fit" in fit
     assert "slope: float = 9.5" in fit
@@ -94,7 +95,6 @@ def test_both_sides_are_kept(again: Command) -> None:
     assert "models/line/new.md" in there
     assert git(factory, "cat-file", "-s", f"{branch}:models/line/weights.bin").strip() == str(len(BINARY) + 4)
     assert "tag: v3" in show(factory, branch, "models/line/provenance.yml")
-    assert before.splitlines()[0] == state(factory).splitlines()[0]
     git(factory, "switch", "--quiet", branch)
     assert again("check", "models/line").code == 0
 
@@ -116,6 +116,12 @@ def test_conflicts_are_shown_continued_and_undone(again: Command) -> None:
     assert FIT in said.out
     assert git(factory, "status", "--porcelain").split() == ["UU", FIT]
     assert "unfinished" in try_promotion(again, source).text
+    git(factory, "reset", "--quiet", "--hard")
+    assert "mlroad promote --abort" in again("promote", "--continue").err
+    assert again("promote", "--abort").code == 0
+    assert state(factory) == before
+
+    assert try_promotion(again, source).code == 1
     assert "conflicts" in again("promote", "--continue").text
     assert again("promote", "--abort").code == 0
     assert state(factory) == before
@@ -128,6 +134,12 @@ def test_conflicts_are_shown_continued_and_undone(again: Command) -> None:
     text = re.sub(r"<{7}.*\n(.*\n)={7}\n.*\n>{7}.*\n", r"\1", text)
     write(factory, FIT, text.encode())
     git(factory, "add", FIT)
+    meant = git(prototype, "rev-parse", "v2").strip()
+    edit(prototype, "models/line/MODEL_CARD.md", "# ", "#  ")
+    commit_all(prototype, "Moved")
+    git(prototype, "tag", "--force", "v2")
+    assert "The tag v2 has moved" in again("promote", "--continue").err
+    git(prototype, "tag", "--force", "v2", meant)
     said = again("promote", "--continue")
     assert said.code == 0, said
     assert git(factory, "status", "--porcelain") == ""

@@ -1,0 +1,56 @@
+"""What a run of a prototype's code leaves in the stage is not committed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from mlroad.promote.make_promotion_plan import has_model
+from mlroad.promote.workbench import Blob, workbench, write_files
+from tests.support import commit_all, git
+
+
+@pytest.fixture
+def factory(tmp_path: Path) -> Path:
+    """A repo with a model and a dataset."""
+    git(tmp_path, "init", "--quiet", ".")
+    files = {name: Blob("100644", b"a: 1\n") for name in ("models/line/pipeline.yml", "datasets/x/1.yml")}
+    write_files(tmp_path, files)
+    (tmp_path / ".gitignore").write_text("__pycache__/\n.mlroad/\n", encoding="utf-8")
+    commit_all(tmp_path, "Start")
+    return tmp_path
+
+
+def test_what_a_run_leaves_is_not_committed(factory: Path) -> None:
+    with workbench(factory) as bench:
+        bench.check_out(bench.head, "models/line", "datasets")
+        write_files(bench.stage, {"models/line/provenance.yml": Blob("100644", b"tag: v1\n")})
+        tree = bench.snapshot("line")
+        left = ("models/line/steps/__pycache__/a.pyc", "models/line/gates.yml", "datasets/x/2.yml")
+        write_files(bench.stage, {name: Blob("100755", b"bad\n") for name in left})
+        (bench.stage / "datasets/x/1.yml").write_bytes(b"a: 2\n")
+        (bench.stage / ".gitignore").write_bytes(b"*\n")
+        (bench.stage / "models/line/pipeline.yml").unlink()
+        if os.name != "nt":
+            (bench.stage / "models/line/link").symlink_to("/etc")
+        assert bench.final_tree(tree, "line") == tree
+    found = git(factory, "diff", "--name-status", "HEAD", tree).split()
+    assert found == ["A", "models/line/provenance.yml"]
+
+
+def test_the_commit_of_the_start_counts(factory: Path) -> None:
+    """Someone who commits while the model runs loses nothing: the promotion has the commit before."""
+    with workbench(factory) as bench:
+        bench.check_out(bench.head, "models/line", "datasets")
+        before = bench.snapshot("line")
+        (factory / "mine.txt").write_text("mine\n", encoding="utf-8")
+        commit_all(factory, "Mine")
+        assert bench.snapshot("line") == before
+
+
+def test_a_folder_of_ignored_files_is_not_a_model(factory: Path) -> None:
+    (factory / "models/old/steps/__pycache__").mkdir(parents=True)
+    (factory / "models/old/steps/__pycache__/a.pyc").touch()
+    assert [has_model(factory, name) for name in ("line", "old", "none")] == [True, False, False]
