@@ -48,7 +48,9 @@ def commits_since(root: Path, base: str, under: Sequence[str] = ()) -> list[str]
         exclude = [f"^{known.text}"]
     if not run_git(root, "rev-parse", "--verify", "--quiet", "HEAD").ok:
         return []
-    return run_git(root, "rev-list", "--reverse", "HEAD", *exclude, "--", *under, check=True).text.split()
+    # Without --full-history, git leaves out a branch whose merge brought nothing of ``under``.
+    options = ("--reverse", "--full-history")
+    return run_git(root, "rev-list", *options, "HEAD", *exclude, "--", *under, check=True).text.split()
 
 
 def check_commits(settings: Settings, commits: Sequence[str], under: Sequence[str] = ()) -> list[Problem]:

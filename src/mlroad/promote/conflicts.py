@@ -15,7 +15,7 @@ from mlroad.core.problems import Position, Problem, UserError
 from mlroad.core.text import some
 from mlroad.guard.file_checks import check_conflicts
 from mlroad.guard.guarded_files import GuardedFile
-from mlroad.promote.fetch_tag import address_of
+from mlroad.promote.fetch_tag import address_of, without_login
 from mlroad.promote.merge_versions import Merged
 from mlroad.promote.promotion_plan import Plan, PromoteOptions
 from mlroad.promote.workbench import Workbench
@@ -55,7 +55,7 @@ class Unfinished:
         """A promotion that starts now."""
         current = run_git(bench.root, "symbolic-ref", "--quiet", "--short", "HEAD")
         return cls(
-            source=f"{address_of(plan.repo)}@{plan.prototype.tag}",
+            source=f"{without_login(address_of(plan.repo))}@{plan.prototype.tag}",
             commit=plan.prototype.commit,
             model=plan.taken.model,
             name=plan.taken.name,

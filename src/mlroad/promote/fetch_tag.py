@@ -6,11 +6,14 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlroad.core.git import run_git
+from mlroad.core.git import GitOutput, run_git
 from mlroad.core.problems import UserError
 from mlroad.promote.workbench import Workbench
 
-_LOGIN = re.compile(r"^([a-z+]+://)[^/@]*@")
+_LOGIN = re.compile(r"^(https?://)[^/]*@", re.IGNORECASE)
+# A program signs in with the user of an SSH address, so the user stays.
+_PASSWORD = re.compile(r"^([a-z0-9+.-]+://[^/:@]*):[^/]*@", re.IGNORECASE)
+_ONLY_SERVER = re.compile(r"[a-z][a-z0-9+.-]+://[^/]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +29,8 @@ class Prototype:
 def parse_source(source: str) -> tuple[str, str]:
     """The repo and the tag in ``repo@tag``. Raises UserError."""
     repo, _, tag = source.rpartition("@")
-    if not repo or not tag or repo.startswith("-") or not _is_tag(tag):
-        what = f"{source} does not name a tag."
+    if not repo or not tag or repo.startswith("-") or _ONLY_SERVER.fullmatch(repo) or not _is_tag(tag):
+        what = f"{without_login(source)} does not name a tag."
         raise UserError(
             what, "Write REPO@TAG, such as ../prototypes@v1 or https://github.com/my-org/repo@v1."
         )
@@ -41,10 +44,10 @@ def fetch_tag(bench: Workbench, repo: str, tag: str) -> Prototype:
     options = ("--quiet", "--no-tags", "--update-shallow", "--no-write-fetch-head", "--no-auto-maintenance")
     done = bench.run("fetch", *options, "--end-of-options", address, f"+{name}:{name}", check=False)
     if not done.ok:
-        raise _no_such_tag(bench, repo, tag, done.reason)
+        raise _no_such_tag(bench, repo, tag, done)
     found = bench.run("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", check=False)
     if not found.ok:
-        raise UserError(f"The tag {tag} of {repo} does not name a commit.", "Tag a commit.")
+        raise UserError(f"The tag {tag} of {public_address(repo)} does not name a commit.", "Tag a commit.")
     return Prototype(public_address(repo), tag, found.text)
 
 
@@ -70,7 +73,19 @@ def public_address(repo: str) -> str:
     if Path(repo).is_dir():
         origin = run_git(Path(repo), "remote", "get-url", "origin")
         repo = origin.text if origin.ok and origin.text else Path(repo).resolve().as_posix()
-    return _LOGIN.sub(r"\1", repo)
+    return without_login(repo)
+
+
+def without_login(address: str) -> str:
+    """The address without a password or token, and without a user that only belongs to one."""
+    return _PASSWORD.sub(r"\1@", _LOGIN.sub(r"\1", address))
+
+
+def why_unreadable(repo: str, done: GitOutput) -> str:
+    """What git says about a repo that it cannot read, without a password."""
+    lines = [line for line in done.errors.splitlines() if line.startswith("fatal:")]
+    line = (lines or [done.reason])[0].removeprefix("fatal:").strip().rstrip(".")
+    return line.replace(repo, without_login(repo))
 
 
 def _is_tag(tag: str) -> bool:
@@ -81,21 +96,23 @@ def _has(bench: Workbench, commit: str) -> bool:
     return bench.run("cat-file", "-e", f"{commit}^{{commit}}", check=False).ok
 
 
-def _no_such_tag(bench: Workbench, repo: str, tag: str, reason: str) -> UserError:
-    listed = bench.run("ls-remote", "--end-of-options", address_of(repo), check=False)
+def _no_such_tag(bench: Workbench, repo: str, tag: str, done: GitOutput) -> UserError:
+    shown = public_address(repo)
+    listed = bench.run(
+        "ls-remote", "--sort=version:refname", "--end-of-options", address_of(repo), check=False
+    )
     if not listed.ok:
-        why = reason.removeprefix("fatal: ").rstrip(".")
         return UserError(
-            f"{public_address(repo)} cannot be read: {why}.",
+            f"{shown} cannot be read: {why_unreadable(repo, done)}.",
             "Check the path or the address, and that you may read it.",
         )
     names = [line.split("\t")[1] for line in listed.text.splitlines() if "\t" in line]
     if f"refs/heads/{tag}" in names:
-        what = f"{tag} is a branch of {repo}, and a branch moves."
+        what = f"{tag} is a branch of {shown}, and a branch moves."
         return UserError(
             what, f"Tag the commit in the prototype: git tag {tag}-1 && git push origin {tag}-1."
         )
     tags = [name.removeprefix("refs/tags/") for name in names if name.startswith("refs/tags/")]
     known = [name for name in tags if not name.endswith("^{}")][-5:]
     fix = f"Its newest tags are {', '.join(known)}." if known else "It has no tags: run `mlroad ready` there."
-    return UserError(f"{repo} has no tag {tag}.", fix)
+    return UserError(f"{shown} has no tag {tag}.", fix)

@@ -9,10 +9,10 @@ from mlroad.core.model_source import METRICS
 from mlroad.core.problems import UserError
 from mlroad.core.text import some
 from mlroad.guard.guard_settings import load_settings
-from mlroad.promote.fetch_tag import Prototype, fetch_commit, fetch_tag
+from mlroad.promote.fetch_tag import Prototype, fetch_commit, fetch_tag, public_address
 from mlroad.promote.promotion_plan import Plan, PromoteOptions
 from mlroad.promote.prototype_metrics import PrototypeMetrics, parse_metrics
-from mlroad.promote.provenance import Provenance, all_provenances, load_provenance
+from mlroad.promote.provenance import Provenance, all_provenances, load_provenance, past_provenances
 from mlroad.promote.scan_prototype import scan_prototype
 from mlroad.promote.take import Taken, take
 from mlroad.promote.workbench import Workbench
@@ -25,10 +25,12 @@ def make_plan(bench: Workbench, repo: str, tag: str, model: str, options: Promot
     prototype = fetch_tag(bench, repo, tag)
     name = options.name or _name_here(bench, prototype, model)
     before = load_provenance(bench.root / "models" / name)
+    check_tag(bench, prototype)
     _check_before(bench, repo, prototype, name, before)
     taken = take(bench, prototype, model, name, settings.max_file_mb)
     check_contract(taken)
-    if problems := scan_prototype(bench, prototype.commit, model, settings):
+    names = [model, *([before.model] if before else [])]
+    if problems := scan_prototype(bench, prototype.commit, names, settings):
         raise UserError(problems)
     return Plan(prototype, taken, before, metrics_in(taken), repo)
 
@@ -42,16 +44,24 @@ def metrics_in(taken: Taken) -> PrototypeMetrics | None:
 def check_free(root: Path, plan: Plan) -> None:
     """Raises UserError if the branch exists, or files that the promotion writes are not committed."""
     _check_clean(root, plan.taken)
-    if run_git(root, "rev-parse", "--verify", "--quiet", f"refs/heads/{plan.branch}").ok:
-        fix = f"Delete it to promote again: git branch -D {plan.branch}"
-        raise UserError(f"The branch {plan.branch} exists already.", fix)
+    if not run_git(root, "check-ref-format", "--branch", plan.branch).ok:
+        what = f"{plan.branch} is not a valid name of a branch."
+        raise UserError(what, "Give the tag in the prototype another name.")
+    names = run_git(root, "for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads", check=True).text
+    for name in names.splitlines():
+        if name == plan.branch:
+            fix = f"Delete it to promote again: git branch -D {name}"
+            raise UserError(f"The branch {name} already exists.", fix)
+        if name.startswith(f"{plan.branch}/") or plan.branch.startswith(f"{name}/"):
+            what = f"git cannot have the branch {plan.branch} beside the branch {name}."
+            raise UserError(what, f"Delete or rename that one: git branch -m {name} NEW_NAME")
 
 
 def check_identity(root: Path) -> None:
-    """Raises UserError if git does not know who commits."""
+    """Raises UserError if git has no user name and email for a commit."""
     if not run_git(root, "var", "GIT_COMMITTER_IDENT").ok:
         fix = 'Run `git config user.name "…"` and `git config user.email "…"`.'
-        raise UserError("git does not know who you are.", fix)
+        raise UserError("git has no user name and email.", fix)
 
 
 def has_model(root: Path, name: str) -> bool:
@@ -73,6 +83,18 @@ def _name_here(bench: Workbench, prototype: Prototype, model: str) -> str:
     return same[0] if len(same) == 1 else model
 
 
+def check_tag(bench: Workbench, prototype: Prototype) -> None:
+    """Raises UserError if a model was ever promoted from this tag when it named another commit."""
+    for file, it in past_provenances(bench):
+        same = (it.repo, it.tag) == (prototype.repo, prototype.tag)
+        if same and it.commit and it.commit != prototype.commit:
+            what = (
+                f"The tag {it.tag} has moved: {file.parent.as_posix()} came from commit {it.commit[:10]}, "
+                f"and it names {prototype.commit[:10]} now."
+            )
+            raise UserError(what, "Make a new tag in the prototype, and leave old ones as they were.")
+
+
 def _check_before(
     bench: Workbench, repo: str, prototype: Prototype, name: str, before: Provenance | None
 ) -> None:
@@ -82,17 +104,12 @@ def _check_before(
     if before is None or before.commit is None:
         what = f"models/{name} already exists and did not come from a prototype."
         raise UserError(what, "Promote under another name: --as NAME.")
-    if before.tag == prototype.tag and before.commit != prototype.commit:
-        what = (
-            f"The tag {prototype.tag} has moved: models/{name} came from commit {before.commit[:10]}, "
-            f"and it names {prototype.commit[:10]} now."
-        )
-        raise UserError(what, "Make a new tag in the prototype, and leave old ones as they were.")
     if before.commit == prototype.commit:
         raise UserError(f"models/{name} is at {before.tag} already.", "There is nothing to promote.")
     if not fetch_commit(bench, repo, before.tag, before.commit):
         what = (
-            f"models/{name} came from {before.repo}, commit {before.commit[:10]}, which {repo} does not have."
+            f"models/{name} came from {before.repo}, commit {before.commit[:10]}, "
+            f"which {public_address(repo)} does not have."
         )
         raise UserError(what, "Name that repo, or promote under another name: --as NAME.")
     if bench.run("merge-base", "--is-ancestor", prototype.commit, before.commit, check=False).ok:

@@ -36,12 +36,14 @@ from mlroad.promote.read_commit import entries, read
 from mlroad.promote.run_without_credentials import mlroad_without_credentials
 from mlroad.promote.take import take
 from mlroad.promote.workbench import Blob, Workbench, workbench
+from mlroad.steps.new_model import check_name
 
 
 def promote_here(root: Path, folder: Path, options: PromoteOptions, tell: Tell) -> Promoted:
     """Promote the model in ``folder`` of this repo. Raises UserError, and changes nothing, if it cannot."""
     place = folder.resolve().relative_to(root.resolve()).as_posix()
     name = options.name or folder.resolve().name
+    check_name(name)
     check_identity(root)
     refuse_unfinished(root)
     _check_place(root, place, name)

@@ -38,6 +38,7 @@ from mlroad.promote.pull_request import pull_request_body
 from mlroad.promote.take import take
 from mlroad.promote.workbench import Workbench, workbench, write_files
 from mlroad.run.model_folder import ModelFolder
+from mlroad.steps.new_model import check_name
 from mlroad.steps.sync import sync
 
 
@@ -48,6 +49,8 @@ def promote(root: Path, source: str, model: str, options: PromoteOptions, tell: 
     conflicts, as git shows them.
     """
     repo, tag = parse_source(source)
+    if options.name:
+        check_name(options.name)
     check_identity(root)
     refuse_unfinished(root)
     with workbench(root) as bench:

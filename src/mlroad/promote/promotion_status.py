@@ -10,7 +10,7 @@ from typing import Any
 from mlroad.core.problems import UserError
 from mlroad.core.text import some
 from mlroad.guard.guard_settings import load_settings
-from mlroad.promote.fetch_tag import Prototype, address_of
+from mlroad.promote.fetch_tag import Prototype, address_of, why_unreadable
 from mlroad.promote.merge_versions import as_in_factory
 from mlroad.promote.provenance import Provenance, all_provenances
 from mlroad.promote.take import take
@@ -71,7 +71,7 @@ def _fetch_tags(bench: Workbench, repo: str) -> str:
     options = ("--quiet", "--no-tags", "--update-shallow", "--no-write-fetch-head", "--no-auto-maintenance")
     refs = f"+refs/tags/*:refs/repos/{_folder(repo)}/*"
     done = bench.run("fetch", *options, "--end-of-options", address_of(repo), refs, check=False)
-    return "" if done.ok else f"{repo} cannot be read: {done.reason.removeprefix('fatal: ')}"
+    return "" if done.ok else f"{repo} cannot be read: {why_unreadable(repo, done)}."
 
 
 def _folder(repo: str) -> str:

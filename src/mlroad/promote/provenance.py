@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,11 @@ from typing import Any
 import yaml
 
 from mlroad.core.digests import listing_digest
+from mlroad.core.git import run_git
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.core.repo import model_folders
+from mlroad.promote.read_commit import blobs
+from mlroad.promote.workbench import Workbench
 
 FILE = "provenance.yml"
 _HEADER = (
@@ -94,6 +98,19 @@ def all_provenances(root: Path) -> dict[str, Provenance]:
     """The provenance of each model of the factory that came from a prototype."""
     found = {folder.name: load_provenance(folder) for folder in model_folders(root)}
     return {name: it for name, it in found.items() if it and it.commit}
+
+
+def past_provenances(bench: Workbench) -> Iterator[tuple[Path, Provenance]]:
+    """Every provenance.yml in the history of the factory, and its path. Unreadable ones are left out."""
+    options = ("--raw", "-z", "--no-renames", "--no-abbrev", "--full-history", "-m", "--format=")
+    place = f":(glob)models/*/{FILE}"
+    listed = run_git(bench.root, "log", *options, bench.head, "--", place, check=True).names
+    found = {(path, about.split()[3]) for about, path in zip(listed[::2], listed[1::2], strict=True)}
+    kept = sorted((path, blob) for path, blob in found if blob.strip("0"))
+    contents = blobs(bench, [blob for _, blob in kept])
+    for path, blob in kept:
+        with suppress(UserError):
+            yield Path(path), parse_provenance(Path(path), contents[blob].decode("utf-8", "replace"))
 
 
 def requirements_digest(files: Mapping[str, bytes]) -> str:

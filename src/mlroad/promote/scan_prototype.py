@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,14 +18,18 @@ _CHUNK = 500
 _REVOKE = "Revoke it, remove it in the prototype, and tag again."
 
 
-def scan_prototype(bench: Workbench, commit: str, model: str, settings: Settings) -> list[Problem]:
-    """Every secret, by the factory's rules. The history is that which the prototype's repo has."""
+def scan_prototype(bench: Workbench, commit: str, models: Iterable[str], settings: Settings) -> list[Problem]:
+    """Every secret, by the factory's rules. ``models``: the names that the model has had in the prototype.
+
+    The history is that which the prototype's repo has.
+    """
     found = list(_in_tree(bench, commit, settings))
     bench.run("update-ref", "--no-deref", "HEAD", commit)
-    folder = f"models/{model}"
-    commits = bench.run("rev-list", "--reverse", commit, "--", folder).text.split()
+    folders = [f"models/{model}" for model in dict.fromkeys(models)]
+    # Without --full-history, git leaves out a branch whose merge brought nothing of its own.
+    commits = bench.run("rev-list", "--reverse", "--full-history", commit, "--", *folders).text.split()
     there = {(problem.at.file, problem.at.line) for problem in found}
-    past = check_commits(replace(settings, root=bench.git), commits, [folder])
+    past = check_commits(replace(settings, root=bench.git), commits, folders)
     return [*found, *(it for it in past if it.code == "secret" and (it.at.file, it.at.line) not in there)]
 
 

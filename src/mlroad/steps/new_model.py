@@ -63,7 +63,7 @@ def new_model(
 
 def create(root: Path, name: str, write: Callable[[Path], None]) -> Path:
     """Create ``root``/models/``name`` with the files that ``write`` writes, completely or not at all."""
-    _check_name(name)
+    check_name(name)
     target = root / "models" / name
     if target.exists():
         raise UserError(f"{target} already exists.", "Choose another name, or delete that folder first.")
@@ -108,7 +108,8 @@ def write_part(folder: Path, part: str, root: Path) -> None:
             copy.write_text(text, encoding="utf-8", newline="\n")
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Raises UserError unless ``name`` is valid for a model."""
     if keyword.iskeyword(name) or name in _DEVICES:
         raise UserError(f"{name} is a reserved word.", f"Try {name}_model.")
     if _NAME.fullmatch(name):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mlroad.guard.commits import commits_since
 from tests.unit.guard.conftest import Guard, environment
 from tests.unit.guard.corpus import Maker
 
@@ -125,3 +126,13 @@ def test_without_the_history_it_cannot_be_green(repo: Path, guard: Guard, base: 
 
 def test_only_one_thing_is_checked_at_a_time(guard: Guard) -> None:
     assert guard("--commits", "HEAD", "--all").returncode == 2
+
+
+def test_a_branch_whose_merge_brought_nothing_counts(repo: Path, base: str) -> None:
+    git(repo, "switch", "--quiet", "-c", "side")
+    added = commit(repo, a="x")
+    removed = commit(repo, a=None)
+    git(repo, "switch", "--quiet", "main")
+    commit(repo, b="x")
+    git(repo, "merge", "--quiet", "--no-ff", "side")
+    assert {added, removed} <= set(commits_since(repo, base, ["a.txt"]))

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from mlroad.promote.fetch_tag import parse_source, public_address
+from mlroad.core.git import GitOutput
+from mlroad.promote.fetch_tag import parse_source, public_address, why_unreadable
 from mlroad.promote.promotion import promote
 from mlroad.promote.promotion_plan import PromoteOptions
 from mlroad.promote.run_without_credentials import clean_environment, mlroad_without_credentials
@@ -67,7 +68,12 @@ def try_promotion(factory: Command, source: str, model: str = "line", *options: 
 
 
 def refused(
-    factory: Command, source: str, *told: str, model: str = "line", options: tuple[str, ...] = ()
+    factory: Command,
+    source: str,
+    *told: str,
+    model: str = "line",
+    options: tuple[str, ...] = (),
+    ran: bool = True,
 ) -> None:
     """A promotion that is refused for this reason, and changes nothing."""
     before = state(factory.repo)
@@ -76,7 +82,8 @@ def refused(
     for words in told:
         assert words in said.text, said
     assert state(factory.repo) == before
-    assert [path.name for path in (factory.repo / ".mlroad" / "promote").iterdir()] == ["lock"]
+    if ran:
+        assert [path.name for path in (factory.repo / ".mlroad" / "promote").iterdir()] == ["lock"]
 
 
 def tag_again(repo: Path, tag: str = "v2") -> str:
@@ -139,11 +146,25 @@ def test_what_a_tag_can_be(factory: Command, tagged: Path, tmp_path: Path) -> No
 
 def test_what_is_not_a_tag(factory: Command, prototype_repo: Path, tmp_path: Path) -> None:
     repo = prototype_repo
+    git(repo, "tag", "line-v10")
+    git(repo, "tag", "line-v2")
+    for name in ("Line", "class", "con", "../line"):
+        refused(factory, f"{repo}@line-v1", name, options=("--as", name), ran=False)
+    git(factory.repo, "branch", "promote/line-line-v1/rc")
+    refused(factory, f"{repo}@line-v1", "beside the branch promote/line-line-v1/rc")
+    git(factory.repo, "branch", "-D", "promote/line-line-v1/rc")
     refused(factory, f"{repo}@main", "main is a branch")
-    refused(factory, f"{repo}@v9", "has no tag v9", "line-v1")
+    refused(factory, f"{repo}@v9", "has no tag v9", "line-v1, line-v2, line-v10.")
     refused(factory, f"{tmp_path / 'nowhere'}@v1", "cannot be read")
     refused(factory, f"{repo}@line-v1", "There is no model lime", "line?", model="lime")
-    for source in (str(repo), "git@github.com:org/repo", "--upload-pack=x@v1", f"{repo}@a..b"):
+    for source in (
+        str(repo),
+        "git@github.com:org/repo",
+        "ssh://git@host/p",
+        "https://me@host/p",
+        "--upload-pack=x@v1",
+        f"{repo}@a..b",
+    ):
         said = try_promotion(factory, source) if not source.startswith("-") else None
         assert said is None or (said.code == 2 and "does not name a tag" in said.text)
 
@@ -162,7 +183,18 @@ def test_addresses(source: str, repo: str, tag: str) -> None:
 
 def test_a_password_in_an_address_is_not_written_down() -> None:
     assert public_address(f"https://me:{token()}@host/p.git") == "https://host/p.git"
-    assert public_address("git@github.com:org/p") == "git@github.com:org/p"
+    assert public_address(f"https://{token()}@more@host/p.git") == "https://host/p.git"
+    assert public_address(f"ssh://git:{token()}@host:22/p") == "ssh://git@host:22/p"
+    for same in ("git@github.com:org/p", "ssh://git@host/p", "https://host/p@x", "ssh://host:22/p"):
+        assert public_address(same) == same
+
+
+def test_what_git_says_about_an_unreadable_repo() -> None:
+    """The first line says what is wrong, and no password is shown."""
+    address = f"https://me:{token()}@host/p"
+    said = f"warning: x\nfatal: unable to access '{address}'\nPlease make sure you have the rights\n"
+    told = why_unreadable(address, GitOutput(128, b"", said))
+    assert told == "unable to access 'https://host/p'"
 
 
 def test_uncommitted_changes(factory: Command, tagged: Path) -> None:
@@ -200,6 +232,16 @@ def _edit(name: str, old: str, new: str) -> Callable[[Path], None]:
     return edit
 
 
+def _side_secret(repo: Path) -> None:
+    """A secret on a branch whose merge brought nothing."""
+    git(repo, "switch", "--quiet", "-c", "side")
+    _past_secret(repo)
+    commit_all(repo, "Removed")
+    git(repo, "switch", "--quiet", "main")
+    commit_all(repo, "Other")
+    git(repo, "merge", "--quiet", "--no-ff", "side")
+
+
 def _past_secret(repo: Path) -> None:
     _file("models/line/notes.md", f"token: {token()}\n")(repo)
     commit_all(repo, "Oh")
@@ -219,6 +261,7 @@ def _past_secret(repo: Path) -> None:
         (_edit("datasets/diabetes/1.yml", "./1/diabetes.csv", "../../README.md"), "outside of the dataset"),
         (_file("notebooks/other.py", f"key = '{token()}'\n"), "notebooks/other.py:1"),
         (_past_secret, "models/line/notes.md:1"),
+        (_side_secret, "models/line/notes.md:1"),
         (lambda repo: shutil.rmtree(repo / "models/line/inference_tests"), "suite.yml is missing"),
         (_edit("models/line/steps/step_io.py", "CONTRACT = 1", "CONTRACT = 2"), "Update this factory"),
         (_edit("models/line/steps/fit.py", "def fit(", "def fit(:"), "fit.py"),

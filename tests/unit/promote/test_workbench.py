@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
-from mlroad.promote.make_promotion_plan import has_model
+from mlroad.core.problems import UserError
+from mlroad.promote.fetch_tag import Prototype
+from mlroad.promote.make_promotion_plan import check_tag, has_model
+from mlroad.promote.provenance import Provenance
 from mlroad.promote.workbench import Blob, workbench, write_files
 from tests.support import commit_all, git
 
@@ -48,6 +52,24 @@ def test_the_commit_of_the_start_counts(factory: Path) -> None:
         (factory / "mine.txt").write_text("mine\n", encoding="utf-8")
         commit_all(factory, "Mine")
         assert bench.snapshot("line") == before
+
+
+@pytest.mark.parametrize(
+    "repo, tag, commit, refused",
+    [("p", "v1", "b" * 40, True), ("p", "v1", "a" * 40, False), ("q", "v1", "b" * 40, False)],
+)
+def test_a_moved_tag(factory: Path, repo: str, tag: str, commit: str, refused: bool) -> None:
+    """A tag is compared with all earlier promotions, of other names and of deleted models, too."""
+    for model, past in (("line", "v1"), ("other", "v2"), ("line", "v3")):
+        text = Provenance("p", past, "a" * 40, model="line").text()
+        write_files(factory, {f"models/{model}/provenance.yml": Blob("100644", text.encode())})
+        commit_all(factory, past)
+    (factory / "models/line/provenance.yml").unlink()
+    commit_all(factory, "Deleted")
+    with workbench(factory) as bench, pytest.raises(UserError) if refused else nullcontext() as told:
+        check_tag(bench, Prototype(repo, tag, commit))
+    if refused:
+        assert "The tag v1 has moved: models/line came from" in str(told)
 
 
 def test_a_folder_of_ignored_files_is_not_a_model(factory: Path) -> None:
