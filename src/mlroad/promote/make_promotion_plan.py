@@ -88,11 +88,15 @@ def check_tag(bench: Workbench, prototype: Prototype) -> None:
     for file, it in past_provenances(bench):
         same = (it.repo, it.tag) == (prototype.repo, prototype.tag)
         if same and it.commit and it.commit != prototype.commit:
-            what = (
-                f"The tag {it.tag} has moved: {file.parent.as_posix()} came from commit {it.commit[:10]}, "
-                f"and it names {prototype.commit[:10]} now."
-            )
-            raise UserError(what, "Make a new tag in the prototype, and leave old ones as they were.")
+            raise _moved(file.parent.name, it.commit, prototype)
+
+
+def _moved(name: str, commit: str, now: Prototype) -> UserError:
+    what = (
+        f"The tag {now.tag} has moved: models/{name} came from commit {commit[:10]}, "
+        f"and it names {now.commit[:10]} now."
+    )
+    return UserError(what, "Make a new tag in the prototype, and leave old ones as they were.")
 
 
 def _check_before(
@@ -104,6 +108,8 @@ def _check_before(
     if before is None or before.commit is None:
         what = f"models/{name} already exists and did not come from a prototype."
         raise UserError(what, "Promote under another name: --as NAME.")
+    if before.tag == prototype.tag and before.commit != prototype.commit:  # under any address of the repo
+        raise _moved(name, before.commit, prototype)
     if before.commit == prototype.commit:
         raise UserError(f"models/{name} is at {before.tag} already.", "There is nothing to promote.")
     if not fetch_commit(bench, repo, before.tag, before.commit):
