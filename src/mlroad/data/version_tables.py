@@ -29,9 +29,9 @@ def reading_of(version: DatasetVersion) -> Reading:
     return schema.reading(dialect) if schema else Reading(dialect=dialect)
 
 
-def open_version(engine: TableEngine, verified: VerifiedVersion) -> Table:
-    """The table of a verified version, with the types that its schema declares."""
-    reading = reading_of(verified.version)
+def open_version(engine: TableEngine, verified: VerifiedVersion, reading: Reading | None = None) -> Table:
+    """The table of a verified version, with the types that its schema declares, or that ``reading`` names."""
+    reading = reading or reading_of(verified.version)
     return open_table(engine, verified.path, verified.version.id, reading, verified.content.files)
 
 

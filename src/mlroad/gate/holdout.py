@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mlroad.core.problems import Problem, UserError
+from mlroad.data import sql
 from mlroad.data.open_table import open_table
+from mlroad.data.reading import Reading
 from mlroad.data.sql import TableEngine
 from mlroad.data.store import VerifiedVersion, find_verified
 from mlroad.data.table import Column, Table
@@ -78,14 +80,19 @@ def open_holdout(root: Path, gates: Gates) -> OpenedHoldout:
 def read_holdout(used: VerifiedVersion, gates: Gates) -> Holdout:
     """Read a verified version. Raises UserError if it is not a table, or its target is not usable."""
     with TableEngine() as engine:
-        table = _labels(engine, used, gates) if gates.files else open_version(engine, used)
+        table = (
+            _labels(engine, used, gates) if gates.files else open_version(engine, used, _reading(used, gates))
+        )
         if table.format == "files":
             what = f"{used.version.id} is a folder of files."
             fix = "Name the table in it with their labels: `files: {table: labels.csv, column: file}`."
             raise UserError(Problem(gates.at("files"), "MR704", what, fix))
         rows = engine.rows(f"SELECT * FROM {table.view}")  # noqa: S608 (the engine's own name)
         columns = table.columns
+        exact = _reference_texts(engine, table, gates)
     frame = _frame(columns, rows)
+    if exact is not None:
+        frame[gates.target] = exact
     if not len(frame):
         raise UserError(f"{used.version.id} has no rows.", "Freeze a holdout that has rows.")
     truth = read_truth(frame, gates)
@@ -96,6 +103,22 @@ def read_holdout(used: VerifiedVersion, gates: Gates) -> Holdout:
     return Holdout(used.version.id, str(used.version.digest), frame, truth)
 
 
+def _reading(used: VerifiedVersion, gates: Gates) -> Reading:
+    """How the version is read: a reference text stays as it is written, also 2026-01-31 and 007."""
+    reading = reading_of(used.version)
+    if gates.task != "text":
+        return reading
+    return replace(reading, kinds={**reading.kinds, gates.target: "string"})
+
+
+def _reference_texts(engine: TableEngine, table: Table, gates: Gates) -> pd.Series[Any] | None:
+    """The target of a CSV file exactly as it is written: for texts, an empty one and `None` are values."""
+    if gates.task != "text" or not table.raw or table.column(gates.target) is None:
+        return None
+    rows = engine.rows(f"SELECT {sql.name(gates.target)} FROM {table.raw}")  # noqa: S608 (quoted)
+    return pd.Series(["" if value is None else value for (value,) in rows], dtype=object)
+
+
 def _labels(engine: TableEngine, used: VerifiedVersion, gates: Gates) -> Table:
     """The table with the labels. Raises UserError if the folder has none of this name."""
     assert gates.files
@@ -103,7 +126,7 @@ def _labels(engine: TableEngine, used: VerifiedVersion, gates: Gates) -> Table:
     if name not in {file.path for file in used.content.files or ()}:
         what = f"{used.version.id} has no file {name}."
         raise UserError(Problem(gates.at("files"), "MR704", what, "Name the table with the labels."))
-    return open_table(engine, used.path / name, f"{used.version.id}/{name}", reading_of(used.version))
+    return open_table(engine, used.path / name, f"{used.version.id}/{name}", _reading(used, gates))
 
 
 def _check_files(used: VerifiedVersion, gates: Gates, frame: pd.DataFrame, column: str) -> None:

@@ -7,6 +7,7 @@ and compares the digests of the model, the holdout and the inference tests.
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -24,8 +25,8 @@ from mlroad.gate.run_gate import judge_records
 from mlroad.registry.base import CANDIDATE, CHAMPION, Refused, Registry, Version
 from mlroad.registry.local_registry import new_staged, registry_folder
 from mlroad.registry.merged import not_merged
-from mlroad.registry.registered_model import LINEAGE, own_lineage
-from mlroad.registry.signed_facts import SIGNATURE, registration, sign
+from mlroad.registry.registered_model import LINEAGE, check_models, own_lineage
+from mlroad.registry.signed_facts import KEY, SIGNATURE, registration, sign
 from mlroad.registry.version_lineage import VERDICT, lineage_id, make_lineage
 from mlroad.run.candidate import Candidate, candidates, find_candidate
 from mlroad.run.model_folder import ModelFolder, Stage
@@ -67,7 +68,13 @@ def register(
         stale = [*_stale(registry, prod, verdict), *(_stale(registry, dev, dev_verdict or {}) if dev else [])]
         if stale:
             raise Refused(f"{model.name} {run} is not registered:", stale)
-    version = known or _add(registry, prod, verdict, dev, dev_verdict, by or who(model.root))
+    version = known
+    if known is None or (os.environ.get(KEY) and not known.tags.get(SIGNATURE)):
+        lineage = make_lineage(prod, verdict, dev, dev_verdict, by or who(model.root))
+        version = known or _add(registry, prod, verdict, dev, dev_verdict, lineage)
+        if (known is None or _is_same(registry, known, lineage)) and (its := sign(registration(version))):
+            registry.set_tags(version, {SIGNATURE: its})
+    assert version
     registry.set_alias(version, CANDIDATE, forward=True)
     return registry.version(model.name, version.number), known is None
 
@@ -91,9 +98,8 @@ def _add(
     verdict: Mapping[str, Any],
     dev: Candidate | None,
     dev_verdict: Mapping[str, Any] | None,
-    by: str,
+    lineage: Mapping[str, Any],
 ) -> Version:
-    lineage = make_lineage(prod, verdict, dev, dev_verdict, by)
     staged = new_staged(registry_folder(prod.model.root))
     try:
         _copy(prod, staged, str(lineage["model_digest"]), verdict)
@@ -102,13 +108,35 @@ def _add(
         write_json(staged / LINEAGE, lineage)
         for folder in (staged, staged / "dev") if dev else (staged,):
             shutil.copyfile(staged / LINEAGE, folder / "model" / LINEAGE)
-        version = registry.add(prod.model.name, lineage, staged)
+        return registry.add(prod.model.name, lineage, staged)
     finally:
         if staged.is_dir():
             remove(staged)
-    if signature := sign(registration(version)):
-        registry.set_tags(version, {SIGNATURE: signature})
-    return version
+
+
+def _is_same(registry: Registry, known: Version, lineage: Mapping[str, Any]) -> bool:
+    """Whether a registered version without a signature is what would be registered now.
+
+    An attempt that was killed leaves such a version. One that someone pushed by hand must not be signed.
+    """
+    if _timeless(known.lineage) != _timeless(lineage):
+        return False
+    try:
+        check_models(registry, known)
+    except UserError:
+        return False
+    return True
+
+
+def _timeless(lineage: Mapping[str, Any]) -> dict[str, Any]:
+    """A lineage as JSON without when and by whom it was made."""
+    found: dict[str, Any] = json.loads(json.dumps(dict(lineage)))
+    for key in ("registered", "by"):
+        found.pop(key, None)
+    for verdict in (found.get("verdict"), found.get("dev_verdict")):
+        if isinstance(verdict, dict):
+            verdict.pop("made", None)
+    return found
 
 
 def _copy(candidate: Candidate, to: Path, digest: str, verdict: Mapping[str, Any]) -> None:

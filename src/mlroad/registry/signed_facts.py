@@ -15,7 +15,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +66,12 @@ def has_signers(root: Path) -> bool:
     return (root / SIGNERS).is_file()
 
 
-def unverified(root: Path, version: Version) -> str:
-    """Why it is not proved that the workflows wrote this version, as a sentence; empty if it is."""
+def unverified(root: Path, version: Version, versions: Sequence[Version]) -> str:
+    """Why it is not proved that the workflows wrote this version, as a sentence; empty if it is.
+
+    ``versions`` are all of its model. An alias that was moved by hand to an earlier champion has an earlier
+    signed change than another version.
+    """
     if not has_signers(root):
         return f"The repo has no {SIGNERS} (docs/github.md)."
     if not _is_signed(root, registration(version), version.tags.get(SIGNATURE, "")):
@@ -78,7 +82,21 @@ def unverified(root: Path, version: Version) -> str:
     for note in notes:
         if not _is_signed(root, change_of_champion(version, note), str(note.get(SIGNATURE, ""))):
             return f"The change to champion at {note['at']} was not signed by the workflow."
+    if CHAMPION in version.aliases:
+        now = max(str(note["at"]) for note in notes)
+        for other, change in _later(version, versions, now):
+            if _is_signed(root, change_of_champion(other, change), str(change.get(SIGNATURE, ""))):
+                return f"The workflow made {other.name} the champion later, at {change['at']}."
     return ""
+
+
+def _later(
+    version: Version, versions: Sequence[Version], now: str
+) -> Iterator[tuple[Version, Mapping[str, Any]]]:
+    """The changes that made other versions champion after this time."""
+    for other in versions:
+        if other.model == version.model and other.number != version.number:
+            yield from ((other, note) for note in history(other) if str(note["at"]) > now)
 
 
 def _about(version: Version) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,8 +22,11 @@ class Proof:
     """Why GitHub does not confirm the approval in a run, as a sentence; empty if it does."""
 
 
-def proof_of(root: Path, version: Version) -> Proof:
-    """Check the signatures, and ask GitHub about every approval that names its run."""
+def proof_of(root: Path, version: Version, versions: Sequence[Version]) -> Proof:
+    """Check the signatures, and ask GitHub about every approval that names its run.
+
+    ``versions`` are all of its model.
+    """
     refuted: dict[int, str] = {}
     for note in history(version):
         run = note.get("run")
@@ -34,4 +37,4 @@ def proof_of(root: Path, version: Version) -> Proof:
             refuted[run] = "" if by == note.get("by") else f"According to GitHub, it was {by}."
         except NotConfirmed as error:
             refuted[run] = str(error)
-    return Proof(unverified(root, version), refuted)
+    return Proof(unverified(root, version, versions), refuted)

@@ -92,7 +92,8 @@ def list_json(root: Path, registry: Registry, model: str | None) -> list[dict[st
     verified: list[bool | None] = [None] * len(versions)
     if has_signers(root):
         with ThreadPoolExecutor() as pool:  # each is a process of ssh-keygen
-            verified = [not why_not for why_not in pool.map(lambda its: unverified(root, its), versions)]
+            found = pool.map(lambda its: unverified(root, its, versions), versions)
+            verified = [not why_not for why_not in found]
     return [
         {
             "model": version.model,

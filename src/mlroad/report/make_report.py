@@ -83,8 +83,9 @@ def _doubt(data: ReportData) -> str:
     """Says in a signed registry that nothing proves that the workflow made the champion."""
     model = data.candidate.model
     with suppress(UserError, ValueError, TypeError):
-        version = open_registry(model.root).version(model.name, int(data.champion["version"]))
-        if has_signers(model.root) and unverified(model.root, version):
+        registry = open_registry(model.root)
+        version = registry.version(model.name, int(data.champion["version"]))
+        if has_signers(model.root) and unverified(model.root, version, registry.versions(model.name)):
             return " (unverified: `mlroad why` says more)"
     return ""
 

@@ -133,6 +133,20 @@ def test_a_folder_needs_a_table_of_labels(opened: Callable[..., Holdout], tmp_pa
             read_holdout(find_verified(tmp_path, "notes_holdout:1"), load_gates(tmp_path / "gates.yml"))
 
 
+@pytest.mark.parametrize(
+    "texts", [["2026-01-31", "2026-02-01"], ["3.10", "007"], ["", "None"], ["a,b", " x"]]
+)
+def test_reference_texts_stay_as_they_are_written(texts: list[str], tmp_path: Path) -> None:
+    gates = "task: text\nholdout: azureml:t:1\ntarget: answer\nchampion: optional\ndecide_by: exact_match\n"
+    gates += "metrics: {exact_match: {max_regression: 0.1}}\n"
+    (tmp_path / "gates.yml").write_text(gates, encoding="utf-8")
+    rows = "".join(f'{number},"{text}"\n' for number, text in enumerate(texts))
+    (tmp_path / "t.csv").write_text("question,answer\n" + rows, encoding="utf-8")
+    create_version(tmp_path, VersionDraft("t", tmp_path / "t.csv", stage="prod"))
+    found = read_holdout(find_verified(tmp_path, "t:1"), load_gates(tmp_path / "gates.yml"))
+    assert found.truth.values.tolist() == texts
+
+
 @pytest.mark.parametrize(("kind", "read"), [("string", "len(open(one).read())"), ("binary", "len(one)")])
 def test_paths_or_bytes_as_the_signature_says(
     opened: Callable[..., Holdout], tmp_path: Path, kind: str, read: str

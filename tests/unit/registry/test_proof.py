@@ -6,11 +6,13 @@ import json
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mlroad.gate.register import _is_same
 from mlroad.registry.github_approval import title
 from mlroad.registry.local_registry import LocalRegistry
 from mlroad.registry.signed_facts import KEY, SIGNERS
@@ -140,6 +142,23 @@ def test_what_the_workflow_wrote_is_signed(
     factory(repo, "rollback", "diabetes", "--to", "1")
     assert story(repo, "diabetes:1")["verified"] is True
     assert story(repo, "diabetes:2")["verified"] is False
+    # An alias that was moved by hand to an earlier champion.
+    run = register(repo, 3, champion=1)
+    factory(repo, "approve", "diabetes:3", "--by", "@octocat")
+    assert story(repo, "diabetes:3")["verified"] is True
+    registry.set_alias(registry.version("diabetes", 1), "champion")
+    assert "The workflow made diabetes:3 the champion later" in story(repo, "diabetes:1")["unverified"]
+    # The next attempt signs what a killed one left, but not what someone changed.
+    other = registry.version("diabetes", 3).tags["signature"]
+    registry.set_tags(registry.version("diabetes", 3), {"signature": ""})
+    again = ["register", "diabetes", "--run", run, "--dev-run", run.replace("-1", "-0", 1)]
+    factory(repo, *again)
+    assert registry.version("diabetes", 3).tags["signature"] == other
+    registry.set_tags(registry.version("diabetes", 3), {"signature": ""})
+    found = registry.version("diabetes", 3)
+    forged = replace(found, lineage={**found.lineage, "commit": "0" * 40})
+    assert not _is_same(registry, forged, found.lineage)
+    assert _is_same(registry, found, found.lineage)
     # A forged entry, and a changed one.
     version = registry.version("diabetes", 1)
     notes = json.loads(version.tags["history"])
