@@ -239,7 +239,8 @@ def test_what_a_switch_deletes_is_known_before(template_repo: Path, tmp_path: Pa
     project = render(template_repo, tmp_path / "demo", project_name="demo", sample=False)
     arguments = ["update", "--quiet", "--vcs-ref", "HEAD"]
     switch = [*arguments, "--data", "template=factory"]
-    assert deleted_by_update(project, switch) == [".github/workflows/ci.yml"]
+    workflows = [".github/workflows/ci.yml", ".github/workflows/promote.yml"]
+    assert deleted_by_update(project, switch) == workflows
     assert deleted_by_update(project, arguments) == []
     assert edited_since_update(project, [".github/workflows/ci.yml"]) == []
     append(project / ".github/workflows/ci.yml", "# ours\n")
