@@ -65,12 +65,13 @@ def test_from_a_run_to_a_champion(server: str, bare: Path, tmp_path: Path) -> No
     first = register(bare, 1)
     register(bare, 2)
     register(bare, 3)
+    register(bare, 4)
     assert "already registered as diabetes:1" in factory(bare, "register", "diabetes", "--run", first).stdout
-    assert aliases(bare) == {"candidate": 3}
+    assert aliases(bare) == {"candidate": 4}
     factory(bare, "approve", "diabetes:1")
     factory(bare, "approve", "diabetes:2")
     factory(bare, "rollback", "diabetes")
-    assert aliases(bare) == {"candidate": 3, "champion": 1}
+    assert aliases(bare) == {"candidate": 4, "champion": 1}
     assert "diabetes_train:1" in factory(bare, "why", "diabetes@champion").stdout
     assert "diabetes:2" in factory(bare, "who-used", "diabetes_train:1").stdout
 
@@ -88,8 +89,8 @@ def test_from_a_run_to_a_champion(server: str, bare: Path, tmp_path: Path) -> No
         registry.model_path(registry.version("diabetes", 1), "prod")
 
     cleaned = factory(bare, "clean", "--keep", "1", "--days", "0", "--yes")
-    assert "deleted diabetes:2" in cleaned.stdout
-    assert [its["version"] for its in listed(bare)] == [1, 3], "the champion and the candidate stay"
+    assert cleaned.stdout.splitlines() == ["deleted diabetes:3"]
+    assert [its["version"] for its in listed(bare)] == [1, 2, 4], "what is in use, and what a rollback undoes"
 
 
 def test_a_server_that_does_not_answer(bare: Path) -> None:
