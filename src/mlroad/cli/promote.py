@@ -25,7 +25,7 @@ from mlroad.promote.pull_request import open_pull_request
     "source",
     metavar="REPO@TAG",
     required=False,
-    help="The prototype: a path or an address of git, and a tag. Or a model folder of this repo.",
+    help="The prototype: a path or a git URL, and a tag. Or a model folder of this repo.",
 )
 @click.argument("model", required=False, help="The model's name in the prototype.")
 @click.option("--as", "name", metavar="NAME", default="", help="The model's name here (default: the same).")
@@ -39,7 +39,7 @@ from mlroad.promote.pull_request import open_pull_request
     default=0.01,
     show_default=True,
     metavar="SHARE",
-    help="How far a metric may be from the prototype's, as a part of it.",
+    help="How far a metric may be from the prototype's, as a fraction of it.",
 )
 @click.option("--pr", "open_pr", is_flag=True, help="Push the branch and open a pull request with gh.")
 @click.option("--continue", "go_on", is_flag=True, help="Complete a promotion whose conflicts are resolved.")
@@ -71,7 +71,8 @@ def promote(
     mlroad promote --continue                        after you resolved and staged conflicts
     mlroad promote --status
 
-    Exit codes: 0 done, 1 there are conflicts to resolve, 2 something prevents it, and nothing has changed.
+    Exit codes: 0 done, 1 there are conflicts to resolve, 2 something prevents it.
+    With 2, nothing has changed, unless the message says that the branch is complete.
     """
     root = root_here()
     chosen = [bool(source), go_on, undo, status].count(True)
@@ -114,11 +115,13 @@ def _finish(root: Path, done: Promoted | Conflicts, open_pr: bool, *, here: bool
     if isinstance(done, Conflicts):
         _show_conflicts(done)
         sys.exit(1)
-    result(commit=done.commit, body=done.body.as_posix())
-    made = "is complete" if here else "is there. Your files and your branch are as they were"
-    click.echo(f"The branch {done.branch} {made}.")
+    result(model=done.model, commit=done.commit, body=done.body.as_posix())
+    if here:
+        click.echo(f"The branch {done.branch} is complete.")
+    else:
+        click.echo(f"Created the branch {done.branch}. Your files and your branch are as they were.")
     if open_pr:
-        address = open_pull_request(root, done.branch, f"Promote {done.title}", done.body)
+        address = open_pull_request(root, done.branch, f"Promote {done.model} {done.tag}", done.body)
         result(pull_request=address)
         click.echo(f"Opened {address}")
         return

@@ -34,7 +34,7 @@ REFERENCE = re.compile(rf"(?:azureml:)?(?P<name>{NAME.pattern}):(?P<version>[^:@
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _OWN_TAGS = ("digest", "size", "rows", "schema", "stage", "parent", "parent_digest", "derivation", "checksum")
 # Windows reserves these names for devices: a folder datasets/con/ could not be checked out there.
-_DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
+DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ def parse_reference(text: str) -> tuple[str, str]:
 
 def check_name(name: str) -> None:
     """Raises UserError unless ``name`` is valid as an Azure ML data asset and as a folder on every system."""
-    if not NAME.fullmatch(name) or name.lower() in _DEVICES:
+    if not NAME.fullmatch(name) or name.lower() in DEVICES:
         raise UserError(
             f"{name!r} is not a valid dataset name.",
             "Use letters, digits, - and _, starting with a letter or digit, such as sales_2026.",

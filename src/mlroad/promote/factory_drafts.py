@@ -30,11 +30,11 @@ from mlroad.steps.components import scalar
 BY = "mlroad promote"
 _LEAST_MARGIN = 0.02
 _MARGIN = 0.1
-"""How far a figure may be off if it was not measured here, as a part of it."""
+"""How far a figure may be off if it was not measured here, as a fraction of it."""
 
 
 def model_question(stage: Path, taken: Taken, target: str, recorded: Iterable[str]) -> Question | None:
-    """What a model in the stage is asked; None if nothing tells."""
+    """The task of a model in the stage, and what it predicts; None if that is not clear."""
     rows = _rows(stage, taken.training_data) if taken.training_data else None
     return question_of(stage / "models" / taken.name, rows, target, recorded)
 

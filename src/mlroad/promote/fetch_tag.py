@@ -1,4 +1,4 @@
-"""Fetch a tag of a prototyping repo, from a path or an address of git."""
+"""Fetch a tag of a prototyping repo, from a path or a git URL."""
 
 from __future__ import annotations
 

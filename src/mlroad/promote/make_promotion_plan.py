@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from mlroad.core.git import run_git
-from mlroad.core.model_source import METRICS
+from mlroad.core.model_source import METRICS, source_digest
 from mlroad.core.problems import UserError
 from mlroad.core.text import some
 from mlroad.guard.guard_settings import load_settings
 from mlroad.promote.fetch_tag import Prototype, fetch_commit, fetch_tag, public_address
-from mlroad.promote.promotion_plan import Plan, PromoteOptions
+from mlroad.promote.promotion_plan import Plan, PromoteOptions, Tell
 from mlroad.promote.prototype_metrics import PrototypeMetrics, parse_metrics
 from mlroad.promote.provenance import Provenance, all_provenances, load_provenance, past_provenances
+from mlroad.promote.read_commit import blobs, entries
 from mlroad.promote.scan_prototype import scan_prototype
 from mlroad.promote.take import Taken, take
-from mlroad.promote.workbench import Workbench
+from mlroad.promote.workbench import Blob, Workbench, write_files
 from mlroad.steps.contract import own_contract
 
 
@@ -39,6 +42,23 @@ def metrics_in(taken: Taken) -> PrototypeMetrics | None:
     """The model's metrics.json. Raises UserError if it cannot be used."""
     found = taken.files.get(f"models/{taken.name}/{METRICS}")
     return parse_metrics(Path(f"models/{taken.model}/{METRICS}"), found.data) if found else None
+
+
+def without_old_metrics(bench: Workbench, plan: Plan, folder: str, tell: Tell) -> Plan:
+    """The plan without metrics.json if that is about other code. ``folder``: the model's at the commit.
+
+    Only for promotions that do not run the model: a run compares its own metrics with the file.
+    """
+    found = entries(bench, plan.prototype.commit, f"{folder}/")
+    contents = blobs(bench, [entry.blob for entry in found])
+    with tempfile.TemporaryDirectory(dir=bench.folder) as place:
+        files = {entry.path: Blob(entry.mode, contents[entry.blob]) for entry in found}
+        write_files(Path(place), files)
+        source = source_digest(Path(place) / folder)
+    if plan.metrics is None or plan.metrics.source == source:
+        return plan
+    tell(f"{folder}/{METRICS} is about other code than the tag's, so it does not count.")
+    return replace(plan, metrics=None)
 
 
 def check_free(root: Path, plan: Plan) -> None:

@@ -179,7 +179,7 @@ class _Patch:
             if any(b"\r" in data for data in sides):
                 escaped = re.sub(r'([\\*?\[\]!"])', r"\\\\\1", f"/{self._theirs}{path}")
                 lines.append(f'"{escaped}" -diff\n')
-        file = self._bench.git / "info" / "attributes"
+        file = self._bench.git / ".git" / "info" / "attributes"
         file.parent.mkdir(exist_ok=True)
         file.write_text("".join(lines), encoding="utf-8", newline="\n")
 

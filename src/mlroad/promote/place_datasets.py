@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mlroad.core.problems import Problem, UserError
 from mlroad.data.split import SplitOptions, split_version
-from mlroad.data.store import LARGE, find, listing_file, local_path, version_files
+from mlroad.data.store import LARGE, find, find_verified, listing_file, local_path, version_files
 from mlroad.data.version import DatasetVersion, version_text
 from mlroad.promote.question import Question
 from mlroad.promote.take import Taken
@@ -116,6 +116,9 @@ def keep_large_data(bench: Workbench) -> None:
     """Move data that is not in git from the stage to the factory, where it is missing."""
     for folder in sorted((bench.stage / LARGE).glob("*/*")):
         target = bench.root / folder.relative_to(bench.stage)
-        if folder.is_dir() and not target.exists():
+        if not folder.is_dir() or target.exists():
+            continue
+        with suppress(UserError):  # what a run left there, or changed, stays behind
+            find_verified(bench.stage, f"{folder.parent.name}:{folder.name}")
             target.parent.mkdir(parents=True, exist_ok=True)
-            folder.rename(target)
+            shutil.move(folder, target)

@@ -25,10 +25,11 @@ from mlroad.promote.make_promotion_plan import (
     check_identity,
     has_model,
     metrics_in,
+    without_old_metrics,
 )
 from mlroad.promote.merge_versions import first_version
 from mlroad.promote.place_datasets import bring_data
-from mlroad.promote.promotion import complete, stage_datasets
+from mlroad.promote.promotion import complete, create_branch, stage_datasets
 from mlroad.promote.promotion_plan import Plan, Promoted, PromoteOptions, Tell
 from mlroad.promote.provenance import FILE
 from mlroad.promote.question import dataset_inputs, pipeline_of
@@ -50,10 +51,12 @@ def promote_here(root: Path, folder: Path, options: PromoteOptions, tell: Tell) 
     with workbench(root) as bench:
         plan = _plan(bench, place, name, options, tell)
         check_free(bench.root, plan)
+        if not options.run:
+            plan = without_old_metrics(bench, plan, place, tell)
         plan = stage_datasets(bench, plan, options.target)
         tree = first_version(bench, plan.taken, plan.replaced).tree
         made = complete(bench, plan, tree, options, tell)
-        run_git(bench.root, "update-ref", f"refs/heads/{plan.branch}", made.commit, "0" * 40, check=True)
+        create_branch(bench, made, tell)
         return made
 
 

@@ -28,7 +28,7 @@ from mlroad.promote.conflicts import (
 )
 from mlroad.promote.factory_drafts import model_question, update_data, write_drafts
 from mlroad.promote.fetch_tag import Prototype, parse_source
-from mlroad.promote.make_promotion_plan import check_free, check_identity, make_plan
+from mlroad.promote.make_promotion_plan import check_free, check_identity, make_plan, without_old_metrics
 from mlroad.promote.merge_versions import Merged, as_in_factory, first_version, merge_versions
 from mlroad.promote.place_datasets import keep_large_data, place_datasets, replacements
 from mlroad.promote.promotion_plan import Plan, Promoted, PromoteOptions, Tell
@@ -56,13 +56,14 @@ def promote(root: Path, source: str, model: str, options: PromoteOptions, tell: 
     with workbench(root) as bench:
         plan = make_plan(bench, repo, tag, model, options)
         check_free(bench.root, plan)
+        if not options.run:
+            plan = without_old_metrics(bench, plan, f"models/{model}", tell)
         plan = stage_datasets(bench, plan, options.target)
         merged = _merge(bench, plan)
         if merged.conflicts:
             return show_conflicts(bench, merged, Unfinished.of(options, plan, bench))
         made = complete(bench, plan, merged.tree, options, tell)
-        # The only change to the factory, and git makes it as a whole.
-        run_git(bench.root, "update-ref", f"refs/heads/{plan.branch}", made.commit, "0" * 40, check=True)
+        create_branch(bench, made, tell)
         return made
 
 
@@ -77,11 +78,31 @@ def resume(root: Path, tell: Tell) -> Promoted:
         if plan.prototype.commit != unfinished.commit:
             what = f"The tag {tag} has moved since the promotion started, from {unfinished.commit[:10]}."
             raise UserError(what, "Undo the promotion with `mlroad promote --abort`, and make a new tag.")
+        if not options.run:
+            plan = without_old_metrics(bench, plan, f"models/{unfinished.model}", tell)
         plan = stage_datasets(bench, plan, options.target)
         made = complete(bench, plan, tree, options, tell)
         put_in_place(root, tree, made.commit, bench.head)
-    forget_unfinished(root)
+        forget_unfinished(root)
+        _bring_data(bench, made, tell)
     return made
+
+
+def create_branch(bench: Workbench, made: Promoted, tell: Tell) -> None:
+    """Create the branch: the only change to the factory, and git makes it as a whole. Then bring its data."""
+    run_git(bench.root, "update-ref", f"refs/heads/{made.branch}", made.commit, "0" * 40, check=True)
+    _bring_data(bench, made, tell)
+
+
+def _bring_data(bench: Workbench, made: Promoted, tell: Tell) -> None:
+    """Bring the data that is not in git, and register what trains. Raises UserError if that fails."""
+    keep_large_data(bench)
+    try:
+        for line in _register_data(bench, made.model):
+            tell(line)
+    except UserError as error:
+        what = f"The branch {made.branch} is complete, but its data could not be registered: {error}"
+        raise UserError(what, "Switch to it, and run: mlroad dataset register --all") from None
 
 
 def stage_datasets(bench: Workbench, plan: Plan, target: str) -> Plan:
@@ -132,14 +153,11 @@ def complete(bench: Workbench, plan: Plan, tree: str, options: PromoteOptions, t
         proof, tree = try_drafts(bench, name, plan.question, drafted, proof, tell)
     tree = bench.final_tree(tree, name)
     warnings = _check(bench.stage, name)
-    for line in _register_data(bench, name):
-        tell(line)
     body = pull_request_body(plan, proof, drafted, warnings)
     commit = _commit(bench, plan, tree, body)
-    keep_large_data(bench)
     file = bench.root / ".mlroad" / f"{plan.branch.replace('/', '-')}.md"
     file.write_text(body, encoding="utf-8", newline="\n")
-    return Promoted(plan.branch, f"{name} {plan.prototype.tag}", commit, file)
+    return Promoted(plan.branch, name, plan.prototype.tag, commit, file)
 
 
 def _register_data(bench: Workbench, name: str) -> Iterator[str]:

@@ -25,7 +25,7 @@ class PromoteOptions:
     """The column that the model predicts (default: found from its metrics and tests)."""
     run: bool = True
     tolerance: float = 0.01
-    """How far a metric may be from the prototype's, as a part of it."""
+    """How far a metric may be from the prototype's, as a fraction of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,8 @@ class Promoted:
     """A promotion that is complete: the branch and its commit."""
 
     branch: str
-    title: str
-    """The model and the tag."""
+    model: str
+    tag: str
     commit: str
     body: Path
     """The text of the pull request."""
@@ -53,7 +53,7 @@ class Plan:
     replaced: Mapping[str, str] = field(default_factory=dict)
 
     question: Question | None = None
-    """What the model is asked."""
+    """The task of the model, and what it predicts."""
 
     @property
     def recorded(self) -> Mapping[str, float]:

@@ -66,7 +66,7 @@ def read_metrics(model: Path) -> PrototypeMetrics | None:
 def parse_metrics(file: Path, content: bytes) -> PrototypeMetrics:
     """The same for its content. ``file`` is for messages."""
     try:
-        found = json.loads(content)
+        found = json.loads(content, parse_constant=_not_finite)
         if found["schema"] != 1:
             raise _unusable(file, "another version of mlroad wrote it")
         tests = found.get("inference_tests") or {}
@@ -75,7 +75,7 @@ def parse_metrics(file: Path, content: bytes) -> PrototypeMetrics:
             run=str(found["run"]),
             source=str(found["source"]),
             datasets={str(name): str(digest) for name, digest in found["datasets"].items()},
-            metrics={str(name): float(value) for name, value in found["metrics"].items()},
+            metrics={str(name): _number(value) for name, value in found["metrics"].items()},
             suite=str(tests.get("suite") or "") if tests.get("passed") is True else "",
             cases=int(tests.get("cases") or 0),
             ended=str(found.get("ended") or ""),
@@ -113,6 +113,16 @@ def _finite(found: Mapping[str, Any]) -> dict[str, float]:
         if isinstance(value, int | float) and not isinstance(value, bool)
     }
     return {name: float(value) for name, value in sorted(numbers.items()) if math.isfinite(value)}
+
+
+def _number(value: Any) -> float:
+    if not math.isfinite(float(value)):  # 1e999 is valid JSON
+        _not_finite(str(value))
+    return float(value)
+
+
+def _not_finite(text: str) -> None:
+    raise ValueError(f"{text} is not a finite number")
 
 
 def _unusable(file: Path, why: str) -> UserError:

@@ -60,7 +60,7 @@ def named_factories(root: Path, given: Sequence[str]) -> list[str]:
     if not isinstance(found, list) or not all(isinstance(it, str) for it in found):
         raise UserError(f"{file}: factories is not a list of paths and addresses.", _ADD)
     if not found:
-        raise UserError("No factory is named, so nobody can say where the tags are used.", _ADD)
+        raise UserError("No factory is configured.", _ADD)
     return found
 
 

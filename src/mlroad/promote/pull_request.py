@@ -69,7 +69,7 @@ def _figures(plan: Plan, proof: Proof) -> Iterator[str]:
     else:
         yield f"{count(proof.cases, 'inference test')} passed."
     if plan.metrics is None:
-        yield "The prototype has no metrics.json to compare with: `mlroad ready --fix` writes it there."
+        yield "The prototype has no metrics.json of this code: `mlroad ready --fix` writes it there."
 
 
 def open_pull_request(root: Path, branch: str, title: str, body: Path) -> str:

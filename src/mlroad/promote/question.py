@@ -1,4 +1,4 @@
-"""What a model is asked: its task and target, found from its metrics, its inference tests and its data."""
+"""The task of a model and what it predicts, found from its metrics, its inference tests and its data."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Question:
     more: Mapping[str, Any] = field(default_factory=dict)
     """Further keys of gates.yml, such as ``time``."""
     by_labels: bool = False
-    """Whether the model answers with labels, which have no probabilities."""
+    """Whether the model's outputs are labels, which have no probabilities."""
 
     def metrics(self, recorded: Iterable[str]) -> list[str]:
         """Those of the metrics that the gate can measure."""
@@ -72,13 +72,13 @@ def dataset_inputs(job: PipelineJob) -> dict[str, str]:
 def question_of(
     folder: Path, rows: pd.DataFrame | None, target: str, recorded: Iterable[str]
 ) -> Question | None:
-    """What the model is asked; None if nothing tells. ``rows`` is what it was trained on."""
+    """The task and the target; None if nothing shows them. ``rows``: the training data."""
     job = pipeline_of(folder)
     settings = {key: it.text for key, it in job.values.items() if isinstance(it, Literally)}
     golden = list(_golden(folder))
     if "labels" in settings and not target:
         return Question("multilabel", settings["labels"].split(","))
-    column = target or settings.get("target", "") or _column_not_asked(rows, golden)
+    column = target or settings.get("target", "") or _column_not_in_requests(rows, golden)
     task = _task(column, rows, settings, list(recorded))
     if not column or task is None:
         return None
@@ -97,7 +97,7 @@ def _golden(folder: Path) -> Iterator[dict[str, Any]]:
         yield from (case for case in map(json.loads, lines) if case.get("kind") == "golden")
 
 
-def _column_not_asked(rows: pd.DataFrame | None, golden: Sequence[Mapping[str, Any]]) -> str:
+def _column_not_in_requests(rows: pd.DataFrame | None, golden: Sequence[Mapping[str, Any]]) -> str:
     """The only column of the data that no request has."""
     if rows is None:
         return ""

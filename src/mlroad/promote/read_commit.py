@@ -13,6 +13,7 @@ from pathlib import Path
 
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.core.text import size as size_text
+from mlroad.data.version import DEVICES
 from mlroad.promote.workbench import Blob, Workbench
 
 _REGULAR = ("100644", "100755")
@@ -53,16 +54,21 @@ def refused(found: Sequence[Entry], max_file_mb: float) -> Iterator[Problem]:
         if entry.mode not in _REGULAR:
             what = f"This is {_KINDS.get(entry.mode, f'of the mode {entry.mode}')}."
             yield Problem(at, "MR830", what, "A factory takes plain files only: put the file in its place.")
-        elif any(part == ".." or _BAD_NAME.search(part) for part in entry.path.split("/")):
+        elif any(_is_bad(part) for part in entry.path.split("/")):
             fix = "Rename it in the prototype: use letters, digits, . - and _."
             yield Problem(at, "MR830", "This name is not safe on every system.", fix)
         elif other != entry.path:
             what = f"{other} has the same name on Windows and macOS."
             yield Problem(at, "MR830", what, "Rename one of them in the prototype.")
         elif entry.size > max_file_mb * 1_000_000:
-            what = f"The file has {size_text(entry.size)}, but the limit is {max_file_mb:g} MB."
+            what = f"The file is {size_text(entry.size)}, but the limit is {max_file_mb:g} MB."
             fix = "Keep data out of git (`mlroad dataset add`). max-file-mb in pyproject.toml sets the limit."
             yield Problem(at, "MR830", what, fix)
+
+
+def _is_bad(part: str) -> bool:
+    """Whether a part of a path is not a name on every system."""
+    return part == ".." or bool(_BAD_NAME.search(part)) or part.partition(".")[0].strip().lower() in DEVICES
 
 
 def read(bench: Workbench, found: Sequence[Entry], max_file_mb: float) -> dict[str, Blob]:

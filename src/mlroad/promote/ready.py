@@ -9,7 +9,7 @@ from mlroad.core.repo import find_root, is_factory, is_model
 from mlroad.core.text import did_you_mean
 from mlroad.gate.model_rules import check_card
 from mlroad.pipeline.check_repo import check_and_load
-from mlroad.promote.ready_code import by_item, environments, labels, outside
+from mlroad.promote.ready_code import by_item, environments, labels, not_taken, outside
 from mlroad.promote.ready_data import (
     CARD_FILE,
     changed,
@@ -71,8 +71,10 @@ def examine(root: Path, model: Path) -> Readiness:
     by_path = list(unversioned(data, root))
     datasets = [*problems["datasets"], *by_path, *changed(root, versions)]
     by_label = [*problems["latest"], *labels(model, repo, problems["latest"])]
+    contract = [*problems["contract"], *outside(model, job, repo)]
+    contract += not_taken(model, root, [*found, *contract, *datasets])
     items = (
-        item("contract", [*problems["contract"], *outside(model, job, repo)]),
+        item("contract", contract),
         item("components", problems["components"], "write them (mlroad sync)"),
         item("datasets", datasets, _add(datasets), list_of(versions)),
         item("latest", by_label, _name_versions(by_label)),

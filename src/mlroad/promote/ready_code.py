@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
+from mlroad.core.git import run_git
 from mlroad.core.problems import Position, Problem
 from mlroad.core.yaml_nodes import ListNode, MapNode, Node, ScalarNode
 from mlroad.pipeline.model import CommandComponent, Environment, PipelineJob
 from mlroad.pipeline.repo_index import RepoIndex, absolute
 from mlroad.pipeline.scope import commands, levels
+from mlroad.promote.read_commit import Entry, refused
+from mlroad.promote.take import escapes
+from mlroad.promote.workbench import Blob
 
 _COMPONENTS = frozenset({"MR311", "MR312", "MR313", "MR314", "MR315"})
 _LABELS = frozenset({"MR229"})
@@ -48,6 +53,29 @@ def outside(model: Path, job: PipelineJob | None, repo: RepoIndex) -> Iterator[P
             if (path := Path(place, name)).is_symlink():
                 what = "This is a link, which is never promoted."
                 yield Problem(Position(path), "MR821", what, "Put the file itself in its place.")
+
+
+def not_taken(model: Path, root: Path, known: Iterable[Problem]) -> Iterator[Problem]:
+    """What `mlroad promote` refuses in the files of the model, except at the errors in ``known``."""
+    top = absolute(root)
+    places = {(absolute(it.at.file), it.at.line) for it in known if it.severity == "error"}
+    folder = absolute(model).relative_to(top).as_posix()
+    options = ("-z", "--cached", "--others", "--exclude-standard")
+    files = {
+        name: root / name
+        for name in run_git(root, "ls-files", *options, "--", folder).names
+        if (root / name).is_file()
+    }
+    listed = [Entry("100644", "", 0, name) for name in files]
+    found = list(refused(listed, 1))
+    for name, path in files.items():
+        if name.endswith((".yml", ".yaml")):
+            blob = Blob("100644", path.read_bytes())
+            found += escapes(folder, name, blob)
+    for problem in found:
+        file = files[problem.at.file.as_posix()]
+        if (absolute(file), problem.at.line) not in places:
+            yield replace(problem, at=replace(problem.at, file=file))
 
 
 def labels(model: Path, repo: RepoIndex, known: Iterable[Problem]) -> Iterator[Problem]:

@@ -71,7 +71,7 @@ def take(bench: Workbench, prototype: Prototype, model: str, name: str, max_file
     files |= _licences(bench, prototype.commit, name, files, max_file_mb)
     problems = [
         *_missing(folder, there),
-        *(problem for path, blob in there.items() for problem in _escapes(folder, path, blob)),
+        *(problem for path, blob in there.items() for problem in escapes(folder, path, blob)),
     ]
     if problems:
         raise UserError(problems)
@@ -143,11 +143,13 @@ def _yaml(path: str, blob: Blob) -> Iterator[tuple[str, ScalarNode]]:
         yield from _scalars(node)
 
 
-def _escapes(folder: str, path: str, blob: Blob) -> Iterator[Problem]:
+def escapes(folder: str, path: str, blob: Blob) -> Iterator[Problem]:
     """Paths in a YAML file of the model that lead out of the model folder."""
     for key, node in _yaml(path, blob):
         text = str(node.value)
         if key in ("description", "command", "display_name") or not _OUT.match(text) or "\n" in text:
+            continue
+        if key == "prefix" and PurePosixPath(path).match("environment/*"):  # where conda exported it
             continue
         inside = PurePosixPath(path).parent.parts
         for part in text.replace("\\", "/").split("/"):

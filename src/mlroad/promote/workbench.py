@@ -1,4 +1,4 @@
-"""The place where a promotion is built: a folder in .mlroad/, with a bare git repo and the files to commit.
+"""The place where a promotion is built: a folder in .mlroad/, with a git repo and the files to commit.
 
 Nothing outside of it changes until the promotion is complete. The lock of the folder is released by the
 operating system when the process ends, so that the next promotion can delete what a killed one left.
@@ -54,7 +54,10 @@ class Workbench:
 
     @property
     def git(self) -> Path:
-        """A bare repo, which also sees the objects of the factory."""
+        """A repo of its own, which also sees the objects of the factory.
+
+        It is not bare, because git can be told to use bare repos only by name.
+        """
         return self.folder / "git"
 
     @property
@@ -63,7 +66,7 @@ class Workbench:
         return self.folder / "stage"
 
     def run(self, *arguments: str, stdin: str | bytes = b"", check: bool = True) -> GitOutput:
-        """Run git in the bare repo."""
+        """Run git in that repo."""
         return run_git(self.git, *arguments, stdin=stdin, environment=_NOBODY, check=check)
 
     def tree(self, model: str, files: Files) -> str:
@@ -179,9 +182,9 @@ def workbench(root: Path) -> Iterator[Workbench]:
 
 
 def _make_repo(bench: Workbench) -> None:
-    run_git(bench.folder, "init", "--quiet", "--bare", "--template=", str(bench.git), check=True)
+    run_git(bench.folder, "init", "--quiet", "--template=", str(bench.git), check=True)
     objects = run_git(bench.root, "rev-parse", "--git-path", "objects", check=True).text
-    alternates = bench.git / "objects" / "info" / "alternates"
+    alternates = bench.git / ".git" / "objects" / "info" / "alternates"
     alternates.parent.mkdir(parents=True, exist_ok=True)
     path = (bench.root / objects).resolve().as_posix()
     alternates.write_text(f"{path}\n", encoding="utf-8", newline="\n")

@@ -254,6 +254,9 @@ def _past_secret(repo: Path) -> None:
         pytest.param(_symlink, "symbolic link", marks=pytest.mark.skipif(os.name == "nt", reason="links")),
         (_submodule, "git submodule"),
         (_file("models/line/steps/a:b.py", ""), "not safe on every system"),
+        (_file("models/line/steps/Aux.data.py", ""), "not safe on every system"),
+        (_edit("models/line/metrics.json", "10.0", "NaN"), "not a finite number"),
+        (_edit("models/line/metrics.json", "10.0", "1e999"), "not a finite number"),
         (_file("models/line/big.bin", "x" * 10_000_001), "limit is 10 MB"),
         (_edit(PIPELINE, "azureml:diabetes:1", "../../datasets/diabetes/1/x.csv"), "leads out"),
         (_edit(PIPELINE, "azureml:diabetes:1", "/etc/passwd"), "/etc/passwd leads out"),
@@ -285,6 +288,7 @@ def test_harmless_look_alikes_pass(factory: Command, prototype_repo: Path) -> No
     commit_all(repo, "Another model's secret in the past")
     (repo / "models/other/notes.md").unlink()
     _file("LICENSE", "MIT\n")(repo)
+    _edit("models/line/environment/conda.yml", "dependencies:", "prefix: /opt/conda\ndependencies:")(repo)
     _file("models/line/notes.md", f"{token()} # pragma: allowlist secret\n")(repo)
     _edit(
         "models/line/pipeline.yml", "display_name: line", "display_name: ../line\ndescription: /a/b and ../c"
@@ -292,6 +296,7 @@ def test_harmless_look_alikes_pass(factory: Command, prototype_repo: Path) -> No
     _edit("models/line/steps/step_io.py", "CONTRACT = 1\n", "OLD = 1\n")(repo)
     said = try_promotion(factory, tag_again(repo))
     assert said.code == 0, said
+    assert "metrics.json is about other code" in said.out
     git(factory.repo, "switch", "--quiet", "promote/line-v2")
     assert (factory.repo / "models/line/LICENSE").read_text(encoding="utf-8") == "MIT\n"
     assert "CONTRACT = 1\n" in (factory.repo / "models/line/steps/step_io.py").read_text(encoding="utf-8")

@@ -176,7 +176,7 @@ def test_other_names_and_shared_datasets(again: Command) -> None:
     (prototype / "models/straight/metrics.json").unlink()
     mlroad(prototype, "sync", "models/straight")
     source = tag_again(prototype)
-    assert "model line" not in try_promotion(again, source, "line").out
+    assert "There is no model line" in try_promotion(again, source, "line").err
     said = try_promotion(again, source, "straight", "--as", "line")
     assert said.code == 0, said
     branch = "promote/line-v2"

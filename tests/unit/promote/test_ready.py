@@ -77,6 +77,13 @@ PLANTED: dict[str, tuple[str, str, str, str, str]] = {
         "code: ../../diabetes/steps",
         "MR821",
     ),
+    "a path that leads out": (
+        "contract",
+        "pipeline.yml",
+        "display_name: line",
+        "experiment_name: ../other",
+        "MR831",
+    ),
     "a component out of step": ("components", "steps/fit.py", "slope: float", "tilt: float", "MR312"),
     "a path": (
         "datasets",

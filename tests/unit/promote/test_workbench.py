@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import nullcontext
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from mlroad.core.problems import UserError
 from mlroad.promote.fetch_tag import Prototype
 from mlroad.promote.make_promotion_plan import check_tag, has_model
+from mlroad.promote.place_datasets import keep_large_data
 from mlroad.promote.provenance import Provenance
 from mlroad.promote.workbench import Blob, workbench, write_files
 from tests.support import commit_all, git
@@ -52,6 +54,23 @@ def test_the_commit_of_the_start_counts(factory: Path) -> None:
         (factory / "mine.txt").write_text("mine\n", encoding="utf-8")
         commit_all(factory, "Mine")
         assert bench.snapshot("line") == before
+
+
+def test_data_that_a_run_changed_stays_behind(factory: Path) -> None:
+    """Only data with the digest of its version is moved to data/ of the factory."""
+    text = "type: uri_file\nname: x\nversion: {}\n"
+    text += "path: azureml://datastores/d/paths/x.csv\ntags: {{digest: {}}}\n"
+    with workbench(factory) as bench:
+        for number, content in (("1", b"good"), ("2", b"bad")):
+            digest = f"sha256:{sha256(b'good').hexdigest()}"
+            files = {
+                f"datasets/x/{number}.yml": text.format(number, digest).encode(),
+                f"data/x/{number}/x.csv": content,
+            }
+            write_files(bench.stage, {name: Blob("100644", data) for name, data in files.items()})
+        write_files(bench.stage, {"data/x/3/x.csv": Blob("100644", b"left")})
+        keep_large_data(bench)
+    assert [path.parent.name for path in factory.glob("data/*/*/*")] == ["1"]
 
 
 @pytest.mark.parametrize(
