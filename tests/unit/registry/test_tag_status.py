@@ -85,7 +85,7 @@ def test_where_the_tags_are(repo: Path, prototype: Path) -> None:
 
 def test_what_it_cannot_say(prototype: Path, tmp_path: Path) -> None:
     said = factory(prototype, "promote", "--status", check=False)
-    assert (said.returncode, "No factory is named" in said.stderr) == (2, True)
+    assert (said.returncode, "No factory is configured" in said.stderr) == (2, True)
     said = factory(prototype, "promote", "--status", "--factory", str(tmp_path), check=False)
     assert said.returncode == 1
     assert "it has no factory.yml" in said.stdout
