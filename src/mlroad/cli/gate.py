@@ -13,6 +13,7 @@ from mlroad.cli.output_options import format_option
 from mlroad.core.github_outputs import tell_workflow
 from mlroad.core.repo import root_here
 from mlroad.gate.base_gate import gate_by_base
+from mlroad.gate.own_measures import Spending
 from mlroad.gate.run_gate import gate as judge
 from mlroad.gate.show_verdict import show, workflow_errors
 from mlroad.run.candidate import find_candidate
@@ -40,8 +41,9 @@ def gate(model: str, run: str | None, base: str | None, form: str) -> None:
     Exit codes: 0 passed, 1 a check failed, 2 a mistake in gates.yml or a wrong argument.
     """
     candidate = find_candidate(find_model(root_here(), model), run)
-    verdict = judge(candidate)
-    before = gate_by_base(candidate, base) if base else None
+    spent: Spending = {}
+    verdict = judge(candidate, spent=spent)
+    before = gate_by_base(candidate, base, spent) if base else None
     if form == "json":
         click.echo(json.dumps(verdict, indent=1, ensure_ascii=False))
     else:

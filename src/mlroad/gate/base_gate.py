@@ -15,6 +15,7 @@ from typing import Any
 from mlroad.core.files import write_bytes, write_json
 from mlroad.core.git import file_at, run_git
 from mlroad.core.problems import UserError
+from mlroad.gate.own_measures import Spending
 from mlroad.gate.run_gate import gate
 from mlroad.run.candidate import Candidate
 from mlroad.run.model_folder import ModelFolder
@@ -35,10 +36,10 @@ class _WithOtherRules(ModelFolder):
         return self.folder
 
 
-def gate_by_base(candidate: Candidate, base: str) -> dict[str, Any] | None:
+def gate_by_base(candidate: Candidate, base: str, spent: Spending | None = None) -> dict[str, Any] | None:
     """The verdict by the rules of the commit ``base``; None if they are the same, or the model is new there.
 
-    It is written beside the candidate's own verdict. Raises UserError.
+    It is written beside the candidate's own verdict. ``spent``: as in `gate`. Raises UserError.
     """
     (candidate.gate / BASE_VERDICT).unlink(missing_ok=True)
     old = _rules_at(candidate.model, base)
@@ -55,7 +56,7 @@ def gate_by_base(candidate: Candidate, base: str) -> dict[str, Any] | None:
         run = Path(name) / candidate.run
         shutil.copytree(candidate.folder / "outputs", run / "outputs")
         model = _WithOtherRules(candidate.model.root, candidate.model.name, folder)
-        verdict = gate(replace(candidate, model=model, folder=run))
+        verdict = gate(replace(candidate, model=model, folder=run), spent=spent)
     write_json(candidate.gate / BASE_VERDICT, verdict)
     return verdict
 

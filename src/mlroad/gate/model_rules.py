@@ -10,6 +10,7 @@ that hardly any model fails (a warning). Mistakes in the files themselves have t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -154,16 +155,8 @@ def _gates(model: ModelFolder) -> Iterator[Problem]:
 
 
 _LEAST_ROWS = 10
-_WORST = {
-    "r2": -1.0,
-    "roc_auc": 0.5,
-    "accuracy": 0.0,
-    "f1": 0.0,
-    "precision": 0.0,
-    "recall": 0.0,
-    "brier": 1.0,
-}
-"""A limit that is not better than this cannot fail, or a model that knows nothing reaches it."""
+_WORST = {"r2": -1.0, "roc_auc": 0.5, "roc_auc_ovr": 0.5, "roc_auc_ovr_weighted": 0.5, "roc_auc_macro": 0.5}
+"""A model that knows nothing reaches it; of other metrics, the worst value that they can have."""
 
 
 def _toothless(gates: Gates) -> Iterator[Problem]:
@@ -181,10 +174,13 @@ def _toothless(gates: Gates) -> Iterator[Problem]:
     ]
     named += [(f"the slice by {its.column}", its.metric, its.threshold, its.at) for its in gates.slices]
     for where, name, threshold, at in named:
-        worst, limit = _WORST.get(name), threshold.limit
-        if worst is None or limit is None:
-            continue
-        if limit <= worst if gates.metric(name).direction == "higher" else limit >= worst:
+        metric, limit, allowed = gates.metric(name), threshold.limit, threshold.max_regression
+        worst = _WORST.get(name, metric.low if metric.sign > 0 else metric.high)
+        span = metric.high - metric.low
+        if allowed is not None and math.isfinite(span) and allowed >= span:
+            what = f"max_regression {allowed:g} of {name} in {where} cannot fail: {name} has no larger range."
+            yield Problem(at, "MR720", what, "Write a smaller one.", severity="warning")
+        if limit is not None and math.isfinite(worst) and metric.sign * (limit - worst) <= 0:
             what = f"The limit {limit:g} of {name} in {where} cannot fail: useless models reach it."
             yield Problem(
                 at, "MR720", what, "Write a limit that a useless model does not reach.", severity="warning"

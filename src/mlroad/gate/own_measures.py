@@ -39,6 +39,18 @@ _SAME = 1e-9
 
 
 @dataclass(slots=True)
+class Spent:
+    """What a scorer has used of its budget, for all models that are compared."""
+
+    calls: int = 0
+    seconds: float = 0.0
+
+
+Spending = dict[str, Spent]
+"""By the scorer's name."""
+
+
+@dataclass(slots=True)
 class OwnMeasures:
     """The own metrics that gates.yml names. Without processes, only what is recorded is known."""
 
@@ -107,8 +119,13 @@ def measuring(
     gates: Gates,
     table: Holdout | None,
     answers: Mapping[str, ModelAnswers | None],
+    spent: Spending | None = None,
 ) -> Iterator[OwnMeasures | None]:
-    """Measure the own metrics of rows and the scorers; samples follow on demand. None if there are none."""
+    """Measure the own metrics of rows and the scorers; samples follow on demand. None if there are none.
+
+    ``spent`` is what scorers have used of their budgets already: it is updated.
+    """
+    spent = {} if spent is None else spent
     named = {name: gates.own_metrics[name] for name in gates.names if name in gates.own_metrics}
     given = {of: its.values for of, its in answers.items() if its is not None and its.values is not None}
     if not named or table is None or not given:
@@ -125,7 +142,14 @@ def measuring(
                 for of, values in given.items():
                     if metric.form == "scorer":
                         cache = _Scores(root, model_folder.name, metric.name, digest)
-                        found.values[metric.name, of] = _scored(process, metric, of, values, table, cache)
+                        found.values[metric.name, of] = _scored(
+                            process,
+                            metric,
+                            (of, values),
+                            table,
+                            cache,
+                            spent.setdefault(metric.name, Spent()),
+                        )
                     elif metric.form == "rows":
                         found.values[metric.name, of] = _of_rows(process, metric.name, of)
         except ModelBroken as error:
@@ -211,26 +235,34 @@ def _line(line: str) -> tuple[str, float]:
 
 
 def _scored(
-    process: ModelProcess, metric: OwnMetric, of: str, values: Values, table: Holdout, cache: _Scores
+    process: ModelProcess,
+    metric: OwnMetric,
+    answers: tuple[str, Values],
+    table: Holdout,
+    cache: _Scores,
+    spent: Spent,
 ) -> ModelAnswers:
-    """A score for each row: from earlier gates, or by a call within the budget."""
-    started, calls, shown = time.monotonic(), 0, time.monotonic()
+    """A score for each row: from earlier gates, or by a call within what is left of the budget."""
+    of, values = answers
+    shown = time.monotonic()
     keys = [_content(table, values, row) for row in range(len(values))]
     for row, key in enumerate(keys):
         if key in cache.known:
             continue
-        spent = time.monotonic() - started
-        if calls >= metric.calls or spent > metric.seconds:
+        if spent.calls >= metric.calls or spent.seconds > metric.seconds:
             left = len({key for key in keys if key not in cache.known})
-            budget = f"{metric.calls} calls" if calls >= metric.calls else f"{metric.seconds:g} seconds"
+            budget = f"{metric.calls} calls" if spent.calls >= metric.calls else f"{metric.seconds:g} seconds"
             what = f"its budget of {budget} is used up, and {left} answers have no score yet"
             return ModelAnswers("", f"{what}. Raise it in {FILE}, or run the gate again, which goes on here")
+        started = time.monotonic()
+        spent.calls += 1
         try:
             request = {"form": "scorer", "name": metric.name, "of": of, "row": row}
             cache.keep(key, _checked(metric.name, process.measure(request)["value"]))
         except ModelBroken as error:
             return ModelAnswers("", f"{error} ({FILE}, row {row + 1})")
-        calls += 1
+        finally:
+            spent.seconds += time.monotonic() - started
         if time.monotonic() - shown > _PROGRESS:
             shown = time.monotonic()
             print(f"{metric.name}: {row + 1:,} of {len(keys):,} answers", file=sys.stderr, flush=True)
@@ -238,7 +270,8 @@ def _scored(
 
 
 def _content(table: Holdout, values: Values, row: int) -> str:
-    content = [table.frame.iloc[row].to_dict(), np.ravel(values[row]).tolist()]
+    # The digest covers the files of a holdout that is a folder.
+    content = [table.digest, table.frame.iloc[row].to_dict(), np.ravel(values[row]).tolist()]
     return hashlib.sha256(json.dumps(content, default=str, sort_keys=True).encode()).hexdigest()
 
 

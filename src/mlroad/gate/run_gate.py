@@ -22,7 +22,7 @@ from mlroad.gate.committed_rules import Rules, rules_of
 from mlroad.gate.gates_file import FILE, Gates, load_gates
 from mlroad.gate.holdout import OpenedHoldout, open_holdout
 from mlroad.gate.judge import Judgement, judge
-from mlroad.gate.own_measures import measuring, recorded
+from mlroad.gate.own_measures import Spending, measuring, recorded
 from mlroad.gate.records import delete_records, read_records, write_records
 from mlroad.gate.settings import settings_of
 from mlroad.models.inference_tests import VERDICT as INFERENCE_VERDICT
@@ -33,9 +33,12 @@ VERDICT = "verdict.json"
 ROWS = "holdout.csv"
 
 
-def gate(candidate: Candidate, registry: Registry | None = None) -> dict[str, Any]:
+def gate(
+    candidate: Candidate, registry: Registry | None = None, spent: Spending | None = None
+) -> dict[str, Any]:
     """Judge a candidate: every check is made, and the verdict is written to its gate folder and returned.
 
+    ``spent`` is what scorers have used of their budgets already.
     Raises UserError for mistakes in gates.yml, and for rules that change meanwhile; every other
     problem is a red check.
     """
@@ -47,7 +50,8 @@ def gate(candidate: Candidate, registry: Registry | None = None) -> dict[str, An
     with _unchanged_rules(candidate) as (gates, rules):
         records, holdout = ask_models(candidate, gates, registry)
         answers = {"candidate": records.candidate, "champion": records.champion_answers}
-        with measuring(candidate.model.path, candidate.model.root, gates, holdout.table, answers) as own:
+        model = candidate.model
+        with measuring(model.path, model.root, gates, holdout.table, answers, spent) as own:
             judged = judge(candidate, gates, holdout, records, own)
         write_records(folder, replace(records, own=own.records if own else None))
     if judged.inference:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from mlroad.core.problems import UserError
 from mlroad.gate.gates_file import load_gates
 from mlroad.gate.holdout import Holdout
 from mlroad.gate.measures import Unmeasurable, whole
-from mlroad.gate.own_measures import measuring
+from mlroad.gate.own_measures import Spent, measuring
 from mlroad.gate.own_metrics import read_own_metrics
 from mlroad.gate.records import ModelAnswers
 from mlroad.gate.run_gate import judge_records
@@ -146,6 +147,27 @@ def test_a_scorer_keeps_to_its_budget_and_goes_on(
     keyed = JUDGE.replace("CALLS", "99").replace("1 / (1", "float(__import__('os').environ['NAME']) / (1")
     assert not why(keyed.replace("NAME", "MLROAD_SCORER_KEY"), "own_judge")
     assert "GITHUB_TOKEN" in why(keyed.replace("NAME", "GITHUB_TOKEN"), "own_judge")
+
+
+def test_one_budget_for_all_models(tmp_path: Path) -> None:
+    """30 calls are enough for 20 answers of the candidate, but not for 20 others of the champion."""
+    frame = pd.DataFrame({"x": range(20), "y": np.arange(20) / 2})
+    (tmp_path / "evaluation.py").write_text(HEAD + JUDGE.replace("CALLS", "30"), encoding="utf-8")
+    (tmp_path / "gates.yml").write_text(GATES.replace("OWN", "own_judge"), encoding="utf-8")
+    gates, spent = load_gates(tmp_path / "gates.yml"), {"own_judge": Spent()}
+    answers = {"candidate": ModelAnswers("d", values=np.arange(20.0))}
+    both = answers | {"champion": ModelAnswers("e", values=np.arange(20.0) + 1)}
+    table = Holdout("h:1", "sha256:0", frame, Truth(frame["y"].to_numpy()))
+    with measuring(tmp_path, tmp_path, gates, table, both, spent) as own:
+        assert own
+        own.measure("own_judge", "candidate", np.arange(20))
+        with pytest.raises(Unmeasurable, match="30 calls is used up, and 10 answers have no score"):
+            own.measure("own_judge", "champion", np.arange(20))
+    # The same rows of another holdout may be other files: they are scored again, and nothing is left.
+    with measuring(tmp_path, tmp_path, gates, replace(table, digest="sha256:1"), answers, spent) as own:
+        assert own
+        with pytest.raises(Unmeasurable, match="is used up, and 20 answers"):
+            own.measure("own_judge", "candidate", np.arange(20))
 
 
 def test_a_slow_sample_metric_ends(why: Callable[[str, str], str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from mlroad.gate.gates_file import Gates, load_gates
 from mlroad.gate.holdout import Holdout
 from mlroad.gate.metric_checks import MetricResult
 from mlroad.gate.metrics import read_truth
+from mlroad.gate.model_rules import _toothless
 from mlroad.gate.own_metrics import OwnMetric
 from mlroad.gate.records import Overlap, Records
 from mlroad.gate.warn import warnings_of
@@ -104,6 +105,28 @@ def test_a_draft_of_a_holdout_without_figures(monkeypatch: pytest.MonkeyPatch, t
     facts = draft_gates.GateFacts("ranking", ["y"], "h:1", more={"query": "q"})
     with pytest.raises(UserError, match=r"None of ndcg, mrr can be measured on h:1: \w+"):
         draft_gates.with_guess(tmp_path, facts)
+
+
+@pytest.mark.parametrize(
+    ("task", "metric", "threshold", "warns"),
+    [
+        ("binary", "matthews_corrcoef", "limit: -1", True),
+        ("binary", "matthews_corrcoef", "limit: 0.1", False),
+        ("binary", "specificity", "limit: 0", True),
+        ("multiclass", "brier", "limit: 2", True),
+        ("multiclass", "brier", "limit: 1", False),
+        ("binary", "roc_auc", "limit: 0.5", True),
+        ("regression", "mae", "limit: 1000000", False),
+        ("binary", "accuracy", "max_regression: 1", True),
+        ("binary", "accuracy", "max_regression: 0.5", False),
+        ("regression", "mae", "max_regression: 1", False),
+    ],
+)
+def test_thresholds_that_cannot_fail(task: str, metric: str, threshold: str, warns: bool) -> None:
+    words = threshold if "max_" in threshold else f"{threshold}, max_regression: 0.1"
+    text = GATES.format(task=task, metric=metric).replace("limit: 0.5, max_regression: 0.1", words)
+    found = [problem.what for problem in _toothless(load_gates(Path("gates.yml"), text))]
+    assert bool(found) == warns, found
 
 
 def test_repeated_rows() -> None:
