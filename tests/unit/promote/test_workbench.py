@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import random
+import string
 from contextlib import nullcontext
 from hashlib import sha256
 from pathlib import Path
@@ -10,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from mlroad.core.problems import UserError
+from mlroad.guard.guard_settings import load_settings
 from mlroad.promote.fetch_tag import Prototype
 from mlroad.promote.make_promotion_plan import check_tag, has_model
 from mlroad.promote.place_datasets import keep_large_data
 from mlroad.promote.provenance import Provenance
+from mlroad.promote.scan_prototype import scan_prototype
 from mlroad.promote.workbench import Blob, workbench, write_files
 from tests.support import commit_all, git
 
@@ -89,6 +93,33 @@ def test_a_moved_tag(factory: Path, repo: str, tag: str, commit: str, refused: b
         check_tag(bench, Prototype(repo, tag, commit))
     if refused:
         assert "The tag v1 has moved: models/line came from" in str(told)
+
+
+def test_a_secret_of_an_old_name_is_found(factory: Path) -> None:
+    """A model that was renamed is also looked for under the name that it was promoted from."""
+    secret = "gh" + "p_" + "".join(random.Random(7).choices(string.ascii_letters + string.digits, k=36))
+    (factory / "models/line/notes.md").write_text(f"{secret}\n", encoding="utf-8")
+    commit_all(factory, "A key")
+    (factory / "models/line/notes.md").unlink()
+    commit_all(factory, "No key")
+    git(factory, "mv", "models/line", "models/straight")
+    commit_all(factory, "Renamed")
+    with workbench(factory) as bench:
+        found = {
+            names: [
+                it.at.file.as_posix()
+                for it in scan_prototype(bench, bench.head, names, load_settings(factory))
+            ]
+            for names in (("straight",), ("straight", "line"))
+        }
+    assert list(found.values()) == [[], ["models/line/notes.md"]]
+
+
+def test_git_may_refuse_bare_repos(factory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("COUNT", "1"), ("KEY_0", "safe.bareRepository"), ("VALUE_0", "explicit")):
+        monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
+    with workbench(factory) as bench:
+        assert bench.run("cat-file", "-t", bench.head).text == "commit"
 
 
 def test_a_folder_of_ignored_files_is_not_a_model(factory: Path) -> None:
