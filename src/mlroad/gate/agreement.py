@@ -7,7 +7,7 @@ batch, replays an order, or is random can look good on the holdout and answer so
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,8 +18,7 @@ from mlroad.gate.records import Floats, ModelAnswers, Records, Values
 from mlroad.models.model_process import ModelBroken, ModelProcess
 
 AGREEMENT = "agreement"
-SINGLE, FIRST = "single", "first"
-_FIRST_ROWS = 5
+SINGLE = "single"
 _WAYS = {
     "repeated": (
         "Asked a second time",
@@ -27,24 +26,19 @@ _WAYS = {
     ),
     "restarted": (
         "Asked in another process",
-        "The model depends on its process: a random seed, the time, hashes, or earlier requests.",
+        "The model depends on its process: a random seed, the time, or an order of hashes.",
     ),
     "shuffled": ("With the rows in another order", "The model depends on the order of the rows."),
     SINGLE: ("Asked for one row at a time", "The model's answer depends on the other rows of the request."),
-    FIRST: ("Asked for single rows before any table", "The model depends on earlier requests."),
 }
 _OF_SPREAD, _OF_VALUE = 1e-4, 1e-6
 """Differences that rounding explains: a share of the answers' standard deviation, and of the answer."""
 
 
-def ask_again(
-    model: ModelProcess, other: ModelProcess, digest: str, frame: pd.DataFrame, like: Values
-) -> dict[str, ModelAnswers]:
-    """The answers of ``model`` in another order and a second time, and those of another process of it.
+def ask_again(model: ModelProcess, path: Path, digest: str, frame: pd.DataFrame) -> dict[str, ModelAnswers]:
+    """The answers of ``model`` (the one at ``path``) in another order, a second time, and in another process.
 
-    That one is asked for single rows before it gets a table, as in production. All are in the order of
-    ``frame``, [rows, …]; `ModelProcess.predict_row` counts rows in that order, too. ``like`` are the answers
-    of ``model``.
+    All are in the order of ``frame``, [rows, …]; `ModelProcess.predict_row` counts rows in that order, too.
     """
     order = np.random.default_rng(0).permutation(len(frame))
 
@@ -56,31 +50,18 @@ def ask_again(
         return row_answers(model.predict(frame), len(frame))
 
     def restarted() -> Values:
-        answers = row_answers(other.predict(frame), len(frame))
-        other.finish()
-        return answers
+        with ModelProcess(path) as other:
+            answers = row_answers(other.predict(frame), len(frame))
+            other.finish()
+            return answers
 
-    found = {FIRST: _first_answers(other, digest, frame, like)}
+    found = {}
     for ask in (shuffled, repeated, restarted):
         try:
             found[ask.__name__] = ModelAnswers(digest, values=ask())
         except ModelBroken as error:
             found[ask.__name__] = ModelAnswers(digest, str(error))
     return found
-
-
-def _first_answers(model: ModelProcess, digest: str, frame: pd.DataFrame, like: Values) -> ModelAnswers:
-    rows = _first_rows(len(frame))
-    try:
-        model.prepare_rows(rows, frame)
-        return single_answers(digest, like, {row: model.predict_row(row)[0] for row in rows}, "")
-    except ModelBroken as error:
-        return ModelAnswers(digest, str(error))
-
-
-def _first_rows(rows: int) -> list[int]:
-    """The rows that the other process is asked for first."""
-    return list(dict.fromkeys(np.linspace(0, rows - 1, _FIRST_ROWS).astype(int).tolist()))
 
 
 def single_answers(
@@ -136,9 +117,7 @@ def check_agreement(checks: GateChecks, records: Records, again: str) -> None:
         if its.values is None:
             checks.add(AGREEMENT, "broken", f"{when}, the model fails: {its.error}.")
             return
-        asked: Any = slice(None)
-        if way in (SINGLE, FIRST):
-            asked = list(records.single_rows) if way == SINGLE else _first_rows(len(batch.values))
+        asked = list(records.single_rows) if way == SINGLE else slice(None)
         theirs, mine, allowed = its.values[asked], batch.values[asked], spread[asked]
         apart = _apart(theirs, mine)
         if not np.isfinite(apart).all():
@@ -151,4 +130,4 @@ def check_agreement(checks: GateChecks, records: Records, again: str) -> None:
             checks.add(AGREEMENT, "failed", what)
             return
     same = "The answers are the same a second time, in another process, in another order"
-    checks.add(AGREEMENT, "passed", f"{same}, and for {len(records.single_rows)} single rows.")
+    checks.add(AGREEMENT, "passed", f"{same}, and for {len(theirs)} single rows.")

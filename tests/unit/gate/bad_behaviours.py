@@ -120,14 +120,10 @@ def found_in(body: str, stock: Path, timeout: float = 20) -> str:
     path, champion = saved(body, stock), saved("return line", stock)
     checks = GateChecks()
     try:
-        with (
-            ModelProcess(path, timeout=timeout) as mine,
-            ModelProcess(path, timeout=timeout, apart=True) as apart,
-            ModelProcess(champion) as theirs,
-        ):
+        with ModelProcess(path, timeout=timeout) as mine, ModelProcess(champion) as theirs:
             values = row_answers(mine.predict(frame), ROWS)
             theirs.predict(frame)
-            again = ask_again(mine, apart, "d", frame, values)
+            again = ask_again(mine, path, "d", frame)
             timings, alone = ask_rows([mine, theirs], ROWS)
             again[SINGLE] = single_answers("d", values, alone, timings.error)
             mine.finish()
