@@ -322,7 +322,7 @@ def parser() -> argparse.ArgumentParser:
         "  python3 start.py new ../my-models                    a prototyping repo; trains the sample\n"
         "  python3 start.py new ../factory --template factory   a model factory\n"
         "  python3 start.py new ../my-models -d project_name=churn -d sample=false --defaults\n"
-        "  python3 start.py test                                all tests (about 25 minutes on 2 cores)\n"
+        "  python3 start.py test                                all tests (about 30 minutes on 2 cores)\n"
         "  python3 start.py test --fast                         only the fast tests\n",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
