@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from mlroad.core.digests import digest_of, files_below
+from mlroad.core.text import size
 from mlroad.gate.ask_models import onnx_file
 from mlroad.gate.checks import GateChecks, gate_again, number
 from mlroad.gate.frozen_answers import describe_moves
@@ -28,13 +29,13 @@ def check_size(checks: GateChecks, gates: Gates, candidate: Candidate) -> dict[s
         return None
     budget = round(gates.max_mb * 1_000_000)
     try:
-        size = sum(entry.stat().st_size for _, entry in files_below(candidate.model_path))
+        octets = sum(entry.stat().st_size for _, entry in files_below(candidate.model_path))
     except OSError as error:
         checks.add(SIZE, "broken", f"The model cannot be read: {error.strerror}.", None, budget)
         return None
-    what = f"The model takes {number(size / 1e6)} MB on disk, limit {number(gates.max_mb)} MB."
-    checks.add(SIZE, "passed" if size <= budget else "failed", what, size, budget)
-    return {"bytes": size, "budget_bytes": budget}
+    what = f"The model takes {size(octets)} on disk, limit {number(gates.max_mb)} MB."
+    checks.add(SIZE, "passed" if octets <= budget else "failed", what, octets, budget)
+    return {"bytes": octets, "budget_bytes": budget}
 
 
 def check_onnx(

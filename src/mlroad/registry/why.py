@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from mlroad.core.text import table
+from mlroad.core.text import size, table
 from mlroad.core.verdict_words import verdict_word
 from mlroad.registry.base import Registry, Version
 from mlroad.registry.history import history
@@ -202,9 +202,9 @@ def _verdict(verdict: Mapping[str, Any]) -> Iterator[str]:
     if latency := verdict.get("latency"):
         p95, budget = _number(latency.get("p95_ms")), latency.get("budget_ms")
         yield _row("latency", f"p95 {p95} ms{f', budget {_number(budget)} ms' if budget else ''}")
-    if size := verdict.get("size"):
-        budget = size.get("budget_bytes")
-        yield _row("size", f"{size.get('bytes')} bytes{f', budget {budget}' if budget else ''}")
+    if measured := verdict.get("size"):
+        budget = measured.get("budget_bytes")
+        yield _row("size", f"{size(measured['bytes'])}{f', budget {size(budget)}' if budget else ''}")
     for runtime, its in (verdict.get("inference") or {}).items():
         state = "passed" if its.get("passed") else "FAILED"
         yield _row("inference", f"{runtime} {state}: {its.get('cases')} cases, {its.get('failed')} failed")
@@ -213,7 +213,8 @@ def _verdict(verdict: Mapping[str, Any]) -> Iterator[str]:
         yield _row("onnx", f"differs by up to {most}, limit {budget}")
     if "checks" in verdict:
         notable = len(verdict.get("notable") or [])
-        yield _row("checks", f"{verdict['checks']}, of which {notable} did not simply pass")
+        passed = verdict["checks"] - notable
+        yield _row("checks", f"{passed} of {verdict['checks']} passed" + (":" if notable else ""))
     for check in verdict.get("notable") or []:
         yield _row("", f"{check.get('id')} {check.get('result')}: {check.get('what')}")
 

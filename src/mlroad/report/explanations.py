@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from mlroad.core.text import count
@@ -42,20 +41,15 @@ def confidence(data: ReportData) -> str:
     return f"{100 * (0.95 if share is None else share):.4g} %"
 
 
-def decision(data: ReportData) -> str:
-    """What the verdict means for the person who decides."""
-    failed, broken = len(data.checks("failed")), len(data.checks("broken"))
-    if data.passed:
-        waived = len(data.checks("waived"))
-        by_waiver = f" {count(waived, 'check')} passed only by waiver." if waived else ""
-        if data.candidate.stage == "dev":
-            after = "After the merge, it is trained on all data and judged again."
-            return f"It passed the gate.{by_waiver} {after}"
-        return f"It passed the gate and may be registered.{by_waiver}"
-    parts = [f"{count(failed, 'check')} failed"] * bool(failed)
-    parts += [f"{count(broken, 'check')} could not be run"] * bool(broken)
-    consequence = "merged" if data.candidate.stage == "dev" else "registered"
-    return f"It must not be {consequence}: {' and '.join(parts) or 'it did not pass the gate'}."
+def consequence(data: ReportData) -> str:
+    """What happens after a candidate that passed; empty for one that did not."""
+    if not data.passed:
+        return ""
+    waived = len(data.checks("waived"))
+    by_waiver = f" {count(waived, 'check')} passed only by waiver." if waived else ""
+    if data.candidate.stage == "dev":
+        return f"It passed the gate.{by_waiver} After the merge, it is trained on all data and judged again."
+    return f"It passed the gate and may be registered.{by_waiver}"
 
 
 def lead(data: ReportData) -> str:
@@ -85,14 +79,32 @@ def _subject(identity: str, result: str) -> str:
 
 
 def problems(data: ReportData) -> list[Problem]:
-    """The checks that did not pass without a waiver. A remedy that was given already is not repeated."""
+    """The checks that did not pass without a waiver, limit and regression of a metric as one.
+
+    A remedy that was given already is not repeated.
+    """
     found: list[Problem] = []
+    given: set[str] = set()
     for check in data.checks("broken", "failed", "waived"):
         result, identity = str(check["result"]), str(check["id"])
         fix = "" if result == "waived" else str(check["fix"] or "") or _remedy(data, identity)
-        repeated = fix in {problem.fix for problem in found}
-        found.append(Problem(result, identity, str(check["what"] or ""), "" if repeated else fix))
+        problem = Problem(result, identity, str(check["what"] or ""), "" if fix in given else fix)
+        given.add(fix)
+        if found and _is_same_figure(found[-1], problem):
+            before = found.pop()
+            problem = problem._replace(
+                id=f"{before.id} and .regression",
+                what=f"{before.what.rstrip('.')}; {problem.what}",
+                fix=" ".join(filter(None, (before.fix, problem.fix))),
+            )
+        found.append(problem)
     return found
+
+
+def _is_same_figure(first: Problem, second: Problem) -> bool:
+    one, _, kind = first.id.rpartition(".")
+    other, _, next_kind = second.id.rpartition(".")
+    return (first.result, one, kind, next_kind) == (second.result, other, "limit", "regression")
 
 
 def _remedy(data: ReportData, identity: str) -> str:
@@ -128,9 +140,9 @@ def _remedy(data: ReportData, identity: str) -> str:
     return f"Fix what it reports, then run `mlroad gate {model} --run {run}` again."
 
 
-def way_out(data: ReportData, found: Sequence[Problem]) -> str:
+def way_out(data: ReportData) -> str:
     """How to change or waive a threshold, if one was missed."""
-    if not any(problem.result == "failed" and is_waivable(problem.id) for problem in found):
+    if not any(is_waivable(str(check["id"])) for check in data.checks("failed")):
         return ""
     folder = f"models/{data.model}"
     return (

@@ -16,7 +16,7 @@ from mlroad.report.changed_model import changed_model
 from mlroad.report.changed_rules import changed_rules, title
 from mlroad.report.class_table import FIGURES, class_table
 from mlroad.report.comparisons import budgets, metrics, slices
-from mlroad.report.explanations import confidence, decision, lead, problems, way_out
+from mlroad.report.explanations import confidence, consequence, lead, problems, way_out
 from mlroad.report.formatting import metric_name, places_of
 from mlroad.report.recommendation import opening
 from mlroad.report.render import render
@@ -63,13 +63,13 @@ def _values(data: ReportData) -> dict[str, object]:
         "versus": f"against champion {champion['version']}{_doubt(data)}" if champion else "no champion yet",
         "opening": opening(data),
         "lead": lead(data),
-        "decision": decision(data),
+        "consequence": consequence(data),
         "confidence": confidence(data),
         "rules": rules,
         "changes": changed_model(data),
         "rules_title": title(rules, champion),
         "problems": found,
-        "way_out": way_out(data, found),
+        "way_out": way_out(data),
         "metrics": metrics(data),
         "slices": slices(data),
         "classes": class_table(data.verdict["by_class"]),

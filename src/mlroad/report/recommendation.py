@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlroad.core.text import percent
+from mlroad.core.text import count, percent
 from mlroad.models.metric_names import metric_of
 from mlroad.report.formatting import figure, finite, metric_name
 from mlroad.report.report_data import ReportData
@@ -48,7 +48,11 @@ def opening(data: ReportData) -> Opening:
 
 def _recommendation(data: ReportData) -> str:
     if not data.passed:
-        return f"Recommendation: do not {'merge' if data.candidate.stage == 'dev' else 'register'} it."
+        failed, broken = len(data.checks("failed")), len(data.checks("broken"))
+        parts = [f"{count(failed, 'check')} failed"] * bool(failed)
+        parts += [f"{count(broken, 'check')} could not be run"] * bool(broken)
+        do = "merge" if data.candidate.stage == "dev" else "register"
+        return f"Recommendation: do not {do} it: {' and '.join(parts) or 'it did not pass the gate'}."
     do = "merge" if data.candidate.stage == "dev" else "approve"
     if data.checks("waived"):
         return f"Recommendation: {do} it only if you agree with the waivers."

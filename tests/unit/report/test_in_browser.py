@@ -73,8 +73,11 @@ def test_it_fits_and_the_verdict_can_be_seen(report: Path, tmp_path: Path, width
         "const box = v.getBoundingClientRect(), style = f.contentWindow.getComputedStyle(v);"
         "const wide = [...d.querySelectorAll('body *')].filter(x => !x.closest('svg') && !x.closest('thead')"
         f" && x.getBoundingClientRect().right > {width} + 1).map(x => x.tagName + '.' + x.className);"
+        "const [lead, more] = [...v.querySelectorAll('p')].map(x => x.getBoundingClientRect());"
+        "const under = more.top >= lead.bottom && Math.abs(more.left - lead.left) < 1"
+        " && v.nextElementSibling.getBoundingClientRect().top - box.bottom > 8;"
         "const out = document.createElement('pre'); out.textContent = JSON.stringify({scroll: e.scrollWidth,"
-        " client: e.clientWidth, top: box.top, height: box.height, shown: style.visibility, wide,"
+        " client: e.clientWidth, top: box.top, height: box.height, shown: style.visibility, wide, under,"
         " text: v.innerText}); document.body.append(out); }</script>",
         encoding="utf-8",
     )
@@ -85,6 +88,7 @@ def test_it_fits_and_the_verdict_can_be_seen(report: Path, tmp_path: Path, width
     assert f'"scroll":{width},"client":{width},' in measured
     assert '"wide":[]' in measured
     assert '"shown":"visible"' in measured
+    assert '"under":true' in measured, "the reasons are below the recommendation, the next card below both"
     assert "MAE for sex = 2 misses its limit" in measured
     top = re.search(r'"top":([\d.]+)', measured)
     assert top

@@ -141,7 +141,7 @@ def test_it_begins_with_a_recommendation_and_what_the_model_is(better: Repo) -> 
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"passed": False, "verdict": "worse"}, "Recommendation: do not merge it."),
+        ({"passed": False, "verdict": "worse"}, "Recommendation: do not merge it: it did not pass the gate."),
         ({"verdict": "equal"}, "merge it if the change is worth more than its figures"),
     ],
 )
@@ -379,6 +379,20 @@ def test_a_failed_verdict_is_put_into_words(better: Repo, bad: list[str], told: 
     assert told in Page(better.page).text
     thresholds = {"metrics.mae.regression", "metrics.r2.limit", "slices.a=b=c.f1.limit", "size"}
     assert ("waivers.yml, with an owner" in Page(better.page).text) == bool(thresholds & set(bad))
+
+
+def test_limit_and_regression_of_a_metric_are_one_row(better: Repo) -> None:
+    verdict = verdict_of(model_digest(better.path)) | {"verdict": "worse", "passed": False}
+    failed = ("metrics.mae.limit", "metrics.mae.regression", "metrics.r2.regression", "size")
+    verdict["checks"] = [{"id": name, "result": "failed", "what": f"{name} is bad."} for name in failed]
+    better.judge(verdict)
+    better.good("report diabetes")
+    row = "metrics.mae.limit is bad; metrics.mae.regression is bad."
+    for text in (Page(better.page).text, better.markdown):
+        assert row in text
+        assert "metrics.mae.limit and .regression" in text
+        assert "do not merge it: 4 checks failed" in text
+    assert better.markdown.count("❌ failed ") == 3
 
 
 def test_differences_have_the_decimals_of_their_metric(better: Repo) -> None:
