@@ -27,9 +27,9 @@ from mlroad.registry.azure_files import Files
 from mlroad.registry.base import CHAMPION, Version
 from mlroad.registry.lazy_lineage import LazyLineage
 from mlroad.registry.local_registry import registry_folder
+from mlroad.registry.own_tags import ALIAS
 from mlroad.registry.version_lineage import tags_of
 
-_ALIAS = "alias."
 _LONGEST_TAG = 1000
 """Characters of a tag's value; lineage.json has the whole value."""
 _TRIES = 5
@@ -104,8 +104,8 @@ class AzureRegistry:
         now = datetime.now(UTC)
         if has:
             # The clock of the machine that set it may be ahead of ours.
-            now = max(now, _time(has.tags[_ALIAS + alias]) + timedelta(microseconds=1))
-        self._write_tags(version, {_ALIAS + alias: now.isoformat(timespec="microseconds")})
+            now = max(now, _time(has.tags[ALIAS + alias]) + timedelta(microseconds=1))
+        self._write_tags(version, {ALIAS + alias: now.isoformat(timespec="microseconds")})
 
     def set_tags(self, version: Version, tags: Mapping[str, str]) -> None:
         """See `Registry`."""
@@ -219,11 +219,11 @@ def _aliases(tags: Mapping[int, Mapping[str, str]]) -> dict[int, tuple[str, ...]
     newest: dict[str, tuple[datetime, int]] = {}
     for number, its in tags.items():
         for name, value in its.items():
-            if name.startswith(_ALIAS):
+            if name.startswith(ALIAS):
                 newest[name] = max(newest.get(name, (_time("0001-01-01"), 0)), (_time(value), number))
     found: dict[int, tuple[str, ...]] = {}
     for name, (_, number) in sorted(newest.items()):
-        found[number] = (*found.get(number, ()), name.removeprefix(_ALIAS))
+        found[number] = (*found.get(number, ()), name.removeprefix(ALIAS))
     return found
 
 
