@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from mlroad.run.candidate import candidates
-from mlroad.run.model_folder import ModelFolder
 from tests.support import IDENTITY, REPO, call
 from tests.unit.cli.command import Command
 
@@ -41,8 +39,7 @@ def test_a_multiclass_and_a_text_model_become_champions(
             words = [part.strip('"') for part in re.findall(r'"[^"]*"|\S+', command)]
             call(words, factory)
             continue
-        words = _with_runs(factory, command.removeprefix("uv run mlroad ").split())
-        done = mlroad(*words)
+        done = mlroad(*command.removeprefix("uv run mlroad ").split())
         assert done.code == 0, f"{command}\n{done.text}"
         said += done.text
     assert said.count("champion") >= 2
@@ -52,13 +49,3 @@ def test_a_multiclass_and_a_text_model_become_champions(
     gates = (factory / "models/faq/gates.yml").read_text(encoding="utf-8")
     assert "task: text" in gates
     assert "decide_by: token_f1" in gates
-
-
-def _with_runs(factory: Path, words: list[str]) -> list[str]:
-    """PROD_RUN and DEV_RUN: the newest of the model, as `mlroad runs` lists them."""
-    if "PROD_RUN" not in words:
-        return words
-    newest: dict[str, str] = {}
-    for candidate in candidates(ModelFolder(factory, words[1])):
-        newest.setdefault(f"{candidate.stage.upper()}_RUN", candidate.run)
-    return [newest.get(word, word) for word in words]
