@@ -44,6 +44,14 @@ def pick(path: Path, label: str, columns: Sequence[ColumnSpec], wanted: int) -> 
     return Picked(tuple(_request(rows[place], columns, label) for place in chosen), incomplete)
 
 
+def requests_of(
+    path: Path, label: str, columns: Sequence[ColumnSpec], most: int
+) -> list[tuple[Tensor, ...]]:
+    """Requests from the first rows by their hash, at most ``most`` and `POOL`. Raises UserError as `pick` does."""
+    rows, _ = _pool(path, label, columns)
+    return [_request(row, columns, label) for row in rows[:most]]
+
+
 def _pool(path: Path, label: str, columns: Sequence[ColumnSpec]) -> tuple[list[tuple[Any, ...]], int]:
     """The first rows by hash, without duplicates, and the number of rows in which something is missing."""
     from mlroad.data import sql
