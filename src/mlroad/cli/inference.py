@@ -12,7 +12,7 @@ from mlroad.core.problems import UserError
 from mlroad.models.freeze import FreezeOptions
 from mlroad.models.freeze import accept as accept_edits
 from mlroad.models.freeze import freeze as write_cases
-from mlroad.models.inference_tests import as_json, as_text, run_tests
+from mlroad.models.inference_tests import RUNTIMES, as_json, as_text, run_tests
 
 _model = click.argument("model", type=click.Path(path_type=Path), help="A model folder, such as models/iris.")
 _run_id = click.option("--run", "run_id", metavar="ID", help="A run (default: the newest that completed).")
@@ -77,9 +77,16 @@ def freeze(
 @click.command()
 @_model
 @_run_id
-@click.option("--runtime", metavar="python", default="python", help="What runs the model.")
+@click.option(
+    "--runtime",
+    type=click.Choice(RUNTIMES),
+    default="pyfunc",
+    show_default=True,
+    help="What runs the model: MLflow, ONNX Runtime, a server, or the .NET harness.",
+)
+@click.option("--url", default="", metavar="URL", help="The model's address, for --runtime http.")
 @format_option("text", "json")
-def test(model: Path, run_id: str | None, runtime: str, form: str) -> None:
+def test(model: Path, run_id: str | None, runtime: str, url: str, form: str) -> None:
     """Run a model's inference tests.
 
     The tests run on the model of a run. The verdict is written beside the run.
@@ -87,9 +94,11 @@ def test(model: Path, run_id: str | None, runtime: str, form: str) -> None:
     \b
     mlroad test models/iris
     mlroad test models/iris --run 20261124-101500-000000 --format json
+    mlroad test models/iris --runtime onnx
+    mlroad test models/iris --runtime http --url http://localhost:5000/v2/models/iris
 
     Exit codes: 0 all passed, 1 a case failed or the tests are not valid, 2 there is nothing to test.
     """
-    tested, verdict = run_tests(model, run_id, runtime)
+    tested, verdict = run_tests(model, run_id, runtime, url)
     click.echo(as_json(verdict) if form == "json" else as_text(verdict, tested, model))
     sys.exit(0 if verdict.passed else 1)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from mlroad.data import sql
-from mlroad.data.open_table import open_table
 from mlroad.data.sql import TableEngine
 from mlroad.data.store import VerifiedVersion
+from mlroad.data.version_tables import open_version
 
 _MOST_CATEGORIES = 50
 """A text column with more different values, such as a name, is no category."""
@@ -19,7 +19,7 @@ def column_facts(version: VerifiedVersion, columns: Sequence[str]) -> dict[str, 
     """``minimum`` and ``maximum`` of numbers, ``allowed`` of texts, by the name of the column."""
     facts: dict[str, dict[str, Any]] = {}
     with TableEngine() as engine:
-        table = open_table(engine, version.path, version.version.id)
+        table = open_version(engine, version)
         for column in table.columns:
             name = sql.name(column.name)
             if column.name not in columns:

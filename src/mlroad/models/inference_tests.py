@@ -6,7 +6,8 @@ deleted first and written last, so an interrupted test leaves none. Tests fail c
 or a model that can be loaded, none of them passes.
 
 Codes: MI201 another answer, MI202 the model refused a golden case, MI203 it accepted an invalid one, MI204
-the model cannot be loaded, MI205 the dataset has changed since the run read it.
+the model cannot be loaded, MI205 the dataset has changed since the run read it, MI206 the model cannot be
+exported.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -26,15 +27,21 @@ from mlroad.core.problems import Position, Problem, UserError
 from mlroad.core.run_folders import root_of
 from mlroad.core.text import count
 from mlroad.models.cases import Case
+from mlroad.models.dotnet_harness import run_harness
 from mlroad.models.finished_run import Run, find_run
+from mlroad.models.http_model import HttpModel
 from mlroad.models.model_process import Answer, ModelBroken, ModelProcess
+from mlroad.models.onnx_export import NotExportable, Source, export
+from mlroad.models.onnx_session import OnnxSession
 from mlroad.models.suite import FOLDER, Suite, load_suite, suite_digest
 from mlroad.models.tensors import Tensor
 from mlroad.models.tolerance import Tolerance, difference
 
 VERDICT = "gate/inference.json"
-"""Below the folder of a run."""
-RUNTIMES = ("python",)
+"""Below the folder of a run; for another runtime than pyfunc, its name is part of the file's name."""
+RUNTIMES = ("pyfunc", "onnx", "http", "dotnet")
+EXPORT = "export"
+"""Below the folder of a run: what `mlroad export` writes."""
 _WARM_UP = 5
 _TIMED = 200
 _SECONDS = 5.0
@@ -65,6 +72,7 @@ class InferenceVerdict:
     """Milliseconds for one row: median and 95th percentile."""
     model_digest: str = ""
     suite_digest: str = ""
+    runtime: str = "pyfunc"
 
     @property
     def passed(self) -> bool:
@@ -79,7 +87,7 @@ class InferenceVerdict:
         latency = self.latency and {"p50_ms": round(self.latency[0], 4), "p95_ms": round(self.latency[1], 4)}
         return {
             "schema": 1,
-            "runtime": "python",
+            "runtime": self.runtime,
             "model": self.model,
             "run": self.run,
             "model_digest": self.model_digest,
@@ -98,7 +106,7 @@ class InferenceVerdict:
         }
 
 
-def ask_cases(model: ModelProcess, cases: Iterable[Case]) -> dict[str, Answer]:
+def ask_cases(model: Asked, cases: Iterable[Case]) -> dict[str, Answer]:
     """The model's answer to each case, by the id of the case. Raises ModelBroken if it cannot be loaded."""
     return {case.id: model.answer(case.inputs) for case in cases}
 
@@ -154,45 +162,99 @@ def _result(case: Case, answer: Answer | None, tolerance: Tolerance) -> Result:
     return Result(case, not what, what, "MI201" if what else "")
 
 
+class Asked(Protocol):
+    """A model in some runtime."""
+
+    def answer(self, inputs: Sequence[Tensor]) -> Answer:
+        """Its answer to one inference request. Raises ModelBroken if it cannot be asked."""
+
+
 def run_tests(
-    model_folder: Path, run: str | None = None, runtime: str = "python"
+    model_folder: Path, run: str | None = None, runtime: str = "pyfunc", url: str = ""
 ) -> tuple[Run, InferenceVerdict]:
     """Test a run's model with the model's suite, and write the verdict into the run's folder.
 
-    Raises UserError if there is no such run, no suite at all, or no such runtime.
+    ``url`` is the address of the model for the runtime http. Raises UserError if there is no such run, no suite
+    at all, or no such runtime.
     """
     if runtime not in RUNTIMES:
         raise UserError(f"There is no runtime {runtime}.", f"Choose one of: {', '.join(RUNTIMES)}.")
+    if (runtime == "http") != bool(url):
+        raise UserError("--url and --runtime http belong together.", "Write both, or neither.")
     tested = find_run(model_folder, run)
     if not (model_folder / FOLDER).is_dir():
         what = f"{tested.model} has no inference tests: {(model_folder / FOLDER).as_posix()} is missing."
         raise UserError(what, f"Make them with `mlroad freeze {model_folder.as_posix()}`.")
-    file = tested.folder / VERDICT
+    file = verdict_file(tested, runtime)
     file.unlink(missing_ok=True)
-    verdict = _tested(model_folder, tested)
+    verdict = _tested(model_folder, tested, runtime, url)
     file.parent.mkdir(exist_ok=True)
     write_json(file, verdict.json())
     return tested, verdict
 
 
-def _tested(model_folder: Path, run: Run) -> InferenceVerdict:
+def verdict_file(run: Run, runtime: str) -> Path:
+    """Where the verdict of a runtime is."""
+    file = run.folder / VERDICT
+    return file if runtime == "pyfunc" else file.with_stem(f"{file.stem}-{runtime}")
+
+
+def _tested(model_folder: Path, run: Run, runtime: str, url: str) -> InferenceVerdict:
     root = root_of(model_folder / "pipeline.yml")
-    suite, problems = load_suite(model_folder, Path() if root == Path.cwd() else root)
-    verdict = InferenceVerdict(run.model, run.id, model_digest=run.model_digest())
+    root = Path() if root == Path.cwd() else root
+    suite, problems = load_suite(model_folder, root)
+    verdict = InferenceVerdict(run.model, run.id, model_digest=run.model_digest(), runtime=runtime)
     if suite is None:
         return unusable_suite(verdict, problems)
     verdict = replace(verdict, suite_digest=suite_digest(model_folder))
     try:
         if not (run.model_path / "MLmodel").is_file():
             raise ModelBroken(f"there is no MLflow model at {run.model_path.as_posix()}")
-        with ModelProcess(run.model_path) as model:
+        if runtime in ("onnx", "dotnet"):
+            exported = export_run(model_folder, root, run)
+        if runtime == "dotnet":
+            return _by_harness(run_harness(root, exported), suite, verdict)
+        asked: ModelProcess | OnnxSession | HttpModel
+        if runtime == "onnx":
+            asked = OnnxSession(exported)
+        else:
+            asked = HttpModel(url) if url else ModelProcess(run.model_path)
+        with asked as model:
             answers = ask_cases(model, suite.cases)
             latency = measure_latency(model, [case.inputs for case in suite.golden])
+    except NotExportable as error:
+        return all_failed(suite, verdict, Problem(Position(run.model_path), "MI206", str(error), ""))
     except ModelBroken as error:
-        fix = "Load it with mlflow.pyfunc.load_model to see the whole error."
+        fix = "Load it with mlflow.pyfunc.load_model to see the whole error." if runtime == "pyfunc" else ""
         what = f"The model cannot be loaded: {error}."
         return all_failed(suite, verdict, Problem(Position(run.model_path), "MI204", what, fix))
     return replace(judge_cases(suite, run.datasets(), answers, verdict), latency=latency)
+
+
+def export_run(model_folder: Path, root: Path, run: Run) -> Path:
+    """Export the model of a run into the run's folder. Raises NotExportable and UserError."""
+    target = run.folder / EXPORT
+    export(
+        model_folder,
+        root,
+        Source(run.model, run.id, run.model_path, run.model_digest(), run.datasets()),
+        target,
+    )
+    return target
+
+
+def _by_harness(said: Mapping[str, Any], suite: Suite, verdict: InferenceVerdict) -> InferenceVerdict:
+    """``verdict`` with the results of the .NET harness. A case that it does not name has failed."""
+    named = {result["id"]: result for result in said["results"]}
+    missing = {"passed": False, "what": "The harness did not run this case."}
+    found = [(case, named.get(case.id, missing)) for case in suite.cases]
+    results = tuple(
+        Result(case, bool(about["passed"]), str(about["what"]), "" if about["passed"] else "MI201")
+        for case, about in found
+    )
+    times = said.get("latency")
+    latency = (float(times["p50_ms"]), float(times["p95_ms"])) if times else None
+    return replace(verdict, results=results, judged_by=str(said["judged_by"]), latency=latency)
 
 
 def unusable_suite(verdict: InferenceVerdict, problems: Sequence[Problem]) -> InferenceVerdict:
@@ -200,7 +262,7 @@ def unusable_suite(verdict: InferenceVerdict, problems: Sequence[Problem]) -> In
     return replace(verdict, reason=f"The suite cannot be used: {problems[0]}", problems=tuple(problems))
 
 
-def measure_latency(model: ModelProcess, requests: Sequence[Sequence[Tensor]]) -> tuple[float, float] | None:
+def measure_latency(model: Asked, requests: Sequence[Sequence[Tensor]]) -> tuple[float, float] | None:
     """Median and 95th percentile in milliseconds of predicting one row, after a warm-up; None if it fails.
 
     The first row of each request, repeatedly, for 200 answers or 5 seconds, whichever comes first.
@@ -229,12 +291,13 @@ def as_text(verdict: InferenceVerdict, run: Run, model_folder: Path) -> str:
     lines = [str(problem) for problem in verdict.problems]
     if not verdict.problems:
         lines += [f"{file}:{r.case.line}: {r.code}: {r.case.id}: {r.what}" for r in verdict.failed]
-    written = (run.folder / VERDICT).as_posix()
+    written = verdict_file(run, verdict.runtime).as_posix()
     if verdict.reason:
         return "\n".join([*lines, "", f"Failed: no case of {verdict.model} was run.  {written}"])
     total = count(len(verdict.results), "case")
     failed = len(verdict.failed)
     head = f"{failed} of {total} failed" if failed else f"{total} passed"
+    head = f"{head} in {verdict.runtime}"
     data = ", ".join(run.datasets()) or "no dataset version"
     lines += ["", f"{head}: {verdict.model}, run {verdict.run} (trained on {data})"]
     why = {

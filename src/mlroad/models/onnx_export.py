@@ -28,7 +28,7 @@ from mlroad.models.column_facts import column_facts
 from mlroad.models.model_process import ColumnSpec, ModelBroken, ModelProcess, allowed
 from mlroad.models.onnx_session import OnnxSession
 from mlroad.models.pick import requests_of
-from mlroad.models.suite import CASES, FOLDER, Suite, load_suite, suite_digest
+from mlroad.models.suite import CASES, FOLDER, Suite, file_digest, load_suite, suite_digest
 from mlroad.models.tensor_batches import joined
 from mlroad.models.tensors import Tensor
 from mlroad.models.tolerance import Tolerance
@@ -110,7 +110,7 @@ def suite_json(suite: Suite, model_folder: Path) -> dict[str, Any]:
         "model": suite.model,
         "dataset": suite.dataset,
         "digest": suite.digest,
-        "cases_digest": suite.cases_digest,
+        "cases_digest": file_digest(suite.cases_file),
         "suite_digest": suite_digest(model_folder),
         "tolerance": _tolerance(suite.tolerance),
         "retrained": _tolerance(suite.retrained),
@@ -155,7 +155,9 @@ def _contract(
     source: Source, suite: Suite, about: Mapping[str, Any], folder: Path, root: Path
 ) -> dict[str, Any]:
     dataset, digest = next(iter(source.datasets.items()), ("", ""))
-    facts = column_facts(find_verified(root, suite.rows or suite.dataset), [item["name"] for item in about["inputs"]])
+    facts = column_facts(
+        find_verified(root, suite.rows or suite.dataset), [item["name"] for item in about["inputs"]]
+    )
     return {
         "schema": 1,
         "model": source.model,
@@ -201,7 +203,9 @@ def _parity(pairs: Sequence[tuple[Tensor, Tensor]]) -> Parity:
         rows += first.shape[0]
         one, other = (np.array(tensor.data).reshape(first.shape) for tensor in (first, second))
         if first.family in {"number", "integer"}:
-            apart.append(np.abs(one.astype(float) - other.astype(float)).reshape(first.shape[0], -1).max(axis=1))
+            apart.append(
+                np.abs(one.astype(float) - other.astype(float)).reshape(first.shape[0], -1).max(axis=1)
+            )
         flips += int((_decision(first, one) != _decision(second, other)).sum())
     distance = np.concatenate(apart) if apart else np.zeros(1)
     return Parity(
@@ -216,7 +220,7 @@ def _decision(tensor: Tensor, values: Any) -> Any:
     if values.ndim > 1 and values.shape[1] > 1:
         return values.argmax(axis=1)
     probable = bool(((values >= 0) & (values <= 1)).all())
-    return (values > 0.5).ravel() if probable else np.zeros(len(values))  # noqa: PLR2004
+    return (values > 0.5).ravel() if probable else np.zeros(len(values))
 
 
 def _refuse_drift(parity: Parity, suite: Suite, source: Source) -> None:

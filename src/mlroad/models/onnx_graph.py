@@ -216,7 +216,7 @@ def _set_output(graph: Any, output: Output) -> None:
     if output.name in taken:
         _rename(graph, output.name, f"{output.name}__inside")
         source = f"{output.name}__inside" if source == output.name else source
-    if output.function == "predict" and output.flat and len(shape) == 2:  # noqa: PLR2004
+    if output.function == "predict" and output.flat and len(shape) == 2:
         # Not Squeeze: its axis has moved from an attribute to an input, and skl2onnx may lower the opset.
         flat = f"{output.name}__shape"
         graph.initializer.append(helper.make_tensor(flat, TensorProto.INT64, [1], [-1]))

@@ -84,7 +84,9 @@ class OnnxSession:
         found: dict[str, Tensor] = {}
         for tensor in inputs:
             if tensor.name not in self._columns:
-                raise TensorError(f"there is no input {tensor.name}; the inputs are {', '.join(self._columns)}")
+                raise TensorError(
+                    f"there is no input {tensor.name}; the inputs are {', '.join(self._columns)}"
+                )
             if tensor.name in found:
                 raise TensorError(f"there are two inputs {tensor.name}")
             found[tensor.name] = tensor
@@ -103,16 +105,24 @@ class OnnxSession:
             if about["required"]:
                 raise TensorError(f"the input {name} is missing")
             if wanted not in {"number", "text"}:
-                raise TensorError(f"the input {name} is missing, and {about['datatype']} has no missing value")
+                raise TensorError(
+                    f"the input {name} is missing, and {about['datatype']} has no missing value"
+                )
             values: Any = np.full(rows, np.nan) if wanted == "number" else np.full(rows, "", dtype=object)
         else:
             if tensor.family != wanted and (tensor.family, wanted) != ("integer", "number"):
-                raise TensorError(f"the input {name} is {tensor.datatype}, but {about['datatype']} is expected")
+                raise TensorError(
+                    f"the input {name} is {tensor.datatype}, but {about['datatype']} is expected"
+                )
             if len(tensor.data) != rows:
-                raise TensorError(f"the input {name} has the shape {list(tensor.shape)}, but [{rows}, 1] is expected")
+                raise TensorError(
+                    f"the input {name} has the shape {list(tensor.shape)}, but [{rows}, 1] is expected"
+                )
             values = np.array(tensor.data, dtype=object if wanted == "text" else None)
             if about["required"] and wanted == "number" and np.isnan(values.astype(float)).any():
-                raise TensorError(f"the input {name} has a missing value, but the model needs one in each row")
+                raise TensorError(
+                    f"the input {name} has a missing value, but the model needs one in each row"
+                )
         kind = _TYPES[self._inputs[name].type]
         with np.errstate(over="ignore"):
             cast = values.astype(kind)

@@ -1,0 +1,135 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Microsoft.AspNetCore.Http.HttpResults;
+
+namespace MLRoad.Inference.Api;
+
+/// <summary>The endpoints of the Open Inference Protocol V2.</summary>
+/// <remarks>Source: https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md</remarks>
+internal static class Protocol
+{
+    public static void MapProtocol(this IEndpointRouteBuilder app)
+    {
+        var contract = app.ServiceProvider.GetRequiredService<InferenceModel>().Contract;
+        app.MapGet("/v2", () => Json(new ServerMetadata("mlroad-inference-api", "1", []), ApiJson.Default.ServerMetadata));
+        app.MapGet("/v2/health/live", () => Json(new Live(true), ApiJson.Default.Live));
+        app.MapGet("/v2/health/ready", () => Json(new Ready(true), ApiJson.Default.Ready));
+        foreach (var model in new[] { $"/v2/models/{contract.Model}", $"/v2/models/{contract.Model}/versions/{contract.Version}" })
+        {
+            app.MapGet(model, () => Json(ModelMetadata.Of(contract), ApiJson.Default.ModelMetadata));
+            app.MapGet($"{model}/ready", () => Json(new ModelReady(contract.Model, true), ApiJson.Default.ModelReady));
+            app.MapPost($"{model}/infer", InferAsync);
+        }
+        app.MapFallback((HttpContext http) =>
+        {
+            http.Response.StatusCode = StatusCodes.Status404NotFound;
+            return Json(
+                new Error($"There is nothing at {http.Request.Path}. The model is /v2/models/{contract.Model}."),
+                ApiJson.Default.Error,
+                StatusCodes.Status404NotFound);
+        });
+    }
+
+    /// <summary>Answer each fault with a status and one sentence, and never with a stack trace.</summary>
+    public static void UseProtocolErrors(this IApplicationBuilder app) => app.Use(async (http, next) =>
+    {
+        try
+        {
+            await next(http);
+        }
+        catch (Exception error) when (!http.Response.HasStarted && !http.RequestAborted.IsCancellationRequested)
+        {
+            var (status, what) = error switch
+            {
+                RefusedException => (StatusCodes.Status400BadRequest, error.Message),
+                JsonException wrong => (StatusCodes.Status400BadRequest, Explain(wrong)),
+                BadHttpRequestException bad => (bad.StatusCode, bad.Message),
+                _ => (StatusCodes.Status500InternalServerError, "The server failed. Its log says why."),
+            };
+            if (status == StatusCodes.Status500InternalServerError)
+            {
+                Log.Failed(http.RequestServices.GetRequiredService<ILogger<Error>>(), error);
+            }
+            http.Response.StatusCode = status;
+            await http.Response.WriteAsJsonAsync(new Error(what), ApiJson.Default.Error);
+        }
+    });
+
+    private static async Task InferAsync(
+        HttpContext http, InferenceModel model, ApiSettings settings, Telemetry telemetry)
+    {
+        var request = await JsonSerializer.DeserializeAsync(
+            http.Request.Body, Documents.Default.InferenceRequest, http.RequestAborted)
+            ?? throw new RefusedException("The request should be a JSON object with inputs.");
+        foreach (var input in request.Inputs)
+        {
+            if (input.Rows > settings.MaxRows)
+            {
+                throw new BadHttpRequestException(
+                    $"{input.Name} has {input.Rows} rows; at most {settings.MaxRows} are allowed in one request.",
+                    StatusCodes.Status413PayloadTooLarge);
+            }
+        }
+        var outputs = telemetry.Measure(() => model.Infer(request.Inputs));
+        var response = new InferenceResponse
+        {
+            ModelName = model.Contract.Model,
+            ModelVersion = model.Contract.Version,
+            Id = request.Id,
+            Outputs = outputs,
+        };
+        http.Response.ContentType = "application/json";
+        await JsonSerializer.SerializeAsync(
+            http.Response.BodyWriter, response, Documents.Default.InferenceResponse, http.RequestAborted);
+    }
+
+    private static string Explain(JsonException error) =>
+        error.LineNumber is { } line
+            ? $"The body is not a valid request: line {line + 1}, byte {error.BytePositionInLine}."
+            : "The body is not a valid request.";
+
+    private static JsonHttpResult<T> Json<T>(
+        T value, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type, int status = StatusCodes.Status200OK) =>
+        TypedResults.Json(value, type, statusCode: status);
+}
+
+internal sealed record ServerMetadata(string Name, string Version, IReadOnlyList<string> Extensions);
+
+internal sealed record Live([property: JsonPropertyName("live")] bool IsLive);
+
+internal sealed record Ready([property: JsonPropertyName("ready")] bool IsReady);
+
+internal sealed record ModelReady(string Name, [property: JsonPropertyName("ready")] bool IsReady);
+
+internal sealed record Error([property: JsonPropertyName("error")] string What);
+
+internal sealed record TensorMetadata(string Name, string Datatype, IReadOnlyList<long> Shape);
+
+internal sealed record ModelMetadata(
+    string Name,
+    IReadOnlyList<string> Versions,
+    string Platform,
+    IReadOnlyList<TensorMetadata> Inputs,
+    IReadOnlyList<TensorMetadata> Outputs)
+{
+    public static ModelMetadata Of(Contract contract) => new(
+        contract.Model, [contract.Version], "onnxruntime_onnx", Of(contract.Inputs), Of(contract.Outputs));
+
+    private static List<TensorMetadata> Of(IReadOnlyList<Field> fields) =>
+        [.. fields.Select(field => new TensorMetadata(field.Name, field.Datatype.ToString(), field.Shape))];
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSerializable(typeof(ServerMetadata))]
+[JsonSerializable(typeof(Live))]
+[JsonSerializable(typeof(Ready))]
+[JsonSerializable(typeof(ModelReady))]
+[JsonSerializable(typeof(ModelMetadata))]
+[JsonSerializable(typeof(Error))]
+internal sealed partial class ApiJson : JsonSerializerContext;
+
+internal static partial class Log
+{
+    [LoggerMessage(LogLevel.Error, "A request failed")]
+    public static partial void Failed(ILogger logger, Exception error);
+}

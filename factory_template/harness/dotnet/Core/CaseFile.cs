@@ -1,0 +1,210 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace MLRoad.Inference;
+
+/// <summary>One line of cases.jsonl: a request, and what must hold of the answer.</summary>
+public sealed record InferenceCase
+{
+    /// <summary>The case's own name.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>golden, boundary, invariance, directional or invalid.</summary>
+    public required string Kind { get; init; }
+
+    /// <summary>The line of the file.</summary>
+    public required int Line { get; init; }
+
+    /// <summary>The request. Null if it is so wrong that it is no tensor; then <see cref="Refused"/> says why.</summary>
+    public IReadOnlyList<Tensor>? Inputs { get; init; }
+
+    /// <summary>Why the request cannot be read; only an invalid case may have that.</summary>
+    public string Refused { get; init; } = "";
+
+    /// <summary>The inputs that are changed for the second request of an invariance or directional case.</summary>
+    public IReadOnlyList<Tensor> Change { get; init; } = [];
+
+    /// <summary>The outputs of a golden or boundary case.</summary>
+    public IReadOnlyList<Tensor> Expected { get; init; } = [];
+
+    /// <summary>What must hold between the two answers: same, increase or decrease.</summary>
+    public string Holds { get; init; } = "";
+
+    /// <summary>The output that it must hold for; empty for all.</summary>
+    public string Output { get; init; } = "";
+
+    /// <summary>The smallest change of a directional case.</summary>
+    public double AtLeast { get; init; }
+
+    /// <summary>The request after the change.</summary>
+    public IReadOnlyList<Tensor> Changed() =>
+        [.. Inputs!.Select(input => Change.FirstOrDefault(other => other.Name == input.Name) ?? input)];
+}
+
+/// <summary>A line as it is written.</summary>
+public sealed record CaseLine
+{
+    /// <summary>The case's own name.</summary>
+    [JsonRequired]
+    public string Id { get; set; } = "";
+
+    /// <summary>The kind.</summary>
+    [JsonRequired]
+    public string Kind { get; set; } = "";
+
+    /// <summary>The request, read later: that of an invalid case may be wrong on purpose.</summary>
+    [JsonRequired]
+    public JsonElement Request { get; set; }
+
+    /// <summary>The change of an invariance or directional case.</summary>
+    public InferenceRequest? Change { get; set; }
+
+    /// <summary>What is expected.</summary>
+    [JsonRequired]
+    public Expectation Expect { get; set; } = new();
+
+    /// <summary>For people, to choose cases by.</summary>
+    public IReadOnlyList<string>? Tags { get; set; }
+}
+
+/// <summary>What a case expects.</summary>
+public sealed record Expectation
+{
+    /// <summary>The answer.</summary>
+    public IReadOnlyList<Tensor>? Outputs { get; set; }
+
+    /// <summary>True if the model must refuse.</summary>
+    public bool? Error { get; set; }
+
+    /// <summary>same, increase or decrease.</summary>
+    public string? Holds { get; set; }
+
+    /// <summary>The output that it must hold for.</summary>
+    public string? Output { get; set; }
+
+    /// <summary>The smallest change.</summary>
+    public double? AtLeast { get; set; }
+}
+
+/// <summary>Reads cases.jsonl line by line, so that its size does not matter.</summary>
+public static class CaseFile
+{
+    /// <summary>All cases, in order.</summary>
+    /// <exception cref="ModelException">A line is not a case, or an id is there twice.</exception>
+    public static IEnumerable<InferenceCase> Read(string file)
+    {
+        var ids = new HashSet<string>(StringComparer.Ordinal);
+        var number = 0;
+        using var reader = new StreamReader(file, new UTF8Encoding(false, throwOnInvalidBytes: true));
+        while (reader.ReadLine() is { } line)
+        {
+            number++;
+            var found = Parse(line, number, file);
+            if (!ids.Add(found.Id))
+            {
+                throw new ModelException($"{file}:{number}: Duplicate id: {found.Id}. Give each case its own id.");
+            }
+            yield return found;
+        }
+    }
+
+    /// <summary><c>sha256:…</c> of a text file, with Windows line ends read as \n.</summary>
+    public static string Digest(string file)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        using var stream = File.OpenRead(file);
+        var buffer = new byte[1 << 16];
+        var kept = new byte[buffer.Length + 1];
+        var isReturn = false;
+        int length;
+        while ((length = stream.Read(buffer)) > 0)
+        {
+            var count = 0;
+            foreach (var value in buffer.AsSpan(0, length))
+            {
+                if (isReturn && value != (byte)'\n')
+                {
+                    kept[count++] = (byte)'\r';
+                }
+                isReturn = value == (byte)'\r';
+                if (!isReturn)
+                {
+                    kept[count++] = value;
+                }
+            }
+            hash.AppendData(kept, 0, count);
+        }
+        if (isReturn)
+        {
+            hash.AppendData("\r"u8);
+        }
+        return $"sha256:{Convert.ToHexStringLower(hash.GetHashAndReset())}";
+    }
+
+    private static InferenceCase Parse(string text, int number, string file)
+    {
+        try
+        {
+            var line = JsonSerializer.Deserialize(text, Documents.Default.CaseLine)
+                ?? throw new JsonException("A case should be a JSON object.");
+            var (inputs, refused) = ReadRequest(line);
+            var found = new InferenceCase
+            {
+                Id = line.Id,
+                Kind = line.Kind,
+                Line = number,
+                Inputs = inputs,
+                Refused = refused,
+                Change = line.Change?.Inputs ?? [],
+                Expected = line.Expect.Outputs ?? [],
+                Holds = line.Expect.Holds ?? "",
+                Output = line.Expect.Output ?? "",
+                AtLeast = line.Expect.AtLeast ?? 0,
+            };
+            Check(found, line.Expect);
+            return found;
+        }
+        catch (Exception error) when (error is JsonException or RefusedException)
+        {
+            throw new ModelException(
+                $"{file}:{number}: {error.Message} `mlroad freeze` writes this file.", error);
+        }
+    }
+
+    private static (IReadOnlyList<Tensor>? Inputs, string Refused) ReadRequest(CaseLine line)
+    {
+        try
+        {
+            var request = line.Request.Deserialize(Documents.Default.InferenceRequest)
+                ?? throw new RefusedException("The request is empty.");
+            return (request.Inputs, "");
+        }
+        catch (Exception error) when (line.Kind == "invalid" && error is RefusedException or JsonException)
+        {
+            return (null, error.Message);
+        }
+    }
+
+    private static void Check(InferenceCase found, Expectation expect)
+    {
+        var isComplete = found.Kind switch
+        {
+            "golden" or "boundary" => found.Expected.Any(tensor => tensor.Data.Length > 0),
+            "invariance" => found.Change.Count > 0 && found.Holds == "same",
+            "directional" => found.Change.Count > 0 && found.Holds is "increase" or "decrease",
+            "invalid" => expect.Error == true,
+            _ => throw new RefusedException(
+                $"{found.Kind} is not a kind of case. Known: golden, boundary, invariance, directional, invalid."),
+        };
+        if (!isComplete)
+        {
+            throw new RefusedException($"The {found.Kind} case {found.Id} does not say what it expects.");
+        }
+        if (found.Change.FirstOrDefault(change => found.Inputs!.All(input => input.Name != change.Name)) is { } other)
+        {
+            throw new RefusedException($"The change of {found.Id} names {other.Name}, which the request does not have.");
+        }
+    }
+}

@@ -1,0 +1,166 @@
+using System.Text;
+
+namespace MLRoad.Inference.Tests;
+
+/// <summary>Each kind of case green and red, and each way in which a model is typically broken.</summary>
+public sealed class VerdictTests : IDisposable
+{
+    private readonly ModelFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    [Fact]
+    public void A_model_that_answers_as_frozen_passes()
+    {
+        var verdict = Verdict.Of(folder.Path, concurrency: 4);
+
+        Assert.True(verdict.Passed);
+        Assert.Equal(5, verdict.Cases);
+        Assert.Equal("tolerance", verdict.JudgedBy);
+        Assert.Equal(["golden-1", "golden-2", "invalid-1", "older", "other-town"], verdict.Results.Select(one => one.Id));
+    }
+
+    [Theory]
+    [InlineData("51.0", "52.0", "golden-1", "prediction[0] is 51, expected 52: differs by 1, allowed is 0.001")]
+    [InlineData("\"shape\": [1], \"datatype\": \"FP64\", \"data\": [51.0]", "\"shape\": [1, 1], \"datatype\": \"FP64\", \"data\": [51.0]", "golden-1", "prediction has the shape [1], but [1, 1] was expected")]
+    [InlineData("\"datatype\": \"FP64\", \"data\": [51.0]", "\"datatype\": \"INT64\", \"data\": [51]", "golden-1", "prediction is FP32, but INT64 was expected")]
+    [InlineData("\"prediction\", \"shape\": [1], \"datatype\": \"FP64\", \"data\": [51.0]", "\"score\", \"shape\": [1], \"datatype\": \"FP64\", \"data\": [51.0]", "golden-1", "The output score is missing; the outputs are prediction")]
+    [InlineData("\"BYTES\", \"data\": [\"many\"]", "\"FP64\", \"data\": [1]", "invalid-1", "should refuse this request, but answered prediction [13]")]
+    [InlineData("\"at_least\": 9", "\"at_least\": 11", "older", "prediction[0] should increase by 11 or more, but goes from 51 to 61")]
+    [InlineData("\"holds\": \"increase\"", "\"holds\": \"decrease\"", "older", "should decrease")]
+    [InlineData("Kiel", "Ulm", "other-town", "The change should not move the answer: prediction[0] is 51, expected 41")]
+    public void A_case_that_does_not_hold_is_named(string old, string by, string id, string what)
+    {
+        folder.WriteCases(ModelFolder.Golden.Replace(old, by, StringComparison.Ordinal));
+
+        var verdict = Verdict.Of(folder.Path);
+
+        Assert.False(verdict.Passed);
+        var failed = Assert.Single(verdict.Results, result => !result.Passed);
+        Assert.Equal(id, failed.Id);
+        Assert.Contains(what, failed.What, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_weight_that_moved_is_red()
+    {
+        File.WriteAllBytes(folder.In("model.onnx"), TinyModel.Onnx(weight: 2.001f));
+
+        var verdict = Verdict.Of(folder.Path);
+
+        Assert.Equal(["golden-1", "golden-2"], verdict.Results.Where(one => !one.Passed).Select(one => one.Id));
+    }
+
+    [Fact]
+    public void A_model_that_is_right_alone_and_wrong_in_a_batch_is_red()
+    {
+        File.WriteAllBytes(folder.In("model.onnx"), TinyModel.Onnx(swapsRows: true));
+
+        var verdict = Verdict.Of(folder.Path);
+
+        Assert.All(
+            verdict.Results.Where(result => result.Kind == "golden"),
+            result => Assert.StartsWith("Right alone, but wrong in a batch of 2 cases: prediction[0]", result.What, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("truncated", "The model cannot be loaded")]
+    [InlineData("empty", "The model cannot be loaded")]
+    [InlineData("opset", "The model cannot be loaded")]
+    [InlineData("renamed", "but contract.json says prediction")]
+    [InlineData("missing", "This file is missing")]
+    public void A_model_that_cannot_be_used_is_refused(string how, string what)
+    {
+        var onnx = TinyModel.Onnx();
+        switch (how)
+        {
+            case "truncated":
+                File.WriteAllBytes(folder.In("model.onnx"), onnx[..(onnx.Length / 2)]);
+                break;
+            case "empty":
+                File.WriteAllBytes(folder.In("model.onnx"), []);
+                break;
+            case "opset":
+                File.WriteAllBytes(folder.In("model.onnx"), TinyModel.Onnx(opset: 999));
+                break;
+            case "renamed":
+                File.WriteAllBytes(folder.In("model.onnx"), TinyModel.Onnx(output: "score"));
+                break;
+            default:
+                File.Delete(folder.In("model.onnx"));
+                break;
+        }
+
+        var error = Assert.Throws<ModelException>(() => Verdict.Of(folder.Path));
+
+        Assert.Contains(what, error.Message, StringComparison.Ordinal);
+        Assert.Contains("model.onnx", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Cases_that_were_edited_are_refused()
+    {
+        folder.Replace("cases.jsonl", "51.0", "52.0");
+
+        Assert.Contains("edited", Assert.Throws<ModelException>(() => Verdict.Of(folder.Path)).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("{", "cases.jsonl:1")]
+    [InlineData("{}", "cases.jsonl:1")]
+    [InlineData("", "no golden case")]
+    [InlineData("""{"id": "a", "kind": "golden", "request": {"inputs": []}, "expect": {}}""", "does not say what it expects")]
+    [InlineData("""{"id": "a", "kind": "other", "request": {"inputs": []}, "expect": {}}""", "is not a kind of case")]
+    [InlineData("""{"id": "a", "kind": "golden", "surprise": 1, "request": {"inputs": []}, "expect": {}}""", "surprise")]
+    public void A_line_that_is_no_case_is_refused(string line, string what)
+    {
+        folder.WriteCases(line);
+
+        Assert.Contains(what, Assert.Throws<ModelException>(() => Verdict.Of(folder.Path)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_id_may_not_repeat()
+    {
+        folder.WriteCases(ModelFolder.Golden + ModelFolder.Golden);
+
+        Assert.Contains("Duplicate id: golden-1", Assert.Throws<ModelException>(() => Verdict.Of(folder.Path)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_model_of_other_data_is_judged_by_the_wider_tolerance()
+    {
+        folder.Replace("contract.json", "people:1", "people:2");
+        File.WriteAllBytes(folder.In("model.onnx"), TinyModel.Onnx(weight: 2.1f));
+
+        var verdict = Verdict.Of(folder.Path);
+
+        Assert.Equal("retrained", verdict.JudgedBy);
+        Assert.True(verdict.Passed);
+    }
+
+    [Fact]
+    public void A_share_of_the_golden_cases_may_differ()
+    {
+        folder.WriteCases(
+            ModelFolder.Golden.Replace("51.0", "52.0", StringComparison.Ordinal),
+            """{"absolute": 0.001, "may_differ": 0.5}""");
+
+        var verdict = Verdict.Of(folder.Path);
+
+        Assert.True(verdict.Passed);
+        Assert.Contains("allowed: 1 of 2 golden cases differ", verdict.Results[0].What, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Line_ends_do_not_change_the_digest()
+    {
+        var unix = CaseFile.Digest(folder.In("cases.jsonl"));
+        File.WriteAllText(
+            folder.In("cases.jsonl"),
+            ModelFolder.Golden.ReplaceLineEndings("\r\n"),
+            new UTF8Encoding(false));
+
+        Assert.Equal(unix, CaseFile.Digest(folder.In("cases.jsonl")));
+    }
+}
