@@ -25,7 +25,7 @@ from mlroad.core.files import write_json
 from mlroad.core.problems import UserError
 from mlroad.data.store import find_verified
 from mlroad.models.column_facts import column_facts
-from mlroad.models.model_process import ColumnSpec, ModelBroken, ModelProcess, allowed
+from mlroad.models.model_process import ColumnSpec, ModelBroken, ModelProcess, allowed_variables_variables
 from mlroad.models.onnx_session import OnnxSession
 from mlroad.models.pick import requests_of
 from mlroad.models.suite import CASES, FOLDER, Suite, file_digest, load_suite, suite_digest
@@ -136,7 +136,7 @@ def _converted(path: Path, folder: Path) -> dict[str, Any]:
     """
     done = subprocess.run(
         [sys.executable, "-m", "mlroad.models.onnx_convert", str(path.resolve()), str(folder.resolve())],
-        env={**allowed(os.environ), "PYTHONWARNINGS": "ignore"},
+        env={**allowed_variables(os.environ), "PYTHONWARNINGS": "ignore"},
         capture_output=True,
         text=True,
         encoding="utf-8",
