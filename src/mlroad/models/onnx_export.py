@@ -25,7 +25,7 @@ from mlroad.core.files import write_json
 from mlroad.core.problems import UserError
 from mlroad.data.store import find_verified
 from mlroad.models.column_facts import column_facts
-from mlroad.models.model_process import ColumnSpec, ModelBroken, ModelProcess, allowed_variables_variables
+from mlroad.models.model_process import ColumnSpec, ModelBroken, ModelProcess, allowed_variables
 from mlroad.models.onnx_session import OnnxSession
 from mlroad.models.pick import requests_of
 from mlroad.models.suite import CASES, FOLDER, Suite, file_digest, load_suite, suite_digest
