@@ -1,6 +1,6 @@
-"""Run an exported model's inference tests in .NET: the runtime `dotnet` of `mlroad test`.
+"""Ask an exported model in .NET: the runtime `dotnet` of `mlroad test`.
 
-The harness is in the factory, below harness/dotnet. It is built when it has changed.
+The harness is in the factory, below harness/dotnet. It only asks; the judge is the one of all runtimes.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,25 +18,64 @@ from mlroad.models.model_process import ModelBroken
 
 HARNESS = Path("harness/dotnet")
 _BUILT = Path("Cli/bin/Release/net10.0/inference-harness.dll")
+_NO_SDK = "There is no .NET SDK on this machine."
 
 
-def run_harness(root: Path, folder: Path) -> dict[str, Any]:
-    """The verdict of the harness on a folder that `mlroad export` wrote.
+@dataclass(frozen=True, slots=True)
+class DotnetFigures:
+    """Times in milliseconds, memory in megabytes."""
 
-    Raises UserError without a harness or an SDK, and ModelBroken if the model or the suite cannot be used.
-    """
-    harness = (root / HARNESS).resolve()
-    if not (harness / "Cli").is_dir():
-        raise UserError(
+    load_ms: float
+    """The time to load the model; with ``first_ms``, the cold start."""
+    first_ms: float
+    latency: tuple[float, float, float] | None
+    """One row: median, 95th and 99th percentile. None if the model refuses a golden case."""
+    answers_per_second: float
+    peak_mb: float
+
+
+def has_harness(root: Path) -> bool:
+    """Whether the repo has the .NET harness."""
+    return (root / HARNESS / "Cli").is_dir()
+
+
+def why_no_dotnet(root: Path) -> UserError | None:
+    """Why models cannot be asked in .NET here; None if they can."""
+    if not has_harness(root):
+        return UserError(
             f"This repo has no .NET harness: {HARNESS.as_posix()} is missing.",
             "Answer `dotnet: true` in an update: `mlroad update --data dotnet=true`.",
         )
-    dotnet = shutil.which("dotnet")
-    if dotnet is None:
-        raise UserError(
-            "There is no .NET SDK on this machine.",
-            "Install it (https://dot.net), or choose another --runtime.",
+    if shutil.which("dotnet") is None:
+        return UserError(_NO_SDK, "Install it (https://dot.net), or choose another --runtime.")
+    return None
+
+
+def dotnet_answers(root: Path, folder: Path, file: Path, concurrency: int = 1) -> DotnetFigures:
+    """Write the answers to all cases of a folder that `mlroad export` wrote into ``file``, a line for each case.
+
+    Raises UserError without a harness or an SDK, and ModelBroken if the model or the cases cannot be used.
+    """
+    if missing := why_no_dotnet(root):
+        raise missing
+    harness = (root / HARNESS).resolve()
+    dotnet = shutil.which("dotnet") or "dotnet"
+    _build(dotnet, harness)
+    command = [dotnet, str(harness / _BUILT), "answer", str(folder.resolve())]
+    done = _run([*command, "--out", str(file.resolve()), "--concurrency", str(concurrency)], harness)
+    if done.returncode:
+        raise ModelBroken(
+            (done.stderr or done.stdout).strip() or f"the harness ended with code {done.returncode}"
         )
+    return _figures(json.loads(done.stdout))
+
+
+def run_harness(root: Path, folder: Path) -> dict[str, Any]:
+    """The verdict of the harness's own judge. Raises UserError and ModelBroken, as `dotnet_answers`."""
+    if missing := why_no_dotnet(root):
+        raise missing
+    harness = (root / HARNESS).resolve()
+    dotnet = shutil.which("dotnet") or "dotnet"
     _build(dotnet, harness)
     done = _run([dotnet, str(harness / _BUILT), "test", str(folder.resolve()), "--json"], harness)
     if done.returncode not in (0, 1):
@@ -44,6 +84,13 @@ def run_harness(root: Path, folder: Path) -> dict[str, Any]:
         )
     verdict: dict[str, Any] = json.loads(done.stdout)
     return verdict
+
+
+def _figures(said: dict[str, Any]) -> DotnetFigures:
+    latency = said["latency"] and tuple(float(said["latency"][f"p{share}_ms"]) for share in (50, 95, 99))
+    return DotnetFigures(
+        said["load_ms"], said["first_ms"], latency, said["answers_per_second"], said["peak_mb"]
+    )
 
 
 def _build(dotnet: str, harness: Path) -> None:

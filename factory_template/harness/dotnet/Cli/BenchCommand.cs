@@ -11,46 +11,55 @@ internal static class BenchCommand
     public static int Run(string folder, int concurrency, TimeSpan time, bool asJson)
     {
         using var model = InferenceModel.Load(folder);
-        var figures = new Load(model, Path.Combine(folder, "cases.jsonl")).Times(time, concurrency);
-        if (figures.Latency is not { } latency)
+        var load = new Load(model, Path.Combine(folder, "cases.jsonl"));
+        var first = load.First();
+        var report = BenchReport.Of(model, load.Times(time, concurrency), first);
+        if (report.Latency is null)
         {
             throw new ModelException($"{folder}: The model refuses a golden case. Run `test` to see which.");
         }
-        using var process = Process.GetCurrentProcess();
-        var report = new BenchReport(
-            model.Contract.Model,
-            model.Contract.Version,
-            concurrency,
-            Math.Round(model.LoadTime.TotalMilliseconds, 2),
-            Math.Round(figures.FirstMs, 3),
-            latency,
-            Math.Round(figures.AnswersPerSecond),
-            Math.Round(process.PeakWorkingSet64 / 1e6, 1),
-            figures.Answers);
-        Console.WriteLine(asJson ? JsonSerializer.Serialize(report, BenchJson.Default.BenchReport) : AsText(report));
+        Console.WriteLine(asJson ? report.Json() : report.Text());
         return 0;
     }
-
-    private static string AsText(BenchReport report) => string.Create(CultureInfo.InvariantCulture, $"""
-        {report.Model} {report.Version}, {report.Answers} answers, {report.Concurrency} at a time
-        cold start   {report.LoadMs:F1} ms to load, {report.FirstMs:F2} ms for the first answer
-        latency      {report.Latency.P50Ms:F3} ms (median), {report.Latency.P95Ms:F3} ms (95 %), {report.Latency.P99Ms:F3} ms (99 %)
-        throughput   {report.AnswersPerSecond:F0} answers a second
-        memory       {report.PeakMb:F0} MB at most
-        """);
 }
 
-/// <summary>The figures of a model: times in milliseconds, memory in megabytes.</summary>
+/// <summary>The figures of a model: times in milliseconds, memory in megabytes. One that refuses has no latency.</summary>
 internal sealed record BenchReport(
     string Model,
     string Version,
     int Concurrency,
     double LoadMs,
     double FirstMs,
-    Latency Latency,
+    Latency? Latency,
     double AnswersPerSecond,
     double PeakMb,
-    int Answers);
+    int Answers)
+{
+    public static BenchReport Of(InferenceModel model, Figures figures, double firstMs)
+    {
+        using var process = Process.GetCurrentProcess();
+        return new(
+            model.Contract.Model,
+            model.Contract.Version,
+            figures.Concurrency,
+            Math.Round(model.LoadTime.TotalMilliseconds, 2),
+            Math.Round(firstMs, 3),
+            figures.Latency,
+            Math.Round(figures.AnswersPerSecond),
+            Math.Round(process.PeakWorkingSet64 / 1e6, 1),
+            figures.Answers);
+    }
+
+    public string Json() => JsonSerializer.Serialize(this, BenchJson.Default.BenchReport);
+
+    public string Text() => string.Create(CultureInfo.InvariantCulture, $"""
+        {Model} {Version}, {Answers} answers, {Concurrency} at a time
+        cold start   {LoadMs:F1} ms to load, {FirstMs:F2} ms for the first answer
+        latency      {Latency!.P50Ms:F3} ms (median), {Latency.P95Ms:F3} ms (95 %), {Latency.P99Ms:F3} ms (99 %)
+        throughput   {AnswersPerSecond:F0} answers a second
+        memory       {PeakMb:F0} MB at most
+        """);
+}
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(BenchReport))]

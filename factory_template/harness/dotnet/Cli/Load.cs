@@ -16,36 +16,32 @@ internal sealed class Load
         requests =
         [
             .. CaseFile.Read(casesFile)
-                .Where(found => found.Kind is "golden" or "boundary")
+                .Where(found => found.IsGolden)
                 .Take(MostRequests)
-                .Select(found => found.Inputs!.Select(FirstRow).ToList()),
+                .Select(found => Batches.Rows(found.Inputs!, 0, 1)),
         ];
         if (requests.Count == 0)
         {
-            throw new ModelException($"{casesFile}: There is no golden case to measure with.");
+            throw new ModelException($"{casesFile}: There is no golden case. Freeze some with `mlroad freeze`.");
         }
+    }
+
+    /// <summary>The milliseconds of the first answer, if nothing was asked before.</summary>
+    public double First()
+    {
+        var began = Stopwatch.GetTimestamp();
+        IsAnswered(requests[0]);
+        return Stopwatch.GetElapsedTime(began).TotalMilliseconds;
     }
 
     /// <summary>Ask for a time, with several requests at once. A model that refuses has no times.</summary>
     public Figures Times(TimeSpan time, int concurrency = 1, int atMost = int.MaxValue)
     {
-        var first = Stopwatch.GetTimestamp();
-        try
+        if (!requests.Take(WarmUp).All(IsAnswered))
         {
-            for (var number = 0; number < WarmUp; number++)
-            {
-                model.Infer(requests[number % requests.Count]);
-                if (number == 0)
-                {
-                    first = Stopwatch.GetTimestamp() - first;
-                }
-            }
+            return new Figures(null, concurrency, 0, 0);
         }
-        catch (RefusedException)
-        {
-            return new Figures(null, 0, 0, 0);
-        }
-        var took = new List<long>[concurrency];
+        var took = new List<long>?[concurrency];
         var began = Stopwatch.GetTimestamp();
         var threads = Enumerable.Range(0, concurrency).Select(place => new Thread(() =>
         {
@@ -54,40 +50,49 @@ internal sealed class Load
         threads.ForEach(thread => thread.Start());
         threads.ForEach(thread => thread.Join());
         var seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
-        var all = took.SelectMany(some => some).Order().ToList();
+        if (took.Contains(null))
+        {
+            return new Figures(null, concurrency, 0, 0);
+        }
+        var all = took.SelectMany(some => some!).Order().ToList();
         var latency = new Latency(Percentile(all, 0.5), Percentile(all, 0.95), Percentile(all, 0.99));
-        return new Figures(latency, all.Count / seconds, Milliseconds(first), all.Count);
+        return new Figures(latency, concurrency, all.Count / seconds, all.Count);
     }
 
-    private List<long> Ask(int place, long began, TimeSpan time, int atMost)
+    private bool IsAnswered(IReadOnlyList<Tensor> request)
+    {
+        try
+        {
+            model.Infer(request);
+            return true;
+        }
+        catch (RefusedException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>The ticks of each answer; null if the model refuses.</summary>
+    private List<long>? Ask(int place, long began, TimeSpan time, int atMost)
     {
         var took = new List<long>();
         for (var number = place; took.Count < atMost && Stopwatch.GetElapsedTime(began) < time; number++)
         {
             var start = Stopwatch.GetTimestamp();
-            model.Infer(requests[number % requests.Count]);
+            if (!IsAnswered(requests[number % requests.Count]))
+            {
+                return null;
+            }
             took.Add(Stopwatch.GetTimestamp() - start);
         }
         return took;
     }
 
     private static double Percentile(List<long> sorted, double share) =>
-        sorted.Count == 0 ? 0 : Math.Round(Milliseconds(sorted[(int)Math.Ceiling(share * (sorted.Count - 1))]), 4);
-
-    private static double Milliseconds(long ticks) => ticks * 1000.0 / Stopwatch.Frequency;
-
-    private static Tensor FirstRow(Tensor tensor)
-    {
-        if (tensor.Rows < 2)
-        {
-            return tensor;
-        }
-        var each = tensor.Data.LongLength / tensor.Rows;
-        var data = Array.CreateInstance(tensor.Data.GetType().GetElementType()!, each);
-        Array.Copy(tensor.Data, data, each);
-        return new Tensor(tensor.Name, tensor.Type, [1, .. tensor.Shape.Skip(1)], data);
-    }
+        sorted.Count == 0
+            ? 0
+            : Math.Round(sorted[(int)Math.Ceiling(share * (sorted.Count - 1))] * 1000.0 / Stopwatch.Frequency, 4);
 }
 
-/// <summary>What was measured; times in milliseconds.</summary>
-internal sealed record Figures(Latency? Latency, double AnswersPerSecond, double FirstMs, int Answers);
+/// <summary>What was measured. A model that refuses has no latency.</summary>
+internal sealed record Figures(Latency? Latency, int Concurrency, double AnswersPerSecond, int Answers);

@@ -44,6 +44,21 @@ test.SetAction(parsed => TestCommand.Run(
     parsed.GetValue(verdictFile)?.FullName,
     parsed.GetValue(json)));
 
+var answersFile = new Option<FileInfo>("--out")
+{
+    Description = "The file for the answers, such as case_answers.jsonl.",
+    Required = true,
+};
+var answer = new Command(
+    "answer", "Write the answers to all cases, for `mlroad test` to judge, and print the figures as JSON.")
+{
+    folder, answersFile, concurrency,
+};
+answer.SetAction(parsed => AnswerCommand.Run(
+    parsed.GetRequiredValue(folder).FullName,
+    parsed.GetRequiredValue(answersFile).FullName,
+    parsed.GetValue(concurrency)));
+
 var bench = new Command(
     "bench", "Measure cold start, latency, throughput and memory, with the requests of the golden cases.")
 {
@@ -59,11 +74,12 @@ var root = new RootCommand(
     """
     Runs a model's inference tests as a .NET application would run the model.
 
-      inference-harness test  out/diabetes
-      inference-harness bench out/diabetes --concurrency 8
+      inference-harness test   out/diabetes
+      inference-harness answer out/diabetes --out case_answers.jsonl
+      inference-harness bench  out/diabetes --concurrency 8
     """)
 {
-    test, bench,
+    test, answer, bench,
 };
 
 try

@@ -1,13 +1,16 @@
 namespace MLRoad.Inference;
 
 /// <summary>Requests joined into one, and answers taken apart again.</summary>
-internal static class Batches
+public static class Batches
 {
     /// <summary>One request with the rows of all; they have the same columns in the same order.</summary>
-    public static IReadOnlyList<Tensor> Join(IReadOnlyList<IReadOnlyList<Tensor>> requests) =>
-        [.. Enumerable.Range(0, requests[0].Count).Select(place => Join([.. requests.Select(some => some[place])]))];
+    public static IReadOnlyList<Tensor> Join(IReadOnlyList<IReadOnlyList<Tensor>> requests)
+    {
+        ArgumentNullException.ThrowIfNull(requests);
+        return [.. Enumerable.Range(0, requests[0].Count).Select(place => Join([.. requests.Select(some => some[place])]))];
+    }
 
-    /// <summary>Some rows of an answer. An output without rows, or with fewer, is left as it is.</summary>
+    /// <summary>Some rows of tensors. A tensor without rows, or with fewer, is left as it is.</summary>
     public static IReadOnlyList<Tensor> Rows(IReadOnlyList<Tensor> answer, long first, long count) =>
         [.. answer.Select(tensor => Rows(tensor, first, count))];
 

@@ -38,6 +38,12 @@ public sealed record InferenceCase
     /// <summary>The smallest change of a directional case.</summary>
     public double AtLeast { get; init; }
 
+    /// <summary>How far the answer may differ; null for what the suite says.</summary>
+    public Tolerance? Tolerance { get; init; }
+
+    /// <summary>Whether the case compares values.</summary>
+    public bool IsGolden => Kind is "golden" or "boundary";
+
     /// <summary>The request after the change.</summary>
     public IReadOnlyList<Tensor> Changed() =>
         [.. Inputs!.Select(input => Change.FirstOrDefault(other => other.Name == input.Name) ?? input)];
@@ -64,6 +70,9 @@ public sealed record CaseLine
     /// <summary>What is expected.</summary>
     [JsonRequired]
     public Expectation Expect { get; set; } = new();
+
+    /// <summary>How far the answer may differ, instead of what the suite says.</summary>
+    public Tolerance? Tolerance { get; set; }
 
     /// <summary>For people, to choose cases by.</summary>
     public IReadOnlyList<string>? Tags { get; set; }
@@ -162,6 +171,7 @@ public static class CaseFile
                 Holds = line.Expect.Holds ?? "",
                 Output = line.Expect.Output ?? "",
                 AtLeast = line.Expect.AtLeast ?? 0,
+                Tolerance = line.Tolerance,
             };
             Check(found, line.Expect);
             return found;

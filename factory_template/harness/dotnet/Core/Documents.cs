@@ -46,6 +46,7 @@ public sealed record InferenceResponse
 [JsonSerializable(typeof(InferenceRequest))]
 [JsonSerializable(typeof(InferenceResponse))]
 [JsonSerializable(typeof(CaseLine))]
+[JsonSerializable(typeof(CaseAnswers))]
 [JsonSerializable(typeof(Verdict))]
 public sealed partial class Documents : JsonSerializerContext
 {

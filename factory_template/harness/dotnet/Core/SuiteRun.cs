@@ -1,5 +1,3 @@
-using System.Collections.Concurrent;
-
 namespace MLRoad.Inference;
 
 /// <summary>The result of a case. <see cref="What"/> is one sentence, empty for a case that simply passed.</summary>
@@ -14,147 +12,81 @@ public sealed record CaseResult(string Id, string Kind, bool Passed, string What
     public bool IsValue { get; init; }
 }
 
-/// <summary>Runs the cases of a suite as an application would: one model, several requests at a time.</summary>
+/// <summary>Judges the answers to a suite's cases.</summary>
 public static class SuiteRun
 {
-    private const int Together = 64;
-
-    /// <summary>The results of all cases of a file, in its order.</summary>
+    /// <summary>Ask a model all cases of a file, and judge its answers; the results are in the file's order.</summary>
     /// <param name="model">The model.</param>
     /// <param name="casesFile">cases.jsonl; it is read as a stream.</param>
-    /// <param name="tolerance">How far answers may differ.</param>
+    /// <param name="tolerance">How far answers may differ, where the case does not say.</param>
     /// <param name="concurrency">How many requests are asked at the same time.</param>
     /// <exception cref="ModelException">A line is not a case.</exception>
     public static IReadOnlyList<CaseResult> Run(
         InferenceModel model, string casesFile, Tolerance tolerance, int concurrency = 1)
     {
-        ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(tolerance);
-        var results = new ConcurrentQueue<CaseResult>();
-        var options = new ParallelOptions { MaxDegreeOfParallelism = Math.Max(concurrency, 1) };
-        try
-        {
-            var parts = Partitioner.Create(
-                CaseFile.Read(casesFile).Chunk(Together), EnumerablePartitionerOptions.NoBuffering);
-            Parallel.ForEach(parts, options, cases =>
-            {
-                foreach (var result in Judge(model, cases, tolerance))
-                {
-                    results.Enqueue(result);
-                }
-            });
-        }
-        catch (AggregateException error) when (error.InnerException is ModelException first)
-        {
-            throw first;
-        }
-        return Allow([.. results.OrderBy(result => result.Line)], tolerance);
-    }
-
-    /// <summary>The results of some cases: each alone, then the golden ones in one batch.</summary>
-    public static IEnumerable<CaseResult> Judge(
-        InferenceModel model, IReadOnlyList<InferenceCase> cases, Tolerance tolerance)
-    {
-        ArgumentNullException.ThrowIfNull(cases);
-        var alone = cases.Select(found => Judge(model, found, tolerance)).ToList();
-        var golden = cases.Where((found, place) => IsGolden(found) && alone[place].Passed).ToList();
-        foreach (var (id, what) in InBatch(model, golden, tolerance))
-        {
-            var place = alone.FindIndex(result => result.Id == id);
-            alone[place] = alone[place] with { Passed = false, What = what };
-        }
-        return alone;
+        return Allow(
+            [.. CaseQuestions.Ask(model, casesFile, concurrency).Select(pair => Judge(pair.Case, pair.Answers, tolerance))],
+            tolerance);
     }
 
     /// <summary>The result of one case.</summary>
-    public static CaseResult Judge(InferenceModel model, InferenceCase found, Tolerance tolerance)
+    public static CaseResult Judge(InferenceCase found, CaseAnswers answers, Tolerance tolerance)
     {
-        ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(found);
-        ArgumentNullException.ThrowIfNull(tolerance);
-        var what = "";
-        var isValue = false;
-        try
+        ArgumentNullException.ThrowIfNull(answers);
+        var own = found.Tolerance ?? tolerance;
+        var (what, isValue) = (found.Kind, answers.Alone) switch
         {
-            if (found.Inputs is null)
-            {
-                throw new RefusedException(found.Refused);
-            }
-            var answer = model.Infer(found.Inputs);
-            (what, isValue) = found.Kind switch
-            {
-                "invalid" => ($"The model should refuse this request, but answered {Said(answer)}.", false),
-                "golden" or "boundary" => (Comparison.Difference(found.Expected, answer, tolerance), true),
-                _ => (Compare(found, answer, model.Infer(found.Changed()), tolerance), false),
-            };
-        }
-        catch (RefusedException error)
-        {
-            what = found.Kind == "invalid" ? "" : $"The model refused: {error.Message}";
-        }
+            ("invalid", { Outputs: { } outputs }) =>
+                ($"The model should refuse this request, but answered {Said(outputs)}.", false),
+            ("invalid", _) => ("", false),
+            (_, { Outputs: null } refused) => ($"The model refused: {refused.Refused}", false),
+            ("golden" or "boundary", { Outputs: { } outputs }) => Golden(found, outputs, answers.Batch, own),
+            (_, { Outputs: { } before }) => (Moved(found, before, answers.Changed, own), false),
+        };
         return new CaseResult(found.Id, found.Kind, what.Length == 0, what) { Line = found.Line, IsValue = isValue };
     }
 
-    private static bool IsGolden(InferenceCase found) => found.Kind is "golden" or "boundary";
-
-    private static string Compare(
-        InferenceCase found, IReadOnlyList<Tensor> before, IReadOnlyList<Tensor> after, Tolerance tolerance)
+    private static (string What, bool IsValue) Golden(
+        InferenceCase found, IReadOnlyList<Tensor> alone, Answer? batch, Tolerance tolerance)
     {
-        if (found.Holds == "same" && found.Output.Length == 0)
+        if (Comparison.Difference(found.Expected, alone, tolerance) is { Length: > 0 } what)
         {
-            return Comparison.Difference(before, after, tolerance) is { Length: > 0 } moved
-                ? $"The change should not move the answer: {moved}"
-                : "";
+            return (what, true);
         }
-        var (first, second) = (Named(found, before), Named(found, after));
-        return found.Holds == "same"
-            ? Comparison.Difference([first], [second], tolerance)
-            : Comparison.Direction(first, second, found.Holds == "increase", found.AtLeast);
+        var joined = batch?.Outputs is { } outputs
+            ? Comparison.Difference(found.Expected, outputs, tolerance)
+            : $"The model refused: {batch?.Refused}";
+        return (joined.Length > 0 ? $"Right alone, but wrong in a batch: {joined}" : "", false);
     }
 
-    private static Tensor Named(InferenceCase found, IReadOnlyList<Tensor> answer) =>
-        (found.Output.Length == 0 ? answer[0] : answer.FirstOrDefault(tensor => tensor.Name == found.Output))
-        ?? throw new RefusedException($"There is no output {found.Output}.");
-
-    /// <summary>The cases that are right alone and wrong in a batch, with what is wrong.</summary>
-    private static IEnumerable<(string Id, string What)> InBatch(
-        InferenceModel model, IReadOnlyList<InferenceCase> golden, Tolerance tolerance)
+    private static string Moved(
+        InferenceCase found, IReadOnlyList<Tensor> before, Answer? changed, Tolerance tolerance)
     {
-        foreach (var alike in golden.GroupBy(Layout))
+        if (changed?.Outputs is not { } after)
         {
-            var cases = alike.ToList();
-            if (cases.Sum(found => found.Inputs![0].Rows) < 2)
-            {
-                continue;
-            }
-            IReadOnlyList<Tensor>? answer = null;
-            var refused = "";
-            try
-            {
-                answer = model.Infer(Batches.Join([.. cases.Select(found => found.Inputs!)]));
-            }
-            catch (RefusedException error)
-            {
-                refused = error.Message;
-            }
-            long row = 0;
-            foreach (var found in cases)
-            {
-                var rows = found.Inputs![0].Rows;
-                var what = answer is null
-                    ? $"The model refused: {refused}"
-                    : Comparison.Difference(found.Expected, Batches.Rows(answer, row, rows), tolerance);
-                row += rows;
-                if (what.Length > 0)
-                {
-                    yield return (found.Id, $"Right alone, but wrong in a batch of {cases.Count} cases: {what}");
-                }
-            }
+            return $"The model refused the changed request: {changed?.Refused}";
         }
+        if (found.Output.Length > 0)
+        {
+            if (before.All(tensor => tensor.Name != found.Output))
+            {
+                return $"The output {found.Output} is missing; the outputs are "
+                    + $"{Show.Names(before.Select(tensor => tensor.Name))}.";
+            }
+            before = [.. before.Where(tensor => tensor.Name == found.Output)];
+            after = [.. after.Where(tensor => tensor.Name == found.Output)];
+        }
+        if (found.Holds != "same")
+        {
+            return before.Zip(after)
+                .Select(both => Comparison.Direction(both.First, both.Second, found.Holds == "increase", found.AtLeast))
+                .FirstOrDefault(what => what.Length > 0, "");
+        }
+        var moved = Comparison.Difference(before, after, tolerance);
+        return moved.Length > 0 ? $"The change should not move the answer: {moved}" : "";
     }
-
-    private static string Layout(InferenceCase found) =>
-        string.Join('|', found.Inputs!.Select(input => $"{input.Name}:{input.Type}:{input.Shape.Length}"));
 
     /// <summary>Let a share `may_differ` of the golden cases have other values.</summary>
     private static IReadOnlyList<CaseResult> Allow(IReadOnlyList<CaseResult> results, Tolerance tolerance)

@@ -60,7 +60,20 @@ public sealed class VerdictTests : IDisposable
 
         Assert.All(
             verdict.Results.Where(result => result.Kind == "golden"),
-            result => Assert.StartsWith("Right alone, but wrong in a batch of 2 cases: prediction[0]", result.What, StringComparison.Ordinal));
+            result => Assert.StartsWith("Right alone, but wrong in a batch: prediction[0]", result.What, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("""{"absolute": 1}""", true)]
+    [InlineData("""{"outputs": {"prediction": {"relative": 0.1}}}""", true)]
+    [InlineData("""{"absolute": 0.5}""", false)]
+    public void The_tolerance_of_a_case_goes_before_that_of_the_suite(string tolerance, bool passes)
+    {
+        folder.WriteCases(ModelFolder.Golden
+            .Replace("51.0", "52.0", StringComparison.Ordinal)
+            .Replace("\"id\": \"golden-1\",", $"\"id\": \"golden-1\", \"tolerance\": {tolerance},", StringComparison.Ordinal));
+
+        Assert.Equal(passes, Verdict.Of(folder.Path).Passed);
     }
 
     [Theory]
