@@ -84,7 +84,9 @@ def rendered(template_repo: Path, tmp_path_factory: pytest.TempPathFactory) -> C
     made: dict[str, Path] = {}
 
     def get(**given: Any) -> Path:
-        answers = {"template": "prototype", "project_name": "demo", **given}
+        # Most tests need no harness in .NET. A prototyping repo is not asked.
+        without = {"dotnet": False} if given.get("template") == "factory" else {}
+        answers = {"template": "prototype", "project_name": "demo", **without, **given}
         key = repr(sorted(answers.items()))
         if key not in made:
             made[key] = render(template_repo, tmp_path_factory.mktemp("render") / "demo", **answers)

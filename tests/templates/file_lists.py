@@ -11,8 +11,8 @@ from tests.support import clone_template, contents, render
 
 FOLDER = Path(__file__).parent / "file_lists"
 LISTS: dict[str, dict[str, Any]] = {
-    f"{kind}{'' if sample else '_no_sample'}.txt": {"template": kind, "sample": sample}
-    for kind in ("prototype", "factory")
+    f"{kind}{'' if sample else '_no_sample'}.txt": {"template": kind, "sample": sample, **dotnet}
+    for kind, dotnet in (("prototype", {}), ("factory", {"dotnet": False}))
     for sample in (True, False)
 }
 

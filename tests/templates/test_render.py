@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import shutil
 import tomllib
 from collections.abc import Callable
@@ -208,3 +209,21 @@ def test_plain_files_contain_no_template_syntax() -> None:
             text = (REPO / path).read_text(encoding="utf-8")
             for mark in ("{=" + " ", "{" + "%", "{=" + "#"):
                 assert mark not in text, f"{path} holds {mark}"
+
+
+def test_without_an_application_in_dotnet_there_is_nothing_of_it(rendered: Callable[..., Path]) -> None:
+    """One answer brings the harness, its jobs, owners and updates; the other brings none of them."""
+    with_it, without = (contents(rendered(template="factory", dotnet=answer)) for answer in (True, False))
+    named = re.compile(rb"(?i:dotnet|nuget)|(?<!\w)\.NET\b")
+    found = {name for name, data in without.items() if named.search(name.encode() + b"\n" + data)}
+    assert {name for name in found if not name.startswith("vendor/")} == {".copier-answers.yml"}
+    own = {name for name in with_it.keys() - without.keys() if not name.startswith("vendor/")}
+    assert own and all(name.startswith("harness/dotnet/") for name in own)
+    workflows = {name: with_it[f".github/workflows/{name}.yml"].decode() for name in ("pr", "model")}
+    assert [text.count("uses: actions/setup-dotnet@") for text in workflows.values()] == [2, 1]
+    assert yaml.safe_load(workflows["pr"])["jobs"]["harness"]
+    assert b"/harness/ @my-org/data-science" in with_it[".github/CODEOWNERS"]
+    updates = yaml.safe_load(with_it[".github/dependabot.yml"])["updates"]
+    assert [update["package-ecosystem"] for update in updates] == ["github-actions", "nuget"]
+    assert b"[pyfunc, onnx, dotnet]" in with_it["models/diabetes/gates.yml"]
+    assert b"[pyfunc, onnx]" in without["models/diabetes/gates.yml"]

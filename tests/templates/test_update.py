@@ -158,7 +158,7 @@ def test_a_prototype_becomes_a_factory_by_one_update(
     project = render(template_repo, tmp_path / "demo", project_name="demo", sample=sample)
     with_a_teams_edits(project)
     before = contents(project)
-    update(project, template="factory")
+    update(project, template="factory", dotnet=False)
     after = contents(project)
     assert_no_conflict(project)
     assert_team_lines(project)

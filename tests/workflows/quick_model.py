@@ -91,7 +91,7 @@ decide_by: mae
 metrics:
   mae: {limit: LIMIT, max_regression: 5}
 bootstrap: {resamples: 100}
-inference_tests: [python]
+inference_tests: [pyfunc]
 """
 
 

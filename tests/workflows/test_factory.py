@@ -211,7 +211,7 @@ def test_what_a_model_job_stops(act: Act, topic: Path) -> None:
     job = run.job("model", model="second")
     assert job.failed_steps() == ["Gates", "Unit tests and coverage"], run.output
     log = {step.name: step.log for step in job.steps.values()}
-    assert "inference.python" in log["Gates"]
+    assert "inference.pyfunc" in log["Gates"]
     assert "cases.jsonl" in log["Gates"]
     assert "test_nothing" in log["Unit tests and coverage"]
     assert (run.artifacts / "report-second" / "second.md").is_file()

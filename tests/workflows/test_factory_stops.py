@@ -29,7 +29,7 @@ STOPPED = [
         "answers",
         "judge",
         "Gates (prod)",
-        ["failed  inference.python: 1 of 1 inference tests failed: golden-1."],
+        ["failed  inference.pyfunc: 1 of 1 inference tests failed: golden-1."],
     ),
     ("attacks", "judge", "Gates (dev)", ["failed  metrics.mae.limit: mae is 55.09", "at most 50"]),
     ("loaded", "judge", "Gates (prod)", ["failed  metrics.mae.limit: mae is 1,363"]),

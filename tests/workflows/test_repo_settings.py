@@ -67,3 +67,4 @@ def test_owners_are_those_of_the_answer(rendered: Callable[..., Path], template:
     decides = ["gates.yml", "waivers.yml", "evaluation.py", "data.yml", "inference_tests/"]
     named = [f"/models/*/{name} @octocat @my-org/science" in lines for name in decides]
     assert named == [template == "factory"] * len(decides)
+    assert not [line for line in lines if line.startswith("/harness/")]

@@ -18,6 +18,8 @@ _IN_A_FACTORY = (
     "/models/*/gates.yml", "/models/*/waivers.yml", "/models/*/evaluation.py", "/models/*/data.yml",
     "/models/*/inference_tests/", "/datasets/*holdout*/", "/factory.yml",
 )  # fmt: skip
+_HARNESS = "/harness/"
+"""Protected where there is one: what tests a model decides, too."""
 
 
 def add_missing_owners(repo: Path, answers: Path) -> list[str]:
@@ -27,7 +29,8 @@ def add_missing_owners(repo: Path, answers: Path) -> list[str]:
     if owners is None or not file.is_file():
         return []
     lines = file.read_text(encoding="utf-8").splitlines()
-    protected = (*_PROTECTED, *_IN_A_FACTORY) if is_factory(repo) else _PROTECTED
+    protected = [*_PROTECTED, *_IN_A_FACTORY] if is_factory(repo) else [*_PROTECTED]
+    protected += [_HARNESS] if (repo / _HARNESS.strip("/")).is_dir() else []
     missing = [path for path in protected if not _ever_had(repo, lines, path)]
     # The last line that matches counts, so the team's own lines must stay below.
     general = [number for number, line in enumerate(lines, 1) if line.startswith("* ")]

@@ -160,7 +160,7 @@ def gates_text(model: str, facts: GateFacts, by: str) -> str:
             "  # The model must not improve overall at the expense of one group.",
             f"  - {{column: {column}, metric: {decides}, {_threshold(decides, wider, facts)}}}",
         ]
-    lines += ["latency: {p95_ms: 200}", "size: {max_mb: 50}", "inference_tests: [python]"]
+    lines += ["latency: {p95_ms: 200}", "size: {max_mb: 50}", "inference_tests: [pyfunc]"]
     return "\n".join(lines) + "\n"
 
 

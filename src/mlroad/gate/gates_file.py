@@ -18,8 +18,8 @@ from mlroad.models.metric_names import TASKS, Metric, Task, metric_of, of_task
 from mlroad.models.suite import FOLDER
 
 FILE = "gates.yml"
-RUNTIMES = ("python",)
-"""The runtimes whose inference tests gates.yml can require."""
+RUNTIMES = ("pyfunc", "onnx", "dotnet")
+"""The runtimes whose inference tests gates.yml can require. A gate starts no server: `http` is not here."""
 MIN_ROWS = 20
 """The default min_rows of a slice: with fewer rows, its figure means little."""
 _COLUMNS: dict[str, tuple[tuple[Task, ...], str]] = {
@@ -135,6 +135,11 @@ class Gates:
     def wants(self, needs: str) -> bool:
         """Whether a metric needs this from a model's answers."""
         return any(self.metric(name).needs == needs for name in self.names)
+
+
+def current_runtime(name: object) -> object:
+    """The name of a runtime: `pyfunc` was `python` up to version 0.2, as old gates and verdicts still say."""
+    return "pyfunc" if name == "python" else name
 
 
 def load_gates(file: Path, text: str | None = None) -> Gates:
@@ -415,10 +420,10 @@ class _Reader:
     def _runtimes(self) -> tuple[str, ...]:
         # A model that has inference tests is held to them, also if gates.yml does not mention them.
         if not self._top.has("inference_tests") and (self._document.file.parent / FOLDER).is_dir():
-            return ("python",)
+            return ("pyfunc",)
         found: list[str] = []
         for item in self._top.items("inference_tests"):
-            name = item.value if isinstance(item, ScalarNode) else None
+            name = current_runtime(item.value) if isinstance(item, ScalarNode) else None
             if name not in RUNTIMES:
                 hint = did_you_mean(str(name), RUNTIMES, f"Choose one of: {', '.join(RUNTIMES)}.")
                 self._document.wrong(item, "MR704", f"{name} is not a runtime of inference tests.", hint)

@@ -20,7 +20,7 @@ from mlroad.models.model_process import ModelBroken
 from mlroad.models.suite import FOLDER, load_suite, suite_digest
 from mlroad.run.candidate import Candidate
 
-SIZE, ONNX, INFERENCE = "size", "onnx", "inference.python"
+SIZE, ONNX, INFERENCE = "size", "onnx", "inference.pyfunc"
 
 
 def check_size(checks: GateChecks, gates: Gates, candidate: Candidate) -> dict[str, Any] | None:

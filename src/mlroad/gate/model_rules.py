@@ -47,7 +47,7 @@ _DRAFTED = ("data.yml", "gates.yml", "inference_tests/suite.yml", "tests")
 _LEFT_OUT = {
     "slices": "A model may get better overall and worse for one group: name the columns that matter.",
     "latency": "A model may become too slow to use: set how long its callers can wait.",
-    "inference_tests": "A model may answer requests wrongly: `inference_tests: [python]` tests it.",
+    "inference_tests": "A model may answer requests wrongly: `inference_tests: [pyfunc]` tests it.",
 }
 
 

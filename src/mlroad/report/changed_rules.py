@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from mlroad.core.git import base_commit, file_at
 from mlroad.core.problems import UserError
+from mlroad.gate.gates_file import current_runtime
 from mlroad.gate.settings import flat_settings
 from mlroad.models.metric_names import metric_of
 from mlroad.registry.open_registry import open_registry
@@ -175,7 +176,8 @@ def _kind(key: str, old: Any, new: Any, directions: Mapping[str, str]) -> Kind:
     if key == "champion":
         return "loosened" if old == "required" else "stricter"
     if key == "inference_tests":
-        return "loosened" if old not in (None, "[]") and new in (None, "[]") else "changed"
+        missing = _runtimes(old) - _runtimes(new)
+        return "loosened" if missing else "stricter" if _runtimes(new) - _runtimes(old) else "changed"
     looser_if_larger = last in _LARGER_IS_LOOSER
     if last == "limit" and section in ("metrics", "slices"):
         metric = parts[-2]
@@ -188,6 +190,13 @@ def _kind(key: str, old: Any, new: Any, directions: Mapping[str, str]) -> Kind:
         return "loosened" if (float(new) > float(old)) == looser_if_larger else "stricter"
     except (TypeError, ValueError):
         return "changed"
+
+
+def _runtimes(listed: Any) -> set[str]:
+    """The runtimes of a setting, which is a list as JSON."""
+    with suppress(ValueError, TypeError):
+        return {str(current_runtime(name)) for name in json.loads(listed)}
+    return set()
 
 
 def _setting(value: Any) -> str:
@@ -227,8 +236,10 @@ def _gates(before: Fields, now: Fields) -> Iterator[RuleChange]:
     holdouts = [str(verdict["holdout"]["dataset"]).removeprefix("azureml:") for verdict in (before, now)]
     if holdouts[0] != holdouts[1]:
         yield RuleChange("changed", GATES, f"holdout changed from {holdouts[0]} to {holdouts[1]}.")
-    for runtime in before["inference"]:
-        if runtime not in now["inference"]:
+    runtimes = ([current_runtime(name) for name in verdict["inference"]] for verdict in (before, now))
+    old_names, new_names = runtimes
+    for runtime in old_names:
+        if runtime not in new_names:
             yield RuleChange("loosened", GATES, f"inference_tests no longer lists {runtime}.")
 
 

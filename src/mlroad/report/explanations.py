@@ -19,7 +19,7 @@ _SUBJECTS = {
     "champion": "it cannot be compared with a champion",
     "latency.p95": "it is too slow",
     "size": "it is too large",
-    "inference.python": "its inference tests failed",
+    "inference.pyfunc": "its inference tests failed",
     "onnx": "the ONNX file does not match the model",
     "waivers": "a waiver is not valid",
 }

@@ -151,7 +151,7 @@ def test_prod_data_that_both_stages_read_is_allowed(factory: Command) -> None:
     [
         ("slices", "  - {column: sex, metric: mae, limit: 58, max_regression: 4.0, min_rows: 30}\n", ""),
         ("latency", "latency: {p95_ms: 100}\n", ""),
-        ("inference_tests", "inference_tests: [python]\n", "inference_tests: []\n"),
+        ("inference_tests", "inference_tests: [pyfunc]\n", "inference_tests: []\n"),
     ],
 )
 def test_a_kind_of_gate_that_is_left_out_is_a_warning(

@@ -257,10 +257,10 @@ def test_inference_tests_and_champion_required(first: Factory) -> None:
     from tests.unit.gate import toy
 
     toy.run(first.repo, "freeze", "models/toy", "--run", first.dev)
-    first.gates("inference_tests: [python]", optional="required")
+    first.gates("inference_tests: [pyfunc]", optional="required")
     verdict = first.red("champion", "broken", "gates.yml requires a champion, but toy has none")
-    assert first.results(verdict)["inference.python"] == "passed"
-    assert verdict["inference"]["python"]["cases"] > 0
+    assert first.results(verdict)["inference.pyfunc"] == "passed"
+    assert verdict["inference"]["pyfunc"]["cases"] > 0
     inference = json.loads((first.run / "gate" / "inference.json").read_text(encoding="utf-8"))
     assert (inference["passed"], inference["run"], inference["latency"]) == (True, first.dev, None)
     assert [id_ for id_, result in first.results(verdict).items() if result != "passed"] == ["champion"]

@@ -25,7 +25,7 @@ slices:
   - {column: sex, metric: r2, limit: 0.1}
 latency: {p95_ms: 100}
 size: {max_mb: 20}
-inference_tests: [python]
+inference_tests: [pyfunc]
 onnx: {max_difference: 0}
 bootstrap: {resamples: 2000, confidence: 0.9, seed: 1}
 """
@@ -42,7 +42,7 @@ def test_everything(tmp_path: Path) -> None:
         ("sex", "r2", 20),
     ]
     assert (gates.p95_ms, gates.max_mb, gates.onnx_difference) == (100, 20, 0)
-    assert gates.inference_tests == ("python",)
+    assert gates.inference_tests == ("pyfunc",)
     assert gates.bootstrap == Bootstrap(2000, 0.9, 1)
     assert not gates.champion_required
 
@@ -64,7 +64,9 @@ def test_a_model_with_inference_tests_is_held_to_them(tmp_path: Path) -> None:
     least = GOOD.split("slices:", maxsplit=1)[0]
     file.write_text(least, encoding="utf-8")
     (tmp_path / "inference_tests").mkdir()
-    assert load_gates(file).inference_tests == ("python",)
+    assert load_gates(file).inference_tests == ("pyfunc",)
+    file.write_text(f"{least}inference_tests: [python, onnx]\n", encoding="utf-8")
+    assert load_gates(file).inference_tests == ("pyfunc", "onnx"), "its name up to version 0.2"
     file.write_text(f"{least}inference_tests: []\n", encoding="utf-8")
     assert load_gates(file).inference_tests == ()
 
@@ -105,8 +107,8 @@ def test_a_model_with_inference_tests_is_held_to_them(tmp_path: Path) -> None:
         ("latency: {p95_ms: 100}", "latency: 100", "12:10", "must be a mapping"),
         ("latency: {p95_ms: 100}", "latency:", "12:1", "latency has no value"),
         ("max_mb: 20", "max_mb: 0", "13:16", "or more"),
-        ("[python]", "[pyton]", "14:19", "Did you mean python?"),
-        ("[python]", "python", "14:18", "must be a list"),
+        ("[pyfunc]", "[pyfun]", "14:19", "Did you mean pyfunc?"),
+        ("[pyfunc]", "pyfunc", "14:18", "must be a list"),
         ("max_difference: 0}", "max_difference: yes}", "15:24", "must be a number"),
         ("resamples: 2000", "resamples: 10", "16:24", "from 100 to"),
         ("confidence: 0.9", "confidence: 95", "16:42", "from 0.5 to 0.999"),

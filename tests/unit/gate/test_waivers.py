@@ -24,7 +24,7 @@ def judged(tmp_path: Path, text: str) -> GateChecks:
     checks.add("size", "broken", "No model.")
     checks.add("data.holdout", "broken", "Changed.")
     checks.add("predictions", "failed", "Constant.")
-    checks.add("inference.python", "failed", "1 of 2 failed.")
+    checks.add("inference.pyfunc", "failed", "1 of 2 failed.")
     file = tmp_path / "waivers.yml"
     if text:
         file.write_text(text, encoding="utf-8")
@@ -86,7 +86,7 @@ def test_broken_stays_broken(tmp_path: Path) -> None:
         ("'@octocat'", "'@my-org/'", "broken", 'owner is "@my-org/"'),
         ("metrics.mae.limit", "metrics.mea.limit", "failed", "Did you mean metrics.mae.limit?"),
         ("metrics.mae.limit", "data.holdout", "failed", "data.holdout cannot be waived"),
-        ("metrics.mae.limit", "inference.python", "failed", "inference.python cannot be waived"),
+        ("metrics.mae.limit", "inference.pyfunc", "failed", "inference.pyfunc cannot be waived"),
         ("metrics.mae.limit", "predictions", "failed", "predictions cannot be waived"),
         ("metrics.mae.limit", "waivers", "failed", "no check waivers"),
         ("  reason: We know.\n", "", "broken", "waivers.yml:1:3: MR703: The key reason is missing"),
@@ -109,6 +109,6 @@ def test_red(tmp_path: Path, old: str, new: str, word: str, words: str) -> None:
     assert found == word
     assert words in what
     assert result(checks, "data.holdout")[0] == "broken"
-    assert result(checks, "predictions")[0] == result(checks, "inference.python")[0] == "failed"
+    assert result(checks, "predictions")[0] == result(checks, "inference.pyfunc")[0] == "failed"
     if word == "broken":  # then none of the waivers apply
         assert result(checks, "metrics.mae.limit")[0] == "failed"

@@ -33,7 +33,7 @@ def test_the_run_it_was_frozen_from(frozen: Rents) -> None:
     assert said.out.startswith("10 cases passed: rents, run ")
     assert not said.err
     verdict = frozen.verdict()
-    assert (verdict["schema"], verdict["runtime"], verdict["reason"]) == (1, "python", "")
+    assert (verdict["schema"], verdict["runtime"], verdict["reason"]) == (1, "pyfunc", "")
     assert (verdict["model"], verdict["run"]) == ("rents", frozen.run)
     assert (verdict["cases"], verdict["failed"]) == (10, 0)
     assert verdict["judged_by"] == "tolerance"

@@ -52,7 +52,7 @@ slices:
   - {column: sex, metric: mae, limit: 65}
 latency: {p95_ms: 100}
 size: {max_mb: 0.001}
-inference_tests: [python]
+inference_tests: [pyfunc]
 onnx: {max_difference: 0.5}
 bootstrap: {resamples: 100}
 """

@@ -174,7 +174,7 @@ def verdict_of(digest: str, champion: bool = True) -> dict[str, Any]:
             check("slices.sex=2.mae.limit", "passed", "MAE is 45.6 for sex = 2, at most 65."),
             check("latency.p95", "passed", "95 % of answers come within 1.9 ms, at most 100."),
             check("size", "passed", "The model takes 0.02 MB on disk, limit 20 MB."),
-            check("inference.python", "passed", "40 of 40 cases are as expected."),
+            check("inference.pyfunc", "passed", "40 of 40 cases are as expected."),
             check("onnx", "passed", "The ONNX file differs by at most 0.0001."),
         ],
         "metrics": {
@@ -190,7 +190,7 @@ def verdict_of(digest: str, champion: bool = True) -> dict[str, Any]:
         ],
         "latency": {"p50_ms": 1.2, "p95_ms": 1.9, "rows": 200, "champion_p95_ms": was(2.0), "budget_ms": 100},
         "size": {"bytes": 21_345, "budget_bytes": 20_000_000},
-        "inference": {"python": {"passed": True, "cases": 40, "failed": 0, "suite_digest": DIGEST}},
+        "inference": {"pyfunc": {"passed": True, "cases": 40, "failed": 0, "suite_digest": DIGEST}},
         "onnx": {"max_difference": 0.0001, "budget": 0.5},
         "waivers": [],
         "bootstrap": {"resamples": 10_000, "confidence": 0.95, "seed": 7,
@@ -208,11 +208,11 @@ def worse(verdict: dict[str, Any]) -> dict[str, Any]:
     }
     by_id = {found["id"]: found for found in verdict["checks"]}
     by_id["slices.sex=2.mae.limit"] |= {"result": "failed", "what": "MAE is 71 for sex = 2, more than 65."}
-    by_id["inference.python"] |= {"result": "broken", "what": "2 of 40 cases are not as expected."}
+    by_id["inference.pyfunc"] |= {"result": "broken", "what": "2 of 40 cases are not as expected."}
     by_id["size"] |= {"result": "waived", "what": "The model takes 24 MB on disk, limit 20 MB."}
     verdict["size"]["bytes"] = 24_000_000
     verdict["slices"][1] |= metric("lower", 71.0, 58.9, 5.6, limit=65, max_regression=6, verdict="worse")
-    verdict["inference"]["python"] |= {"passed": False, "failed": 2}
+    verdict["inference"]["pyfunc"] |= {"passed": False, "failed": 2}
     verdict["waivers"] = [
         {"gate": "size", "owner": "@octocat", "reason": "Smaller trees follow in #12.",
          "expires": "2026-12-31", "used": True},
@@ -227,7 +227,7 @@ def inference(digest: str, wrong: int = 0) -> dict[str, Any]:
         for i in range(40)
     ]  # fmt: skip
     return {
-        "schema": 1, "runtime": "python", "model": "diabetes", "run": RUN, "model_digest": digest,
+        "schema": 1, "runtime": "pyfunc", "model": "diabetes", "run": RUN, "model_digest": digest,
         "suite_digest": DIGEST, "passed": not wrong, "cases": 40, "failed": wrong, "results": results,
         "latency": {"p50_ms": 1.0, "p95_ms": 1.4}, "made": "2026-11-24T10:18:00+00:00",
     }  # fmt: skip

@@ -110,7 +110,7 @@ def test_unchanged_rules_are_not_mentioned(report: Report) -> None:
             "size in bytes changed from 20,000,000 to 1,000,000",
         ),
         (lambda v: v["onnx"].update(budget=5), "loosened", "onnx max_difference changed from 0.5 to 5."),
-        (lambda v: v.update(inference={}), "loosened", "inference_tests no longer lists python."),
+        (lambda v: v.update(inference={}), "loosened", "inference_tests no longer lists pyfunc."),
         (lambda v: v.update(decide_by="rmse"), "changed", "decide_by changed from mae to rmse."),
         (
             lambda v: v["holdout"].update(dataset="eyes:2"),

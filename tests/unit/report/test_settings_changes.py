@@ -27,7 +27,7 @@ slices:
   - {column: sex, metric: r2, limit: 0.2}
 latency: {p95_ms: 100, max_ratio: 2, machine_ms: 3}
 size: {max_mb: 20}
-inference_tests: [python]
+inference_tests: [pyfunc]
 onnx: {max_difference: 0.5}
 bootstrap: {resamples: 1000, confidence: 0.9, seed: 3}
 """
@@ -81,7 +81,10 @@ def test_any_change_of_any_key_is_named(data: st.DataObject, value: Any) -> None
         ("metric: r2, limit: 0.2", "metric: r2, limit: 0.1", "loosened"),
         ("max_ratio: 2, ", "", "loosened"),
         ("p95_ms: 100", "p95_ms: 50", "stricter"),
-        ("inference_tests: [python]", "inference_tests: []", "loosened"),
+        ("inference_tests: [pyfunc]", "inference_tests: []", "loosened"),
+        ("inference_tests: [pyfunc]", "inference_tests: [onnx]", "loosened"),
+        ("inference_tests: [pyfunc]", "inference_tests: [pyfunc, dotnet]", "stricter"),
+        ("inference_tests: [pyfunc]", "inference_tests: [python]", "changed"),
         ("onnx: {max_difference: 0.5}\n", "", "loosened"),
         ("resample_by: patient", "resample_by: visit", "changed"),
         ("task: regression", "task: forecast", "changed"),

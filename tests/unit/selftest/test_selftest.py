@@ -33,7 +33,7 @@ FAULTS = {
     "slow model": "latency.p95 failed",
     "regressed slice": "slices.group=",
     "worse than the champion": "metrics.mae.regression failed",
-    "edited inference answers": "inference.python broken",
+    "edited inference answers": "inference.pyfunc broken",
     "expired waiver": "waivers failed",
     "champion required but missing": "champion broken",
 }

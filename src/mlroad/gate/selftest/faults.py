@@ -68,7 +68,7 @@ def faults(good: Good) -> Iterator[Fault]:
         "worse than the champion", rf"metrics\.{gates.decide_by}\.regression", "failed", _worse,
         registry=lambda g: g.champion(),
     )  # fmt: skip
-    yield Fault("edited inference answers", r"inference\.python", "broken", _edited, _no_inference)
+    yield Fault("edited inference answers", r"inference\.pyfunc", "broken", _edited, _no_inference)
     yield Fault("expired waiver", r"waivers", "failed", _expired)
     yield Fault(
         "champion required but missing", "champion", "broken", _required, registry=lambda g: g.empty()
@@ -284,7 +284,7 @@ def _no_latency(good: Good) -> str:
 
 
 def _no_inference(good: Good) -> str:
-    return "" if "python" in good.gates.inference_tests else "gates.yml does not ask for inference tests"
+    return "" if "pyfunc" in good.gates.inference_tests else "gates.yml does not ask for inference tests"
 
 
 def _no_slices(good: Good) -> str:

@@ -38,7 +38,7 @@ slices:
   - {column: group, metric: mae, limit: 2.0, max_regression: 0.5}
 latency: {p95_ms: 120}
 size: {max_mb: 1}
-inference_tests: [python]
+inference_tests: [pyfunc]
 onnx: {max_difference: 0.01}
 bootstrap: {resamples: 500}
 """
