@@ -12,7 +12,8 @@ from mlroad.core.problems import UserError
 from mlroad.models.freeze import FreezeOptions
 from mlroad.models.freeze import accept as accept_edits
 from mlroad.models.freeze import freeze as write_cases
-from mlroad.models.inference_tests import RUNTIMES, as_json, as_text, run_tests
+from mlroad.models.inference_tests import as_json, as_text, run_tests
+from mlroad.models.inference_verdict import RUNTIMES
 
 _model = click.argument("model", type=click.Path(path_type=Path), help="A model folder, such as models/iris.")
 _run_id = click.option("--run", "run_id", metavar="ID", help="A run (default: the newest that completed).")

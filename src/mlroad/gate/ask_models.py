@@ -19,8 +19,8 @@ from mlroad.gate.find_champion import NoChampion, find_champion
 from mlroad.gate.gates_file import Gates
 from mlroad.gate.holdout import Holdout, OpenedHoldout, open_holdout, row_answers
 from mlroad.gate.latency import ask_rows
-from mlroad.gate.records import CaseAnswers, Champion, ModelAnswers, Records
-from mlroad.models.inference_tests import ask_cases
+from mlroad.gate.records import Champion, ModelAnswers, Records, SuiteAnswers
+from mlroad.models.case_answers import ask_cases
 from mlroad.models.model_process import ModelBroken, ModelProcess
 from mlroad.models.suite import load_suite, suite_digest
 from mlroad.registry.base import Registry
@@ -145,7 +145,7 @@ def onnx_file(candidate: Candidate) -> Path | None:
     return path
 
 
-def _cases(candidate: Candidate, model: ModelProcess) -> CaseAnswers | None:
+def _cases(candidate: Candidate, model: ModelProcess) -> SuiteAnswers | None:
     """The answers to the inference tests; None if there is no usable suite: `judge` says why."""
     try:
         digest = suite_digest(candidate.model.path)
@@ -155,6 +155,6 @@ def _cases(candidate: Candidate, model: ModelProcess) -> CaseAnswers | None:
     if suite is None:
         return None
     try:
-        return CaseAnswers(digest, ask_cases(model, suite.cases))
+        return SuiteAnswers(digest, ask_cases(model, suite.cases))
     except ModelBroken as error:
-        return CaseAnswers(digest, {}, str(error))
+        return SuiteAnswers(digest, {}, str(error))

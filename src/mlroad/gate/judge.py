@@ -44,7 +44,7 @@ from mlroad.gate.tasks.task import Predictions, Truth
 from mlroad.gate.waivers import FILE as WAIVERS
 from mlroad.gate.waivers import Waiver, apply_waivers
 from mlroad.gate.warn import warnings_of
-from mlroad.models.inference_tests import InferenceVerdict
+from mlroad.models.inference_verdict import InferenceVerdict
 from mlroad.models.model_process import ModelBroken
 from mlroad.run.candidate import Candidate
 

@@ -15,7 +15,8 @@ from mlroad.gate.metrics import read_answers
 from mlroad.gate.records import ModelAnswers, Records
 from mlroad.gate.tasks.task import Predictions, Truth, apart
 from mlroad.models.finished_run import datasets_of
-from mlroad.models.inference_tests import InferenceVerdict, judge_cases, unusable_suite
+from mlroad.models.inference_verdict import InferenceVerdict, unusable_suite
+from mlroad.models.judge_cases import judge_cases
 from mlroad.models.model_process import ModelBroken
 from mlroad.models.suite import FOLDER, load_suite, suite_digest
 from mlroad.run.candidate import Candidate
@@ -107,11 +108,10 @@ def check_inference(
         checks.add(INFERENCE, "broken", verdict.reason)
     elif verdict.passed:
         commit = records.champion.commit if records.champion else None
-        golden = [result.case for result in verdict.results if result.case.kind == "golden"]
-        moved = describe_moves(candidate.model.root, candidate.model.name, golden, commit)
+        moved = describe_moves(candidate.model.root, candidate.model.name, suite.golden, commit)
         checks.add(INFERENCE, "passed", f"All {total} inference tests passed.{moved}", total)
     else:
-        names = ", ".join(result.case.id for result in verdict.failed[:5])
+        names = ", ".join(result.id for result in verdict.failed[:5])
         more = " …" if failed > 5 else ""
         what = f"{failed} of {total} inference tests failed: {names}{more}."
         checks.add(INFERENCE, "failed", what, failed, 0)

@@ -28,10 +28,9 @@ from mlroad import __version__
 from mlroad.core.digests import digest_of
 from mlroad.core.files import replacing, write_json, write_text
 from mlroad.data.sql import files, text
-from mlroad.models.model_process import Answer
-from mlroad.models.tensors import Tensor
+from mlroad.models.case_answers import CASE_ANSWERS, CaseAnswers, read_case_answers
 
-RECORDS, ANSWERS, CASE_ANSWERS = "records.json", "answers.parquet", "case_answers.jsonl"
+RECORDS, ANSWERS = "records.json", "answers.parquet"
 SAMPLES = "own_samples.json"
 SCHEMA = 1
 _AGAIN, _OWN = "candidate_", "own_"
@@ -90,11 +89,11 @@ class Overlap:
 
 
 @dataclass(frozen=True, slots=True)
-class CaseAnswers:
+class SuiteAnswers:
     """The answers to the inference tests by the ids of the cases, or the reason why there are none."""
 
     suite_digest: str
-    answers: Mapping[str, Answer]
+    answers: Mapping[str, CaseAnswers]
     error: str = ""
 
 
@@ -129,7 +128,7 @@ class Records:
     champion_answers: ModelAnswers | None = None
     onnx: ModelAnswers | None = None
     timings: Timings | None = None
-    cases: CaseAnswers | None = None
+    cases: SuiteAnswers | None = None
     again: Mapping[str, ModelAnswers] = field(default_factory=dict)
     """The candidate's answers when it was asked in other ways: see agreement.py."""
     single_rows: tuple[int, ...] = ()
@@ -157,7 +156,7 @@ def write_records(folder: Path, records: Records) -> None:
     samples = {f"{of}.{name}": its for (name, of), its in own.samples.items()}
     write_text(folder / SAMPLES, json.dumps(samples, allow_nan=False) + "\n")
     cases = records.cases
-    lines = [] if cases is None else [_case_line(id_, answer) for id_, answer in cases.answers.items()]
+    lines = [] if cases is None else [its.line(id_) for id_, its in cases.answers.items()]
     write_text(folder / CASE_ANSWERS, "".join(lines))
     content = {
         "schema": SCHEMA,
@@ -218,8 +217,7 @@ def _records(content: Mapping[str, Any], folder: Path) -> Records:
         for key, its in asked.items()
     }
     holdout = content["holdout"]
-    lines = (folder / CASE_ANSWERS).read_text(encoding="utf-8").splitlines()
-    cases = dict(_case(json.loads(line)) for line in lines)
+    cases = read_case_answers(folder / CASE_ANSWERS)
     return Records(
         model=str(content["model"]),
         run=str(content["run"]),
@@ -252,7 +250,7 @@ def _records(content: Mapping[str, Any], folder: Path) -> Records:
             ),
         ),
         cases=_optional(
-            content["cases"], lambda its: CaseAnswers(str(its["suite_digest"]), cases, str(its["error"]))
+            content["cases"], lambda its: SuiteAnswers(str(its["suite_digest"]), cases, str(its["error"]))
         ),
         again={key.removeprefix(_AGAIN): its for key, its in answers.items() if key.startswith(_AGAIN)},
         single_rows=tuple(int(row) for row in content["single_rows"]),
@@ -320,23 +318,6 @@ def _values(columns: Mapping[str, Values], key: str, shape: Any) -> Values | Non
     flat = [columns[column] for column in names if column in columns]
     kind = object if any(column.dtype == object for column in flat) else np.float64
     return np.column_stack(flat).astype(kind).reshape([int(length) for length in shape])
-
-
-def _case_line(id_: str, answer: Answer) -> str:
-    said: dict[str, Any] = {"id": id_}
-    if answer.outputs is None:
-        said |= {"refused": answer.refused, "ended": answer.ended}
-    else:
-        said["outputs"] = [tensor.exact_json() for tensor in answer.outputs]
-    return json.dumps(said, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def _case(content: Mapping[str, Any]) -> tuple[str, Answer]:
-    if "outputs" in content:
-        answer = Answer(tuple(Tensor.from_exact_json(tensor) for tensor in content["outputs"]))
-    else:
-        answer = Answer(refused=str(content["refused"]), ended=content["ended"] is not False)
-    return str(content["id"]), answer
 
 
 def _digest(file: Path) -> str:

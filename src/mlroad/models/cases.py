@@ -2,15 +2,19 @@
 
     {"id": "golden-1f0c…", "kind": "golden", "request": {"inputs": […]}, "expect": {"outputs": […]}}
     {"id": "no-age", "kind": "invalid", "request": {"inputs": […]}, "expect": {"error": true}}
+    {"id": "older", "kind": "directional", "request": {"inputs": […]}, "change": {"inputs": […]},
+     "expect": {"holds": "increase", "output": "risk", "at_least": 0.01}}
 
 Codes: MI101 unreadable, MI102 not JSON, MI103 an unknown key, MI104 a missing key, MI105 a wrong value,
-MI106 a kind of case that is unknown or not supported, MI107 a duplicate id, MI108 a wrong tensor.
+MI106 an unknown kind of case, MI107 a duplicate id, MI108 a wrong tensor.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import math
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,74 +22,115 @@ from typing import Any
 from mlroad.core.problems import Position, Problem
 from mlroad.core.text import did_you_mean
 from mlroad.models.tensors import Tensor, TensorError, read_tensor
+from mlroad.models.tolerance import CaseTolerance, Limit
 
-KINDS = ("golden", "invalid")
-PLANNED = ("boundary", "invariance", "directional")
-FROZEN_INVALID = "frozen-invalid-"
-"""The prefix of the ids of invalid cases that `mlroad freeze` makes, and replaces each time."""
+KINDS = ("golden", "boundary", "invariance", "directional", "invalid")
+ANSWERED = ("golden", "boundary")
+"""The kinds that expect certain outputs. They are asked alone and in a batch."""
+CHANGED = ("invariance", "directional")
+"""The kinds that ask again after a change, and expect something of both answers."""
+FROZEN = {"golden": "golden-", "boundary": "boundary-", "invalid": "frozen-invalid-"}
+"""The prefixes of the ids of cases that `mlroad freeze` makes, and replaces each time."""
 _MADE_BY = "`mlroad freeze` writes this file; see `mlroad help reference/inference-tests`."
 _TENSOR = ("name", "shape", "datatype", "data")
+_DIRECTIONS = ("increase", "decrease")
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One request and the expected answer. ``expected`` is empty if the model must refuse."""
+    """One request, and what is expected of the answer."""
 
     id: str
     kind: str
     inputs: tuple[Tensor, ...]
     expected: tuple[Tensor, ...] = ()
+    """The outputs of a golden or boundary case."""
     line: int = 0
     request_id: str = ""
+    tags: tuple[str, ...] = ()
+    tolerance: CaseTolerance | None = None
+    change: tuple[Tensor, ...] = ()
+    """The inputs that are replaced in the second request of an invariance or directional case."""
+    holds: str = ""
+    """What must hold of the two answers: same, increase or decrease."""
+    output: str = ""
+    """The output of which it must hold. (default: all for an invariance case, the first for a directional)"""
+    at_least: float = 0.0
+    """The smallest change of that output."""
+    unreadable: str = ""
+    """Why the request of an invalid case does not even consist of tensors. Then there are no ``inputs``."""
+    raw: str = ""
+    """That request as JSON."""
 
     @property
     def is_frozen(self) -> bool:
         """Whether `mlroad freeze` made it, so that freezing again replaces it."""
-        return self.kind == "golden" or self.id.startswith(FROZEN_INVALID)
+        return self.kind in FROZEN and self.id.startswith(FROZEN[self.kind])
+
+    @property
+    def changed(self) -> list[Tensor]:
+        """The request after the change."""
+        others = {tensor.name: tensor for tensor in self.change}
+        return [others.get(tensor.name, tensor) for tensor in self.inputs]
 
     def text(self) -> str:
         """The case as a line of the file, without its line end."""
         request: dict[str, Any] = {"id": self.request_id} if self.request_id else {}
         request["inputs"] = [tensor.json() for tensor in self.inputs]
-        expect: dict[str, Any] = (
-            {"error": True}
-            if self.kind == "invalid"
-            else {"outputs": [tensor.json() for tensor in self.expected]}
-        )
-        content = {"id": self.id, "kind": self.kind, "request": request, "expect": expect}
+        content: dict[str, Any] = {"id": self.id, "kind": self.kind}
+        if self.tags:
+            content["tags"] = list(self.tags)
+        content["request"] = json.loads(self.raw) if self.unreadable else request
+        if self.change:
+            content["change"] = {"inputs": [tensor.json() for tensor in self.change]}
+        content["expect"] = self._expect()
+        if self.tolerance is not None:
+            content["tolerance"] = self.tolerance.json()
         return json.dumps(content, ensure_ascii=False, allow_nan=False)
+
+    def _expect(self) -> dict[str, Any]:
+        if self.kind == "invalid":
+            return {"error": True}
+        if self.kind in ANSWERED:
+            return {"outputs": [tensor.json() for tensor in self.expected]}
+        return {
+            "holds": self.holds,
+            **({"output": self.output} if self.output else {}),
+            **({"at_least": self.at_least} if self.at_least else {}),
+        }
 
 
 def read_cases(file: Path) -> tuple[list[Case], list[Problem]]:
     """All cases of a file, and every mistake in it at its line. With mistakes, cases are missing."""
+    problems: list[Problem] = []
+    return list(each_case(file, problems)), problems
+
+
+def each_case(file: Path, problems: list[Problem]) -> Iterator[Case]:
+    """The cases of a file one by one, so that its size does not matter. Adds mistakes to ``problems``."""
+    reader = _Reader(file, problems)
+    seen: dict[str, int] = {}
     try:
-        text = file.read_text(encoding="utf-8")
+        with file.open(encoding="utf-8", newline="\n") as lines:
+            for number, line in enumerate(lines, start=1):
+                case = reader.case(number, line)
+                if case is None:
+                    continue
+                if case.id in seen:
+                    what = f"Duplicate id: {case.id} is also in line {seen[case.id]}."
+                    reader.wrong("MI107", what, "Give each case its own id.")
+                seen.setdefault(case.id, number)
+                yield case
     except (OSError, UnicodeDecodeError) as error:
         reason = "it is not written in UTF-8" if isinstance(error, ValueError) else error.strerror
-        return [], [Problem(Position(file), "MI101", f"This file cannot be read: {reason}.", _MADE_BY)]
-    reader = _Reader(file)
-    cases: list[Case] = []
-    seen: dict[str, int] = {}
-    lines = text.split("\n")
-    for number, line in enumerate(lines, start=1):
-        if number == len(lines) and not line:
-            break
-        case = reader.case(number, line)
-        if case is None:
-            continue
-        if case.id in seen:
-            what = f"Duplicate id: {case.id} is also in line {seen[case.id]}."
-            reader.wrong("MI107", what, "Give each case its own id.")
-        seen.setdefault(case.id, number)
-        cases.append(case)
-    return cases, reader.problems
+        problems.append(Problem(Position(file), "MI101", f"This file cannot be read: {reason}.", _MADE_BY))
 
 
 class _Reader:
     """Reads lines, and collects problems at the current line."""
 
-    def __init__(self, file: Path) -> None:
-        self.problems: list[Problem] = []
+    def __init__(self, file: Path, problems: list[Problem]) -> None:
+        self.problems = problems
         self._file = file
         self._line = 0
 
@@ -97,23 +142,38 @@ class _Reader:
         self._line = number
         before = len(self.problems)
         content = self._json(line)
-        if content is None or not self._keys(content, ("id", "kind", "request", "expect"), "a case"):
+        if content is None or not self._keys(
+            content, ("id", "kind", "request", "expect"), "a case", ("tags", "tolerance", "change")
+        ):
             return None
         identity, kind = content["id"], content["kind"]
         if not isinstance(identity, str) or not identity.strip():
             self.wrong("MI105", "The id of a case should be text.", "Give it an id that people can refer to.")
-        if not self._is_known(kind):
+        if kind not in KINDS:
+            hint = did_you_mean(str(kind), KINDS, f"Choose one of: {', '.join(KINDS)}.")
+            self.wrong("MI106", f"{json.dumps(kind, ensure_ascii=False)} is not a kind of case.", hint)
             return None
-        request = content["request"]
-        inputs: list[Tensor] = []
-        if self._keys(request, ("inputs",), "a request", optional=("id",)):
-            if not isinstance(request.get("id", ""), str):
-                self.wrong("MI105", "The id of a request should be text.", "Write one, or leave it out.")
-            inputs = self._tensors(request["inputs"], "inputs")
-        expected = self._expected(kind, content["expect"])
-        if len(self.problems) > before:
-            return None
-        return Case(identity, kind, tuple(inputs), tuple(expected), number, request.get("id", ""))
+        made = self._made(identity, kind, content)
+        return made if len(self.problems) == before else None
+
+    def _made(self, identity: str, kind: str, content: Mapping[str, Any]) -> Case:
+        inputs, request_id, unreadable = self._request(kind, content["request"])
+        tags, tolerance = self._tags(content.get("tags", [])), self._tolerance(kind, content)
+        raw = json.dumps(content["request"]) if unreadable else ""
+        change = self._change(kind, content, inputs)
+        expect = content["expect"]
+        expected: list[Tensor] = []
+        holds, output, at_least = "", "", 0.0
+        if kind == "invalid":
+            self._refusal(expect)
+        elif kind in ANSWERED:
+            expected = self._outputs(kind, expect, tolerance)
+        else:
+            holds, output, at_least = self._held(kind, expect)
+        return Case(
+            identity, kind, tuple(inputs), tuple(expected), self._line, request_id, tags, tolerance,
+            tuple(change), holds, output, at_least, unreadable, raw,
+        )  # fmt: skip
 
     def _json(self, line: str) -> Mapping[str, Any] | None:
         if not line.strip():
@@ -133,17 +193,6 @@ class _Reader:
             return None
         return content
 
-    def _is_known(self, kind: object) -> bool:
-        if kind in KINDS:
-            return True
-        if kind in PLANNED:
-            what = f"The kind {kind} is not supported by this version of mlroad yet."
-            self.wrong("MI106", what, "Remove the case: a case that is never run tests nothing.")
-            return False
-        hint = did_you_mean(str(kind), KINDS, f"Choose one of: {', '.join(KINDS)}.")
-        self.wrong("MI106", f"{json.dumps(kind, ensure_ascii=False)} is not a kind of case.", hint)
-        return False
-
     def _keys(
         self, content: object, required: Sequence[str], what: str, optional: Iterable[str] = ()
     ) -> bool:
@@ -160,6 +209,21 @@ class _Reader:
         for name in missing:
             self.wrong("MI104", f"{what.capitalize()} needs the key {name}.", "Write it.")
         return not missing
+
+    def _request(self, kind: str, request: object) -> tuple[list[Tensor], str, str]:
+        """Inputs, id, and why they are not tensors: an invalid case may have any request."""
+        if kind == "invalid":
+            attempt = _Reader(self._file, [])
+            inputs, identity, _ = attempt._request("golden", request)
+            why = attempt.problems[0].what.rstrip(".") if attempt.problems else ""
+            return ([], "", why) if why else (inputs, identity, "")
+        if not self._keys(request, ("inputs",), "a request", optional=("id",)):
+            return [], "", ""
+        assert isinstance(request, dict)
+        identity = request.get("id", "")
+        if not isinstance(identity, str):
+            self.wrong("MI105", "The id of a request should be text.", "Write one, or leave it out.")
+        return self._tensors(request["inputs"], "inputs"), identity, ""
 
     def _tensors(self, content: object, where: str) -> list[Tensor]:
         if not isinstance(content, list):
@@ -179,22 +243,112 @@ class _Reader:
             found.append(tensor)
         return found
 
-    def _expected(self, kind: str, expect: object) -> list[Tensor]:
-        if kind == "invalid":
-            if self._keys(expect, ("error",), "what an invalid case expects"):
-                assert isinstance(expect, dict)
-                if expect["error"] is not True:
-                    what = "An invalid case expects that the model refuses."
-                    self.wrong("MI105", what, 'Write {"error": true}.')
+    def _tags(self, tags: object) -> tuple[str, ...]:
+        if isinstance(tags, list) and all(isinstance(tag, str) and tag.strip() for tag in tags):
+            return tuple(map(sys.intern, tags))
+        self.wrong("MI105", "tags should be a list of texts.", 'Write them as ["vip", "night"].')
+        return ()
+
+    def _tolerance(self, kind: str, content: Mapping[str, Any]) -> CaseTolerance | None:
+        if "tolerance" not in content:
+            return None
+        if kind not in (*ANSWERED, "invariance"):
+            self.wrong("MI103", f"A case of the kind {kind} has no tolerance.", "Delete it.")
+            return None
+        tolerance = content["tolerance"]
+        if not self._keys(tolerance, (), "a tolerance", ("absolute", "relative", "outputs")):
+            return None
+        outputs = tolerance.get("outputs", {})
+        if not isinstance(outputs, dict):
+            self.wrong("MI105", "outputs should be a JSON object with a limit for each output.", _MADE_BY)
+            return None
+        limits = {name: self._limit(name, below) for name, below in outputs.items()}
+        own = {key: value for key, value in tolerance.items() if key != "outputs"}
+        if not own and not outputs:
+            self.wrong("MI104", "The tolerance is empty.", 'Write {"absolute": 0} if nothing may differ.')
+        return CaseTolerance(self._limit("tolerance", own) if own else None, limits)
+
+    def _limit(self, name: str, content: object) -> Limit:
+        if not self._keys(content, (), f"the limit {name}", ("absolute", "relative")):
+            return Limit()
+        assert isinstance(content, dict)
+        if not content:
+            self.wrong("MI104", f"The limit {name} is empty.", 'Write {"absolute": 0}.')
+        return Limit(*(self._number(key, content.get(key, 0)) for key in ("absolute", "relative")))
+
+    def _number(self, name: str, value: object) -> float:
+        if type(value) in (int, float):
+            assert isinstance(value, int | float)
+            if 0 <= value <= sys.float_info.max:
+                return float(value)
+        self.wrong("MI105", f"{name} should be a finite number, 0 or more.", "Correct it.")
+        return 0.0
+
+    def _change(self, kind: str, content: Mapping[str, Any], inputs: Sequence[Tensor]) -> list[Tensor]:
+        if kind not in CHANGED:
+            if "change" in content:
+                self.wrong("MI103", f"A case of the kind {kind} has no change.", "Delete it.")
             return []
-        if not self._keys(expect, ("outputs",), "what a golden case expects"):
+        if "change" not in content:
+            self.wrong("MI104", f"A case of the kind {kind} needs the key change.", "Write it.")
+            return []
+        if not self._keys(content["change"], ("inputs",), "a change"):
+            return []
+        change = self._tensors(content["change"]["inputs"], "change")
+        named = {tensor.name: tensor for tensor in inputs}
+        for tensor in change:
+            before = named.get(tensor.name)
+            if before is None:
+                hint = did_you_mean(tensor.name, tuple(named), f"The request has {', '.join(named)}.")
+                self.wrong("MI105", f"The change names {tensor.name}, which the request lacks.", hint)
+            elif math.prod(before.shape) != math.prod(tensor.shape):
+                what = f"The change of {tensor.name} has {len(tensor.data)} values, but the request "
+                self.wrong("MI108", f"{what}has {len(before.data)}.", "Write as many.")
+        if all(named.get(tensor.name) == tensor for tensor in change):
+            self.wrong("MI105", "The change changes nothing.", "Give an input another value.")
+        return change
+
+    def _refusal(self, expect: object) -> None:
+        if self._keys(expect, ("error",), "what an invalid case expects"):
+            assert isinstance(expect, dict)
+            if expect["error"] is not True:
+                what = "An invalid case expects that the model refuses."
+                self.wrong("MI105", what, 'Write {"error": true}.')
+
+    def _outputs(self, kind: str, expect: object, tolerance: CaseTolerance | None) -> list[Tensor]:
+        if not self._keys(expect, ("outputs",), f"what a {kind} case expects"):
             return []
         assert isinstance(expect, dict)
         before = len(self.problems)
         outputs = self._tensors(expect["outputs"], "outputs")
-        if len(self.problems) == before and not any(tensor.data for tensor in outputs):
-            self.wrong("MI105", "A golden case without an expected value tests nothing.", "Freeze it again.")
+        if len(self.problems) > before:
+            return outputs
+        if not any(tensor.data for tensor in outputs):
+            self.wrong("MI105", f"A {kind} case without an expected value tests nothing.", "Freeze it again.")
+        for tensor in outputs:
+            if any(isinstance(value, float) and not math.isfinite(value) for value in tensor.data):
+                what = f"{tensor.name} expects NaN or infinity, and such an answer never passes."
+                self.wrong("MI105", what, "Expect a number, or delete the case.")
+        names = [tensor.name for tensor in outputs]
+        for name in tolerance.outputs if tolerance else ():
+            if name not in names:
+                hint = did_you_mean(name, names, f"The outputs are {', '.join(names)}.")
+                self.wrong("MI105", f"The tolerance names the output {name}, which is not expected.", hint)
         return outputs
+
+    def _held(self, kind: str, expect: object) -> tuple[str, str, float]:
+        """What must hold of both answers, of which output, and by how much."""
+        optional = ("output", "at_least") if kind == "directional" else ("output",)
+        if not self._keys(expect, ("holds",), f"what a case of the kind {kind} expects", optional):
+            return "", "", 0.0
+        assert isinstance(expect, dict)
+        holds, output = expect["holds"], expect.get("output", "")
+        known = _DIRECTIONS if kind == "directional" else ("same",)
+        if holds not in known:
+            self.wrong("MI105", f"holds is {json.dumps(holds)}.", f"Write {' or '.join(known)}.")
+        if "output" in expect and (not isinstance(output, str) or not output):
+            self.wrong("MI105", "output should be the name of an output.", "Write it, or leave it out.")
+        return holds, output, self._number("at_least", expect.get("at_least", 0))
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -207,4 +361,4 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_constant(name: str) -> Any:
-    raise ValueError(f"JSON has no {name}")
+    raise ValueError(f'JSON has no {name}; write it as a text, such as "NaN"')

@@ -23,7 +23,7 @@ from mlroad.core.run_folders import root_of
 from mlroad.core.text import count
 from mlroad.data.store import find_verified
 from mlroad.data.version import DatasetVersion
-from mlroad.models.cases import FROZEN_INVALID, Case, read_cases
+from mlroad.models.cases import FROZEN, Case, read_cases
 from mlroad.models.finished_run import Run, find_run
 from mlroad.models.freeze_tolerances import choose_tolerances, plain
 from mlroad.models.model_process import Answer, ColumnSpec, ModelBroken, ModelProcess
@@ -189,7 +189,7 @@ def _golden(model: ModelProcess, request: Sequence[Tensor]) -> Case:
             "Golden answers need a model that always gives the same answer.",
         )
     about = json.dumps([tensor.json() for tensor in request], sort_keys=True)
-    identity = f"golden-{hashlib.sha256(about.encode()).hexdigest()[:12]}"
+    identity = f"{FROZEN['golden']}{hashlib.sha256(about.encode()).hexdigest()[:12]}"
     return Case(identity, "golden", tuple(request), answer)
 
 
@@ -214,7 +214,7 @@ def _invalid(
         if answer.ended:
             raise UserError(f"The model ends its process when it gets {what}: {answer.refused}.")
         if answer.outputs is None:
-            cases.append(Case(f"{FROZEN_INVALID}{name}", "invalid", tuple(inputs)))
+            cases.append(Case(f"{FROZEN['invalid']}{name}", "invalid", tuple(inputs)))
         else:
             accepted.append(what)
     return cases, accepted

@@ -1,7 +1,7 @@
 """Ask a model behind a server of the Open Inference Protocol V2: the runtime `http` of `mlroad test`.
 
-Source: https://github.com/kserve/open-inference-protocol, inference_rest.md. A status 400 to 499 is a refusal;
-any other fault is none, since a server that fails has not refused a request.
+Source: https://github.com/kserve/open-inference-protocol, inference_rest.md. 400 to 499 is a refusal.
+Any other fault is not, since a server that fails has not refused a request.
 """
 
 from __future__ import annotations
@@ -51,7 +51,10 @@ class HttpModel:
 
     def answer(self, inputs: Sequence[Tensor]) -> Answer:
         """Its answer to one inference request. Raises ModelBroken if the server cannot be reached."""
-        body = json.dumps({"inputs": [tensor.exact_json() for tensor in inputs]})
+        return self.post(json.dumps({"inputs": [tensor.json() for tensor in inputs]}))
+
+    def post(self, body: str) -> Answer:
+        """Its answer to any text, which may not be a valid request. Raises ModelBroken as `answer` does."""
         began = time.perf_counter()
         status, said = self._post(body)
         took = (time.perf_counter() - began) * 1000
@@ -64,7 +67,10 @@ class HttpModel:
             refused = 400 <= status < 500 and status not in (401, 403, 404)
             return Answer(refused=f"{status}: {why}".rstrip("."), ended=not refused)
         try:
-            outputs = tuple(Tensor.from_exact_json(_checked(item)) for item in content["outputs"])
+            outputs = tuple(
+                read_tensor({key: item[key] for key in ("name", "shape", "datatype", "data")})
+                for item in content["outputs"]
+            )
         except (KeyError, TypeError, ValueError, TensorError) as error:
             return Answer(refused=f"its answer is not an answer of the protocol: {error}", ended=True)
         return Answer(outputs, milliseconds=took)
@@ -77,10 +83,3 @@ class HttpModel:
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
             raise ModelBroken(f"{self._address} cannot be reached: {error}") from None
-
-
-def _checked(item: dict[str, Any]) -> dict[str, Any]:
-    """The tensor, with flat data and of a known datatype. NaN and infinities are strings here, and stay so."""
-    if any(isinstance(value, str) for value in item["data"]) and item["datatype"] != "BYTES":
-        return item
-    return read_tensor({key: item[key] for key in ("name", "shape", "datatype", "data")}).json()

@@ -1,24 +1,21 @@
-"""Inference tests: send every case to a model, and compare its answers with the expected ones.
+"""`mlroad test`: send every case to a model in some runtime, and judge its answers.
 
-Asking and comparing are separate. The gate records the answers, and `mlroad register` compares them again
-without the model. `mlroad test` does both, and writes .runs/<model>/<run>/gate/inference.json. That file is
-deleted first and written last, so an interrupted test leaves none. Tests fail closed: without a valid suite,
-or a model that can be loaded, none of them passes.
+Asking and judging are separate: the gate records the answers, and `mlroad register` judges them again
+without the model. This does both, and writes .runs/<model>/<run>/gate/inference.json. That file is deleted
+first and written last, so an interrupted test leaves none. Tests fail closed: without a valid suite, or a
+model that can be loaded, none of them passes.
 
-Codes: MI201 another answer, MI202 the model refused a golden case, MI203 it accepted an invalid one, MI204
-the model cannot be loaded, MI205 the dataset has changed since the run read it, MI206 the model cannot be
-exported.
+Codes, beside those of judge_cases: MI204 the model cannot be loaded, MI206 it cannot be exported.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -26,20 +23,27 @@ from mlroad.core.files import write_json
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.core.run_folders import root_of
 from mlroad.core.text import count
-from mlroad.models.cases import Case
+from mlroad.models.case_answers import Asked, each_answer
 from mlroad.models.dotnet_harness import run_harness
 from mlroad.models.finished_run import Run, find_run
 from mlroad.models.http_model import HttpModel
-from mlroad.models.model_process import Answer, ModelBroken, ModelProcess
+from mlroad.models.inference_verdict import (
+    RUNTIMES,
+    InferenceVerdict,
+    Latency,
+    Result,
+    all_failed,
+    unusable_suite,
+)
+from mlroad.models.judge_cases import judge_each
+from mlroad.models.model_process import ModelBroken, ModelProcess
 from mlroad.models.onnx_export import NotExportable, Source, export
 from mlroad.models.onnx_session import OnnxSession
 from mlroad.models.suite import FOLDER, Suite, load_suite, suite_digest
 from mlroad.models.tensors import Tensor
-from mlroad.models.tolerance import Tolerance, difference
 
 VERDICT = "gate/inference.json"
 """Below the folder of a run; for another runtime than pyfunc, its name is part of the file's name."""
-RUNTIMES = ("pyfunc", "onnx", "http", "dotnet")
 EXPORT = "export"
 """Below the folder of a run: what `mlroad export` writes."""
 _WARM_UP = 5
@@ -47,135 +51,13 @@ _TIMED = 200
 _SECONDS = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """The result of a case. ``what`` is one sentence, empty for a case that simply passed."""
-
-    case: Case
-    passed: bool
-    what: str = ""
-    code: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class InferenceVerdict:
-    """The results of all cases. ``reason`` says why no case could be run, and ``problems`` where to look."""
-
-    model: str
-    run: str
-    results: tuple[Result, ...] = ()
-    judged_by: str = ""
-    """tolerance or retrained: which of the suite's two tolerances applied to the golden cases."""
-    reason: str = ""
-    problems: tuple[Problem, ...] = ()
-    latency: tuple[float, float] | None = None
-    """Milliseconds for one row: median and 95th percentile."""
-    model_digest: str = ""
-    suite_digest: str = ""
-    runtime: str = "pyfunc"
-
-    @property
-    def passed(self) -> bool:
-        return not self.reason and bool(self.results) and all(result.passed for result in self.results)
-
-    @property
-    def failed(self) -> list[Result]:
-        return [result for result in self.results if not result.passed]
-
-    def json(self) -> dict[str, Any]:
-        """The verdict as every runtime writes it."""
-        latency = self.latency and {"p50_ms": round(self.latency[0], 4), "p95_ms": round(self.latency[1], 4)}
-        return {
-            "schema": 1,
-            "runtime": self.runtime,
-            "model": self.model,
-            "run": self.run,
-            "model_digest": self.model_digest,
-            "suite_digest": self.suite_digest,
-            "passed": self.passed,
-            "reason": self.reason,
-            "judged_by": self.judged_by,
-            "cases": len(self.results),
-            "failed": len(self.failed),
-            "results": [
-                {"id": r.case.id, "kind": r.case.kind, "passed": r.passed, "what": r.what}
-                for r in self.results
-            ],
-            "latency": latency,
-            "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
-
-
-def ask_cases(model: Asked, cases: Iterable[Case]) -> dict[str, Answer]:
-    """The model's answer to each case, by the id of the case. Raises ModelBroken if it cannot be loaded."""
-    return {case.id: model.answer(case.inputs) for case in cases}
-
-
-def judge_cases(
-    suite: Suite, datasets: Mapping[str, str], answers: Mapping[str, Answer], verdict: InferenceVerdict
-) -> InferenceVerdict:
-    """``verdict`` with the results of all cases.
-
-    ``datasets`` are what the run was trained on, with their digests: they decide which tolerance applies.
-    """
-    digest = datasets.get(suite.dataset)
-    if digest is not None and digest != suite.digest:
-        what = f"The run was trained on another {suite.dataset} than the one here: the digests differ."
-        return all_failed(suite, verdict, Problem(Position(suite.file), "MI205", what, "Train it again."))
-    judged_by, tolerance = (
-        ("retrained", suite.retrained) if digest is None else ("tolerance", suite.tolerance)
-    )
-    results = [_result(case, answers.get(case.id), tolerance) for case in suite.cases]
-    return replace(verdict, results=tuple(_with_allowance(results, tolerance)), judged_by=judged_by)
-
-
-def all_failed(suite: Suite, verdict: InferenceVerdict, problem: Problem) -> InferenceVerdict:
-    """``verdict`` for a problem that concerns all cases of the suite."""
-    failed = tuple(Result(case, False, problem.what, problem.code) for case in suite.cases)
-    return replace(verdict, results=failed, reason=problem.what, problems=(problem,))
-
-
-def _with_allowance(results: Sequence[Result], tolerance: Tolerance) -> list[Result]:
-    """Let a share ``may_differ`` of the golden cases have other values."""
-    golden = [result for result in results if result.case.kind == "golden"]
-    differ = [result for result in golden if result.code == "MI201"]
-    if not differ or len(differ) > tolerance.may_differ * len(golden):
-        return list(results)
-    share = f"allowed: {len(differ)} of {len(golden)} golden cases differ, and {tolerance.may_differ:g}"
-    return [
-        replace(r, passed=True, code="", what=f"{r.what} ({share} of them may.)") if r in differ else r
-        for r in results
-    ]
-
-
-def _result(case: Case, answer: Answer | None, tolerance: Tolerance) -> Result:
-    if answer is None:
-        return Result(case, False, "There is no answer to this case.", "MI202")
-    if answer.outputs is None:
-        if case.kind == "invalid" and not answer.ended:
-            return Result(case, True)
-        return Result(case, False, f"The model refused: {answer.refused}.", "MI202")
-    if case.kind == "invalid":
-        said = ", ".join(f"{t.name} {list(t.data[:3])}" for t in answer.outputs)
-        return Result(case, False, f"The model should refuse this request, but answered {said}.", "MI203")
-    what = difference(case.expected, answer.outputs, tolerance)
-    return Result(case, not what, what, "MI201" if what else "")
-
-
-class Asked(Protocol):
-    """A model in some runtime."""
-
-    def answer(self, inputs: Sequence[Tensor]) -> Answer:
-        """Its answer to one inference request. Raises ModelBroken if it cannot be asked."""
-
-
 def run_tests(
     model_folder: Path, run: str | None = None, runtime: str = "pyfunc", url: str = ""
 ) -> tuple[Run, InferenceVerdict]:
     """Test a run's model with the model's suite, and write the verdict into the run's folder.
 
-    ``url`` is the address of the model for the runtime http. Raises UserError if there is no such run, no suite
-    at all, or no such runtime.
+    ``url`` is the address of the model for the runtime http. Raises UserError if there is no such run, no
+    suite at all, or no such runtime.
     """
     if runtime not in RUNTIMES:
         raise UserError(f"There is no runtime {runtime}.", f"Choose one of: {', '.join(RUNTIMES)}.")
@@ -220,7 +102,7 @@ def _tested(model_folder: Path, run: Run, runtime: str, url: str) -> InferenceVe
         else:
             asked = HttpModel(url) if url else ModelProcess(run.model_path)
         with asked as model:
-            answers = ask_cases(model, suite.cases)
+            verdict = judge_each(suite, run.datasets(), each_answer(model, suite.cases), verdict)
             latency = measure_latency(model, [case.inputs for case in suite.golden])
     except NotExportable as error:
         return all_failed(suite, verdict, Problem(Position(run.model_path), "MI206", str(error), ""))
@@ -228,7 +110,7 @@ def _tested(model_folder: Path, run: Run, runtime: str, url: str) -> InferenceVe
         fix = "Load it with mlflow.pyfunc.load_model to see the whole error." if runtime == "pyfunc" else ""
         what = f"The model cannot be loaded: {error}."
         return all_failed(suite, verdict, Problem(Position(run.model_path), "MI204", what, fix))
-    return replace(judge_cases(suite, run.datasets(), answers, verdict), latency=latency)
+    return replace(verdict, latency=latency)
 
 
 def export_run(model_folder: Path, root: Path, run: Run) -> Path:
@@ -249,21 +131,15 @@ def _by_harness(said: Mapping[str, Any], suite: Suite, verdict: InferenceVerdict
     missing = {"passed": False, "what": "The harness did not run this case."}
     found = [(case, named.get(case.id, missing)) for case in suite.cases]
     results = tuple(
-        Result(case, bool(about["passed"]), str(about["what"]), "" if about["passed"] else "MI201")
-        for case, about in found
+        Result.of(case, str(about["what"]), "" if about["passed"] else "MI201") for case, about in found
     )
     times = said.get("latency")
-    latency = (float(times["p50_ms"]), float(times["p95_ms"])) if times else None
+    latency = Latency(*(float(times[f"p{of}_ms"]) for of in (50, 95, 99))) if times else None
     return replace(verdict, results=results, judged_by=str(said["judged_by"]), latency=latency)
 
 
-def unusable_suite(verdict: InferenceVerdict, problems: Sequence[Problem]) -> InferenceVerdict:
-    """``verdict`` for a suite with mistakes in it."""
-    return replace(verdict, reason=f"The suite cannot be used: {problems[0]}", problems=tuple(problems))
-
-
-def measure_latency(model: Asked, requests: Sequence[Sequence[Tensor]]) -> tuple[float, float] | None:
-    """Median and 95th percentile in milliseconds of predicting one row, after a warm-up; None if it fails.
+def measure_latency(model: Asked, requests: Sequence[Sequence[Tensor]]) -> Latency | None:
+    """Milliseconds for predicting one row, after a warm-up; None if it fails.
 
     The first row of each request, repeatedly, for 200 answers or 5 seconds, whichever comes first.
     """
@@ -278,7 +154,7 @@ def measure_latency(model: Asked, requests: Sequence[Sequence[Tensor]]) -> tuple
             took.append(answer.milliseconds)
         if took and time.monotonic() - began > _SECONDS:
             break
-    return float(np.percentile(took, 50)), float(np.percentile(took, 95))
+    return Latency(*(float(np.percentile(took, of)) for of in (50, 95, 99)))
 
 
 def _first_row(tensors: Sequence[Tensor]) -> list[Tensor]:
@@ -290,7 +166,7 @@ def as_text(verdict: InferenceVerdict, run: Run, model_folder: Path) -> str:
     file = model_folder / FOLDER / "cases.jsonl"
     lines = [str(problem) for problem in verdict.problems]
     if not verdict.problems:
-        lines += [f"{file}:{r.case.line}: {r.code}: {r.case.id}: {r.what}" for r in verdict.failed]
+        lines += [f"{file}:{r.line}: {r.code}: {r.id}: {r.what}" for r in verdict.failed]
     written = verdict_file(run, verdict.runtime).as_posix()
     if verdict.reason:
         return "\n".join([*lines, "", f"Failed: no case of {verdict.model} was run.  {written}"])
@@ -306,7 +182,10 @@ def as_text(verdict: InferenceVerdict, run: Run, model_folder: Path) -> str:
     }[verdict.judged_by]
     lines.append(f"judged by {why}")
     if verdict.latency:
-        lines.append("one row takes {:.2f} ms (median), {:.2f} ms (95th percentile)".format(*verdict.latency))
+        times = verdict.latency
+        lines.append(f"one row takes {times.p50:.2f} ms (median), {times.p95:.2f} ms (95th percentile)")
+    if verdict.too_slow:
+        lines.append(verdict.too_slow)
     if any(result.code == "MI201" for result in verdict.failed):
         command = f"mlroad freeze {model_folder.as_posix()} --run {verdict.run}"
         lines.append(f"If the new answers are right, accept them: `{command}`.")

@@ -233,7 +233,7 @@ class ModelProcess:
     def answer(self, inputs: Sequence[Tensor]) -> Answer:
         """Its answer to one inference request. Raises ModelBroken if it cannot be loaded."""
         self.load()
-        request = {"do": "answer", "inputs": [tensor.exact_json() for tensor in inputs]}
+        request = {"do": "answer", "inputs": [tensor.json() for tensor in inputs]}
         try:
             started = time.perf_counter()
             said = self._ask(request)
@@ -241,7 +241,7 @@ class ModelProcess:
             with _as_documented():
                 if "outputs" not in said:
                     return Answer(refused=str(said["refused"]), ended=bool(said.get("ended")))
-                outputs = tuple(Tensor.from_exact_json(tensor) for tensor in said["outputs"])
+                outputs = tuple(Tensor.from_json(tensor) for tensor in said["outputs"])
         except ModelBroken as error:
             return Answer(refused=str(error), ended=True)
         return Answer(outputs, milliseconds=took)

@@ -347,13 +347,13 @@ class _Server:
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Answer one inference request. Ending the process does not count as refusing the request."""
         try:
-            frame = frame_of([Tensor.from_exact_json(tensor) for tensor in request["inputs"]])
+            frame = frame_of([Tensor.from_json(tensor) for tensor in request["inputs"]])
             outputs = answer_tensors(self._model.predict(frame), self._model.output)
         except SystemExit as error:
             return {"refused": reason_of(error), "ended": True}
         except Exception as error:
             return {"refused": reason_of(error)}
-        return {"outputs": [tensor.exact_json() for tensor in outputs]}
+        return {"outputs": [tensor.json() for tensor in outputs]}
 
 
 def reason_of(error: BaseException) -> str:

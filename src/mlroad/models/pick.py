@@ -45,7 +45,7 @@ def pick(path: Path, label: str, columns: Sequence[ColumnSpec], wanted: int) -> 
 
 
 def requests_of(path: Path, label: str, columns: Sequence[ColumnSpec], most: int) -> list[tuple[Tensor, ...]]:
-    """Requests from the first rows by their hash, at most ``most`` and `POOL`. Raises UserError as `pick` does."""
+    """Requests from at most ``most`` and `POOL` rows, the first by hash. Raises UserError as `pick` does."""
     rows, _ = _pool(path, label, columns)
     return [_request(row, columns, label) for row in rows[:most]]
 

@@ -27,7 +27,7 @@ FOLDER = "inference_tests"
 SUITE = "suite.yml"
 CASES = "cases.jsonl"
 _KEYS = ("model", "dataset", "digest", "cases", "cases_digest", "tolerance", "retrained")
-_OPTIONAL = ("rows", "rows_digest")
+_OPTIONAL = ("rows", "rows_digest", "latency")
 _REFREEZE = "`mlroad freeze` writes this file; see `mlroad help reference/inference-tests`."
 
 
@@ -48,6 +48,8 @@ class Suite:
     rows: str = ""
     """The dataset that the requests came from, if not ``dataset``."""
     rows_digest: str = ""
+    p95_ms: float | None = None
+    """The latency budget: milliseconds for one row, 95th percentile."""
 
     @property
     def cases_file(self) -> Path:
@@ -129,7 +131,10 @@ class _Reader:
         tolerance = self._tolerance(node, "tolerance")
         retrained = self._tolerance(node, "retrained")
         cases = self._cases(node, sealed, (tolerance, retrained))
-        return Suite(self.file, model, dataset, digest, tuple(cases), tolerance, retrained, rows, rows_digest)
+        latency = self._latency(node)
+        return Suite(
+            self.file, model, dataset, digest, tuple(cases), tolerance, retrained, rows, rows_digest, latency
+        )
 
     def tolerances(self) -> tuple[Tolerance, Tolerance]:
         """Read only the two tolerances. Raises UserError for mistakes in them."""
@@ -167,6 +172,19 @@ class _Reader:
                     what = f"{key} names the output {name}, but no case has it."
                     self._wrong(node.key_at(key), "MI105", what, f"The outputs are {', '.join(outputs)}.")
         return cases
+
+    def _latency(self, node: MapNode) -> float | None:
+        found = node.get("latency")
+        if found is None:
+            return None
+        if not isinstance(found, MapNode) or not self._keys(found, ("p95_ms",), "latency"):
+            if not isinstance(found, MapNode):
+                self._wrong(found, "MI105", "latency should have p95_ms.", "Write {p95_ms: 10}.")
+            return None
+        limit = self._number(found, "p95_ms")
+        if limit == 0 and not self.problems:
+            self._wrong(found, "MI105", "p95_ms is 0.", "Write the milliseconds that one row may take.")
+        return limit
 
     def _dataset(self, node: MapNode, key: str, digest_key: str) -> tuple[str, str]:
         """``name:version`` and its digest, which must be that of the version file."""

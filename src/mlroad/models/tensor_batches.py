@@ -29,15 +29,13 @@ def join(requests: Sequence[Sequence[Tensor]]) -> list[Tensor]:
     ]
 
 
-def rows_of(answer: Sequence[Tensor], first: int, count: int) -> list[Tensor]:
-    """Some rows of an answer. An output without so many rows is left as it is."""
-    return [_rows(tensor, first, count) for tensor in answer]
+def rows_of(answer: Sequence[Tensor], first: int, count: int, total: int) -> tuple[Tensor, ...]:
+    """``count`` of the ``total`` rows of an answer. Outputs of other lengths are left as they are."""
+    return tuple(_rows(tensor, first, count) if tensor.shape[:1] == (total,) else tensor for tensor in answer)
 
 
 def _rows(tensor: Tensor, first: int, count: int) -> Tensor:
-    if not tensor.shape or tensor.shape[0] < first + count:
-        return tensor
-    each = len(tensor.data) // tensor.shape[0]
+    each = len(tensor.data) // (tensor.shape[0] or 1)
     return replace(
         tensor,
         shape=(count, *tensor.shape[1:]),

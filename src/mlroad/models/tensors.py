@@ -46,6 +46,7 @@ _DATATYPES = {name: datatype for datatype, name in _NUMPY.items() if datatype !=
 _SURROGATE = re.compile("[\ud800-\udfff]")
 """Half of a character: JSON can escape it, UTF-8 cannot encode it."""
 _NON_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
+_FLOATS = ("FP32", "FP64")
 _MOST_FP32 = 3.4028234663852886e38
 
 
@@ -68,32 +69,21 @@ class Tensor:
         return FAMILIES[self.datatype]
 
     def json(self) -> dict[str, Any]:
-        """As the protocol writes it, with flat data."""
-        return {
-            "name": self.name,
-            "shape": list(self.shape),
-            "datatype": self.datatype,
-            "data": list(self.data),
-        }
-
-    def exact_json(self) -> dict[str, Any]:
-        """The same, with NaN and infinity as the strings "NaN", "Infinity" and "-Infinity".
+        """As the protocol writes it, with flat data, and NaN and infinities as strings.
 
         JSON has no such numbers; these are the strings that the JSON mapping of Protocol Buffers uses.
         """
-        data = [
-            _NON_FINITE[str(value)] if isinstance(value, float) and not math.isfinite(value) else value
-            for value in self.data
-        ]
-        return {**self.json(), "data": data}
+        data = list(self.data)
+        if self.datatype in _FLOATS and not all(map(math.isfinite, self.data)):  # type: ignore[arg-type]
+            data = [_NON_FINITE.get(str(value), value) for value in data]
+        return {"name": self.name, "shape": list(self.shape), "datatype": self.datatype, "data": data}
 
     @classmethod
-    def from_exact_json(cls, content: Mapping[str, Any]) -> Tensor:
-        """The tensor that `exact_json` wrote. Raises KeyError, TypeError or ValueError for anything else."""
+    def from_json(cls, content: Mapping[str, Any]) -> Tensor:
+        """The tensor that `json` wrote. Raises KeyError, TypeError or ValueError for anything else."""
         datatype = content["datatype"]
-        convert = float if FAMILIES[datatype] == "number" else lambda value: value
-        data = tuple(convert(value) for value in content["data"])
-        return cls(str(content["name"]), datatype, tuple(map(int, content["shape"])), data)
+        data = map(float, content["data"]) if FAMILIES[datatype] == "number" else content["data"]
+        return cls(str(content["name"]), datatype, tuple(map(int, content["shape"])), tuple(data))
 
     def index(self, position: int) -> str:
         """The index of the value at a flat ``position``: ``[2, 0]``."""
@@ -213,6 +203,8 @@ def _value(name: str, datatype: str, item: Any) -> Value:
         low, high = (0, 2**bits - 1) if datatype[0] == "U" else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
         if low <= item <= high:
             return item
+    if family == "number" and item in _NON_FINITE.values():
+        return float(item)
     if family == "number" and type(item) in {int, float}:
         try:
             number = float(item)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from mlroad.models.tensors import Tensor, Value
 
@@ -48,6 +49,25 @@ class Tolerance:
         return self.outputs.get(output, self.limit)
 
 
+@dataclass(frozen=True, slots=True)
+class CaseTolerance:
+    """The limits that a case states itself. They go before those of the suite."""
+
+    limit: Limit | None = None
+    outputs: Mapping[str, Limit] = field(default_factory=dict)
+
+    def over(self, suite: Tolerance) -> Tolerance:
+        """The tolerance of the case, where ``suite`` has the limits that it does not state."""
+        others = {} if self.limit else suite.outputs
+        return Tolerance(self.limit or suite.limit, {**others, **self.outputs}, suite.may_differ)
+
+    def json(self) -> dict[str, Any]:
+        """As cases.jsonl has it."""
+        own = asdict(self.limit) if self.limit else {}
+        outputs = {name: asdict(limit) for name, limit in self.outputs.items()}
+        return {**own, **({"outputs": outputs} if outputs else {})}
+
+
 def difference(expected: Sequence[Tensor], answer: Sequence[Tensor], tolerance: Tolerance) -> str:
     """What is wrong with an answer, as one sentence; empty if it passes."""
     wanted, given = {t.name: t for t in expected}, {t.name: t for t in answer}
@@ -63,6 +83,24 @@ def difference(expected: Sequence[Tensor], answer: Sequence[Tensor], tolerance: 
             return said
     if more := [name for name in given if name not in wanted]:
         return f"The output {more[0]} was not expected."
+    return ""
+
+
+def direction(before: Tensor, after: Tensor, holds: str, at_least: float) -> str:
+    """What is wrong if each value of an output should ``increase`` or ``decrease``; empty if each does."""
+    if before.family not in {"number", "integer"} or after.family not in {"number", "integer"}:
+        return f"{before.name} is {before.datatype}, which cannot {holds}."
+    if before.shape != after.shape:
+        return (
+            f"{before.name} has the shape {list(after.shape)} after the change, {list(before.shape)} before."
+        )
+    sign = 1 if holds == "increase" else -1
+    for place, (one, other) in enumerate(zip(before.data, after.data, strict=True)):
+        moved = sign * (float(other) - float(one))
+        if not (moved > 0 and moved >= at_least):
+            by = f" by {shown(at_least)} or more" if at_least else ""
+            what = f"{before.name}{before.index(place)} should {holds}{by}"
+            return f"{what}, but goes from {shown(one)} to {shown(other)}."
     return ""
 
 

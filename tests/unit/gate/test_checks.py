@@ -23,8 +23,9 @@ from mlroad.gate.gates_file import Gates, load_gates
 from mlroad.gate.holdout import check_slice_columns, open_holdout, row_answers, slice_of
 from mlroad.gate.metrics import read_answers
 from mlroad.gate.model_checks import check_inference, check_onnx
-from mlroad.gate.records import CaseAnswers, Records
+from mlroad.gate.records import Records, SuiteAnswers
 from mlroad.gate.tasks.task import Predictions, Truth
+from mlroad.models.case_answers import CaseAnswers
 from mlroad.models.model_process import Answer, ModelBroken, ModelProcess
 from mlroad.models.suite import file_digest, suite_digest
 from mlroad.models.tensors import Tensor
@@ -237,10 +238,10 @@ class TestInference:
     ) -> tuple[str, str, dict[str, Any]]:
         cases = {
             "suite_digest": changed.get("suite_digest") or suite_digest(factory.repo / "models" / "toy"),
-            "answers": {"a": answer} if answer else {},
+            "answers": {"a": CaseAnswers(answer, batch=answer)} if answer else {},
             **changed,
         }
-        records = Records("toy", factory.dev, "toys_holdout:1", "", 0, "y", cases=CaseAnswers(**cases))
+        records = Records("toy", factory.dev, "toys_holdout:1", "", 0, "y", cases=SuiteAnswers(**cases))
         checks = GateChecks()
         verdict = check_inference(checks, candidate_of(factory), records, "sha256:0")
         assert verdict.passed is (checks.found[0].result == "passed")

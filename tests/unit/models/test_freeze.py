@@ -210,7 +210,7 @@ def test_data_that_was_touched(rents: Rents) -> None:
         ("freeze models/rents --accept --rows 3", "does not run the model"),
         ("freeze models/rents --accept", "suite.yml: MI101"),
         ("test models/rents", "has no inference tests"),
-        ("test models/rents --runtime dotnet", "There is no runtime dotnet"),
+        ("test models/rents --runtime java", "is not one of"),
         ("test models/rents --format xml", "is not one of"),
     ],
 )

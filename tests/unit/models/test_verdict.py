@@ -30,7 +30,7 @@ def test_the_run_it_was_frozen_from(frozen: Rents) -> None:
     said = frozen.test()
 
     assert said.code == 0, said
-    assert said.out.startswith("10 cases passed: rents, run ")
+    assert said.out.startswith("10 cases passed in pyfunc: rents, run ")
     assert not said.err
     verdict = frozen.verdict()
     assert (verdict["schema"], verdict["runtime"], verdict["reason"]) == (1, "pyfunc", "")

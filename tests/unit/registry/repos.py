@@ -25,14 +25,15 @@ from mlroad.cli.main import main
 from mlroad.core.digests import digest_of
 from mlroad.data.version import DatasetVersion, write_version
 from mlroad.gate.records import (
-    CaseAnswers,
     Champion,
     ModelAnswers,
     Overlap,
     Records,
+    SuiteAnswers,
     Timings,
     write_records,
 )
+from mlroad.models.case_answers import CaseAnswers
 from mlroad.models.model_process import Answer
 from mlroad.models.suite import file_digest, suite_digest
 from mlroad.models.tensors import Tensor
@@ -80,9 +81,10 @@ CASES = (
     {"id": "golden-1", "kind": "golden", "request": {"inputs": [_INPUT]}, "expect": {"outputs": [_OUTPUT]}},
     {"id": "no-age", "kind": "invalid", "request": {"inputs": []}, "expect": {"error": True}},
 )
+_SEVEN = Answer((Tensor("prediction", "FP64", (1,), (7.0,)),))
 ANSWERS = {
-    "golden-1": Answer((Tensor("prediction", "FP64", (1,), (7.0,)),)),
-    "no-age": Answer(refused="ValueError: age is missing"),
+    "golden-1": CaseAnswers(_SEVEN, batch=_SEVEN),
+    "no-age": CaseAnswers(Answer(refused="ValueError: age is missing")),
 }
 
 
@@ -196,7 +198,7 @@ def judge_run(repo: Path, run: str, champion: int | None = None, error: float = 
         champion_answers=ModelAnswers(its.digest, values=TRUTH + signs * 45.5) if its else None,
         onnx=ModelAnswers(digests["onnx"], values=TRUTH + signs * error + 0.0001),
         timings=Timings((1.9,) * 111),
-        cases=CaseAnswers(suite_digest(repo / "models" / "diabetes"), ANSWERS),
+        cases=SuiteAnswers(suite_digest(repo / "models" / "diabetes"), ANSWERS),
         again=dict.fromkeys(("repeated", "restarted", "shuffled", "single"), answers),
         single_rows=tuple(range(len(TRUTH))),
     )

@@ -1,0 +1,126 @@
+"""Compare the answers to inference tests with what the cases expect. It is the only judge, for all runtimes.
+
+It fails closed: a case without an answer has failed.
+
+Codes: MI201 another answer, MI202 a request was refused or has no answer, MI203 an invalid request was not
+refused as it should be, MI205 the dataset has changed since the run read it, MI207 alone and in a batch the
+answers differ, MI208 the answers before and after a change are not what the case says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from mlroad.core.problems import Position, Problem
+from mlroad.models.case_answers import CaseAnswers
+from mlroad.models.cases import ANSWERED, Case
+from mlroad.models.inference_verdict import InferenceVerdict, Result, all_failed
+from mlroad.models.model_process import Answer
+from mlroad.models.suite import Suite
+from mlroad.models.tensors import Tensor
+from mlroad.models.tolerance import Tolerance, difference, direction, shown
+
+OTHER, REFUSED, ACCEPTED, BATCH, CHANGE = "MI201", "MI202", "MI203", "MI207", "MI208"
+
+
+def judge_cases(
+    suite: Suite, datasets: Mapping[str, str], answers: Mapping[str, CaseAnswers], verdict: InferenceVerdict
+) -> InferenceVerdict:
+    """``verdict`` with the results of all cases.
+
+    ``datasets`` are what the run was trained on, with their digests: they decide which tolerance applies.
+    """
+    return judge_each(suite, datasets, ((case, answers.get(case.id)) for case in suite.cases), verdict)
+
+
+def judge_each(
+    suite: Suite,
+    datasets: Mapping[str, str],
+    asked: Iterable[tuple[Case, CaseAnswers | None]],
+    verdict: InferenceVerdict,
+) -> InferenceVerdict:
+    """The same for all cases of the suite with their answers, one after the other."""
+    verdict = replace(verdict, budget_ms=suite.p95_ms)
+    digest = datasets.get(suite.dataset)
+    if digest is not None and digest != suite.digest:
+        what = f"The run was trained on another {suite.dataset} than the one here: the digests differ."
+        return all_failed(suite, verdict, Problem(Position(suite.file), "MI205", what, "Train it again."))
+    judged_by, tolerance = (
+        ("retrained", suite.retrained) if digest is None else ("tolerance", suite.tolerance)
+    )
+    results = [judge_case(case, answers, tolerance) for case, answers in asked]
+    return replace(verdict, results=tuple(_with_allowance(results, tolerance)), judged_by=judged_by)
+
+
+def judge_case(case: Case, answers: CaseAnswers | None, tolerance: Tolerance) -> Result:
+    """The result of one case."""
+    if answers is None:
+        return Result.of(case, "There is no answer to this case.", REFUSED)
+    if case.kind == "invalid":
+        return _invalid(case, answers.alone)
+    if answers.alone.outputs is None:
+        return Result.of(case, f"The model refused: {answers.alone.refused}.", REFUSED)
+    if case.tolerance:
+        tolerance = case.tolerance.over(tolerance)
+    if case.kind in ANSWERED:
+        return _answered(case, answers.alone.outputs, answers.batch, tolerance)
+    return _changed(case, answers.alone.outputs, answers.changed, tolerance)
+
+
+def _invalid(case: Case, answer: Answer) -> Result:
+    if answer.outputs is not None:
+        said = ", ".join(f"{t.name} [{', '.join(map(shown, t.data[:3]))}]" for t in answer.outputs)
+        return Result.of(case, f"The model should refuse this request, but answered {said}.", ACCEPTED)
+    if answer.ended:
+        return Result.of(case, f"The model did not refuse, but failed: {answer.refused}.", REFUSED)
+    if not answer.refused.strip():
+        return Result.of(case, "The model refused without saying why.", ACCEPTED)
+    return Result.of(case)
+
+
+def _answered(case: Case, alone: Sequence[Tensor], batch: Answer | None, tolerance: Tolerance) -> Result:
+    wrong = difference(case.expected, alone, tolerance)
+    if batch is None:
+        return Result.of(case, "There is no answer to this case in a batch.", REFUSED)
+    if batch.outputs is None:
+        return Result.of(case, f"Right alone, but refused in a batch: {batch.refused}.", BATCH)
+    wrong_too = difference(case.expected, batch.outputs, tolerance)
+    if wrong and wrong_too:
+        # The share of golden cases that may differ is of a model that agrees with itself.
+        apart = difference(alone, batch.outputs, tolerance)
+        what = f"{wrong} In a batch, it answers otherwise: {apart}" if apart else wrong
+        return Result.of(case, what, BATCH if apart else OTHER)
+    if wrong_too:
+        return Result.of(case, f"Right alone, but wrong in a batch: {wrong_too}", BATCH)
+    return Result.of(case, f"Right in a batch, but wrong alone: {wrong}", BATCH) if wrong else Result.of(case)
+
+
+def _changed(case: Case, before: Sequence[Tensor], answer: Answer | None, tolerance: Tolerance) -> Result:
+    if answer is None:
+        return Result.of(case, "There is no answer to the changed request.", REFUSED)
+    if answer.outputs is None:
+        return Result.of(case, f"The model refused the changed request: {answer.refused}.", REFUSED)
+    after: Sequence[Tensor] = answer.outputs
+    if case.output:
+        before, after = ([its for its in some if its.name == case.output] for some in (before, after))
+        if not (before and after):
+            return Result.of(case, f"There is no output {case.output}.", CHANGE)
+    if case.holds == "same":
+        what = difference(before, after, tolerance)
+        return Result.of(case, f"The change moves the answer: {what}", CHANGE) if what else Result.of(case)
+    what = direction(before[0], after[0], case.holds, case.at_least)
+    return Result.of(case, what, CHANGE if what else "")
+
+
+def _with_allowance(results: Sequence[Result], tolerance: Tolerance) -> list[Result]:
+    """Let a share ``may_differ`` of the golden and boundary cases have other values."""
+    golden = sum(result.kind in ANSWERED for result in results)
+    differ = sum(result.code == OTHER for result in results)
+    if not differ or differ > tolerance.may_differ * golden:
+        return list(results)
+    share = f"allowed: {differ} of {golden} golden cases differ, and {tolerance.may_differ:g}"
+    return [
+        replace(r, passed=True, code="", what=f"{r.what} ({share} of them may.)") if r.code == OTHER else r
+        for r in results
+    ]
