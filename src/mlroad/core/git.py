@@ -86,6 +86,11 @@ def top_folder(folder: Path) -> Path | None:
     return Path(found.text) if found.ok else None
 
 
+def has_commit(root: Path, commit: str) -> bool:
+    """Whether this clone has a commit: a shallow one lacks older ones. Raises GitError without git."""
+    return run_git(root, "cat-file", "-e", f"{commit}^{{commit}}").ok
+
+
 def file_at(root: Path, commit: str, path: str) -> bytes | None:
     """The content of a file (relative to ``root``) in a commit; None if the commit does not have it.
 

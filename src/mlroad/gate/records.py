@@ -33,7 +33,8 @@ from mlroad.models.tensors import Tensor
 
 RECORDS, ANSWERS, CASE_ANSWERS = "records.json", "answers.parquet", "case_answers.jsonl"
 SAMPLES = "own_samples.json"
-SCHEMA = 1
+SCHEMA = 2
+"""Of records.json. Increase it with every change of what is recorded."""
 _AGAIN, _OWN = "candidate_", "own_"
 _FILES = (ANSWERS, CASE_ANSWERS, SAMPLES)
 _T = TypeVar("_T")
