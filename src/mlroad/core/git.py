@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -98,6 +98,35 @@ def file_at(root: Path, commit: str, path: str) -> bytes | None:
     """
     found = run_git(root, "cat-file", "blob", f"{commit}:./{path}")
     return found.data if found.ok else None
+
+
+def read_blobs(folder: Path, names: Iterable[str]) -> list[bytes]:
+    """The contents of blobs in the order of their names, all read by one process. Raises GitError."""
+    listed = list(names)
+    asked = "".join(f"{name}\n" for name in listed)
+    output = run_git(folder, "cat-file", "--batch", stdin=asked, check=True).data
+    found: list[bytes] = []
+    at = 0
+    for name in listed:  # each is a line such as "<name> blob <size>", the content, and a newline
+        start = output.index(b"\n", at) + 1
+        size = output[at:start].split()[-1]
+        if size == b"missing":
+            raise GitError(f"This clone does not have the content {name[:12]}.", "Clone the repo again.")
+        at = start + int(size) + 1
+        found.append(output[start : at - 1])
+    return found
+
+
+def dirty_files(root: Path, *paths: str, untracked: bool = True) -> list[str]:
+    """The files in ``paths`` (default: all) that differ from HEAD or are new. Raises GitError."""
+    new = f"--untracked-files={'all' if untracked else 'no'}"
+    options = ("--porcelain", "-z", "--no-renames", new)
+    return [entry[3:] for entry in run_git(root, "status", *options, "--", *paths, check=True).names]
+
+
+def current_branch(root: Path) -> str:
+    """The branch that is checked out; empty if a commit is."""
+    return run_git(root, "symbolic-ref", "--quiet", "--short", "HEAD").text
 
 
 def base_commit(root: Path) -> str:

@@ -25,7 +25,7 @@ from mlroad.gate.judge import Judgement, judge
 from mlroad.gate.own_measures import Spending, measuring, recorded
 from mlroad.gate.records import delete_records, read_records, write_records
 from mlroad.gate.settings import settings_of
-from mlroad.models.inference_tests import VERDICT as INFERENCE_VERDICT
+from mlroad.models.suite import VERDICT as INFERENCE_VERDICT
 from mlroad.registry.base import Registry
 from mlroad.run.candidate import Candidate
 

@@ -28,12 +28,10 @@ from mlroad.core.text import count
 from mlroad.models.cases import Case
 from mlroad.models.finished_run import Run, find_run
 from mlroad.models.model_process import Answer, ModelBroken, ModelProcess
-from mlroad.models.suite import FOLDER, Suite, load_suite, suite_digest
+from mlroad.models.suite import FOLDER, VERDICT, Suite, load_suite, suite_digest
 from mlroad.models.tensors import Tensor
 from mlroad.models.tolerance import Tolerance, difference
 
-VERDICT = "gate/inference.json"
-"""Below the folder of a run."""
 RUNTIMES = ("python",)
 _WARM_UP = 5
 _TIMED = 200

@@ -26,6 +26,8 @@ from mlroad.models.tolerance import Limit, Tolerance
 FOLDER = "inference_tests"
 SUITE = "suite.yml"
 CASES = "cases.jsonl"
+VERDICT = "gate/inference.json"
+"""The result of the tests, below the folder of a run."""
 _KEYS = ("model", "dataset", "digest", "cases", "cases_digest", "tolerance", "retrained")
 _OPTIONAL = ("rows", "rows_digest")
 _REFREEZE = "`mlroad freeze` writes this file; see `mlroad help reference/inference-tests`."

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from mlroad.core.git import run_git
+from mlroad.core.git import read_blobs, run_git
 from mlroad.core.problems import UserError
 
 _DEEPER = "Fetch the whole history: `git fetch --unshallow`, or in a workflow `fetch-depth: 0`."
@@ -28,14 +28,9 @@ class Tree:
     def texts(self, paths: Iterable[str]) -> Iterator[tuple[str, str]]:
         """Each path with its content, all read by one git process."""
         wanted = list(paths)
-        names = "".join(f"{self.blobs[path]}\n" for path in wanted)
-        rest = run_git(self.root, "cat-file", "--batch", stdin=names, check=True).data
-        start = 0
-        for path in wanted:
-            end = rest.index(b"\n", start)
-            size = int(rest[start:end].split()[2])
-            yield path, rest[end + 1 : end + 1 + size].decode(errors="replace")
-            start = end + 1 + size + 1
+        contents = read_blobs(self.root, (self.blobs[path] for path in wanted))
+        for path, content in zip(wanted, contents, strict=True):
+            yield path, content.decode(errors="replace")
 
 
 def references(text: str) -> set[str]:

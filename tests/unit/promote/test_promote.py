@@ -18,6 +18,7 @@ from mlroad.promote.fetch_tag import parse_source, public_address, why_unreadabl
 from mlroad.promote.promotion import promote
 from mlroad.promote.promotion_plan import PromoteOptions
 from mlroad.promote.run_without_credentials import clean_environment, mlroad_without_credentials
+from mlroad.promote.workbench import Workbench
 from tests.support import commit_all, git
 from tests.unit.cli.command import Command, Said
 
@@ -318,7 +319,9 @@ def test_a_prototypes_code_gets_no_credentials(tmp_path: Path, monkeypatch: pyte
     assert secret not in found.values()
     assert found["HOME"] == str(tmp_path / "home")
     assert "PATH" in found
-    assert mlroad_without_credentials(tmp_path, tmp_path / "home", "--version").code == 0
+    bench = Workbench(tmp_path, tmp_path, "")
+    bench.stage.mkdir()
+    assert mlroad_without_credentials(bench, "--version").code == 0
 
 
 @pytest.mark.slow
