@@ -94,7 +94,7 @@ def update(version: str | None, data: tuple[str, ...], defaults: bool) -> None:
         _report(repo, conflicts)
         click.echo("Then run `mlroad setup` and `mlroad sync`.")
         sys.exit(1)
-    if not run_git(repo, "status", "--porcelain").text:
+    if not dirty_files(repo):
         click.echo(f"Nothing to do: {before.version} is the newest version.")
         return
     _bring_wheel(repo)

@@ -100,6 +100,29 @@ def file_at(root: Path, commit: str, path: str) -> bytes | None:
     return found.data if found.ok else None
 
 
+@dataclass(frozen=True, slots=True)
+class TreeEntry:
+    """A file, folder (``tree``) or submodule (``commit``) of a commit, not read yet."""
+
+    mode: str
+    kind: str
+    name: str
+    """What git calls its content."""
+    size: int
+    """0 if it was not asked for (``--long``)."""
+    path: str
+
+
+def tree_entries(listed: GitOutput) -> list[TreeEntry]:
+    """The output of ``git ls-tree -z``, with ``--long`` or without."""
+    found = []
+    for line in listed.names:
+        about, _, path = line.partition("\t")
+        mode, kind, name, *size = about.split()
+        found.append(TreeEntry(mode, kind, name, int(size[0]) if size and size[0].isdigit() else 0, path))
+    return found
+
+
 def read_blobs(folder: Path, names: Iterable[str]) -> list[bytes]:
     """The contents of blobs in the order of their names, all read by one process. Raises GitError."""
     listed = list(names)
@@ -202,7 +225,10 @@ class Git:
 
     def is_dirty(self, folder: Path) -> bool:
         """Whether anything below ``folder`` (relative to the root) differs from the commit."""
-        return bool(self._ask("status", "--porcelain", "--untracked-files=all", "--", folder.as_posix()))
+        try:
+            return bool(dirty_files(self._root, folder.as_posix()))
+        except GitError:
+            return False
 
     def resolve(self, reference: str) -> str:
         """The commit of a branch, tag or commit. Raises UserError if git does not know it."""
@@ -216,9 +242,8 @@ class Git:
 
     def blobs(self, commit: str, folder: str) -> dict[str, str]:
         """The files below ``folder`` in a commit: path to the name of its content."""
-        listed = self._run("ls-tree", "-r", "-z", commit, "--", f"{folder}/").names
-        entries = [entry.partition("\t") for entry in listed]
-        return {path: about.split()[2] for about, _, path in entries}
+        listed = self._run("ls-tree", "-r", "-z", commit, "--", f"{folder}/")
+        return {entry.path: entry.name for entry in tree_entries(listed)}
 
     def differing(self, commit: str, folder: str) -> list[str]:
         """The paths below ``folder`` that have changed since a commit, or are gone."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from mlroad.core.git import read_blobs, run_git
+from mlroad.core.git import read_blobs, run_git, tree_entries
 from mlroad.core.problems import UserError
 
 _DEEPER = "Fetch the whole history: `git fetch --unshallow`, or in a workflow `fetch-depth: 0`."
@@ -22,8 +22,7 @@ class Tree:
         self.root = root
         self.commit = resolve(root, commit)
         listed = run_git(root, "ls-tree", "-r", "-z", self.commit, "--", "models/", "datasets/", check=True)
-        entries = (entry.partition("\t") for entry in listed.names)
-        self.blobs = {path: about.split()[2] for about, _, path in entries if about.split()[1] == "blob"}
+        self.blobs = {entry.path: entry.name for entry in tree_entries(listed) if entry.kind == "blob"}
 
     def texts(self, paths: Iterable[str]) -> Iterator[tuple[str, str]]:
         """Each path with its content, all read by one git process."""

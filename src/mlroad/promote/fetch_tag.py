@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlroad.core.git import GitOutput, run_git
+from mlroad.core.git import GitOutput, has_commit, run_git
 from mlroad.core.problems import UserError
 from mlroad.promote.workbench import Workbench
 
@@ -62,18 +62,13 @@ def fetch_tag(bench: Workbench, repo: str, tag: str) -> Prototype:
 
 def fetch_commit(bench: Workbench, repo: str, tag: str, commit: str) -> bool:
     """Make sure that the workbench has an older commit of the repo. False if the repo does not have it."""
-    if has_commit(bench, commit):
+    if has_commit(bench.git, commit):
         return True
     for wanted in (f"refs/tags/{tag}", commit):
         bench.run(*FETCH, address_of(repo), wanted, check=False)
-        if has_commit(bench, commit):
+        if has_commit(bench.git, commit):
             return True
     return False
-
-
-def has_commit(bench: Workbench, commit: str) -> bool:
-    """Whether the workbench has a commit."""
-    return bench.run("cat-file", "-e", f"{commit}^{{commit}}", check=False).ok
 
 
 def address_of(repo: str) -> str:

@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from mlroad.core.git import has_commit
 from mlroad.core.problems import UserError
 from mlroad.core.text import some
 from mlroad.guard.guard_settings import load_settings
-from mlroad.promote.fetch_tag import FETCH, Prototype, address_of, has_commit, why_unreadable
+from mlroad.promote.fetch_tag import FETCH, Prototype, address_of, why_unreadable
 from mlroad.promote.merge_versions import as_in_factory
 from mlroad.promote.provenance import FILE, Provenance, all_provenances
 from mlroad.promote.take import take
@@ -82,7 +83,7 @@ def _status(bench: Workbench, name: str, its: Provenance, problem: str) -> Model
     about = ModelStatus(name, its.repo, its.tag, commit, problem=problem)
     if problem:
         return about
-    if not has_commit(bench, commit):
+    if not has_commit(bench.git, commit):
         return replace(about, problem=f"{its.repo} no longer has its commit.")
     try:
         differences = _differences(bench, name, its)

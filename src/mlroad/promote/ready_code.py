@@ -11,13 +11,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from mlroad.core.git import run_git
+from mlroad.core.git import TreeEntry, run_git
 from mlroad.core.problems import Position, Problem
 from mlroad.core.yaml_nodes import scalars
 from mlroad.pipeline.model import CommandComponent, Environment, PipelineJob
 from mlroad.pipeline.repo_index import RepoIndex, absolute
 from mlroad.pipeline.scope import commands, levels
-from mlroad.promote.read_commit import Entry, refused
+from mlroad.promote.read_commit import refused
 from mlroad.promote.take import escapes
 from mlroad.promote.workbench import Blob
 
@@ -66,7 +66,7 @@ def not_taken(model: Path, root: Path, known: Iterable[Problem]) -> Iterator[Pro
         for name in run_git(root, "ls-files", *options, "--", folder).names
         if (root / name).is_file()
     }
-    listed = [Entry("100644", "", 0, name) for name in files]
+    listed = [TreeEntry("100644", "blob", "", 0, name) for name in files]
     found = list(refused(listed, 1))
     for name, path in files.items():
         if name.endswith((".yml", ".yaml")):

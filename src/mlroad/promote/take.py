@@ -117,9 +117,8 @@ def _licences(
     own = [path for path in files if path.count("/") == 2 and LICENCE.fullmatch(PurePosixPath(path).name)]
     if own:
         return {}
-    top = bench.run("ls-tree", "-z", "--long", "--full-tree", commit).names
-    names = [line.partition("\t")[2] for line in top]
-    wanted = [it for it in names if LICENCE.fullmatch(it)]
+    top = bench.run("ls-tree", "-z", "--name-only", "--full-tree", commit).names
+    wanted = [it for it in top if LICENCE.fullmatch(it)]
     found = entries(bench, commit, *wanted) if wanted else []
     there = read(bench, [entry for entry in found if "/" not in entry.path], max_file_mb)
     return {f"models/{name}/{path}": blob for path, blob in there.items()}
