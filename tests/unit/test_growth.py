@@ -173,6 +173,17 @@ PIPELINES: dict[str, Callable[[int], str]] = {
         f"jobs:\n  s:\n    command: echo {OPTIONAL * size}\n"
         "    environment: azureml:e:1\n    inputs: {a: 1}\n"
     ),
+    **{
+        f"expressions in a value, {between!r} between them, for {kind}": (
+            lambda size, between=between, kind=kind: (  # type: ignore[misc]
+                "inputs: {x: 1}\njobs:\n  s:\n    component: {type: command, command: echo, "
+                f"environment: azureml:e:1, inputs: {{a: {{type: {kind}}}}}}}\n"
+                f"    inputs: {{a: '{(OPEN + 'parent.inputs.x' + CLOSE + between) * size}'}}\n"
+            )
+        )
+        for between in ("", "7", "word ")
+        for kind in ("string", "integer", "number", "boolean")
+    },
     "expressions in a value": lambda size: (
         "inputs: {x: 1}\n"
         + steps(1, lambda _: f"    inputs: {{a: '{(OPEN + 'parent.inputs.x' + CLOSE) * size}'}}\n")

@@ -24,6 +24,8 @@ class Entry(NamedTuple):
     """Its line in the help of the group; the first line of the command's own help."""
     section: str = "Commands"
     """The heading that it is listed under."""
+    in_prototype: str = ""
+    """Where the command is in a prototyping repo, if it is another one there."""
 
 
 class LazyGroup(click.Group):

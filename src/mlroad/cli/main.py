@@ -34,7 +34,10 @@ COMMANDS = {
     "models": Entry("mlroad.cli.models:models", "List the models of this repo.", PROTOTYPE),
     "dataset": Entry("mlroad.cli.dataset:dataset", "Create, compare, check and register datasets.", DATA),
     "promote": Entry(
-        "mlroad.cli.promote:promote", "Promote a model from a prototype's tag to a branch.", FACTORY
+        "mlroad.cli.promote:promote",
+        "Promote a model from a prototype's tag to a branch.",
+        FACTORY,
+        in_prototype="mlroad.cli.tag_status:promote",
     ),
     "backport": Entry(
         "mlroad.cli.backport:backport",
@@ -86,8 +89,9 @@ class Root(LazyGroup):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command, imported now. A missing package may be one that only a factory installs."""
-        if cmd_name == "promote" and in_prototype():
-            return load("mlroad.cli.tag_status:promote")
+        entry = self.table.get(cmd_name)
+        if entry and entry.in_prototype and in_prototype():
+            return load(entry.in_prototype)
         try:
             return super().get_command(ctx, cmd_name)
         except ModuleNotFoundError:

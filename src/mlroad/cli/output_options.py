@@ -12,7 +12,6 @@ import functools
 import io
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -95,7 +94,7 @@ def _with_output(callback: Callable[..., Any], own: set[str]) -> Callable[..., A
 
 
 def _as_document(call: Callable[[], object]) -> None:
-    import json  # noqa: PLC0415 - the git hook does not need it
+    import json  # noqa: PLC0415 - every command imports this module, and few need it
 
     code = 0
     with _printed() as lines:
@@ -131,6 +130,7 @@ def _only_failures(call: Callable[[], object]) -> None:
 @contextlib.contextmanager
 def _printed() -> Iterator[Callable[[], list[str]]]:
     """Keep back what this process and the programs that it starts print. Yields a function for the lines."""
+    import tempfile  # noqa: PLC0415 - it imports random and shutil, and every command imports this module
 
     click.get_current_context().meta[_KEPT_BACK] = True
     with tempfile.TemporaryFile() as file, os.fdopen(os.dup(file.fileno()), "wb", buffering=0) as raw:

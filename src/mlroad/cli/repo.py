@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from mlroad.core.code_owners import add_missing_owners
-from mlroad.core.git import run_git
+from mlroad.core.git import dirty_files, run_git
 from mlroad.core.problems import UserError
 from mlroad.core.repo import root_here
 from mlroad.core.template import (
@@ -94,7 +94,7 @@ def update(version: str | None, data: tuple[str, ...], defaults: bool) -> None:
         _report(repo, conflicts)
         click.echo("Then run `mlroad setup` and `mlroad sync`.")
         sys.exit(1)
-    if not run_git(repo, "status", "--porcelain").text:
+    if not dirty_files(repo):
         click.echo(f"Nothing to do: {before.version} is the newest version.")
         return
     _bring_wheel(repo)
@@ -170,10 +170,9 @@ def _make_way(repo: Path) -> None:
 
 def _refuse_changes(repo: Path) -> None:
     """Raises UserError if anything is not committed: an update can be undone only from a clean state."""
-    changed = run_git(repo, "status", "--porcelain", "-z", check=True).names
-    if changed:
-        files = some([entry[3:] for entry in changed])
-        raise UserError(f"There are changes that are not committed: {files}.", "Commit or stash them first.")
+    if changed := dirty_files(repo):
+        what = f"There are changes that are not committed: {some(changed)}."
+        raise UserError(what, "Commit or stash them first.")
 
 
 def _remove_leftovers(repo: Path) -> None:

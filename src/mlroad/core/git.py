@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -86,6 +86,11 @@ def top_folder(folder: Path) -> Path | None:
     return Path(found.text) if found.ok else None
 
 
+def has_commit(root: Path, commit: str) -> bool:
+    """Whether this clone has a commit: a shallow one lacks older ones. Raises GitError without git."""
+    return run_git(root, "cat-file", "-e", f"{commit}^{{commit}}").ok
+
+
 def file_at(root: Path, commit: str, path: str) -> bytes | None:
     """The content of a file (relative to ``root``) in a commit; None if the commit does not have it.
 
@@ -93,6 +98,58 @@ def file_at(root: Path, commit: str, path: str) -> bytes | None:
     """
     found = run_git(root, "cat-file", "blob", f"{commit}:./{path}")
     return found.data if found.ok else None
+
+
+@dataclass(frozen=True, slots=True)
+class TreeEntry:
+    """A file, folder (``tree``) or submodule (``commit``) of a commit, not read yet."""
+
+    mode: str
+    kind: str
+    name: str
+    """What git calls its content."""
+    size: int
+    """0 if it was not asked for (``--long``)."""
+    path: str
+
+
+def tree_entries(listed: GitOutput) -> list[TreeEntry]:
+    """The output of ``git ls-tree -z``, with ``--long`` or without."""
+    found = []
+    for line in listed.names:
+        about, _, path = line.partition("\t")
+        mode, kind, name, *size = about.split()
+        found.append(TreeEntry(mode, kind, name, int(size[0]) if size and size[0].isdigit() else 0, path))
+    return found
+
+
+def read_blobs(folder: Path, names: Iterable[str]) -> list[bytes]:
+    """The contents of blobs in the order of their names, all read by one process. Raises GitError."""
+    listed = list(names)
+    asked = "".join(f"{name}\n" for name in listed)
+    output = run_git(folder, "cat-file", "--batch", stdin=asked, check=True).data
+    found: list[bytes] = []
+    at = 0
+    for name in listed:  # each is a line such as "<name> blob <size>", the content, and a newline
+        start = output.index(b"\n", at) + 1
+        size = output[at:start].split()[-1]
+        if size == b"missing":
+            raise GitError(f"This clone does not have the content {name[:12]}.", "Clone the repo again.")
+        at = start + int(size) + 1
+        found.append(output[start : at - 1])
+    return found
+
+
+def dirty_files(root: Path, *paths: str, untracked: bool = True) -> list[str]:
+    """The files in ``paths`` (default: all) that differ from HEAD or are new. Raises GitError."""
+    new = f"--untracked-files={'all' if untracked else 'no'}"
+    options = ("--porcelain", "-z", "--no-renames", new)
+    return [entry[3:] for entry in run_git(root, "status", *options, "--", *paths, check=True).names]
+
+
+def current_branch(root: Path) -> str:
+    """The branch that is checked out; empty if a commit is."""
+    return run_git(root, "symbolic-ref", "--quiet", "--short", "HEAD").text
 
 
 def base_commit(root: Path) -> str:
@@ -168,7 +225,10 @@ class Git:
 
     def is_dirty(self, folder: Path) -> bool:
         """Whether anything below ``folder`` (relative to the root) differs from the commit."""
-        return bool(self._ask("status", "--porcelain", "--untracked-files=all", "--", folder.as_posix()))
+        try:
+            return bool(dirty_files(self._root, folder.as_posix()))
+        except GitError:
+            return False
 
     def resolve(self, reference: str) -> str:
         """The commit of a branch, tag or commit. Raises UserError if git does not know it."""
@@ -182,9 +242,8 @@ class Git:
 
     def blobs(self, commit: str, folder: str) -> dict[str, str]:
         """The files below ``folder`` in a commit: path to the name of its content."""
-        listed = self._run("ls-tree", "-r", "-z", commit, "--", f"{folder}/").names
-        entries = [entry.partition("\t") for entry in listed]
-        return {path: about.split()[2] for about, _, path in entries}
+        listed = self._run("ls-tree", "-r", "-z", commit, "--", f"{folder}/")
+        return {entry.path: entry.name for entry in tree_entries(listed)}
 
     def differing(self, commit: str, folder: str) -> list[str]:
         """The paths below ``folder`` that have changed since a commit, or are gone."""

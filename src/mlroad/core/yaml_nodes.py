@@ -7,8 +7,9 @@ silently keeps the last one; here they are a problem.
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -78,6 +79,11 @@ class ScalarNode(Node):
     def plain(self) -> object:
         return self.value
 
+    @property
+    def span(self) -> tuple[int, int]:
+        """Where it begins and ends in the file's text, quotes included."""
+        return self._start, self._end
+
     def position_of(self, fragment: str, occurrence: int = 0) -> Position:
         """The position of the ``occurrence``-th ``fragment`` (from 0) in this text, folded or not."""
         return list(self.positions_of([fragment] * (occurrence + 1)))[-1]
@@ -144,6 +150,30 @@ class MapNode(Node):
 
     def plain(self) -> dict[str, object]:
         return {name: value.plain() for name, value in self.values.items()}
+
+
+def scalars(node: Node | None, *keys: str) -> Iterator[tuple[tuple[str, ...], ScalarNode]]:
+    """Every single value in ``node``, with the keys that lead to it. Items of a list have the list's keys."""
+    if isinstance(node, ScalarNode):
+        yield keys, node
+    elif isinstance(node, ListNode):
+        for item in node.items:
+            yield from scalars(item, *keys)
+    elif isinstance(node, MapNode):
+        for name, _, value in node:
+            yield from scalars(value, *keys, name)
+
+
+def with_values(text: str, values: Mapping[ScalarNode, str]) -> str:
+    """A file's text with other values at nodes that were read from it. Quotes and comments stay."""
+    parts, at = [], 0
+    for node, value in sorted(values.items(), key=lambda it: it[0].span):
+        start, end = node.span
+        old = text[start:end]
+        # Escapes and folded lines: the text of the value is not written as such.
+        parts += [text[at:start], old.replace(node.text, value) if node.text in old else json.dumps(value)]
+        at = end
+    return "".join([*parts, text[at:]])
 
 
 def read_yaml(file: Path) -> tuple[Node | None, list[Problem]]:

@@ -81,6 +81,12 @@ class DatasetVersion:
         return self.parents[0] if self.parents else None
 
     @property
+    def holdout(self) -> str:
+        """The holdout that was split off; empty unless this is the training data of a split."""
+        split = (self.derivation or {}).get("split") or {}
+        return str(split["holdout"]) if split.get("side") == "train" else ""
+
+    @property
     def number(self) -> int:
         """The version as a number, for sorting: 10 comes after 9."""
         return int(self.version)

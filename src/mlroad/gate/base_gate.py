@@ -13,16 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from mlroad.core.files import write_bytes, write_json
-from mlroad.core.git import file_at, run_git
+from mlroad.core.git import file_at, has_commit
 from mlroad.core.problems import UserError
+from mlroad.core.verdict_words import BASE_VERDICT
 from mlroad.gate.own_measures import Spending
 from mlroad.gate.run_gate import gate
 from mlroad.run.candidate import Candidate
 from mlroad.run.model_folder import ModelFolder
 
 RULES = ("gates.yml", "waivers.yml", "evaluation.py")
-BASE_VERDICT = "base_verdict.json"
-"""The verdict by the base branch's rules, beside verdict.json."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ def gate_by_base(candidate: Candidate, base: str, spent: Spending | None = None)
 
 
 def _rules_at(model: ModelFolder, base: str) -> dict[str, bytes | None]:
-    if not run_git(model.root, "cat-file", "-e", f"{base}^{{commit}}").ok:
+    if not has_commit(model.root, base):
         raise UserError(
             f"This clone does not have the commit {base}.", "Fetch it (in a workflow: fetch-depth: 2)."
         )

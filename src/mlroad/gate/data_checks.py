@@ -41,7 +41,7 @@ def check_candidate(checks: GateChecks, candidate: Candidate) -> None:
             wrong.append(name)
     own = own_lineage(candidate.model_path) if candidate.model_path.is_dir() else ""
     if wrong:
-        what = f"The run's output {' and '.join(wrong)} was changed or replaced after the run."
+        what = f"Outputs were changed or replaced after the run: {', '.join(wrong)}."
         checks.add(CANDIDATE, "broken", f"{what} Train again: `mlroad train {candidate.model.name}`.")
     elif own:
         checks.add(CANDIDATE, "broken", own)

@@ -12,9 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mlroad.core.git import GitError, base_commit, file_at
+from mlroad.core.git import GitError, base_commit, file_at, has_commit
 from mlroad.models.cases import Case
 from mlroad.models.suite import CASES, FOLDER
+from mlroad.models.tolerance import distance
 
 Outputs = Mapping[str, Sequence[Any]]
 
@@ -23,10 +24,10 @@ def describe_moves(root: Path, model: str, golden: Sequence[Case], champion_comm
     """A sentence to add; empty if no golden answer changed, or without git."""
     try:
         commit = champion_commit or base_commit(root)
-        content = file_at(root, commit, f"models/{model}/{FOLDER}/{CASES}") if commit else None
+        if not commit or not has_commit(root, commit):
+            return ""
+        content = file_at(root, commit, f"models/{model}/{FOLDER}/{CASES}")
     except GitError:
-        return ""
-    if not commit:
         return ""
     since = f"since {'the champion' if champion_commit else commit[:7]}"
     old = dict(_answers(content or b""))
@@ -62,8 +63,6 @@ def _move(old: Outputs, new: Outputs) -> float:
     for name, values in new.items():
         if len(values) != len(old[name]):
             return math.inf
-        for one, other in zip(values, old[name], strict=True):
-            if one != other:
-                numbers = all(isinstance(value, int | float) for value in (one, other))
-                most = max(most, abs(one - other) if numbers else math.inf)
+        moved = (pair for pair in zip(old[name], values, strict=True) if pair[0] != pair[1])
+        most = max([most, *(distance(*pair) for pair in moved)])
     return most

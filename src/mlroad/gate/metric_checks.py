@@ -164,6 +164,7 @@ def _slice(
         _check(checks, id_, f"{gate.metric}{where}", found, gate.threshold, gates)
         yield {
             "column": gate.column, "value": name, "rows": count, "metric": gate.metric, **found.as_json(),
+            "direction": gates.metric(gate.metric).direction,
             "limit": gate.threshold.limit, "max_regression": gate.threshold.max_regression,
         }  # fmt: skip
 

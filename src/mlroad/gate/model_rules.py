@@ -45,9 +45,9 @@ _NEEDED = {
 _DRAFTED = ("data.yml", "gates.yml", "inference_tests/suite.yml", "tests")
 """What a promotion drafts for a model that has none."""
 _LEFT_OUT = {
-    "slices": "A model may get better overall and worse for one group: name the columns that matter.",
-    "latency": "A model may become too slow to use: set how long its callers can wait.",
-    "inference_tests": "A model may answer requests wrongly: `inference_tests: [pyfunc]` tests it.",
+    "are no slices": "A model may get better overall and worse for one group: name the columns that matter.",
+    "is no limit for latency": "A model may become too slow to use: set how long its callers can wait.",
+    "are no inference tests": "A model may answer requests wrongly: `inference_tests: [pyfunc]` tests it.",
 }
 
 
@@ -129,17 +129,10 @@ def _gates(model: ModelFolder) -> Iterator[Problem]:
     except UserError as error:
         yield from error.problems
         return
-    left_out = [
-        name
-        for name, there in (
-            ("slices", gates.slices),
-            ("latency", gates.p95_ms is not None),
-            ("inference_tests", gates.inference_tests),
-        )
-        if not there
-    ]
-    for name in left_out:
-        yield Problem(Position(file), "MR719", f"There is no {name}.", _LEFT_OUT[name], severity="warning")
+    there = (gates.slices, gates.p95_ms is not None, gates.inference_tests)
+    for (what, fix), it in zip(_LEFT_OUT.items(), there, strict=True):
+        if not it:
+            yield Problem(Position(file), "MR719", f"There {what}.", fix, severity="warning")
     yield from _toothless(gates)
     try:
         holdout = find(model.root, gates.holdout)

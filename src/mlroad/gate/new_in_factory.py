@@ -76,9 +76,8 @@ def _inputs(pipeline: Path) -> dict[str, str]:
 
 def _datasets(root: Path, folder: Path, task: str, raw: str, values: Mapping[str, str]) -> _Data:
     source = raw.removeprefix("azureml:") or _example(root, folder)
-    about = (find(root, source).derivation or {}).get("split", {})
-    if about.get("side") == "train":
-        return _Data(source, source, about["holdout"], is_example=False)
+    if holdout := find(root, source).holdout:
+        return _Data(source, source, holdout, is_example=False)
     _require_columns(root, source, values)
     rows = _with_features(root, folder, source, values) if task == "forecast" else source
     options = SplitOptions(

@@ -98,8 +98,8 @@ class OwnMeasures:
         started = time.monotonic()
         request = {"form": "sample", "name": name, "of": of, "rows": base64.b64encode(rows).decode()}
         try:
-            value = _checked(name, process.measure(request)["value"])
-            if not done and _checked(name, process.measure(request)["value"]) != value:
+            value = _checked(name, process.measure(request))
+            if not done and process.measure(request) != value:
                 raise ModelBroken("it gives two values for the same rows: it is not deterministic")
         except ModelBroken as error:
             raise Unmeasurable(f"{error} ({FILE})") from None
@@ -151,7 +151,7 @@ def measuring(
                             spent.setdefault(metric.name, Spent()),
                         )
                     elif metric.form == "rows":
-                        found.values[metric.name, of] = _of_rows(process, metric.name, of)
+                        found.values[metric.name, of] = _of_rows(process, metric.name, of, len(values))
         except ModelBroken as error:
             found.error = f"{FILE} cannot be used: {error}"
         samples = [metric for metric in named.values() if metric.form == "sample"]
@@ -198,11 +198,11 @@ def _data(table: Holdout, gates: Gates, answers: Mapping[str, Values]) -> dict[s
     return {"truth": truth, "answers": shaped, "rows": table.features(gates.targets)}
 
 
-def _of_rows(process: ModelProcess, name: str, of: str) -> ModelAnswers:
+def _of_rows(process: ModelProcess, name: str, of: str, rows: int) -> ModelAnswers:
     """One value for each row, asked twice."""
     request = {"form": "rows", "name": name, "of": of}
     try:
-        first, second = (np.array(process.measure(request)["values"], dtype=np.float64) for _ in range(2))
+        first, second = (process.measure_rows(request, rows) for _ in range(2))
         if bad := int((~np.isfinite(first)).sum()):
             raise ModelBroken(f"{bad} of its {len(first)} values are NaN or infinite")
         if not np.allclose(first, second, rtol=_SAME, atol=_SAME):
@@ -258,7 +258,7 @@ def _scored(
         spent.calls += 1
         try:
             request = {"form": "scorer", "name": metric.name, "of": of, "row": row}
-            cache.keep(key, _checked(metric.name, process.measure(request)["value"]))
+            cache.keep(key, _checked(metric.name, process.measure(request)))
         except ModelBroken as error:
             return ModelAnswers("", f"{error} ({FILE}, row {row + 1})")
         finally:
@@ -275,8 +275,7 @@ def _content(table: Holdout, values: Values, row: int) -> str:
     return hashlib.sha256(json.dumps(content, default=str, sort_keys=True).encode()).hexdigest()
 
 
-def _checked(name: str, value: Any) -> float:
-    number = float(value)
-    if not math.isfinite(number):
-        raise ModelBroken(f"{name} gives {number}")
-    return number
+def _checked(name: str, value: float) -> float:
+    if not math.isfinite(value):
+        raise ModelBroken(f"{name} gives {value}")
+    return value

@@ -32,7 +32,8 @@ from mlroad.models.case_answers import CASE_ANSWERS, CaseAnswers, read_case_answ
 
 RECORDS, ANSWERS = "records.json", "answers.parquet"
 SAMPLES = "own_samples.json"
-SCHEMA = 1
+SCHEMA = 2
+"""Of records.json. Increase it with every change of what is recorded."""
 _AGAIN, _OWN = "candidate_", "own_"
 _FILES = (ANSWERS, CASE_ANSWERS, SAMPLES)
 _T = TypeVar("_T")

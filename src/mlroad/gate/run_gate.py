@@ -18,14 +18,14 @@ from mlroad.core.files import replacing, write_json
 from mlroad.core.problems import UserError
 from mlroad.gate.ask_models import ask_models
 from mlroad.gate.checks import gate_again
-from mlroad.gate.committed_rules import Rules, rules_of
+from mlroad.gate.committed_rules import rules_of
 from mlroad.gate.gates_file import FILE, Gates, load_gates
 from mlroad.gate.holdout import OpenedHoldout, open_holdout
 from mlroad.gate.judge import Judgement, judge
 from mlroad.gate.own_measures import Spending, measuring, recorded
 from mlroad.gate.records import delete_records, read_records, write_records
 from mlroad.gate.settings import settings_of
-from mlroad.models.inference_tests import VERDICT as INFERENCE_VERDICT
+from mlroad.models.suite import VERDICT as INFERENCE_VERDICT
 from mlroad.registry.base import Registry
 from mlroad.run.candidate import Candidate
 
@@ -47,7 +47,7 @@ def gate(
         (folder / name).unlink(missing_ok=True)
     (candidate.folder / INFERENCE_VERDICT).unlink(missing_ok=True)
     delete_records(folder)
-    with _unchanged_rules(candidate) as (gates, rules):
+    with _unchanged_rules(candidate) as (gates, read):
         records, holdout = ask_models(candidate, gates, registry)
         answers = {"candidate": records.candidate, "champion": records.champion_answers}
         model = candidate.model
@@ -57,7 +57,7 @@ def gate(
     if judged.inference:
         write_json(candidate.folder / INFERENCE_VERDICT, judged.inference.json())
     _write_rows(folder / ROWS, gates, holdout, judged)
-    verdict = judged.verdict | {"rules": rules, "settings": settings_of(candidate.model.path / FILE)}
+    verdict = judged.verdict | read
     write_json(folder / VERDICT, verdict)
     return verdict
 
@@ -68,19 +68,22 @@ def judge_records(candidate: Candidate) -> dict[str, Any]:
     Raises RecordsUnusable if the records are missing or damaged, UserError as `gate` does.
     """
     records = read_records(candidate.folder / "gate")
-    with _unchanged_rules(candidate) as (gates, rules):
+    with _unchanged_rules(candidate) as (gates, read):
         holdout = open_holdout(candidate.model.root, gates)
         own = recorded(gates, candidate.model.path, records.own, gate_again(candidate))
         verdict = judge(candidate, gates, holdout, records, own).verdict
-    return verdict | {"rules": rules, "settings": settings_of(candidate.model.path / FILE)}
+    return verdict | read
 
 
 @contextmanager
-def _unchanged_rules(candidate: Candidate) -> Iterator[tuple[Gates, Rules]]:
-    """The gates and the digests of all rules. Raises UserError if a rule changes in the ``with`` block."""
+def _unchanged_rules(candidate: Candidate) -> Iterator[tuple[Gates, dict[str, Any]]]:
+    """The gates, and what the verdict holds of all rules: their digests, and the keys of gates.yml.
+
+    Raises UserError if a rule changes in the ``with`` block.
+    """
     path = candidate.model.path
     rules = rules_of(path)
-    yield load_gates(path / FILE), rules
+    yield load_gates(path / FILE), {"rules": rules, "settings": settings_of(path / FILE)}
     if rules_of(path) != rules:
         raise UserError(f"A file of {path} was changed while the gate read it.", "Run the gate again.")
 

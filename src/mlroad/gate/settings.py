@@ -1,7 +1,7 @@
-"""gates.yml as one flat table of keys and values, so that any difference between two versions can be named.
+"""A YAML file as one flat table of keys and values, so that any difference between two versions can be named.
 
-``metrics: {mae: {limit: 60}}`` is ``metrics.mae.limit: 60``; a slice is named by its column and metric. Keys
-that are not written have their defaults, so writing one down is no difference.
+``metrics: {mae: {limit: 60}}`` is ``metrics.mae.limit: 60``; a slice is named by its column and metric. In
+gates.yml keys that are not written have their defaults, so writing one down is no difference.
 """
 
 from __future__ import annotations
@@ -26,14 +26,18 @@ def settings_of(file: Path) -> Settings:
 
 def flat_settings(text: str) -> Settings:
     """The same for the content of one; empty if it is not a mapping."""
+    found = dict(flat(text))
+    defaults = {f"bootstrap.{name}": value for name, value in asdict(Bootstrap()).items()}
+    return dict(sorted((defaults | found).items())) if found else {}
+
+
+def flat(text: str) -> list[tuple[str, str | float | bool | None]]:
+    """The keys of a YAML file and their values; none if it is not a mapping."""
     try:
         content = yaml.safe_load(text)
-    except yaml.YAMLError:
-        return {}
-    if not isinstance(content, dict):
-        return {}
-    content = {**content, "bootstrap": {**asdict(Bootstrap()), **(content.get("bootstrap") or {})}}
-    return dict(sorted(_flat("", content)))
+    except (yaml.YAMLError, ValueError):  # a date such as 2026-13-45
+        return []
+    return list(_flat("", content)) if isinstance(content, dict) else []
 
 
 def _flat(key: str, value: Any) -> Iterator[tuple[str, str | float | bool | None]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlroad.core.git import run_git
+from mlroad.core.git import read_blobs, run_git
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.guard.file_checks import too_large
 from mlroad.guard.guard_settings import Settings
@@ -120,15 +120,7 @@ def _unique(added: Iterator[_Added]) -> list[_Added]:
 def _contents(root: Path, added: Sequence[_Added]) -> Iterator[tuple[_Added, bytes]]:
     for start in range(0, len(added), _CHUNK):
         chunk = added[start : start + _CHUNK]
-        wanted = "".join(f"{item.blob}\n" for item in chunk)
-        output = run_git(root, "cat-file", "--batch", stdin=wanted, check=True).data
-        at = 0
-        for item in chunk:
-            head, _, _ = output[at : at + 200].partition(b"\n")
-            size = int(head.split()[-1])
-            at += len(head) + 1
-            yield item, output[at : at + size]
-            at += size + 1
+        yield from zip(chunk, read_blobs(root, (item.blob for item in chunk)), strict=True)
 
 
 def _messages(root: Path, commits: Sequence[str]) -> Iterator[tuple[str, str]]:

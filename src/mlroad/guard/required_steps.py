@@ -11,13 +11,15 @@ from dataclasses import dataclass, field
 class RequiredStep:
     """A step whose whole script matches ``pattern``. ``word`` finds it if somebody has changed the script.
 
-    ``ifs`` are the conditions that its job or the step itself may have, ``env`` variables that it must have.
+    ``ifs`` are the conditions that its job or the step may have, ``env`` variables that it must have, and
+    ``environment`` is that of its job: its reviewers and secrets belong to the step.
     """
 
     word: str
     pattern: str
     ifs: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
+    environment: str = ""
 
     def matches(self, script: str) -> bool:
         """Whether a script is this command and nothing else, so that its exit code decides."""
@@ -110,6 +112,26 @@ FACTORY: Mapping[str, tuple[RequiredStep, ...]] = {
             r'uv run mlroad take-over "\$MODEL" "\$RUNNER_TEMP/judged" --digest "\$JUDGED" --judged',
             _PUBLISH,
             {"JUDGED": "${{ needs.judge.outputs.digest }}"},
+            "registry",
+        ),
+        RequiredStep(
+            "mlroad register",
+            r"gh auth setup-git\n"
+            r'uv run mlroad register "\$MODEL" --run "\$PROD" --dev-run "\$DEV" --by "@\$ACTOR" --publish',
+            _PUBLISH,
+            {"DEV": "${{ needs.judge.outputs.dev }}", "PROD": "${{ needs.judge.outputs.prod }}"},
+            "registry",
+        ),
+    ),
+    "approve.yml": (
+        RequiredStep(
+            "mlroad approve",
+            r"gh auth setup-git\n"
+            r'who=\(--github-run "\$GITHUB_RUN_ID"\)\n'
+            r'\[ "\$APPROVAL" != none \] \|\| who=\(--by "@\$ACTOR"\)\n'
+            r'uv run mlroad approve "\$MODEL:\$VERSION" --lineage "\$LINEAGE" "\$\{who\[@\]\}" --publish',
+            env={"APPROVAL": "${{ vars.MLROAD_APPROVAL }}", "ACTOR": "${{ github.actor }}"},
+            environment="production",
         ),
     ),
 }

@@ -111,11 +111,14 @@ class _Workflow:
         if not exact:
             what = f"this step must run only `{required.word} …`, so that its exit code decides."
             return [self._fault(near[0].step.key_at("run"), what)]
-        found = [self._weak(step, required.ifs) for step in exact]
+        found = [self._weak(step, required.ifs, required.environment) for step in exact]
         return min(found, key=len)
 
-    def _weak(self, step: _Step, ifs: tuple[str, ...]) -> list[str]:
+    def _weak(self, step: _Step, ifs: tuple[str, ...], environment: str) -> list[str]:
         faults = []
+        if environment and step.job.text("environment") != environment:
+            what = f"the job {step.job_name} must have `environment: {environment}`, which protects it."
+            faults.append(self._fault(step.job.key_at("environment"), what))
         for node, what in ((step.job, f"job {step.job_name}"), (step.step, "step")):
             faults += self._tolerant(node, what)
             condition = node.get("if")

@@ -70,11 +70,12 @@ class Forked:
 
     def pid(self) -> int:
         """The process of the worker's supervisor; 0 if it has ended."""
-        return self._server.ask({"pid": self._number}) or 0
+        return self._server.ask({"pid": self._number}, 0) or 0
 
     def wait(self) -> int:
         """Wait for its end; its exit code, or the negative number of the signal that killed it."""
-        while (code := self._server.ask({"code": self._number})) is None:
+        # Whatever killed the server has most likely killed the worker, too.
+        while (code := self._server.ask({"code": self._number}, -signal.SIGKILL)) is None:
             time.sleep(_PAUSE)
         return code
 
@@ -120,16 +121,18 @@ class _Server:
             self._lost = True
             raise
 
-    def ask(self, request: Mapping[str, int]) -> int | None:
-        """The ``code`` of a worker that has ended, or its ``pid``; None if there is none."""
+    def ask(self, request: Mapping[str, int], lost: int) -> int | None:
+        """The ``code`` of a worker that has ended, or its ``pid``; None if there is none.
+
+        ``lost``: the answer if the server has died.
+        """
         with self._lock:
             try:
                 self.tell(request)
                 answer = self._socket.recv(64)
             except OSError:
                 answer = b""
-        # Without the server the code is unknown; whatever killed it has most likely killed the worker too.
-        return json.loads(answer)["value"] if answer else -signal.SIGKILL
+        return json.loads(answer)["value"] if answer else lost
 
 
 _starting = threading.Lock()

@@ -39,11 +39,9 @@ from mlroad.models.judge_cases import judge_each
 from mlroad.models.model_process import ModelBroken, ModelProcess
 from mlroad.models.onnx_export import NotExportable, Source, export
 from mlroad.models.onnx_session import OnnxSession
-from mlroad.models.suite import FOLDER, Suite, load_suite, suite_digest
+from mlroad.models.suite import FOLDER, VERDICT, Suite, load_suite, suite_digest
 from mlroad.models.tensors import Tensor
 
-VERDICT = "gate/inference.json"
-"""Below the folder of a run; for another runtime than pyfunc, its name is part of the file's name."""
 EXPORT = "export"
 """Below the folder of a run: what `mlroad export` writes."""
 _WARM_UP = 5

@@ -107,6 +107,8 @@ class ModelProcess:
         self.timeout = timeout
         """Seconds that it may take for an answer."""
         self._about: dict[str, Any] | None = None
+        self.unconfined: tuple[str, ...] = ()
+        """What this system does not hide from it: files, network. Known after `load`."""
         self._unloadable = ""
         self._asked = 0
         self._data: dict[str, str] = {}
@@ -195,12 +197,6 @@ class ModelProcess:
                 raise ModelBroken(f"it changes its own file {copy.name} while it answers")
         return clock
 
-    @property
-    def unconfined(self) -> tuple[str, ...]:
-        """What this system does not hide from it: files, network. Known after `load`."""
-        missing = (self._about or {}).get("unconfined", ())
-        return tuple(str(what) for what in missing)
-
     def load(self) -> list[ColumnSpec]:
         """Wait until it is loaded. Returns the columns of its signature. Raises ModelBroken."""
         if self._unloadable:
@@ -208,6 +204,9 @@ class ModelProcess:
         if self._about is None:
             try:
                 self._about = self._answer()
+                with _as_documented():
+                    missing = self._about["unconfined"]
+                    self.unconfined = tuple(what for what in ("files", "network") if what in missing)
                 return self._columns()
             except ModelBroken as error:
                 self._unloadable = str(error)
@@ -285,13 +284,22 @@ class ModelProcess:
         (self._given / "data.pickle").write_bytes(pickle.dumps(data))
         self._data = {"data": str(self._given / "data.pickle")}
 
-    def measure(self, request: dict[str, Any]) -> dict[str, Any]:
-        """What a function of an evaluation.py gives. Raises ModelBroken."""
+    def measure(self, request: dict[str, Any]) -> float:
+        """The value that a function of an evaluation.py gives for some rows. Raises ModelBroken."""
+        return float(self._measured(request, "value", ()))
+
+    def measure_rows(self, request: dict[str, Any], rows: int) -> NDArray[np.float64]:
+        """The value that it gives for each row. Raises ModelBroken."""
+        return self._measured(request, "values", (rows,))
+
+    def _measured(self, request: dict[str, Any], key: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
         said = self._ask({"do": "measure", **request, **self._data})
         self._data = {}
-        if request["form"] == "rows" and not isinstance(said.get("values"), list):
-            raise ModelBroken("its code writes to the pipe that carries its answers")
-        return said
+        with _as_documented():
+            found = np.array(said[key], dtype=np.float64)
+            if found.shape != shape:
+                raise ValueError("another number of values")
+            return found
 
     def prepare_rows(self, rows: Sequence[int]) -> None:
         """Name the rows of the last `predict` that `predict_row` will be asked for. Raises ModelBroken."""

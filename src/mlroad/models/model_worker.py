@@ -255,7 +255,7 @@ def serve(kind: str, path: str, order: list[str], answer: Answer, about: Mapping
     answer({**watch.checked(said), "number": 0})
     if "error" in said:
         return
-    server = _Server(loaded)
+    server = _Server(loaded, watch)
     for line in sys.stdin:
         request = json.loads(line)
         try:
@@ -282,11 +282,18 @@ class _Watch:
     def _count(self) -> None:
         self._forks += 1
 
-    def checked(self, said: dict[str, Any]) -> dict[str, Any]:
-        """``said``, or what is wrong. In a forked process that came back from the model, it ends that."""
+    def back(self) -> None:
+        """Called when the model's code has returned: ends a forked process that came back from it.
+
+        It must not write predictions or an answer: the process that it was forked from does.
+        """
         if os.getpid() != self._process:
             self._flag[0] = 1
             os._exit(0)
+
+    def checked(self, said: dict[str, Any]) -> dict[str, Any]:
+        """``said``, or what is wrong."""
+        self.back()
         if self._flag[0]:
             return {"error": "its code forks its process, and both processes return from predict"}
         if self._network:
@@ -294,9 +301,18 @@ class _Watch:
         return said
 
     def wait(self) -> None:
-        """Give forked processes a moment to come back."""
-        if self._forks:
-            time.sleep(0.2)
+        """Give forked processes time to come back: two seconds while one of them lives."""
+        until = time.monotonic() + 2
+        while self._forks and not self._flag[0] and time.monotonic() < until and _has_live_child():
+            time.sleep(0.01)
+
+
+def _has_live_child() -> bool:
+    import psutil
+
+    with contextlib.suppress(psutil.Error):
+        return any(child.status() != psutil.STATUS_ZOMBIE for child in psutil.Process().children())
+    return True
 
 
 _KINDS: dict[str, Any] = {
@@ -307,8 +323,9 @@ _KINDS: dict[str, Any] = {
 class _Server:
     """A loaded model. Each public method is a kind of request."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, watch: _Watch) -> None:
         self._model = model
+        self._watch = watch
         self._frame = pd.DataFrame()
         self._rows: dict[int, pd.DataFrame] = {}
 
@@ -316,6 +333,7 @@ class _Server:
         """Predict a whole table, which the calling process has written, and write the answers to a file."""
         self._frame = self._model.prepared(pd.read_pickle(request["frame"]))  # noqa: S301
         values = as_array(self._model.predict(self._frame))
+        self._watch.back()
         has_texts = values.dtype == object
         if has_texts:
             values = np.frombuffer(json.dumps(values.tolist()).encode(), np.uint8)

@@ -26,6 +26,8 @@ from mlroad.models.tolerance import Limit, Tolerance
 FOLDER = "inference_tests"
 SUITE = "suite.yml"
 CASES = "cases.jsonl"
+VERDICT = "gate/inference.json"
+"""The result of the tests, below the folder of a run; other runtimes than pyfunc add their name to the file's."""
 _KEYS = ("model", "dataset", "digest", "cases", "cases_digest", "tolerance", "retrained")
 _OPTIONAL = ("rows", "rows_digest", "latency")
 _REFREEZE = "`mlroad freeze` writes this file; see `mlroad help reference/inference-tests`."

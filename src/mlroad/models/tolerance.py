@@ -109,19 +109,20 @@ def _values(expected: Tensor, got: Tensor, limit: Limit) -> str:
     wrong = [place for place, pair in enumerate(pairs) if not limit.allows(*pair)]
     if not wrong:
         return ""
-    worst = max(wrong, key=lambda place: _distance(*pairs[place]))
+    worst = max(wrong, key=lambda place: distance(*pairs[place]))
     want, have = pairs[worst]
     apart = ""
     if expected.family in {"number", "integer"}:
         assert isinstance(want, int | float)
         allowed = limit.allowed(want)
-        apart = f": differs by {_distance(want, have):.4g}, allowed is {allowed:.4g}"
+        apart = f": differs by {distance(want, have):.4g}, allowed is {allowed:.4g}"
     others = f" ({len(wrong)} of {len(pairs)} values differ; this one the most)" if len(pairs) > 1 else ""
     return f"{got.name}{got.index(worst)} is {shown(have)}, expected {shown(want)}{apart}{others}."
 
 
-def _distance(want: Value, have: Value) -> float:
-    if isinstance(want, str) or isinstance(have, str) or not math.isfinite(have):
+def distance(want: Value, have: Value) -> float:
+    """How far two values are apart; infinity unless both are numbers."""
+    if not (isinstance(want, int | float) and isinstance(have, int | float)) or not math.isfinite(have):
         return math.inf
     return abs(have - want)
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from mlroad.core.git import run_git
+from mlroad.core.git import read_blobs, run_git, tree_entries
 from mlroad.core.problems import UserError
 
 _DEEPER = "Fetch the whole history: `git fetch --unshallow`, or in a workflow `fetch-depth: 0`."
@@ -22,20 +22,14 @@ class Tree:
         self.root = root
         self.commit = resolve(root, commit)
         listed = run_git(root, "ls-tree", "-r", "-z", self.commit, "--", "models/", "datasets/", check=True)
-        entries = (entry.partition("\t") for entry in listed.names)
-        self.blobs = {path: about.split()[2] for about, _, path in entries if about.split()[1] == "blob"}
+        self.blobs = {entry.path: entry.name for entry in tree_entries(listed) if entry.kind == "blob"}
 
     def texts(self, paths: Iterable[str]) -> Iterator[tuple[str, str]]:
         """Each path with its content, all read by one git process."""
         wanted = list(paths)
-        names = "".join(f"{self.blobs[path]}\n" for path in wanted)
-        rest = run_git(self.root, "cat-file", "--batch", stdin=names, check=True).data
-        start = 0
-        for path in wanted:
-            end = rest.index(b"\n", start)
-            size = int(rest[start:end].split()[2])
-            yield path, rest[end + 1 : end + 1 + size].decode(errors="replace")
-            start = end + 1 + size + 1
+        contents = read_blobs(self.root, (self.blobs[path] for path in wanted))
+        for path, content in zip(wanted, contents, strict=True):
+            yield path, content.decode(errors="replace")
 
 
 def references(text: str) -> set[str]:

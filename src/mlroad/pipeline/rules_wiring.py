@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 
 from mlroad.core.text import nearest
@@ -128,7 +129,7 @@ def _types(scope: Scope, step: Step, name: str, binding: Binding, out: Findings)
         elif found not in LITERAL_TYPES:
             what = f"{name} of {step.name} is {a(port.type)}; {a(found)} cannot be part of its text."
             out.error(binding.at, "MR211", what, "Bind the data to a separate input.")
-        elif not text_fits(port.type, around(value.text)):
+        elif not _fits_beside(port.type, value.text):
             out.error(value.at, "MR211", beside, "Write the binding alone.")
         return
     if literal != (found in LITERAL_TYPES) or never_fit(port.type, found):
@@ -138,6 +139,12 @@ def _types(scope: Scope, step: Step, name: str, binding: Binding, out: Findings)
     elif not literal and "uri_file" in {port.type, found} and port.type != found:
         what = f"The input {name} of {step.name} is {a(port.type)}, but is bound to {a(found)}."
         out.warning(binding.at, "MR218", what, "Make both a file, or both a folder.")
+
+
+@lru_cache(maxsize=1)
+def _fits_beside(wanted: str, text: str) -> bool:
+    """Whether the text beside the expressions can be part of the value. Asked once for each of them."""
+    return text_fits(wanted, around(text))
 
 
 def _type_of(scope: Scope, binding: Binding) -> str | None:

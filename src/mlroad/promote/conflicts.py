@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mlroad.core.files import write_json
-from mlroad.core.git import run_git
+from mlroad.core.git import current_branch, dirty_files, run_git
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.core.text import some
 from mlroad.guard.file_checks import check_conflicts
@@ -53,9 +53,8 @@ class Unfinished:
     @classmethod
     def of(cls, options: PromoteOptions, plan: Plan, bench: Workbench) -> Unfinished:
         """A promotion that starts now."""
-        current = run_git(bench.root, "symbolic-ref", "--quiet", "--short", "HEAD")
         return cls(
-            source=f"{without_login(address_of(plan.repo))}@{plan.prototype.tag}",
+            source=f"{without_login(address_of(plan.address))}@{plan.prototype.tag}",
             commit=plan.prototype.commit,
             model=plan.taken.model,
             name=plan.taken.name,
@@ -63,7 +62,7 @@ class Unfinished:
             run=options.run,
             tolerance=options.tolerance,
             branch=plan.branch,
-            before=current.text if current.ok else bench.head,
+            before=current_branch(bench.root) or bench.head,
             head=bench.head,
         )
 
@@ -71,12 +70,10 @@ class Unfinished:
 def show_conflicts(bench: Workbench, merged: Merged, unfinished: Unfinished) -> Conflicts:
     """Check the branch out with the conflicts. Raises UserError if anything is not committed."""
     root = bench.root
-    if changed := run_git(
-        root, "status", "--porcelain", "-z", "--no-renames", "--untracked-files=no", check=True
-    ).names:
+    if changed := dirty_files(root, untracked=False):
         what = f"The prototype and the factory changed the same lines of {some(list(merged.conflicts))}."
-        files = some([entry[3:] for entry in changed])
-        raise UserError(what, f"To resolve them in the working tree, first commit or stash {files}.")
+        fix = f"To resolve them in the working tree, first commit or stash {some(changed)}."
+        raise UserError(what, fix)
     bench.run("update-ref", "refs/heads/theirs", merged.theirs)
     options = ("--quiet", "--no-tags", "--no-write-fetch-head")
     run_git(root, "fetch", *options, str(bench.git), f"+refs/heads/theirs:{_REF}", check=True)
@@ -89,7 +86,7 @@ def show_conflicts(bench: Workbench, merged: Merged, unfinished: Unfinished) -> 
 
 def resolved_tree(root: Path, unfinished: Unfinished) -> str:
     """The tree with all conflicts resolved. Raises UserError if some are left."""
-    here = run_git(root, "symbolic-ref", "--quiet", "--short", "HEAD").text
+    here = current_branch(root)
     if here != unfinished.branch:
         what = (
             f"The promotion is on the branch {unfinished.branch}, and {here or 'no branch'} is checked out."
@@ -100,7 +97,8 @@ def resolved_tree(root: Path, unfinished: Unfinished) -> str:
         raise UserError(f"There are conflicts in {some(left)}.", fix)
     changed = run_git(root, "diff", "-z", "--name-only", "--relative", check=True).names
     if changed:
-        raise UserError(f"{some(changed)} is not staged.", "Stage it (git add), or undo the change.")
+        what = f"There are changes that are not staged: {some(changed)}."
+        raise UserError(what, "Stage them (git add), or undo them.")
     folder = f"models/{unfinished.name}"
     staged = run_git(
         root, "diff", "-z", "--cached", "--no-renames", "--name-only", "--diff-filter=AM", "--", folder
@@ -132,8 +130,7 @@ def put_in_place(root: Path, tree: str, commit: str, head: str) -> None:
 def abort(root: Path) -> str:
     """Undo a promotion with conflicts; returns the branch that is checked out again."""
     unfinished = load_unfinished(root)
-    here = run_git(root, "symbolic-ref", "--quiet", "--short", "HEAD").text
-    if here == unfinished.branch:
+    if current_branch(root) == unfinished.branch:
         # Nothing of the person's was in the working tree when the promotion started.
         run_git(root, "reset", "--quiet", "--hard", unfinished.head, check=True)
         run_git(root, "switch", "--quiet", *_target(unfinished), check=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import pandas as pd
 from mlroad.core.files import write_text
 from mlroad.core.problems import UserError
 from mlroad.core.text import some
+from mlroad.core.yaml_nodes import MapNode, read_yaml, scalars, with_values
 from mlroad.data.sql import TableEngine
 from mlroad.data.store import find, find_verified
 from mlroad.data.version_tables import open_version
@@ -21,7 +21,7 @@ from mlroad.gate.draft_gates import Figure, GateFacts, figures_of, with_guess
 from mlroad.gate.gates_file import FILE as GATES
 from mlroad.gate.gates_file import load_gates
 from mlroad.pipeline.model import CommandComponent
-from mlroad.promote.place_datasets import holdout_of, prod_version
+from mlroad.promote.place_datasets import prod_version
 from mlroad.promote.question import Question, dataset_inputs, pipeline_of, question_of
 from mlroad.promote.take import Taken
 from mlroad.run.model_folder import Stage, load_data
@@ -71,15 +71,19 @@ def update_data(stage: Path, name: str) -> None:
     file = folder / "data.yml"
     if not file.is_file():
         return
-    text, known = file.read_text(encoding="utf-8"), load_data(file)
+    load_data(file)
+    top, _ = read_yaml(file)
+    assert isinstance(top, MapNode)
+    named = dict(scalars(top))
+    changed, added = {}, ""
     for key, version in dataset_inputs(pipeline_of(folder)).items():
-        if key in known:
-            old = re.escape(known[key]["dev"])
-            text = re.sub(rf"(\bdev: *[\"']?){old}(?![\w.-])", rf"\g<1>azureml:{version}", text)
+        if node := named.get((key, "dev")):
+            changed[node] = f"azureml:{version}"
         else:
             prod = prod_version(stage, version)
-            text += f"{scalar(key)}:\n  dev: azureml:{version}\n  prod: azureml:{prod}\n"
-    write_text(file, text)
+            added += f"\n{scalar(key)}:\n  dev: azureml:{version}\n  prod: azureml:{prod}"
+    text = with_values(top.source.text, changed)
+    write_text(file, f"{text.rstrip()}{added}\n" if added else text)
 
 
 def write_measured_gates(folder: Path, question: Question, verdict: Mapping[str, Any]) -> None:
@@ -120,7 +124,7 @@ def _unmeasured(
 
 
 def _holdout(stage: Path, dev: Mapping[str, str]) -> str:
-    found = [it for version in dev.values() if (it := holdout_of(stage, version))]
+    found = [it for version in dev.values() if (it := find(stage, version).holdout)]
     if not found:
         fix = "In the prototype: `mlroad dataset split`, and name the training side in pipeline.yml."
         raise UserError(f"None of {some(list(dev.values()))} has a holdout.", fix)

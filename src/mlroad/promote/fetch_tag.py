@@ -6,10 +6,20 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlroad.core.git import GitOutput, run_git
+from mlroad.core.git import GitOutput, has_commit, run_git
 from mlroad.core.problems import UserError
 from mlroad.promote.workbench import Workbench
 
+FETCH = (
+    "fetch",
+    "--quiet",
+    "--no-tags",
+    "--update-shallow",
+    "--no-write-fetch-head",
+    "--no-auto-maintenance",
+    "--end-of-options",
+)
+"""The command of git that fetches from a repo; its address and what to fetch follow."""
 _LOGIN = re.compile(r"^(https?://)[^/]*@", re.IGNORECASE)
 # A program signs in with the user of an SSH address, so the user stays.
 _PASSWORD = re.compile(r"^([a-z0-9+.-]+://[^/:@]*):[^/]*@", re.IGNORECASE)
@@ -41,8 +51,7 @@ def fetch_tag(bench: Workbench, repo: str, tag: str) -> Prototype:
     """Fetch exactly the commit of a tag, with its history. Raises UserError for anything but a tag."""
     address = address_of(repo)
     name = f"refs/tags/{tag}"
-    options = ("--quiet", "--no-tags", "--update-shallow", "--no-write-fetch-head", "--no-auto-maintenance")
-    done = bench.run("fetch", *options, "--end-of-options", address, f"+{name}:{name}", check=False)
+    done = bench.run(*FETCH, address, f"+{name}:{name}", check=False)
     if not done.ok:
         raise _no_such_tag(bench, repo, tag, done)
     found = bench.run("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", check=False)
@@ -53,12 +62,11 @@ def fetch_tag(bench: Workbench, repo: str, tag: str) -> Prototype:
 
 def fetch_commit(bench: Workbench, repo: str, tag: str, commit: str) -> bool:
     """Make sure that the workbench has an older commit of the repo. False if the repo does not have it."""
-    if _has(bench, commit):
+    if has_commit(bench.git, commit):
         return True
-    options = ("--quiet", "--no-tags", "--update-shallow", "--no-write-fetch-head")
     for wanted in (f"refs/tags/{tag}", commit):
-        bench.run("fetch", *options, "--end-of-options", address_of(repo), wanted, check=False)
-        if _has(bench, commit):
+        bench.run(*FETCH, address_of(repo), wanted, check=False)
+        if has_commit(bench.git, commit):
             return True
     return False
 
@@ -90,10 +98,6 @@ def why_unreadable(repo: str, done: GitOutput) -> str:
 
 def _is_tag(tag: str) -> bool:
     return run_git(Path(), "check-ref-format", f"refs/tags/{tag}").ok
-
-
-def _has(bench: Workbench, commit: str) -> bool:
-    return bench.run("cat-file", "-e", f"{commit}^{{commit}}", check=False).ok
 
 
 def _no_such_tag(bench: Workbench, repo: str, tag: str, done: GitOutput) -> UserError:

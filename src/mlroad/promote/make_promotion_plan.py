@@ -6,7 +6,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from mlroad.core.git import run_git
+from mlroad.core.git import dirty_files, run_git
 from mlroad.core.model_source import METRICS, source_digest
 from mlroad.core.problems import UserError
 from mlroad.core.text import some
@@ -15,10 +15,10 @@ from mlroad.promote.fetch_tag import Prototype, fetch_commit, fetch_tag, public_
 from mlroad.promote.promotion_plan import Plan, PromoteOptions, Tell
 from mlroad.promote.prototype_metrics import PrototypeMetrics, parse_metrics
 from mlroad.promote.provenance import Provenance, all_provenances, load_provenance, past_provenances
-from mlroad.promote.read_commit import blobs, entries
+from mlroad.promote.read_commit import contents_of, entries
 from mlroad.promote.scan_prototype import scan_prototype
 from mlroad.promote.take import Taken, take
-from mlroad.promote.workbench import Blob, Workbench, write_files
+from mlroad.promote.workbench import Workbench, write_files
 from mlroad.steps.contract import own_contract
 
 
@@ -49,13 +49,13 @@ def without_old_metrics(bench: Workbench, plan: Plan, folder: str, tell: Tell) -
 
     Only for promotions that do not run the model: a run compares its own metrics with the file.
     """
+    if plan.metrics is None:
+        return plan
     found = entries(bench, plan.prototype.commit, f"{folder}/")
-    contents = blobs(bench, [entry.blob for entry in found])
     with tempfile.TemporaryDirectory(dir=bench.folder) as place:
-        files = {entry.path: Blob(entry.mode, contents[entry.blob]) for entry in found}
-        write_files(Path(place), files)
+        write_files(Path(place), contents_of(bench, found))
         source = source_digest(Path(place) / folder)
-    if plan.metrics is None or plan.metrics.source == source:
+    if plan.metrics.source == source:
         return plan
     tell(f"{folder}/{METRICS} is about other code than the tag's, so it does not count.")
     return replace(plan, metrics=None)
@@ -65,8 +65,8 @@ def check_free(root: Path, plan: Plan) -> None:
     """Raises UserError if the branch exists, or files that the promotion writes are not committed."""
     _check_clean(root, plan.taken)
     if not run_git(root, "check-ref-format", "--branch", plan.branch).ok:
-        what = f"{plan.branch} is not a valid name of a branch."
-        raise UserError(what, "Give the tag in the prototype another name.")
+        what = f"{plan.branch} is not a valid name of a branch."  # because of the model's name
+        raise UserError(what, "Promote under another name: --as NAME.")
     names = run_git(root, "for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads", check=True).text
     for name in names.splitlines():
         if name == plan.branch:
@@ -157,9 +157,6 @@ def _check_clean(root: Path, taken: Taken) -> None:
     """Raises UserError if files that the promotion writes have changes that are not committed."""
     names = {version.name for version in taken.versions.values()}
     folders = [f"models/{taken.name}", *(f"datasets/{name}" for name in sorted(names))]
-    changed = run_git(
-        root, "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--", *folders
-    ).names
-    if changed:
-        what = f"There are changes that are not committed: {some([entry[3:] for entry in changed])}."
+    if changed := dirty_files(root, *folders):
+        what = f"There are changes that are not committed: {some(changed)}."
         raise UserError(what, "Commit or stash them first.")

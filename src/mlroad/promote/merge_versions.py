@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlroad.core.problems import UserError
-from mlroad.promote.read_commit import blobs, entries
+from mlroad.promote.read_commit import contents_of, entries
 from mlroad.promote.take import Taken
 from mlroad.promote.workbench import Blob, Files, Workbench, write_files
 from mlroad.steps.components import IS_GENERATED, IS_YOURS
@@ -55,9 +55,7 @@ def first_version(bench: Workbench, taken: Taken, replaced: Mapping[str, str]) -
 def merge_versions(bench: Workbench, name: str, base: Files, theirs: Files, tag: str) -> Merged:
     """Merge two versions of the prototype with the model as the factory's commit has it."""
     head = bench.head
-    mine = entries(bench, head, f"models/{name}/")
-    contents = blobs(bench, [entry.blob for entry in mine])
-    ours = {entry.path: Blob(entry.mode, contents[entry.blob]) for entry in mine}
+    ours = contents_of(bench, entries(bench, head, f"models/{name}/"))
     # The generated half of a component follows from its script: two edits of it are not a conflict.
     trees = [bench.tree(name, _without_generated(side)) for side in (base, ours, theirs)]
     merged = merge_trees(bench, trees[0], trees[1], trees[2], tag)

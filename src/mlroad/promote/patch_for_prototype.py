@@ -22,8 +22,8 @@ from mlroad.guard.guard_settings import load_settings
 from mlroad.promote.fetch_tag import Prototype, fetch_commit
 from mlroad.promote.merge_versions import as_in_factory
 from mlroad.promote.provenance import FILE, Provenance, load_provenance
-from mlroad.promote.read_commit import blobs, entries
-from mlroad.promote.take import take
+from mlroad.promote.read_commit import contents_of, entries
+from mlroad.promote.take import LICENCE, take
 from mlroad.promote.workbench import Blob, Workbench, workbench
 
 _FACTORY_ONLY = frozenset(
@@ -38,7 +38,6 @@ _FACTORY_ONLY = frozenset(
         FILE,
     }
 )
-_LICENCE = re.compile(r"(licen[cs]e|copying|notice)(\..*)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +78,9 @@ class _Patch:
         self._ours = f"models/{name}/"
         self._theirs = f"models/{before.model}/"
         self._kept: list[str] = []
+        last = ("-1", "--format=%H", "HEAD", "--", f"{self._ours}{FILE}")
+        self._brought = run_git(bench.root, "log", *last, check=True).text
+        """The factory's commit that brought this version; empty if it is not committed."""
 
     def make(self) -> Backport:
         """Merge each file, and let git write the difference."""
@@ -120,15 +122,12 @@ class _Patch:
         return Prototype(self._before.repo, self._before.tag, self._commit)
 
     def _promoted(self) -> set[str]:
-        """The files of the model in the factory's commit that brought this version, drafts included."""
-        file = f"{self._ours}{FILE}"
-        commit = run_git(self._bench.root, "log", "-1", "--format=%H", "HEAD", "--", file, check=True).text
-        return set(self._read(commit, self._ours)) if commit else set()
+        """The files of the model when the promotion brought this version, drafts included."""
+        return set(self._read(self._brought, self._ours)) if self._brought else set()
 
     def _read(self, commit: str, folder: str) -> dict[str, Blob]:
-        found = entries(self._bench, commit, folder)
-        contents = blobs(self._bench, [entry.blob for entry in found])
-        return {entry.path.removeprefix(folder): Blob(entry.mode, contents[entry.blob]) for entry in found}
+        found = contents_of(self._bench, entries(self._bench, commit, folder))
+        return {path.removeprefix(folder): blob for path, blob in found.items()}
 
     def _merged(self, path: str, old: Blob, mine: Blob, its: Blob) -> bytes:
         """The factory's edit in the prototype's file, with the prototype's line ends."""
@@ -185,11 +184,8 @@ class _Patch:
 
     def _message(self) -> str:
         model, tag = self._before.model, self._before.tag
-        since = run_git(
-            self._bench.root, "log", "-1", "--format=%H", "HEAD", "--", f"{self._ours}{FILE}"
-        ).text
         form = "--format=- %h %an: %s"
-        listed = run_git(self._bench.root, "log", form, f"{since}..HEAD", "--", self._ours).text
+        listed = run_git(self._bench.root, "log", form, f"{self._brought}..HEAD", "--", self._ours).text
         head = self._bench.head[:12]
         return (
             f"feat({model}): the factory's edits since {tag}\n\nFrom models/{self._name} at the commit {head}"
@@ -199,7 +195,7 @@ class _Patch:
 
 def _is_factory_only(path: str) -> bool:
     parts = PurePosixPath(path).parts
-    return parts[0] in _FACTORY_ONLY or (len(parts) == 1 and bool(_LICENCE.fullmatch(path)))
+    return parts[0] in _FACTORY_ONLY or (len(parts) == 1 and bool(LICENCE.fullmatch(path)))
 
 
 def _is_binary(data: bytes) -> bool:

@@ -70,24 +70,13 @@ def replacements(
     """
     found = {old: new for old, new in known.items() if old in taken.versions}
     source = taken.training_data
-    if not source or source in found or has_holdout(taken.versions[source]):
+    if not source or source in found or taken.versions[source].holdout:
         return found
     if version_files(stage, f"{source.partition(':')[0]}_holdout"):  # it is frozen, as it was made
         options = SplitOptions(source)
     else:
         options = question.split_options(source, _SHARE) if question else SplitOptions(source, _SHARE)
     return found | {source: split_version(stage, options).train.version.id}
-
-
-def has_holdout(version: DatasetVersion) -> bool:
-    """Whether a version is the training side of a split."""
-    return bool((version.derivation or {}).get("split", {}).get("side") == "train")
-
-
-def holdout_of(stage: Path, trained_on: str) -> str:
-    """The holdout that was split off a version; empty if there is none."""
-    split = (find(stage, trained_on).derivation or {}).get("split", {})
-    return str(split.get("holdout", ""))
 
 
 def prod_version(stage: Path, dev: str) -> str:

@@ -12,8 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from mlroad.core.files import remove
-from mlroad.core.git import run_git
+from mlroad.core.git import dirty_files
 from mlroad.core.problems import UserError
+from mlroad.core.text import some
 from mlroad.data.store import find
 from mlroad.guard.guard_settings import load_settings
 from mlroad.models.suite import CASES, FOLDER, SUITE
@@ -34,7 +35,7 @@ from mlroad.promote.promotion_plan import Plan, Promoted, PromoteOptions, Tell
 from mlroad.promote.provenance import FILE
 from mlroad.promote.question import dataset_inputs, pipeline_of
 from mlroad.promote.read_commit import entries, read
-from mlroad.promote.run_without_credentials import mlroad_without_credentials
+from mlroad.promote.run_without_credentials import run_or_refuse
 from mlroad.promote.take import take
 from mlroad.promote.workbench import Blob, Workbench, workbench
 from mlroad.steps.new_model import check_name
@@ -68,11 +69,9 @@ def _check_place(root: Path, place: str, name: str) -> None:
             raise UserError(what, "`mlroad check` lists what is missing.")
     elif has_model(root, name):
         raise UserError(f"models/{name} already exists.", "Promote under another name: --as NAME.")
-    changed = run_git(
-        root, "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--", place
-    ).names
-    if changed:
-        raise UserError(f"{changed[0][3:]} is not committed.", f"Commit it first: git add {place}")
+    if changed := dirty_files(root, place):
+        what = f"There are changes that are not committed: {some(changed)}."
+        raise UserError(what, f"Commit them first: git add {place} && git commit")
 
 
 def _plan(bench: Workbench, place: str, name: str, options: PromoteOptions, tell: Tell) -> Plan:
@@ -105,10 +104,7 @@ def _frozen(
         bring_data(bench, find(bench.stage, reference), None)
     for command in (("run", folder, "--quiet"), ("freeze", folder)):
         tell(f"Running `mlroad {command[0]} {folder}`, because it has no inference tests.")
-        done = mlroad_without_credentials(bench.stage, bench.folder / "home", *command)
-        if done.code:
-            told = "\n".join(f"  {line}" for line in done.output.strip().splitlines()[-30:])
-            raise UserError(f"`mlroad {command[0]} {folder}` fails:\n{told}\n", "Nothing was promoted.")
+        run_or_refuse(bench, f"`mlroad {command[0]} {folder}` fails", *command)
     made = [file for file in (bench.stage / folder / FOLDER).iterdir() if file.name in (SUITE, CASES)]
     found = {f"{folder}/{FOLDER}/{file.name}": Blob("100644", file.read_bytes()) for file in made}
     remove(bench.stage)  # the prototype's code ran there

@@ -109,7 +109,7 @@ def stage_datasets(bench: Workbench, plan: Plan, target: str) -> Plan:
     """Write the datasets of the factory and of the prototype to the stage, and split off a holdout."""
     taken = plan.taken
     bench.check_out(bench.head, "datasets")
-    prototype = Path(plan.repo) if Path(plan.repo).is_dir() else None
+    prototype = Path(plan.address) if Path(plan.address).is_dir() else None
     new = place_datasets(bench, taken, prototype)
     write_files(bench.stage, taken.files)
     question = model_question(bench.stage, taken, target, plan.recorded)
@@ -145,12 +145,12 @@ def complete(bench: Workbench, plan: Plan, tree: str, options: PromoteOptions, t
     # Code of the prototype runs in the stage, so each run is followed by a return to the files before it.
     tree = bench.snapshot(name)
     if options.run:
-        proof = run_as_prototyped(bench, plan.taken, plan.recorded, options.tolerance, tell)
+        proof = run_as_prototyped(bench, plan, options.tolerance, tell)
         bench.restore(tree, name)
     drafted = write_drafts(bench.stage, name, plan.question, plan.recorded or proof.metrics)
     tree = bench.snapshot(name)
     if options.run:
-        proof, tree = try_drafts(bench, name, plan.question, drafted, proof, tell)
+        proof, tree = try_drafts(bench, plan, tree, drafted, proof, tell)
     tree = bench.final_tree(tree, name)
     warnings = _check(bench.stage, name)
     body = pull_request_body(plan, proof, drafted, warnings)

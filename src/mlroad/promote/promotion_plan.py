@@ -48,10 +48,10 @@ class Plan:
     taken: Taken
     before: Provenance | None
     metrics: PrototypeMetrics | None
-    repo: str
+    address: str
+    """The prototype's path or address, as it was given."""
     new_datasets: list[str] = field(default_factory=list)
     replaced: Mapping[str, str] = field(default_factory=dict)
-
     question: Question | None = None
     """The task of the model, and what it predicts."""
 

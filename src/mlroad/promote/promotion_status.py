@@ -7,12 +7,13 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from mlroad.core.git import has_commit
 from mlroad.core.problems import UserError
 from mlroad.core.text import some
 from mlroad.guard.guard_settings import load_settings
-from mlroad.promote.fetch_tag import Prototype, address_of, why_unreadable
+from mlroad.promote.fetch_tag import FETCH, Prototype, address_of, why_unreadable
 from mlroad.promote.merge_versions import as_in_factory
-from mlroad.promote.provenance import Provenance, all_provenances
+from mlroad.promote.provenance import FILE, Provenance, all_provenances
 from mlroad.promote.take import take
 from mlroad.promote.workbench import Workbench, workbench
 
@@ -68,9 +69,8 @@ def promotion_status(root: Path) -> list[ModelStatus]:
 
 def _fetch_tags(bench: Workbench, repo: str) -> str:
     """Fetch all tags of a repo, below a folder of their own; returns why that failed."""
-    options = ("--quiet", "--no-tags", "--update-shallow", "--no-write-fetch-head", "--no-auto-maintenance")
     refs = f"+refs/tags/*:refs/repos/{_folder(repo)}/*"
-    done = bench.run("fetch", *options, "--end-of-options", address_of(repo), refs, check=False)
+    done = bench.run(*FETCH, address_of(repo), refs, check=False)
     return "" if done.ok else f"{repo} cannot be read: {why_unreadable(repo, done)}."
 
 
@@ -83,7 +83,7 @@ def _status(bench: Workbench, name: str, its: Provenance, problem: str) -> Model
     about = ModelStatus(name, its.repo, its.tag, commit, problem=problem)
     if problem:
         return about
-    if not bench.run("cat-file", "-e", f"{commit}^{{commit}}", check=False).ok:
+    if not has_commit(bench.git, commit):
         return replace(about, problem=f"{its.repo} no longer has its commit.")
     try:
         differences = _differences(bench, name, its)
@@ -96,13 +96,11 @@ def _newer(bench: Workbench, its: Provenance) -> list[str]:
     prefix = f"refs/repos/{_folder(its.repo)}/"
     options = (f"--contains={its.commit}", "--sort=creatordate", "--format=%(refname)")
     names = bench.run("for-each-ref", *options, prefix).text.split()
-    trees = {name: _tree(bench, name, its.model) for name in names}
-    return [name.removeprefix(prefix) for name, tree in trees.items() if tree and tree != its.tree]
-
-
-def _tree(bench: Workbench, name: str, model: str) -> str:
-    found = bench.run("rev-parse", "--verify", "--quiet", f"{name}:models/{model}", check=False)
-    return found.text if found.ok else ""
+    asked = "".join(f"{name}:models/{its.model}\n" for name in names)
+    told = bench.run("cat-file", "--batch-check=%(objecttype) %(objectname)", stdin=asked).text.split("\n")
+    # A tag without the model: "<what was asked> missing".
+    others = [line.startswith("tree ") and line != f"tree {its.tree}" for line in told]
+    return [name.removeprefix(prefix) for name, other in zip(names, others, strict=False) if other]
 
 
 def _differences(bench: Workbench, name: str, its: Provenance) -> dict[str, Any]:
@@ -114,6 +112,6 @@ def _differences(bench: Workbench, name: str, its: Provenance) -> dict[str, Any]
     parts = iter(bench.run("diff-tree", *options, base, bench.head, "--", folder).names)
     found: dict[str, list[str]] = {kind: [] for kind in _KINDS.values()}
     for kind, path in zip(parts, parts, strict=True):
-        if path != f"{folder}/provenance.yml":
+        if path != f"{folder}/{FILE}":
             found[_KINDS[kind]].append(path.removeprefix(f"{folder}/"))
     return found

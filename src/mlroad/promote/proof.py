@@ -8,30 +8,28 @@ and the gate measures that model on the holdout. All of this runs without creden
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mlroad.core.problems import UserError
 from mlroad.core.text import number, some
 from mlroad.gate.gates_file import FILE as GATES
 from mlroad.models.finished_run import find_run
-from mlroad.models.inference_tests import VERDICT
+from mlroad.models.suite import VERDICT
 from mlroad.promote.factory_drafts import write_measured_gates
+from mlroad.promote.promotion_plan import Plan, Tell
 from mlroad.promote.prototype_metrics import metrics_of_run
-from mlroad.promote.question import Question
 from mlroad.promote.run_without_credentials import (
     Finished,
     mlroad_without_credentials,
+    require,
+    run_or_refuse,
     tests_without_credentials,
 )
-from mlroad.promote.take import Taken
 from mlroad.promote.workbench import Workbench
 from mlroad.run.candidate import find_candidate
 from mlroad.run.model_folder import ModelFolder
-
-Tell = Callable[[str], None]
-_LAST_LINES = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,32 +43,34 @@ class Proof:
     holdout: str = ""
 
 
-def run_as_prototyped(
-    bench: Workbench, taken: Taken, recorded: Mapping[str, float], tolerance: float, tell: Tell
-) -> Proof:
+def run_as_prototyped(bench: Workbench, plan: Plan, tolerance: float, tell: Tell) -> Proof:
     """Run the model on the prototype's data, and compare. Raises UserError if it fails or differs."""
-    name, folder = taken.name, f"models/{taken.name}"
-    inputs = [option for key, it in taken.inputs.items() for option in ("--input", f"{key}=azureml:{it}")]
+    name, folder = plan.taken.name, f"models/{plan.taken.name}"
+    inputs = [
+        option for key, it in plan.taken.inputs.items() for option in ("--input", f"{key}=azureml:{it}")
+    ]
     tell(f"Running {folder} on the prototype's data.")
-    _call(bench, f"The pipeline of {name} fails here", "run", folder, "--quiet", *inputs)
+    run_or_refuse(bench, f"The pipeline of {name} fails here", "run", folder, "--quiet", *inputs)
     run = find_run(bench.stage / folder)
     metrics = metrics_of_run(run, bench.stage)
-    _compare(name, recorded, metrics, tolerance)
+    _compare(name, plan.recorded, metrics, tolerance)
     tell("Running its inference tests.")
     failure = f"The model of {name} fails its inference tests here"
-    _call(bench, failure, "test", folder, "--run", run.id)
+    run_or_refuse(bench, failure, "test", folder, "--run", run.id)
     tests = json.loads((run.folder / VERDICT).read_text(encoding="utf-8"))
     return Proof(metrics, cases=int(tests["cases"]))
 
 
 def try_drafts(
-    bench: Workbench, name: str, question: Question | None, drafted: Sequence[str], proof: Proof, tell: Tell
+    bench: Workbench, plan: Plan, tree: str, drafted: Sequence[str], proof: Proof, tell: Tell
 ) -> tuple[Proof, str]:
     """Measure the model for a drafted gates.yml, and run drafted unit tests. Raises UserError.
 
-    Returns also the tree of the stage with that gates.yml, and without anything that the runs left.
+    ``tree`` is that of the stage. Returns also the tree with that gates.yml, and without anything that the
+    runs left.
     """
-    folder, tree = f"models/{name}", bench.snapshot(name)
+    name, question = plan.taken.name, plan.question
+    folder = f"models/{name}"
     if f"{folder}/{GATES}" in drafted and question:
         proof, verdict = _measure(bench, name, proof, tell)
         bench.restore(tree, name)
@@ -78,20 +78,20 @@ def try_drafts(
         tree = bench.snapshot(name)
     if any(path.startswith(f"{folder}/tests/") for path in drafted):
         tell("Running the drafted unit tests.")
-        done = tests_without_credentials(bench.stage, bench.folder / "home", name)
-        _require(done, f"The drafted unit tests of {name} fail")
+        done = tests_without_credentials(bench, name)
+        require(done, f"The drafted unit tests of {name} fail")
     return proof, tree
 
 
 def _measure(bench: Workbench, name: str, proof: Proof, tell: Tell) -> tuple[Proof, Mapping[str, Any]]:
     tell("Training on the dev data and measuring on the holdout, for the limits in gates.yml.")
     model = ModelFolder(bench.stage, name)
-    _call(bench, f"{name} cannot be trained on the dev data", "train", name)
+    run_or_refuse(bench, f"{name} cannot be trained on the dev data", "train", name)
     candidate = find_candidate(model)
-    gated = mlroad_without_credentials(bench.stage, bench.folder / "home", "gate", name)
+    gated = mlroad_without_credentials(bench, "gate", name)
     file = candidate.gate / "verdict.json"
     if not file.is_file():
-        _require(Finished(gated.code or 1, gated.output), f"The gate of {name} fails")
+        require(Finished(gated.code or 1, gated.output), f"The gate of {name} fails")
     verdict = json.loads(file.read_text(encoding="utf-8"))
     broken = [it for it in verdict["checks"] if it["result"] in ("failed", "broken")]
     left = [it for it in broken if not it["id"].startswith(("metrics.", "slices."))]
@@ -103,19 +103,7 @@ def _measure(bench: Workbench, name: str, proof: Proof, tell: Tell) -> tuple[Pro
     figures = {
         key: its["candidate"] for key, its in verdict["metrics"].items() if its["candidate"] is not None
     }
-    return Proof(proof.metrics, proof.cases, figures, str(verdict["holdout"]["dataset"])), verdict
-
-
-def _call(bench: Workbench, failure: str, *arguments: str) -> Finished:
-    done = mlroad_without_credentials(bench.stage, bench.folder / "home", *arguments)
-    _require(done, failure)
-    return done
-
-
-def _require(done: Finished, failure: str) -> None:
-    if done.code:
-        told = "\n".join(f"  {line}" for line in done.output.strip().splitlines()[-_LAST_LINES:])
-        raise UserError(f"{failure} (exit code {done.code}):\n{told}\n", "Nothing was promoted.")
+    return replace(proof, on_holdout=figures, holdout=str(verdict["holdout"]["dataset"])), verdict
 
 
 def _compare(name: str, recorded: Mapping[str, float], found: Mapping[str, float], tolerance: float) -> None:

@@ -81,7 +81,7 @@ def uses_of_tags(root: Path, factories: Sequence[str]) -> tuple[dict[str, str], 
 
 
 def status_text(tags: Mapping[str, str], uses: Sequence[Use], unread: Sequence[str]) -> str:
-    """The tags that a factory uses or that `mlroad ready` made, newest commit last."""
+    """Every tag with its uses, and the factories that cannot be read."""
     rows = [("TAG", "COMMIT", "FACTORY", "WHERE")]
     for tag, commit in tags.items():
         its = [use for use in uses if use.tag == tag]

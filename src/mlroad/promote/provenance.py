@@ -12,10 +12,9 @@ from typing import Any
 import yaml
 
 from mlroad.core.digests import listing_digest
-from mlroad.core.git import run_git
+from mlroad.core.git import read_blobs, run_git
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.core.repo import model_folders
-from mlroad.promote.read_commit import blobs
 from mlroad.promote.workbench import Workbench
 
 FILE = "provenance.yml"
@@ -107,10 +106,10 @@ def past_provenances(bench: Workbench) -> Iterator[tuple[Path, Provenance]]:
     listed = run_git(bench.root, "log", *options, bench.head, "--", place, check=True).names
     found = {(path, about.split()[3]) for about, path in zip(listed[::2], listed[1::2], strict=True)}
     kept = sorted((path, blob) for path, blob in found if blob.strip("0"))
-    contents = blobs(bench, [blob for _, blob in kept])
-    for path, blob in kept:
+    contents = read_blobs(bench.root, (blob for _, blob in kept))
+    for (path, _), content in zip(kept, contents, strict=True):
         with suppress(UserError):
-            yield Path(path), parse_provenance(Path(path), contents[blob].decode("utf-8", "replace"))
+            yield Path(path), parse_provenance(Path(path), content.decode("utf-8", "replace"))
 
 
 def requirements_digest(files: Mapping[str, bytes]) -> str:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from mlroad.core.git import TreeEntry, read_blobs, tree_entries
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.core.text import size as size_text
 from mlroad.data.version import DEVICES
@@ -20,32 +20,15 @@ _REGULAR = ("100644", "100755")
 _KINDS = {"120000": "a symbolic link", "160000": "a git submodule"}
 # What Windows does not allow in a name, and git's own folder in every spelling.
 _BAD_NAME = re.compile(r'[<>:"|?*\\\x00-\x1f]|[ .]$|^\.git$|^git~\d+$', re.IGNORECASE)
-MOST_FILES = 20_000
+_MOST_FILES = 20_000
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A file in a commit, not read yet."""
-
-    mode: str
-    blob: str
-    size: int
-    path: str
-
-
-def entries(bench: Workbench, commit: str, *folders: str) -> list[Entry]:
+def entries(bench: Workbench, commit: str, *folders: str) -> list[TreeEntry]:
     """The files of a commit in ``folders`` (default: all)."""
-    listed = bench.run("ls-tree", "-r", "-z", "--long", "--full-tree", commit, "--", *folders).names
-    return [_entry(line) for line in listed]
+    return tree_entries(bench.run("ls-tree", "-r", "-z", "--long", "--full-tree", commit, "--", *folders))
 
 
-def _entry(line: str) -> Entry:
-    about, _, path = line.partition("\t")
-    mode, _, blob, length = about.split()
-    return Entry(mode, blob, int(length) if length.isdigit() else 0, path)
-
-
-def refused(found: Sequence[Entry], max_file_mb: float) -> Iterator[Problem]:
+def refused(found: Sequence[TreeEntry], max_file_mb: float) -> Iterator[Problem]:
     """The files that a factory does not take, and why."""
     lower: dict[str, str] = {}
     for entry in found:
@@ -71,24 +54,16 @@ def _is_bad(part: str) -> bool:
     return part == ".." or bool(_BAD_NAME.search(part)) or part.partition(".")[0].strip().lower() in DEVICES
 
 
-def read(bench: Workbench, found: Sequence[Entry], max_file_mb: float) -> dict[str, Blob]:
+def read(bench: Workbench, found: Sequence[TreeEntry], max_file_mb: float) -> dict[str, Blob]:
     """The content of files. Raises UserError with every file that a factory does not take."""
     if problems := list(refused(found, max_file_mb)):
         raise UserError(problems)
-    if len(found) > MOST_FILES:
-        raise UserError(f"The model has {len(found):,} files.", f"A factory takes up to {MOST_FILES:,}.")
-    contents = blobs(bench, [entry.blob for entry in found])
-    return {entry.path: Blob(entry.mode, contents[entry.blob]) for entry in found}
+    if len(found) > _MOST_FILES:
+        raise UserError(f"The model has {len(found):,} files.", f"A factory takes up to {_MOST_FILES:,}.")
+    return contents_of(bench, found)
 
 
-def blobs(bench: Workbench, names: Sequence[str]) -> dict[str, bytes]:
-    """The contents of blobs by their names."""
-    found: dict[str, bytes] = {}
-    output = bench.run("cat-file", "--batch", stdin="".join(f"{name}\n" for name in names)).data
-    at = 0
-    for name in names:
-        end = output.index(b"\n", at)
-        length = int(output[at:end].split()[-1])
-        found[name] = output[end + 1 : end + 1 + length]
-        at = end + 2 + length
-    return found
+def contents_of(bench: Workbench, found: Sequence[TreeEntry]) -> dict[str, Blob]:
+    """The content of files by their paths, whether a factory takes them or not."""
+    contents = read_blobs(bench.git, (entry.name for entry in found))
+    return {entry.path: Blob(entry.mode, content) for entry, content in zip(found, contents, strict=True)}

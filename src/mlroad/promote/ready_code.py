@@ -7,17 +7,17 @@ can name something else tomorrow; MR824 requirements that cannot be installed to
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from mlroad.core.git import run_git
+from mlroad.core.git import TreeEntry, run_git
 from mlroad.core.problems import Position, Problem
-from mlroad.core.yaml_nodes import ListNode, MapNode, Node, ScalarNode
+from mlroad.core.yaml_nodes import scalars
 from mlroad.pipeline.model import CommandComponent, Environment, PipelineJob
 from mlroad.pipeline.repo_index import RepoIndex, absolute
 from mlroad.pipeline.scope import commands, levels
-from mlroad.promote.read_commit import Entry, refused
+from mlroad.promote.read_commit import refused
 from mlroad.promote.take import escapes
 from mlroad.promote.workbench import Blob
 
@@ -66,7 +66,7 @@ def not_taken(model: Path, root: Path, known: Iterable[Problem]) -> Iterator[Pro
         for name in run_git(root, "ls-files", *options, "--", folder).names
         if (root / name).is_file()
     }
-    listed = [Entry("100644", "", 0, name) for name in files]
+    listed = [TreeEntry("100644", "blob", "", 0, name) for name in files]
     found = list(refused(listed, 1))
     for name, path in files.items():
         if name.endswith((".yml", ".yaml")):
@@ -83,8 +83,8 @@ def labels(model: Path, repo: RepoIndex, known: Iterable[Problem]) -> Iterator[P
     places = {(absolute(problem.at.file), problem.at.line) for problem in known}
     for file in sorted(model.rglob("*.y*ml")):
         node, _ = repo.read(file)
-        for key, scalar in _texts(node) if node else ():
-            if (absolute(file), scalar.line) in places or not _is_label(key, str(scalar.value)):
+        for keys, scalar in scalars(node):
+            if (absolute(file), scalar.line) in places or not _is_label(keys, scalar.value):
                 continue
             what = f"{scalar.value} can name something else tomorrow."
             yield Problem(scalar.at, "MR823", what, "Name a version.")
@@ -98,10 +98,12 @@ def environments(job: PipelineJob | None) -> list[tuple[Environment, Position]]:
     return list({id(it): (it, it.at) for it in found if it}.values())
 
 
-def _is_label(key: str, text: str) -> bool:
+def _is_label(keys: Sequence[str], text: object) -> bool:
+    if not isinstance(text, str):
+        return False
     if text.startswith("azureml:") and "://" not in text:
         return "@" in text or text.endswith(":latest")
-    return key == "image" and text.endswith(":latest")
+    return keys[-1:] == ("image",) and text.endswith(":latest")
 
 
 def _used(job: PipelineJob) -> Iterator[tuple[Position, Path]]:
@@ -119,15 +121,3 @@ def _files_of(component: CommandComponent) -> Iterator[Path]:
     if component.code:
         yield component.code
     yield from component.additional_includes
-
-
-def _texts(node: Node, key: str = "") -> Iterator[tuple[str, ScalarNode]]:
-    if isinstance(node, ScalarNode):
-        if isinstance(node.value, str):
-            yield key, node
-    elif isinstance(node, MapNode):
-        for name, _, value in node:
-            yield from _texts(value, name)
-    elif isinstance(node, ListNode):
-        for value in node.items:
-            yield from _texts(value, key)

@@ -19,11 +19,9 @@ from mlroad.core.problems import Position, Problem, UserError
 from mlroad.core.run_folders import all_runs, read_record, runs_of
 from mlroad.data.version import DatasetVersion
 from mlroad.models.finished_run import Run
-from mlroad.models.suite import FOLDER, load_suite, suite_digest
+from mlroad.models.suite import FOLDER, VERDICT, load_suite, suite_digest
 from mlroad.promote.prototype_metrics import PrototypeMetrics, metrics_of_run, read_metrics
 from mlroad.promote.ready_item import Item, item
-
-_VERDICT = "gate/inference.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +152,7 @@ def _run(model: Path, source: str, datasets: Mapping[str, str]) -> Run | None:
 
 def _verdict(run: Run | None) -> dict[str, Any]:
     try:
-        found = json.loads((run.folder / _VERDICT).read_text(encoding="utf-8")) if run else {}
+        found = json.loads((run.folder / VERDICT).read_text(encoding="utf-8")) if run else {}
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -7,14 +7,16 @@ wrote itself: if others in the model's folder are not committed, nothing is comm
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from mlroad.core.files import write_text
+from mlroad.core.git import dirty_files
 from mlroad.core.problems import UserError
 from mlroad.data.create_version import VersionDraft, create_version
 from mlroad.data.store import names, version_files
+from mlroad.data.version import DatasetVersion
 from mlroad.models.freeze import FreezeOptions, freeze
 from mlroad.models.inference_tests import run_tests
 from mlroad.pipeline.check_repo import check_and_load
@@ -23,12 +25,10 @@ from mlroad.promote.prototype_metrics import PrototypeMetrics, metrics_of_run, w
 from mlroad.promote.ready import examine
 from mlroad.promote.ready_data import data_of, versions_of
 from mlroad.promote.ready_evidence import Evidence, evidence_of
-from mlroad.promote.ready_git import commit, dirty_files, scope_of
+from mlroad.promote.ready_git import commit, scope_of
 from mlroad.promote.ready_item import Readiness
 from mlroad.promote.ready_tag import tag
 from mlroad.steps.sync import sync
-
-_Say = Callable[[str], None]
 
 
 def fix(root: Path, model: Path) -> Readiness:
@@ -54,10 +54,8 @@ def fix(root: Path, model: Path) -> Readiness:
 
 def _dirty(root: Path, model: Path) -> list[str]:
     """The files of the model and its datasets that are not committed."""
-    evidence = _evidence(root, model)
-    versions = versions_of(root, data_of(check_and_load(model)[1]).values())
     try:
-        return dirty_files(root, scope_of(root, evidence.model, versions))
+        return dirty_files(root, *scope_of(root, model, _dataset_versions(root, model)))
     except UserError:  # not a git repo, which the item reports
         return []
 
@@ -124,7 +122,11 @@ def _metrics(root: Path, model: Path) -> Iterator[str]:
 
 
 def _evidence(root: Path, model: Path) -> Evidence:
-    return evidence_of(root, model, versions_of(root, data_of(check_and_load(model)[1]).values()))
+    return evidence_of(root, model, _dataset_versions(root, model))
+
+
+def _dataset_versions(root: Path, model: Path) -> list[DatasetVersion]:
+    return versions_of(root, data_of(check_and_load(model)[1]).values())
 
 
 def _replace(file: Path, line: int, reference: str) -> bool:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from mlroad.core.git import Git, run_git
+from mlroad.core.git import Git, dirty_files, run_git
 from mlroad.core.model_source import source_files
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.data.store import DATASETS, local_path
@@ -57,12 +57,6 @@ def secrets_item(root: Path, model: Path) -> Item:
     return item("secrets", [*found, *(it for it in past if it.what.partition(", in commit")[0] not in known)])
 
 
-def dirty_files(root: Path, scope: Sequence[str]) -> list[str]:
-    """The files in the scope that differ from HEAD, or are new."""
-    listed = ("status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--", *scope)
-    return [entry[3:] for entry in run_git(root, *listed, check=True).names]
-
-
 def committed_item(root: Path, model: Path, scope: Sequence[str]) -> Item:
     """Every file is committed as it is, and git ignores none of the model's own."""
     if not Git(root).is_repo:
@@ -71,7 +65,7 @@ def committed_item(root: Path, model: Path, scope: Sequence[str]) -> Item:
     fix = f"git add {shown} && git commit"
     problems = [
         Problem(Position(root / name), "MR828", "This file is not committed.", f"Commit it: `{fix}`.")
-        for name in dirty_files(root, scope)
+        for name in dirty_files(root, *scope)
     ]
     for file in Git(root).ignored([path for _, path in source_files(model)]):
         what = "git ignores this file, so the factory would not get it."

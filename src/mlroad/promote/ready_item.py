@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mlroad.core.problems import Problem
+from mlroad.core.reporting import record
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +28,8 @@ class Item:
 
     def json(self) -> dict[str, Any]:
         """For programs."""
-        problems = [
-            {
-                "file": it.at.file.as_posix(),
-                "line": it.at.line,
-                "code": it.code,
-                "what": it.what,
-                "fix": it.fix,
-            }
-            for it in self.problems
-        ]
         about = {"remedy": self.remedy or None, "note": self.note or None}
+        problems = [record(it) for it in self.problems]
         return {"name": self.name, "done": self.done, **about, "problems": problems}
 
 
@@ -54,6 +46,7 @@ class Readiness:
     root: Path
     model: Path
     items: tuple[Item, ...]
+    """The last one is the tag."""
     tag: str = ""
     """The tag that has what is in the folder now; empty if there is none."""
     next_tag: str = ""

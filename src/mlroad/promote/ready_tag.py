@@ -5,18 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mlroad.promote.prototype_metrics import read_metrics
-from mlroad.promote.ready import examine
-from mlroad.promote.ready_git import make_tag
+from mlroad.promote.ready_git import make_tag, next_tag, tag_item
 from mlroad.promote.ready_item import Readiness
 
 
 def tag(found: Readiness) -> Readiness:
     """Tag HEAD if nothing else is left."""
-    if [it.name for it in found.left] != ["tagged"]:
+    if found.left != [found.items[-1]]:
         return found
-    make_tag(found.root, found.next_tag, _message(found))
-    done = f"tagged HEAD as {found.next_tag}"
-    return replace(examine(found.root, found.model), did=(*found.did, done))
+    new = found.next_tag
+    make_tag(found.root, new, _message(found))
+    following = next_tag(found.root, found.name)
+    items = (*found.items[:-1], tag_item(found.model, new, following))
+    did = (*found.did, f"tagged HEAD as {new}")
+    return replace(found, items=items, tag=new, next_tag=following, did=did)
 
 
 def _message(found: Readiness) -> str:

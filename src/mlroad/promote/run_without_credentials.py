@@ -13,7 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlroad.core.problems import UserError
 from mlroad.models.model_process import allowed_variables
+from mlroad.promote.workbench import Workbench
+
+_LAST_LINES = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +38,34 @@ def clean_environment(home: Path, given: Mapping[str, str] = os.environ) -> dict
     return {**kept, **homes, **temporary, **git, **others}
 
 
-def mlroad_without_credentials(stage: Path, home: Path, *arguments: str) -> Finished:
+def mlroad_without_credentials(bench: Workbench, *arguments: str) -> Finished:
     """Run `mlroad` in the stage."""
-    return _run([sys.executable, "-P", "-m", "mlroad", *arguments], stage, home)
+    return _run(bench, "mlroad", *arguments)
 
 
-def tests_without_credentials(stage: Path, home: Path, model: str) -> Finished:
+def tests_without_credentials(bench: Workbench, model: str) -> Finished:
     """Run the unit tests of a model in the stage."""
-    command = [sys.executable, "-P", "-m", "pytest", "-q", "-p", "no:cacheprovider", f"models/{model}"]
-    return _run(command, stage, home)
+    return _run(bench, "pytest", "-q", "-p", "no:cacheprovider", f"models/{model}")
 
 
-def _run(command: list[str], stage: Path, home: Path) -> Finished:
+def run_or_refuse(bench: Workbench, failure: str, *arguments: str) -> None:
+    """Run `mlroad` in the stage. Raises UserError with the end of its output if it fails."""
+    require(mlroad_without_credentials(bench, *arguments), failure)
+
+
+def require(done: Finished, failure: str) -> None:
+    """Raises UserError with the end of its output if a command failed."""
+    if done.code:
+        told = "\n".join(f"  {line}" for line in done.output.strip().splitlines()[-_LAST_LINES:])
+        raise UserError(f"{failure} (exit code {done.code}):\n{told}\n", "Nothing was promoted.")
+
+
+def _run(bench: Workbench, module: str, *arguments: str) -> Finished:
+    home = bench.folder / "home"
     home.mkdir(exist_ok=True)
     done = subprocess.run(
-        command,
-        cwd=stage,
+        [sys.executable, "-P", "-m", module, *arguments],
+        cwd=bench.stage,
         env=clean_environment(home),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -11,7 +11,7 @@ from mlroad.guard.commits import check_commits
 from mlroad.guard.guard_settings import Settings
 from mlroad.guard.guarded_files import GuardedFile
 from mlroad.guard.secret_scan import SecretScan, as_problem
-from mlroad.promote.read_commit import blobs, entries
+from mlroad.promote.read_commit import contents_of, entries
 from mlroad.promote.workbench import Workbench
 
 _CHUNK = 500
@@ -39,8 +39,7 @@ def _in_tree(bench: Workbench, commit: str, settings: Settings) -> Iterator[Prob
     with SecretScan(settings) as scan:
         for start in range(0, len(files), _CHUNK):
             chunk = files[start : start + _CHUNK]
-            contents = blobs(bench, [entry.blob for entry in chunk])
-            for entry in chunk:
-                path = Path(entry.path)
-                for secret in scan.secrets(GuardedFile(path, entry.path, path, contents[entry.blob])):
+            for name, blob in contents_of(bench, chunk).items():
+                path = Path(name)
+                for secret in scan.secrets(GuardedFile(path, name, path, blob.data)):
                     yield replace(as_problem(secret), fix=_REVOKE)

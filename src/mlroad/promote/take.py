@@ -13,14 +13,14 @@ from pathlib import Path, PurePosixPath
 
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.core.text import did_you_mean
-from mlroad.core.yaml_nodes import ListNode, MapNode, Node, ScalarNode, parse_yaml
+from mlroad.core.yaml_nodes import ScalarNode, parse_yaml, scalars
 from mlroad.data.version import REFERENCE, DatasetVersion, parse_version
 from mlroad.promote.fetch_tag import Prototype
 from mlroad.promote.read_commit import entries, read
 from mlroad.promote.workbench import Blob, Workbench
 from mlroad.steps.contract import contract_version
 
-_LICENCE = re.compile(r"(licen[cs]e|copying|notice)(\..*)?", re.IGNORECASE)
+LICENCE = re.compile(r"(licen[cs]e|copying|notice)(\..*)?", re.IGNORECASE)
 _NEEDED = {
     "pipeline.yml": "Run `mlroad new` in the prototype to see one.",
     "inference_tests/suite.yml": "Run `mlroad freeze` in the prototype, commit, and tag again.",
@@ -114,33 +114,23 @@ def _licences(
     bench: Workbench, commit: str, name: str, files: dict[str, Blob], max_file_mb: float
 ) -> dict[str, Blob]:
     """The prototype's licence files, if the model has none of its own."""
-    own = [path for path in files if path.count("/") == 2 and _LICENCE.fullmatch(PurePosixPath(path).name)]
+    own = [path for path in files if path.count("/") == 2 and LICENCE.fullmatch(PurePosixPath(path).name)]
     if own:
         return {}
-    top = bench.run("ls-tree", "-z", "--long", "--full-tree", commit).names
-    names = [line.partition("\t")[2] for line in top]
-    wanted = [it for it in names if _LICENCE.fullmatch(it)]
+    top = bench.run("ls-tree", "-z", "--name-only", "--full-tree", commit).names
+    wanted = [it for it in top if LICENCE.fullmatch(it)]
     found = entries(bench, commit, *wanted) if wanted else []
     there = read(bench, [entry for entry in found if "/" not in entry.path], max_file_mb)
     return {f"models/{name}/{path}": blob for path, blob in there.items()}
 
 
-def _scalars(node: Node | None, key: str = "") -> Iterator[tuple[str, ScalarNode]]:
-    """Every value of a YAML file, with its key (that of the mapping around it, for ``path``)."""
-    if isinstance(node, ScalarNode):
-        yield key, node
-    elif isinstance(node, ListNode):
-        for item in node.items:
-            yield from _scalars(item, key)
-    elif isinstance(node, MapNode):
-        for name, _, value in node:
-            yield from _scalars(value, key if name == "path" else name)
-
-
 def _yaml(path: str, blob: Blob) -> Iterator[tuple[str, ScalarNode]]:
+    """Every value of a YAML file, with its key (that of the mapping around it, for ``path``)."""
     if path.endswith((".yml", ".yaml")):
         node, _ = parse_yaml(blob.data.decode("utf-8-sig", "replace"), Path(path))
-        yield from _scalars(node)
+        for keys, value in scalars(node):
+            named = [key for key in keys if key != "path"]
+            yield named[-1] if named else "", value
 
 
 def escapes(folder: str, path: str, blob: Blob) -> Iterator[Problem]:
@@ -208,7 +198,7 @@ def _datasets(
 def _is_shared(path: str) -> bool:
     """Whether a file of a dataset is about all its versions: schema.yml, drift.yml, a licence."""
     name = PurePosixPath(path).name
-    return bool(_LICENCE.fullmatch(name)) or (name.endswith(".yml") and not name[:-4].isdecimal())
+    return bool(LICENCE.fullmatch(name)) or (name.endswith(".yml") and not name[:-4].isdecimal())
 
 
 def _check_data_path(version: DatasetVersion) -> None:

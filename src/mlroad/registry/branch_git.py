@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from mlroad.core.git import GitError, GitOutput, run_git
+from mlroad.core.git import GitError, GitOutput, run_git, tree_entries
 from mlroad.core.problems import UserError
 from mlroad.registry.local_registry import DATABASE, MODELS
 
@@ -53,21 +53,18 @@ class BranchGit:
         if commit is None:
             return {}
         found: dict[str, str] = {}
-        for entry in self.text("ls-tree", "-r", "-z", commit).split("\0"):
-            if not entry:
-                continue
-            about, _, path = entry.partition("\t")
+        for entry in tree_entries(self._checked("ls-tree", "-r", "-z", commit)):
+            path = entry.path
             its = PurePosixPath(path)
             if path != DATABASE and (its.parts[0] != MODELS or len(its.parts) < 4 or ".." in its.parts):
                 raise GitFailed(f"The branch {BRANCH} contains {path}, which does not belong to a registry.")
-            found[path] = about.split()[2]
+            found[path] = entry.name
         return found
 
     def folders(self, commit: str) -> dict[str, str]:
         """The folders of the versions in a commit with their trees."""
-        entries = self.text("ls-tree", "-r", "-d", "-z", commit, "--", f"{MODELS}/").split("\0")
-        pairs = (entry.partition("\t") for entry in entries if entry)
-        return {path: about.split()[2] for about, _, path in pairs if path.count("/") == 2}
+        entries = tree_entries(self._checked("ls-tree", "-r", "-d", "-z", commit, "--", f"{MODELS}/"))
+        return {entry.path: entry.name for entry in entries if entry.path.count("/") == 2}
 
     def extract(self, files: Mapping[str, str], to: Path) -> None:
         """Write blobs to files, byte for byte."""
@@ -120,10 +117,7 @@ class BranchGit:
 
     def text(self, *arguments: str, env: Mapping[str, str] | None = None, stdin: str = "") -> str:
         """The output of a git command. Raises GitFailed if it fails."""
-        done = self.run(*arguments, env=env, stdin=stdin)
-        if not done.ok:
-            raise git_failed(f"git {arguments[0]} failed", done)
-        return done.text
+        return self._checked(*arguments, env=env, stdin=stdin).text
 
     def run(self, *arguments: str, env: Mapping[str, str] | None = None, stdin: str = "") -> GitOutput:
         """A git command's output and exit code. Raises GitFailed without git."""
@@ -131,6 +125,12 @@ class BranchGit:
             return run_git(self._root, *arguments, stdin=stdin, environment=env)
         except GitError as error:
             raise GitFailed(str(error)) from None
+
+    def _checked(self, *arguments: str, env: Mapping[str, str] | None = None, stdin: str = "") -> GitOutput:
+        done = self.run(*arguments, env=env, stdin=stdin)
+        if not done.ok:
+            raise git_failed(f"git {arguments[0]} failed", done)
+        return done
 
 
 def git_failed(what: str, done: GitOutput) -> GitFailed:

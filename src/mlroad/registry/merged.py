@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mlroad.core.git import run_git
+from mlroad.core.git import has_commit, run_git
 
 _REF = "refs/factory/merged"
 
@@ -27,7 +27,7 @@ def not_merged(root: Path, commit: str) -> str | None:
     name = next((words[1].removeprefix("refs/heads/") for words in lines if words[0] == "ref:"), "HEAD")
     if commit == head:
         return None
-    if not run_git(root, "cat-file", "-e", head + "^{commit}").ok:
+    if not has_commit(root, head):
         quiet = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules")
         fetched = run_git(root, "-c", "gc.auto=0", "fetch", *quiet, "origin", f"+HEAD:{_REF}")
         if not fetched.ok:

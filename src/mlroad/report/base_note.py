@@ -6,8 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mlroad.core.verdict_words import verdict_word
-from mlroad.gate.base_gate import BASE_VERDICT
+from mlroad.core.verdict_words import BASE_VERDICT, verdict_word
 from mlroad.report.changed_rules import changes_between
 from mlroad.report.report_data import ReportData
 from mlroad.run.candidate import Candidate

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from mlroad.core.git import GitError, file_at, run_git
+from mlroad.core.git import GitError, file_at, has_commit, run_git
+from mlroad.gate.settings import flat
 from mlroad.report.report_data import ReportData, fields
 
 _SETTINGS = ("pipeline.yml", "data.yml")
@@ -30,18 +30,16 @@ def changed_model(data: ReportData) -> list[ModelChange]:
     """The changes between the two commits; none without a champion, or if git does not have a commit."""
     old = data.champion["commit"]
     new = fields(data.verdict["candidate"])["commit"]
-    if not old or not new or old == new:
-        return []
     model = data.candidate.model
-    try:
-        return list(_changes(model.root, f"models/{model.name}", str(old), str(new)))
-    except GitError:
-        return []
+    with suppress(GitError):
+        if old and new and old != new and all(has_commit(model.root, str(its)) for its in (old, new)):
+            return list(_changes(model.root, f"models/{model.name}", str(old), str(new)))
+    return []
 
 
 def _changes(root: Path, folder: str, old: str, new: str) -> Iterator[ModelChange]:
     for name in _SETTINGS:
-        before, now = (_flat(file_at(root, commit, f"{folder}/{name}")) for commit in (old, new))
+        before, now = (_settings(file_at(root, commit, f"{folder}/{name}")) for commit in (old, new))
         keys = [key for key in dict.fromkeys([*before, *now]) if before.get(key) != now.get(key)]
         for key in keys[:_MOST]:
             values = " → ".join(_shown(side, key) for side in (before, now))
@@ -61,20 +59,10 @@ def _dependencies(root: Path, folder: str, old: str, new: str) -> Iterator[Model
             yield ModelChange("dependencies", f"{'added' if line[0] == '+' else 'removed'}: {text}")
 
 
-def _flat(content: bytes | None) -> dict[str, Any]:
-    try:
-        loaded = yaml.safe_load(content or b"")
-    except yaml.YAMLError:
-        return {}
-    return dict(_pairs("", loaded))
-
-
-def _pairs(key: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping):
-        for name, below in value.items():
-            yield from _pairs(f"{key}.{name}" if key else str(name), below)
-    elif value is not None:
-        yield key, value
+def _settings(content: bytes | None) -> dict[str, Any]:
+    return {
+        key: value for key, value in flat((content or b"").decode("utf-8", "replace")) if value is not None
+    }
 
 
 def _shown(side: Mapping[str, Any], key: str) -> str:

@@ -7,10 +7,10 @@ of them has no ``rules``, nothing is reported. Without a champion, gates.yml is 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from mlroad.core.git import base_commit, file_at
 from mlroad.core.problems import UserError
@@ -54,14 +54,16 @@ def changed_rules(data: ReportData) -> list[RuleChange]:
         before = _champions_verdict(data)
     if not isinstance(before["rules"], Mapping):
         return []
-    order = ("loosened", "changed", "stricter")
-    return sorted(_changes(before, data.verdict), key=lambda change: order.index(change.kind))
+    return _loosened_first(_changes(before, data.verdict))
 
 
 def changes_between(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[RuleChange]:
     """The changes from the rules of one verdict to those of another, loosened rules first."""
-    order = ("loosened", "changed", "stricter")
-    return sorted(_changes(complete(before), complete(now)), key=lambda change: order.index(change.kind))
+    return _loosened_first(_changes(complete(before), complete(now)))
+
+
+def _loosened_first(changes: Iterable[RuleChange]) -> list[RuleChange]:
+    return sorted(changes, key=lambda change: get_args(Kind).index(change.kind))
 
 
 def _since_base(data: ReportData) -> list[RuleChange]:
@@ -73,10 +75,7 @@ def _since_base(data: ReportData) -> list[RuleChange]:
         now = data.verdict["settings"]
         if content is not None and isinstance(now, Mapping):
             before = flat_settings(content.decode("utf-8", "replace"))
-            directions = {str(name): str(its["direction"]) for name, its in data.verdict["metrics"].items()}
-            order = ("loosened", "changed", "stricter")
-            changes = settings_changes(before, now, directions)
-            return sorted(changes, key=lambda change: order.index(change.kind))
+            return _loosened_first(settings_changes(before, now, _directions(data.verdict)))
     return []
 
 
@@ -207,13 +206,7 @@ def _setting(value: Any) -> str:
 
 def _gates(before: Fields, now: Fields) -> Iterator[RuleChange]:
     if isinstance(before["settings"], Mapping) and isinstance(now["settings"], Mapping):
-        directions = {
-            str(name): str(figures["direction"])
-            for verdict in (before, now)
-            for name, figures in verdict["metrics"].items()
-            if figures["direction"]
-        }
-        yield from settings_changes(before["settings"], now["settings"], directions)
+        yield from settings_changes(before["settings"], now["settings"], _directions(before, now))
         return
     thresholds, new_thresholds = _thresholds(before), _thresholds(now)
     for key in dict.fromkeys([*thresholds, *new_thresholds]):
@@ -241,6 +234,13 @@ def _gates(before: Fields, now: Fields) -> Iterator[RuleChange]:
     for runtime in old_names:
         if runtime not in new_names:
             yield RuleChange("loosened", GATES, f"inference_tests no longer lists {runtime}.")
+
+
+def _directions(*verdicts: Fields) -> dict[str, str]:
+    """Which values of each metric are better. Some are measured in slices only."""
+    found = [pair for verdict in verdicts for pair in verdict["metrics"].items()]
+    found += [(part["metric"], part) for verdict in verdicts for part in verdict["slices"]]
+    return {str(name): str(figures["direction"]) for name, figures in found if figures["direction"]}
 
 
 def _thresholds(verdict: Fields) -> _Thresholds:

@@ -82,10 +82,12 @@ def _values(data: ReportData) -> dict[str, object]:
 def _doubt(data: ReportData) -> str:
     """Says in a signed registry that nothing proves that the workflow made the champion."""
     model = data.candidate.model
+    if not has_signers(model.root):
+        return ""
     with suppress(UserError, ValueError, TypeError):
         registry = open_registry(model.root)
         version = registry.version(model.name, int(data.champion["version"]))
-        if has_signers(model.root) and unverified(model.root, version, registry.versions(model.name)):
+        if unverified(model.root, version, registry.versions(model.name)):
             return " (unverified: `mlroad why` says more)"
     return ""
 

@@ -49,16 +49,17 @@ def _about_the_model(notebook: Notebook) -> list[str]:
         )
     else:
         found.append(f"Is `{model.name}` the model? train saves it with `mlflow.{model.flavor}.save_model`.")
-        beside = [
-            name
+        fitted = [
+            f"`{name}`"
             for it in notebook.flow.steps.get("prep", [])
             if it.changes or "fit_transform" in _calls(it)
             for name in _fitted(it)
         ]
-        if beside:
+        if beside := list(dict.fromkeys(fitted)):
+            are = "is" if len(beside) == 1 else "are"
             found.append(
-                f"{some([f'`{it}`' for it in dict.fromkeys(beside)])} is fitted in prep and not part of the "
-                "saved model, so whoever calls the model must do the same first. Put both into one "
+                f"{some(beside)} {are} fitted in prep and not part of the saved model, so whoever calls "
+                "the model must do the same first. Put both into one "
                 "`sklearn.pipeline.make_pipeline(...)` and fit that in train."
             )
     if not notebook.edits.metrics:
@@ -107,7 +108,7 @@ def _about_the_data(notebook: Notebook) -> list[str]:
             f"environment/conda.yml got {some(notebook.extra, 9)}. Is each in pyproject.toml too (`uv add`)?"
         )
     if notebook.local:
-        found.append(f"{some([f'{it}.py' for it in notebook.local])} was copied into steps/. Keep one copy.")
+        found.append(f"steps/ has a copy of {some([f'{it}.py' for it in notebook.local])}. Keep one copy.")
     return [*found, "Fill in MODEL_CARD.md."]
 
 

@@ -70,6 +70,7 @@ def asked(body: str, stock: Path, timeout: float = 60) -> str:
     ("body", "words"),
     [
         ("os.fork(); return line", "forks its process, and both processes return from predict"),
+        ("os.fork() or time.sleep(0.5); return line", "forks its process, and both processes return"),
         (CONNECT, "uses the network (192.0.2.1)"),
         ("import socket; socket.gethostbyname('example.com'); return line", "network (example.com)"),
         ("bytearray(1 << 45); return line", "MemoryError"),

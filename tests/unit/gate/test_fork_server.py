@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from mlroad.models import model_process
+from mlroad.models.fork_server import Forked
 from mlroad.models.model_process import ModelBroken, ModelProcess
 from tests.support import REPO
 from tests.unit.gate import toy
@@ -72,6 +73,11 @@ def test_a_killed_server_is_started_again(stock: Path) -> None:
     with ModelProcess(path) as model:
         server = int(model.predict(FRAME)[0])
         os.kill(server, signal.SIGKILL)
+        forked = model._process
+        assert isinstance(forked, Forked)
+        # Each question has its own answer then: there is no process -9.
+        assert forked.wait() == -signal.SIGKILL
+        assert forked.pid() == 0
     with ModelProcess(path) as model:
         assert int(model.predict(FRAME)[0]) != server
 

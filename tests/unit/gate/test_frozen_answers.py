@@ -49,6 +49,13 @@ def test_moves(tmp_path: Path, now: list[Case], words: str) -> None:
     assert describe_moves(tmp_path, "toy", now, None) == ""
 
 
+def test_a_shallow_clone_says_nothing(tmp_path: Path) -> None:
+    """The champion's commit is not there: whether its answers were the same is unknown."""
+    git(tmp_path, "init", "--quiet")
+    commit_all(tmp_path, "Start")
+    assert describe_moves(tmp_path, "toy", cases([1.0]), "f" * 40) == ""
+
+
 def test_no_git(tmp_path: Path) -> None:
     assert describe_moves(tmp_path, "toy", cases([1.0]), None) == ""
 

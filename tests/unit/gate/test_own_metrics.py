@@ -19,6 +19,7 @@ from mlroad.gate.own_metrics import read_own_metrics
 from mlroad.gate.records import ModelAnswers
 from mlroad.gate.run_gate import judge_records
 from mlroad.gate.tasks.task import Truth
+from mlroad.models.model_process import ModelBroken, ModelProcess
 from mlroad.run.candidate import find_candidate
 from mlroad.run.model_folder import ModelFolder
 from tests.unit.gate.conftest import Factory
@@ -122,6 +123,55 @@ def test_a_wrong_metric_is_named(
 ) -> None:
     monkeypatch.setenv("GITHUB_TOKEN", "1")
     assert word in why(ERRORS.replace("return abs(truth - answers)", body), "own_error")
+
+
+FORGED = """@DECORATOR
+def forged(truth: np.ndarray, answers: np.ndarray) -> float:
+    import itertools, os
+    calls = globals().setdefault("CALLS", itertools.count(1))
+    line = '{"number": %d, KEYS}\\n' % next(calls)
+    for descriptor in range(3, 9):
+        try:
+            os.write(descriptor, line.encode())
+        except OSError:
+            pass
+    return truth
+
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("decorator", "keys"),
+    [
+        ('metric(direction="lower")', '"values": [1, 2]'),
+        ('metric(direction="lower")', '"values": [[1]]'),
+        ('metric(direction="lower")', '"values": ["x"]'),
+        ('metric(direction="lower")', '"values": {}'),
+        ('metric(direction="lower")', '"value": 1'),
+        ('metric(direction="lower", rows=False)', '"value": "x"'),
+        ('metric(direction="lower", rows=False)', '"value": [1]'),
+        ('metric(direction="lower", rows=False)', '"values": 1'),
+        ('scorer(direction="lower", calls=99, seconds=9)', '"value": {}'),
+        ('scorer(direction="lower", calls=99, seconds=9)', '"value": 1' + "0" * 400),
+    ],
+)
+def test_a_forged_answer_is_a_red_check(why: Callable[[str, str], str], decorator: str, keys: str) -> None:
+    """Every key and shape that evaluation.py may write in the worker's place: never an exception."""
+    text = FORGED.replace("DECORATOR", decorator).replace("KEYS", keys)
+    assert "its code writes to the pipe that carries its answers" in why(text, "forged")
+
+
+@pytest.mark.parametrize("more", ["", ', "unconfined": 5', ', "unconfined": null'])
+def test_a_forged_first_answer_is_refused(tmp_path: Path, more: str) -> None:
+    line = f'{{"number": 0, "columns": [], "named": false{more}}}\n'
+    forging = f"import os\nfor descriptor in range(3, 9):\n    try: os.write(descriptor, {line.encode()!r})\n"
+    (tmp_path / "evaluation.py").write_text(forging + "    except OSError: pass\n", encoding="utf-8")
+    with (
+        ModelProcess(tmp_path / "evaluation.py", "evaluation") as process,
+        pytest.raises(ModelBroken, match="its code writes to the pipe"),
+    ):
+        process.load()
 
 
 def test_canary_a_right_metric_is_measured(why: Callable[[str, str], str]) -> None:

@@ -204,6 +204,11 @@ def test_a_job_that_cannot_fail_is_noticed(project: Project, old: str, new: str)
         ("workflows/model.yml", 'gate "$MODEL" --run "$PROD"\n', 'gate "$MODEL" --run "$PROD" || true\n'),
         ("workflows/model.yml", ' --digest "$JUDGED" --judged\n', ' --judged\n'),
         ("workflows/model.yml", "    timeout-minutes: 120\n", "    continue-on-error: true\n"),
+        ("workflows/model.yml", "prod\n        if: inputs.stage == 'prod'\n        run: uv run mlroad gate",
+         "prod\n        if: inputs.stage == 'dev'\n        run: uv run mlroad gate"),
+        ("workflows/model.yml", '--by "@$ACTOR" --publish\n', '--by "@$ACTOR" --publish\n          true\n'),
+        ("workflows/approve.yml", "    environment: production\n", "    environment: preview\n"),
+        ("workflows/approve.yml", '"$APPROVAL" != none', '"$APPROVAL" = on'),
         ("actions/setup/action.yml", "    sys.exit(1)", "    return"),
         ("actions/setup/action.yml", "shell: python\n", "shell: python\n      continue-on-error: true\n"),
     ],
@@ -231,6 +236,11 @@ def test_each_required_step_is_missed_if_it_cannot_fail(project: Project, templa
             assert spoiled != good, step.word
             file.write_text(spoiled, encoding="utf-8", newline="\n")
             assert any(step.word in fault for fault in check_workflow(settings)), step.word
+            for old in (*step.env.values(), step.environment and f"environment: {step.environment}\n"):
+                assert old in good, old
+                if old:
+                    file.write_text(good.replace(old, "x: y\n"), encoding="utf-8", newline="\n")
+                    assert check_workflow(settings), (step.word, old)
         file.write_text(good, encoding="utf-8", newline="\n")
     assert check_workflow(settings) == []
 

@@ -14,10 +14,13 @@ from pathlib import Path
 import pytest
 
 from mlroad.core.git import GitOutput
+from mlroad.core.locks import try_lock
+from mlroad.core.repo import cache_folder
 from mlroad.promote.fetch_tag import parse_source, public_address, why_unreadable
 from mlroad.promote.promotion import promote
 from mlroad.promote.promotion_plan import PromoteOptions
 from mlroad.promote.run_without_credentials import clean_environment, mlroad_without_credentials
+from mlroad.promote.workbench import Workbench
 from tests.support import commit_all, git
 from tests.unit.cli.command import Command, Said
 
@@ -153,6 +156,9 @@ def test_what_is_not_a_tag(factory: Command, prototype_repo: Path, tmp_path: Pat
     git(factory.repo, "branch", "promote/line-line-v1/rc")
     refused(factory, f"{repo}@line-v1", "beside the branch promote/line-line-v1/rc")
     git(factory.repo, "branch", "-D", "promote/line-line-v1/rc")
+    git(factory.repo, "branch", BRANCH)
+    refused(factory, f"{repo}@line-v1", f"The branch {BRANCH} already exists", f"git branch -D {BRANCH}")
+    git(factory.repo, "branch", "-D", BRANCH)
     refused(factory, f"{repo}@main", "main is a branch")
     refused(factory, f"{repo}@v9", "has no tag v9", "line-v1, line-v2, line-v10.")
     refused(factory, f"{tmp_path / 'nowhere'}@v1", "cannot be read")
@@ -204,6 +210,46 @@ def test_uncommitted_changes(factory: Command, tagged: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "notes.txt").write_text("mine\n", encoding="utf-8")
     refused(factory, f"{tagged}@line-v1", "datasets/diabetes/notes.txt")
+
+
+def test_one_promotion_at_a_time(factory: Command, tagged: Path) -> None:
+    """Two promotions would delete each other's folder."""
+    place = cache_folder(factory.repo) / "promote"
+    place.mkdir()
+    lock = try_lock(place / "lock")
+    assert lock is not None
+    try:
+        refused(factory, f"{tagged}@line-v1", "Another promotion is running in this repo")
+    finally:
+        os.close(lock)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"tag: [", b"[]", b"tag: v1\n", b"\xff", b"{repo: p, tag: v, commit: c, metrics: {mae: low}}"],
+)
+def test_a_damaged_provenance(factory: Command, tagged: Path, content: bytes) -> None:
+    file = factory.repo / "models/line/provenance.yml"
+    file.parent.mkdir(parents=True)
+    (file.parent / "pipeline.yml").write_text("type: pipeline\njobs: {}\n", encoding="utf-8")
+    file.write_bytes(content)
+    for words in (["--status"], [f"{tagged}@line-v1", "line"]):
+        said = factory("promote", *words)
+        assert said.code == 2, said
+        assert "provenance.yml: MR834: This file cannot be read" in said.err, said
+    assert file.read_bytes() == content
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"\xff", b'{"branch": "b", "more": 1}'])
+def test_a_damaged_note_of_an_unfinished_promotion(factory: Command, tagged: Path, content: bytes) -> None:
+    file = factory.repo / ".git" / "mlroad-promotion.json"
+    file.write_bytes(content)
+    before = state(factory.repo)
+    for words in (["--continue"], ["--abort"], [f"{tagged}@line-v1", "line"]):
+        said = factory("promote", *words)
+        assert said.code == 2, said
+        assert "MR835: This file cannot be read" in said.err, said
+    assert (state(factory.repo), file.read_bytes()) == (before, content)
 
 
 def _symlink(repo: Path) -> None:
@@ -318,7 +364,9 @@ def test_a_prototypes_code_gets_no_credentials(tmp_path: Path, monkeypatch: pyte
     assert secret not in found.values()
     assert found["HOME"] == str(tmp_path / "home")
     assert "PATH" in found
-    assert mlroad_without_credentials(tmp_path, tmp_path / "home", "--version").code == 0
+    bench = Workbench(tmp_path, tmp_path, "")
+    bench.stage.mkdir()
+    assert mlroad_without_credentials(bench, "--version").code == 0
 
 
 @pytest.mark.slow

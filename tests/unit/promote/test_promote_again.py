@@ -110,6 +110,14 @@ def test_conflicts_are_shown_continued_and_undone(again: Command) -> None:
     write(factory, "models/line/MODEL_CARD.md", b"mine\n")
     assert "MODEL_CARD.md" in try_promotion(again, source).text
     git(factory, "checkout", "--quiet", "models/line/MODEL_CARD.md")
+    # Elsewhere in the repo, a change is in the way only if the working tree is needed for conflicts.
+    write(factory, "README.md", b"mine\n")
+    dirty = state(factory)
+    said = try_promotion(again, source)
+    assert (said.code, state(factory)) == (2, dirty), said
+    assert f"changed the same lines of {FIT}" in said.err
+    assert "commit or stash README.md" in said.err
+    git(factory, "checkout", "--quiet", "README.md")
 
     said = try_promotion(again, source)
     assert said.code == 1, said

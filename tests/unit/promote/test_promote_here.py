@@ -77,7 +77,7 @@ def test_what_is_refused(factory: Command, tagged: Path) -> None:
 
     refused("has no inference tests, and --no-run", "experimentation/line", "--no-run")
     (factory.repo / "experimentation/line/notes.md").write_text("x\n", encoding="utf-8")
-    refused("experimentation/line/notes.md is not committed", "experimentation/line")
+    refused("not committed: experimentation/line/notes.md", "experimentation/line")
     (factory.repo / "experimentation/line/notes.md").unlink()
     (factory.repo / "models/line/steps").mkdir(parents=True)
     (factory.repo / "models/line/steps/fit.py").touch()

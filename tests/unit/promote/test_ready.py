@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from mlroad.models.suite import VERDICT
 from tests.support import commit_all, git
 from tests.unit.cli.command import Command
 
@@ -212,6 +213,17 @@ def test_what_is_left_besides_edits(prototype: Command, plant: str) -> None:
     make(prototype.repo)
     found = left(prototype)
     assert code in [it["code"] for it in found[name]], found
+
+
+def test_inference_tests_that_failed(prototype: Command) -> None:
+    """The newest run of this code was tested, and gave other answers."""
+    (prototype.repo / MODEL / "metrics.json").unlink()
+    assert "inference tests" not in left(prototype)
+    [file] = prototype.repo.glob(f".runs/line/*/{VERDICT}")
+    verdict = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps(verdict | {"passed": False}), encoding="utf-8")
+    [problem] = left(prototype)["inference tests"]
+    assert (problem["code"], problem["what"]) == ("MR825", "The model of this code does not pass them.")
 
 
 def test_a_licence_may_be_a_tag_of_the_data(prototype: Command) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from mlroad.data.version import checksum_of, load_version
+from mlroad.gate.records import SCHEMA
 from tests.support import call, commit_all, git
 from tests.unit.registry.repos import (
     DIGESTS,
@@ -233,9 +234,10 @@ REFUSED: dict[str, tuple[Change, str]] = {
         lambda _, run: (run / "gate" / "records.json").write_text('{"schema": 1,', encoding="utf-8"),
         "cannot be read",
     ),
-    "no record": (lambda _, run: write(run / "gate" / "records.json", {"schema": 1}), "not written by the"),
+    "no record": (lambda _, run: write(run / "gate" / "records.json", {"schema": SCHEMA}), "not written by"),
     "no list": (_records(timings={"candidate": "fast"}), "was not written by the gate"),
-    "a later schema": (_records(schema=2), "was written by another version of mlroad"),
+    "a later schema": (_records(schema=SCHEMA + 1), "was written by another version of mlroad"),
+    "an earlier schema": (_records(schema=SCHEMA - 1), "was written by another version of mlroad"),
     "no answers": (lambda _, run: (run / "gate" / "answers.parquet").unlink(), "answers.parquet cannot be"),
     "edited answers": (_edited_answers, "answers.parquet has changed since the gate wrote it"),
     "damaged answers": (_damaged_answers, "was not written by the gate"),

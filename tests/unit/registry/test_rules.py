@@ -67,7 +67,7 @@ def test_a_waivers_file_that_was_never_committed(repo: Path) -> None:
     commit_all(repo, "No waivers")
     run = make_run(repo, 1)
     done = factory(repo, "register", "diabetes", "--run", run, check=False)
-    assert "size: The model takes 0.002" in done.stderr
+    assert "size: The model takes 2." in done.stderr
     _model(repo, "waivers.yml").write_text(WAIVERS, encoding="utf-8")
     done = factory(repo, "register", "diabetes", "--run", run, check=False)
     assert done.returncode == 1

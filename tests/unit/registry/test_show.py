@@ -45,7 +45,7 @@ def test_why_prints_the_whole_lineage(repo: Path) -> None:
         "sex=1 mae: 45.5",
         "p95 1.9 ms, budget 100 ms",
         "python passed: 2 cases, 0 failed",
-        "size waived: The model takes 0.002",
+        "size waived: The model takes 2.",
         f"size: One more embedding. @octocat, until {EXPIRES}",
         "dev twin",
         "by @octocat",

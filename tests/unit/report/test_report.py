@@ -16,6 +16,7 @@ from tests.unit.data.test_report import NASTY, Page
 from tests.unit.report.conftest import (
     RUN,
     Repo,
+    check,
     class_rows,
     inference,
     metric,
@@ -24,6 +25,8 @@ from tests.unit.report.conftest import (
     verdict_of,
     worse,
 )
+
+PROD: dict[str, object] = {"stage": "prod"}
 
 
 def test_it_writes_both_and_says_the_verdict(better: Repo) -> None:
@@ -143,9 +146,27 @@ def test_it_begins_with_a_recommendation_and_what_the_model_is(better: Repo) -> 
     [
         ({"passed": False, "verdict": "worse"}, "Recommendation: do not merge it: it did not pass the gate."),
         ({"verdict": "equal"}, "merge it if the change is worth more than its figures"),
+        (
+            {"passed": False, "verdict": "worse", "checks": [check("size", "failed", "Too large.")]},
+            "Recommendation: do not merge it: 1 check failed.",
+        ),
+        (
+            {"checks": [check("size", "waived", "Too large.")]},
+            "Recommendation: merge it only if you agree with the waivers.",
+        ),
+        (PROD, "Recommendation: approve it."),
+        (PROD | {"passed": False}, "Recommendation: do not register it: it did not pass the gate."),
+        (
+            PROD | {"checks": [check("size", "waived", "Too large.")]},
+            "Recommendation: approve it only if you agree with the waivers.",
+        ),
+        (PROD | {"verdict": "equal"}, "Recommendation: approve it if the change is worth more"),
     ],
 )
 def test_the_recommendation_follows_the_verdict(better: Repo, change: dict[str, object], told: str) -> None:
+    if change.get("stage") == "prod":
+        file = better.gate.parent / "train.json"
+        file.write_text(file.read_text(encoding="utf-8").replace('"dev"', '"prod"'), encoding="utf-8")
     better.judge(verdict_of(model_digest(better.path)) | change)
     better.good("report diabetes")
     assert told in Page(better.page).text

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from mlroad.registry.local_registry import LocalRegistry
+from mlroad.registry.signed_facts import SIGNERS
+from mlroad.report import make_report
 from tests.unit.data.test_report import NASTY, Page
 from tests.unit.registry.repos import rewrite_lineage
 from tests.unit.report.conftest import (
@@ -197,6 +199,21 @@ def test_what_a_broken_verdict_could_not_measure_was_not_removed(report: Report)
 def test_unknown_rules_are_not_compared(report: Report, now: Any, before: Any, twin: str) -> None:
     page, markdown = report(now, before, twin)
     assert "The rules" not in page + markdown
+
+
+def test_a_champion_without_a_signature_is_doubted(
+    report: Report, repo: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only where the repo names signers: elsewhere the registry is not even opened for that."""
+    with monkeypatch.context() as closed:
+        closed.setattr(make_report, "open_registry", None)
+        for text in report(lambda _: None):
+            assert "unverified" not in text
+    (repo.path / ".github").mkdir()
+    (repo.path / SIGNERS).write_text("registry ssh-ed25519 AAAA\n", encoding="utf-8")
+    repo.good("report diabetes")
+    for text in (Page(repo.page).text, repo.markdown):
+        assert "champion 1 (unverified: " in text
 
 
 def test_nasty_texts_stay_texts(report: Report, repo: Repo) -> None:

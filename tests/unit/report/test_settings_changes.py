@@ -95,6 +95,22 @@ def test_kinds(old: str, new: str, kind: str) -> None:
     assert [its for its, _ in changes(GATES.replace(old, new))] == [kind]
 
 
+def test_a_section_of_another_kind() -> None:
+    """A base branch may hold a gates.yml that the gate refuses."""
+    assert ("changed", "bootstrap is new: [1].") in changes(
+        GATES.replace("bootstrap: {resamples: 1000, confidence: 0.9, seed: 3}", "bootstrap: [1]")
+    )
+    for text in (
+        "slices: 3\n",
+        "slices: [[1]]\n",
+        "bootstrap: 3\n",
+        "metrics: []\n",
+        "a: {[1]: 2}\n",
+        "2026-13-45",
+    ):
+        assert isinstance(flat_settings(text), dict)
+
+
 def test_no_difference() -> None:
     """Neither comments and order, nor a default that is written down."""
     assert changes(f"# a comment\n{GATES}") == []
