@@ -49,6 +49,7 @@ COMMANDS = {
     "take-over": Entry("mlroad.cli.hand_over:take_over", "Take over runs of another machine.", FACTORY),
     "gate": Entry("mlroad.cli.gate:gate", "Judge a candidate by the model's gates.yml.", FACTORY),
     "report": Entry("mlroad.cli.report:report", "Write the report on a judged candidate.", FACTORY),
+    "codegen": Entry("mlroad.cli.codegen:codegen", "Write code for applications that use a model.", FACTORY),
     "register": Entry("mlroad.cli.registry:register", "Register a candidate that passed its gate.", FACTORY),
     "approve": Entry("mlroad.cli.registry:approve", "Make a registered version the champion.", FACTORY),
     "rollback": Entry(

@@ -52,7 +52,7 @@ def why_no_dotnet(root: Path) -> UserError | None:
 
 
 def dotnet_answers(root: Path, folder: Path, file: Path, concurrency: int = 1) -> DotnetFigures:
-    """Write the answers to all cases of a folder that `mlroad export` wrote into ``file``, a line for each case.
+    """Write the answers to all cases of an exported model into ``file``, a line for each case.
 
     Raises UserError without a harness or an SDK, and ModelBroken if the model or the cases cannot be used.
     """

@@ -5,6 +5,7 @@ namespace MLRoad.Inference;
 
 /// <summary>What <c>contract.json</c> says of a model: its inputs and outputs, and where it comes from.</summary>
 /// <remarks><c>mlroad export</c> writes it beside model.onnx.</remarks>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)] // an application may be older than its model
 public sealed record Contract
 {
     /// <summary>The format of the file: 1.</summary>
@@ -42,12 +43,19 @@ public sealed record Contract
     [JsonRequired]
     public IReadOnlyList<Field> Outputs { get; set; } = [];
 
+    /// <summary>All columns with datatype and shape; <c>?</c> if they are optional.</summary>
+    public string Columns() => $"{Columns(Inputs)} -> {Columns(Outputs)}";
+
+    private static string Columns(IReadOnlyList<Field> fields) => string.Join(", ", fields.Select(
+        field => $"{field.Name}: {field.Datatype}[{string.Join(", ", field.Shape)}]{(field.Required ? "" : "?")}"));
+
     /// <summary>Read a contract.</summary>
     /// <exception cref="ModelException">The file cannot be read, or is not a contract.</exception>
     public static Contract Read(string file) => Documents.Read(file, Documents.Default.Contract, found => found.Schema);
 }
 
 /// <summary>An input or an output of a model.</summary>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
 public sealed record Field
 {
     /// <summary>The name.</summary>

@@ -45,7 +45,7 @@ public sealed class AnswerTests : IDisposable
     public void A_lone_golden_case_is_asked_in_a_batch_as_well()
     {
         folder.WriteCases(ModelFolder.Golden[..(ModelFolder.Golden.IndexOf('\n', StringComparison.Ordinal) + 1)]);
-        File.WriteAllBytes(folder.In("model.onnx"), TinyModel.Onnx(swapsRows: true));
+        File.WriteAllBytes(folder.In("model.onnx"), TinyOnnx.Bytes(swapsRows: true));
         using var model = InferenceModel.Load(folder.Path);
 
         var answers = Assert.Single(CaseQuestions.Ask(model, folder.In("cases.jsonl"))).Answers;

@@ -17,7 +17,7 @@ internal sealed class ModelFolder : IDisposable
 
     public ModelFolder(byte[]? onnx = null, string cases = Golden)
     {
-        File.WriteAllBytes(In("model.onnx"), onnx ?? TinyModel.Onnx());
+        File.WriteAllBytes(In("model.onnx"), onnx ?? TinyOnnx.Bytes());
         File.WriteAllText(In("contract.json"), """
             {"schema": 1, "model": "tiny", "version": "3", "model_digest": "sha256:aa", "onnx_digest": "sha256:bb",
              "dataset": "people:1", "dataset_digest": "sha256:cc",

@@ -44,7 +44,7 @@ public sealed class VerdictTests : IDisposable
     [Fact]
     public void A_weight_that_moved_is_red()
     {
-        File.WriteAllBytes(folder.In("model.onnx"), TinyModel.Onnx(weight: 2.001f));
+        File.WriteAllBytes(folder.In("model.onnx"), TinyOnnx.Bytes(weight: 2.001f));
 
         var verdict = Verdict.Of(folder.Path);
 
@@ -54,7 +54,7 @@ public sealed class VerdictTests : IDisposable
     [Fact]
     public void A_model_that_is_right_alone_and_wrong_in_a_batch_is_red()
     {
-        File.WriteAllBytes(folder.In("model.onnx"), TinyModel.Onnx(swapsRows: true));
+        File.WriteAllBytes(folder.In("model.onnx"), TinyOnnx.Bytes(swapsRows: true));
 
         var verdict = Verdict.Of(folder.Path);
 
@@ -84,7 +84,7 @@ public sealed class VerdictTests : IDisposable
     [InlineData("missing", "This file is missing")]
     public void A_model_that_cannot_be_used_is_refused(string how, string what)
     {
-        var onnx = TinyModel.Onnx();
+        var onnx = TinyOnnx.Bytes();
         switch (how)
         {
             case "truncated":
@@ -94,10 +94,10 @@ public sealed class VerdictTests : IDisposable
                 File.WriteAllBytes(folder.In("model.onnx"), []);
                 break;
             case "opset":
-                File.WriteAllBytes(folder.In("model.onnx"), TinyModel.Onnx(opset: 999));
+                File.WriteAllBytes(folder.In("model.onnx"), TinyOnnx.Bytes(opset: 999));
                 break;
             case "renamed":
-                File.WriteAllBytes(folder.In("model.onnx"), TinyModel.Onnx(output: "score"));
+                File.WriteAllBytes(folder.In("model.onnx"), TinyOnnx.Bytes(output: "score"));
                 break;
             default:
                 File.Delete(folder.In("model.onnx"));
@@ -144,7 +144,7 @@ public sealed class VerdictTests : IDisposable
     public void A_model_of_other_data_is_judged_by_the_wider_tolerance()
     {
         folder.Replace("contract.json", "people:1", "people:2");
-        File.WriteAllBytes(folder.In("model.onnx"), TinyModel.Onnx(weight: 2.1f));
+        File.WriteAllBytes(folder.In("model.onnx"), TinyOnnx.Bytes(weight: 2.1f));
 
         var verdict = Verdict.Of(folder.Path);
 

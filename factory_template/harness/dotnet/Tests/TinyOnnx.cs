@@ -6,9 +6,9 @@ namespace MLRoad.Inference.Tests;
 /// Writes a small ONNX model without any library: prediction = age * weight + (city == "Ulm" ? 10 : 0) + 1, where age
 /// is FP64 (FP32 in the graph) and city is BYTES. The field numbers are those of onnx.proto3 (onnx 1.20).
 /// </summary>
-internal static class TinyModel
+internal static class TinyOnnx
 {
-    public static byte[] Onnx(float weight = 2, string output = "prediction", long opset = 19, bool swapsRows = false)
+    public static byte[] Bytes(float weight = 2, string output = "prediction", long opset = 19, bool swapsRows = false)
     {
         var nodes = new List<byte[]>
         {
