@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from mlroad.cli.lazy import Entry, LazyGroup
-from mlroad.cli.needs_factory import FactoryCommand
 from mlroad.cli.output_options import result
 from mlroad.models.csharp_codegen import write_csharp
 
@@ -20,7 +19,7 @@ def codegen() -> None:
     """Write code for applications that use a model."""
 
 
-@click.command(cls=FactoryCommand)
+@click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
     "--namespace",

@@ -28,6 +28,7 @@ COMMANDS = {
     "graph": Entry("mlroad.cli.run:graph", "Print a pipeline and its last run as a diagram.", PROTOTYPE),
     "freeze": Entry("mlroad.cli.inference:freeze", "Write inference tests from a run's model.", PROTOTYPE),
     "test": Entry("mlroad.cli.inference:test", "Run a model's inference tests.", PROTOTYPE),
+    "codegen": Entry("mlroad.cli.codegen:codegen", "Write code for applications that use a model.", PROTOTYPE),
     "ready": Entry(
         "mlroad.cli.ready:ready", "List what is left to do before a model can be promoted.", PROTOTYPE
     ),
@@ -49,7 +50,6 @@ COMMANDS = {
     "take-over": Entry("mlroad.cli.hand_over:take_over", "Take over runs of another machine.", FACTORY),
     "gate": Entry("mlroad.cli.gate:gate", "Judge a candidate by the model's gates.yml.", FACTORY),
     "report": Entry("mlroad.cli.report:report", "Write the report on a judged candidate.", FACTORY),
-    "codegen": Entry("mlroad.cli.codegen:codegen", "Write code for applications that use a model.", FACTORY),
     "register": Entry("mlroad.cli.registry:register", "Register a candidate that passed its gate.", FACTORY),
     "approve": Entry("mlroad.cli.registry:approve", "Make a registered version the champion.", FACTORY),
     "rollback": Entry(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mlroad.core.problems import UserError
+from mlroad.models.inference_verdict import Latency
 from mlroad.models.model_process import ModelBroken
 
 HARNESS = Path("harness/dotnet")
@@ -28,8 +29,8 @@ class DotnetFigures:
     load_ms: float
     """The time to load the model; with ``first_ms``, the cold start."""
     first_ms: float
-    latency: tuple[float, float, float] | None
-    """One row: median, 95th and 99th percentile. None if the model refuses a golden case."""
+    latency: Latency | None
+    """None if the model refuses a golden case."""
     answers_per_second: float
     peak_mb: float
 
@@ -87,7 +88,8 @@ def run_harness(root: Path, folder: Path) -> dict[str, Any]:
 
 
 def _figures(said: dict[str, Any]) -> DotnetFigures:
-    latency = said["latency"] and tuple(float(said["latency"][f"p{share}_ms"]) for share in (50, 95, 99))
+    times = said["latency"]
+    latency = times and Latency(times["p50_ms"], times["p95_ms"], times["p99_ms"])
     return DotnetFigures(
         said["load_ms"], said["first_ms"], latency, said["answers_per_second"], said["peak_mb"]
     )

@@ -114,6 +114,7 @@ def suite_json(suite: Suite, model_folder: Path) -> dict[str, Any]:
         "suite_digest": suite_digest(model_folder),
         "tolerance": _tolerance(suite.tolerance),
         "retrained": _tolerance(suite.retrained),
+        **({"latency": {"p95_ms": suite.p95_ms}} if suite.p95_ms else {}),
     }
 
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlroad.cli.codegen import codegen
+from mlroad.cli.main import mlroad
 from mlroad.core.problems import UserError
 from mlroad.models.csharp_names import comment, is_namespace, pascal_case, string_literal, unique_names
 from tests.unit.models.generated_csharp import FOLDER, ODD, TINY, column, sources
@@ -84,7 +84,7 @@ def run(folder: Path, contract: Any, *arguments: str) -> str:
     """The output, or the message of the mistake."""
     text = contract if isinstance(contract, str) else json.dumps(contract)
     (folder / "contract.json").write_text(text, encoding="utf-8")
-    said = CliRunner().invoke(codegen, ["csharp", str(folder), *arguments])
+    said = CliRunner().invoke(mlroad, ["codegen", "csharp", str(folder), *arguments])
     if isinstance(said.exception, UserError):
         return str(said.exception)
     assert said.exit_code in (0, 2), said
@@ -133,4 +133,6 @@ def test_a_contract_that_cannot_be_used_is_named_and_nothing_is_written(
 
 def test_a_wrong_namespace_and_a_missing_folder(tmp_path: Path) -> None:
     assert "is not a namespace" in run(tmp_path, TINY, "--namespace", "a b")
-    assert "cannot be read" in str(CliRunner().invoke(codegen, ["csharp", str(tmp_path / "none")]).exception)
+    assert "cannot be read" in str(
+        CliRunner().invoke(mlroad, ["codegen", "csharp", str(tmp_path / "none")]).exception
+    )

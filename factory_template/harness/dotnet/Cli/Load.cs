@@ -18,7 +18,7 @@ internal sealed class Load
             .. CaseFile.Read(casesFile)
                 .Where(found => found.IsGolden)
                 .Take(MostRequests)
-                .Select(found => Batches.Rows(found.Inputs!, 0, 1)),
+                .Select(found => Batches.Rows(found.Inputs!, 0, 1, found.Inputs![0].Rows)),
         ];
         if (requests.Count == 0)
         {

@@ -13,7 +13,7 @@ internal static class TestCommand
         using (var model = InferenceModel.Load(folder))
         {
             var load = new Load(model, Path.Combine(folder, "cases.jsonl"));
-            verdict = verdict with { Latency = load.Times(TimeSpan.FromSeconds(1), atMost: 200).Latency };
+            verdict = verdict.With(load.Times(TimeSpan.FromSeconds(1), atMost: 200).Latency);
         }
         if (file is not null)
         {
@@ -37,6 +37,10 @@ internal static class TestCommand
         {
             lines.Add(FormattableString.Invariant(
                 $"one row takes {latency.P50Ms:F3} ms (median), {latency.P95Ms:F3} ms (95th percentile)"));
+        }
+        if (verdict.Reason.Length > 0)
+        {
+            lines.Add(verdict.Reason);
         }
         return string.Join(Environment.NewLine, lines);
     }

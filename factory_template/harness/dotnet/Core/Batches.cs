@@ -10,9 +10,9 @@ public static class Batches
         return [.. Enumerable.Range(0, requests[0].Count).Select(place => Join([.. requests.Select(some => some[place])]))];
     }
 
-    /// <summary>Some rows of tensors. A tensor without rows, or with fewer, is left as it is.</summary>
-    public static IReadOnlyList<Tensor> Rows(IReadOnlyList<Tensor> answer, long first, long count) =>
-        [.. answer.Select(tensor => Rows(tensor, first, count))];
+    /// <summary><paramref name="count"/> of the <paramref name="total"/> rows of tensors. Others are left as they are.</summary>
+    public static IReadOnlyList<Tensor> Rows(IReadOnlyList<Tensor> tensors, long first, long count, long total) =>
+        [.. tensors.Select(tensor => tensor.Shape.Length > 0 && tensor.Rows == total ? Rows(tensor, first, count) : tensor)];
 
     private static Tensor Join(IReadOnlyList<Tensor> parts)
     {
@@ -30,11 +30,7 @@ public static class Batches
 
     private static Tensor Rows(Tensor tensor, long first, long count)
     {
-        if (tensor.Shape.Length == 0 || tensor.Rows < first + count)
-        {
-            return tensor;
-        }
-        var each = tensor.Data.LongLength / tensor.Rows;
+        var each = tensor.Data.LongLength / Math.Max(tensor.Rows, 1);
         var data = Array.CreateInstance(tensor.Data.GetType().GetElementType()!, each * count);
         Array.Copy(tensor.Data, first * each, data, 0, data.LongLength);
         long[] shape = [.. tensor.Shape];

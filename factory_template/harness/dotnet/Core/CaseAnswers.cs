@@ -71,8 +71,14 @@ public static class CaseQuestions
             Alone = found.Inputs is null
                 ? Answer.Of(new RefusedException(found.Refused))
                 : Ask(model, found.Inputs),
-            Changed = found.Change.Count > 0 ? Ask(model, found.Changed()) : null,
         });
+        for (var place = 0; place < cases.Length; place++)
+        {
+            if (cases[place].Change.Count > 0 && answers[place].Alone.Outputs is not null)
+            {
+                answers[place] = answers[place] with { Changed = Ask(model, cases[place].Changed()) };
+            }
+        }
         // A case that is refused alone would make the model refuse the others in its batch.
         var golden = Enumerable.Range(0, cases.Length)
             .Where(place => cases[place].IsGolden && answers[place].Alone.Outputs is not null);
@@ -106,16 +112,16 @@ public static class CaseQuestions
         }
     }
 
-    /// <summary>The answers to some requests that are asked as one. A lone row is joined with itself.</summary>
+    /// <summary>The answers to some requests that are asked as one. A lone request is joined with itself.</summary>
     private static IEnumerable<Answer> InBatch(InferenceModel model, IReadOnlyList<Tensor>[] requests)
     {
-        var isLone = requests.Length == 1 && requests[0][0].Rows == 1;
-        var answer = Ask(model, Batches.Join(isLone ? [requests[0], requests[0]] : requests));
+        var joined = Batches.Join(requests.Length > 1 ? requests : [requests[0], requests[0]]);
+        var answer = Ask(model, joined);
         long first = 0;
         foreach (var rows in requests.Select(request => request[0].Rows))
         {
             yield return answer.Outputs is { } outputs
-                ? answer with { Outputs = Batches.Rows(outputs, first, rows) }
+                ? answer with { Outputs = Batches.Rows(outputs, first, rows, joined[0].Rows) }
                 : answer;
             first += rows;
         }

@@ -38,8 +38,8 @@ public sealed record InferenceCase
     /// <summary>The smallest change of a directional case.</summary>
     public double AtLeast { get; init; }
 
-    /// <summary>How far the answer may differ; null for what the suite says.</summary>
-    public Tolerance? Tolerance { get; init; }
+    /// <summary>The limits of this case, which go before those of the suite.</summary>
+    public CaseTolerance? Tolerance { get; init; }
 
     /// <summary>Whether the case compares values.</summary>
     public bool IsGolden => Kind is "golden" or "boundary";
@@ -71,11 +71,42 @@ public sealed record CaseLine
     [JsonRequired]
     public Expectation Expect { get; set; } = new();
 
-    /// <summary>How far the answer may differ, instead of what the suite says.</summary>
-    public Tolerance? Tolerance { get; set; }
+    /// <summary>The limits of this case, which go before those of the suite.</summary>
+    public CaseTolerance? Tolerance { get; set; }
 
     /// <summary>For people, to choose cases by.</summary>
     public IReadOnlyList<string>? Tags { get; set; }
+}
+
+/// <summary>The limits that a case states itself.</summary>
+public sealed record CaseTolerance
+{
+    /// <summary>As in <see cref="Limit"/>, for all outputs.</summary>
+    public double? Absolute { get; set; }
+
+    /// <summary>As in <see cref="Limit"/>, for all outputs.</summary>
+    public double? Relative { get; set; }
+
+    /// <summary>Limits of single outputs.</summary>
+    public IReadOnlyDictionary<string, Limit> Outputs { get; set; } = new Dictionary<string, Limit>();
+
+    /// <summary>The tolerance of the case, where <paramref name="suite"/> has the limits that it does not state.</summary>
+    public Tolerance Over(Tolerance suite)
+    {
+        ArgumentNullException.ThrowIfNull(suite);
+        var isOwn = Absolute is not null || Relative is not null;
+        var outputs = new Dictionary<string, Limit>(isOwn ? [] : suite.Outputs);
+        foreach (var (output, limit) in Outputs)
+        {
+            outputs[output] = limit;
+        }
+        return suite with
+        {
+            Absolute = isOwn ? Absolute ?? 0 : suite.Absolute,
+            Relative = isOwn ? Relative ?? 0 : suite.Relative,
+            Outputs = outputs,
+        };
+    }
 }
 
 /// <summary>What a case expects.</summary>

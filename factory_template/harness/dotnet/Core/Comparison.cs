@@ -36,22 +36,32 @@ internal static class Comparison
             : "";
     }
 
-    /// <summary>Whether each value of an output moved in a direction, by at least so much.</summary>
-    public static string Direction(Tensor before, Tensor after, bool up, double atLeast)
+    /// <summary>What is wrong if each value of an output should increase or decrease; empty if each does.</summary>
+    public static string Direction(Tensor before, Tensor after, string holds, double atLeast)
     {
+        if (!IsNumber(before) || !IsNumber(after))
+        {
+            return $"{before.Name} is {before.Type}, which cannot {holds}.";
+        }
+        if (!after.Shape.AsSpan().SequenceEqual(before.Shape))
+        {
+            return $"{before.Name} has the shape {Show.Shape(after.Shape)} after the change, {Show.Shape(before.Shape)} before.";
+        }
         for (var place = 0; place < before.Data.Length; place++)
         {
             var (first, second) = (Number(before, place), Number(after, place));
-            var moved = up ? second - first : first - second;
-            if (!(moved >= atLeast && (atLeast > 0 || moved > 0)))
+            var moved = holds == "increase" ? second - first : first - second;
+            if (!(moved > 0 && moved >= atLeast))
             {
-                return $"{before.Name}{Show.Index(before.Shape, place)} should {(up ? "increase" : "decrease")}"
+                return $"{before.Name}{Show.Index(before.Shape, place)} should {holds}"
                     + $"{(atLeast > 0 ? $" by {Show.Value(atLeast)} or more" : "")}, but goes from "
                     + $"{Show.Value(first)} to {Show.Value(second)}.";
             }
         }
         return "";
     }
+
+    private static bool IsNumber(Tensor tensor) => OrtTensors.FamilyOf(tensor.Type) is Family.Number or Family.Integer;
 
     private static string Values(Tensor want, Tensor got, Limit limit)
     {
@@ -72,7 +82,7 @@ internal static class Comparison
         {
             return "";
         }
-        var apartBy = OrtTensors.FamilyOf(want.Type) is Family.Number or Family.Integer
+        var apartBy = IsNumber(want)
             ? $": differs by {most.ToString("G4", CultureInfo.InvariantCulture)}, allowed is "
                 + Allowed(limit, Number(want, worst)).ToString("G4", CultureInfo.InvariantCulture)
             : "";

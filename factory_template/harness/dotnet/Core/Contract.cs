@@ -116,6 +116,14 @@ public sealed record Tolerance
         Outputs.TryGetValue(output, out var own) ? own : new Limit { Absolute = Absolute, Relative = Relative };
 }
 
+/// <summary>How long an answer to one row may take.</summary>
+public sealed record LatencyBudget
+{
+    /// <summary>The 95th percentile in milliseconds.</summary>
+    [JsonRequired]
+    public double P95Ms { get; set; }
+}
+
 /// <summary>What <c>suite.json</c> says: suite.yml as JSON, written by <c>mlroad export</c>.</summary>
 public sealed record Suite
 {
@@ -150,6 +158,9 @@ public sealed record Suite
     /// <summary>For a model trained on other data.</summary>
     [JsonRequired]
     public Tolerance Retrained { get; set; } = new();
+
+    /// <summary>How long an answer to one row may take; null if the suite does not say.</summary>
+    public LatencyBudget? Latency { get; set; }
 
     /// <summary>Read a suite.</summary>
     /// <exception cref="ModelException">The file cannot be read, or is not a suite.</exception>

@@ -27,7 +27,7 @@ public sealed record Verdict
     /// <summary>Only if every case was run and passed.</summary>
     public bool Passed { get; init; }
 
-    /// <summary>Why no case could be run; otherwise empty.</summary>
+    /// <summary>Why no case could be run, or why the model is too slow; otherwise empty.</summary>
     public string Reason { get; init; } = "";
 
     /// <summary>tolerance or retrained.</summary>
@@ -44,6 +44,10 @@ public sealed record Verdict
 
     /// <summary>Times of a single row.</summary>
     public Latency? Latency { get; init; }
+
+    /// <summary>What the suite allows.</summary>
+    [System.Text.Json.Serialization.JsonIgnore]
+    public LatencyBudget? Budget { get; init; }
 
     /// <summary>The time in UTC.</summary>
     public string Made { get; init; } =
@@ -89,12 +93,25 @@ public sealed record Verdict
             Run = contract.Version,
             ModelDigest = contract.ModelDigest,
             SuiteDigest = suite.SuiteDigest,
+            Budget = suite.Latency,
             JudgedBy = isSame ? "tolerance" : "retrained",
             Passed = failed == 0,
             Cases = results.Count,
             Failed = failed,
             Results = results,
         };
+    }
+
+    /// <summary>The verdict with the times of a single row; a model that is too slow has not passed.</summary>
+    public Verdict With(Latency? latency)
+    {
+        if (latency is null || Budget is null || latency.P95Ms <= Budget.P95Ms)
+        {
+            return this with { Latency = latency };
+        }
+        var reason = FormattableString.Invariant(
+            $"One row takes {latency.P95Ms:G3} ms (95th percentile), and suite.yml allows {Budget.P95Ms:G6} ms.");
+        return this with { Latency = latency, Passed = false, Reason = reason };
     }
 
     /// <summary>The verdict as JSON.</summary>

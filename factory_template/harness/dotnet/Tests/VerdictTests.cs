@@ -28,7 +28,7 @@ public sealed class VerdictTests : IDisposable
     [InlineData("\"BYTES\", \"data\": [\"many\"]", "\"FP64\", \"data\": [1]", "invalid-1", "should refuse this request, but answered prediction [13]")]
     [InlineData("\"at_least\": 9", "\"at_least\": 11", "older", "prediction[0] should increase by 11 or more, but goes from 51 to 61")]
     [InlineData("\"holds\": \"increase\"", "\"holds\": \"decrease\"", "older", "should decrease")]
-    [InlineData("Kiel", "Ulm", "other-town", "The change should not move the answer: prediction[0] is 51, expected 41")]
+    [InlineData("Kiel", "Ulm", "other-town", "The change moves the answer: prediction[0] is 51, expected 41")]
     public void A_case_that_does_not_hold_is_named(string old, string by, string id, string what)
     {
         folder.WriteCases(ModelFolder.Golden.Replace(old, by, StringComparison.Ordinal));
@@ -49,6 +49,7 @@ public sealed class VerdictTests : IDisposable
         var verdict = Verdict.Of(folder.Path);
 
         Assert.Equal(["golden-1", "golden-2"], verdict.Results.Where(one => !one.Passed).Select(one => one.Id));
+        Assert.StartsWith("prediction[0] is 51.02, expected 51", verdict.Results[0].What, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -163,6 +164,31 @@ public sealed class VerdictTests : IDisposable
 
         Assert.True(verdict.Passed);
         Assert.Contains("allowed: 1 of 2 golden cases differ", verdict.Results[0].What, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(2, true)]
+    [InlineData(0.5, false)]
+    public void A_model_that_is_too_slow_does_not_pass(double budget, bool passes)
+    {
+        folder.Replace("suite.json", "\"schema\": 1,", FormattableString.Invariant($"\"schema\": 1, \"latency\": {{\"p95_ms\": {budget}}},"));
+
+        var verdict = Verdict.Of(folder.Path).With(new Latency(0.4, 1.25, 3));
+
+        Assert.Equal(passes, verdict.Passed);
+        Assert.Equal(passes ? "" : "One row takes 1.25 ms (95th percentile), and suite.yml allows 0.5 ms.", verdict.Reason);
+    }
+
+    [Fact]
+    public void A_share_that_may_differ_is_of_a_model_that_agrees_with_itself()
+    {
+        folder.WriteCases(ModelFolder.Golden, """{"absolute": 0.001, "may_differ": 1}""");
+        File.WriteAllBytes(folder.In("model.onnx"), TinyOnnx.Bytes(weight: 2.1f, swapsRows: true));
+
+        var verdict = Verdict.Of(folder.Path);
+
+        Assert.False(verdict.Passed);
+        Assert.Contains("In a batch, it answers otherwise", verdict.Results[0].What, StringComparison.Ordinal);
     }
 
     [Fact]
