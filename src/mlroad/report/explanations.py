@@ -20,6 +20,8 @@ _SUBJECTS = {
     "latency.p95": "it is too slow",
     "size": "it is too large",
     "inference.pyfunc": "its inference tests failed",
+    "inference.onnx": "its inference tests failed in ONNX Runtime",
+    "inference.dotnet": "its inference tests failed in .NET",
     "onnx": "the ONNX file does not match the model",
     "waivers": "a waiver is not valid",
 }

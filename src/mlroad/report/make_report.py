@@ -21,6 +21,7 @@ from mlroad.report.formatting import metric_name, places_of
 from mlroad.report.recommendation import opening
 from mlroad.report.render import render
 from mlroad.report.report_data import ReportData, fields, read_report_data
+from mlroad.report.runtime_table import runtime_table
 from mlroad.report.task_plots import task_plots
 from mlroad.run.candidate import Candidate
 
@@ -75,6 +76,7 @@ def _values(data: ReportData) -> dict[str, object]:
         "classes": class_table(data.verdict["by_class"]),
         "class_figures": FIGURES,
         "budgets": budgets(data),
+        "runtimes": runtime_table(data),
         "charts": task_plots(data.verdict["task"], data.verdict["target"], data.answers),
     }
 
