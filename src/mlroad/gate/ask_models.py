@@ -14,15 +14,14 @@ import pandas as pd
 from mlroad.core.digests import digest_of
 from mlroad.core.problems import UserError
 from mlroad.gate.agreement import SINGLE, ask_again, single_answers
+from mlroad.gate.ask_runtimes import ask_runtimes
 from mlroad.gate.data_checks import compare_with_holdout
 from mlroad.gate.find_champion import NoChampion, find_champion
 from mlroad.gate.gates_file import Gates
 from mlroad.gate.holdout import Holdout, OpenedHoldout, open_holdout, row_answers
 from mlroad.gate.latency import ask_rows
-from mlroad.gate.records import Champion, ModelAnswers, Records, SuiteAnswers
-from mlroad.models.case_answers import ask_cases
+from mlroad.gate.records import Champion, ModelAnswers, Records
 from mlroad.models.model_process import ModelBroken, ModelProcess
-from mlroad.models.suite import load_suite, suite_digest
 from mlroad.registry.base import Registry
 from mlroad.registry.open_registry import open_registry
 from mlroad.run.candidate import Candidate
@@ -75,7 +74,7 @@ def _ask(
             order = [name for name, _ in mine.columns()]
             onnx = ask_onnx(file, order, features)
     clock: tuple[str, ...] = ()
-    cases = _cases(candidate, mine) if mine and gates.inference_tests else None
+    cases, exported = ask_runtimes(candidate, gates, mine, digest) if mine else ({}, None)
     if mine and answers and answers.values is not None:
         try:
             clock = mine.finish()
@@ -100,6 +99,7 @@ def _ask(
         clock=clock,
         unconfined=mine.unconfined if mine else (),
         cases=cases,
+        exported=exported,
     )
 
 
@@ -143,18 +143,3 @@ def onnx_file(candidate: Candidate) -> Path | None:
         inside = sorted(path.glob("*.onnx"))
         return inside[0] if len(inside) == 1 else None
     return path
-
-
-def _cases(candidate: Candidate, model: ModelProcess) -> SuiteAnswers | None:
-    """The answers to the inference tests; None if there is no usable suite: `judge` says why."""
-    try:
-        digest = suite_digest(candidate.model.path)
-    except OSError:
-        return None
-    suite, _ = load_suite(candidate.model.path, candidate.model.root)
-    if suite is None:
-        return None
-    try:
-        return SuiteAnswers(digest, ask_cases(model, suite.cases))
-    except ModelBroken as error:
-        return SuiteAnswers(digest, {}, str(error))

@@ -25,6 +25,7 @@ from mlroad.gate.data_checks import (
 from mlroad.gate.gates_file import Gates
 from mlroad.gate.headline import headline, overall_word
 from mlroad.gate.holdout import Holdout, OpenedHoldout, units_of
+from mlroad.gate.inference_checks import check_inference
 from mlroad.gate.latency import LATENCY, check_latency
 from mlroad.gate.metric_checks import (
     MetricResult,
@@ -36,7 +37,7 @@ from mlroad.gate.metric_checks import (
     slice_ids,
 )
 from mlroad.gate.metrics import read_answers
-from mlroad.gate.model_checks import ONNX, check_inference, check_onnx, check_size
+from mlroad.gate.model_checks import ONNX, check_onnx, check_size
 from mlroad.gate.own_measures import OwnMeasures
 from mlroad.gate.records import ModelAnswers, Records
 from mlroad.gate.tasks.class_figures import class_figures
@@ -56,7 +57,8 @@ class Judgement:
     """The verdict, and the predictions that it is based on; None for those that could not be used."""
 
     verdict: dict[str, Any]
-    inference: InferenceVerdict | None
+    inference: Mapping[str, InferenceVerdict]
+    """By runtime."""
     candidate: Predictions | None
     champion: Predictions | None
 
@@ -108,7 +110,7 @@ class _Judge:
         else:
             self._measure(table, mine, theirs)
         self._found["size"] = check_size(checks, gates, candidate)
-        tests = check_inference(checks, candidate, records, self._digest) if gates.inference_tests else None
+        tests = check_inference(checks, gates, candidate, records, self._digest)
         today = datetime.now(UTC).date()
         waivers = apply_waivers(checks, candidate.model.path / WAIVERS, today, self._is_possible)
         return Judgement(self._verdict(waivers, tests), tests, mine, theirs)
@@ -225,8 +227,9 @@ class _Judge:
             for its in self._gates.slices
         )
 
-    def _verdict(self, waivers: list[Waiver], tests: InferenceVerdict | None) -> dict[str, Any]:
+    def _verdict(self, waivers: list[Waiver], tests: Mapping[str, InferenceVerdict]) -> dict[str, Any]:
         gates, candidate, checks, table = self._gates, self._candidate, self._checks, self._holdout.table
+        records = self._records
         git = candidate.record.get("git") or {}
         deciding, champion = self._metrics.get(gates.decide_by), self._records.champion
         word, settings = overall_word(checks, deciding), gates.bootstrap
@@ -259,7 +262,8 @@ class _Judge:
             "by_class": self._found["by_class"],
             "latency": self._found["latency"],
             "size": self._found["size"],
-            "inference": {"python": _short(tests)} if tests else {},
+            "inference": {name: self._short(its) for name, its in tests.items()},
+            "export": records.exported and asdict(records.exported),
             "onnx": self._found["onnx"],
             "waivers": [waiver.as_json() for waiver in waivers],
             "warnings": warnings_of(gates, table, self._metrics, self._records),
@@ -272,6 +276,18 @@ class _Judge:
             },
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
             "factory": __version__,
+        }
+
+    def _short(self, tests: InferenceVerdict) -> dict[str, Any]:
+        """What the verdict holds of the inference tests in one runtime."""
+        recorded = self._records.cases.get(tests.runtime)
+        return {
+            "passed": tests.passed,
+            "cases": len(tests.results),
+            "failed": len(tests.failed),
+            "suite_digest": tests.suite_digest,
+            "latency": tests.latency and tests.latency.json(),
+            "figures": recorded.figures if recorded else {},
         }
 
 
@@ -288,13 +304,4 @@ def _metric(gates: Gates, name: str, result: MetricResult | None) -> dict[str, A
         **(result or MetricResult(name, "broken")).as_json(),
         "limit": threshold.limit,
         "max_regression": threshold.max_regression,
-    }
-
-
-def _short(tests: InferenceVerdict) -> Mapping[str, Any]:
-    return {
-        "passed": tests.passed,
-        "cases": len(tests.results),
-        "failed": len(tests.failed),
-        "suite_digest": tests.suite_digest,
     }

@@ -1,27 +1,21 @@
-"""Checks of what a model costs and how it answers, from the records: latency, size, ONNX, inference tests."""
+"""Checks of what a model costs, and of the ONNX file that it wrote, from the records."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from mlroad.core.digests import digest_of, files_below
 from mlroad.core.text import size
 from mlroad.gate.ask_models import onnx_file
 from mlroad.gate.checks import GateChecks, gate_again, number
-from mlroad.gate.frozen_answers import describe_moves
 from mlroad.gate.gates_file import Gates
 from mlroad.gate.metrics import read_answers
-from mlroad.gate.records import ModelAnswers, Records
+from mlroad.gate.records import ModelAnswers
 from mlroad.gate.tasks.task import Predictions, Truth, apart
-from mlroad.models.finished_run import datasets_of
-from mlroad.models.inference_verdict import InferenceVerdict, unusable_suite
-from mlroad.models.judge_cases import judge_cases
 from mlroad.models.model_process import ModelBroken
-from mlroad.models.suite import FOLDER, load_suite, suite_digest
 from mlroad.run.candidate import Candidate
 
-SIZE, ONNX, INFERENCE = "size", "onnx", "inference.pyfunc"
+SIZE, ONNX = "size", "onnx"
 
 
 def check_size(checks: GateChecks, gates: Gates, candidate: Candidate) -> dict[str, Any] | None:
@@ -77,42 +71,3 @@ def check_onnx(
     )
     checks.add(ONNX, "passed" if difference <= budget else "failed", what, difference, budget)
     return {"max_difference": difference, "budget": budget}
-
-
-def check_inference(
-    checks: GateChecks, candidate: Candidate, records: Records, digest: str | None
-) -> InferenceVerdict:
-    """The recorded answers to the inference tests must be the expected ones."""
-    verdict = InferenceVerdict(candidate.model.name, candidate.run, model_digest=digest or "")
-    suite, problems = load_suite(candidate.model.path, candidate.model.root)
-    again, cases = gate_again(candidate), records.cases
-    if suite is None:
-        verdict = unusable_suite(verdict, problems)
-        if not (candidate.model.path / FOLDER).is_dir():
-            make = f"Make some: `mlroad freeze models/{candidate.model.name}`."
-            checks.add(INFERENCE, "broken", f"There are no inference tests. {make}")
-        else:
-            checks.add(INFERENCE, "broken", verdict.reason)
-        return verdict
-    verdict = replace(verdict, suite_digest=suite_digest(candidate.model.path))
-    if cases is None:
-        verdict = replace(verdict, reason=f"The inference tests were not run. {again}")
-    elif cases.suite_digest != verdict.suite_digest:
-        verdict = replace(verdict, reason=f"The inference tests have changed since they were run. {again}")
-    elif cases.error:
-        verdict = replace(verdict, reason=f"The inference tests cannot be run: {cases.error}.")
-    else:
-        verdict = judge_cases(suite, datasets_of(candidate.record), cases.answers, verdict)
-    total, failed = len(verdict.results), len(verdict.failed)
-    if verdict.reason:
-        checks.add(INFERENCE, "broken", verdict.reason)
-    elif verdict.passed:
-        commit = records.champion.commit if records.champion else None
-        moved = describe_moves(candidate.model.root, candidate.model.name, suite.golden, commit)
-        checks.add(INFERENCE, "passed", f"All {total} inference tests passed.{moved}", total)
-    else:
-        names = ", ".join(result.id for result in verdict.failed[:5])
-        more = " …" if failed > 5 else ""
-        what = f"{failed} of {total} inference tests failed: {names}{more}."
-        checks.add(INFERENCE, "failed", what, failed, 0)
-    return verdict

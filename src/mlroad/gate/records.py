@@ -1,13 +1,13 @@
 """What the gate records of a candidate: every answer of the models, with the digests of all inputs.
 
-Three files in the gate folder of the run:
+Files in the gate folder of the run:
 
-    records.json         what was asked (digests of models, holdout and suite), timings, errors, file digests
-    answers.parquet      a row for each row of the holdout, a column for each number that a model answered
-    case_answers.jsonl   a line for each inference test: the tensors that the model answered, or its refusal
+    records.json          what was asked (digests of models, holdout and suite), timings, errors, file digests
+    answers.parquet       a row for each row of the holdout, a column for each number that a model answered
+    case_answers-*.jsonl  for each runtime, a line for each inference test: see mlroad.models.case_answers
 
 `judge` makes the verdict from them. The digests reveal accidents and careless edits. They do not stop
-a person who rewrites all three files: only a machine that others cannot write to (CI) gives that assurance.
+a person who rewrites all files: only a machine that others cannot write to (CI) gives that assurance.
 """
 
 from __future__ import annotations
@@ -28,14 +28,15 @@ from mlroad import __version__
 from mlroad.core.digests import digest_of
 from mlroad.core.files import replacing, write_json, write_text
 from mlroad.data.sql import files, text
-from mlroad.models.case_answers import CASE_ANSWERS, CaseAnswers, read_case_answers
+from mlroad.models.case_answers import CaseAnswers, read_case_answers
+from mlroad.models.inference_verdict import RUNTIMES, Latency
 
 RECORDS, ANSWERS = "records.json", "answers.parquet"
 SAMPLES = "own_samples.json"
-SCHEMA = 2
+SCHEMA = 3
 """Of records.json. Increase it with every change of what is recorded."""
 _AGAIN, _OWN = "candidate_", "own_"
-_FILES = (ANSWERS, CASE_ANSWERS, SAMPLES)
+_FILES = (ANSWERS, SAMPLES)
 _T = TypeVar("_T")
 Floats = NDArray[np.float64]
 Values = NDArray[Any]
@@ -91,11 +92,25 @@ class Overlap:
 
 @dataclass(frozen=True, slots=True)
 class SuiteAnswers:
-    """The answers to the inference tests by the ids of the cases, or the reason why there are none."""
+    """The answers to the inference tests in one runtime by the ids of the cases, or why there are none."""
 
     suite_digest: str
     answers: Mapping[str, CaseAnswers]
     error: str = ""
+    latency: Latency | None = None
+    """Of one row, if it was timed: what suite.yml may limit."""
+    figures: Mapping[str, float] = field(default_factory=dict)
+    """What else was measured, such as the memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """The exported model that ONNX Runtime and .NET were asked."""
+
+    digest: str
+    """Of its folder."""
+    parity: Mapping[str, float]
+    """How far its answers are from those of the model: see mlroad.models.onnx_export."""
 
 
 @dataclass(slots=True)
@@ -129,7 +144,9 @@ class Records:
     champion_answers: ModelAnswers | None = None
     onnx: ModelAnswers | None = None
     timings: Timings | None = None
-    cases: SuiteAnswers | None = None
+    cases: Mapping[str, SuiteAnswers] = field(default_factory=dict)
+    """By runtime."""
+    exported: Exported | None = None
     again: Mapping[str, ModelAnswers] = field(default_factory=dict)
     """The candidate's answers when it was asked in other ways: see agreement.py."""
     single_rows: tuple[int, ...] = ()
@@ -143,8 +160,10 @@ class Records:
 
 def delete_records(folder: Path) -> None:
     """Delete the records in a gate folder, records.json first: without it, the others are ignored."""
-    for file in (RECORDS, *_FILES):
-        (folder / file).unlink(missing_ok=True)
+    for name in (RECORDS, *_FILES):
+        (folder / name).unlink(missing_ok=True)
+    for file in folder.glob(_case_file("*")):
+        file.unlink()
 
 
 def write_records(folder: Path, records: Records) -> None:
@@ -156,9 +175,9 @@ def write_records(folder: Path, records: Records) -> None:
     _write_answers(folder / ANSWERS, asked)
     samples = {f"{of}.{name}": its for (name, of), its in own.samples.items()}
     write_text(folder / SAMPLES, json.dumps(samples, allow_nan=False) + "\n")
-    cases = records.cases
-    lines = [] if cases is None else [its.line(id_) for id_, its in cases.answers.items()]
-    write_text(folder / CASE_ANSWERS, "".join(lines))
+    for runtime, its in records.cases.items():
+        lines = (answers.line(id_) for id_, answers in its.answers.items())
+        write_text(folder / _case_file(runtime), "".join(lines))
     content = {
         "schema": SCHEMA,
         "model": records.model,
@@ -180,8 +199,15 @@ def write_records(folder: Path, records: Records) -> None:
         "unconfined": records.unconfined,
         "timings": records.timings and asdict(records.timings),
         "own": records.own and {"digest": own.digest, "error": own.error},
-        "cases": cases and {"suite_digest": cases.suite_digest, "error": cases.error},
-        "files": {file: _digest(folder / file) for file in _FILES},
+        "cases": {
+            runtime: {
+                "suite_digest": its.suite_digest, "error": its.error, "figures": dict(its.figures),
+                "latency": its.latency and asdict(its.latency),
+            }
+            for runtime, its in records.cases.items()
+        },
+        "exported": records.exported and asdict(records.exported),
+        "files": {file: _digest(folder / file) for file in (*_FILES, *map(_case_file, records.cases))},
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "mlroad": __version__,
     }  # fmt: skip
@@ -199,7 +225,8 @@ def read_records(folder: Path) -> Records:
     try:
         if content["schema"] != SCHEMA:
             raise RecordsUnusable(f"{folder / RECORDS} was written by another version of mlroad")
-        for file, digest in ((file, content["files"][file]) for file in _FILES):
+        names = (*_FILES, *map(_case_file, content["cases"]))
+        for file, digest in ((name, content["files"][name]) for name in names):
             if _digest(folder / file) != digest:
                 raise RecordsUnusable(f"{folder / file} has changed since the gate wrote it")
         return _records(content, folder)
@@ -218,7 +245,6 @@ def _records(content: Mapping[str, Any], folder: Path) -> Records:
         for key, its in asked.items()
     }
     holdout = content["holdout"]
-    cases = read_case_answers(folder / CASE_ANSWERS)
     return Records(
         model=str(content["model"]),
         run=str(content["run"]),
@@ -250,8 +276,9 @@ def _records(content: Mapping[str, Any], folder: Path) -> Records:
                 _numbers(its["machine"]),
             ),
         ),
-        cases=_optional(
-            content["cases"], lambda its: SuiteAnswers(str(its["suite_digest"]), cases, str(its["error"]))
+        cases={str(name): _suite(its, folder / _case_file(name)) for name, its in content["cases"].items()},
+        exported=_optional(
+            content["exported"], lambda its: Exported(str(its["digest"]), dict(its["parity"]))
         ),
         again={key.removeprefix(_AGAIN): its for key, its in answers.items() if key.startswith(_AGAIN)},
         single_rows=tuple(int(row) for row in content["single_rows"]),
@@ -259,6 +286,23 @@ def _records(content: Mapping[str, Any], folder: Path) -> Records:
         clock=tuple(str(place) for place in content["clock"]),
         unconfined=tuple(str(what) for what in content["unconfined"]),
     )  # fmt: skip
+
+
+def _case_file(runtime: str) -> str:
+    """Raises KeyError for what is not a runtime: the name is part of a path."""
+    if runtime not in (*RUNTIMES, "*"):
+        raise KeyError(runtime)
+    return f"case_answers-{runtime}.jsonl"
+
+
+def _suite(about: Mapping[str, Any], file: Path) -> SuiteAnswers:
+    return SuiteAnswers(
+        str(about["suite_digest"]),
+        read_case_answers(file),
+        str(about["error"]),
+        _optional(about["latency"], lambda its: Latency(*_numbers(its[f"p{of}"] for of in (50, 95, 99)))),
+        {str(name): float(value) for name, value in about["figures"].items()},
+    )
 
 
 def _own(about: Mapping[str, Any], answers: Mapping[str, ModelAnswers], file: Path) -> OwnRecords:

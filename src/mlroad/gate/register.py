@@ -18,6 +18,7 @@ from mlroad.core.digests import digest_of
 from mlroad.core.files import remove, write_json
 from mlroad.core.git import run_git
 from mlroad.core.problems import UserError
+from mlroad.gate.ask_runtimes import EXPORT
 from mlroad.gate.checks import gate_again
 from mlroad.gate.committed_rules import uncommitted_rules
 from mlroad.gate.records import RecordsUnusable
@@ -31,7 +32,7 @@ from mlroad.registry.version_lineage import VERDICT, lineage_id, make_lineage
 from mlroad.run.candidate import Candidate, candidates, find_candidate
 from mlroad.run.model_folder import ModelFolder, Stage
 
-_ALSO = ("inference.json", "report.html", "report.md")
+_ALSO = ("inference.json", "inference-onnx.json", "inference-dotnet.json", "report.html", "report.md")
 
 
 def register(
@@ -150,6 +151,10 @@ def _copy(candidate: Candidate, to: Path, digest: str, verdict: Mapping[str, Any
     elif candidate.onnx_path:
         shutil.copytree(candidate.onnx_path, to / "onnx")
     write_json(to / VERDICT, verdict)
+    if exported := verdict.get("export"):
+        shutil.copytree(candidate.gate / EXPORT, to / EXPORT)
+        if digest_of(to / EXPORT) != exported["digest"]:
+            raise Refused(f"{candidate.run} is not registered:", ["Its export changed while it was copied."])
     for name in _ALSO:
         if (candidate.gate / name).is_file():
             shutil.copyfile(candidate.gate / name, to / name)

@@ -14,18 +14,19 @@ from typing import Any
 
 import numpy as np
 
-from mlroad.core.files import replacing, write_json
+from mlroad.core.files import remove, replacing, write_json
 from mlroad.core.problems import UserError
 from mlroad.gate.ask_models import ask_models
+from mlroad.gate.ask_runtimes import EXPORT
 from mlroad.gate.checks import gate_again
 from mlroad.gate.committed_rules import rules_of
-from mlroad.gate.gates_file import FILE, Gates, load_gates
+from mlroad.gate.gates_file import FILE, RUNTIMES, Gates, load_gates
 from mlroad.gate.holdout import OpenedHoldout, open_holdout
 from mlroad.gate.judge import Judgement, judge
 from mlroad.gate.own_measures import Spending, measuring, recorded
 from mlroad.gate.records import delete_records, read_records, write_records
 from mlroad.gate.settings import settings_of
-from mlroad.models.suite import VERDICT as INFERENCE_VERDICT
+from mlroad.models.suite import verdict_file
 from mlroad.registry.base import Registry
 from mlroad.run.candidate import Candidate
 
@@ -45,7 +46,10 @@ def gate(
     folder = candidate.gate
     for name in (VERDICT, ROWS):
         (folder / name).unlink(missing_ok=True)
-    (candidate.folder / INFERENCE_VERDICT).unlink(missing_ok=True)
+    for runtime in RUNTIMES:
+        verdict_file(candidate.folder, runtime).unlink(missing_ok=True)
+    if (folder / EXPORT).is_dir():
+        remove(folder / EXPORT)
     delete_records(folder)
     with _unchanged_rules(candidate) as (gates, read):
         records, holdout = ask_models(candidate, gates, registry)
@@ -54,8 +58,8 @@ def gate(
         with measuring(model.path, model.root, gates, holdout.table, answers, spent) as own:
             judged = judge(candidate, gates, holdout, records, own)
         write_records(folder, replace(records, own=own.records if own else None))
-    if judged.inference:
-        write_json(candidate.folder / INFERENCE_VERDICT, judged.inference.json())
+    for runtime, tests in judged.inference.items():
+        write_json(verdict_file(candidate.folder, runtime), tests.json())
     _write_rows(folder / ROWS, gates, holdout, judged)
     verdict = judged.verdict | read
     write_json(folder / VERDICT, verdict)

@@ -39,7 +39,7 @@ from mlroad.models.judge_cases import judge_each
 from mlroad.models.model_process import ModelBroken, ModelProcess
 from mlroad.models.onnx_export import NotExportable, Source, export
 from mlroad.models.onnx_session import OnnxSession
-from mlroad.models.suite import FOLDER, VERDICT, Suite, load_suite, suite_digest
+from mlroad.models.suite import FOLDER, Suite, load_suite, suite_digest, verdict_file
 from mlroad.models.tensors import Tensor
 
 EXPORT = "export"
@@ -65,18 +65,12 @@ def run_tests(
     if not (model_folder / FOLDER).is_dir():
         what = f"{tested.model} has no inference tests: {(model_folder / FOLDER).as_posix()} is missing."
         raise UserError(what, f"Make them with `mlroad freeze {model_folder.as_posix()}`.")
-    file = verdict_file(tested, runtime)
+    file = verdict_file(tested.folder, runtime)
     file.unlink(missing_ok=True)
     verdict = _tested(model_folder, tested, runtime, url)
     file.parent.mkdir(exist_ok=True)
     write_json(file, verdict.json())
     return tested, verdict
-
-
-def verdict_file(run: Run, runtime: str) -> Path:
-    """Where the verdict of a runtime is."""
-    file = run.folder / VERDICT
-    return file if runtime == "pyfunc" else file.with_stem(f"{file.stem}-{runtime}")
 
 
 def _tested(model_folder: Path, run: Run, runtime: str, url: str) -> InferenceVerdict:
@@ -165,7 +159,7 @@ def as_text(verdict: InferenceVerdict, run: Run, model_folder: Path) -> str:
     lines = [str(problem) for problem in verdict.problems]
     if not verdict.problems:
         lines += [f"{file}:{r.line}: {r.code}: {r.id}: {r.what}" for r in verdict.failed]
-    written = verdict_file(run, verdict.runtime).as_posix()
+    written = verdict_file(run.folder, verdict.runtime).as_posix()
     if verdict.reason:
         return "\n".join([*lines, "", f"Failed: no case of {verdict.model} was run.  {written}"])
     total = count(len(verdict.results), "case")

@@ -27,10 +27,16 @@ FOLDER = "inference_tests"
 SUITE = "suite.yml"
 CASES = "cases.jsonl"
 VERDICT = "gate/inference.json"
-"""The result of the tests, below the folder of a run; other runtimes than pyfunc add their name to the file's."""
+"""The result of the tests, below the folder of a run; see `verdict_file`."""
 _KEYS = ("model", "dataset", "digest", "cases", "cases_digest", "tolerance", "retrained")
 _OPTIONAL = ("rows", "rows_digest", "latency")
 _REFREEZE = "`mlroad freeze` writes this file; see `mlroad help reference/inference-tests`."
+
+
+def verdict_file(run: Path, runtime: str) -> Path:
+    """Where the verdict of a runtime is, for the folder of a run."""
+    file = run / VERDICT
+    return file if runtime == "pyfunc" else file.with_stem(f"{file.stem}-{runtime}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,8 +66,9 @@ class Registry(Protocol):
         """Register the staged content in ``folder``, which is moved or deleted.
 
         The folder contains lineage.json, verdict.json and model/ (with a copy of lineage.json), and
-        optionally dev/model/ (with another copy), dev/verdict.json, onnx, inference.json, report.html and
-        report.md. If there is a version with the same ``lineage["id"]``, it is returned unchanged.
+        optionally dev/model/ (with another copy), dev/verdict.json, onnx, export/, inference*.json,
+        report.html and report.md. If there is a version with the same ``lineage["id"]``, it is returned
+        unchanged.
         """
 
     def set_alias(self, version: Version, alias: str, *, forward: bool = False) -> None:

@@ -3,7 +3,7 @@
 .registry/
     mlflow.db                     names, numbers, tags and aliases, written by MLflow
     models/<model>/<id>/          a version's content; <id> is the start of its lineage id
-        lineage.json verdict.json model/ dev/model/ dev/verdict.json onnx inference.json report.html …
+        lineage.json verdict.json model/ dev/model/ dev/verdict.json onnx export/ inference.json …
         model/lineage.json dev/model/lineage.json: copies, for people who take a model
     .staged/                      content that is being written
     .lock                         held during a write

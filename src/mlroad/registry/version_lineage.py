@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 VERDICT = "verdict.json"
 _VERDICT_KEYS = (
     "verdict", "passed", "headline", "task", "target", "decide_by", "candidate", "champion", "metrics",
-    "slices", "latency", "size", "inference", "onnx", "waivers", "bootstrap", "rules", "settings", "made",
-    "factory",
+    "slices", "latency", "size", "inference", "export", "onnx", "waivers", "bootstrap", "rules", "settings",
+    "made", "factory",
 )  # fmt: skip
 
 

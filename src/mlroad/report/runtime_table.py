@@ -20,7 +20,7 @@ class CaseRow:
 
 @dataclass(frozen=True, slots=True)
 class RuntimeTimes:
-    """Milliseconds for one row: median, 95th and 99th percentile, and the widths of bars for the first two."""
+    """Milliseconds for one row: median, 95th and 99th percentile, and the widths of two bars."""
 
     runtime: str
     text: str

@@ -6,6 +6,7 @@ import csv
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,9 @@ from mlroad.gate.data_checks import check_overlap, check_training, compare_with_
 from mlroad.gate.find_champion import NoChampion, find_champion
 from mlroad.gate.gates_file import Gates, load_gates
 from mlroad.gate.holdout import check_slice_columns, open_holdout, row_answers, slice_of
+from mlroad.gate.inference_checks import check_inference
 from mlroad.gate.metrics import read_answers
-from mlroad.gate.model_checks import check_inference, check_onnx
+from mlroad.gate.model_checks import check_onnx
 from mlroad.gate.records import Records, SuiteAnswers
 from mlroad.gate.tasks.task import Predictions, Truth
 from mlroad.models.case_answers import CaseAnswers
@@ -241,9 +243,11 @@ class TestInference:
             "answers": {"a": CaseAnswers(answer, batch=answer)} if answer else {},
             **changed,
         }
-        records = Records("toy", factory.dev, "toys_holdout:1", "", 0, "y", cases=SuiteAnswers(**cases))
+        asked = {"pyfunc": SuiteAnswers(**cases)}
+        records = Records("toy", factory.dev, "toys_holdout:1", "", 0, "y", cases=asked)
         checks = GateChecks()
-        verdict = check_inference(checks, candidate_of(factory), records, "sha256:0")
+        gates = replace(load_gates(factory.repo / "models/toy/gates.yml"), inference_tests=("pyfunc",))
+        verdict = check_inference(checks, gates, candidate_of(factory), records, "sha256:0")["pyfunc"]
         assert verdict.passed is (checks.found[0].result == "passed")
         return *found(checks), verdict.json()
 
@@ -253,7 +257,10 @@ class TestInference:
         assert (verdict["judged_by"], verdict["model_digest"]) == ("tolerance", "sha256:0")
 
     def test_failed(self, tested: Factory) -> None:
-        assert self.check(tested, answer(2.5))[:2] == ("failed", "1 of 1 inference tests failed: a.")
+        word, what, _ = self.check(tested, answer(2.5))
+        assert word == "failed"
+        assert what.startswith("1 of 1 inference tests failed: a. a: ")
+        assert all(told in what for told in ("prediction", "expected 2", "got 2.5"))
         assert self.check(tested, Answer(refused="no"))[0] == "failed"
         assert self.check(tested)[0] == "failed"
 

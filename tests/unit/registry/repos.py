@@ -198,7 +198,7 @@ def judge_run(repo: Path, run: str, champion: int | None = None, error: float = 
         champion_answers=ModelAnswers(its.digest, values=TRUTH + signs * 45.5) if its else None,
         onnx=ModelAnswers(digests["onnx"], values=TRUTH + signs * error + 0.0001),
         timings=Timings((1.9,) * 111),
-        cases=SuiteAnswers(suite_digest(repo / "models" / "diabetes"), ANSWERS),
+        cases={"pyfunc": SuiteAnswers(suite_digest(repo / "models" / "diabetes"), ANSWERS)},
         again=dict.fromkeys(("repeated", "restarted", "shuffled", "single"), answers),
         single_rows=tuple(range(len(TRUTH))),
     )

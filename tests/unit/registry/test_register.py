@@ -266,7 +266,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
     ),
     "no overlap": (_records(overlap=None), "data.overlap: They could not be compared"),
     "never timed": (_records(timings=None), "latency.p95: Too few rows were timed."),
-    "no case was asked": (_records(cases=None), "The inference tests were not run."),
+    "no case was asked": (_records(cases={}), "The inference tests were not run."),
     "another model's answers": (_other_answers, "The recorded answers are of another run: diabetes 2026"),
     "another holdout": (_other_holdout(committed=False), "datasets/diabetes_holdout/1.yml differs from HEAD"),
     "another committed holdout": (_other_holdout(committed=True), "for a holdout with another digest"),

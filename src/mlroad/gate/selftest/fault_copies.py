@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
 from mlroad.core.digests import digest_of
 from mlroad.core.files import write_json
@@ -64,8 +65,6 @@ class Copy:
 
     def change_gates(self, change: Callable[[dict[str, Any]], object]) -> None:
         """Change gates.yml."""
-        import yaml
-
         file = self.models / FILE
         settings = yaml.safe_load(file.read_text(encoding="utf-8"))
         change(settings)
@@ -142,7 +141,9 @@ def copy_of(candidate: Candidate, root: Path) -> Candidate:
     """The candidate at ``root`` with its model folder and the datasets that its gate reads."""
     model, there = candidate.model, candidate.model.root
     gates = load_gates(model.path / FILE)
-    shutil.copytree(model.path, root / "models" / model.name, ignore=_CACHES)
+    folder = shutil.copytree(model.path, root / "models" / model.name, ignore=_CACHES)
+    if set(gates.inference_tests) - {"pyfunc"}:
+        _in_python_only(folder / FILE)
     wanted = [gates.holdout, *(ref for stage in STAGES for ref in model.data(stage).values())]
     for name in dict.fromkeys(parse_reference(reference)[0] for reference in wanted):
         if (there / DATASETS / name).is_dir():
@@ -160,6 +161,15 @@ def copy_of(candidate: Candidate, root: Path) -> Candidate:
         elif path.exists():
             shutil.copy2(path, folder / "outputs" / name)
     return find_candidate(find_model(root, model.name), candidate.run)
+
+
+def _in_python_only(gates: Path) -> None:
+    """Leave out the other runtimes: they have the same judge, and the copy has no .NET harness."""
+    settings = yaml.safe_load(gates.read_text(encoding="utf-8"))
+    settings["inference_tests"] = [
+        name for name in settings["inference_tests"] if name in ("pyfunc", "python")
+    ]
+    gates.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
 
 
 def judge_good(candidate: Candidate) -> Good:

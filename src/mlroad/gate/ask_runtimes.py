@@ -1,0 +1,111 @@
+"""Ask the candidate for its inference tests, in every runtime that gates.yml requires.
+
+ONNX Runtime and .NET get the model as `mlroad export` writes it. The export stays in the gate's folder, and a
+registered version keeps it: what an application takes is what was judged.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from mlroad.core.digests import digest_of
+from mlroad.core.problems import UserError
+from mlroad.gate.gates_file import Gates
+from mlroad.gate.records import Exported, SuiteAnswers
+from mlroad.models.case_answers import CASE_ANSWERS, ask_cases, read_case_answers
+from mlroad.models.dotnet_harness import dotnet_answers, why_no_dotnet
+from mlroad.models.finished_run import datasets_of
+from mlroad.models.inference_tests import measure_latency
+from mlroad.models.inference_verdict import Latency
+from mlroad.models.model_process import ModelBroken, ModelProcess
+from mlroad.models.onnx_export import NotExportable, Source, export
+from mlroad.models.onnx_session import OnnxSession
+from mlroad.models.suite import Suite, load_suite, suite_digest
+from mlroad.run.candidate import Candidate
+
+EXPORT = "export"
+"""The folder in the gate's folder that holds the exported model."""
+
+
+def ask_runtimes(
+    candidate: Candidate, gates: Gates, model: ModelProcess, digest: str
+) -> tuple[dict[str, SuiteAnswers], Exported | None]:
+    """The answers by runtime, and what was exported. None at all without a usable suite: `judge` says why.
+
+    ``digest`` is that of the model.
+    """
+    if not gates.inference_tests:
+        return {}, None
+    try:
+        of_suite = suite_digest(candidate.model.path)
+    except OSError:
+        return {}, None
+    suite, _ = load_suite(candidate.model.path, candidate.model.root)
+    if suite is None:
+        return {}, None
+    answers: dict[str, SuiteAnswers] = {}
+    exported = None
+    if "pyfunc" in gates.inference_tests:
+        answers["pyfunc"] = _asked(of_suite, lambda: SuiteAnswers(of_suite, ask_cases(model, suite.cases)))
+    others = [runtime for runtime in gates.inference_tests if runtime != "pyfunc"]
+    if others:
+        made = _export(candidate, digest)
+        exported = made if isinstance(made, Exported) else None
+        for runtime in others:
+            ask = _in_dotnet if runtime == "dotnet" else _in_onnx
+            answers[runtime] = (
+                SuiteAnswers(of_suite, {}, made)
+                if isinstance(made, str)
+                else _asked(of_suite, lambda ask=ask: ask(candidate, suite, of_suite))  # type: ignore[misc]
+            )
+    return answers, exported
+
+
+def _asked(digest: str, ask: Callable[[], SuiteAnswers]) -> SuiteAnswers:
+    try:
+        return ask()
+    except (ModelBroken, UserError) as error:
+        return SuiteAnswers(digest, {}, str(error))
+
+
+def _export(candidate: Candidate, digest: str) -> Exported | str:
+    """What was exported, or why the model cannot be."""
+    name, run, folder = candidate.model.name, candidate.run, candidate.gate / EXPORT
+    source = Source(name, run, candidate.model_path, digest, datasets_of(candidate.record))
+    try:
+        parity = export(candidate.model.path, candidate.model.root, source, folder)
+    except (NotExportable, UserError) as error:
+        return f"it cannot be exported: {error}"
+    return Exported(digest_of(folder), parity.json())
+
+
+def _in_onnx(candidate: Candidate, suite: Suite, digest: str) -> SuiteAnswers:
+    with OnnxSession(candidate.gate / EXPORT) as session:
+        answers = ask_cases(session, suite.cases)
+        latency = measure_latency(session, [case.inputs for case in suite.golden])
+    return SuiteAnswers(digest, answers, latency=latency)
+
+
+def _in_dotnet(candidate: Candidate, suite: Suite, digest: str) -> SuiteAnswers:
+    if missing := why_no_dotnet(candidate.model.root):
+        raise missing
+    with tempfile.TemporaryDirectory(prefix="mlroad-dotnet-") as name:
+        file = Path(name) / CASE_ANSWERS
+        figures = dotnet_answers(candidate.model.root, candidate.gate / EXPORT, file)
+        try:
+            answers = read_case_answers(file)
+        except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ModelBroken(f"the .NET harness wrote answers that cannot be read: {error}") from None
+    known = {case.id for case in suite.cases}
+    return SuiteAnswers(
+        digest,
+        {id_: its for id_, its in answers.items() if id_ in known},
+        latency=figures.latency and Latency(*figures.latency),
+        figures={
+            "cold_ms": figures.load_ms + figures.first_ms,
+            "answers_per_second": figures.answers_per_second,
+            "peak_mb": figures.peak_mb,
+        },
+    )
