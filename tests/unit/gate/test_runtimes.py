@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -43,8 +44,6 @@ def frozen(make: Callable[..., Factory], with_tests: tuple[Path, str, str]) -> F
 
 def change_one_weight(factory: Factory) -> None:
     """The model as it would be after a change of one number in it."""
-    import cloudpickle
-
     model = factory.run / "outputs" / "model"
     file = (
         model
@@ -52,9 +51,9 @@ def change_one_weight(factory: Factory) -> None:
             "pickled_model"
         ]
     )
-    fitted = cloudpickle.loads(file.read_bytes())
+    fitted = pickle.loads(file.read_bytes())
     fitted.coef_[0] += 0.3
-    file.write_bytes(cloudpickle.dumps(fitted))
+    file.write_bytes(pickle.dumps(fitted))
     factory.note_outputs()
 
 

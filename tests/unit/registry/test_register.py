@@ -173,7 +173,7 @@ def _seal(run: Path, file: str) -> None:
 
 def _edited_case(sealed: bool) -> Change:
     def change(_: Path, run: Path) -> None:
-        file = run / "gate" / "case_answers.jsonl"
+        file = run / "gate" / "case_answers-pyfunc.jsonl"
         file.write_text(file.read_text(encoding="utf-8").replace("7.0", "8.5"), encoding="utf-8")
         if sealed:
             _seal(run, file.name)
@@ -195,7 +195,7 @@ def _damaged_answers(_: Path, run: Path) -> None:
 def _other_answers(repo: Path, run: Path) -> None:
     """Copy the records of a better run."""
     other = make_run(repo, 9, error=1)
-    for name in ("records.json", "answers.parquet", "case_answers.jsonl"):
+    for name in ("records.json", "answers.parquet", "case_answers-pyfunc.jsonl"):
         shutil.copyfile(run.with_name(other) / "gate" / name, run / "gate" / name)
 
 
@@ -241,7 +241,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "no answers": (lambda _, run: (run / "gate" / "answers.parquet").unlink(), "answers.parquet cannot be"),
     "edited answers": (_edited_answers, "answers.parquet has changed since the gate wrote it"),
     "damaged answers": (_damaged_answers, "was not written by the gate"),
-    "edited case": (_edited_case(sealed=False), "case_answers.jsonl has changed since the gate wrote it"),
+    "edited case": (_edited_case(sealed=False), "case_answers-pyfunc.jsonl has changed since the gate wrote it"),
     "edited and sealed case": (_edited_case(sealed=True), "1 of 2 inference tests failed: golden-1."),
     "red": (
         lambda repo, run: judge_run(repo, run.name, error=70),
