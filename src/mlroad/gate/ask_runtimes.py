@@ -18,7 +18,6 @@ from mlroad.models.case_answers import CASE_ANSWERS, ask_cases, read_case_answer
 from mlroad.models.dotnet_harness import dotnet_answers, why_no_dotnet
 from mlroad.models.finished_run import datasets_of
 from mlroad.models.inference_tests import measure_latency
-from mlroad.models.inference_verdict import Latency
 from mlroad.models.model_process import ModelBroken, ModelProcess
 from mlroad.models.onnx_export import NotExportable, Source, export
 from mlroad.models.onnx_session import OnnxSession
@@ -102,7 +101,7 @@ def _in_dotnet(candidate: Candidate, suite: Suite, digest: str) -> SuiteAnswers:
     return SuiteAnswers(
         digest,
         {id_: its for id_, its in answers.items() if id_ in known},
-        latency=figures.latency and Latency(*figures.latency),
+        latency=figures.latency,
         figures={
             "cold_ms": figures.load_ms + figures.first_ms,
             "answers_per_second": figures.answers_per_second,

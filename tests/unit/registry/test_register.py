@@ -241,7 +241,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "no answers": (lambda _, run: (run / "gate" / "answers.parquet").unlink(), "answers.parquet cannot be"),
     "edited answers": (_edited_answers, "answers.parquet has changed since the gate wrote it"),
     "damaged answers": (_damaged_answers, "was not written by the gate"),
-    "edited case": (_edited_case(sealed=False), "case_answers-pyfunc.jsonl has changed since the gate wrote it"),
+    "edited case": (_edited_case(sealed=False), "case_answers-pyfunc.jsonl has changed since the gate"),
     "edited and sealed case": (_edited_case(sealed=True), "1 of 2 inference tests failed: golden-1."),
     "red": (
         lambda repo, run: judge_run(repo, run.name, error=70),
