@@ -1,81 +1,92 @@
-"""Convert a scikit-learn model that MLflow saved to ONNX. Run as ``python -m mlroad.models.onnx_convert``.
+"""Convert a scikit-learn model to ONNX, in the process in which the model runs (see model_worker.py).
 
-It unpickles the model, which is code, so it runs in a process of its own (see onnx_export.py). The graph has
-one input for each column of the model's signature, and the outputs of the model's pyfunc flavor.
+The graph has one input for each column of the model's signature, and the output of the model's pyfunc flavor.
 
-skl2onnx converts the learned parameters; onnx_graph.py repairs what it is known to get wrong. Numbers are
-converted as FP64 if ONNX Runtime can run that, since the thresholds of trees are FP64 in scikit-learn:
-rounded to FP32, some rows take another branch.
+skl2onnx converts the learned parameters; onnx_steps.py has steps of our own, onnx_text.py what a vectorizer needs,
+and onnx_graph.py repairs what skl2onnx is known to get wrong. Numbers are FP64 if ONNX Runtime can run that, as in
+scikit-learn: rounded to FP32, some rows take another branch of a tree.
 """
 
 from __future__ import annotations
 
-import json
 import logging
-import sys
-import warnings
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import onnx
 import onnxruntime
-from onnx import helper
+from onnx import TensorProto, helper
 from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, Int64TensorType, StringTensorType
 from sklearn.compose import ColumnTransformer
-from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
-from sklearn.impute import SimpleImputer
-from sklearn.pipeline import Pipeline
+from sklearn.ensemble import VotingClassifier
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.preprocessing import KBinsDiscretizer
 
-from mlroad.models.onnx_graph import ALL, Column, Output, finish, repair
+from mlroad.models.onnx_graph import ALL, DATATYPES, OPSET, Column, Output, finish, repair
+from mlroad.models.onnx_steps import NotExportable, register_steps, without_target
+from mlroad.models.onnx_text import check_vectorizer, token_expression
 
-OPSET = {"": 19, "ai.onnx.ml": 3}
-"""What Microsoft.ML.OnnxRuntime 1.17 and later run. harness/dotnet/Directory.Packages.props names the version."""
-_WORDS = r"[\pL\pN_]{2,}"
-"""scikit-learn's default token_pattern, (?u)\\b\\w\\w+\\b, for the RE2 of ONNX Runtime, whose \\w is ASCII."""
+_FUNCTIONS = ("predict", "predict_proba")
+_TYPES = {
+    "tensor(float)": TensorProto.FLOAT,
+    "tensor(double)": TensorProto.DOUBLE,
+    "tensor(int64)": TensorProto.INT64,
+    "tensor(int32)": TensorProto.INT32,
+    "tensor(bool)": TensorProto.BOOL,
+    "tensor(string)": TensorProto.STRING,
+}
 
 
-class NotExportable(Exception):
-    """Why a model has no ONNX form, as a sentence that names the step."""
+def convert(
+    pyfunc: Any, name: str, shape: Sequence[int], boolean: bool
+) -> tuple[bytes, dict[str, Any]]:
+    """The ONNX model of a pyfunc model, and what contract.json says of it. Raises NotExportable.
 
-
-def convert(folder: Path) -> tuple[bytes, dict[str, Any]]:
-    """The ONNX model of an MLflow model folder, and what contract.json says of it. Raises NotExportable."""
-    import mlflow.models
-    import mlflow.sklearn
-
-    about = mlflow.models.get_model_info(str(folder))
+    ``name`` and ``shape`` are those of an answer of the pyfunc model.
+    """
+    logging.disable(logging.CRITICAL)
+    about = pyfunc.metadata
     if "sklearn" not in about.flavors:
-        known = ", ".join(name for name in about.flavors if name != "python_function") or "python_function"
+        known = ", ".join(flavor for flavor in about.flavors if flavor != "python_function") or "python_function"
         raise NotExportable(f"The model has the flavor {known}; only scikit-learn models can be exported.")
     function = about.flavors["python_function"].get("predict_fn", "predict")
-    if function not in ("predict", "predict_proba"):
-        raise NotExportable(
-            f"The model is served by {function}; only predict and predict_proba have a graph."
-        )
-    if (
-        about.signature is None
-        or about.signature.inputs is None
-        or not about.signature.inputs.has_input_names()
-    ):
+    if function not in _FUNCTIONS:
+        raise NotExportable(f"The model is served by {function}; ONNX models give predict or predict_proba.")
+    inputs = about.signature.inputs if about.signature is not None else None
+    if inputs is None or not inputs.has_input_names() or inputs.is_tensor_spec():
         raise NotExportable("The model has no signature with named columns.")
-    columns = [_column(spec) for spec in about.signature.inputs.inputs]
-    outputs = about.signature.outputs.inputs if about.signature.outputs else []
-    name = str(outputs[0].name) if len(outputs) == 1 and outputs[0].name else "prediction"
-    model = mlflow.sklearn.load_model(str(folder))
-    _check_steps(model)
-    graph = _first_that_runs(model, columns)
-    kind = getattr(outputs[0].type, "name", "") if outputs and function == "predict" else ""
-    output = Output(name, function, _is_flat(model), kind == "boolean")
-    finished = finish(graph, columns, output)
-    return finished.SerializeToString(), {
+    columns = [_column(spec) for spec in inputs.inputs]
+    model = pyfunc.get_raw_model()
+    graph = to_onnx(model, columns, Output(name, function, tuple(shape), boolean))
+    output = graph.graph.output[0]
+    content = {
         "inputs": [column.json() for column in columns],
-        "outputs": [_output_of(finished, name)],
-        "opset": OPSET[""],
+        "outputs": [
+            {
+                "name": name,
+                "datatype": DATATYPES[output.type.tensor_type.elem_type],
+                "shape": [-1, *shape[1:]],
+                **_classes(model, function, shape, about.metadata or {}),
+            }
+        ],
+        "opset": next(item.version for item in graph.opset_import if not item.domain),
     }
+    return graph.SerializeToString(), content
+
+
+def to_onnx(model: Any, columns: Sequence[Column], output: Output) -> Any:
+    """The graph (onnx.ModelProto) of a fitted scikit-learn model. Raises NotExportable."""
+    register_steps()
+    model, target = without_target(model)
+    for place, step in _steps(model):
+        if isinstance(step, CountVectorizer):
+            check_vectorizer(place, step)
+    return finish(_first_that_runs(model, columns), columns, replace(output, target=target))
 
 
 def _column(spec: Any) -> Column:
@@ -85,56 +96,61 @@ def _column(spec: Any) -> Column:
     return Column(str(spec.name), kind, bool(getattr(spec, "required", True)))
 
 
-def _is_flat(model: Any) -> bool:
-    """Whether the model gives one value for each row, not a row of values."""
-    target = getattr(model, "n_outputs_", None)
-    last = model.steps[-1][1] if isinstance(model, Pipeline) else model
-    coefficients = getattr(last, "coef_", None)
-    if target is None and coefficients is not None and not hasattr(last, "classes_"):
-        return bool(np.ndim(coefficients) < 2 or np.shape(coefficients)[0] == 1)
-    return not (isinstance(getattr(last, "n_outputs_", 1), int) and getattr(last, "n_outputs_", 1) > 1)
-
-
-def _check_steps(model: Any) -> None:
-    """Refuse steps whose conversion is known to be wrong without a message."""
-    for place, step in _steps(model):
-        if isinstance(step, CountVectorizer) and step.analyzer != "word":
-            raise NotExportable(
-                f"The step {place} splits by {step.analyzer}; only analyzer='word' has a graph."
-            )
-        if isinstance(step, CountVectorizer) and step.preprocessor is not None:
-            raise NotExportable(f"The step {place} has a preprocessor of its own, which has no graph.")
-        if isinstance(step, CountVectorizer) and step.tokenizer is not None:
-            raise NotExportable(f"The step {place} has a tokenizer of its own, which has no graph.")
+def _classes(model: Any, function: str, shape: Sequence[int], metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """The class or label of each column of probabilities, or the texts that a classifier may answer."""
+    stated = metadata.get("classes") or metadata.get("labels")
+    classes = stated if stated is not None else getattr(model, "classes_", None)
+    if not isinstance(classes, list | np.ndarray) or np.ndim(classes) != 1:
+        return {}
+    texts = [str(item) for item in classes]
+    if function == "predict_proba":
+        return {"labels": texts} if len(shape) == 2 and shape[1] == len(texts) else {}
+    return {"allowed": texts} if all(isinstance(item, str) for item in classes) else {}
 
 
 def _steps(model: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    """All steps, each with its place, such as ``columntransformer/pipeline/simpleimputer``."""
+    found: Sequence[tuple[Any, ...]] = ()
     if isinstance(model, Pipeline):
-        for name, step in model.steps:
-            yield from _steps(step, f"{place}{name}/")
+        found = model.steps
     elif isinstance(model, ColumnTransformer):
-        for name, step, _ in getattr(model, "transformers_", model.transformers):
-            yield from _steps(step, f"{place}{name}/")
-    else:
-        yield place.rstrip("/") or type(model).__name__, model
+        found = model.transformers_
+    elif isinstance(model, FeatureUnion):
+        found = model.transformer_list
+    for name, step, *_ in found:
+        if not isinstance(step, str):
+            yield from _steps(step, f"{place}/{name}")
+    if not found:
+        yield place.lstrip("/") or type(model).__name__, model
 
 
 def _first_that_runs(model: Any, columns: Sequence[Column]) -> Any:
-    """The graph with the most exact types that ONNX Runtime can run."""
-    reasons: list[str] = []
+    """The graph with the most exact types that ONNX Runtime can run. Its outputs have the types that it infers."""
+    reason = ""
     booleans = [Int64TensorType, StringTensorType] if any(c.kind == "boolean" for c in columns) else [None]
-    for number in (DoubleTensorType, FloatTensorType):
+    for number, widen in ((DoubleTensorType, True), (DoubleTensorType, False), (FloatTensorType, False)):
         for boolean in booleans:
             try:
-                graph = repair(_convert(model, columns, number, boolean), _fills(model))
-                onnxruntime.InferenceSession(
-                    graph.SerializeToString(), _quiet(), providers=["CPUExecutionProvider"]
-                )
-            except Exception as error:
-                reasons.append(_reason(model, error))
-            else:
-                return graph
-    raise NotExportable(reasons[-1])
+                return _with_types(repair(_convert(model, columns, number, boolean), widen))
+            except NotExportable:
+                raise
+            except Exception as error:  # whatever skl2onnx and ONNX Runtime raise
+                reason = _reason(model, error)
+    raise NotExportable(reason)
+
+
+def _with_types(graph: Any) -> Any:
+    for output in graph.graph.output:
+        output.ClearField("type")
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(
+        graph.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    for output, found in zip(graph.graph.output, session.get_outputs(), strict=True):
+        if found.type in _TYPES:  # the others are sequences, and removed
+            output.type.tensor_type.elem_type = _TYPES[found.type]
+    return graph
 
 
 def _convert(model: Any, columns: Sequence[Column], number: Any, boolean: Any) -> Any:
@@ -148,18 +164,15 @@ def _convert(model: Any, columns: Sequence[Column], number: Any, boolean: Any) -
             )
         types = [(ALL, number([None, len(columns)]))]
     options: dict[int, dict[str, Any]] = {
-        id(step): {
-            "tokenexp": _WORDS if step.token_pattern == r"(?u)\b\w\w+\b" else step.token_pattern,
-            "locale": "C",
-        }
+        id(step): {"tokenexp": token_expression(step.token_pattern), "locale": "C"}
         for _, step in _steps(model)
-        if isinstance(step, CountVectorizer | TfidfVectorizer)
+        if isinstance(step, CountVectorizer)
     }
     last = model.steps[-1][1] if isinstance(model, Pipeline) else model
-    if getattr(last, "classes_", None) is not None:
+    if hasattr(last, "classes_"):
         options[id(last)] = {"zipmap": False}
-    with _plain_attributes():
-        return convert_sklearn(model, initial_types=types, options=options or None, target_opset=OPSET)
+    with _plain_attributes(), _as_arrays(model):
+        return convert_sklearn(model, initial_types=types, options=options, target_opset=OPSET)
 
 
 def _type_in(column: Column, number: Any, boolean: Any) -> Any:
@@ -175,7 +188,7 @@ def _selects(model: Any) -> bool:
 
 @contextmanager
 def _plain_attributes() -> Iterator[None]:
-    """Write truth values in lists as 0 and 1: skl2onnx gives them for gradient boosting, and onnx refuses them."""
+    """Write truth values in lists as 0 and 1: for gradient boosting, skl2onnx gives some, which onnx refuses."""
     make = helper.make_attribute
 
     def plain(key: str, value: Any, *more: Any, **named: Any) -> Any:
@@ -190,58 +203,37 @@ def _plain_attributes() -> Iterator[None]:
         helper.make_attribute = make
 
 
-def _fills(model: Any) -> Iterator[Any]:
+@contextmanager
+def _as_arrays(model: Any) -> Iterator[None]:
+    """Without the settings that skl2onnx refuses, although no answer depends on them."""
+    changed: list[tuple[Any, str, Any]] = []
     for _, step in _steps(model):
-        if isinstance(step, SimpleImputer) and getattr(step, "statistics_", np.array("")).dtype.kind == "f":
-            yield step.statistics_
-
-
-def _reason(model: Any, error: Exception) -> str:
-    said = " ".join(str(error).split())
-    if error.__cause__ is not None:
-        said = " ".join(str(error.__cause__).split())
-    named = next(
-        (f"The step {place}" for place, step in _steps(model) if type(step).__name__ in said), "The model"
-    )
-    short = said if len(said) <= 200 else f"{said[:199]}…"
-    return f"{named} cannot be converted: {type(error).__name__}: {short}"
-
-
-def _output_of(model: Any, name: str) -> dict[str, Any]:
-    about = model.graph.output[0].type.tensor_type
-    datatype = {
-        onnx.TensorProto.FLOAT: "FP32",
-        onnx.TensorProto.DOUBLE: "FP64",
-        onnx.TensorProto.INT64: "INT64",
-        onnx.TensorProto.STRING: "BYTES",
-        onnx.TensorProto.BOOL: "BOOL",
-    }[about.elem_type]
-    shape = [
-        dim.dim_value if dim.HasField("dim_value") and dim.dim_value > 0 else -1 for dim in about.shape.dim
-    ]
-    return {"name": name, "datatype": datatype, "shape": shape}
-
-
-def _quiet() -> Any:
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    return options
-
-
-def main(arguments: Sequence[str]) -> int:
-    """``MODEL FOLDER``: write model.onnx and about.json into FOLDER, or print why not."""
-    warnings.simplefilter("ignore")
-    logging.disable(logging.CRITICAL)
+        if isinstance(step, KBinsDiscretizer) and step.encode == "onehot":
+            changed.append((step, "encode", step.encode))
+            step.encode = "onehot-dense"
+        if isinstance(step, VotingClassifier):
+            changed.append((step, "flatten_transform", step.flatten_transform))
+            step.flatten_transform = False
     try:
-        content, about = convert(Path(arguments[0]))
-    except NotExportable as error:
-        print(error, file=sys.stderr)
-        return 1
-    folder = Path(arguments[1])
-    (folder / "model.onnx").write_bytes(content)
-    (folder / "about.json").write_text(json.dumps(about), encoding="utf-8")
-    return 0
+        yield
+    finally:
+        for step, name, value in changed:
+            setattr(step, name, value)
 
 
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+def _reason(model: Any, error: BaseException) -> str:
+    """Why it cannot be converted, and which step is the reason."""
+    places = {id(step): f"The step {place} ({type(step).__name__})" for place, step in _steps(model)}
+    named = "The model"
+    traced = error.__traceback__
+    while traced is not None:
+        operator = traced.tb_frame.f_locals.get("operator")
+        named = places.get(id(getattr(operator, "raw_operator", None)), named)
+        traced = traced.tb_next
+    if type(error).__name__ in ("MissingShapeCalculator", "MissingConverter"):
+        kind = re.search(r"type '<class '([\w.]+)'", str(error))
+        what = f" {kind[1].rpartition('.')[2]}" if kind else ""
+        return f"{named} cannot be converted: skl2onnx has no conversion of{what or ' it'}."
+    said = " ".join(str(error.__cause__ or error).split()).partition(" You may raise an iss")[0].rstrip(".")
+    short = said if len(said) <= 200 else f"{said[:199]}…"
+    return f"{named} cannot be converted: {short}."

@@ -1,17 +1,21 @@
 """The graph of an exported model: its inputs and outputs, and repairs of what skl2onnx gets wrong.
 
-Each repair names the fault. tests/unit/models/test_onnx_export.py compares the answers with scikit-learn's.
+Each repair names the fault. tests/unit/models/test_onnx_models.py compares the answers with scikit-learn's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from onnx import TensorProto, checker, helper, numpy_helper
+from onnx import TensorProto, checker, helper
 
+from mlroad.models.onnx_steps import NotExportable, add_inverse
+from mlroad.models.onnx_text import lower_tokens, pad_apart
+
+OPSET = {"": 19, "ai.onnx.ml": 3}
+"""What Microsoft.ML.OnnxRuntime 1.17 and later run. harness/dotnet/Directory.Packages.props names the version."""
 Node = Any
 """An onnx.NodeProto: onnx has no types that mypy can read."""
 ALL = "all__columns"
@@ -24,7 +28,10 @@ _KINDS = {
     "double": (TensorProto.DOUBLE, "FP64"),
     "string": (TensorProto.STRING, "BYTES"),
 }
-_TREES = {"TreeEnsembleRegressor", "TreeEnsembleClassifier"}
+DATATYPES = dict(_KINDS.values())
+"""The protocol's datatype of each ONNX type."""
+_SINGLE = {"TreeEnsembleRegressor", "TreeEnsembleClassifier", "SVMRegressor", "SVMClassifier"}
+"""Operators that calculate in FP32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,50 +60,62 @@ class Output:
     name: str
     function: str
     """predict or predict_proba."""
-    flat: bool
-    """Whether there is one value for each row."""
+    shape: tuple[int, ...]
+    """Of one of its answers: (rows,) or (rows, columns)."""
     is_boolean: bool
+    target: Any = None
+    """The transformer of the target, whose inverse the graph lacks."""
 
 
-def repair(model: Any, fills: Iterable[Any]) -> Any:
+def repair(model: Any, widen: bool) -> Any:
     """Replace what is known to be wrong or not to run. Returns the same model.
 
-    ``fills`` are the values of the model's SimpleImputers in FP64: the graph has them rounded to FP32.
+    ``widen``: the rest of the graph expects FP64 from the operators that calculate in FP32.
     """
-    fills = list(fills)
+    graph = model.graph
     nodes: list[Node] = []
-    logs = {node.input[0]: node for node in model.graph.node if node.op_type == "Log"}
-    for node in model.graph.node:
-        if node.op_type == "Add" and node.output[0] in logs and node.input[1].startswith("ones"):
+    logs = {node.input[0]: node for node in graph.node if node.op_type == "Log"}
+    adds = {node.output[0]: node for node in graph.node if _adds_one(node) and node.output[0] in logs}
+    makers = {output: node for node in graph.node for output in node.output}
+    for node in graph.node:
+        if node.op_type == "Add" and node.output[0] in adds:
             continue  # with its Log, below
-        if node.op_type == "Log" and (before := _made_by(model, node.input[0])) is not None:
-            nodes += _sublinear(node, before)
-        elif node.op_type == "Imputer":
-            nodes += _imputer(node, model, fills)
-        elif node.op_type in _TREES:
-            nodes += _tree(node)
+        if node.op_type == "Log" and node.input[0] in adds:
+            nodes += _sublinear(node, adds[node.input[0]])
+        elif node.op_type in _SINGLE:
+            nodes += _single(node, widen)
+        elif node.op_type == "TfIdfVectorizer":
+            nodes += [*(lower_tokens(node) if _is_lowered(node, makers) else ()), node]
         else:
-            nodes.append(node)
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
-    del model.graph.value_info[:]
-    _single_outputs(model)
+            nodes.append(pad_apart(node))
+    del graph.node[:]
+    graph.node.extend(nodes)
+    del graph.value_info[:]
+    for domain in model.opset_import:
+        if domain.domain == "ai.onnx.ml":
+            domain.version = OPSET[domain.domain]  # skl2onnx writes the oldest that its own nodes need
     return model
 
 
-def _made_by(model: Any, name: str) -> Node | None:
-    return next(
-        (
-            node
-            for node in model.graph.node
-            if node.op_type == "Add" and node.output[0] == name and node.input[1].startswith("ones")
-        ),
-        None,
-    )
+def _is_lowered(vectorizer: Node, makers: Mapping[str, Node]) -> bool:
+    """Whether a TfIdfVectorizer reads words in lower case."""
+    name = vectorizer.input[0]
+    while name in makers:
+        if makers[name].op_type == "StringNormalizer":
+            return True
+        name = makers[name].input[0]
+    return False
+
+
+def _adds_one(node: Node) -> bool:
+    return bool(node.op_type == "Add" and node.input[1].startswith("ones"))
 
 
 def _sublinear(log: Node, add: Node) -> list[Node]:
-    """1 + log(count) of counts above 0, for TfidfVectorizer(sublinear_tf=True): skl2onnx writes log(1 + count)."""
+    """1 + log(count) of counts above 0, for TfidfVectorizer(sublinear_tf=True).
+
+    skl2onnx writes log(1 + count).
+    """
     counts, ones = add.input
     name = log.output[0]
     return [
@@ -107,59 +126,19 @@ def _sublinear(log: Node, add: Node) -> list[Node]:
     ]
 
 
-def _tree(node: Node) -> list[Node]:
-    """Round to FP32 before a tree, as scikit-learn's trees do; the thresholds in the graph are FP32 as well."""
-    rounded = f"{node.input[0]}__fp32_{node.output[0]}"
-    cast = helper.make_node("Cast", [node.input[0]], [rounded], to=TensorProto.FLOAT)
+def _single(node: Node, widen: bool) -> list[Node]:
+    """Round to FP32 before an operator that calculates in FP32, as scikit-learn's trees do.
+
+    The thresholds of trees in the graph are FP32 as well.
+    """
+    out = len(node.output) - 1  # a classifier has the label first
+    name, rounded = node.output[out], f"{node.input[0]}__fp32_{node.output[out]}"
+    before = helper.make_node("Cast", [node.input[0]], [rounded], to=TensorProto.FLOAT)
     node.input[0] = rounded
-    return [cast, node]
-
-
-def _imputer(node: Node, model: Any, fills: Iterable[Any]) -> list[Node]:
-    """SimpleImputer for FP64: ONNX Runtime has an Imputer for FP32 and whole numbers only."""
-    given = {item.name: helper.get_attribute_value(item) for item in node.attribute}
-    values, missing = given.get("imputed_value_floats"), given.get("replaced_value_float")
-    if values is None or missing is None or not np.isnan(missing):
-        return [node]
-    name = node.output[0]
-    kind = _type_of(model, node.input[0])
-    rounded = np.asarray(values, dtype=np.float32)
-    exact = next((known for known in fills if np.array_equal(known.astype(np.float32), rounded)), rounded)
-    fill = exact.astype(np.float64 if kind == TensorProto.DOUBLE else np.float32).reshape(1, -1)
-    model.graph.initializer.append(numpy_helper.from_array(fill, f"{name}_fill"))
-    return [
-        helper.make_node("IsNaN", [node.input[0]], [f"{name}_missing"]),
-        helper.make_node("Where", [f"{name}_missing", f"{name}_fill", node.input[0]], [name]),
-    ]
-
-
-def _type_of(model: Any, name: str) -> int:
-    """The element type of a value that comes from inputs of the graph by concatenation and the like."""
-    kinds = {item.name: item.type.tensor_type.elem_type for item in model.graph.input}
-    makers = {output: node for node in model.graph.node for output in node.output}
-    while name not in kinds and name in makers:
-        name = makers[name].input[0]
-    return int(kinds.get(name, TensorProto.FLOAT))
-
-
-def _single_outputs(model: Any) -> None:
-    """Declare what trees give: FP32, also for FP64 inputs, where skl2onnx declares FP64."""
-    makers = {output: node for node in model.graph.node for output in node.output}
-    for output in model.graph.output:
-        name = output.name
-        while name in makers and makers[name].op_type in {
-            "Identity",
-            "Reshape",
-            "Mul",
-            "Div",
-            "Add",
-            "Concat",
-            "Sub",
-        }:
-            name = makers[name].input[0]
-        if name in makers and makers[name].op_type in _TREES:
-            if output.type.tensor_type.elem_type == TensorProto.DOUBLE:
-                output.type.tensor_type.elem_type = TensorProto.FLOAT
+    if not widen:
+        return [before, node]
+    node.output[out] = f"{name}__fp32"
+    return [before, node, helper.make_node("Cast", [f"{name}__fp32"], [name], to=TensorProto.DOUBLE)]
 
 
 def finish(model: Any, columns: Iterable[Column], output: Output) -> Any:
@@ -172,6 +151,8 @@ def finish(model: Any, columns: Iterable[Column], output: Output) -> Any:
     for column in columns:
         kind, _ = _KINDS[column.kind]
         inputs.append(helper.make_tensor_value_info(column.name, kind, [None, 1]))
+        if ALL not in inside and column.name not in inside:
+            continue  # no step reads it
         wanted = inside[ALL if ALL in inside else column.name]
         rename[column.name] = column.name
         if wanted != kind:
@@ -188,6 +169,7 @@ def finish(model: Any, columns: Iterable[Column], output: Output) -> Any:
     del graph.input[:]
     graph.input.extend(inputs)
     _set_output(graph, output)
+    _prune(graph)
     checker.check_model(model)
     return model
 
@@ -207,26 +189,41 @@ def _set_output(graph: Any, output: Output) -> None:
     """Keep one output, under the name and in the shape of the pyfunc flavor."""
     wanted = graph.output[-1] if output.function == "predict_proba" else graph.output[0]
     kind = wanted.type.tensor_type.elem_type
-    shape: list[int | None] = [
-        dim.dim_value if dim.HasField("dim_value") and dim.dim_value > 0 else None
-        for dim in wanted.type.tensor_type.shape.dim
-    ]
+    if not kind:
+        raise NotExportable("The model gives a list of arrays, which is not a tensor.")
     taken = {name for node in graph.node for name in (*node.input, *node.output)}
     source = wanted.name
     if output.name in taken:
         _rename(graph, output.name, f"{output.name}__inside")
         source = f"{output.name}__inside" if source == output.name else source
-    if output.function == "predict" and output.flat and len(shape) == 2:
-        # Not Squeeze: its axis has moved from an attribute to an input, and skl2onnx may lower the opset.
-        flat = f"{output.name}__shape"
-        graph.initializer.append(helper.make_tensor(flat, TensorProto.INT64, [1], [-1]))
-        graph.node.append(helper.make_node("Reshape", [source, flat], [f"{output.name}__flat"]))
-        source, shape = f"{output.name}__flat", [None]
+    if output.target is not None:
+        source = add_inverse(graph, output.target, source, kind)
+    # Not Squeeze: its axis has moved from an attribute to an input, and skl2onnx may lower the opset.
+    shape, shaped = f"{output.name}__shape", f"{output.name}__shaped"
+    lengths = [-1, *output.shape[1:]]
+    graph.initializer.append(helper.make_tensor(shape, TensorProto.INT64, [len(lengths)], lengths))
+    graph.node.append(helper.make_node("Reshape", [source, shape], [shaped]))
     if output.is_boolean:
         kind = TensorProto.BOOL
-    graph.node.append(helper.make_node("Cast", [source], [output.name], to=kind))
+    graph.node.append(helper.make_node("Cast", [shaped], [output.name], to=kind))
     del graph.output[:]
-    graph.output.append(helper.make_tensor_value_info(output.name, kind, shape))
+    graph.output.append(
+        helper.make_tensor_value_info(output.name, kind, [None, *output.shape[1:]])
+    )
+
+
+def _prune(graph: Any) -> None:
+    """Remove what the output does not need, such as labels beside probabilities."""
+    needed = {graph.output[0].name}
+    nodes = []
+    for node in reversed(graph.node):
+        if needed.intersection(node.output):
+            needed.update(node.input)
+            nodes.append(node)
+    kept = [item for item in graph.initializer if item.name in needed]
+    del graph.node[:], graph.initializer[:]
+    graph.node.extend(reversed(nodes))
+    graph.initializer.extend(kept)
 
 
 def _rename(graph: Any, old: str, new: str) -> None:
