@@ -50,6 +50,9 @@ COMMANDS = {
     "take-over": Entry("mlroad.cli.hand_over:take_over", "Take over runs of another machine.", FACTORY),
     "gate": Entry("mlroad.cli.gate:gate", "Judge a candidate by the model's gates.yml.", FACTORY),
     "report": Entry("mlroad.cli.report:report", "Write the report on a judged candidate.", FACTORY),
+    "export": Entry(
+        "mlroad.cli.export:export", "Write a model as ONNX, for applications that are not Python.", FACTORY
+    ),
     "register": Entry("mlroad.cli.registry:register", "Register a candidate that passed its gate.", FACTORY),
     "approve": Entry("mlroad.cli.registry:approve", "Make a registered version the champion.", FACTORY),
     "rollback": Entry(

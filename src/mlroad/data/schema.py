@@ -27,7 +27,7 @@ BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _FLAGS = ("required", "unique")
 _LENGTHS = ("minLength", "maxLength")
 _CONSTRAINTS = (*_FLAGS, *BOUNDS, *_LENGTHS, "pattern", "enum")
-_FIELD = ("name", "type", "title", "description", "example", "rdfType", "constraints", "drift")
+_FIELD = ("name", "type", "title", "description", "example", "rdfType", "constraints", "drift", "unit")
 _SCHEMA = (
     "$schema", "name", "title", "description", "fields", "fieldsMatch", "primaryKey", "missingValues",
     "limits",
@@ -53,6 +53,8 @@ class Field:
     lines: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}), compare=False, repr=False)
     drift: str = ""
     """Why shifts of this column are not judged: ``seasonal`` or ``ignore``."""
+    unit: str = ""
+    """For contract.json, such as kg."""
 
     @property
     def required(self) -> bool:
@@ -248,6 +250,7 @@ def _field(node: MapNode) -> Field:
         line=node.line,
         lines=MappingProxyType(lines),
         drift=node.text("drift") or "",
+        unit=node.text("unit") or "",
     )
 
 

@@ -37,13 +37,12 @@ from mlroad.models.inference_verdict import (
 )
 from mlroad.models.judge_cases import judge_each
 from mlroad.models.model_process import ModelBroken, ModelProcess
-from mlroad.models.onnx_export import NotExportable, Source, export
+from mlroad.models.not_exportable import NotExportable
+from mlroad.models.onnx_export import export_run
 from mlroad.models.onnx_session import OnnxSession
 from mlroad.models.suite import FOLDER, Suite, load_suite, suite_digest, verdict_file
 from mlroad.models.tensors import Tensor
 
-EXPORT = "export"
-"""Below the folder of a run: what `mlroad export` writes."""
 _WARM_UP = 5
 _TIMED = 200
 _SECONDS = 5.0
@@ -85,7 +84,7 @@ def _tested(model_folder: Path, run: Run, runtime: str, url: str) -> InferenceVe
         if not (run.model_path / "MLmodel").is_file():
             raise ModelBroken(f"there is no MLflow model at {run.model_path.as_posix()}")
         if runtime in ("onnx", "dotnet"):
-            exported = export_run(model_folder, root, run)
+            exported = export_run(model_folder, root, run, reuse=True)[0]
         if runtime == "dotnet":
             return _by_harness(run_harness(root, exported), suite, verdict)
         asked: ModelProcess | OnnxSession | HttpModel
@@ -103,18 +102,6 @@ def _tested(model_folder: Path, run: Run, runtime: str, url: str) -> InferenceVe
         what = f"The model cannot be loaded: {error}."
         return all_failed(suite, verdict, Problem(Position(run.model_path), "MI204", what, fix))
     return replace(verdict, latency=latency)
-
-
-def export_run(model_folder: Path, root: Path, run: Run) -> Path:
-    """Export the model of a run into the run's folder. Raises NotExportable and UserError."""
-    target = run.folder / EXPORT
-    export(
-        model_folder,
-        root,
-        Source(run.model, run.id, run.model_path, run.model_digest(), run.datasets()),
-        target,
-    )
-    return target
 
 
 def _by_harness(said: Mapping[str, Any], suite: Suite, verdict: InferenceVerdict) -> InferenceVerdict:

@@ -34,6 +34,7 @@ from numpy.typing import NDArray
 from mlroad.core.problems import UserError
 from mlroad.models.confine import FILE_LIMIT
 from mlroad.models.fork_server import FORKS, WORKER, Forked
+from mlroad.models.not_exportable import NotExportable
 from mlroad.models.tensors import SIGNATURE_TYPES, Tensor
 
 TIMEOUT = 900.0
@@ -245,6 +246,20 @@ class ModelProcess:
             return Answer(refused=str(error), ended=True)
         return Answer(outputs, milliseconds=took)
 
+    def export(self, output: Tensor) -> tuple[bytes, dict[str, Any]]:
+        """The model as ONNX, and what contract.json says of it. ``output`` is one of its answers.
+
+        In this process, because reading the model runs its code. Raises ModelBroken and NotExportable.
+        """
+        file = self._own / "model.onnx"
+        about = {"name": output.name, "shape": list(output.shape), "boolean": output.family == "boolean"}
+        said = self._ask({"do": "export", **about, "out": str(file)})
+        with _as_documented():
+            if "refused" in said:
+                raise NotExportable(str(said["refused"]))
+            with _written(file) as content:
+                return content.read(), dict(said["about"])
+
     def predict(self, frame: pd.DataFrame) -> NDArray[Any]:
         """Its answer for all rows: numbers, or objects that are texts and numbers. Raises ModelBroken."""
         missing = [name for name, required in self.columns() if required and name not in frame.columns]
@@ -446,6 +461,13 @@ def _is_same(original: Path, copy: Path) -> bool:
 
 def _array(file: Path) -> NDArray[Any]:
     """The array that the worker has written. Raises ModelBroken for anything else that is there."""
+    with _written(file) as content:
+        return np.asarray(np.load(content, allow_pickle=False))
+
+
+@contextlib.contextmanager
+def _written(file: Path) -> Iterator[BinaryIO]:
+    """A file that the worker has written. Raises ModelBroken for anything else that is there."""
     # A pipe or a link that the model puts there instead must neither block this process nor lead elsewhere.
     flags = ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY")
     try:
@@ -453,10 +475,10 @@ def _array(file: Path) -> NDArray[Any]:
         with os.fdopen(descriptor, "rb") as content:
             about = os.fstat(descriptor)
             if not stat.S_ISREG(about.st_mode) or about.st_size > FILE_LIMIT:
-                raise ValueError("no file of numbers")
-            return np.asarray(np.load(content, allow_pickle=False))
+                raise ValueError("no regular file")
+            yield content
     except (OSError, ValueError, EOFError, MemoryError):
-        raise ModelBroken("its code changes the file that holds its predictions") from None
+        raise ModelBroken("its code changes the file that holds its answer") from None
 
 
 def _texts(octets: NDArray[Any]) -> NDArray[Any]:

@@ -38,6 +38,7 @@ import pandas as pd
 
 from mlroad.models.clock_reads import clock_reads
 from mlroad.models.confine import confine, noticed_network_use
+from mlroad.models.not_exportable import NotExportable
 from mlroad.models.own_functions import OwnFunctions
 from mlroad.models.tensors import Tensor, answer_tensors, frame_of
 
@@ -70,6 +71,12 @@ class MlflowModel:
     def predict(self, frame: pd.DataFrame) -> Any:
         """The model's answer for some rows."""
         return self._model.predict(frame)
+
+    def export(self, name: str, shape: list[int], boolean: bool) -> tuple[bytes, dict[str, Any]]:
+        """The model as ONNX, and what contract.json says of it; see `convert`."""
+        from mlroad.models.onnx_convert import convert  # noqa: PLC0415 (takes seconds)
+
+        return convert(self._model, name, shape, boolean)
 
     def prepared(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The columns that the model wants, in the number types of its signature where nothing is lost."""
@@ -347,6 +354,15 @@ class _Server:
     def measure(self, request: dict[str, Any]) -> dict[str, Any]:
         """Call a function of an evaluation.py."""
         return dict(self._model.measure(request))
+
+    def export(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Write the model as ONNX to a file."""
+        try:
+            content, about = self._model.export(request["name"], request["shape"], request["boolean"])
+        except NotExportable as error:
+            return {"refused": str(error)}
+        Path(request["out"]).write_bytes(content)
+        return {"about": about}
 
     def rows(self, request: dict[str, Any]) -> dict[str, Any]:
         """Prepare the rows that `row` will be asked for."""

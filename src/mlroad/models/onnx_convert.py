@@ -2,9 +2,9 @@
 
 The graph has one input for each column of the model's signature, and the output of the model's pyfunc flavor.
 
-skl2onnx converts the learned parameters; onnx_steps.py has steps of our own, onnx_text.py what a vectorizer needs,
-and onnx_graph.py repairs what skl2onnx is known to get wrong. Numbers are FP64 if ONNX Runtime can run that, as in
-scikit-learn: rounded to FP32, some rows take another branch of a tree.
+skl2onnx converts the learned parameters. onnx_steps.py has steps of our own, onnx_text.py what a vectorizer
+needs, and onnx_graph.py repairs what skl2onnx is known to get wrong. Numbers are FP64 if ONNX Runtime can run
+that, as in scikit-learn: rounded to FP32, some rows take another branch of a tree.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import VotingClassifier
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.pipeline import FeatureUnion, Pipeline
-from sklearn.preprocessing import KBinsDiscretizer
+from sklearn.preprocessing import FunctionTransformer, KBinsDiscretizer
 
+from mlroad.models.not_exportable import NotExportable
 from mlroad.models.onnx_graph import ALL, DATATYPES, OPSET, Column, Output, finish, repair
-from mlroad.models.onnx_steps import NotExportable, register_steps, without_target
+from mlroad.models.onnx_steps import register_steps, without_target
 from mlroad.models.onnx_text import check_vectorizer, token_expression
 
 _FUNCTIONS = ("predict", "predict_proba")
@@ -42,9 +43,7 @@ _TYPES = {
 }
 
 
-def convert(
-    pyfunc: Any, name: str, shape: Sequence[int], boolean: bool
-) -> tuple[bytes, dict[str, Any]]:
+def convert(pyfunc: Any, name: str, shape: Sequence[int], boolean: bool) -> tuple[bytes, dict[str, Any]]:
     """The ONNX model of a pyfunc model, and what contract.json says of it. Raises NotExportable.
 
     ``name`` and ``shape`` are those of an answer of the pyfunc model.
@@ -52,7 +51,9 @@ def convert(
     logging.disable(logging.CRITICAL)
     about = pyfunc.metadata
     if "sklearn" not in about.flavors:
-        known = ", ".join(flavor for flavor in about.flavors if flavor != "python_function") or "python_function"
+        known = (
+            ", ".join(flavor for flavor in about.flavors if flavor != "python_function") or "python_function"
+        )
         raise NotExportable(f"The model has the flavor {known}; only scikit-learn models can be exported.")
     function = about.flavors["python_function"].get("predict_fn", "predict")
     if function not in _FUNCTIONS:
@@ -117,15 +118,14 @@ def _steps(model: Any, place: str = "") -> Iterator[tuple[str, Any]]:
         found = model.transformers_
     elif isinstance(model, FeatureUnion):
         found = model.transformer_list
+    yield place.lstrip("/") or type(model).__name__, model
     for name, step, *_ in found:
-        if not isinstance(step, str):
+        if step is not None and not isinstance(step, str):
             yield from _steps(step, f"{place}/{name}")
-    if not found:
-        yield place.lstrip("/") or type(model).__name__, model
 
 
 def _first_that_runs(model: Any, columns: Sequence[Column]) -> Any:
-    """The graph with the most exact types that ONNX Runtime can run. Its outputs have the types that it infers."""
+    """The graph with the most exact types that ONNX Runtime can run. Its outputs have the inferred types."""
     reason = ""
     booleans = [Int64TensorType, StringTensorType] if any(c.kind == "boolean" for c in columns) else [None]
     for number, widen in ((DoubleTensorType, True), (DoubleTensorType, False), (FloatTensorType, False)):
@@ -171,7 +171,7 @@ def _convert(model: Any, columns: Sequence[Column], number: Any, boolean: Any) -
     last = model.steps[-1][1] if isinstance(model, Pipeline) else model
     if hasattr(last, "classes_"):
         options[id(last)] = {"zipmap": False}
-    with _plain_attributes(), _as_arrays(model):
+    with _plain_attributes(), _plain_steps(model):
         return convert_sklearn(model, initial_types=types, options=options, target_opset=OPSET)
 
 
@@ -188,7 +188,7 @@ def _selects(model: Any) -> bool:
 
 @contextmanager
 def _plain_attributes() -> Iterator[None]:
-    """Write truth values in lists as 0 and 1: for gradient boosting, skl2onnx gives some, which onnx refuses."""
+    """Write truth values in lists as 0 and 1: onnx refuses those that skl2onnx gives for boosted trees."""
     make = helper.make_attribute
 
     def plain(key: str, value: Any, *more: Any, **named: Any) -> Any:
@@ -204,13 +204,19 @@ def _plain_attributes() -> Iterator[None]:
 
 
 @contextmanager
-def _as_arrays(model: Any) -> Iterator[None]:
-    """Without the settings that skl2onnx refuses, although no answer depends on them."""
+def _plain_steps(model: Any) -> Iterator[None]:
+    """With settings that skl2onnx converts, instead of others that give the same answers."""
     changed: list[tuple[Any, str, Any]] = []
     for _, step in _steps(model):
         if isinstance(step, KBinsDiscretizer) and step.encode == "onehot":
             changed.append((step, "encode", step.encode))
             step.encode = "onehot-dense"
+        if isinstance(step, Pipeline):
+            changed.append((step, "steps", step.steps))
+            same = {"passthrough": FunctionTransformer(), None: FunctionTransformer()}
+            step.steps = [
+                (name, same[its] if its is None or isinstance(its, str) else its) for name, its in step.steps
+            ]
         if isinstance(step, VotingClassifier):
             changed.append((step, "flatten_transform", step.flatten_transform))
             step.flatten_transform = False

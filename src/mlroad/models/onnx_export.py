@@ -2,41 +2,40 @@
 
 The folder holds model.onnx, contract.json (inputs, outputs and where the model comes from), the inference
 tests (cases.jsonl, and suite.yml as suite.json), and parity.json: how far the ONNX model's answers are from
-the Python model's. Conversions drift, so the export fails if they are further apart than the tests allow.
+the Python model's. The export fails if they are further apart than the inference tests allow.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
-import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from mlroad.core.digests import sha256_of_file
+from mlroad import __version__
 from mlroad.core.files import write_json
 from mlroad.core.problems import UserError
-from mlroad.data.store import find_verified
-from mlroad.models.column_facts import column_facts
-from mlroad.models.model_process import ColumnSpec, ModelBroken, ModelProcess, allowed_variables
+from mlroad.data.store import VerifiedVersion, find_verified
+from mlroad.models.column_facts import column_facts, units
+from mlroad.models.finished_run import Run
+from mlroad.models.model_process import Answer, ModelBroken, ModelProcess
+from mlroad.models.not_exportable import NotExportable
+from mlroad.models.onnx_parity import Parity, parity_of, parity_requests
 from mlroad.models.onnx_session import OnnxSession
-from mlroad.models.pick import requests_of
 from mlroad.models.suite import CASES, FOLDER, Suite, file_digest, load_suite, suite_digest
-from mlroad.models.tensor_batches import joined
 from mlroad.models.tensors import Tensor
 from mlroad.models.tolerance import Tolerance
 
-ROWS = 2000
-"""Rows that both models are asked for. At least 1,000 show the differences of one row in a hundred."""
-FLIPS = 0.001
-"""The share of rows whose decision may differ: rows at a threshold, where FP32 and FP64 part."""
+EXPORT = "export"
+"""Below the folder of a run."""
+MODEL, CONTRACT, SUITE, PARITY = "model.onnx", "contract.json", "suite.json", "parity.json"
+FILES = {MODEL, CONTRACT, SUITE, PARITY, CASES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,55 +51,118 @@ class Source:
     """``name:version`` of the training data, with digests."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parity:
-    """How far the answers of two models are from each other, in the unit of the answers."""
-
-    rows: int
-    largest: float
-    mean: float
-    p99: float
-    flips: int
-    """Rows with another decision: another label, another most probable class, another side of 0.5."""
-
-    def json(self) -> dict[str, Any]:
-        return {
-            "rows": self.rows,
-            "max_difference": self.largest,
-            "mean_difference": self.mean,
-            "p99_difference": self.p99,
-            "flips": self.flips,
-        }
+def export_run(
+    model_folder: Path, root: Path, run: Run, target: Path | None = None, *, reuse: bool = False
+) -> tuple[Path, Parity]:
+    """`export` of a run's model, into the run's folder unless ``target`` is another one."""
+    source = Source(run.model, run.id, run.model_path, run.model_digest(), run.datasets())
+    folder = target or run.folder / EXPORT
+    return folder, export(model_folder, root, source, folder, reuse=reuse)
 
 
-class NotExportable(Exception):
-    """Why there is no ONNX model, as a sentence that names the step."""
+def export(model_folder: Path, root: Path, source: Source, target: Path, *, reuse: bool = False) -> Parity:
+    """Write the folder ``target``, whole or not at all. Returns how far both models are from each other.
 
+    With ``reuse``, a folder that was written from the same model and inference tests stays as it is. It is
+    believed, so do not reuse folders that others could have written.
 
-def export(model_folder: Path, root: Path, source: Source, target: Path) -> Parity:
-    """Write the folder ``target``, whole or not at all.
-
-    Raises UserError for a suite or data that cannot be used, and NotExportable for a model without an ONNX form
-    or with one that answers otherwise.
+    Raises UserError for a suite or data that cannot be used, ModelBroken, and NotExportable for a model
+    without an ONNX form or with one that answers differently.
     """
+    if find_spec("skl2onnx") is None:
+        raise UserError("ONNX models need skl2onnx, which only factories install.", "Add `mlroad[factory]`.")
     suite, problems = load_suite(model_folder, root)
     if suite is None:
         raise UserError(problems)
+    about = {
+        "model": source.model,
+        "version": source.version,
+        "model_digest": source.digest,
+        "suite_digest": suite_digest(model_folder),
+        "exported_by": f"mlroad {__version__}",
+    }
+    if reuse and (done := _parity_of_export(target, about)):
+        return done
+    if not (source.path / "MLmodel").is_file():
+        raise ModelBroken(f"there is no MLflow model at {source.path.as_posix()}")
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".export-", dir=target.parent) as temporary:
         made = Path(temporary) / "made"
         made.mkdir()
-        about = _converted(source.path, made)
-        write_json(made / "contract.json", _contract(source, suite, about, made, root))
-        write_json(made / "suite.json", suite_json(suite, model_folder))
-        shutil.copyfile(model_folder / FOLDER / CASES, made / CASES)
-        parity = _compare(source, suite, made, root)
-        write_json(made / "parity.json", parity.json())
-        _refuse_drift(parity, suite, source)
+        parity = _write(made, model_folder, root, source, suite, about)
         if target.exists():
             target.rename(Path(temporary) / "old")
         made.rename(target)
     return parity
+
+
+def _parity_of_export(folder: Path, about: Mapping[str, str]) -> Parity | None:
+    """What an earlier export found, if it was of the same model and inference tests."""
+    with contextlib.suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
+        contract = json.loads((folder / CONTRACT).read_text(encoding="utf-8"))
+        content = (folder / MODEL).read_bytes()
+        same = all(contract.get(key) == value for key, value in about.items())
+        if same and contract.get("onnx_digest") == _digest(content):
+            return Parity.from_json(json.loads((folder / PARITY).read_text(encoding="utf-8")))
+    return None
+
+
+def _write(
+    folder: Path, model_folder: Path, root: Path, source: Source, suite: Suite, about: Mapping[str, str]
+) -> Parity:
+    data = _training_data(root, source, suite)
+    with ModelProcess(source.path) as python:
+        columns = python.load()
+        requests = parity_requests(data, columns)
+        answers = [_outputs(python.answer(request), "Python", data) for request in requests]
+        if len(answers[0]) > 1:
+            names = ", ".join(tensor.name for tensor in answers[0])
+            raise NotExportable(f"The model has several outputs ({names}); scikit-learn's have one.")
+        content, said = python.export(answers[0][0])
+    (folder / MODEL).write_bytes(content)
+    facts = column_facts(data, {item["name"]: item["datatype"] for item in said["inputs"]})
+    unit = {name: {"unit": text} for name, text in units(data, model_folder).items()}
+    trained = next(iter(source.datasets.items()), ("", ""))
+    contract = {
+        "schema": 1,
+        **about,
+        "onnx_digest": _digest(content),
+        "opset": said["opset"],
+        "dataset": trained[0],
+        "dataset_digest": trained[1],
+        "inputs": [
+            {**item, **unit.get(item["name"], {}), **facts.get(item["name"], {})} for item in said["inputs"]
+        ],
+        "outputs": [{**item, **unit.get(item["name"], {})} for item in said["outputs"]],
+    }
+    write_json(folder / CONTRACT, contract)
+    write_json(folder / SUITE, suite_json(suite, model_folder))
+    shutil.copyfile(model_folder / FOLDER / CASES, folder / CASES)
+    with OnnxSession(folder) as onnx:
+        others = [_outputs(onnx.answer(request), "ONNX", data) for request in requests]
+    parity = parity_of(list(zip(answers, others, strict=True)), suite.tolerance)
+    write_json(folder / PARITY, parity.json())
+    if refused := parity.refusal(source.model, suite.tolerance):
+        raise NotExportable(refused)
+    return parity
+
+
+def _training_data(root: Path, source: Source, suite: Suite) -> VerifiedVersion:
+    """The data that the model was trained on, if it is on this machine; else that of the inference tests."""
+    for name in source.datasets:
+        with contextlib.suppress(UserError):
+            return find_verified(root, name)
+    return find_verified(root, suite.rows or suite.dataset)
+
+
+def _outputs(answer: Answer, which: str, data: VerifiedVersion) -> Sequence[Tensor]:
+    if answer.outputs is None:
+        raise NotExportable(f"The {which} model refuses rows of {data.version.id}: {answer.refused}.")
+    return answer.outputs
+
+
+def _digest(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 def suite_json(suite: Suite, model_folder: Path) -> dict[str, Any]:
@@ -128,110 +190,3 @@ def _tolerance(tolerance: Tolerance) -> dict[str, Any]:
         },
         "may_differ": tolerance.may_differ,
     }
-
-
-def _converted(path: Path, folder: Path) -> dict[str, Any]:
-    """Write model.onnx; returns what contract.json says of inputs and outputs.
-
-    In a process of its own, without tokens: to read the model is to run its code.
-    """
-    done = subprocess.run(
-        [sys.executable, "-m", "mlroad.models.onnx_convert", str(path.resolve()), str(folder.resolve())],
-        env={**allowed_variables(os.environ), "PYTHONWARNINGS": "ignore"},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-    )
-    if done.returncode:
-        said = [line for line in done.stderr.splitlines() if line.strip()] or ["its process ended"]
-        raise NotExportable(said[-1])
-    found = folder / "about.json"
-    about: dict[str, Any] = json.loads(found.read_text(encoding="utf-8"))
-    found.unlink()
-    return about
-
-
-def _contract(
-    source: Source, suite: Suite, about: Mapping[str, Any], folder: Path, root: Path
-) -> dict[str, Any]:
-    dataset, digest = next(iter(source.datasets.items()), ("", ""))
-    facts = column_facts(
-        find_verified(root, suite.rows or suite.dataset), [item["name"] for item in about["inputs"]]
-    )
-    return {
-        "schema": 1,
-        "model": source.model,
-        "version": source.version,
-        "model_digest": source.digest,
-        "onnx_digest": f"sha256:{sha256_of_file(folder / 'model.onnx')}",
-        "opset": about["opset"],
-        "dataset": dataset,
-        "dataset_digest": digest,
-        "inputs": [{**item, **facts.get(item["name"], {})} for item in about["inputs"]],
-        "outputs": list(about["outputs"]),
-    }
-
-
-def _compare(source: Source, suite: Suite, folder: Path, root: Path) -> Parity:
-    """Ask both models for the same rows, in batches of equal columns."""
-    where = suite.rows or suite.dataset
-    with ModelProcess(source.path) as python, OnnxSession(folder) as onnx:
-        try:
-            columns: Sequence[ColumnSpec] = python.load()
-        except ModelBroken as error:
-            raise NotExportable(f"The model cannot be loaded: {error}.") from None
-        requests = requests_of(find_verified(root, where).path, where, columns, ROWS)
-        pairs = []
-        for request in joined(requests):
-            first, second = python.answer(request), onnx.answer(request)
-            if first.outputs is None or second.outputs is None:
-                who, why = ("Python", first) if first.outputs is None else ("ONNX", second)
-                raise NotExportable(f"The {who} model refuses rows of {where}: {why.refused}.")
-            pairs.append((first.outputs[0], second.outputs[0]))
-    return _parity(pairs)
-
-
-def _parity(pairs: Sequence[tuple[Tensor, Tensor]]) -> Parity:
-    apart: list[Any] = []
-    flips = rows = 0
-    for first, second in pairs:
-        if first.family != second.family or first.shape != second.shape:
-            raise NotExportable(
-                f"The ONNX model answers {second.datatype} {list(second.shape)}, "
-                f"the Python model {first.datatype} {list(first.shape)}."
-            )
-        rows += first.shape[0]
-        one, other = (np.array(tensor.data).reshape(first.shape) for tensor in (first, second))
-        if first.family in {"number", "integer"}:
-            apart.append(
-                np.abs(one.astype(float) - other.astype(float)).reshape(first.shape[0], -1).max(axis=1)
-            )
-        flips += int((_decision(first, one) != _decision(second, other)).sum())
-    distance = np.concatenate(apart) if apart else np.zeros(1)
-    return Parity(
-        rows, float(distance.max()), float(distance.mean()), float(np.percentile(distance, 99)), flips
-    )
-
-
-def _decision(tensor: Tensor, values: Any) -> Any:
-    """What an application would do: the label, the most probable class, or the side of 0.5."""
-    if tensor.family != "number":
-        return values
-    if values.ndim > 1 and values.shape[1] > 1:
-        return values.argmax(axis=1)
-    probable = bool(((values >= 0) & (values <= 1)).all())
-    return (values > 0.5).ravel() if probable else np.zeros(len(values))
-
-
-def _refuse_drift(parity: Parity, suite: Suite, source: Source) -> None:
-    allowed_apart = suite.tolerance.limit.absolute
-    if parity.flips > FLIPS * parity.rows:
-        raise NotExportable(
-            f"The ONNX model of {source.model} decides otherwise in {parity.flips} of {parity.rows} rows."
-        )
-    if suite.tolerance.limit.relative == 0 and parity.p99 > max(allowed_apart, 1e-6):
-        raise NotExportable(
-            f"The ONNX model of {source.model} is {parity.p99:.4g} away from the Python model in 1 of 100 rows; "
-            f"the inference tests allow {allowed_apart:g}."
-        )

@@ -11,11 +11,12 @@ from typing import Any
 
 from onnx import TensorProto, checker, helper
 
-from mlroad.models.onnx_steps import NotExportable, add_inverse
+from mlroad.models.not_exportable import NotExportable
+from mlroad.models.onnx_steps import add_inverse
 from mlroad.models.onnx_text import lower_tokens, pad_apart
 
 OPSET = {"": 19, "ai.onnx.ml": 3}
-"""What Microsoft.ML.OnnxRuntime 1.17 and later run. harness/dotnet/Directory.Packages.props names the version."""
+"""What Microsoft.ML.OnnxRuntime 1.17 and later run; harness/dotnet/Directory.Packages.props has it."""
 Node = Any
 """An onnx.NodeProto: onnx has no types that mypy can read."""
 ALL = "all__columns"
@@ -207,9 +208,7 @@ def _set_output(graph: Any, output: Output) -> None:
         kind = TensorProto.BOOL
     graph.node.append(helper.make_node("Cast", [shaped], [output.name], to=kind))
     del graph.output[:]
-    graph.output.append(
-        helper.make_tensor_value_info(output.name, kind, [None, *output.shape[1:]])
-    )
+    graph.output.append(helper.make_tensor_value_info(output.name, kind, [None, *output.shape[1:]]))
 
 
 def _prune(graph: Any) -> None:

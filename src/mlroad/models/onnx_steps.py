@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto, helper
 from skl2onnx import update_registered_converter
-from skl2onnx.common.data_types import DoubleTensorType, StringTensorType
 from skl2onnx.common._registration import get_converter, get_shape_calculator
+from skl2onnx.common.data_types import DoubleTensorType, StringTensorType
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.feature_selection import SelectFromModel
 from sklearn.impute import SimpleImputer
@@ -21,9 +21,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
 from sklearn.svm import LinearSVC
 
-
-class NotExportable(Exception):
-    """Why a model has no ONNX form, as a sentence that names the step."""
+from mlroad.models.not_exportable import NotExportable
 
 
 @cache
@@ -47,7 +45,7 @@ def register_steps() -> None:
 
 
 def _shape(width: Callable[[Any], int]) -> Callable[[Any], None]:
-    """What tells skl2onnx the type of the step's answer: that of its input, with another number of columns."""
+    """What tells skl2onnx the type of the step's answer: that of its input, with its number of columns."""
 
     def calculate(operator: Any) -> None:
         kind = type(operator.inputs[0].type)
@@ -100,7 +98,8 @@ class _NodesOfStep(Nodes):
     def __call__(self, kind: str, *inputs: str, out: str = "", **attributes: Any) -> str:
         name = out or str(self._scope.get_unique_variable_name(kind.lower()))
         own = self._scope.get_unique_operator_name(kind)
-        self._container.add_node(kind, list(inputs), name, name=own, op_version=13, **attributes)
+        about = {"name": own, "op_version": 13, **attributes}
+        self._container.add_node(kind, list(inputs), name, **about)
         return name
 
     def initial(self, kind: int, shape: Sequence[int], values: Sequence[Any]) -> str:
@@ -155,8 +154,7 @@ def _imputer(scope: Any, operator: Any, container: Any) -> None:
         nodes("Identity", nodes.input, out=nodes.out)
         return
     kind = TensorProto.STRING if nodes.is_text else nodes.number
-    is_nan = not nodes.is_text and marker is not None and np.isnan(marker)
-    missing = nodes("IsNaN", nodes.input) if is_nan else nodes("Equal", nodes.input, nodes.constant(marker, kind))
+    missing = _missing(nodes, marker)
     kept = _kept(step)
     source, gaps = nodes.input, missing
     if len(kept) < len(step.statistics_):
@@ -167,6 +165,16 @@ def _imputer(scope: Any, operator: Any, container: Any) -> None:
         return
     flags = nodes("Cast", nodes.columns(missing, step.indicator_.features_), to=kind)
     nodes("Concat", nodes("Where", gaps, fill, source), flags, axis=1, out=nodes.out)
+
+
+def _missing(nodes: _NodesOfStep, marker: Any) -> str:
+    if nodes.is_text:  # Equal of texts needs a newer opset than skl2onnx writes
+        known: dict[str, Any] = {"keys_strings": [marker], "values_int64s": [1], "default_int64": 0}
+        one = nodes("LabelEncoder", nodes.input, op_domain="ai.onnx.ml", op_version=2, **known)
+        return nodes("Cast", one, to=TensorProto.BOOL)
+    if marker is not None and np.isnan(marker):
+        return nodes("IsNaN", nodes.input)
+    return nodes("Equal", nodes.input, nodes.constant(marker))
 
 
 def _same_width(operator: Any) -> int:
@@ -215,7 +223,7 @@ def _selection(scope: Any, operator: Any, container: Any) -> None:
 
 
 def without_target(model: Any) -> tuple[Any, Any]:
-    """A model without its TransformedTargetRegressor, and the transformer of its target (None without one)."""
+    """A model without its TransformedTargetRegressor, and the transformer of its target, if there is one."""
     if isinstance(model, TransformedTargetRegressor):
         return model.regressor_, model.transformer_
     if isinstance(model, Pipeline) and isinstance(model.steps[-1][1], TransformedTargetRegressor):
@@ -237,6 +245,8 @@ def add_inverse(graph: Any, transformer: Any, source: str, number: int) -> str:
     elif isinstance(transformer, MinMaxScaler) and not transformer.clip:
         scale, offset = 1 / transformer.scale_, -transformer.min_ / transformer.scale_
     else:
-        raise NotExportable(f"The target cannot be exported: {type(transformer).__name__} has no inverse here.")
+        raise NotExportable(
+            f"The target cannot be exported: {type(transformer).__name__} has no inverse here."
+        )
     scaled = nodes("Mul", source, nodes.constant(1.0 if scale is None else scale))
     return nodes("Add", scaled, nodes.constant(0.0 if offset is None else offset))

@@ -1,4 +1,4 @@
-"""Text in the graph: what scikit-learn's CountVectorizer and TfidfVectorizer do, in the operators of ONNX Runtime.
+"""Text in the graph: what CountVectorizer and TfidfVectorizer do, in the operators of ONNX Runtime.
 
 Its Tokenizer has the regular expressions of RE2, in which \\w and \\b know ASCII letters only, and its
 StringNormalizer lowers ASCII letters only in the locale C, the one locale that every machine has.
@@ -12,7 +12,7 @@ from typing import Any
 
 from onnx import TensorProto, helper
 
-from mlroad.models.onnx_steps import NotExportable
+from mlroad.models.not_exportable import NotExportable
 
 _WORD = r"[\pL\pN_]"
 """What \\w is in Python."""
@@ -40,8 +40,8 @@ def check_vectorizer(place: str, step: Any) -> None:
         reason = "removes stop words before it joins words, which ONNX Runtime cannot; leave out stop_words"
     elif not token_expression(step.token_pattern):
         reason = (
-            f"has the token_pattern {step.token_pattern}, which ONNX Runtime reads otherwise; use the default, "
-            "or a class of characters such as [a-z]+"
+            f"has the token_pattern {step.token_pattern}, which ONNX Runtime reads differently; "
+            "use the default, or a class of characters such as [a-z]+"
         )
     if reason:
         raise NotExportable(f"The step {place} ({type(step).__name__}) {reason}.")
@@ -57,11 +57,11 @@ def token_expression(pattern: str) -> str:
 
 def lower_tokens(vectorizer: Any) -> list[Any]:
     """The nodes before a TfIdfVectorizer that lower the letters beyond ASCII in the words that it knows."""
-    pool = next(helper.get_attribute_value(item) for item in vectorizer.attribute if item.name == "pool_strings")
+    pool = next(
+        helper.get_attribute_value(item) for item in vectorizer.attribute if item.name == "pool_strings"
+    )
     lower = {
-        variant: word
-        for word in dict.fromkeys(item.decode() for item in pool)
-        for variant in _variants(word)
+        variant: word for word in dict.fromkeys(item.decode() for item in pool) for variant in _variants(word)
     }
     if not lower:
         return []

@@ -8,6 +8,7 @@ for numbers, and 0 or 1 for everything else, so that no unit weighs more than an
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,7 +115,9 @@ def _request(row: tuple[Any, ...], columns: Sequence[ColumnSpec], label: str) ->
     found: list[Tensor] = []
     for value, column in zip(row, columns, strict=True):
         if value is None or value != value:  # noqa: PLR0124  (NaN)
-            continue  # an optional column without a value has no tensor
+            if column.datatype.startswith("FP"):
+                found.append(Tensor(column.name, column.datatype, (1, 1), (math.nan,)))
+            continue  # an optional column of another type without a value has no tensor
         plain = _plain(value, column.datatype)
         try:
             found.append(
