@@ -12,7 +12,6 @@ from mlroad.cli.output_options import result
 from mlroad.core.problems import UserError
 from mlroad.core.repo import root_here
 from mlroad.models.finished_run import find_run
-from mlroad.models.model_process import ModelBroken
 from mlroad.models.not_exportable import NotExportable
 from mlroad.models.onnx_export import FILES, Source, export_run
 from mlroad.models.onnx_export import export as write_files
@@ -58,9 +57,6 @@ def export(model: Path, run_id: str | None, version: str | None, out: Path | Non
             folder, parity = export_run(model, root_here(), find_run(model, run_id), out)
     except NotExportable as error:
         click.echo(f"{model.as_posix()}: {error}", err=True)
-        sys.exit(1)
-    except ModelBroken as error:
-        click.echo(f"{model.as_posix()}: The model cannot be loaded: {error}.", err=True)
         sys.exit(1)
     result(folder=folder.as_posix(), parity=parity.json())
     click.echo(f"{parity}\nWrote {folder.as_posix()}: model.onnx, contract.json and the inference tests.")

@@ -19,7 +19,8 @@ from mlroad.models.dotnet_harness import dotnet_answers, why_no_dotnet
 from mlroad.models.finished_run import datasets_of
 from mlroad.models.inference_tests import measure_latency
 from mlroad.models.model_process import ModelBroken, ModelProcess
-from mlroad.models.onnx_export import NotExportable, Source, export
+from mlroad.models.not_exportable import NotExportable
+from mlroad.models.onnx_export import Source, export
 from mlroad.models.onnx_session import OnnxSession
 from mlroad.models.suite import Suite, load_suite, suite_digest
 from mlroad.run.candidate import Candidate

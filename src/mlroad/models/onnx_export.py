@@ -66,8 +66,8 @@ def export(model_folder: Path, root: Path, source: Source, target: Path, *, reus
     With ``reuse``, a folder that was written from the same model and inference tests stays as it is. It is
     believed, so do not reuse folders that others could have written.
 
-    Raises UserError for a suite or data that cannot be used, ModelBroken, and NotExportable for a model
-    without an ONNX form or with one that answers differently.
+    Raises UserError for a suite or data that cannot be used, and NotExportable for a model that cannot be
+    loaded, has no ONNX form, or has one that answers differently.
     """
     if find_spec("skl2onnx") is None:
         raise UserError("ONNX models need skl2onnx, which only factories install.", "Add `mlroad[factory]`.")
@@ -84,12 +84,15 @@ def export(model_folder: Path, root: Path, source: Source, target: Path, *, reus
     if reuse and (done := _parity_of_export(target, about)):
         return done
     if not (source.path / "MLmodel").is_file():
-        raise ModelBroken(f"there is no MLflow model at {source.path.as_posix()}")
+        raise NotExportable(f"There is no MLflow model at {source.path.as_posix()}.")
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".export-", dir=target.parent) as temporary:
         made = Path(temporary) / "made"
         made.mkdir()
-        parity = _write(made, model_folder, root, source, suite, about)
+        try:
+            parity = _write(made, model_folder, root, source, suite, about)
+        except ModelBroken as error:
+            raise NotExportable(f"The model cannot be asked: {error}.") from None
         if target.exists():
             target.rename(Path(temporary) / "old")
         made.rename(target)

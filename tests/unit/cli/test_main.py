@@ -236,7 +236,7 @@ def test_a_mistake_exits_with_2(factory: Path, arguments: list[str], told: str) 
 FACTORY_COMMANDS = [
     ["promote", "../prototype@v1", "diabetes"], ["backport", "m"],
     ["hand-over", "m", "f", "--run", "1"], ["take-over", "m", "f", "--digest", "x"],
-    ["train", "m"], ["gate", "m"], ["report", "m"],
+    ["train", "m"], ["gate", "m"], ["report", "m"], ["export", "m"],
     ["register", "m", "--run", "1"], ["approve", "m"], ["rollback", "m"], ["list"],
     ["why", "m:1"], ["who-used", "d:1"], ["clean"],
     ["registry", "pull"], ["affected", "--base", "HEAD"], ["selftest"],
