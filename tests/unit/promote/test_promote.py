@@ -175,6 +175,13 @@ def test_what_is_not_a_tag(factory: Command, prototype_repo: Path, tmp_path: Pat
         assert said is None or (said.code == 2 and "does not name a tag" in said.text)
 
 
+def test_a_name_that_no_branch_can_have(factory: Command, prototype_repo: Path) -> None:
+    git(prototype_repo, "mv", "models/line", "models/my line")
+    source = tag_again(prototype_repo)
+    told = ("promote/my line-v2 is not a valid name of a branch", "--as NAME")
+    refused(factory, source, *told, model="my line")
+
+
 @pytest.mark.parametrize(
     "source, repo, tag",
     [
