@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from mlroad.core.problems import UserError
-from mlroad.data.split import SplitOptions
+from mlroad.gate.split_for_task import CLASSES
 from mlroad.gate.tasks.task import class_name
 from mlroad.models.metric_names import TASKS, Task, metric_of
 from mlroad.models.suite import CASES, FOLDER
@@ -44,16 +44,13 @@ class Question:
             return False
         return not self.by_labels or metric.needs not in ("probability", "score")
 
-    def split_options(self, source: str, share: float | None) -> SplitOptions:
-        """How to split a holdout off."""
-        is_class = self.task in ("binary", "multiclass")
-        return SplitOptions(
-            source,
-            share,
-            by_time=str(self.more.get("time", "")) if self.task == "forecast" else "",
-            stratify=self.targets[0] if is_class else "",
-            key=(str(self.more["query"]),) if self.task == "ranking" else (),
-        )
+    @property
+    def columns(self) -> dict[str, str]:
+        """Which columns are the target, the time and the query."""
+        return {
+            "target": self.targets[0],
+            **{it: self.more[it] for it in ("time", "query") if it in self.more},
+        }
 
 
 def pipeline_of(folder: Path) -> PipelineJob:
@@ -85,10 +82,10 @@ def question_of(
     more: dict[str, Any] = {key: settings[key] for key in ("query", "time") if key in settings}
     if task == "forecast" and settings.get("season", "").isdecimal():
         more["season"] = int(settings["season"])
-    if task in ("binary", "multiclass") and rows is not None and column in rows.columns:
+    if task in CLASSES and rows is not None and column in rows.columns:
         more["classes"] = sorted(map(class_name, rows[column].dropna().unique()))
     outputs = golden[0]["expect"]["outputs"] if golden else []
-    by_labels = task in ("binary", "multiclass") and any(it["datatype"] in _LABELS for it in outputs[:1])
+    by_labels = task in CLASSES and any(it["datatype"] in _LABELS for it in outputs[:1])
     return Question(task, (column,), more, by_labels)
 
 
