@@ -67,6 +67,11 @@ COMMANDS = {
     "update": Entry(
         "mlroad.cli.repo:update", "Update this repo to the newest version of its template.", REPO
     ),
+    "doctor": Entry(
+        "mlroad.cli.doctor:doctor",
+        "Say how this repo differs from its template, and what is missing here.",
+        REPO,
+    ),
     "help": Entry("mlroad.cli.help_page:help_page", "Print a page of the documentation.", REPO),
     "completion": Entry("mlroad.cli.completion:completion", "Print the shell's completion script.", REPO),
     "guard": Entry("mlroad.cli.guard:guard", "Find secrets, unclean notebooks and large files.", REPO),
