@@ -123,6 +123,22 @@ def test_git_may_refuse_bare_repos(factory: Path, monkeypatch: pytest.MonkeyPatc
         assert bench.run("cat-file", "-t", bench.head).text == "commit"
 
 
+@pytest.mark.parametrize("name", ["GIT_DIR", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_WORK_TREE"])
+def test_the_variables_of_a_hook_lead_to_no_other_repo(
+    factory: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """git sets them for hooks, aliases and `rebase --exec`. The workbench would move the factory's HEAD."""
+    places = {"GIT_WORK_TREE": ".", "GIT_OBJECT_DIRECTORY": ".git/objects"}
+    monkeypatch.setenv(name, str(factory / places.get(name, ".git")))
+    with workbench(factory) as bench:
+        made = bench.commit(bench.tree("new", {"models/new/a": Blob("100644", b"only here\n")}), "New")
+        bench.run("update-ref", "refs/heads/new", made)
+    monkeypatch.delenv(name)
+    assert "refs/heads/new" not in git(factory, "for-each-ref")
+    assert not run_git(factory, "cat-file", "-e", made).ok
+    assert git(factory, "status", "--porcelain") == ""
+
+
 def test_a_folder_of_ignored_files_is_not_a_model(factory: Path) -> None:
     (factory / "models/old/steps/__pycache__").mkdir(parents=True)
     (factory / "models/old/steps/__pycache__/a.pyc").touch()
