@@ -1,4 +1,4 @@
-"""What `start.py` does, without any package installed: create a repo, or run the template's own tests."""
+"""What `start.py` does, without any package installed: `new`, `test` and `docs`."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from mlroad.core.template import run_copier
 from mlroad.core.text import did_you_mean, quoted
 from mlroad.core.uv_program import uv_environment
 from mlroad.core.wheel import put_wheel, wheel_named
+from tools.docs_site import BuildFailed, build, build_releases, builder
 
 TEMPLATE = Path(__file__).resolve().parent.parent
 TOOLS = TEMPLATE / ".tools"
@@ -314,19 +315,34 @@ def test(options: argparse.Namespace) -> None:
     say("all green")
 
 
+def docs(options: argparse.Namespace) -> None:
+    """Build the documentation site. A dead link fails it."""
+    require_git()
+    command = builder(find_uv())
+    make = build_releases if options.releases else build
+    say("building the documentation site")
+    try:
+        site = make(TEMPLATE, command, environment())
+    except BuildFailed as error:
+        raise StepFailed(f"the site was not built:\n{error}") from None
+    say(f"done: {site / 'index.html'}")
+
+
 def parser() -> argparse.ArgumentParser:
     main_parser = argparse.ArgumentParser(
         prog="start.py",
-        description="Create a machine-learning repo from this template, or run the template's own tests.",
+        description="Create a machine-learning repo from this template, run the template's own tests, "
+        "or build its documentation.",
         epilog="Examples:\n"
         "  python3 start.py new ../my-models                    a prototyping repo; trains the sample\n"
         "  python3 start.py new ../factory --template factory   a model factory\n"
         "  python3 start.py new ../my-models -d project_name=churn -d sample=false --defaults\n"
         "  python3 start.py test                                all tests (about 30 minutes on 2 cores)\n"
-        "  python3 start.py test --fast                         only the fast tests\n",
+        "  python3 start.py test --fast                         only the fast tests\n"
+        "  python3 start.py docs                                the documentation site, in site/\n",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = main_parser.add_subparsers(dest="command", required=True, metavar="{new,test}")
+    commands = main_parser.add_subparsers(dest="command", required=True, metavar="{new,test,docs}")
     make = commands.add_parser("new", help="create a repo, install its tools and hooks, train the sample")
     make.add_argument("folder", help="where to create it: an empty folder, or one that does not exist")
     make.add_argument(
@@ -347,6 +363,9 @@ def parser() -> argparse.ArgumentParser:
     prove.add_argument("--fast", action="store_true", help="only the fast tests")
     prove.add_argument("pytest", nargs="*", help="arguments for pytest, after --")
     prove.set_defaults(call=test)
+    pages = commands.add_parser("docs", help="build the documentation site in site/")
+    pages.add_argument("--releases", action="store_true", help="of every release, each in its own folder")
+    pages.set_defaults(call=docs)
     return main_parser
 
 

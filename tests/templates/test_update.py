@@ -235,6 +235,22 @@ def test_an_update_adds_the_owners_that_codeowners_never_had(project: Callable[.
     assert add_missing_owners(repo, answers) == []
 
 
+@pytest.mark.parametrize("template", ["prototype", "factory"])
+def test_an_older_repo_gets_all_the_owners_of_a_new_one(project: Callable[..., Path], template: str) -> None:
+    repo = project(template=template, sample=False, owners="@octocat")
+    file = repo / ".github/CODEOWNERS"
+    new = [
+        line.split()[0]
+        for line in file.read_text(encoding="utf-8").splitlines()
+        if line.startswith(("/", "*"))
+    ]
+    assert new[0] == "*"
+    file.write_text("* @octocat\n", encoding="utf-8")
+    git(repo, "checkout", "--quiet", "--orphan", "older")
+    commit_all(repo, "A repo of an older version")
+    assert add_missing_owners(repo, repo / ".copier-answers.yml") == new[1:]
+
+
 def test_what_a_switch_deletes_is_known_before(template_repo: Path, tmp_path: Path) -> None:
     project = render(template_repo, tmp_path / "demo", project_name="demo", sample=False)
     arguments = ["update", "--quiet", "--vcs-ref", "HEAD"]

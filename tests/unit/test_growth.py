@@ -330,6 +330,7 @@ def test_the_lines_of_a_notebook() -> None:
         ("rows.csv", '1,"a, b",x\n'),
         ("quotes.csv", '"a""b","c\nd",x\n'),
         ("rows.jsonl", '{"a": 1, "b": "x"}\n'),
+        ("nested.jsonl", '{"a": {"b": [1.0, null, "x"], "c": null}}\n'),
     ],
 )
 def test_the_rows_of_a_table(name: str, line: str, tmp_path: Path) -> None:

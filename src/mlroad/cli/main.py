@@ -28,7 +28,9 @@ COMMANDS = {
     "graph": Entry("mlroad.cli.run:graph", "Print a pipeline and its last run as a diagram.", PROTOTYPE),
     "freeze": Entry("mlroad.cli.inference:freeze", "Write inference tests from a run's model.", PROTOTYPE),
     "test": Entry("mlroad.cli.inference:test", "Run a model's inference tests.", PROTOTYPE),
-    "codegen": Entry("mlroad.cli.codegen:codegen", "Write code for applications that use a model.", PROTOTYPE),
+    "codegen": Entry(
+        "mlroad.cli.codegen:codegen", "Write code for applications that use a model.", PROTOTYPE
+    ),
     "ready": Entry(
         "mlroad.cli.ready:ready", "List what is left to do before a model can be promoted.", PROTOTYPE
     ),
@@ -70,6 +72,11 @@ COMMANDS = {
     "setup": Entry("mlroad.cli.repo:setup", "Set up this repo after a copy or a clone.", REPO),
     "update": Entry(
         "mlroad.cli.repo:update", "Update this repo to the newest version of its template.", REPO
+    ),
+    "doctor": Entry(
+        "mlroad.cli.doctor:doctor",
+        "Say how this repo differs from its template, and what is missing here.",
+        REPO,
     ),
     "help": Entry("mlroad.cli.help_page:help_page", "Print a page of the documentation.", REPO),
     "completion": Entry("mlroad.cli.completion:completion", "Print the shell's completion script.", REPO),

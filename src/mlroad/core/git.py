@@ -15,6 +15,21 @@ from mlroad.core.problems import UserError
 
 STATUS = ("status", "--porcelain=v2", "--branch")
 """The arguments of git whose output `parse_status` reads."""
+_OF_ANOTHER_REPO = frozenset(
+    {
+        "GIT_DIR",
+        "GIT_WORK_TREE",
+        "GIT_COMMON_DIR",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+        "GIT_SHALLOW_FILE",
+        "GIT_NAMESPACE",
+    }
+)
+"""What git sets for a hook, an alias and `rebase --exec`: it counts more than the folder of a command.
+
+``GIT_INDEX_FILE`` is not here: a hook before a commit reads the files of that index.
+"""
 
 
 class GitError(UserError):
@@ -59,15 +74,17 @@ def run_git(
     environment: Mapping[str, str] | None = None,
     check: bool = False,
 ) -> GitOutput:
-    """Run git in ``folder``; messages are in English. ``environment`` is added to this process's own.
+    """Run git in the repo around ``folder``; messages are in English.
 
+    ``environment`` is added to this process's own, from which variables that name a repo are left out.
     Raises GitError if git is not installed and, with ``check``, if the command fails.
     """
+    inherited = {name: value for name, value in os.environ.items() if name not in _OF_ANOTHER_REPO}
     try:
         done = subprocess.run(
             ["git", "-C", str(folder), *arguments],
             input=stdin.encode("utf-8", "surrogateescape") if isinstance(stdin, str) else stdin,
-            env={**os.environ, "LC_ALL": "C", **(environment or {})},
+            env={**inherited, "LC_ALL": "C", **(environment or {})},
             capture_output=True,
             check=False,
         )

@@ -39,7 +39,7 @@ RULES: dict[str, str] = {
     "MR201": "A step sets an input that its component does not have.",
     "MR202": "A step does not set an input that needs a value.",
     "MR203": "A binding to an input that the pipeline does not have.",
-    "MR204": "A binding to a step that does not exist.",
+    "MR204": "A binding, or a setting, that names a step that does not exist.",
     "MR205": "A binding to an output or input that the step does not have.",
     "MR206": "A binding to an output that the pipeline does not have.",
     "MR207": "Steps that wait for each other.",

@@ -20,7 +20,7 @@ EXCLUDE_NEWER = "2026-11-15T00:00:00Z"
 """The date up to which releases of packages are used, as in pyproject.toml."""
 ANSWERS = ".copier-answers.yml"
 # Files that belong to the team once they are there (as in copier.yml), and the folder of the sample.
-_OWNED = ("README.md", ".github/CODEOWNERS", "models/", "datasets/", "notebooks/")
+OWNED = ("README.md", ".github/CODEOWNERS", "models/", "datasets/", "notebooks/")
 _SAMPLE = "models/diabetes"
 _HOSTS = {"gh": "https://github.com/", "gl": "https://gitlab.com/"}
 
@@ -72,19 +72,28 @@ def bring_new_files(repo: Path) -> list[str]:
 
     Copier leaves all of them out of an update, because the team may have edited or deleted them.
     """
-    now = origin(repo)
     with tempfile.TemporaryDirectory(prefix="mlroad-fresh-") as temporary:
-        answers, fresh = Path(temporary, "answers.yml"), Path(temporary, "fresh")
-        lines = (repo / ANSWERS).read_text(encoding="utf-8").splitlines()
-        write_text(answers, "".join(f"{line}\n" for line in lines if not line.startswith("_")))
-        options = ["copy", "--quiet", "--defaults", "--vcs-ref", now.version, "--data-file", str(answers)]
-        run_copier([*options, now.source, str(fresh)], repo)
+        fresh = render_again(repo, Path(temporary))
         names = [file.relative_to(fresh).as_posix() for file in sorted(fresh.rglob("*")) if file.is_file()]
-        wanted = [name for name in names if name.startswith(_OWNED) and not _ever_had(repo, name)]
+        wanted = [name for name in names if name.startswith(OWNED) and not _ever_had(repo, name)]
         for name in wanted:
             (repo / name).parent.mkdir(parents=True, exist_ok=True)
             write_bytes(repo / name, (fresh / name).read_bytes())
     return wanted
+
+
+def render_again(repo: Path, folder: Path) -> Path:
+    """Render the repo's version of the template with the repo's answers; returns a new folder in ``folder``.
+
+    Raises UserError if the template cannot be reached.
+    """
+    now = origin(repo)
+    answers, fresh = folder / "answers.yml", folder / "fresh"
+    lines = (repo / ANSWERS).read_text(encoding="utf-8").splitlines()
+    write_text(answers, "".join(f"{line}\n" for line in lines if not line.startswith("_")))
+    options = ["copy", "--quiet", "--defaults", "--vcs-ref", now.version, "--data-file", str(answers)]
+    run_copier([*options, now.source, str(fresh)], repo)
+    return fresh
 
 
 def _ever_had(repo: Path, name: str) -> bool:

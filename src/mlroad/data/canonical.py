@@ -1,16 +1,19 @@
 """One text for each value: equal values have equal texts, whatever type or format they are stored in.
 
-``number_digits`` and ``canonical_number`` are macros of the engine. The first takes any way to write a
-number: 1.50, 1.5 and 15e-1 get the same text, 0.1 and 0.1000000000000000056 do not. The second is faster, and
-only for numbers as the engine prints them.
+``number_digits``, ``canonical_number`` and ``canonical_json`` are macros of the engine. The first takes any
+way to write a number: 1.50, 1.5 and 15e-1 get the same text, 0.1 and 0.1000000000000000056 do not. The second
+is faster, and only for numbers as the engine prints them. The third is for nested values.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from mlroad.data.table import Column
+MARK = "\ufdd0"
+"""In JSON, begins the text of a number with more digits than a double keeps. No other text has it."""
+_STRING = r'"(?:[^"\\]|\\.)*"'
+_END = r"([,\]}]|$)"
+# Strings are alternatives, too, so that what they contain stays as it is.
+_NO_VALUE = f"{_STRING}:null,|,?{_STRING}:null|({_STRING})"
+_NUMBER = rf'"{MARK}(-?\d[\d.]*(?:e[+-]?\d+)?)"|({_STRING})|(\d)\.0{_END}|-(0)(?:\.0)?{_END}'
 
 MACROS = (
     r"CREATE MACRO number_parts(t) AS regexp_extract(t, "
@@ -30,25 +33,9 @@ MACROS = (
     "CREATE MACRO short_number(t) AS CASE WHEN t = '-0' THEN '0' WHEN length(t) <= 16"
     " AND NOT contains(t, 'e') AND NOT starts_with(ltrim(t, '-'), '0.0000') THEN t ELSE number_digits(t) END",
     "CREATE MACRO canonical_number(t) AS short_number(without_zeros(t))",
+    # JSON without blanks: keys without a value are left out, 1.0 and -0 are 1 and 0, marked texts numbers.
+    f"CREATE MACRO canonical_json(t) AS CASE WHEN regexp_matches(t, ':null|\\.0|-0|{MARK}') THEN"
+    f" regexp_replace(regexp_replace(t, '{_NO_VALUE}', '\\1', 'g'), '{_NUMBER}', '\\1\\2\\3\\4\\5\\6', 'g')"
+    " ELSE t END",
 )
 """What the engine needs to know before it can run the expressions below."""
-
-
-def comparable(value: str, column: Column, other: Column) -> str:
-    """The values of a column in SQL (``value``), so that they equal those of ``other`` if they are the same.
-
-    Missing values are NaN in one file format and null in the other, so both count as null.
-    """
-    if column.is_float:
-        value = f"nullif({value}, 'nan'::{column.type})"
-    if "INTERVAL" in column.type:
-        # To the engine, a month equals 30 days.
-        return f"{value}::VARCHAR"
-    if column.type == other.type:
-        return value
-    if column.is_numeric and other.is_numeric:
-        # A double cannot hold every integer, so numbers of different types are compared by their digits.
-        return f"canonical_number({f'{value}::DOUBLE' if column.is_float else value}::VARCHAR)"
-    if column.kind in ("object", "array"):
-        return f"to_json({value})::VARCHAR"
-    return f"{value}::VARCHAR"

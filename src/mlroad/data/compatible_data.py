@@ -61,7 +61,7 @@ def _kinds(
     fix = "Convert one of them in a new version."
     severity: Severity = "error"
     text = old if before.kind == "string" else new
-    if kinds & set(_NUMERIC) and text is not None and _are_separated(text):
+    if "string" in kinds and kinds & set(_NUMERIC) and text is not None and _are_separated(text):
         severity = "warning"
         what += f" Its texts are numbers with separators, such as {text.categories[0][0]}."
         fix = "Write them without separators, so that programs read numbers."

@@ -181,7 +181,7 @@ def _first_line(file: Path, shown: Path) -> str:
             Problem(Position(shown), "MD301", "The file is empty.", "A table needs at least a header.")
         )
     if start.startswith(_UTF16):
-        raise _bad_encoding(shown, 1, "The file is in UTF-16")
+        raise _bad_encoding(shown, 1, "The file is in UTF-16", "utf-16")
     try:
         return start.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -346,10 +346,10 @@ def _first_foreign_byte(file: Path) -> tuple[int, str] | None:
     return None
 
 
-def _bad_encoding(file: Path, line: int, what: str) -> UserError:
+def _bad_encoding(file: Path, line: int, what: str, encoding: str = "cp1252") -> UserError:
     fix = (
-        "Save the file as UTF-8 (in pandas: read_csv(…, encoding='cp1252'), then to_csv(…, index=False)),"
-        " or name its encoding: `mlroad dataset add … --encoding cp1252`."
+        f"Save the file as UTF-8 (in pandas: read_csv(…, encoding='{encoding}'), then to_csv(…, index=False))"
+        f", or name its encoding: `mlroad dataset add … --encoding {encoding}`."
     )
     return UserError(Problem(Position(file, line), "MD302", f"{what}.", fix))
 

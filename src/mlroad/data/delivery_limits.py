@@ -16,7 +16,7 @@ from mlroad.core.digests import read_listing
 from mlroad.core.problems import Position, Problem
 from mlroad.core.text import percent
 from mlroad.data import sql
-from mlroad.data.canonical import comparable
+from mlroad.data.comparable import comparable
 from mlroad.data.diff import Diff
 from mlroad.data.diff_findings import shift_text
 from mlroad.data.limits import Limits

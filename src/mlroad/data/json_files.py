@@ -9,11 +9,14 @@ import contextlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.data import sql
+from mlroad.data.canonical import MARK
 from mlroad.data.csv_files import check_names
 from mlroad.data.sql import TableEngine, reason
 from mlroad.data.table import Kind, kind_of
@@ -51,10 +54,8 @@ def read_json_lines(
     options = f"maximum_object_size={LONGEST_LINE}, ignore_errors={str(skip_bad).lower()}"
     try:
         structure = _structure(engine, files, options)
-        copies, are_texts = _exact(engine, files, options)
-        read = ", ".join(
-            f"{sql.text(name)}: {sql.text(_type(s, are_texts))}" for name, s in structure.items()
-        )
+        copies = _exact(engine, files, options)
+        read = ", ".join(f"{sql.text(name)}: {sql.text(_type(s))}" for name, s in structure.items())
         options += f", hive_partitioning=false, filename={str(bool(file_column)).lower()}"
         source = f"read_json({sql.files(copies)}, format='newline_delimited', {options}, columns={{{read}}})"
         rows = engine.row(f"SELECT count(*), count(COLUMNS(*)) FROM {source}")[0]
@@ -104,26 +105,27 @@ def _structure(engine: TableEngine, files: Sequence[Path], options: str) -> dict
     return found
 
 
-def _type(structure: Any, texts: bool) -> str:
+def _type(structure: Any) -> str:
     """The SQL type to read a value as. Numbers are read as JSON, which keeps the digits of large ones."""
     if isinstance(structure, dict):
         # In the order of names, because the order in which keys are written means nothing.
-        fields = (f"{sql.name(name)} {_type(structure[name], texts)}" for name in sorted(structure))
+        fields = (f"{sql.name(name)} {_type(structure[name])}" for name in sorted(structure))
         return f"STRUCT({', '.join(fields)})"
     if isinstance(structure, list):
-        return f"{_type(structure[0], texts)}[]"
-    if structure in _NUMBERS:
-        return "VARCHAR" if texts else "JSON"
-    return "JSON" if structure == "NULL" else str(structure)
+        return f"{_type(structure[0])}[]"
+    return "JSON" if structure in (*_NUMBERS, "NULL") else str(structure)
 
 
 def _value(name: str, structure: Any) -> str:
     """A column as a text, except for truth values. Equal nested values have equal texts."""
     quoted = sql.name(name)
     if isinstance(structure, (dict, list)):
-        return f"CASE WHEN {quoted} IS NOT NULL THEN to_json({quoted})::VARCHAR END"
+        return f"CASE WHEN {quoted} IS NOT NULL THEN canonical_json(to_json({quoted})::VARCHAR) END"
+    if structure == "JSON":
+        return f"canonical_json({quoted}::VARCHAR)"
     if structure in _NUMBERS:
-        return f"CASE WHEN lower({quoted}) NOT IN ('nan', '-nan') THEN {quoted}::VARCHAR END"
+        number = f"replace(trim({quoted}::VARCHAR, '\"'), {sql.text(MARK)}, '')"
+        return f"CASE WHEN lower({number}) NOT IN ('nan', '-nan') THEN {number} END"
     return quoted if structure == "BOOLEAN" else f"{quoted}::VARCHAR"
 
 
@@ -133,8 +135,8 @@ def _kind(type_: str, structure: Any) -> Kind:
     return "any" if structure in ("JSON", "NULL") else kind_of(type_ or structure)
 
 
-def _exact(engine: TableEngine, files: Sequence[Path], options: str) -> tuple[Sequence[Path], bool]:
-    """Copies of the files in which decimals are texts, if one has more digits than the engine would keep."""
+def _exact(engine: TableEngine, files: Sequence[Path], options: str) -> Sequence[Path]:
+    """The files, or copies in which decimals with more digits than the engine would keep are marked texts."""
     number = r"-?\d+\.\d+(?:[eE][+-]?\d+)?|-?\d+[eE][+-]?\d+"
     numbers = f"unnest(regexp_extract_all(json::VARCHAR, {sql.text(number)}))"
     source = f"read_ndjson_objects({sql.files(files)}, {options})"
@@ -144,15 +146,24 @@ def _exact(engine: TableEngine, files: Sequence[Path], options: str) -> tuple[Se
         " AND number_digits(try_cast(n AS DOUBLE)::VARCHAR) <> number_digits(n)"
     )[0]
     if not lossy:
-        return files, False
+        return files
     copies = []
     for file in files:
         copies.append(engine.folder / f"{engine.fresh('decimals')}.jsonl")
         with open_bytes(file) as stream, copies[-1].open("w", encoding="utf-8", newline="\n") as target:
             for line in stream:
                 with contextlib.suppress(ValueError):
-                    target.write(f"{json.dumps(json.loads(line, parse_float=str))}\n")
-    return copies, True
+                    target.write(f"{json.dumps(json.loads(line, parse_float=_kept))}\n")
+    return copies
+
+
+def _kept(text: str) -> float | str:
+    """A decimal, or its marked text if a double has other digits."""
+    number = float(text)
+    if isfinite(number) and Decimal(repr(number)) == Decimal(text):
+        return number
+    digits, e, power = text.lower().partition("e")
+    return f"{MARK}{digits.rstrip('0').rstrip('.') if '.' in digits else digits}{e}{power}"
 
 
 def _bad_line(files: Sequence[Path]) -> Problem | None:

@@ -13,7 +13,7 @@ from typing import Any
 from mlroad.core.problems import UserError
 from mlroad.core.text import did_you_mean, some
 from mlroad.data import sql
-from mlroad.data.canonical import comparable
+from mlroad.data.comparable import comparable
 from mlroad.data.sql import TableEngine
 from mlroad.data.table import Table
 

@@ -199,7 +199,8 @@ class _Job:
         self._plain = units.numbers is None and all(
             isinstance(measure, Sums) and measure.is_share for measure in pair
         )
-        self.parts = [] if self._needs_none() else [*pair, *(q.sums for q in self._quotients if q)]
+        self._influences: dict[int, Floats | None] = {}
+        self.parts = [] if self._needs_none() else [*pair, *filter(None, self._quotients)]
 
     def _needs_none(self) -> bool:
         return self._plain and (len(self._pair) == 1 or self._same_rows())
@@ -233,19 +234,24 @@ class _Job:
         assert values is not None
         quotient = self._quotients[0] if self._quotients else None
         if quotient and errors is not None and quotient.on_logarithms:
-            means, spreads = quotient.split(errors)
             try:
-                interval = studentized(*quotient.value, means, spreads, self._confidence)
+                interval = studentized(*quotient.value, errors.real, errors.imag, self._confidence)
             except Unmeasurable:  # hardly any unit differs from the others
                 return self._of_alike(quotient)
             assert quotient.link
             return through(quotient.link, (math.exp(interval[0]), math.exp(interval[1])))
-        influence = influence_of(measure, self._rows, self._units.numbers) if self._small else None
+        influence = self._influence(0)
         value = whole(measure, self._rows)
         if isinstance(measure, Weighted) and influence is not None and 0 < value < 1:
             accelerated(value, values, None, self._confidence)  # raises if it is often undefined
             return symmetric(value, influence, self._confidence, share=True)
         return accelerated(value, values, influence, self._confidence)
+
+    def _influence(self, model: int) -> Floats | None:
+        """How much each unit moves a model's figure, worked out once; None if that takes too long."""
+        if self._small and model not in self._influences:
+            self._influences[model] = influence_of(self._pair[model], self._rows, self._units.numbers)
+        return self._influences.get(model)
 
     def _of_alike(self, quotient: Quotient) -> Interval | None:
         """Of values from 0 to 1, no mean varies more than one of 0 and 1: Wilson's interval suffices.
@@ -271,10 +277,8 @@ class _Job:
         moved = values[0] - values[1]
         if not np.nan_to_num(moved).any():
             return 0.0, 0.0
-        influence = None
-        if self._small:
-            both = [influence_of(measure, self._rows, self._units.numbers) for measure in self._pair]
-            influence = None if both[0] is None or both[1] is None else both[0] - both[1]
+        both = [self._influence(model) for model in range(2)]
+        influence = None if both[0] is None or both[1] is None else both[0] - both[1]
         value = whole(mine, self._rows) - whole(other, self._rows)
         if isinstance(mine, Weighted) and influence is not None:
             return symmetric(value, influence, self._confidence)

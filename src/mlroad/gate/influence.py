@@ -25,11 +25,6 @@ class Quotient(Sums):
     """
 
     @property
-    def sums(self) -> Quotient:
-        """Itself, as what is resampled."""
-        return self
-
-    @property
     def on_logarithms(self) -> bool:
         """Whether the figure is positive, and none of its values negative."""
         return bool((self.columns[:, 0] >= 0).all() and self.columns[:, 0].sum() > 0)
@@ -39,10 +34,6 @@ class Quotient(Sums):
         """The logarithm of the quotient on all units, and its standard error."""
         found = self.finish(self.columns.sum(axis=0, keepdims=True), np.ones(1))
         return float(found[0].real), float(found[0].imag)
-
-    def split(self, values: Floats) -> tuple[Floats, Floats]:
-        """The logarithms and their standard errors in each resample."""
-        return values.real, values.imag
 
 
 def few_decide(measure: Measure, units: Rows | None) -> bool:

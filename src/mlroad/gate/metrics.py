@@ -70,10 +70,6 @@ def prepared(name: str, task: Task, truth: Truth, predicted: Predictions) -> Mea
     """The metric in the form that the bootstrap needs. Raises Unmeasurable."""
     if len(truth) == 0:
         raise Unmeasurable("there are no rows")
-    needs = metric_of(name, task)
-    assert needs, name
-    if needs.needs == "probability" and predicted.kind == "label" and task == "multiclass":
-        raise Unmeasurable("the model answers with labels, not with probabilities")
     stem, first = first_of(name)
     with np.errstate(over="ignore", invalid="ignore"):  # a result that is not finite is reported later
         return READERS[task].measures[f"{stem}@" if first else stem](truth, predicted, first)

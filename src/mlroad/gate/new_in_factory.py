@@ -15,13 +15,13 @@ from mlroad.core.text import did_you_mean
 from mlroad.core.yaml_nodes import MapNode, ScalarNode, read_yaml
 from mlroad.data import sql
 from mlroad.data.create_version import VersionDraft, create_version
-from mlroad.data.split import SplitOptions, split_version
 from mlroad.data.sql import TableEngine
 from mlroad.data.store import find, find_verified, names, version_files
 from mlroad.data.version_tables import open_version
 from mlroad.gate.draft_card import card_of
 from mlroad.gate.draft_files import DraftFacts, draft_factory_files
 from mlroad.gate.draft_gates import GateFacts, with_guess
+from mlroad.gate.split_for_task import CLASSES, split_for_task
 from mlroad.gate.tasks.many_classes import MOST
 from mlroad.gate.tasks.task import class_name
 from mlroad.models.metric_names import TASKS, Task
@@ -30,11 +30,9 @@ from mlroad.run.model_folder import Stage
 from mlroad.steps.new_model import new_model, set_inputs
 
 BY = "mlroad new"
-_SHARE = 0.25
 _NAMING = {"target", "labels", "text", "query", "time"}
 """The inputs of a kind's pipeline that name columns."""
 _OUTPUTS = ("prep.prepared", "train.model", "evaluate.metrics", "predict.predictions")
-_CLASSES = ("binary", "multiclass")
 _TASKS: Mapping[str, Task] = {"classification": "multiclass", "text_classification": "multiclass"}
 """The task of a kind that does not have its name."""
 
@@ -74,22 +72,13 @@ def _inputs(pipeline: Path) -> dict[str, str]:
     return {name: str(node.value) for name, _, node in inputs if isinstance(node, ScalarNode)}
 
 
-def _datasets(root: Path, folder: Path, task: str, raw: str, values: Mapping[str, str]) -> _Data:
+def _datasets(root: Path, folder: Path, task: Task, raw: str, values: Mapping[str, str]) -> _Data:
     source = raw.removeprefix("azureml:") or _example(root, folder)
     if holdout := find(root, source).holdout:
         return _Data(source, source, holdout, is_example=False)
     _require_columns(root, source, values)
     rows = _with_features(root, folder, source, values) if task == "forecast" else source
-    options = SplitOptions(
-        rows,
-        # A holdout that exists is used as it was frozen.
-        share=None if version_files(root, f"{rows.partition(':')[0]}_holdout") else _SHARE,
-        by_time=values["time"] if task == "forecast" else "",
-        stratify=values["target"] if task in _CLASSES else "",
-        key=(values["query"],) if task == "ranking" else (),
-        stage="prod",
-    )
-    made = split_version(root, options)
+    made = split_for_task(root, rows, task, values, stage="prod")
     return _Data(source, made.train.version.id, made.holdout.version.id, is_example=not raw)
 
 
@@ -115,7 +104,7 @@ def _facts(root: Path, task: Task, data: _Data, values: Mapping[str, str]) -> Dr
     more: dict[str, Any] = {key: values[key] for key in ("query", "time") if key in values}
     if task == "forecast":
         more["season"] = int(values["season"])
-    if task in _CLASSES:
+    if task in CLASSES:
         more["classes"] = _classes(root, data.source, values["target"], task)
     gates = with_guess(root, GateFacts(task, targets, data.holdout, more=more))
     versions: dict[str, dict[Stage, str]] = {"raw": {"dev": data.train, "prod": data.train}}

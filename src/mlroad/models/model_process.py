@@ -191,7 +191,7 @@ class ModelProcess:
         """
         said = self._ask({"do": "end"})
         with _as_documented():
-            clock = tuple(str(place)[:200] for place in said["clock"][:10])
+            clock = tuple(_readable(place)[:200] for place in said["clock"][:10])
         self._end()
         for original, copy, stamp in self._copies:
             if _stamp(copy) != stamp and not _is_same(original, copy):
@@ -240,7 +240,7 @@ class ModelProcess:
             took = (time.perf_counter() - started) * 1000
             with _as_documented():
                 if "outputs" not in said:
-                    return Answer(refused=str(said["refused"]), ended=bool(said.get("ended")))
+                    return Answer(refused=_readable(said["refused"]), ended=bool(said.get("ended")))
                 outputs = tuple(Tensor.from_json(tensor) for tensor in said["outputs"])
         except ModelBroken as error:
             return Answer(refused=str(error), ended=True)
@@ -376,7 +376,7 @@ class ModelProcess:
             if answer.get("number") != self._asked:
                 raise ValueError("an answer that was not asked for")
             if "error" in answer:
-                raise ModelBroken(str(answer["error"]))
+                raise ModelBroken(_readable(answer["error"]))
             return answer
 
     def _death(self) -> str:
@@ -477,7 +477,9 @@ def _written(file: Path) -> Iterator[BinaryIO]:
             if not stat.S_ISREG(about.st_mode) or about.st_size > FILE_LIMIT:
                 raise ValueError("no regular file")
             yield content
-    except (OSError, ValueError, EOFError, MemoryError):
+    except ModelBroken:
+        raise
+    except Exception:  # NumPy's reader raises errors of many kinds for a damaged file
         raise ModelBroken("its code changes the file that holds its answer") from None
 
 
@@ -494,6 +496,11 @@ def _texts(octets: NDArray[Any]) -> NDArray[Any]:
         for place, row in enumerate(cells):
             found[place] = row
         return found[:, 0] if is_flat else found
+
+
+def _readable(said: object) -> str:
+    """A message that UTF-8 can encode: JSON can hold half of a character."""
+    return str(said).encode("utf-8", "replace").decode()
 
 
 def _text(text: str) -> str:

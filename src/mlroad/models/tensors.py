@@ -50,7 +50,7 @@ _FLOATS = ("FP32", "FP64")
 _MOST_FP32 = 3.4028234663852886e38
 
 
-class TensorError(Exception):
+class TensorError(ValueError):
     """What is wrong with a tensor, as a clause."""
 
 
@@ -81,9 +81,13 @@ class Tensor:
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Tensor:
         """The tensor that `json` wrote. Raises KeyError, TypeError or ValueError for anything else."""
-        datatype = content["datatype"]
-        data = map(float, content["data"]) if FAMILIES[datatype] == "number" else content["data"]
-        return cls(str(content["name"]), datatype, tuple(map(int, content["shape"])), tuple(data))
+        datatype, shape = content["datatype"], tuple(content["shape"])
+        name = str(_value("the name", "BYTES", content["name"]))
+        is_number = FAMILIES[datatype] == "number"
+        data = tuple(float(its) if is_number else _value(name, datatype, its) for its in content["data"])
+        if not all(type(length) is int and length >= 0 for length in shape) or len(data) != math.prod(shape):
+            raise TensorError(f"{name} has {len(data)} values, which are not its shape")
+        return cls(name, datatype, shape, data)
 
     def index(self, position: int) -> str:
         """The index of the value at a flat ``position``: ``[2, 0]``."""
@@ -165,6 +169,8 @@ def _from_array(name: str, array: Any) -> Tensor:
         # Unwrap NumPy scalars in an array of objects.
         flat = [value.item() if hasattr(value, "item") else value for value in array.ravel().tolist()]
         if all(isinstance(value, str) for value in flat):
+            if any(_SURROGATE.search(value) for value in flat):
+                raise TensorError(f"the output {name} contains a text that is not Unicode")
             return Tensor(name, "BYTES", array.shape, tuple(flat))
         kinds = {type(value) for value in flat}
         if kinds <= {bool} or kinds <= {int} or kinds <= {int, float}:

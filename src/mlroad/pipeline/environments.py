@@ -11,10 +11,15 @@ from mlroad.core.yaml_nodes import ListNode, MapNode, Node, ScalarNode
 from mlroad.pipeline.expressions import expressions
 from mlroad.pipeline.findings import Findings
 from mlroad.pipeline.model import Environment
-from mlroad.pipeline.references import asset_fault
+from mlroad.pipeline.references import FILLED_IN_LATER, asset_fault
 from mlroad.pipeline.repo_index import FROM_HERE, RepoIndex, absolute, exists, is_file, is_folder, near_path
 from mlroad.pipeline.shapes import ENVIRONMENT
 
+_PART = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
+_IMAGE = re.compile(
+    rf"(?:[A-Za-z0-9][A-Za-z0-9.-]*(?::\d+)?/)?{_PART}(?:/{_PART})*(?::\w[\w.-]*)?(?:@[\w+.-]+:[0-9a-fA-F]{{32,}})?"
+)
+"""What Docker takes: SERVER:PORT/NAME/NAME:TAG@DIGEST."""
 _CONDA_KEYS = ("name", "channels", "dependencies", "prefix", "variables", "platforms", "category")
 
 
@@ -117,13 +122,10 @@ def _check_kind(node: MapNode, out: Findings) -> None:
         fix = "Add `image: …`, or name an environment of the workspace: `environment: azureml:NAME:VERSION`."
         out.error(node.at, "MR113", what, fix)
     image = node.text("image")
-    if image is not None and not re.fullmatch(r"\S+", image):
-        what = (
-            "image is empty."
-            if not image.strip()
-            else f"{image} is not the name of an image: it has a blank."
-        )
-        out.error(node.values["image"].at, "MR127", what, "Write REGISTRY/NAME:TAG.")
+    if image is not None and not (_IMAGE.fullmatch(image) or FILLED_IN_LATER.search(image)):
+        what = f"{image} is not the name of an image." if image.strip() else "image is empty."
+        fix = "Write REGISTRY/NAME:TAG: NAME in lower-case letters, without blanks and without https://."
+        out.error(node.values["image"].at, "MR127", what, fix)
     build = node.values.get("build")
     if isinstance(build, MapNode) and "path" not in build.values:
         out.error(node.key_at("build"), "MR113", "build needs path.", "Add `path: …`, the build context.")

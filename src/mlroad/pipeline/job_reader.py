@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -64,6 +65,8 @@ class JobReader:
             steps, ports = self._top_level_component(node, ports, values, outputs)
         else:
             steps = self.steps.read(node, ports, outputs)
+        if setting:
+            self._first_and_last(setting, steps)
         carry_on = setting.get("continue_on_step_failure") if setting else None
         return PipelineJob(
             file=node.file,
@@ -81,6 +84,18 @@ class JobReader:
             force_rerun=is_true(setting.get("force_rerun") if setting else None),
             tags=texts(node.get("tags")),
         )
+
+    def _first_and_last(self, settings: MapNode, steps: Mapping[str, Step]) -> None:
+        """`on_init` and `on_finalize` name two steps, and there must be another one between them."""
+        named = {key: name for key in ("on_init", "on_finalize") if (name := settings.text(key)) is not None}
+        for key, name in named.items():
+            if name not in steps:
+                what = f"{key} names the step {name}, which does not exist."
+                self.out.error(settings.values[key].at, "MR204", what, suggest(name, steps, "Add the step."))
+        if len({*named.values()}) < len(named) or (named and not steps.keys() - {*named.values()}):
+            what = "on_init and on_finalize must be two steps, and leave another one to run between them."
+            at = settings.values[next(iter(named))].at
+            self.out.error(at, "MR116", what, "Name another step, or remove the key.")
 
     def _job_inputs(self, node: Node | None) -> tuple[dict[str, InputPort], dict[str, Value]]:
         ports: dict[str, InputPort] = {}

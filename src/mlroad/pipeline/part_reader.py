@@ -15,7 +15,7 @@ from mlroad.pipeline.expressions import expressions, target
 from mlroad.pipeline.file_type import schema_name
 from mlroad.pipeline.findings import Findings
 from mlroad.pipeline.model import Binding, Environment
-from mlroad.pipeline.references import compute_fault
+from mlroad.pipeline.references import name_fault
 from mlroad.pipeline.repo_index import RepoIndex, absolute, exists, is_folder, near_path
 from mlroad.pipeline.schema_checks import spoken
 
@@ -115,6 +115,9 @@ class PartReader:
         self.check_reference(node, "default_compute", "serverless", "local")
         self.check_reference(node, "default_datastore")
         self._compute_name(node, "default_compute")
+        datastore = node.text("default_datastore")
+        if datastore is not None and (fault := name_fault(datastore, "datastore")):
+            self.out.error(node.values["default_datastore"].at, "MR129", *fault)
 
     def _compute_name(self, node: MapNode, key: str) -> None:
         name = node.text(key)
@@ -127,7 +130,7 @@ class PartReader:
             what = f"{key} is {name}, which Azure ML refuses in a pipeline."
             fix = "Name a compute of the workspace; `mlroad run` runs here whatever this says."
             self.out.warning(at, "MR252", what, fix)
-        elif fault := compute_fault(name):
+        elif fault := name_fault(name, "compute"):
             self.out.error(at, "MR129", *fault)
 
     def check_schema(self, node: MapNode, wanted: str) -> None:

@@ -6,6 +6,7 @@ import re
 from typing import Literal
 
 from mlroad.core.text import did_you_mean, nearest
+from mlroad.pipeline.findings import a
 
 AssetKind = Literal["component", "environment"]
 _NAME = re.compile(r"(?P<name>[\w.-]+)(?::(?P<version>[\w.+-]+)|@(?P<label>[\w.-]+))?")
@@ -13,7 +14,7 @@ _REGISTRY = re.compile(r"//registries/[^/]+/(?P<kind>[^/]+)/[^/]+/(?:versions|la
 _ID = re.compile(r"/?/subscriptions/[^/]+/resourcegroups/[^/]+/.+", re.IGNORECASE)
 _DATASTORE = re.compile(r"//datastores/[^/]+/paths(/.*)?", re.DOTALL)
 _REGISTRY_DATA = re.compile(r"//registries/[^/]+/(data|models|labels)/[^/]+/(versions|labels)/[^/]+/?")
-_FILLED_IN_LATER = re.compile(r"[<>]|\$\(|\{")
+FILLED_IN_LATER = re.compile(r"[<>]|\$\(|\{")
 """Parts that something replaces before Azure ML reads the file: <NAME>, $(NAME), {{NAME}}, expressions."""
 _CURATED = "AzureML-"
 """Azure ML completes the names of its own environments."""
@@ -22,9 +23,9 @@ _CURATED = "AzureML-"
 def asset_fault(reference: str, kind: AssetKind) -> tuple[str, str] | None:
     """What is wrong with a reference to a component or an environment, and what to do; None if nothing is."""
     rest = reference.removeprefix("azureml:")
-    how = f"Write azureml:NAME:VERSION, azureml:NAME@latest or a path to a {kind}'s file."
-    malformed = f"{reference} is not a reference to {'an' if kind == 'environment' else 'a'} {kind}."
-    if _FILLED_IN_LATER.search(rest) or _ID.fullmatch(rest):
+    how = f"Write azureml:NAME:VERSION, azureml:NAME@latest or a path to {a(kind)}'s file."
+    malformed = f"{reference} is not a reference to {a(kind)}."
+    if FILLED_IN_LATER.search(rest) or _ID.fullmatch(rest):
         return None
     if rest.startswith("/"):
         return _registry_fault(reference, rest, kind)
@@ -42,7 +43,7 @@ def asset_fault(reference: str, kind: AssetKind) -> tuple[str, str] | None:
 def data_fault(reference: str) -> tuple[str, str] | None:
     """What is wrong with an ``azureml://…`` address of data, and what to do; None if nothing is."""
     rest = reference.removeprefix("azureml:")
-    if _FILLED_IN_LATER.search(rest):
+    if FILLED_IN_LATER.search(rest):
         return None
     if any(form.fullmatch(rest) for form in (_DATASTORE, _REGISTRY_DATA, _ID)):
         return None
@@ -58,15 +59,15 @@ def data_fault(reference: str) -> tuple[str, str] | None:
     return f"{reference} is not the address of data.", how
 
 
-def compute_fault(name: str) -> tuple[str, str] | None:
-    """What is wrong with the name of a compute, and what to do; None if nothing is."""
+def name_fault(name: str, kind: Literal["compute", "datastore"]) -> tuple[str, str] | None:
+    """What is wrong with ``azureml:NAME``, which has no version, and what to do; None if nothing is."""
     bare = name.removeprefix("azureml:")
-    if bare == name or _FILLED_IN_LATER.search(bare) or bare.startswith("/"):
+    if bare == name or FILLED_IN_LATER.search(bare) or bare.startswith("/"):
         return None
     if not bare:
-        return f"{name} names no compute.", "Write azureml:NAME."
+        return f"{name} names no {kind}.", "Write azureml:NAME."
     if not re.fullmatch(r"[\w.-]+", bare):
-        return f"{name} is not the name of a compute.", "Write azureml:NAME; a compute has no version."
+        return f"{name} is not the name of a {kind}.", f"Write azureml:NAME; a {kind} has no version."
     return None
 
 
@@ -77,8 +78,8 @@ def _registry_fault(reference: str, rest: str, kind: AssetKind) -> tuple[str, st
         missing = re.fullmatch(r"//registries/[^/]+/(\w+)/[^/]+/?", rest)
         if rest.startswith("//feeds/"):  # Microsoft's own registries
             return None
-        what = "has no version" if missing else f"is not a reference to a {kind} in a registry"
+        what = "has no version" if missing else f"is not a reference to {a(kind)} in a registry"
         return f"{reference} {what}.", how
     if found["kind"] != f"{kind}s":
-        return f"{reference} names one of the {found['kind']}, not a {kind}.", how
+        return f"{reference} names one of the {found['kind']}, not {a(kind)}.", how
     return None

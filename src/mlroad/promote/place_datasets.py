@@ -9,14 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from mlroad.core.problems import Problem, UserError
-from mlroad.data.split import SplitOptions, split_version
 from mlroad.data.store import LARGE, find, find_verified, listing_file, local_path, version_files
 from mlroad.data.version import DatasetVersion, version_text
+from mlroad.gate.split_for_task import split_for_task
 from mlroad.promote.question import Question
 from mlroad.promote.take import Taken
 from mlroad.promote.workbench import Workbench, write_files
-
-_SHARE = 0.25
 
 
 def place_datasets(bench: Workbench, taken: Taken, prototype: Path | None) -> list[str]:
@@ -72,11 +70,8 @@ def replacements(
     source = taken.training_data
     if not source or source in found or taken.versions[source].holdout:
         return found
-    if version_files(stage, f"{source.partition(':')[0]}_holdout"):  # it is frozen, as it was made
-        options = SplitOptions(source)
-    else:
-        options = question.split_options(source, _SHARE) if question else SplitOptions(source, _SHARE)
-    return found | {source: split_version(stage, options).train.version.id}
+    task, columns = (question.task, question.columns) if question else (None, {})
+    return found | {source: split_for_task(stage, source, task, columns).train.version.id}
 
 
 def prod_version(stage: Path, dev: str) -> str:

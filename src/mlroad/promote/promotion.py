@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -49,6 +50,7 @@ def promote(root: Path, source: str, model: str, options: PromoteOptions, tell: 
     conflicts, as git shows them.
     """
     repo, tag = parse_source(source)
+    model = _name_of(model)
     if options.name:
         check_name(options.name)
     check_identity(root)
@@ -65,6 +67,15 @@ def promote(root: Path, source: str, model: str, options: PromoteOptions, tell: 
         made = complete(bench, plan, merged.tree, options, tell)
         create_branch(bench, made, tell)
         return made
+
+
+def _name_of(model: str) -> str:
+    """The name of a model that may be given as a folder: models/churn. Raises UserError."""
+    found = re.fullmatch(r"(?:models[/\\])?([^/\\]+)[/\\]?", model)
+    name = found[1] if found else ""
+    if name in ("", ".", ".."):
+        raise UserError(f"{model} is not the name of a model.", "Name one of the prototype, such as churn.")
+    return name
 
 
 def resume(root: Path, tell: Tell) -> Promoted:

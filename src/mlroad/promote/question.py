@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 
 from mlroad.core.problems import UserError
-from mlroad.data.split import SplitOptions
+from mlroad.gate.split_for_task import CLASSES
+from mlroad.gate.tasks.many_classes import MOST
 from mlroad.gate.tasks.task import class_name
 from mlroad.models.metric_names import TASKS, Task, metric_of
 from mlroad.models.suite import CASES, FOLDER
@@ -21,6 +22,7 @@ from mlroad.pipeline.repo_index import RepoIndex
 
 _MOST_CLASSES = 50
 _LABELS = ("BYTES", "BOOL", "INT32", "INT64")
+_FLOATS = ("FP32", "FP64")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +46,13 @@ class Question:
             return False
         return not self.by_labels or metric.needs not in ("probability", "score")
 
-    def split_options(self, source: str, share: float | None) -> SplitOptions:
-        """How to split a holdout off."""
-        is_class = self.task in ("binary", "multiclass")
-        return SplitOptions(
-            source,
-            share,
-            by_time=str(self.more.get("time", "")) if self.task == "forecast" else "",
-            stratify=self.targets[0] if is_class else "",
-            key=(str(self.more["query"]),) if self.task == "ranking" else (),
-        )
+    @property
+    def columns(self) -> dict[str, str]:
+        """Which columns are the target, the time and the query."""
+        return {
+            "target": self.targets[0],
+            **{it: self.more[it] for it in ("time", "query") if it in self.more},
+        }
 
 
 def pipeline_of(folder: Path) -> PipelineJob:
@@ -79,16 +78,16 @@ def question_of(
     if "labels" in settings and not target:
         return Question("multilabel", settings["labels"].split(","))
     column = target or settings.get("target", "") or _column_not_in_requests(rows, golden)
-    task = _task(column, rows, settings, list(recorded))
+    outputs = golden[0]["expect"]["outputs"] if golden else []
+    task = _task(column, rows, settings, list(recorded), outputs)
     if not column or task is None:
         return None
     more: dict[str, Any] = {key: settings[key] for key in ("query", "time") if key in settings}
     if task == "forecast" and settings.get("season", "").isdecimal():
         more["season"] = int(settings["season"])
-    if task in ("binary", "multiclass") and rows is not None and column in rows.columns:
+    if task in CLASSES and rows is not None and column in rows.columns:
         more["classes"] = sorted(map(class_name, rows[column].dropna().unique()))
-    outputs = golden[0]["expect"]["outputs"] if golden else []
-    by_labels = task in ("binary", "multiclass") and any(it["datatype"] in _LABELS for it in outputs[:1])
+    by_labels = task in CLASSES and any(it["datatype"] in _LABELS for it in outputs[:1])
     return Question(task, (column,), more, by_labels)
 
 
@@ -107,27 +106,47 @@ def _column_not_in_requests(rows: pd.DataFrame | None, golden: Sequence[Mapping[
 
 
 def _task(
-    column: str, rows: pd.DataFrame | None, settings: Mapping[str, str], recorded: Sequence[str]
+    column: str,
+    rows: pd.DataFrame | None,
+    settings: Mapping[str, str],
+    recorded: Sequence[str],
+    outputs: Sequence[Mapping[str, Any]],
 ) -> Task | None:
+    """The task that the inputs of the pipeline name, or else the one with most of the recorded metrics."""
     if "query" in settings:
         return "ranking"
     if {"time", "horizon"} <= settings.keys():
         return "forecast"
-    by_values = _task_of_values(rows[column]) if rows is not None and column in rows.columns else None
-    if by_values:
-        return by_values
-    counts = {task: sum(metric_of(name, task) is not None for name in recorded) for task in TASKS}
-    best = max(TASKS, key=lambda task: counts[task])
-    return best if counts[best] else None
+    is_known = rows is not None and column in rows.columns
+    possible = _tasks_of_values(rows[column]) if rows is not None and is_known else TASKS
+    possible = [task for task in possible if not outputs or _can_answer(task, outputs[0])] or possible
+    counts = {task: sum(metric_of(name, task) is not None for name in recorded) for task in possible}
+    best = max(possible, key=lambda task: counts[task])
+    return best if counts[best] or is_known else None
 
 
-def _task_of_values(values: pd.Series[Any]) -> Task:
-    """Numbers with a fraction, or many different ones, are a regression's; a few values are classes."""
+def _tasks_of_values(values: pd.Series[Any]) -> Sequence[Task]:
+    """The tasks that can have this target, the likeliest first.
+
+    Numbers with a fraction, or many different ones, are a regression's; a few values are classes.
+    """
     distinct = values.nunique()
     is_number = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
-    is_whole = is_number and bool((values.dropna() % 1 == 0).all())
-    if is_number and not (is_whole and distinct <= _MOST_CLASSES / 2):
-        return "regression"
-    if distinct <= 2:
-        return "binary"
-    return "multiclass" if distinct <= _MOST_CLASSES else "text"
+    other: Task = "regression" if is_number else "text"
+    if distinct > MOST or (is_number and not (values.dropna() % 1 == 0).all()):
+        return [other]
+    classes: Task = "binary" if distinct <= 2 else "multiclass"
+    few = _MOST_CLASSES / 2 if is_number else _MOST_CLASSES
+    return [classes, other] if distinct <= few else [other, classes]
+
+
+def _can_answer(task: Task, output: Mapping[str, Any]) -> bool:
+    """Whether a golden answer has the form of the task's answers."""
+    is_float = output["datatype"] in _FLOATS
+    if task == "text":
+        return bool(output["datatype"] == "BYTES")
+    if task == "regression":
+        return output["datatype"] not in ("BYTES", "BOOL")
+    if task == "multiclass" and is_float:  # the probabilities of its classes
+        return len(output["shape"]) > 1 and output["shape"][-1] > 1
+    return True

@@ -21,6 +21,8 @@ _KINDS = {"120000": "a symbolic link", "160000": "a git submodule"}
 # What Windows does not allow in a name, and git's own folder in every spelling.
 _BAD_NAME = re.compile(r'[<>:"|?*\\\x00-\x1f]|[ .]$|^\.git$|^git~\d+$', re.IGNORECASE)
 _MOST_FILES = 20_000
+_LFS = b"version https://git-lfs.github.com/spec/"
+"""How the pointer begins that Git LFS keeps in git in place of a file."""
 
 
 def entries(bench: Workbench, commit: str, *folders: str) -> list[TreeEntry]:
@@ -60,7 +62,21 @@ def read(bench: Workbench, found: Sequence[TreeEntry], max_file_mb: float) -> di
         raise UserError(problems)
     if len(found) > _MOST_FILES:
         raise UserError(f"The model has {len(found):,} files.", f"A factory takes up to {_MOST_FILES:,}.")
-    return contents_of(bench, found)
+    contents = contents_of(bench, found)
+    if problems := [of_lfs(path) for path, blob in contents.items() if is_pointer(blob.data)]:
+        raise UserError(problems)
+    return contents
+
+
+def is_pointer(content: bytes) -> bool:
+    """Whether the content is not a file's own, but what Git LFS has in its place."""
+    return content.startswith(_LFS)
+
+
+def of_lfs(path: str) -> Problem:
+    """A file of which git has only the pointer, so a factory would get nothing else."""
+    fix = "Put the file itself into git, or keep data out of it (`mlroad dataset add`)."
+    return Problem(Position(Path(path)), "MR830", "git has only the pointer of Git LFS to this file.", fix)
 
 
 def contents_of(bench: Workbench, found: Sequence[TreeEntry]) -> dict[str, Blob]:

@@ -17,7 +17,7 @@ from mlroad.core.yaml_nodes import scalars
 from mlroad.pipeline.model import CommandComponent, Environment, PipelineJob
 from mlroad.pipeline.repo_index import RepoIndex, absolute
 from mlroad.pipeline.scope import commands, levels
-from mlroad.promote.read_commit import refused
+from mlroad.promote.read_commit import is_pointer, of_lfs, refused
 from mlroad.promote.take import escapes
 from mlroad.promote.workbench import Blob
 
@@ -68,7 +68,10 @@ def not_taken(model: Path, root: Path, known: Iterable[Problem]) -> Iterator[Pro
     }
     listed = [TreeEntry("100644", "blob", "", 0, name) for name in files]
     found = list(refused(listed, 1))
+    of_attribute = run_git(root, "ls-files", *options, "--", f":(attr:filter=lfs){folder}").names
     for name, path in files.items():
+        if name in of_attribute or is_pointer(path.read_bytes()):
+            found.append(of_lfs(name))
         if name.endswith((".yml", ".yaml")):
             blob = Blob("100644", path.read_bytes())
             found += escapes(folder, name, blob)

@@ -10,7 +10,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlroad.core.files import remove
@@ -175,10 +175,28 @@ def workbench(root: Path) -> Iterator[Workbench]:
         try:
             _make_repo(bench)
             yield bench
+        except UserError as error:
+            raise _without(bench.stage, error) from None
         finally:
             remove(bench.folder)
     finally:
         os.close(lock)
+
+
+def _without(stage: Path, error: UserError) -> UserError:
+    """The error with the stage's paths as a repo has them: the stage is gone when a person reads them."""
+
+    def shown(text: str) -> str:
+        return text.replace(f"{stage}{os.sep}", "").replace(f"{stage.as_posix()}/", "")
+
+    if not error.problems:
+        return UserError(shown(str(error)))
+    return UserError(
+        replace(
+            it, at=replace(it.at, file=Path(shown(str(it.at.file)))), what=shown(it.what), fix=shown(it.fix)
+        )
+        for it in error.problems
+    )
 
 
 def _make_repo(bench: Workbench) -> None:

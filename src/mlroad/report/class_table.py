@@ -8,7 +8,6 @@ from typing import Any
 
 MOST_CELLS = 20
 """A confusion matrix of more classes is not drawn."""
-FIGURES = ("precision", "recall", "f1")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from mlroad.registry.signed_facts import has_signers, unverified
 from mlroad.report.base_note import base_note
 from mlroad.report.changed_model import changed_model
 from mlroad.report.changed_rules import changed_rules, title
-from mlroad.report.class_table import FIGURES, class_table
+from mlroad.report.class_table import class_table
 from mlroad.report.comparisons import budgets, metrics, slices
 from mlroad.report.explanations import confidence, consequence, lead, problems, way_out
 from mlroad.report.formatting import metric_name, places_of
@@ -74,7 +74,6 @@ def _values(data: ReportData) -> dict[str, object]:
         "metrics": metrics(data),
         "slices": slices(data),
         "classes": class_table(data.verdict["by_class"]),
-        "class_figures": FIGURES,
         "budgets": budgets(data),
         "runtimes": runtime_table(data),
         "charts": task_plots(data.verdict["task"], data.verdict["target"], data.answers),

@@ -11,6 +11,7 @@ from pathlib import Path
 from mlroad.core.problems import Position, UserError
 from mlroad.core.text import nearest
 from mlroad.core.yaml_nodes import ScalarNode, parse_yaml
+from mlroad.pipeline.findings import suggest
 from mlroad.pipeline.model import (
     DATA_TYPES,
     DataAsset,
@@ -89,7 +90,7 @@ def _meant(job: PipelineJob, path: list[str]) -> str:
         below = ["inputs", *rest] if _takes(job.steps[first], ".".join(rest)) else rest
         return f"Did you mean {'.'.join(['jobs', first, *below])}?"
     near = nearest(first, ("inputs", "jobs", "settings", "experiment_name"))
-    if near and near != first:
+    if near and near != first and (near != "inputs" or ".".join(rest) in job.inputs):
         return f"Did you mean {'.'.join([near, *rest])}?"
     if first == "settings" and rest:
         near = nearest(rest[0], ("continue_on_step_failure", "force_rerun"))
@@ -179,11 +180,16 @@ def _scalar(text: str, kind: str) -> Scalar:
 def _data(text: str, kind: str, at: Position, said: str) -> Value:
     if text.startswith("azureml:"):
         found = re.fullmatch(r"azureml:([^:@/]+):([^:@/]+)", text)
-        dataset = RepoIndex(Path.cwd()).dataset(found[1], found[2]) if found else None
+        index = RepoIndex(Path.cwd())
+        dataset = index.dataset(found[1], found[2]) if found else None
         if not found or dataset is None or dataset.path is None:
+            names = index.dataset_names()
+            known = [
+                f"azureml:{name}:{version}" for name in names for version in index.dataset_versions(name)
+            ]
+            what = f"{said}: {text.removeprefix('azureml:')} was not found in datasets/."
             raise UserError(
-                f"{said}: {text.removeprefix('azureml:')} was not found in datasets/.",
-                "Write azureml:NAME:VERSION.",
+                what, suggest(text, known, "Choose one that exists.", "Run `mlroad dataset add`.")
             )
         return DataAsset(found[1], found[2], None, kind, at, dataset.path, dataset.file)
     # Links are not resolved: a step may use the name that the user gave.

@@ -194,6 +194,8 @@ def test_what_a_file_happens_to_contain_is_no_error(repo: Repo, dev: str, prod: 
         ("b\n" + "x\ny\n" * 20, "b\n" + "x\nz\n" * 20, "MD504: The column b of a:2 has values"),
         ("d\n2026-01-01\n", "d\nsoon\n", "MD503: The column d is string in a:2, but date in a:1"),
         ("b\ntrue\nfalse\n", "b\n1.5\n2.5\n", "MD503: The column b is number in a:2, but boolean in a:1"),
+        ("b\ntrue\nfalse\n", "b\n1\n0\n", "but boolean in a:1. Convert one of them"),
+        ("b\n1\n0\n", "b\ntrue\nfalse\n", "but integer in a:1. Convert one of them"),
     ],
 )
 def test_what_a_model_has_not_seen_is_an_error(repo: Repo, dev: str, prod: str, words: str) -> None:

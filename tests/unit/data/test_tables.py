@@ -179,7 +179,7 @@ BROKEN = {
     "blank.csv": (b"\n1,2\n", "blank.csv:1: MD304"),
     "latin.csv": ("a,b\n1,x\n2,café\n".encode("latin-1"), "latin.csv:3: MD302: Byte 0xE9"),
     "header.csv": ("ä,b\n1,2\n".encode("latin-1"), "header.csv:1: MD302: Byte 0xE4"),
-    "utf16.csv": ("a,b\n1,2\n".encode("utf-16"), "utf16.csv:1: MD302: The file is in UTF-16"),
+    "utf16.csv": ("a,b\n1,2\n".encode("utf-16"), "add … --encoding utf-16`"),
     "short.csv": (b"a,b\n1,2\n3\n", "short.csv:3: MD303: This row has 1 value, but the header has 2."),
     "long.csv": (b"a,b\n1,2,3\n", "long.csv:2: MD303: This row has 3 values, but the header has 2."),
     "quote.csv": (b'a,b\n1,2\n3,"x\n', "quote.csv:3: MD303: A quote in this row is not closed."),

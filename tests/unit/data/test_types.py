@@ -124,6 +124,14 @@ JSON_DIFFERENT = [
     ('["a, b"]', '["a", "b"]'),
     ('{"t": "2024-10-27T02:30:00+02:00"}', '{"t": "2024-10-27T02:30:00+01:00"}'),
     ("true", "1"),
+    ('{"x": "v1.0"}', '{"x": "v1"}'),
+    ('{"x": "[1.0]"}', '{"x": "[1]"}'),
+    ('{"x": "\\"a\\":null,"}', '{"x": ""}'),
+    ('{"x": {"y": null}}', '{"x": null}'),
+    ("[1, null]", "[1]"),
+    ('{"x": [0.1234567890123456789], "y": 1.5}', '{"x": [0.1234567890123456789], "y": "1.5"}'),
+    ("[0.1234567890123456789]", '["0.1234567890123456789"]'),
+    ('{"x": 1e400}', '{"x": 1e401}'),
 ]
 JSON_SAME = [
     ("1e5", "100000"),
@@ -132,6 +140,15 @@ JSON_SAME = [
     ('{"x": 1, "y": 2}', '{"y": 2, "x": 1}'),
     ('"\\u00e9"', '"é"'),
     ("NaN", "null"),
+    ('{"x": 1}', '{"x": 1.0}'),
+    ("[10.0, 20, -0.0]", "[10, 20.00, 0]"),
+    ("[1e5, [2E0]]", "[100000.0, [2]]"),
+    ('{"a": "\\"1.0,", "b": 1.0}', '{"a": "\\"1.0,", "b": 1}'),
+    ('{"x": [0.1234567890123456789, 1.50]}', '{"x": [0.12345678901234567890, 1.5]}'),
+    ('{"x": 1E400}', '{"x": 1e400}'),
+    ('{"x": 18446744073709551616}', '{"x": 18446744073709551616.0}'),
+    ('{"x": 1, "y": null}', '{"x": 1}'),
+    ('{"x": {"a": null, "b": 1, "c": null}}', '{"x": {"b": 1}}'),
 ]
 PARQUET_DIFFERENT = [
     ("18446744073709551615::UBIGINT", "18446744073709551614::UBIGINT"),
@@ -147,6 +164,8 @@ PARQUET_DIFFERENT = [
     ("['a, b']", "['a', 'b']"),
     ("''", "NULL::VARCHAR"),
     ("'NA'", "NULL::VARCHAR"),
+    ("{'x': NULL::INTEGER}", "NULL::STRUCT(x BIGINT)"),
+    ("{'b': 1, 'a': 2}", "{'b': 2, 'a': 1}"),
 ]
 PARQUET_SAME = [
     ("5::UBIGINT", "5::TINYINT"),
@@ -159,6 +178,16 @@ PARQUET_SAME = [
     ("-0.0::DOUBLE", "0.0::DOUBLE"),
     ("TIMESTAMP_S '2024-01-01 00:00:00'", "TIMESTAMP_NS '2024-01-01 00:00:00'"),
     ("'a'::ENUM('a', 'b')", "'a'"),
+    ("{'x': 1}", "{'x': 1.0::DOUBLE}"),
+    ("[1, NULL]", "[1.0::DOUBLE, NULL]"),
+    ("{'b': 1, 'a': [{'d': 2, 'c': 3}]}", "{'a': [{'c': 3, 'd': 2}], 'b': 1}"),
+    ("{'x': 1, 'y': NULL::VARCHAR}", "{'x': 1}"),
+]
+JSON_AND_PARQUET = [
+    ('{"x": 1}', "{'x': 1.0::DOUBLE}"),
+    ("[1.5, 2]", "[1.5::DECIMAL(3,1), 2]"),
+    ('{"b": 1, "a": {"d": "z", "c": null}}', "{'b': 1, 'a': {'d': 'z', 'c': NULL::INTEGER}}"),
+    ('{"x": 0.1234567890123456789}', "{'x': 0.1234567890123456789::DECIMAL(38,19)}"),
 ]
 
 
@@ -192,6 +221,32 @@ def test_parquet(tmp_path: Path, same: Same, pairs: list[tuple[str, str]], expec
 
     wrong = [pair for pair in pairs if same(written(1, pair[0]), written(2, pair[1])) is not expected]
     assert not wrong
+
+
+def test_nested_values_are_the_same_in_json_lines_and_parquet(tmp_path: Path, same: Same) -> None:
+    wrong = []
+    for number, (text, value) in enumerate(JSON_AND_PARQUET):
+        duckdb.execute(f"COPY (SELECT {value} AS v, 0 AS row) TO '{tmp_path}/{number}.parquet'")
+        if not same(lines(tmp_path, f"{number}.jsonl", [text]), tmp_path / f"{number}.parquet"):
+            wrong.append(text)
+    assert not wrong
+
+
+def test_a_number_is_not_its_text_in_a_mixed_column(tmp_path: Path, same: Same) -> None:
+    """Also beside a decimal with more digits than a double has."""
+    exact = "0.1234567890123456789"
+    before, after = ([exact, '"x"', value] for value in ("1.50", '"1.5"'))
+    assert not same(lines(tmp_path, "1.jsonl", before), lines(tmp_path, "2.jsonl", after))
+    assert same(lines(tmp_path, "1.jsonl", before), lines(tmp_path, "3.jsonl", [exact, '"x"', "1.5"]))
+
+
+def test_a_key_that_other_rows_have_changes_no_row(tmp_path: Path, same: Same) -> None:
+    before, after = ['{"x": 1}', '{"x": 2}'], ['{"x": 1}', '{"x": 2, "y": 3}']
+    with TableEngine() as engine:
+        files = [lines(tmp_path, f"{i}.jsonl", rows) for i, rows in enumerate((before, after))]
+        rows = compare_rows(engine, open_table(engine, files[0]), open_table(engine, files[1]), [])
+    assert rows
+    assert (rows.same, rows.added, rows.removed) == (1, 1, 1)
 
 
 NUMBER = re.compile(r"-?((0|[1-9]\d*)(\.\d*)?(e[+-]\d+)?|(0|[1-9]\d*)?\.\d+(e[+-]?\d+)?)", re.IGNORECASE)

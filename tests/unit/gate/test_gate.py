@@ -138,7 +138,7 @@ def test_a_model_that_the_run_did_not_make(first: Factory) -> None:
     made = (first.run / "run.json").read_bytes()
     first.plant("return x.x1.to_numpy()")
     (first.run / "run.json").write_bytes(made)
-    first.red("candidate", "broken", "The run's output model was changed or replaced")
+    first.red("candidate", "broken", "Outputs were changed or replaced after the run: model.")
 
 
 def test_changed_holdout(first: Factory) -> None:

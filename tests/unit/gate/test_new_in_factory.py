@@ -76,6 +76,23 @@ def test_the_teams_own_data(run: Command, factory: Path) -> None:
     assert run("check").code == 0
 
 
+def test_a_holdout_that_exists_is_used_as_it_was_made(run: Command, factory: Path) -> None:
+    """A kind of model that would split its data by the target takes one that was split otherwise."""
+    rows = [f"{n},{n % 7},{'ab'[n % 2]}" for n in range(200)]
+    raw = factory.parent / "flats.csv"
+    raw.write_text("\n".join(["size,rooms,side", *rows]) + "\n", encoding="utf-8")
+    assert run("dataset", "add", "flats", str(raw)).code == 0
+    assert run("dataset", "split", "flats:1", "--share", "0.3").code == 0
+    holdout = (factory / "datasets/flats_holdout/1.yml").read_bytes()
+    words = ("--kind", "classification", "--input", "raw=azureml:flats:1", "--input", "target=side")
+    said = run("new", "sides", *words)
+    assert said.code == 0, said
+    assert "holdout: azureml:flats_holdout:1" in (factory / "models/sides/gates.yml").read_text(
+        encoding="utf-8"
+    )
+    assert (factory / "datasets/flats_holdout/1.yml").read_bytes() == holdout
+
+
 @pytest.mark.parametrize(
     ("words", "what"),
     [

@@ -20,6 +20,7 @@ from mlroad.gate.bootstrap import (
 )
 from mlroad.gate.checks import GateChecks
 from mlroad.gate.gates_file import Bootstrap
+from mlroad.gate.influence import influence_of
 from mlroad.gate.measures import MOST, Floats, Measure, Sums, Unmeasurable, Weighted, Weights
 from mlroad.gate.metric_checks import Rows, judge_metrics
 from mlroad.gate.tasks.curves import BLOCK
@@ -152,6 +153,25 @@ def test_metrics_from_counts_are_those_of_repeated_rows(name: str) -> None:
     for row, value in zip(counts, found, strict=True):
         where = np.repeat(np.arange(60), row)
         assert value == pytest.approx(scikit_learn(name, truth[where], mine[where]), rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", ["roc_auc", "r2"])
+def test_each_models_influences_are_worked_out_once(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Although the candidate's serve its own interval and that of the difference: a jackknife is slow."""
+    asked: list[Measure] = []
+
+    def counted(measure: Measure, rows: int, units: Any) -> Floats | None:
+        asked.append(measure)
+        return influence_of(measure, rows, units)
+
+    monkeypatch.setattr(bootstrap, "influence_of", counted)
+    truth, mine, other = data(task_of(name), 60)
+    pair = [prepared(name, truth, model) for model in (mine, other)]
+    found = bootstrap.intervals({name: pair}, 60, Bootstrap(100))[name]
+    assert isinstance(found, Intervals)
+    assert found.candidate
+    assert found.difference
+    assert sorted(map(id, asked)) == sorted(map(id, pair))
 
 
 @pytest.mark.parametrize("rows", [2, 31, 1000])

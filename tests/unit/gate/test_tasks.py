@@ -331,7 +331,6 @@ def test_rows_of_any_task_are_taken_and_compared() -> None:
     rows = np.array([3, 1, 1])
     assert truth.where(rows).values.tolist() == truth.values[rows].tolist()
     assert np.array_equal(predicted.where(rows).values, predicted.values[rows])
-    assert predicted.same(predicted.where(np.arange(20)))
     assert not predicted.constant
     assert predicted.where(rows[1:]).constant
     assert apart(np.array(["a", "b"], dtype=object), np.array(["a", "c"], dtype=object)).tolist() == [0, 1]

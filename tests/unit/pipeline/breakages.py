@@ -235,6 +235,13 @@ def _two_writers(jobs: dict[str, Any]) -> dict[str, Any]:
     return jobs
 
 
+def _first_and_last(job: dict[str, Any], first: str, last: str) -> dict[str, Any]:
+    """Two more steps that nothing is bound to, and settings that name them."""
+    alone = {"type": "command", "command": "echo", "environment": {"image": _IMAGE}}
+    settings = {**job["settings"], "on_init": first, "on_finalize": last}
+    return {**job, "settings": settings, "jobs": {**job["jobs"], "first": alone, "last": dict(alone)}}
+
+
 _IMAGE = "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu20.04"
 _CONDA = {"dependencies": ["python=3.12"]}
 K = Kind
@@ -275,6 +282,12 @@ KEYS = (
     K("a number for display_name", "job:", with_(display_name=5)),
     K("a list for description", "job:", with_(description=["a"])),
     K("a mapping for experiment_name", "job:", with_(experiment_name={"name": "x"})),
+    K("a first step that does not exist", "job:settings", with_(on_init="no_such_step")),
+    K("a last step that does not exist", "job:settings", with_(on_finalize="no_such_step")),
+    K("a step that is the first and the last", "job:", lambda old: _first_and_last(old, "first", "first"), has("jobs", "settings")),
+    K("the only steps are the first and the last", "job:", lambda old: _first_and_last({**old, "jobs": {}, "outputs": {}}, "first", "last"), has("jobs", "settings")),
+    K("a datastore without a name", "job:settings", with_(default_datastore="azureml:")),
+    K("a datastore with a version", "job:settings", with_(default_datastore="azureml:workspaceblobstore:1")),
     K("a text for continue_on_step_failure", "job:", with_(settings={"continue_on_step_failure": "maybe"})),
     K("a dash in a step's name", "jobs", first_renamed(lambda name: f"{name}-x")),
     K("a capital letter in a step's name", "jobs", first_renamed(str.capitalize), lambda jobs: next(iter(jobs))[:1].islower()),
@@ -482,6 +495,9 @@ ENVIRONMENTS = (
     K("a conda file that does not exist", "component:environment", only(image=_IMAGE, conda_file="./no_such.yml")),
     K("an empty image", "component:environment", only(image="")),
     K("an image with blanks", "component:environment", only(image="my image:1")),
+    K("an image with a scheme", "component:environment", only(image=f"https://{_IMAGE}")),
+    K("an image in capital letters", "component:environment", only(image="mcr.microsoft.com/AzureML/Base:1")),
+    K("an image with an empty tag", "component:environment", only(image="python:")),
     K("an image that is a list", "component:environment", only(image=[_IMAGE])),
     K("an image that is null", "component:environment", only(image=None)),
     K("a typo in image", "component:environment", only(imgae=_IMAGE)),
@@ -602,10 +618,14 @@ HARMLESS = (
     K("a queue", "jobs.*", with_(queue_settings={"job_tier": "spot"}), command_step),
     K("a step's display name", "jobs.*", with_(display_name="Step 1"), lambda step: isinstance(step, dict) and "component" in step),
     K("a compute of its own", "jobs.*", with_(compute="azureml:gpu-cluster"), command_step),
+    K("a first and a last step", "job:", lambda old: _first_and_last(old, "first", "last"), has("jobs", "settings")),
     K("serverless", "job:", with_(settings={"default_compute": "azureml:serverless"})),
     K("blanks in a binding", "jobs.*.inputs.*", swap(r"\$\{\{ *(\S+?) *\}\}", r"${" + r"{  \1  }}"), matches(r"^\$\{\{")),
     K("an image", "component:environment", only(image=_IMAGE)),
     K("an image with conda", "component:environment", only(image=_IMAGE, conda_file=_CONDA)),
+    K("an image of the hub with a tag in capitals", "component:environment", only(image="python:3.12-Slim_1")),
+    K("an image of a server with a port", "component:environment", only(image="Localhost:5000/a/b__c.d-e")),
+    K("an image that is filled in later", "component:environment", only(image="<REGISTRY>/{{NAME}}:1")),
     K("an image with a digest", "component:environment", only(image="ghcr.io/a/b@sha256:" + "0" * 64)),
     K("a build context", "component:environment", only(build={"path": "."})),
     K("a registry's environment", "component:environment", to("azureml://registries/azureml/environments/sklearn-1.5/versions/3")),

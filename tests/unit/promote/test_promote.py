@@ -26,6 +26,7 @@ from tests.unit.cli.command import Command, Said
 
 BRANCH = "promote/line-line-v1"
 PIPELINE = "models/line/pipeline.yml"
+POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'a' * 64}\nsize 123456\n"
 CREATED = [
     "datasets/diabetes/1.yml",
     "datasets/diabetes/1/diabetes.csv",
@@ -84,9 +85,15 @@ def refused(
     assert said.code == 2, said
     for words in told:
         assert words in said.text, said
+    assert "stage" not in said.text, said
     assert state(factory.repo) == before
     if ran:
         assert [path.name for path in (factory.repo / ".mlroad" / "promote").iterdir()] == ["lock"]
+
+
+def _changed_data(repo: Path) -> None:
+    with (repo / "datasets/diabetes/1/diabetes.csv").open("a", encoding="utf-8") as file:
+        file.write("59,2,32.1,101.0,157,93.2,38.0,4.0,4.8598,87,151\n")
 
 
 def tag_again(repo: Path, tag: str = "v2") -> str:
@@ -139,8 +146,11 @@ def test_what_a_tag_can_be(factory: Command, tagged: Path, tmp_path: Path) -> No
     git(tmp_path, "clone", "--quiet", "--depth", "1", "--branch", "line-v1", f"file://{tagged}", str(shallow))
     git(shallow, "tag", "light")
     trees = []
-    for source in (f"{tagged}@line-v1", f"{shallow}@light", f"file://{tagged}@line-v1"):
-        assert try_promotion(factory, source).code == 0
+    names = ("line", "models/line/", "models\\line")
+    for source, model in zip(
+        (f"{tagged}@line-v1", f"{shallow}@light", f"file://{tagged}@line-v1"), names, strict=True
+    ):
+        assert try_promotion(factory, source, model).code == 0
         branch = f"promote/line-{source.rpartition('@')[2]}"
         trees.append(git(factory.repo, "rev-parse", f"{branch}:models/line/steps", f"{branch}:datasets"))
         git(factory.repo, "branch", "-D", branch)
@@ -163,6 +173,8 @@ def test_what_is_not_a_tag(factory: Command, prototype_repo: Path, tmp_path: Pat
     refused(factory, f"{repo}@v9", "has no tag v9", "line-v1, line-v2, line-v10.")
     refused(factory, f"{tmp_path / 'nowhere'}@v1", "cannot be read")
     refused(factory, f"{repo}@line-v1", "There is no model lime", "line?", model="lime")
+    for name in (".", "..", "/", "../line", "/line", "models/line/steps"):
+        refused(factory, f"{repo}@line-v1", "is not the name of a model", model=name, ran=False)
     for source in (
         str(repo),
         "git@github.com:org/repo",
@@ -173,6 +185,13 @@ def test_what_is_not_a_tag(factory: Command, prototype_repo: Path, tmp_path: Pat
     ):
         said = try_promotion(factory, source) if not source.startswith("-") else None
         assert said is None or (said.code == 2 and "does not name a tag" in said.text)
+
+
+def test_a_name_that_no_branch_can_have(factory: Command, prototype_repo: Path) -> None:
+    git(prototype_repo, "mv", "models/line", "models/my line")
+    source = tag_again(prototype_repo)
+    told = ("promote/my line-v2 is not a valid name of a branch", "--as NAME")
+    refused(factory, source, *told, model="my line")
 
 
 @pytest.mark.parametrize(
@@ -299,6 +318,8 @@ def _past_secret(repo: Path) -> None:
     [
         pytest.param(_symlink, "symbolic link", marks=pytest.mark.skipif(os.name == "nt", reason="links")),
         (_submodule, "git submodule"),
+        (_file("models/line/weights.bin", POINTER), "models/line/weights.bin: MR830: git has only"),
+        (_file("datasets/diabetes/1/diabetes.csv", POINTER), "datasets/diabetes/1/diabetes.csv: MR830:"),
         (_file("models/line/steps/a:b.py", ""), "not safe on every system"),
         (_file("models/line/steps/Aux.data.py", ""), "not safe on every system"),
         (_edit("models/line/metrics.json", "10.0", "NaN"), "not a finite number"),
@@ -314,6 +335,7 @@ def _past_secret(repo: Path) -> None:
         (lambda repo: shutil.rmtree(repo / "models/line/inference_tests"), "suite.yml is missing"),
         (_edit("models/line/steps/step_io.py", "CONTRACT = 1", "CONTRACT = 2"), "Update this factory"),
         (_edit("models/line/steps/fit.py", "def fit(", "def fit(:"), "fit.py"),
+        (_changed_data, "datasets/diabetes/1/diabetes.csv: MD203: This file has changed"),
     ],
 )  # fmt: skip
 def test_refused(factory: Command, prototype_repo: Path, change: Callable[[Path], None], told: str) -> None:

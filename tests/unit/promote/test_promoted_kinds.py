@@ -25,22 +25,20 @@ def new_model(repo: Path, name: str, kind: str) -> None:
     pipeline = re.sub(r"path: \./data/example\.csv.*", f"path: azureml:{name}:1", pipeline)
     (folder / "pipeline.yml").write_text(pipeline, encoding="utf-8", newline="\n")
     card = (folder / "MODEL_CARD.md").read_text(encoding="utf-8")
-    card = re.sub(r"(?m)^(## .*)$", r"\1\nOf the test.", card)
+    card = re.sub(r"(?m)^(## .*)$", r"\1\nOf the test.", card).replace("## Data", "## Data\n- Licence: CC0")
     (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8", newline="\n")
 
 
-@pytest.mark.parametrize("model, kind", [("diabetes", ""), ("plans", "multiclass")])
+@pytest.mark.parametrize("model, kind", [("diabetes", ""), ("plans", "multiclass"), ("answers", "text")])
 def test_no_file_has_to_be_edited(factory: Command, prototype_repo: Path, model: str, kind: str) -> None:
     if kind:
         new_model(prototype_repo, model, kind)
         commit_all(prototype_repo, "A model")
     mlroad(prototype_repo, "run", f"models/{model}", "--quiet")
-    mlroad(prototype_repo, "freeze", f"models/{model}")
-    commit_all(prototype_repo, "Freeze")
-    git(prototype_repo, "tag", "v1")
-    said = factory("promote", f"{prototype_repo}@v1", model, "--no-run")
+    mlroad(prototype_repo, "ready", f"models/{model}", "--fix")
+    said = factory("promote", f"{prototype_repo}@{model}-v1", model, "--no-run")
     assert said.code == 0, said
-    branch = f"promote/{model}-v1"
+    branch = f"promote/{model}-{model}-v1"
     created = git(factory.repo, "diff", "--name-only", "main", branch).split()
     own = (f"models/{model}/", f"datasets/{model}")
     assert not [path for path in created if not path.startswith(own)]

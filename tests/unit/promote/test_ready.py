@@ -195,6 +195,17 @@ def _link(repo: Path) -> None:
     (repo / MODEL / "steps" / "shared.py").symlink_to(repo / "models/diabetes/steps/measurements.py")
 
 
+def _pointer(repo: Path) -> None:
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'a' * 64}\nsize 123456\n"
+    (repo / MODEL / "steps" / "saved" / "weights.bin").write_text(pointer, encoding="utf-8")
+
+
+def _in_lfs(repo: Path) -> None:
+    """The file is here, as Git LFS puts it in place; git has only the pointer."""
+    (repo / MODEL / "steps" / "saved" / "weights.bin").write_bytes(bytes(range(256)))
+    (repo / ".gitattributes").write_text("*.bin filter=lfs\n", encoding="utf-8")
+
+
 OTHERS: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "data that changed": (_changed_data, "datasets", "MD203"),
     "no inference tests": (_no_tests, "inference tests", "MR825"),
@@ -202,6 +213,8 @@ OTHERS: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "a file that git ignores": (_ignored, "committed", "MR828"),
     "no tag": (_no_tag, "tagged", "MR829"),
     "a commit after the tag": (_later_commit, "tagged", "MR829"),
+    "a pointer of Git LFS": (_pointer, "contract", "MR830"),
+    "a file in Git LFS": (_in_lfs, "contract", "MR830"),
     "metrics.json of another kind": (_broken_metrics, "metrics", "MR826"),
     **({"a link": (_link, "contract", "MR821")} if os.name != "nt" else {}),
 }

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from mlroad.core.git import GitError, dirty_files, read_blobs, run_git
 from mlroad.core.problems import UserError
 from mlroad.guard.guard_settings import load_settings
 from mlroad.promote.fetch_tag import Prototype
@@ -122,7 +123,47 @@ def test_git_may_refuse_bare_repos(factory: Path, monkeypatch: pytest.MonkeyPatc
         assert bench.run("cat-file", "-t", bench.head).text == "commit"
 
 
+@pytest.mark.parametrize("name", ["GIT_DIR", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_WORK_TREE"])
+def test_the_variables_of_a_hook_lead_to_no_other_repo(
+    factory: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """git sets them for hooks, aliases and `rebase --exec`. The workbench would move the factory's HEAD."""
+    places = {"GIT_WORK_TREE": ".", "GIT_OBJECT_DIRECTORY": ".git/objects"}
+    monkeypatch.setenv(name, str(factory / places.get(name, ".git")))
+    with workbench(factory) as bench:
+        made = bench.commit(bench.tree("new", {"models/new/a": Blob("100644", b"only here\n")}), "New")
+        bench.run("update-ref", "refs/heads/new", made)
+    monkeypatch.delenv(name)
+    assert "refs/heads/new" not in git(factory, "for-each-ref")
+    assert not run_git(factory, "cat-file", "-e", made).ok
+    assert git(factory, "status", "--porcelain") == ""
+
+
 def test_a_folder_of_ignored_files_is_not_a_model(factory: Path) -> None:
     (factory / "models/old/steps/__pycache__").mkdir(parents=True)
     (factory / "models/old/steps/__pycache__/a.pyc").touch()
     assert [has_model(factory, name) for name in ("line", "old", "none")] == [True, False, False]
+
+
+def test_contents_of_any_bytes(factory: Path) -> None:
+    contents = [b"", b"\n", b"a\nb", bytes(range(256)), b"0 blob 3\n", b""]
+    names = [
+        run_git(factory, "hash-object", "-w", "--stdin", stdin=content, check=True).text
+        for content in contents
+    ]
+    assert read_blobs(factory, names) == contents
+    assert read_blobs(factory, []) == []
+    with pytest.raises(GitError, match="does not have the content"):  # as in a partial clone
+        read_blobs(factory, [names[0], "1" * 40])
+
+
+def test_files_that_differ_from_the_commit(factory: Path) -> None:
+    """Each under its own name: a moved one is gone there and new here."""
+    assert dirty_files(factory) == []
+    git(factory, "mv", "models/line/pipeline.yml", "models/line/größe 1.yml")
+    (factory / "datasets/x/new").mkdir()
+    (factory / "datasets/x/new/2.yml").touch()
+    moved = ["models/line/größe 1.yml", "models/line/pipeline.yml"]
+    assert sorted(dirty_files(factory)) == ["datasets/x/new/2.yml", *moved]
+    assert sorted(dirty_files(factory, untracked=False)) == moved
+    assert dirty_files(factory, "datasets", "nowhere") == ["datasets/x/new/2.yml"]

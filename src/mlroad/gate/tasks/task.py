@@ -76,10 +76,6 @@ class Predictions:
         """The selected rows: a mask, or row numbers."""
         return replace(self, values=self.values[rows])
 
-    def same(self, other: Predictions) -> bool:
-        """Whether all predictions are equal."""
-        return self.kind == other.kind and np.array_equal(self.values, other.values)
-
     @property
     def constant(self) -> bool:
         """Whether all rows have the same prediction."""

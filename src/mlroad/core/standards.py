@@ -1,0 +1,169 @@
+"""How a repo differs from what its version of the template delivers, and how old that version is.
+
+An update replays only the difference between two versions of the template. So a standard file that was
+changed once stays changed, and a deleted one stays deleted.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlroad.core.files import write_bytes
+from mlroad.core.git import dirty_files, run_git
+from mlroad.core.problems import UserError
+from mlroad.core.template import ANSWERS, OWNED, Origin, render_again
+from mlroad.core.text import did_you_mean
+
+_TEAMS = (*OWNED, ANSWERS, "factory.yml")
+"""Files that an update does not change, or that are not delivered as they are."""
+_RELEASE = re.compile(r"v?(\d+(?:\.\d+)*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A standard file that is not here as the template delivers it."""
+
+    file: str
+    state: str
+    """changed, deleted or renamed."""
+    added: int
+    """Lines that the file here has and the delivered one has not."""
+    removed: int
+    now: str = ""
+    """The new name of a renamed file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Age:
+    """The newest version of the template, and how many releases lie behind the repo's."""
+
+    newest: str
+    behind: int | None
+    """None if the template has no releases, and other commits than the repo's."""
+
+
+class Standards:
+    """The files that the template delivers to a repo, rendered again. See `delivered`."""
+
+    def __init__(self, repo: Path, fresh: Path, temporary: Path) -> None:
+        self._repo = repo
+        self._fresh = fresh
+        self._git = _index_beside(repo, fresh, temporary)
+        run_git(fresh, "add", "--all", "--force", environment=self._git, check=True)
+        self._tree = run_git(fresh, "write-tree", environment=self._git, check=True).text
+
+    @property
+    def files(self) -> list[str]:
+        """The names of all standard files."""
+        found = (
+            file.relative_to(self._fresh).as_posix() for file in self._fresh.rglob("*") if file.is_file()
+        )
+        return sorted(found)
+
+    def differences(self) -> list[Difference]:
+        """What is not here as it was delivered."""
+        fields = iter(self._diff("--numstat", "-z", "--diff-filter=DMRT").split("\0"))
+        found = []
+        for field in fields:
+            if not field:
+                continue
+            added, removed, name = field.split("\t")
+            now = ""
+            if not name:  # a rename has two more fields
+                name, now = next(fields), next(fields)
+            if not now and self._is_same(name):  # git does not know it yet
+                continue
+            state = "renamed" if now else "changed" if (self._repo / name).exists() else "deleted"
+            lines = [int(number) if number.isdigit() else 0 for number in (added, removed)]
+            found.append(Difference(name, state, lines[0], lines[1], now))
+        return sorted(found, key=lambda difference: difference.file)
+
+    def diff(self, file: str) -> str:
+        """The edits of one file as git shows them. Raises UserError if it is not a standard file."""
+        self._refuse_unknown(file)
+        renamed = [found.now for found in self.differences() if found.file == file and found.now]
+        return self._diff("--", file, *renamed)
+
+    def restore(self, files: Sequence[str]) -> None:
+        """Write files as they were delivered. Raises UserError for edits that git does not have."""
+        for name in files:
+            self._refuse_unknown(name)
+        if lost := dirty_files(self._repo, *files):
+            what = f"{lost[0]} has changes that are not committed."
+            raise UserError(what, "Commit or stash them first.")
+        for name in files:
+            (self._repo / name).parent.mkdir(parents=True, exist_ok=True)
+            write_bytes(self._repo / name, (self._fresh / name).read_bytes())
+            shutil.copymode(self._fresh / name, self._repo / name)
+
+    def _is_same(self, name: str) -> bool:
+        file = self._repo / name
+        return file.is_file() and file.read_bytes() == (self._fresh / name).read_bytes()
+
+    def _refuse_unknown(self, name: str) -> None:
+        if name not in self.files:
+            fix = did_you_mean(name, self.files, "`mlroad doctor` lists the files that differ.")
+            raise UserError(f"{name} is not a standard file of this version of the template.", fix)
+
+    def _diff(self, *options: str) -> str:
+        objects = {name: place for name, place in self._git.items() if "OBJECT" in name}
+        arguments = ("diff", "--no-ext-diff", "--no-color", "--find-renames", self._tree, *options)
+        return run_git(self._repo, *arguments, environment=objects, check=True).data.decode(
+            "utf-8", "replace"
+        )
+
+
+@contextmanager
+def delivered(repo: Path) -> Iterator[Standards]:
+    """The standard files of the repo's version of the template, with its answers.
+
+    Raises UserError if the template cannot be reached.
+    """
+    with tempfile.TemporaryDirectory(prefix="mlroad-standards-") as temporary:
+        fresh = render_again(repo, Path(temporary))
+        for name in [file.relative_to(fresh).as_posix() for file in fresh.rglob("*") if file.is_file()]:
+            if name.startswith(_TEAMS):
+                (fresh / name).unlink()
+        yield Standards(repo, fresh, Path(temporary))
+
+
+def age(now: Origin) -> Age:
+    """How old the repo's version of the template is. Raises UserError if the template cannot be reached."""
+    listed = run_git(Path(), "ls-remote", now.address, "HEAD", "refs/tags/*")
+    if not listed.ok:
+        raise UserError(f"The template at {now.address} cannot be reached: {listed.reason}.")
+    commits = {name: commit for commit, name in (line.split("\t") for line in listed.text.splitlines())}
+    tags = [name.removeprefix("refs/tags/") for name in commits]
+    releases = sorted({numbers: tag for tag in tags if (numbers := _numbers(tag))}.items())
+    own = _numbers(re.sub(r"-\d+-g[0-9a-f]+$", "", now.version))
+    if not releases:
+        head = commits.get("HEAD", "")
+        return Age(head[:12], 0 if head.startswith(now.version) else None)
+    return Age(releases[-1][1], sum(numbers > (own or ()) for numbers, _ in releases))
+
+
+def _numbers(tag: str) -> tuple[int, ...] | None:
+    found = _RELEASE.fullmatch(tag)
+    return tuple(map(int, found[1].split("."))) if found else None
+
+
+def _index_beside(repo: Path, fresh: Path, temporary: Path) -> dict[str, str]:
+    """Variables for git: an index and objects of our own, so that nothing is written into the repo."""
+    folder = run_git(repo, "rev-parse", "--absolute-git-dir", check=True).text
+    objects = run_git(repo, "rev-parse", "--git-path", "objects", check=True).text
+    own = temporary / "objects"
+    own.mkdir()
+    return {
+        "GIT_DIR": folder,
+        "GIT_WORK_TREE": os.fspath(fresh),
+        "GIT_INDEX_FILE": os.fspath(temporary / "index"),
+        "GIT_OBJECT_DIRECTORY": os.fspath(own),
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES": os.fspath((repo / objects).resolve()),
+    }
