@@ -361,6 +361,7 @@ class _Server:
             content, about = self._model.export(request["name"], request["shape"], request["boolean"])
         except NotExportable as error:
             return {"refused": str(error)}
+        self._watch.back()
         Path(request["out"]).write_bytes(content)
         return {"about": about}
 
