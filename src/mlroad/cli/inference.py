@@ -8,15 +8,18 @@ from pathlib import Path
 import click
 
 from mlroad.cli.output_options import format_option
+from mlroad.core.files import unwritable, write_text
 from mlroad.core.problems import UserError
 from mlroad.models.freeze import FreezeOptions
 from mlroad.models.freeze import accept as accept_edits
 from mlroad.models.freeze import freeze as write_cases
-from mlroad.models.inference_tests import as_json, as_text, run_tests
+from mlroad.models.inference_report import as_json, as_junit, as_markdown, as_text
+from mlroad.models.inference_tests import ALL, run_tests
 from mlroad.models.inference_verdict import RUNTIMES
 
 _model = click.argument("model", type=click.Path(path_type=Path), help="A model folder, such as models/iris.")
 _run_id = click.option("--run", "run_id", metavar="ID", help="A run (default: the newest that completed).")
+_file = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command()
@@ -80,14 +83,26 @@ def freeze(
 @_run_id
 @click.option(
     "--runtime",
-    type=click.Choice(RUNTIMES),
-    default="pyfunc",
+    "runtimes",
+    type=click.Choice((*RUNTIMES, ALL)),
+    multiple=True,
+    default=("pyfunc",),
     show_default=True,
-    help="What runs the model: MLflow, ONNX Runtime, a server, or the .NET harness.",
+    help="What runs the model: MLflow, ONNX Runtime, a server, or the .NET harness. Can be repeated.",
 )
 @click.option("--url", default="", metavar="URL", help="The model's address, for --runtime http.")
+@click.option("--junit", type=_file, metavar="FILE", help="Also write JUnit XML.")
+@click.option("--markdown", type=_file, metavar="FILE", help="Also write a table of cases and runtimes.")
 @format_option("text", "json")
-def test(model: Path, run_id: str | None, runtime: str, url: str, form: str) -> None:
+def test(
+    model: Path,
+    run_id: str | None,
+    runtimes: tuple[str, ...],
+    url: str,
+    junit: Path | None,
+    markdown: Path | None,
+    form: str,
+) -> None:
     """Run a model's inference tests.
 
     The tests run on the model of a run. The verdict is written beside the run.
@@ -95,11 +110,21 @@ def test(model: Path, run_id: str | None, runtime: str, url: str, form: str) -> 
     \b
     mlroad test models/iris
     mlroad test models/iris --run 20261124-101500-000000 --format json
-    mlroad test models/iris --runtime onnx
+    mlroad test models/iris --runtime all --junit tests.xml
     mlroad test models/iris --runtime http --url http://localhost:5000/v2/models/iris
 
     Exit codes: 0 all passed, 1 a case failed or the tests are not valid, 2 there is nothing to test.
     """
-    tested, verdict = run_tests(model, run_id, runtime, url)
-    click.echo(as_json(verdict) if form == "json" else as_text(verdict, tested, model))
-    sys.exit(0 if verdict.passed else 1)
+    tested = run_tests(model, run_id, runtimes, url)
+    for file, text in ((junit, as_junit(tested, model)), (markdown, as_markdown(tested))):
+        if file:
+            _write(file, text)
+    click.echo(as_json(tested) if form == "json" else as_text(tested, model))
+    sys.exit(0 if tested.passed else 1)
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        write_text(file, text)
+    except OSError as error:
+        raise unwritable(file, error) from None

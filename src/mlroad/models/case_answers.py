@@ -3,6 +3,7 @@
 case_answers.jsonl is the same for every runtime. It has a line for each case:
 
     {"id": "…", "alone": A}                    an invalid case, or one that was refused
+    {"id": "…", "batch": A}                    a golden case after the first 1,000 of them, in pyfunc
     {"id": "…", "alone": A, "changed": A}      an invariance or directional case: before and after the change
     {"id": "…", "alone": A, "batch": A}        a golden or boundary case
 
@@ -10,13 +11,14 @@ A is ``{"outputs": [tensor…], "ms": 0.4}``, or ``{"refused": "why", "ended": f
 model ended its process, or that it failed in another way that does not count as a refusal.
 
 ``batch`` is the part of the answer to one request that joins up to 64 such cases, of the same columns. A case
-without another of its columns is joined with itself.
+without another of its columns is joined with itself. A Python model takes a millisecond or more for a single
+row, so of many golden cases only the first 1,000 are asked alone there.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -24,13 +26,15 @@ from typing import Any, Protocol
 
 from mlroad.models.cases import ANSWERED, CHANGED, Case
 from mlroad.models.http_model import HttpModel
-from mlroad.models.model_process import Answer
+from mlroad.models.model_process import Answer, ModelProcess
 from mlroad.models.tensor_batches import join, rows_of
 from mlroad.models.tensors import Tensor
 
 CASE_ANSWERS = "case_answers.jsonl"
 TOGETHER = 64
 """The most cases of one batch."""
+ALONE = 1000
+"""So many golden cases are asked alone, if it is a Python process that answers."""
 
 
 class Asked(Protocol):
@@ -44,7 +48,7 @@ class Asked(Protocol):
 class CaseAnswers:
     """The answers to one case."""
 
-    alone: Answer
+    alone: Answer | None
     changed: Answer | None = None
     """To the request after the change."""
     batch: Answer | None = None
@@ -64,13 +68,17 @@ def ask_cases(model: Asked, cases: Iterable[Case]) -> dict[str, CaseAnswers]:
 
 def each_answer(model: Asked, cases: Iterable[Case]) -> Iterator[tuple[Case, CaseAnswers]]:
     """The same, one case after the other, in their order. Few of them are in memory at a time."""
-    rest = iter(cases)
+    rest, golden = iter(cases), 0
     while some := list(islice(rest, TOGETHER)):
-        alone = [_alone(model, case) for case in some]
-        batches = _in_batches(model, [case for case, said in zip(some, alone, strict=True) if said.outputs])
-        for case, said in zip(some, alone, strict=True):
-            changed = model.answer(case.changed) if case.kind in CHANGED and said.outputs else None
-            yield case, CaseAnswers(said, changed, batches.get(case.id))
+        skipped: set[str] = set()
+        if isinstance(model, ModelProcess):
+            named = [case.id for case in some if case.kind == "golden"]
+            skipped = set(named[max(0, ALONE - golden) :])
+            golden += len(named)
+        answers = _ask(model, some, skipped)
+        if skipped and any(its.batch and its.batch.outputs is None for its in answers):
+            answers = _ask(model, some, set())  # to know which of the cases is the reason
+        yield from zip(some, answers, strict=True)
 
 
 def read_case_answers(file: Path) -> dict[str, CaseAnswers]:
@@ -82,10 +90,26 @@ def read_case_answers(file: Path) -> dict[str, CaseAnswers]:
         return dict(map(_read_line, lines))
 
 
-def _alone(model: Asked, case: Case) -> Answer:
-    if not case.unreadable:
-        return model.answer(case.inputs)
-    # Only a server can get such a request. Elsewhere, reading it refuses it.
+def _ask(model: Asked, cases: Sequence[Case], skipped: Set[str]) -> list[CaseAnswers]:
+    """The answers to some cases; those of ``skipped`` are not asked alone."""
+    single = {case.id: case.inputs for case in cases if case.id not in skipped and not case.unreadable}
+    said = dict(zip(single, _each(model, list(single.values())), strict=True))
+    said |= {case.id: _unreadable(model, case) for case in cases if case.unreadable}
+    moved = {case.id: case.changed for case in cases if case.kind in CHANGED and said[case.id].outputs}
+    changed = dict(zip(moved, _each(model, list(moved.values())), strict=True))
+    # A request that is refused alone would make the model refuse the others of its batch.
+    batches = _in_batches(model, [case for case in cases if case.id in skipped or said[case.id].outputs])
+    return [CaseAnswers(said.get(its.id), changed.get(its.id), batches.get(its.id)) for its in cases]
+
+
+def _each(model: Asked, requests: Sequence[Sequence[Tensor]]) -> list[Answer]:
+    if isinstance(model, ModelProcess):
+        return model.answers(requests) if requests else []
+    return [model.answer(request) for request in requests]
+
+
+def _unreadable(model: Asked, case: Case) -> Answer:
+    """Only a server can get a request that does not consist of tensors. Elsewhere, reading it refuses it."""
     return model.post(case.raw) if isinstance(model, HttpModel) else Answer(refused=case.unreadable)
 
 
@@ -119,10 +143,7 @@ def _as_json(answer: Answer) -> dict[str, Any]:
 def _read_line(line: str) -> tuple[str, CaseAnswers]:
     said = json.loads(line)
     ways = ("alone", "changed", "batch")
-    alone, changed, batch = (_answer(said[way]) if way in said else None for way in ways)
-    if alone is None:
-        raise KeyError("alone")
-    return str(said["id"]), CaseAnswers(alone, changed, batch)
+    return str(said["id"]), CaseAnswers(*(_answer(said[way]) if way in said else None for way in ways))
 
 
 def _answer(said: Mapping[str, Any]) -> Answer:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,6 +99,34 @@ class Case:
             **({"output": self.output} if self.output else {}),
             **({"at_least": self.at_least} if self.at_least else {}),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFile:
+    """The cases of a file without mistakes. They are read each time: memory does not grow with them."""
+
+    file: Path
+    kinds: Mapping[str, int]
+    """The number of cases of each kind."""
+    outputs: Mapping[str, None]
+    """The names of the expected outputs."""
+
+    def __len__(self) -> int:
+        return sum(self.kinds.values())
+
+    def __iter__(self) -> Iterator[Case]:
+        return each_case(self.file, [])
+
+    @classmethod
+    def read(cls, file: Path) -> tuple[CaseFile, list[Problem]]:
+        """The file, and every mistake in it."""
+        problems: list[Problem] = []
+        kinds: Counter[str] = Counter()
+        outputs: dict[str, None] = {}
+        for case in each_case(file, problems):
+            kinds[case.kind] += 1
+            outputs.update(dict.fromkeys(tensor.name for tensor in case.expected))
+        return cls(file, kinds, outputs), problems
 
 
 def read_cases(file: Path) -> tuple[list[Case], list[Problem]]:
@@ -200,6 +229,8 @@ class _Reader:
         if not isinstance(content, dict):
             self.wrong("MI105", f"{what.capitalize()} should be a JSON object.", _MADE_BY)
             return False
+        if tuple(content) == required:
+            return True
         known = (*required, *optional)
         for name in content:
             if name not in known:

@@ -95,13 +95,11 @@ def _rounded(value: float) -> float:
 def plain(tolerance: Tolerance) -> dict[str, Any]:
     """A tolerance as suite.yml holds it."""
 
-    def limit(of: Limit) -> dict[str, float]:
-        relative = {"relative": of.relative} if of.relative else {}
-        return {**({} if relative and not of.absolute else {"absolute": of.absolute}), **relative}
-
-    plain: dict[str, Any] = {} if tolerance.outputs and tolerance.limit == Limit() else limit(tolerance.limit)
+    plain: dict[str, Any] = (
+        {} if tolerance.outputs and tolerance.limit == Limit() else dict(tolerance.limit.json())
+    )
     if tolerance.outputs:
-        plain["outputs"] = {name: limit(of) for name, of in tolerance.outputs.items()}
+        plain["outputs"] = {name: limit.json() for name, limit in tolerance.outputs.items()}
     if tolerance.may_differ:
         plain["may_differ"] = tolerance.may_differ
     return plain

@@ -1,4 +1,4 @@
-"""`mlroad test`: send every case to a model in some runtime, and judge its answers.
+"""`mlroad test`: send every case to a model in some runtimes, and judge its answers.
 
 Asking and judging are separate: the gate records the answers, and `mlroad register` judges them again
 without the model. This does both, and writes .runs/<model>/<run>/gate/inference.json. That file is deleted
@@ -10,32 +10,30 @@ Codes, beside those of judge_cases: MI204 the model cannot be loaded, MI206 it c
 
 from __future__ import annotations
 
-import json
+import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from mlroad.core.files import write_json
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.core.run_folders import root_of
-from mlroad.core.text import count
-from mlroad.models.case_answers import Asked, each_answer
-from mlroad.models.dotnet_harness import run_harness
+from mlroad.models.case_answers import CASE_ANSWERS, Asked, each_answer, read_case_answers
+from mlroad.models.dotnet_harness import dotnet_answers, has_harness, why_no_dotnet
 from mlroad.models.finished_run import Run, find_run
 from mlroad.models.http_model import HttpModel
 from mlroad.models.inference_verdict import (
     RUNTIMES,
     InferenceVerdict,
     Latency,
-    Result,
     all_failed,
     unusable_suite,
 )
-from mlroad.models.judge_cases import judge_each
+from mlroad.models.judge_cases import judge_cases, judge_each
 from mlroad.models.model_process import ModelBroken, ModelProcess
 from mlroad.models.not_exportable import NotExportable
 from mlroad.models.onnx_export import export_run
@@ -43,38 +41,72 @@ from mlroad.models.onnx_session import OnnxSession
 from mlroad.models.suite import FOLDER, Suite, load_suite, suite_digest, verdict_file
 from mlroad.models.tensors import Tensor
 
+ALL = "all"
+"""All runtimes that need no server; .NET if the repo has the harness."""
 _WARM_UP = 5
 _TIMED = 200
 _SECONDS = 5.0
 
 
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """The run whose model was tested, and the verdicts by runtime."""
+
+    run: Run
+    verdicts: dict[str, InferenceVerdict]
+    left_out: dict[str, str]
+    """The runtimes of `ALL` that this machine does not have, and why."""
+
+    @property
+    def passed(self) -> bool:
+        return all(verdict.passed for verdict in self.verdicts.values())
+
+
 def run_tests(
-    model_folder: Path, run: str | None = None, runtime: str = "pyfunc", url: str = ""
-) -> tuple[Run, InferenceVerdict]:
-    """Test a run's model with the model's suite, and write the verdict into the run's folder.
+    model_folder: Path, run: str | None = None, runtimes: Sequence[str] = ("pyfunc",), url: str = ""
+) -> Tested:
+    """Test a run's model with the model's suite, and write the verdicts into the run's folder.
 
     ``url`` is the address of the model for the runtime http. Raises UserError if there is no such run, no
     suite at all, or no such runtime.
     """
-    if runtime not in RUNTIMES:
-        raise UserError(f"There is no runtime {runtime}.", f"Choose one of: {', '.join(RUNTIMES)}.")
-    if (runtime == "http") != bool(url):
+    root = root_of(model_folder / "pipeline.yml")
+    root = Path() if root == Path.cwd() else root
+    chosen, left_out = _chosen(root, runtimes)
+    if ("http" in chosen) != bool(url):
         raise UserError("--url and --runtime http belong together.", "Write both, or neither.")
     tested = find_run(model_folder, run)
     if not (model_folder / FOLDER).is_dir():
         what = f"{tested.model} has no inference tests: {(model_folder / FOLDER).as_posix()} is missing."
         raise UserError(what, f"Make them with `mlroad freeze {model_folder.as_posix()}`.")
-    file = verdict_file(tested.folder, runtime)
-    file.unlink(missing_ok=True)
-    verdict = _tested(model_folder, tested, runtime, url)
-    file.parent.mkdir(exist_ok=True)
-    write_json(file, verdict.json())
-    return tested, verdict
+    for runtime in chosen:
+        verdict_file(tested.folder, runtime).unlink(missing_ok=True)
+    verdicts = {}
+    for runtime in chosen:
+        verdicts[runtime] = _verdict(model_folder, root, tested, runtime, url)
+        file = verdict_file(tested.folder, runtime)
+        file.parent.mkdir(exist_ok=True)
+        write_json(file, verdicts[runtime].json())
+    return Tested(tested, verdicts, left_out)
 
 
-def _tested(model_folder: Path, run: Run, runtime: str, url: str) -> InferenceVerdict:
-    root = root_of(model_folder / "pipeline.yml")
-    root = Path() if root == Path.cwd() else root
+def _chosen(root: Path, runtimes: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """The runtimes to ask in, in the order of `RUNTIMES`, and those of `ALL` that are not there."""
+    for runtime in runtimes:
+        if runtime not in (*RUNTIMES, ALL):
+            raise UserError(f"There is no runtime {runtime}.", f"Choose some of: {', '.join(RUNTIMES)}.")
+    wanted, left_out = set(runtimes) - {ALL}, {}
+    if ALL in runtimes:
+        wanted |= {"pyfunc", "onnx"}
+        missing = why_no_dotnet(root) if has_harness(root) and "dotnet" not in wanted else None
+        if missing:
+            left_out["dotnet"] = str(missing)
+        elif has_harness(root):
+            wanted.add("dotnet")
+    return [runtime for runtime in RUNTIMES if runtime in wanted], left_out
+
+
+def _verdict(model_folder: Path, root: Path, run: Run, runtime: str, url: str) -> InferenceVerdict:
     suite, problems = load_suite(model_folder, root)
     verdict = InferenceVerdict(run.model, run.id, model_digest=run.model_digest(), runtime=runtime)
     if suite is None:
@@ -83,38 +115,47 @@ def _tested(model_folder: Path, run: Run, runtime: str, url: str) -> InferenceVe
     try:
         if not (run.model_path / "MLmodel").is_file():
             raise ModelBroken(f"there is no MLflow model at {run.model_path.as_posix()}")
-        if runtime in ("onnx", "dotnet"):
-            exported = export_run(model_folder, root, run, reuse=True)[0]
         if runtime == "dotnet":
-            return _by_harness(run_harness(root, exported), suite, verdict)
-        asked: ModelProcess | OnnxSession | HttpModel
-        if runtime == "onnx":
-            asked = OnnxSession(exported)
-        else:
-            asked = HttpModel(url) if url else ModelProcess(run.model_path)
-        with asked as model:
-            verdict = judge_each(suite, run.datasets(), each_answer(model, suite.cases), verdict)
-            latency = measure_latency(model, [case.inputs for case in suite.golden])
+            exported, _ = export_run(model_folder, root, run, reuse=True)
+            return _in_dotnet(root, exported, run, suite, verdict)
+        with _opened(model_folder, root, run, runtime, url) as model:
+            return _in_python(model, run, suite, verdict)
     except NotExportable as error:
         return all_failed(suite, verdict, Problem(Position(run.model_path), "MI206", str(error), ""))
     except ModelBroken as error:
         fix = "Load it with mlflow.pyfunc.load_model to see the whole error." if runtime == "pyfunc" else ""
         what = f"The model cannot be loaded: {error}."
         return all_failed(suite, verdict, Problem(Position(run.model_path), "MI204", what, fix))
-    return replace(verdict, latency=latency)
 
 
-def _by_harness(said: Mapping[str, Any], suite: Suite, verdict: InferenceVerdict) -> InferenceVerdict:
-    """``verdict`` with the results of the .NET harness. A case that it does not name has failed."""
-    named = {result["id"]: result for result in said["results"]}
-    missing = {"passed": False, "what": "The harness did not run this case."}
-    found = [(case, named.get(case.id, missing)) for case in suite.cases]
-    results = tuple(
-        Result.of(case, str(about["what"]), "" if about["passed"] else "MI201") for case, about in found
-    )
-    times = said.get("latency")
-    latency = Latency(*(float(times[f"p{of}_ms"]) for of in (50, 95, 99))) if times else None
-    return replace(verdict, results=results, judged_by=str(said["judged_by"]), latency=latency)
+def _opened(
+    model_folder: Path, root: Path, run: Run, runtime: str, url: str
+) -> ModelProcess | OnnxSession | HttpModel:
+    if runtime == "http":
+        return HttpModel(url)
+    if runtime == "pyfunc":
+        return ModelProcess(run.model_path)
+    return OnnxSession(export_run(model_folder, root, run, reuse=True)[0])
+
+
+def _in_python(model: Asked, run: Run, suite: Suite, verdict: InferenceVerdict) -> InferenceVerdict:
+    verdict = judge_each(suite, run.datasets(), each_answer(model, suite.cases), verdict)
+    rows = [case.inputs for case in islice((its for its in suite.cases if its.kind == "golden"), _TIMED)]
+    return replace(verdict, latency=measure_latency(model, rows))
+
+
+def _in_dotnet(
+    root: Path, exported: Path, run: Run, suite: Suite, verdict: InferenceVerdict
+) -> InferenceVerdict:
+    with tempfile.TemporaryDirectory(prefix="mlroad-answers-") as folder:
+        file = Path(folder, CASE_ANSWERS)
+        figures = dotnet_answers(root, exported, file)
+        try:
+            answers = read_case_answers(file)
+        except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ModelBroken(f"the .NET harness wrote answers that cannot be read: {error}") from None
+        verdict = judge_cases(suite, run.datasets(), answers, verdict)
+    return replace(verdict, latency=figures.latency)
 
 
 def measure_latency(model: Asked, requests: Sequence[Sequence[Tensor]]) -> Latency | None:
@@ -138,39 +179,3 @@ def measure_latency(model: Asked, requests: Sequence[Sequence[Tensor]]) -> Laten
 
 def _first_row(tensors: Sequence[Tensor]) -> list[Tensor]:
     return [replace(t, shape=(1, *t.shape[1:]), data=t.data[:1]) if t.data else t for t in tensors]
-
-
-def as_text(verdict: InferenceVerdict, run: Run, model_folder: Path) -> str:
-    """The verdict for people: failures first, each at its line, then the summary."""
-    file = model_folder / FOLDER / "cases.jsonl"
-    lines = [str(problem) for problem in verdict.problems]
-    if not verdict.problems:
-        lines += [f"{file}:{r.line}: {r.code}: {r.id}: {r.what}" for r in verdict.failed]
-    written = verdict_file(run.folder, verdict.runtime).as_posix()
-    if verdict.reason:
-        return "\n".join([*lines, "", f"Failed: no case of {verdict.model} was run.  {written}"])
-    total = count(len(verdict.results), "case")
-    failed = len(verdict.failed)
-    head = f"{failed} of {total} failed" if failed else f"{total} passed"
-    head = f"{head} in {verdict.runtime}"
-    data = ", ".join(run.datasets()) or "no dataset version"
-    lines += ["", f"{head}: {verdict.model}, run {verdict.run} (trained on {data})"]
-    why = {
-        "tolerance": "tolerance: it was trained on the data that the golden answers came from",
-        "retrained": "retrained: it was trained on other data than the golden answers came from",
-    }[verdict.judged_by]
-    lines.append(f"judged by {why}")
-    if verdict.latency:
-        times = verdict.latency
-        lines.append(f"one row takes {times.p50:.2f} ms (median), {times.p95:.2f} ms (95th percentile)")
-    if verdict.too_slow:
-        lines.append(verdict.too_slow)
-    if any(result.code == "MI201" for result in verdict.failed):
-        command = f"mlroad freeze {model_folder.as_posix()} --run {verdict.run}"
-        lines.append(f"If the new answers are right, accept them: `{command}`.")
-    return "\n".join([*lines, written]).lstrip("\n")
-
-
-def as_json(verdict: InferenceVerdict) -> str:
-    """The verdict as it was written."""
-    return json.dumps(verdict.json(), indent=1, ensure_ascii=False)

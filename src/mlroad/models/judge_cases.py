@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from mlroad.core.problems import Position, Problem
-from mlroad.models.case_answers import CaseAnswers
+from mlroad.models.case_answers import ALONE, CaseAnswers
 from mlroad.models.cases import ANSWERED, Case
 from mlroad.models.inference_verdict import InferenceVerdict, Result, all_failed
 from mlroad.models.model_process import Answer
@@ -49,13 +49,21 @@ def judge_each(
     judged_by, tolerance = (
         ("retrained", suite.retrained) if digest is None else ("tolerance", suite.tolerance)
     )
-    results = [judge_case(case, answers, tolerance) for case, answers in asked]
+    results: list[Result] = []
+    golden = 0
+    for case, answers in asked:
+        golden += case.kind == "golden"
+        results.append(judge_case(case, answers, tolerance, in_batch=golden > ALONE))
     return replace(verdict, results=tuple(_with_allowance(results, tolerance)), judged_by=judged_by)
 
 
-def judge_case(case: Case, answers: CaseAnswers | None, tolerance: Tolerance) -> Result:
-    """The result of one case."""
-    if answers is None:
+def judge_case(
+    case: Case, answers: CaseAnswers | None, tolerance: Tolerance, in_batch: bool = False
+) -> Result:
+    """The result of one case. ``in_batch``: a golden case need not have been asked alone."""
+    if answers and answers.alone is None and answers.batch and in_batch and case.kind == "golden":
+        answers = replace(answers, alone=answers.batch)
+    if answers is None or answers.alone is None:
         return Result.of(case, "There is no answer to this case.", REFUSED)
     if case.kind == "invalid":
         return _invalid(case, answers.alone)

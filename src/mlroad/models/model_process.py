@@ -21,8 +21,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Literal
@@ -233,18 +233,45 @@ class ModelProcess:
     def answer(self, inputs: Sequence[Tensor]) -> Answer:
         """Its answer to one inference request. Raises ModelBroken if it cannot be loaded."""
         self.load()
-        request = {"do": "answer", "inputs": [tensor.json() for tensor in inputs]}
+        return self.answers([inputs])[0]
+
+    def answers(self, requests: Sequence[Sequence[Tensor]]) -> list[Answer]:
+        """Its answers to some requests, each of them alone. They are sent before the first is answered."""
+        self.load()
+        numbers = range(self._asked + 1, self._asked + 1 + len(requests))
+        self._asked += len(requests)
+        text = "".join(
+            _line({"do": "answer", "inputs": [tensor.json() for tensor in inputs]}, number)
+            for number, inputs in zip(numbers, requests, strict=True)
+        )
+        # By a thread if it may not fit into the pipe: both processes would wait for the other one to read.
+        sending = threading.Thread(target=self._send, args=(text,), daemon=True)
+        started = time.perf_counter()
+        sending.run() if len(requests) == 1 else sending.start()
+        found = []
+        with self._deadline() as deadline:
+            for number in numbers:
+                said = self._answer_to(number, deadline)
+                now = time.perf_counter()
+                found.append(replace(said, milliseconds=(now - started) * 1000))
+                started = now
+        return found
+
+    def _send(self, text: str) -> None:
+        assert self._process.stdin
+        with contextlib.suppress(OSError):  # it has ended, and reading its answer says why
+            self._process.stdin.write(text)
+            self._process.stdin.flush()
+
+    def _answer_to(self, number: int, deadline: _Deadline) -> Answer:
         try:
-            started = time.perf_counter()
-            said = self._ask(request)
-            took = (time.perf_counter() - started) * 1000
+            said = self._read(number, deadline)
             with _as_documented():
                 if "outputs" not in said:
                     return Answer(refused=_readable(said["refused"]), ended=bool(said.get("ended")))
-                outputs = tuple(Tensor.from_json(tensor) for tensor in said["outputs"])
+                return Answer(tuple(Tensor.from_json(tensor) for tensor in said["outputs"]))
         except ModelBroken as error:
             return Answer(refused=str(error), ended=True)
-        return Answer(outputs, milliseconds=took)
 
     def export(self, output: Tensor) -> tuple[bytes, dict[str, Any]]:
         """The model as ONNX, and what contract.json says of it. ``output`` is one of its answers.
@@ -341,31 +368,28 @@ class ModelProcess:
         return sum(_run_delay(name) for name in ("thread-self", str(self._main)))
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        assert self._process.stdin
         self._asked += 1
-        try:
-            self._process.stdin.write(json.dumps({**request, "number": self._asked}) + "\n")
-            self._process.stdin.flush()
-        except OSError:
-            raise ModelBroken(self._death()) from None
+        self._send(_line(request, self._asked))
         return self._answer()
 
     def _answer(self) -> dict[str, Any]:
-        assert self._process.stdout
-        late = threading.Event()
+        with self._deadline() as deadline:
+            return self._read(self._asked, deadline)
 
-        def stop() -> None:
-            late.set()
-            self._process.kill()
-
-        timer = threading.Timer(self.timeout, stop)
-        timer.start()
+    @contextlib.contextmanager
+    def _deadline(self) -> Iterator[_Deadline]:
+        deadline = _Deadline(self.timeout, self._process.kill)
         try:
-            line = self._process.stdout.readline(_LONGEST)
+            yield deadline
         finally:
-            timer.cancel()
-        if late.is_set():
+            deadline.cancel()
+
+    def _read(self, number: int, deadline: _Deadline) -> dict[str, Any]:
+        assert self._process.stdout
+        line = self._process.stdout.readline(_LONGEST)
+        if deadline.late:
             raise ModelBroken(f"it gave no answer within {self.timeout:g} seconds")
+        deadline.postpone()
         if not line:
             raise ModelBroken(self._death())
         if len(line) == _LONGEST:
@@ -373,7 +397,7 @@ class ModelProcess:
             raise ModelBroken("its answer is too long")
         with _as_documented():
             answer: dict[str, Any] = json.loads(line)
-            if answer.get("number") != self._asked:
+            if answer.get("number") != number:
                 raise ValueError("an answer that was not asked for")
             if "error" in answer:
                 raise ModelBroken(_readable(answer["error"]))
@@ -386,6 +410,38 @@ class ModelProcess:
             printed = file.read().decode("utf-8", "replace").strip().splitlines()
         last = f": {printed[-1][:300]}" if printed else ""
         return f"its process ended with code {code}{last}"
+
+
+class _Deadline:
+    """Ends a process that gives no answer within some seconds."""
+
+    def __init__(self, seconds: float, end: Callable[[], object]) -> None:
+        self.late = False
+        self._seconds = seconds
+        self._end = end
+        self._start()
+
+    def _start(self) -> None:
+        self._started = time.monotonic()
+        self._timer = threading.Timer(self._seconds, self._stop)
+        self._timer.start()
+
+    def _stop(self) -> None:
+        self.late = True
+        self._end()
+
+    def postpone(self) -> None:
+        """Count the seconds from now on. Not each time: starting a thread takes longer than some answers."""
+        if time.monotonic() - self._started > min(1.0, self._seconds / 2):
+            self.cancel()
+            self._start()
+
+    def cancel(self) -> None:
+        self._timer.cancel()
+
+
+def _line(request: Mapping[str, Any], number: int) -> str:
+    return json.dumps({**request, "number": number}) + "\n"
 
 
 def allowed_variables(environment: Mapping[str, str], also: tuple[str, ...] = ()) -> dict[str, str]:

@@ -20,7 +20,7 @@ from mlroad.core.text import did_you_mean
 from mlroad.core.yaml_nodes import MapNode, Node, ScalarNode, read_yaml
 from mlroad.data.store import find
 from mlroad.data.version import DIGEST, parse_reference
-from mlroad.models.cases import Case, read_cases
+from mlroad.models.cases import Case, CaseFile
 from mlroad.models.tolerance import Limit, Tolerance
 
 FOLDER = "inference_tests"
@@ -48,7 +48,7 @@ class Suite:
     dataset: str
     """``name:version``: the training data of the model that gave the golden answers."""
     digest: str
-    cases: tuple[Case, ...]
+    cases: CaseFile
     tolerance: Tolerance
     """For a model trained on that version."""
     retrained: Tolerance
@@ -61,7 +61,7 @@ class Suite:
 
     @property
     def cases_file(self) -> Path:
-        return self.file.with_name(CASES)
+        return self.cases.file
 
     @property
     def golden(self) -> list[Case]:
@@ -141,7 +141,7 @@ class _Reader:
         cases = self._cases(node, sealed, (tolerance, retrained))
         latency = self._latency(node)
         return Suite(
-            self.file, model, dataset, digest, tuple(cases), tolerance, retrained, rows, rows_digest, latency
+            self.file, model, dataset, digest, cases, tolerance, retrained, rows, rows_digest, latency
         )
 
     def tolerances(self) -> tuple[Tolerance, Tolerance]:
@@ -154,13 +154,12 @@ class _Reader:
             raise UserError(self.problems)
         return found
 
-    def _cases(self, node: MapNode, sealed: bool, tolerances: Sequence[Tolerance]) -> list[Case]:
+    def _cases(self, node: MapNode, sealed: bool, tolerances: Sequence[Tolerance]) -> CaseFile:
         named = self._text(node, "cases")
         if named and named != CASES:
             self._wrong(node.get("cases"), "MI105", f"cases is {named}.", f"Write {CASES}.")
-            return []
         file = self.file.with_name(CASES)
-        cases, problems = read_cases(file)
+        cases, problems = CaseFile.read(file)
         said = self._digest(node, "cases_digest")
         if sealed and said and file.is_file() and file_digest(file) != said:
             what = f"{CASES} was edited after it was frozen: its digest differs."
@@ -170,15 +169,16 @@ class _Reader:
             )
             self._wrong(node.get("cases_digest"), "MI110", what, fix)
         self.problems += problems
-        if not problems and not any(case.kind == "golden" for case in cases):
+        if not problems and not cases.kinds.get("golden"):
             what = "There is no golden case." if cases else "There are no cases."
             self._wrong(Position(file), "MI112", what, "Make some with `mlroad freeze`.")
-        outputs = {tensor.name for case in cases for tensor in case.expected}
         for tolerance, key in zip(tolerances, ("tolerance", "retrained"), strict=True):
             for name in tolerance.outputs:
-                if outputs and name not in outputs:
+                if cases.outputs and name not in cases.outputs:
                     what = f"{key} names the output {name}, but no case has it."
-                    self._wrong(node.key_at(key), "MI105", what, f"The outputs are {', '.join(outputs)}.")
+                    self._wrong(
+                        node.key_at(key), "MI105", what, f"The outputs are {', '.join(cases.outputs)}."
+                    )
         return cases
 
     def _latency(self, node: MapNode) -> float | None:

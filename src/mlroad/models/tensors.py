@@ -199,6 +199,8 @@ def _flat(name: str, data: Sequence[Any], shape: Sequence[int]) -> list[Any]:
 
 
 def _value(name: str, datatype: str, item: Any) -> Value:
+    if type(item) is float and datatype == "FP64" and math.isfinite(item):
+        return item  # most of them
     family = FAMILIES[datatype]
     if family == "text" and isinstance(item, str) and not _SURROGATE.search(item):
         return item

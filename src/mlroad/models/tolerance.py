@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from mlroad.models.tensors import Tensor, Value
@@ -34,6 +34,11 @@ class Limit:
     def allowed(self, expected: float) -> float:
         """The largest difference from ``expected`` that passes."""
         return self.absolute + self.relative * abs(expected)
+
+    def json(self) -> dict[str, float]:
+        """As the files have it: without parts that are 0, but never empty."""
+        relative = {"relative": self.relative} if self.relative else {}
+        return relative if relative and not self.absolute else {"absolute": self.absolute, **relative}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +68,8 @@ class CaseTolerance:
 
     def json(self) -> dict[str, Any]:
         """As cases.jsonl has it."""
-        own = asdict(self.limit) if self.limit else {}
-        outputs = {name: asdict(limit) for name, limit in self.outputs.items()}
+        own = self.limit.json() if self.limit else {}
+        outputs = {name: limit.json() for name, limit in self.outputs.items()}
         return {**own, **({"outputs": outputs} if outputs else {})}
 
 

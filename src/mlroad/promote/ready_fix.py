@@ -95,7 +95,7 @@ def _tests(root: Path, model: Path) -> Iterator[str]:
     recorded = evidence.recorded
     if evidence.passed() or (recorded and recorded.suite and recorded.suite == evidence.suite()):
         return
-    _, verdict = run_tests(model, evidence.run.id)
+    verdict = run_tests(model, evidence.run.id).verdicts["pyfunc"]
     yield f"ran {len(verdict.results)} inference tests: {'passed' if verdict.passed else 'failed'}"
 
 

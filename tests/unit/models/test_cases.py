@@ -37,6 +37,19 @@ def without(content: dict[str, Any], key: str) -> dict[str, Any]:
 
 
 INVALID = case(id="two", kind="invalid", expect={"error": True})
+UNREADABLE = INVALID | {"id": "three", "request": {"inputs": [tensor(data=["many"])], "outputs": 7}}
+BOUNDARY = case(kind="boundary", tags=["night"], tolerance={"outputs": {"prediction": {"absolute": 0.5}}})
+
+
+def moved(**changes: Any) -> dict[str, Any]:
+    """A directional case."""
+    change = {"inputs": [tensor(data=[60.0])]}
+    expect = {"holds": "increase", "output": "prediction", "at_least": 0.5}
+    return case(**{"kind": "directional", "change": change, "expect": expect, **changes})
+
+
+def same(**changes: Any) -> dict[str, Any]:
+    return moved(**{"kind": "invariance", "expect": {"holds": "same"}, **changes})
 
 
 def read(tmp_path: Path, *lines: object) -> tuple[list[Any], list[Any]]:
@@ -106,6 +119,37 @@ def read(tmp_path: Path, *lines: object) -> tuple[list[Any], list[Any]]:
         (case(kind="invalid", expect={"error": 1}), "MI105", "expects that the model refuses"),
         (case(kind="invalid", expect={"error": True, "code": 1}), "MI103", "no key code"),
         (INVALID, "MI107", "Duplicate id: two is also in line 1"),
+        (case(tags="night"), "MI105", "tags should be a list of texts"),
+        (case(tags=[""]), "MI105", "tags should be a list of texts"),
+        (case(tolerance={}), "MI104", "The tolerance is empty"),
+        (case(tolerance=0.5), "MI105", "A tolerance should be a JSON object"),
+        (case(tolerance={"absolut": 1}), "MI103", "Did you mean absolute?"),
+        (case(tolerance={"absolute": -1}), "MI105", "absolute should be a finite number, 0 or more"),
+        (case(tolerance={"absolute": True}), "MI105", "absolute should be a finite number, 0 or more"),
+        (case(tolerance={"relative": 10**400}), "MI105", "relative should be a finite number, 0 or more"),
+        (case(tolerance={"may_differ": 1}), "MI103", "no key may_differ"),
+        (case(tolerance={"outputs": []}), "MI105", "outputs should be a JSON object"),
+        (case(tolerance={"outputs": {"prediction": {}}}), "MI104", "The limit prediction is empty"),
+        (case(tolerance={"outputs": {"predicton": {"absolute": 1}}}), "MI105", "Did you mean prediction?"),
+        (INVALID | {"id": "x", "tolerance": {"absolute": 1}}, "MI103", "kind invalid has no tolerance"),
+        (moved(tolerance={"absolute": 1}), "MI103", "kind directional has no tolerance"),
+        (case(change={"inputs": [tensor()]}), "MI103", "kind golden has no change"),
+        (without(same(), "change"), "MI104", "kind invariance needs the key change"),
+        (same(change=[]), "MI105", "A change should be a JSON object"),
+        (same(change={"inputs": []}), "MI105", "The change changes nothing"),
+        (same(change={"inputs": [tensor()]}), "MI105", "The change changes nothing"),
+        (same(change={"inputs": [tensor(name="agee")]}), "MI105", "Did you mean age?"),
+        (same(change={"inputs": [tensor(shape=[2], data=[1.0, 2.0])]}), "MI108", "has 2 values"),
+        (same(expect={"holds": "increase"}), "MI105", "Write same"),
+        (same(expect={"holds": "same", "at_least": 1}), "MI103", "no key at_least"),
+        (same(expect={"holds": "same", "output": ""}), "MI105", "output should be the name"),
+        (moved(expect={"holds": "same"}), "MI105", "Write increase or decrease"),
+        (moved(expect={"holds": "increase", "at_least": "1"}), "MI105", "at_least should be a finite number"),
+        (moved(expect={}), "MI104", "needs the key holds"),
+        (case(kind="boundary", expect={"outputs": []}), "MI105", "A boundary case without an expected value"),
+        (case(expect={"outputs": [tensor(data=["NaN"])]}), "MI105", "such an answer never passes"),
+        (asks(datatype="INT64", data=["NaN"]), "MI108", "which is not a valid INT64"),
+        (asks(data=["nan"]), "MI108", "which is not a valid FP64"),
     ],
 )
 def test_mistakes(tmp_path: Path, line: object, code: str, words: str) -> None:
@@ -169,7 +213,15 @@ def test_scalars_in_an_array_of_objects() -> None:
 
 
 def test_a_case_is_written_as_it_was_read(tmp_path: Path) -> None:
-    lines = [case(request={"id": "r", "inputs": [tensor()]}), INVALID]
+    lines = [
+        case(request={"id": "r", "inputs": [tensor()]}),
+        INVALID,
+        UNREADABLE,
+        BOUNDARY | {"id": "four"},
+        asks(data=["NaN"]) | {"id": "five", "tolerance": {"absolute": 1.0, "relative": 0.5}},
+        moved(id="six"),
+        same(id="seven", change={"inputs": [tensor(data=["-Infinity"])]}),
+    ]
     cases, problems = read(tmp_path, *lines)
     assert not problems
     assert [json.loads(found.text()) for found in cases] == lines
