@@ -27,6 +27,30 @@ _TYPES: Mapping[str, Any] = {
     "tensor(bool)": np.bool_,
     "tensor(string)": np.object_,
 }
+_DATATYPES: Mapping[str, str] = {
+    "tensor(float)": "FP32",
+    "tensor(double)": "FP64",
+    "tensor(int64)": "INT64",
+    "tensor(int32)": "INT32",
+    "tensor(bool)": "BOOL",
+    "tensor(string)": "BYTES",
+}
+
+
+def _check(file: Path, what: str, said: Mapping[str, str], found: Mapping[str, Any]) -> None:
+    """Compare the graph with contract.json, as the .NET harness does. Raises ModelBroken."""
+    again = "Export both again with `mlroad export`"
+    if said.keys() != found.keys():
+        raise ModelBroken(
+            f"{file.as_posix()}: The {what}s are {', '.join(found)}, "
+            f"but contract.json says {', '.join(said)}. {again}"
+        )
+    for name, datatype in said.items():
+        kind = found[name].type
+        if kind not in _TYPES or FAMILIES[_DATATYPES[kind]] != FAMILIES[datatype]:
+            raise ModelBroken(
+                f"{file.as_posix()}: {name} is a {kind}, but {datatype} in contract.json. {again}"
+            )
 
 
 class OnnxSession:
@@ -48,11 +72,13 @@ class OnnxSession:
             raise ModelBroken(f"{folder.as_posix()}: {' '.join(str(error).split())[:300]}") from None
         self._columns = {column["name"]: column for column in contract["inputs"]}
         self._inputs = {given.name: given for given in self._session.get_inputs()}
-        self._outputs = [output.name for output in self._session.get_outputs()]
-        if self._columns.keys() != self._inputs.keys():
-            raise ModelBroken(
-                f"the inputs are {', '.join(self._inputs)}, but contract.json says {', '.join(self._columns)}"
-            )
+        outputs = {given.name: given for given in self._session.get_outputs()}
+        self._outputs = [column["name"] for column in contract["outputs"]]
+        for what, said, found in (
+            ("input", contract["inputs"], self._inputs),
+            ("output", contract["outputs"], outputs),
+        ):
+            _check(folder / "model.onnx", what, {item["name"]: item["datatype"] for item in said}, found)
 
     def __enter__(self) -> OnnxSession:
         return self
