@@ -68,11 +68,11 @@ def _may_replace(folder: Path) -> bool:
 
 
 def _export_version(model: Path, which: str, out: Path | None) -> tuple[Path, Parity]:
+    if out is None:
+        raise UserError("A registered version is exported into a folder of your own.", "Add --out FOLDER.")
     registry = open_registry(root_here())
     name = model.resolve().name
     version = find_version(registry, f"{name}{':' if which.isdigit() else '@'}{which}")
-    if out is None:
-        raise UserError("A registered version is exported into a folder of your own.", "Add --out FOLDER.")
     path = registry.model_path(version, "prod")
     if path is None:
         raise UserError(f"{version.name} has no model in the registry.", "Choose another version.")

@@ -3,39 +3,181 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Any
 
+import jsonschema
+import numpy as np
+import onnx
+import pandas as pd
 import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.impute import KNNImputer, SimpleImputer
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, SplineTransformer, StandardScaler
 
-from mlroad.core.digests import sha256_of_file
-from tests.unit.models.conftest import Rents
+from mlroad.core.digests import digest_of, sha256_of_file
+from tests.support import REPO
+from tests.unit.models.saved_models import RUN, called, frozen, save_run
 
 pytestmark = pytest.mark.slow
+SCHEMA = json.loads((REPO / "docs/reference/contract.schema.json").read_text(encoding="utf-8"))
+CARD = """\
+| column | meaning | unit |
+|---|---|---|
+| `area` | living space | m² |
+| rooms | their number | - |
+
+| column | note |
+|---|---|
+| rooms | no unit here |
+"""
 
 
-def test_what_is_written(frozen: Rents) -> None:
-    frozen.repo.write("factory.yml", "")
-    card = (
-        "| column | meaning | unit |\n|---|---|---|\n| `area` | living space | m² |\n| rooms | number | - |\n"
+def flats(rows: int = 150) -> pd.DataFrame:
+    random = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {
+            "area": random.normal(70, 20, rows),
+            "rooms": random.integers(1, 7, rows),
+            "district": random.choice(["01", "02", "03"], rows),
+        }
     )
-    frozen.repo.write("models/rents/MODEL_CARD.md", card)
+    table.loc[::9, "area"] = np.nan
+    return table
 
-    said = frozen.repo.mlroad(f"export models/rents --run {frozen.run} --out ../given")
 
-    assert said.code == 0, said
-    assert said.out.startswith("1,000 rows, 940 of them drawn column by column: the answers differ by up to ")
-    folder = frozen.repo / "../given"
-    contract = json.loads((folder / "contract.json").read_text(encoding="utf-8"))
+def steps(imputer: Any = None) -> Any:
+    numbers = make_pipeline(imputer or SimpleImputer(), StandardScaler())
+    return make_column_transformer(
+        (numbers, ["area", "rooms"]), (OneHotEncoder(handle_unknown="ignore"), ["district"])
+    )
+
+
+FLATS = flats()
+RENT = FLATS["area"].fillna(60) * 9 + FLATS["rooms"] * 40 + FLATS["district"].astype(int) * 50
+CLASSES = np.where(RENT > 900, "high", np.where(RENT > 700, "middle", "low")).astype(object)
+
+
+@pytest.fixture(scope="module")
+def repo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A regression with missing values and a multiclass model, both with inference tests; a text model."""
+    root = tmp_path_factory.mktemp("export") / "repo"
+    save_run(root, "rents", make_pipeline(steps(), Ridge()).fit(FLATS, RENT), FLATS)
+    classifier = make_pipeline(steps(), LogisticRegression()).fit(FLATS, CLASSES)
+    save_run(root, "classes", classifier, FLATS, "predict_proba", {"classes": classifier.classes_.tolist()})
+    words = np.random.default_rng(0).choice(["pay", "bill", "help", "Größe", "late", "not"], (150, 5))
+    texts = pd.DataFrame({"text": [" ".join(row) for row in words]})
+    topics = np.where(texts["text"].str.contains("bill"), "money", "other").astype(object)
+    vectorized = make_column_transformer((TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True), "text"))
+    save_run(root, "topics", make_pipeline(vectorized, LogisticRegression()).fit(texts, topics), texts)
+    for name in ("rents", "classes", "topics"):
+        frozen(root, name)
+    (root / "models/rents/MODEL_CARD.md").write_text(CARD, encoding="utf-8")
+    return root
+
+
+def exported(repo: Path, name: str, *more: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """contract.json and parity.json."""
+    done = called(repo, "export", f"models/{name}", *more)
+    assert done.exit_code == 0, done.output
+    folder = repo / more[-1] if more else repo / ".runs" / name / RUN / "export"
+    assert {file.name for file in folder.iterdir()} == {
+        "model.onnx", "contract.json", "parity.json", "suite.json", "cases.jsonl",
+    }  # fmt: skip
+    contract, parity = (
+        json.loads((folder / name).read_text(encoding="utf-8")) for name in ("contract.json", "parity.json")
+    )
+    jsonschema.validate(contract, SCHEMA)
     assert contract["onnx_digest"] == f"sha256:{sha256_of_file(folder / 'model.onnx')}"
-    assert (contract["dataset"], contract["version"]) == ("rents:1", frozen.run)
-    inputs = {item["name"]: item for item in contract["inputs"]}
-    assert (inputs["area"]["unit"], inputs["area"]["minimum"], inputs["area"]["maximum"]) == (
-        "m²",
-        20.5,
-        109.5,
-    )
-    assert "unit" not in inputs["rooms"]
-    assert inputs["district"]["allowed"] == ["01", "02", "03"]
-    assert contract["outputs"] == [{"name": "prediction", "datatype": "FP64", "shape": [-1]}]
-    parity = json.loads((folder / "parity.json").read_text(encoding="utf-8"))
+    model = onnx.load(folder / "model.onnx")
+    onnx.checker.check_model(model)
+    assert [item.name for item in model.graph.input] == [item["name"] for item in contract["inputs"]]
     assert (parity["rows"], parity["flips"], parity["beyond_tolerance"]) == (1000, 0, 0)
-    assert 0 <= parity["mean_difference"] <= parity["p99_difference"] <= parity["max_difference"] < 1e-9
+    assert 0 <= parity["mean_difference"] <= parity["p99_difference"] <= parity["max_difference"] < 1e-6
+    return contract, parity
+
+
+def test_a_regression_with_missing_values(repo: Path) -> None:
+    contract, parity = exported(repo, "rents", "--out", "given")
+    assert 850 <= parity["made_rows"] < 900  # some rows without an area are the same
+    assert contract["model_digest"] == digest_of(repo / ".runs/rents" / RUN / "outputs/model")
+    assert (contract["dataset"], contract["version"]) == ("rents:1", RUN)
+    area, rooms, district = contract["inputs"]
+    assert area == {
+        "name": "area", "datatype": "FP64", "shape": [-1, 1], "required": False, "unit": "m²",
+        "minimum": FLATS["area"].min(), "maximum": FLATS["area"].max(),
+    }  # fmt: skip
+    assert (rooms["datatype"], rooms["minimum"], rooms["maximum"]) == ("INT64", 1, 6)
+    assert (district["datatype"], district["allowed"]) == ("BYTES", ["01", "02", "03"])
+    assert "unit" not in rooms
+    assert contract["outputs"] == [{"name": "prediction", "datatype": "FP64", "shape": [-1]}]
+    cases = (repo / "given/cases.jsonl").read_bytes()
+    assert cases == (repo / "models/rents/inference_tests/cases.jsonl").read_bytes()
+
+
+def test_a_multiclass_model(repo: Path) -> None:
+    contract, _ = exported(repo, "classes")
+    [output] = contract["outputs"]
+    assert (output["shape"], output["labels"]) == ([-1, 3], ["high", "low", "middle"])
+    done = called(repo, "test", "models/classes", "--runtime", "onnx")
+    assert done.exit_code == 0, done.output
+
+
+def test_a_text_model(repo: Path) -> None:
+    contract, _ = exported(repo, "topics")
+    assert contract["inputs"] == [{"name": "text", "datatype": "BYTES", "shape": [-1, 1], "required": True}]
+    [output] = contract["outputs"]
+    assert (output["datatype"], output["allowed"]) == ("BYTES", ["money", "other"])
+    done = called(repo, "test", "models/topics", "--runtime", "onnx")
+    assert done.exit_code == 0, done.output
+
+
+def test_an_export_is_used_again_until_the_model_or_its_tests_change(repo: Path) -> None:
+    model = repo / ".runs/topics" / RUN / "export/model.onnx"
+    for _ in range(2):
+        assert called(repo, "test", "models/topics", "--runtime", "onnx").exit_code == 0
+    first = model.stat().st_mtime_ns
+    assert called(repo, "test", "models/topics", "--runtime", "onnx").exit_code == 0
+    assert model.stat().st_mtime_ns == first
+    model.write_bytes(model.read_bytes() + b"x")
+    assert called(repo, "test", "models/topics", "--runtime", "onnx").exit_code == 0
+    assert model.stat().st_mtime_ns != first
+
+
+def refused(repo: Path, model: Any, what: str, run: str) -> None:
+    """Exporting the model over an earlier export fails, says why, and leaves that as it was."""
+    save_run(repo, "rents", model, FLATS, run=run)
+    before = digest_of(repo / "earlier")
+    done = called(repo, "export", "models/rents", "--run", run, "--out", "earlier")
+    assert done.exit_code == 1, done.output
+    assert what in done.stderr
+    assert digest_of(repo / "earlier") == before
+    assert not list(repo.glob(".export-*"))
+
+
+def test_what_is_refused(repo: Path) -> None:
+    exported(repo, "rents", "--out", "earlier")
+    drifts = make_pipeline(steps(KNNImputer()), Ridge()).fit(FLATS, RENT)
+    refused(repo, drifts, "of 1,000 rows by more than the inference tests allow (absolute", "20000101-000000")
+    unknown = make_pipeline(steps(make_pipeline(SimpleImputer(), SplineTransformer())), Ridge())
+    step = "columntransformer/pipeline/pipeline/splinetransformer (SplineTransformer)"
+    why = f"The step {step} cannot be converted: skl2onnx has no conversion of SplineTransformer."
+    refused(repo, unknown.fit(FLATS, RENT), f"models/rents: {why}", "20000102-000000")
+
+
+def test_wrong_arguments_lose_nothing(repo: Path) -> None:
+    (repo / "mine").mkdir(exist_ok=True)
+    (repo / "mine/notes.txt").write_text("mine", encoding="utf-8")
+    for arguments, what in (
+        (["--out", "mine"], "mine has other files than those of an export"),
+        (["--run", "1", "--version", "3"], "--run and --version exclude each other"),
+        (["--run", "1"], "There is no run 1"),
+        (["--version", "3"], "--out FOLDER"),
+    ):
+        done = called(repo, "export", "models/rents", *arguments)
+        assert isinstance(done.exception, Exception), arguments
+        assert what in str(done.exception), arguments
+    assert (repo / "mine/notes.txt").read_text(encoding="utf-8") == "mine"
