@@ -31,9 +31,11 @@ from tests.support import call, commit_all, git, tool
 SETUP = Path(".github/actions/setup/action.yml")
 STAND_INS = Path(__file__).parent / "actions"
 PROGRAMS = Path(__file__).parent / "bin"
-# The variables that this machine may need to reach its package index. GitHub's runners do not need them.
+# The variables that this machine may need to reach its package indexes, and those of its .NET SDK. GitHub's
+# runners do not need them.
 PASSED_ON = re.compile(
-    r"^(UV_|PIP_|SSL_|(https?|no|all)_proxy$|REQUESTS_CA_BUNDLE$|CURL_CA_BUNDLE$)", re.IGNORECASE
+    r"^(UV_|PIP_|SSL_|(https?|no|all)_proxy$|REQUESTS_CA_BUNDLE$|CURL_CA_BUNDLE$|DOTNET_|NUGET|MSBUILD)",
+    re.IGNORECASE,
 )
 NOT_PASSED_ON = {"UV_PROJECT_ENVIRONMENT", "UV_RUN_RECURSION_DEPTH", "UV_FROZEN", "UV_NO_SYNC"}
 ACTS_OWN = re.compile(r"^ *(⭐|❌|exit status|exitcode).*$", re.MULTILINE)
@@ -260,6 +262,7 @@ class Act:
             "MYPY_CACHE_DIR": str(self.mypy_cache(project)),
             "ACT_ORIGIN": str(project),
             "ACT_UV_BIN": str(self.uv_bin),
+            "ACT_DOTNET": str(Path(shutil.which("dotnet") or "no-sdk/dotnet").parent),
             "ACT_ARTIFACTS": str(here / "artifacts"),
             "ACT_GH_LOG": str(here / "gh.log"),
             "NO_COLOR": "1",

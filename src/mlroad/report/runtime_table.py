@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from mlroad.report.formatting import NONE, figure, finite
+from mlroad.report.formatting import NONE, figure, finite, milliseconds
 from mlroad.report.report_data import Fields, ReportData, fields
 
 
@@ -38,6 +38,8 @@ class RuntimeTable:
     """How many of them there are."""
     summary: str
     times: Sequence[RuntimeTimes]
+    notes: Sequence[str]
+    """What else was measured."""
 
 
 def runtime_table(data: ReportData) -> RuntimeTable:
@@ -52,7 +54,8 @@ def runtime_table(data: ReportData) -> RuntimeTable:
     ]
     rows.sort(key=_passed_everywhere)
     not_agreed = sum(not _passed_everywhere(row) for row in rows)
-    return RuntimeTable(runtimes, rows, not_agreed, _summary(runtimes, rows, not_agreed), _times(data))
+    summary = _summary(runtimes, rows, not_agreed)
+    return RuntimeTable(runtimes, rows, not_agreed, summary, _times(data), list(_notes(data)))
 
 
 def _results(tests: Fields) -> Mapping[str, tuple[str, str]]:
@@ -77,6 +80,8 @@ def _summary(runtimes: Sequence[str], rows: Sequence[CaseRow], not_agreed: int) 
 
 def _times(data: ReportData) -> list[RuntimeTimes]:
     known = {name: fields(tests["latency"]) for name, tests in data.verdict["inference"].items()}
+    if "pyfunc" in known and not known["pyfunc"]:
+        known["pyfunc"] = data.verdict["latency"]  # the gate times the model itself, row by row
     found = {name: it for name, it in known.items() if finite(it["p50_ms"]) and finite(it["p95_ms"])}
     most = max((float(it["p95_ms"]) for it in found.values()), default=1.0)
     return [
@@ -87,6 +92,20 @@ def _times(data: ReportData) -> list[RuntimeTimes]:
         )
         for name, it in found.items()
     ]
+
+
+def _notes(data: ReportData) -> Iterator[str]:
+    for name, tests in data.verdict["inference"].items():
+        if its := fields(tests["figures"]):
+            per_second, memory = figure(its["answers_per_second"]), figure(its["peak_mb"])
+            cold = milliseconds(its["cold_ms"])
+            yield f"{name}: the first answer after {cold} (cold start), {per_second} a second, {memory} MB."
+    if parity := fields(fields(data.verdict["export"])["parity"]):
+        most, usual = figure(parity["max_difference"]), figure(parity["p99_difference"])
+        yield (
+            f"The exported model's answers to {parity['rows']} rows differ from the Python model's by up to "
+            f"{most} (99 % of them by at most {usual}); {parity['flips']} of them would be decided otherwise."
+        )
 
 
 def _width(value: float, most: float) -> str:

@@ -26,6 +26,11 @@ def judge(repo: Repo, wrong: dict[str, int]) -> None:
         }
         for name, times in TIMES.items()
     }  # fmt: skip
+    verdict["inference"]["pyfunc"]["latency"] = None  # it is the gate's own check
+    verdict["inference"]["dotnet"]["figures"] = {"cold_ms": 423.1, "answers_per_second": 8616, "peak_mb": 72}
+    verdict["latency"] |= {"p50_ms": 4.0, "p95_ms": 8.0}
+    parity = {"rows": 2000, "max_difference": 0.01, "p99_difference": 0.001, "flips": 3}
+    verdict["export"] = {"digest": DIGEST, "parity": parity}
     repo.judge(verdict)
     for name in TIMES:
         tests: dict[str, Any] = inference(digest, wrong.get(name, 0)) | {"runtime": name}
@@ -39,6 +44,9 @@ def test_runtimes_that_agree_are_one_folded_line(repo: Repo) -> None:
     assert f"<details><summary>{told}</summary>" in repo.page
     assert told in repo.markdown
     assert "❌" not in repo.markdown
+    for told in ("423.1 ms (cold start)", "answers to 2000 rows differ", "by up to 0.01", "3 of them would be"):
+        assert told in repo.markdown
+        assert told in repo.page
 
 
 def test_a_case_that_one_runtime_fails_comes_first(repo: Repo) -> None:
@@ -63,5 +71,5 @@ def test_the_time_of_each_runtime_is_a_bar(repo: Repo) -> None:
     judge(repo, {})
     assert re.findall(r'<b class="after" style="width:([\d.]+%)">', repo.page) == ["100.0%", "2.5%", "1.0%"]
     text = Page(repo.page).text
-    assert "4 / 8 / 9.5" in text.replace("\n", " ")
+    assert "4 / 8 / –" in text
     assert "0.04 / 0.08 / 0.12" in text
