@@ -1,13 +1,12 @@
 """Ask the candidate for its inference tests, in every runtime that gates.yml requires.
 
 ONNX Runtime and .NET get the model as `mlroad export` writes it. The export stays in the gate's folder, and a
-registered version keeps it: what an application takes is what was judged.
+registered version keeps it, so that anyone can ask again what was judged.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from mlroad.core.digests import digest_of
@@ -15,18 +14,15 @@ from mlroad.core.problems import UserError
 from mlroad.gate.gates_file import Gates
 from mlroad.gate.records import Exported, SuiteAnswers
 from mlroad.models.case_answers import CASE_ANSWERS, ask_cases, read_case_answers
-from mlroad.models.dotnet_harness import dotnet_answers, why_no_dotnet
+from mlroad.models.dotnet_harness import dotnet_answers
 from mlroad.models.finished_run import datasets_of
 from mlroad.models.inference_tests import measure_latency
 from mlroad.models.model_process import ModelBroken, ModelProcess
 from mlroad.models.not_exportable import NotExportable
-from mlroad.models.onnx_export import Source, export
+from mlroad.models.onnx_export import EXPORT, Source, export
 from mlroad.models.onnx_session import OnnxSession
 from mlroad.models.suite import Suite, load_suite, suite_digest
 from mlroad.run.candidate import Candidate
-
-EXPORT = "export"
-"""The folder in the gate's folder that holds the exported model."""
 
 
 def ask_runtimes(
@@ -45,29 +41,23 @@ def ask_runtimes(
     suite, _ = load_suite(candidate.model.path, candidate.model.root)
     if suite is None:
         return {}, None
-    answers: dict[str, SuiteAnswers] = {}
     exported = None
-    if "pyfunc" in gates.inference_tests:
-        answers["pyfunc"] = _asked(of_suite, lambda: SuiteAnswers(of_suite, ask_cases(model, suite.cases)))
-    others = [runtime for runtime in gates.inference_tests if runtime != "pyfunc"]
-    if others:
-        made = _export(candidate, digest)
-        exported = made if isinstance(made, Exported) else None
-        for runtime in others:
-            ask = _in_dotnet if runtime == "dotnet" else _in_onnx
-            answers[runtime] = (
-                SuiteAnswers(of_suite, {}, made)
-                if isinstance(made, str)
-                else _asked(of_suite, lambda ask=ask: ask(candidate, suite, of_suite))  # type: ignore[misc]
-            )
-    return answers, exported
+    if any(runtime != "pyfunc" for runtime in gates.inference_tests):
+        exported = _export(candidate, digest)
 
+    def ask(runtime: str) -> SuiteAnswers:
+        try:
+            if runtime == "pyfunc":
+                return SuiteAnswers(of_suite, ask_cases(model, suite.cases))
+            if isinstance(exported, str):
+                return SuiteAnswers(of_suite, {}, exported)
+            in_runtime = _in_dotnet if runtime == "dotnet" else _in_onnx
+            return in_runtime(candidate, suite, of_suite)
+        except (ModelBroken, UserError) as error:
+            return SuiteAnswers(of_suite, {}, str(error))
 
-def _asked(digest: str, ask: Callable[[], SuiteAnswers]) -> SuiteAnswers:
-    try:
-        return ask()
-    except (ModelBroken, UserError) as error:
-        return SuiteAnswers(digest, {}, str(error))
+    answers = {runtime: ask(runtime) for runtime in gates.inference_tests}
+    return answers, exported if isinstance(exported, Exported) else None
 
 
 def _export(candidate: Candidate, digest: str) -> Exported | str:
@@ -89,8 +79,6 @@ def _in_onnx(candidate: Candidate, suite: Suite, digest: str) -> SuiteAnswers:
 
 
 def _in_dotnet(candidate: Candidate, suite: Suite, digest: str) -> SuiteAnswers:
-    if missing := why_no_dotnet(candidate.model.root):
-        raise missing
     with tempfile.TemporaryDirectory(prefix="mlroad-dotnet-") as name:
         file = Path(name) / CASE_ANSWERS
         figures = dotnet_answers(candidate.model.root, candidate.gate / EXPORT, file)

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from mlroad.core.digests import digest_of
 from mlroad.core.problems import Problem
-from mlroad.gate.ask_runtimes import EXPORT
 from mlroad.gate.checks import GateChecks, gate_again
 from mlroad.gate.frozen_answers import describe_moves
 from mlroad.gate.gates_file import Gates
@@ -15,6 +14,7 @@ from mlroad.gate.records import Records
 from mlroad.models.finished_run import datasets_of
 from mlroad.models.inference_verdict import InferenceVerdict, unusable_suite
 from mlroad.models.judge_cases import judge_cases
+from mlroad.models.onnx_export import EXPORT
 from mlroad.models.suite import FOLDER, Suite, load_suite, suite_digest
 from mlroad.run.candidate import Candidate
 

@@ -18,11 +18,11 @@ from mlroad.core.digests import digest_of
 from mlroad.core.files import remove, write_json
 from mlroad.core.git import run_git
 from mlroad.core.problems import UserError
-from mlroad.gate.ask_runtimes import EXPORT
 from mlroad.gate.checks import gate_again
 from mlroad.gate.committed_rules import uncommitted_rules
 from mlroad.gate.records import RecordsUnusable
 from mlroad.gate.run_gate import judge_records
+from mlroad.models.onnx_export import EXPORT
 from mlroad.registry.base import CANDIDATE, CHAMPION, Refused, Registry, Version
 from mlroad.registry.local_registry import new_staged, registry_folder
 from mlroad.registry.merged import not_merged

@@ -17,7 +17,6 @@ import numpy as np
 from mlroad.core.files import remove, replacing, write_json
 from mlroad.core.problems import UserError
 from mlroad.gate.ask_models import ask_models
-from mlroad.gate.ask_runtimes import EXPORT
 from mlroad.gate.checks import gate_again
 from mlroad.gate.committed_rules import rules_of
 from mlroad.gate.gates_file import FILE, RUNTIMES, Gates, load_gates
@@ -26,6 +25,7 @@ from mlroad.gate.judge import Judgement, judge
 from mlroad.gate.own_measures import Spending, measuring, recorded
 from mlroad.gate.records import delete_records, read_records, write_records
 from mlroad.gate.settings import settings_of
+from mlroad.models.onnx_export import EXPORT
 from mlroad.models.suite import verdict_file
 from mlroad.registry.base import Registry
 from mlroad.run.candidate import Candidate

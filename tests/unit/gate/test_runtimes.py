@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mlroad.gate.ask_runtimes import EXPORT
 from mlroad.gate.run_gate import judge_records
+from mlroad.models.onnx_export import EXPORT
 from mlroad.run.candidate import find_candidate
 from mlroad.run.model_folder import find_model
 from tests.support import REPO

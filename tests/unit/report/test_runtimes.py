@@ -44,7 +44,7 @@ def test_runtimes_that_agree_are_one_folded_line(repo: Repo) -> None:
     assert f"<details><summary>{told}</summary>" in repo.page
     assert told in repo.markdown
     assert "❌" not in repo.markdown
-    for told in ("423.1 ms (cold start)", "answers to 2000 rows differ", "by up to 0.01", "3 of them would be"):
+    for told in ("423.1 ms (cold start)", "to 2000 rows differ", "by up to 0.01", "3 of them would be"):
         assert told in repo.markdown
         assert told in repo.page
 
