@@ -13,9 +13,9 @@ from mlroad.core.problems import UserError
 from mlroad.core.repo import root_here
 from mlroad.models.finished_run import find_run
 from mlroad.models.not_exportable import NotExportable
-from mlroad.models.onnx_export import FILES, Source, export_run
-from mlroad.models.onnx_export import export as write_files
+from mlroad.models.onnx_export import FILES, export_run
 from mlroad.models.onnx_parity import Parity
+from mlroad.registry.export_version import export_version
 from mlroad.registry.open_registry import open_registry
 from mlroad.registry.version_names import find_version
 
@@ -73,9 +73,4 @@ def _export_version(model: Path, which: str, out: Path | None) -> tuple[Path, Pa
     registry = open_registry(root_here())
     name = model.resolve().name
     version = find_version(registry, f"{name}{':' if which.isdigit() else '@'}{which}")
-    path = registry.model_path(version, "prod")
-    if path is None:
-        raise UserError(f"{version.name} has no model in the registry.", "Choose another version.")
-    used = {use["dataset"]: use["digest"] for use in version.lineage["datasets"] if use["stage"] == "prod"}
-    source = Source(name, str(version.number), path, str(version.lineage["model_digest"]), used)
-    return out, write_files(model, root_here(), source, out)
+    return out, export_version(registry, version, model, root_here(), out)

@@ -12,7 +12,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -85,18 +85,24 @@ def export(model_folder: Path, root: Path, source: Source, target: Path, *, reus
         return done
     if not (source.path / "MLmodel").is_file():
         raise NotExportable(f"There is no MLflow model at {source.path.as_posix()}.")
+    with replacing_folder(target) as made:
+        try:
+            return _write(made, model_folder, root, source, suite, about)
+        except ModelBroken as error:
+            raise NotExportable(f"The model cannot be asked: {error}.") from None
+
+
+@contextlib.contextmanager
+def replacing_folder(target: Path) -> Iterator[Path]:
+    """An empty folder, which replaces ``target`` at the end unless something fails."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".export-", dir=target.parent) as temporary:
         made = Path(temporary) / "made"
         made.mkdir()
-        try:
-            parity = _write(made, model_folder, root, source, suite, about)
-        except ModelBroken as error:
-            raise NotExportable(f"The model cannot be asked: {error}.") from None
+        yield made
         if target.exists():
             target.rename(Path(temporary) / "old")
         made.rename(target)
-    return parity
 
 
 def _parity_of_export(folder: Path, about: Mapping[str, str]) -> Parity | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]
 import numpy as np
 import onnx
 import pandas as pd
@@ -19,6 +20,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, SplineTransformer, StandardScaler
 
 from mlroad.core.digests import digest_of, sha256_of_file
+from mlroad.core.files import write_json
+from mlroad.registry.open_registry import open_registry
 from tests.support import REPO
 from tests.unit.models.saved_models import RUN, called, frozen, save_run
 
@@ -145,6 +148,31 @@ def test_an_export_is_used_again_until_the_model_or_its_tests_change(repo: Path)
     model.write_bytes(model.read_bytes() + b"x")
     assert called(repo, "test", "models/topics", "--runtime", "onnx").exit_code == 0
     assert model.stat().st_mtime_ns != first
+
+
+@pytest.mark.parametrize("judged", [True, False], ids=["judged", "not judged"])
+def test_a_registered_version(repo: Path, tmp_path: Path, judged: bool) -> None:
+    """What the gate has judged is given as it is; a version without that is exported now."""
+    exported(repo, "rents")
+    run, staged = repo / ".runs/rents" / RUN, tmp_path / "staged"
+    shutil.copytree(run / "outputs/model", staged / "model")
+    verdict: dict[str, Any] = {"verdict": "passed", "passed": True}
+    if judged:
+        shutil.copytree(run / "export", staged / "export")
+        verdict["export"] = {"digest": digest_of(staged / "export")}
+    lineage: dict[str, Any] = {
+        "id": f"{judged:064d}", "run": RUN, "model_digest": digest_of(staged / "model"), "verdict": verdict,
+        "datasets": [{"input": "raw", "stage": "prod", "dataset": "rents:1", "digest": "sha256:1"}],
+    }  # fmt: skip
+    write_json(staged / "lineage.json", lineage)
+    (repo / "factory.yml").write_text("registry: local\n", encoding="utf-8")
+    version = open_registry(repo).add("rents", lineage, staged)
+
+    contract, _ = exported(repo, "rents", "--version", str(version.number), "--out", "taken")
+
+    assert contract["version"] == str(version.number)
+    assert contract["dataset_digest"] == ("sha256:1" if not judged else contract["dataset_digest"])
+    assert contract["model_digest"] == lineage["model_digest"]
 
 
 def refused(repo: Path, model: Any, what: str, run: str) -> None:
