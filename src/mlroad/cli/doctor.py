@@ -14,7 +14,7 @@ import click
 from mlroad.cli.output_options import json_option
 from mlroad.core.git import run_git
 from mlroad.core.problems import UserError
-from mlroad.core.repo import root_here
+from mlroad.core.repo import has_dotnet_harness, root_here
 from mlroad.core.standards import Age, Difference, age, delivered
 from mlroad.core.template import Origin, origin
 from mlroad.core.text import count
@@ -143,7 +143,7 @@ def _python(repo: Path) -> str:
 
 
 def _missing_programs(repo: Path) -> Iterator[str]:
-    wanted = {**_OPTIONAL, **(_HARNESS if (repo / "harness/dotnet").is_dir() else {})}
+    wanted = {**_OPTIONAL, **(_HARNESS if has_dotnet_harness(repo) else {})}
     for name, why in wanted.items():
         if not shutil.which(name):
             yield f"{name} is not installed. {why}"

@@ -8,6 +8,8 @@ from mlroad.core.problems import UserError
 
 CACHE = ".mlroad"
 """The folder of a repo for files that mlroad can create again at any time. Git ignores all of it."""
+DOTNET_HARNESS = Path("harness/dotnet")
+"""Below the root of a factory whose models a .NET application uses."""
 _ROOT_MARKS = ("datasets", "pyproject.toml", ".git")
 
 
@@ -36,6 +38,11 @@ def root_here() -> Path:
 def is_factory(root: Path) -> bool:
     """Whether the repo at ``root`` is a model factory, rather than a prototyping repo."""
     return (root / "factory.yml").is_file()
+
+
+def has_dotnet_harness(root: Path) -> bool:
+    """Whether the factory at ``root`` can ask models in .NET: see `mlroad.models.dotnet_harness`."""
+    return (root / DOTNET_HARNESS / "Cli").is_dir()
 
 
 def chosen_models(folders: list[Path]) -> list[Path]:

@@ -68,6 +68,8 @@ class GateFacts:
     """A column with a few values."""
     more: Mapping[str, Any] = field(default_factory=dict)
     """Further keys, such as ``classes`` and ``time``; a list is written as one."""
+    runtimes: Sequence[str] = ("pyfunc",)
+    """Where the inference tests must pass."""
 
 
 def figures_of(verdict: Mapping[str, Any]) -> dict[str, Figure]:
@@ -160,7 +162,7 @@ def gates_text(model: str, facts: GateFacts, by: str) -> str:
             "  # The model must not improve overall at the expense of one group.",
             f"  - {{column: {column}, metric: {decides}, {_threshold(decides, wider, facts)}}}",
         ]
-    lines += ["latency: {p95_ms: 200}", "size: {max_mb: 50}", "inference_tests: [pyfunc]"]
+    lines += ["latency: {p95_ms: 200}", "size: {max_mb: 50}", f"inference_tests: {_flow(facts.runtimes)}"]
     return "\n".join(lines) + "\n"
 
 

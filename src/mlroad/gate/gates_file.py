@@ -178,7 +178,8 @@ class _Reader:
             onnx_difference=self._budget("onnx", "max_difference", least=0),
             bootstrap=self._bootstrap(),
             places={
-                key: self._place(top, key) for key in ("target", "files", *_COLUMNS, "classes", "quantiles")
+                key: self._place(top, key)
+                for key in ("target", "files", *_COLUMNS, "classes", "quantiles", "inference_tests")
             },
             columns=self._columns(task),
             own_metrics=self._own,

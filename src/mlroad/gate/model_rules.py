@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlroad.core.problems import Position, Problem, UserError
+from mlroad.core.repo import has_dotnet_harness
 from mlroad.core.text import did_you_mean
 from mlroad.data.schema import load_schema
 from mlroad.data.store import find
@@ -133,6 +134,10 @@ def _gates(model: ModelFolder) -> Iterator[Problem]:
     for (what, fix), it in zip(_LEFT_OUT.items(), there, strict=True):
         if not it:
             yield Problem(Position(file), "MR719", f"There {what}.", fix, severity="warning")
+    if "dotnet" in gates.inference_tests and not has_dotnet_harness(model.root):
+        what = "inference_tests has dotnet, but this repo has no harness/dotnet."
+        fix = "Remove it, or get the harness: `mlroad update --data dotnet=true`."
+        yield Problem(gates.at("inference_tests"), "MR704", what, fix)
     yield from _toothless(gates)
     try:
         holdout = find(model.root, gates.holdout)

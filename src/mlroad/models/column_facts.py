@@ -69,7 +69,7 @@ def _card_units(card: Path) -> dict[str, str]:
             heading = cells
         elif len(cells) != len(heading):
             heading = ()
-        elif unit := cells[heading.index("unit")].strip("-–: "):
+        elif heading and (unit := cells[heading.index("unit")].strip("-–: ")):
             found[cells[heading.index("column")].strip("`")] = unit
     return found
 

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from mlroad.core.problems import UserError
+from mlroad.core.repo import DOTNET_HARNESS, has_dotnet_harness
 from mlroad.models.inference_verdict import Latency
 from mlroad.models.model_process import ModelBroken
 
-HARNESS = Path("harness/dotnet")
 _BUILT = Path("Cli/bin/Release/net10.0/inference-harness.dll")
 _NO_SDK = "There is no .NET SDK on this machine."
 
@@ -35,16 +35,11 @@ class DotnetFigures:
     peak_mb: float
 
 
-def has_harness(root: Path) -> bool:
-    """Whether the repo has the .NET harness."""
-    return (root / HARNESS / "Cli").is_dir()
-
-
 def why_no_dotnet(root: Path) -> UserError | None:
     """Why models cannot be asked in .NET here; None if they can."""
-    if not has_harness(root):
+    if not has_dotnet_harness(root):
         return UserError(
-            f"This repo has no .NET harness: {HARNESS.as_posix()} is missing.",
+            f"This repo has no .NET harness: {DOTNET_HARNESS.as_posix()} is missing.",
             "Answer `dotnet: true` in an update: `mlroad update --data dotnet=true`.",
         )
     if shutil.which("dotnet") is None:
@@ -59,7 +54,7 @@ def dotnet_answers(root: Path, folder: Path, file: Path, concurrency: int = 1) -
     """
     if missing := why_no_dotnet(root):
         raise missing
-    harness = (root / HARNESS).resolve()
+    harness = (root / DOTNET_HARNESS).resolve()
     dotnet = shutil.which("dotnet") or "dotnet"
     _build(dotnet, harness)
     command = [dotnet, str(harness / _BUILT), "answer", str(folder.resolve())]
@@ -75,7 +70,7 @@ def run_harness(root: Path, folder: Path) -> dict[str, Any]:
     """The verdict of the harness's own judge. Raises UserError and ModelBroken, as `dotnet_answers`."""
     if missing := why_no_dotnet(root):
         raise missing
-    harness = (root / HARNESS).resolve()
+    harness = (root / DOTNET_HARNESS).resolve()
     dotnet = shutil.which("dotnet") or "dotnet"
     _build(dotnet, harness)
     done = _run([dotnet, str(harness / _BUILT), "test", str(folder.resolve()), "--json"], harness)

@@ -21,9 +21,10 @@ import numpy as np
 
 from mlroad.core.files import write_json
 from mlroad.core.problems import Position, Problem, UserError
+from mlroad.core.repo import has_dotnet_harness
 from mlroad.core.run_folders import root_of
 from mlroad.models.case_answers import CASE_ANSWERS, Asked, each_answer, read_case_answers
-from mlroad.models.dotnet_harness import dotnet_answers, has_harness, why_no_dotnet
+from mlroad.models.dotnet_harness import dotnet_answers, why_no_dotnet
 from mlroad.models.finished_run import Run, find_run
 from mlroad.models.http_model import HttpModel
 from mlroad.models.inference_verdict import (
@@ -98,10 +99,10 @@ def _chosen(root: Path, runtimes: Sequence[str]) -> tuple[list[str], dict[str, s
     wanted, left_out = set(runtimes) - {ALL}, {}
     if ALL in runtimes:
         wanted |= {"pyfunc", "onnx"}
-        missing = why_no_dotnet(root) if has_harness(root) and "dotnet" not in wanted else None
+        missing = why_no_dotnet(root) if has_dotnet_harness(root) and "dotnet" not in wanted else None
         if missing:
             left_out["dotnet"] = str(missing)
-        elif has_harness(root):
+        elif has_dotnet_harness(root):
             wanted.add("dotnet")
     return [runtime for runtime in RUNTIMES if runtime in wanted], left_out
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,9 +40,16 @@ def model_question(stage: Path, taken: Taken, target: str, recorded: Iterable[st
 
 
 def write_drafts(
-    stage: Path, name: str, question: Question | None, recorded: Mapping[str, float]
+    stage: Path,
+    name: str,
+    question: Question | None,
+    recorded: Mapping[str, float],
+    runtimes: Sequence[str] = ("pyfunc",),
 ) -> list[str]:
-    """Write what is missing; returns the names of the new files. Raises UserError."""
+    """Write what is missing; returns the names of the new files. Raises UserError.
+
+    ``runtimes`` are those in which a drafted gates.yml requires the inference tests.
+    """
     folder = stage / "models" / name
     job = pipeline_of(folder)
     dev = dataset_inputs(job)
@@ -54,7 +61,7 @@ def write_drafts(
         data = {key: {"dev": it, "prod": prod_version(stage, it)} for key, it in dev.items()}
     gates = None
     if not (folder / GATES).is_file():
-        gates = _unmeasured(stage, name, dev, question, recorded)
+        gates = replace(_unmeasured(stage, name, dev, question, recorded), runtimes=runtimes)
     outputs = [
         f"{step.name}.{it}"
         for step in job.steps.values()
@@ -86,7 +93,9 @@ def update_data(stage: Path, name: str) -> None:
     write_text(file, f"{text.rstrip()}{added}\n" if added else text)
 
 
-def write_measured_gates(folder: Path, question: Question, verdict: Mapping[str, Any]) -> None:
+def write_measured_gates(
+    folder: Path, question: Question, verdict: Mapping[str, Any], runtimes: Sequence[str]
+) -> None:
     """Write gates.yml again, with limits from a verdict on the model. Raises UserError without figures."""
     # A perfect model on few rows has an interval without any width, and no model would ever reach it again.
     figures = {
@@ -99,7 +108,9 @@ def write_measured_gates(folder: Path, question: Question, verdict: Mapping[str,
     stage, file = folder.parent.parent, folder / GATES
     slice_by = next((gate.column for gate in load_gates(file).slices), "")
     holdout = _holdout(stage, dataset_inputs(pipeline_of(folder)))
-    facts = GateFacts(question.task, question.targets, holdout, figures, False, slice_by, question.more)
+    facts = GateFacts(
+        question.task, question.targets, holdout, figures, False, slice_by, question.more, runtimes
+    )
     file.unlink()
     draft_factory_files(folder, folder.name, DraftFacts(BY, facts, {}, ()))
 

@@ -33,7 +33,7 @@ from mlroad.promote.make_promotion_plan import check_free, check_identity, make_
 from mlroad.promote.merge_versions import Merged, as_in_factory, first_version, merge_versions
 from mlroad.promote.place_datasets import keep_large_data, place_datasets, replacements
 from mlroad.promote.promotion_plan import Plan, Promoted, PromoteOptions, Tell
-from mlroad.promote.proof import Proof, run_as_prototyped, try_drafts
+from mlroad.promote.proof import TRIED, Proof, run_as_prototyped, try_drafts
 from mlroad.promote.provenance import FILE, Provenance, requirements_digest
 from mlroad.promote.pull_request import pull_request_body
 from mlroad.promote.take import take
@@ -158,7 +158,8 @@ def complete(bench: Workbench, plan: Plan, tree: str, options: PromoteOptions, t
     if options.run:
         proof = run_as_prototyped(bench, plan, options.tolerance, tell)
         bench.restore(tree, name)
-    drafted = write_drafts(bench.stage, name, plan.question, plan.recorded or proof.metrics)
+    runtimes = TRIED if options.run else ("pyfunc",)
+    drafted = write_drafts(bench.stage, name, plan.question, plan.recorded or proof.metrics, runtimes)
     tree = bench.snapshot(name)
     if options.run:
         proof, tree = try_drafts(bench, plan, tree, drafted, proof, tell)

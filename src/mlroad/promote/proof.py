@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mlroad.core.problems import UserError
+from mlroad.core.repo import has_dotnet_harness
 from mlroad.core.text import number, some
 from mlroad.gate.gates_file import FILE as GATES
 from mlroad.models.finished_run import find_run
@@ -30,6 +31,10 @@ from mlroad.promote.run_without_credentials import (
 from mlroad.promote.workbench import Workbench
 from mlroad.run.candidate import find_candidate
 from mlroad.run.model_folder import ModelFolder
+
+TRIED = ("pyfunc", "onnx")
+"""The runtimes of a drafted gates.yml while it is tried."""
+_IN_ONNX = "inference.onnx"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,7 @@ def try_drafts(
     if f"{folder}/{GATES}" in drafted and question:
         proof, verdict = _measure(bench, name, proof, tell)
         bench.restore(tree, name)
-        write_measured_gates(bench.stage / folder, question, verdict)
+        write_measured_gates(bench.stage / folder, question, verdict, _runtimes(bench, verdict))
         tree = bench.snapshot(name)
     if any(path.startswith(f"{folder}/tests/") for path in drafted):
         tell("Running the drafted unit tests.")
@@ -94,7 +99,8 @@ def _measure(bench: Workbench, name: str, proof: Proof, tell: Tell) -> tuple[Pro
         require(Finished(gated.code or 1, gated.output), f"The gate of {name} fails")
     verdict = json.loads(file.read_text(encoding="utf-8"))
     broken = [it for it in verdict["checks"] if it["result"] in ("failed", "broken")]
-    left = [it for it in broken if not it["id"].startswith(("metrics.", "slices."))]
+    # A model without an ONNX form is tested in Python only.
+    left = [it for it in broken if not it["id"].startswith(("metrics.", "slices.", _IN_ONNX))]
     if left:
         told = "\n".join(f"  {it['id']}: {it['what']}" for it in left)
         raise UserError(
@@ -104,6 +110,13 @@ def _measure(bench: Workbench, name: str, proof: Proof, tell: Tell) -> tuple[Pro
         key: its["candidate"] for key, its in verdict["metrics"].items() if its["candidate"] is not None
     }
     return replace(proof, on_holdout=figures, holdout=str(verdict["holdout"]["dataset"])), verdict
+
+
+def _runtimes(bench: Workbench, verdict: Mapping[str, Any]) -> Sequence[str]:
+    """Where the model can be tested: in ONNX Runtime if it passed there, and then in .NET, too."""
+    if all((it["id"], it["result"]) != (_IN_ONNX, "passed") for it in verdict["checks"]):
+        return ("pyfunc",)
+    return (*TRIED, "dotnet") if has_dotnet_harness(bench.root) else TRIED
 
 
 def _compare(name: str, recorded: Mapping[str, float], found: Mapping[str, float], tolerance: float) -> None:

@@ -146,6 +146,17 @@ def test_prod_data_that_both_stages_read_is_allowed(factory: Command) -> None:
     assert "MR713: diabetes_train:1 is for prod, but is used here for dev." in factory("check").out
 
 
+def test_dotnet_needs_its_harness(factory: Command) -> None:
+    edit(factory.repo / MODEL / "gates.yml", "[pyfunc, onnx]", "[pyfunc, onnx, dotnet]")
+    said = factory("check")
+    assert said.code == 1
+    assert (
+        "gates.yml:17:18: MR704: inference_tests has dotnet, but this repo has no harness/dotnet." in said.out
+    )
+    (factory.repo / "harness" / "dotnet" / "Cli").mkdir(parents=True)
+    assert factory("check").code == 0
+
+
 @pytest.mark.parametrize(
     ("missing", "part", "instead"),
     [
@@ -155,7 +166,7 @@ def test_prod_data_that_both_stages_read_is_allowed(factory: Command) -> None:
             "",
         ),
         ("is no limit for latency", "latency: {p95_ms: 100}\n", ""),
-        ("are no inference tests", "inference_tests: [pyfunc]\n", "inference_tests: []\n"),
+        ("are no inference tests", "inference_tests: [pyfunc, onnx]\n", "inference_tests: []\n"),
     ],
 )
 def test_a_kind_of_gate_that_is_left_out_is_a_warning(

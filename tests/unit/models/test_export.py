@@ -28,6 +28,10 @@ from tests.unit.models.saved_models import RUN, called, frozen, save_run
 pytestmark = pytest.mark.slow
 SCHEMA = json.loads((REPO / "docs/reference/contract.schema.json").read_text(encoding="utf-8"))
 CARD = """\
+# Rents
+
+What it is for.
+
 | column | meaning | unit |
 |---|---|---|
 | `area` | living space | m² |
