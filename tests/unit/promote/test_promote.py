@@ -157,6 +157,17 @@ def test_what_a_tag_can_be(factory: Command, tagged: Path, tmp_path: Path) -> No
     assert len(set(trees)) == 1
 
 
+def test_metrics_in_another_unit_are_no_limits(factory: Command, prototype_repo: Path) -> None:
+    """An R² of 48 is one in percent: gates.yml cannot have it as a limit."""
+    _edit("models/line/metrics.json", '"slope": 10.0', '"slope": 10.0, "r2": 48.2, "rmse": 55.0')(
+        prototype_repo
+    )
+    assert try_promotion(factory, tag_again(prototype_repo)).code == 0
+    gates = git(factory.repo, "show", "promote/line-v2:models/line/gates.yml")
+    assert "rmse: {limit: 60.5" in gates
+    assert "r2: {" not in gates
+
+
 def test_what_is_not_a_tag(factory: Command, prototype_repo: Path, tmp_path: Path) -> None:
     repo = prototype_repo
     git(repo, "tag", "line-v10")
