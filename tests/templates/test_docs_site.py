@@ -66,7 +66,8 @@ def test_lists_are_indented_as_python_markdown_reads_them(page: Path) -> None:
     nested = re.findall(r"^ {1,3}(?:```|[-*] |\d+\. |\| ).*|(?<=\n\n) {1,3}\S.*", outside, re.MULTILINE)
     assert nested == [], f"{page}: indent what belongs to a list item by 4 spaces"
     glued = re.findall(r"^(?![-*>|#\s]|\d+\. ).+\n(?:- |1\. ).*", outside, re.MULTILINE)
-    assert glued == [], f"{page}: a list needs an empty line before it"
+    glued += re.findall(r"^ {4}(?!- |\d+\. )\S.*\n(?:- |\d+\. ).*", outside, re.MULTILINE)
+    assert glued == [], f"{page}: a list, and an item after a paragraph of an item, need an empty line before"
 
 
 @pytest.mark.slow
