@@ -14,6 +14,7 @@ import pytest
 
 from mlroad.core.problems import UserError
 from tests.support import REPO, commit_all, git, tool, tracked_and_new
+from tools import start
 from tools.docs_site import CONFIG, BuildFailed, build, build_releases, builder
 
 ZENSICAL = tool("zensical")
@@ -106,6 +107,20 @@ def test_each_release_has_its_own_site_and_the_newest_is_latest(small: Path) -> 
     assert [(one["version"], one["aliases"]) for one in versions] == [("0.10.0", ["latest"]), ("0.9.0", [])]
     assert "latest/" in (site / "index.html").read_text(encoding="utf-8")
     assert git(small, "worktree", "list").count("\n") <= 1, "the checkouts of the tags are removed"
+
+
+def test_the_command_reports_what_it_built(
+    small: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(start, "TEMPLATE", small)
+    monkeypatch.setattr(start, "find_uv", lambda: Path("uv"))
+    monkeypatch.setattr(start, "builder", lambda _: command())
+    assert start.main(["docs"]) == 0
+    assert str(small / "site" / "index.html") in capsys.readouterr().out
+    (small / "docs" / "README.md").write_text("[dead](nowhere.md)\n", encoding="utf-8")
+    assert start.main(["docs"]) == 1
+    assert "README.md:1" in capsys.readouterr().err
+    assert start.main(["docs", "--releases"]) == 2
 
 
 def test_without_a_release_it_says_so(small: Path) -> None:
