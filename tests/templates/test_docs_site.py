@@ -59,16 +59,41 @@ def test_every_page_is_in_the_navigation_once() -> None:
     assert sorted(pages_of(SETTINGS["nav"])) == sorted(page.relative_to("docs").as_posix() for page in PAGES)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=str)
-def test_lists_are_indented_as_python_markdown_reads_them(page: Path) -> None:
-    """GitHub accepts 2 or 3 spaces; the site would end the list and start to count again."""
-    text = (REPO / page).read_text(encoding="utf-8")
+def misread_lists(text: str) -> list[str]:
+    """The lines that GitHub reads as part of a list, and Python-Markdown does not."""
     outside = re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
-    nested = re.findall(r"^ {1,3}(?:```|[-*] |\d+\. |\| ).*|(?<=\n\n) {1,3}\S.*", outside, re.MULTILINE)
-    assert nested == [], f"{page}: indent what belongs to a list item by 4 spaces"
-    glued = re.findall(r"^(?![-*>|#\s]|\d+\. ).+\n(?:- |1\. ).*", outside, re.MULTILINE)
-    glued += re.findall(r"^ {4}(?!- |\d+\. )\S.*\n(?:- |\d+\. ).*", outside, re.MULTILINE)
-    assert glued == [], f"{page}: a list, and an item after a paragraph of an item, need an empty line before"
+    return [
+        found
+        for pattern in (
+            r"^ {1,3}(?:```|[-*] |\d+\. |\| ).*|(?<=\n\n) {1,3}\S.*",  # indented by too little
+            r"^(?![-*>|#\s]|\d+\. ).+\n(?:- |1\. ).*",  # a list right below a paragraph
+            r"^ {4}(?!- |\d+\. )\S.*\n(?:- |\d+\. ).*",  # an item right below a paragraph of an item
+        )
+        for found in re.findall(pattern, outside, re.MULTILINE)
+    ]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_lists_are_written_as_python_markdown_reads_them(page: Path) -> None:
+    wrong = misread_lists((REPO / page).read_text(encoding="utf-8"))
+    assert wrong == [], f"{page}: indent by 4 spaces what belongs to an item, with an empty line around it"
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("1. one\n\n   ```\n   code\n   ```\n\n2. two\n", True),
+        ("1. one\n\n   more\n", True),
+        ("- one\n  - two\n", True),
+        ("Some:\n- one\n", True),
+        ("1. one\n\n    more\n2. two\n", True),
+        ("1. one\n\n    ```\n    code\n    ```\n\n2. two\n", False),
+        ("- one line\n  and the next\n- two\n    - three\n- four\n", False),
+        ("```\n  - yaml\nkey:\n- item\n```\n", False),
+    ],
+)
+def test_a_list_that_the_site_would_break_is_found(text: str, *, wrong: bool) -> None:
+    assert bool(misread_lists(text)) is wrong
 
 
 @pytest.mark.slow
