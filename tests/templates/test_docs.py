@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 import yaml
 
+from mlroad.core.rule_codes import RULES
 from tests.support import REPO, tracked_and_new
 
 PAGES = [
@@ -64,3 +66,26 @@ def test_what_is_sent_to_github_is_json(page: Path) -> None:
     assert found
     for body in found:
         assert isinstance(json.loads(body), dict)
+
+
+def test_every_code_has_one_remedy() -> None:
+    sources = [path for path in tracked_and_new(REPO) if path.suffix == ".py" and path.parts[0] == "src"]
+    used = {
+        code
+        for path in sources
+        for code in re.findall(r'"(M[A-Z]\d{3})"', (REPO / path).read_text(encoding="utf-8"))
+    }
+    page = (REPO / "docs" / "how-to" / "troubleshooting.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (M[A-Z]\d{3}(?:, M[A-Z]\d{3})*) \| \S", page, re.MULTILINE)
+    explained = Counter(code for row in rows for code in row.split(", "))
+    assert set(RULES) <= used
+    assert explained == Counter(used)
+
+
+def test_the_picture_of_the_readme_is_that_of_the_docs() -> None:
+    first = [
+        re.search(r"```mermaid\n.*?```", (REPO / name).read_text(encoding="utf-8"), re.DOTALL)
+        for name in ("README.md", "docs/README.md", "docs/explanation/in-pictures.md")
+    ]
+    assert first[0] is not None
+    assert len({found and found[0] for found in first}) == 1

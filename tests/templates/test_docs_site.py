@@ -14,6 +14,7 @@ import pytest
 
 from mlroad.core.problems import UserError
 from tests.support import REPO, commit_all, git, tool, tracked_and_new
+from tools import start
 from tools.docs_site import CONFIG, BuildFailed, build, build_releases, builder
 
 ZENSICAL = tool("zensical")
@@ -58,15 +59,41 @@ def test_every_page_is_in_the_navigation_once() -> None:
     assert sorted(pages_of(SETTINGS["nav"])) == sorted(page.relative_to("docs").as_posix() for page in PAGES)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=str)
-def test_lists_are_indented_as_python_markdown_reads_them(page: Path) -> None:
-    """GitHub accepts 2 or 3 spaces; the site would end the list and start to count again."""
-    text = (REPO / page).read_text(encoding="utf-8")
+def misread_lists(text: str) -> list[str]:
+    """The lines that GitHub reads as part of a list, and Python-Markdown does not."""
     outside = re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
-    nested = re.findall(r"^ {1,3}(?:```|[-*] |\d+\. |\| ).*|(?<=\n\n) {1,3}\S.*", outside, re.MULTILINE)
-    assert nested == [], f"{page}: indent what belongs to a list item by 4 spaces"
-    glued = re.findall(r"^(?![-*>|#\s]|\d+\. ).+\n(?:- |1\. ).*", outside, re.MULTILINE)
-    assert glued == [], f"{page}: a list needs an empty line before it"
+    return [
+        found
+        for pattern in (
+            r"^ {1,3}(?:```|[-*] |\d+\. |\| ).*|(?<=\n\n) {1,3}\S.*",  # indented by too little
+            r"^(?![-*>|#\s]|\d+\. ).+\n(?:- |1\. ).*",  # a list right below a paragraph
+            r"^ {4}(?!- |\d+\. )\S.*\n(?:- |\d+\. ).*",  # an item right below a paragraph of an item
+        )
+        for found in re.findall(pattern, outside, re.MULTILINE)
+    ]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_lists_are_written_as_python_markdown_reads_them(page: Path) -> None:
+    wrong = misread_lists((REPO / page).read_text(encoding="utf-8"))
+    assert wrong == [], f"{page}: indent by 4 spaces what belongs to an item, with an empty line around it"
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("1. one\n\n   ```\n   code\n   ```\n\n2. two\n", True),
+        ("1. one\n\n   more\n", True),
+        ("- one\n  - two\n", True),
+        ("Some:\n- one\n", True),
+        ("1. one\n\n    more\n2. two\n", True),
+        ("1. one\n\n    ```\n    code\n    ```\n\n2. two\n", False),
+        ("- one line\n  and the next\n- two\n    - three\n- four\n", False),
+        ("```\n  - yaml\nkey:\n- item\n```\n", False),
+    ],
+)
+def test_a_list_that_the_site_would_break_is_found(text: str, *, wrong: bool) -> None:
+    assert bool(misread_lists(text)) is wrong
 
 
 @pytest.mark.slow
@@ -105,6 +132,20 @@ def test_each_release_has_its_own_site_and_the_newest_is_latest(small: Path) -> 
     assert [(one["version"], one["aliases"]) for one in versions] == [("0.10.0", ["latest"]), ("0.9.0", [])]
     assert "latest/" in (site / "index.html").read_text(encoding="utf-8")
     assert git(small, "worktree", "list").count("\n") <= 1, "the checkouts of the tags are removed"
+
+
+def test_the_command_reports_what_it_built(
+    small: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(start, "TEMPLATE", small)
+    monkeypatch.setattr(start, "find_uv", lambda: Path("uv"))
+    monkeypatch.setattr(start, "builder", lambda _: command())
+    assert start.main(["docs"]) == 0
+    assert str(small / "site" / "index.html") in capsys.readouterr().out
+    (small / "docs" / "README.md").write_text("[dead](nowhere.md)\n", encoding="utf-8")
+    assert start.main(["docs"]) == 1
+    assert "README.md:1" in capsys.readouterr().err
+    assert start.main(["docs", "--releases"]) == 2
 
 
 def test_without_a_release_it_says_so(small: Path) -> None:

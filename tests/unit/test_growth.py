@@ -190,7 +190,7 @@ PIPELINES: dict[str, Callable[[int], str]] = {
     ),
     **{
         f"a command of many {part!r}": lambda size, part=part: (  # type: ignore[misc]
-            f"jobs:\n  s:\n    environment: azureml:e:1\n    command: |-\n      echo {part * size * 20}\n"
+            f"jobs:\n  s:\n    environment: azureml:e:1\n    command: |-\n      echo {part * size * 20} }}\n"
         )
         for part in (
             OPEN,
@@ -207,9 +207,22 @@ PIPELINES: dict[str, Callable[[int], str]] = {
             "a.py ",
             "$( ",
             "--a ",
+            "(",
+            "`",
+            "${a ",
+            "if ",
+            "; for",
+            "\\\n ",
+            "\n  ",
         )
     },
     "cycles": lambda size: steps(size, ring),
+    **{
+        f"an image of many {part!r}": lambda size, part=part: (  # type: ignore[misc]
+            f"jobs:\n  s:\n    command: echo\n    environment: {{image: 'a{part * size * 20}!'}}\n"
+        )
+        for part in ("a", "a-", "a/", ".", "_")
+    },
 }
 
 

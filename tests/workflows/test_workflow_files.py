@@ -462,6 +462,44 @@ def test_no_version_becomes_champion_without_an_approval(tmp_path: Path, variabl
     ]  # fmt: skip
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a step for bash")
+@pytest.mark.parametrize(
+    ("given", "options"),
+    [
+        ({}, []),
+        ({"ACCEPT": " loss  growth "}, ["--accept=loss", "--accept=growth"]),
+        ({"MAX_LOSS": "0.5", "STAGE": "prod"}, ["--max-loss=0.5", "--stage=prod"]),
+        ({"ACCEPT": "$(touch x) --local"}, ["--accept=$(touch", "--accept=x)", "--accept=--local"]),
+    ],
+)
+def test_a_delivery_gets_the_limits_that_a_person_accepts(
+    tmp_path: Path, given: dict[str, str], options: list[str]
+) -> None:
+    """The exit code 3, for a delivery that exceeds a limit, is that of the step."""
+    steps = factory_workflow("datasets.yml")["jobs"]["deliver"]["steps"]
+    step = next(step for step in steps if step.get("name") == "Check the data and create the version")
+    assert step["env"]["ACCEPT"] == "${{ inputs.accept }}"
+    (tmp_path / "uv").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\nexit 3\n', encoding="utf-8")
+    (tmp_path / "uv").chmod(0o755)
+    done = subprocess.run(
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
+        env={
+            "PATH": f"{tmp_path}:/usr/bin:/bin", "DATASET": "sales", "SOURCE": "a b.csv",
+            "STAGE": "as before",
+            "MAX_LOSS": "", "ACCEPT": "", "DESCRIPTION": "More days", "RUNNER_TEMP": "/t",
+            "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"), **given,
+        },
+        cwd=tmp_path, capture_output=True, text=True, encoding="utf-8", check=False,
+    )  # fmt: skip
+    assert done.returncode == 3, done.stderr
+    assert done.stdout.splitlines() == [
+        "run", "mlroad", "dataset", "register", "--from-etl=a b.csv", "--description=More days", *options,
+        "--pr-body=/t/body.md", "--outcome=/t/outcome.json", "--", "sales",
+    ]  # fmt: skip
+    assert (tmp_path / "summary").read_text(encoding="utf-8") == done.stdout
+    assert not (tmp_path / "x").exists()
+
+
 @pytest.mark.parametrize(
     ("name", "said", "changed", "green"),
     [

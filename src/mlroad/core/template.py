@@ -41,13 +41,18 @@ def origin(repo: Path) -> Origin:
     if not file.is_file():
         what = f"There is no {ANSWERS} in {repo.resolve()}."
         raise UserError(what, "Run this in a repo that was made from the template.")
-    found = {}
+    text, found = file.read_text(encoding="utf-8"), {}
     for name in ("_src_path", "_commit"):
-        line = re.search(rf"^{name}: *(['\"]?)(.+)\1$", file.read_text(encoding="utf-8"), re.MULTILINE)
-        if line is None:
+        found[name] = answer(text, name)
+        if not found[name]:
             raise UserError(f"{file}: {name} is missing.", f"Restore it: git log -p {ANSWERS}")
-        found[name] = line[2]
     return Origin(git_address(found["_src_path"]), found["_commit"], found["_src_path"])
+
+
+def answer(text: str, name: str) -> str:
+    """What Copier recorded as ``name`` in the text of that file; empty if it is not there."""
+    line = re.search(rf"^{name}: *(['\"]?)(.+)\1$", text, re.MULTILINE)
+    return line[2] if line else ""
 
 
 def git_address(source: str) -> str:

@@ -32,6 +32,10 @@ from mlroad.steps.new_model import new_model, set_inputs
 BY = "mlroad new"
 _NAMING = {"target", "labels", "text", "query", "time"}
 """The inputs of a kind's pipeline that name columns."""
+FEATURES = Path("steps", "features.py")
+"""The step of a forecast model that makes the rows of a holdout."""
+SERIES = ("target", "time", "horizon", "season")
+"""The inputs of a forecast's pipeline that this step needs."""
 _OUTPUTS = ("prep.prepared", "train.model", "evaluate.metrics", "predict.predictions")
 _TASKS: Mapping[str, Task] = {"classification": "multiclass", "text_classification": "multiclass"}
 """The task of a kind that does not have its name."""
@@ -77,7 +81,7 @@ def _datasets(root: Path, folder: Path, task: Task, raw: str, values: Mapping[st
     if holdout := find(root, source).holdout:
         return _Data(source, source, holdout, is_example=False)
     _require_columns(root, source, values)
-    rows = _with_features(root, folder, source, values) if task == "forecast" else source
+    rows = rows_with_features(root, folder, source, values, "prod") if task == "forecast" else source
     made = split_for_task(root, rows, task, values, stage="prod")
     return _Data(source, made.train.version.id, made.holdout.version.id, is_example=not raw)
 
@@ -90,12 +94,13 @@ def _example(root: Path, folder: Path) -> str:
         return create_version(root, draft).version.id
 
 
-def _with_features(root: Path, folder: Path, source: str, values: Mapping[str, str]) -> str:
-    """The rows of a series with what was known before each: what a model is asked for."""
-    settings = tuple(f"{name}={values[name]}" for name in ("target", "time", "horizon", "season"))
+def rows_with_features(
+    root: Path, folder: Path, source: str, values: Mapping[str, str], stage: Stage | None = None
+) -> str:
+    """The rows of a series with what was known before each: what a forecast model is asked for."""
+    settings = tuple(f"{name}={values[name]}" for name in SERIES)
     name = f"{source.partition(':')[0]}_rows"
-    step = folder / "steps" / "features.py"
-    options = DeriveOptions(name, step, (source,), settings, file=f"{name}.csv", stage="prod")
+    options = DeriveOptions(name, folder / FEATURES, (source,), settings, file=f"{name}.csv", stage=stage)
     return derive_version(root, options).version.id
 
 

@@ -155,3 +155,19 @@ def _dependencies(conda: MapNode, out: Findings) -> None:
         out.error(conda.at, "MR127", "This conda file has no dependencies.", fix)
     elif not isinstance(given, ListNode):
         out.error(given.at, "MR127", "dependencies must be a list.", "Write one `- package` per line.")
+    else:
+        _packages(given, out, pip=False)
+
+
+def _packages(listed: ListNode, out: Findings, *, pip: bool) -> None:
+    for item in listed.items:
+        if isinstance(item, ScalarNode) and isinstance(item.value, str) and item.value.strip():
+            continue
+        inner = (
+            item.values.get("pip") if isinstance(item, MapNode) and item.values.keys() == {"pip"} else None
+        )
+        if isinstance(inner, ListNode) and not pip:
+            _packages(inner, out, pip=True)
+        else:
+            fix = "Write `- package`, or `- pip:` and below it, indented, one `- package` per line."
+            out.error((inner or item).at, "MR127", "This is not a package.", fix)

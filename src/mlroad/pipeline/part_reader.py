@@ -15,7 +15,7 @@ from mlroad.pipeline.expressions import expressions, target
 from mlroad.pipeline.file_type import schema_name
 from mlroad.pipeline.findings import Findings
 from mlroad.pipeline.model import Binding, Environment
-from mlroad.pipeline.references import name_fault
+from mlroad.pipeline.references import asset_fault, name_fault
 from mlroad.pipeline.repo_index import RepoIndex, absolute, exists, is_folder, near_path
 from mlroad.pipeline.schema_checks import spoken
 
@@ -50,7 +50,11 @@ class PartReader:
         """The folder or file that ``code`` names, absolute; None for code that is not in the repo."""
         given = node.values.get("code")
         code = node.text("code")
-        if given is None or code is None or code.startswith("azureml:"):
+        if given is None or code is None:
+            return None
+        if code.startswith("azureml:"):
+            if fault := asset_fault(code, "code"):
+                self.out.error(given.at, "MR124", *fault)
             return None
         if re.match(r"git\+|https?://", code):
             what = f"{code} is code that only the cloud can fetch."

@@ -8,7 +8,7 @@ from typing import Literal
 from mlroad.core.text import did_you_mean, nearest
 from mlroad.pipeline.findings import a
 
-AssetKind = Literal["component", "environment"]
+AssetKind = Literal["component", "environment", "code"]
 _NAME = re.compile(r"(?P<name>[\w.-]+)(?::(?P<version>[\w.+-]+)|@(?P<label>[\w.-]+))?")
 _REGISTRY = re.compile(r"//registries/[^/]+/(?P<kind>[^/]+)/[^/]+/(?:versions|labels)/[^/]+/?")
 _ID = re.compile(r"/?/subscriptions/[^/]+/resourcegroups/[^/]+/.+", re.IGNORECASE)
@@ -21,9 +21,10 @@ _CURATED = "AzureML-"
 
 
 def asset_fault(reference: str, kind: AssetKind) -> tuple[str, str] | None:
-    """What is wrong with a reference to a component or an environment, and what to do; None if nothing is."""
+    """What is wrong with a reference to an asset of this kind, and what to do; None if nothing is."""
     rest = reference.removeprefix("azureml:")
-    how = f"Write azureml:NAME:VERSION, azureml:NAME@latest or a path to {a(kind)}'s file."
+    local = "folder" if kind == "code" else f"{kind}'s file"
+    how = f"Write azureml:NAME:VERSION, azureml:NAME@latest or the path of the {local}."
     malformed = f"{reference} is not a reference to {a(kind)}."
     if FILLED_IN_LATER.search(rest) or _ID.fullmatch(rest):
         return None

@@ -1,4 +1,4 @@
-"""Finds what bash cannot read in a command: open quotes and brackets, a line that begins with an option.
+"""Finds what bash cannot read in a command: open quotes, brackets and loops, operators without a command.
 
 It knows quotes, escapes, comments, ``$(…)``, arrays and here-documents; it is silent where bash goes further.
 """
@@ -7,11 +7,17 @@ from __future__ import annotations
 
 import re
 
-_HERE_DOCUMENT = re.compile(r"<<-?\s*(['\"]?)(\w+)\1")
+_HERE_DOCUMENT = re.compile(r"(?<!<)<<-?\s*(['\"]?)(\w+)\1")
 _EXPRESSION = re.compile(r"\$\{\{(?:(?!\$\{\{).)*?\}\}|\$\[\[|\]\]")
 _GOES_ON = re.compile(r"(?<!\\)(&&|\|\|?)\s*\Z")
 _OPTION = re.compile(r"[ \t]*(--?[A-Za-z][\w-]*)")
-_FURTHER = re.compile(r"\bcase\b(?:(?!\bcase\b).)*\besac\b|`", re.DOTALL)
+_FURTHER = re.compile(r"\bcase\b(?:(?!\bcase\b).)*\besac\b", re.DOTALL)
+_TWICE = re.compile(r"(?:^|[\n(]|&&|\|\|?(?!\|)|(?<!;);(?!;))\s*(&&|\|\|?)")
+_VARIABLE = re.compile(r"\$\{[^{}\"'`\s()]*\}")
+_TOKEN = re.compile(r"\d*[<>][<>&|]*|&>+|[;&|()\n`]|[^\s;&|()`<>]+")
+_ENDS = {"if": "fi", "for": "done", "while": "done", "until": "done", "case": "esac"}
+_SEPARATORS = frozenset(";&|()\n`")
+_BEFORE_A_COMMAND = {"{", "!", "if", "while", "until", "then", "else", "elif", "do"}
 
 
 def shell_fault(command: str) -> tuple[str, str] | None:
@@ -29,6 +35,14 @@ def shell_fault(command: str) -> tuple[str, str] | None:
             f"The command ends with {end[1]}, so the shell waits for more.",
             "Write the rest, or remove it.",
         )
+    # Runs of blanks would take quadratic time.
+    lines = "".join(scanner.plain).splitlines()
+    plain = "\n".join(" ".join(line.split()) for line in lines if line.strip())
+    if twice := _TWICE.search(plain):
+        what = f"The shell cannot read this command: nothing is before {twice[1]}."
+        return what, "Write a command there, or remove it. A line that goes on ends with \\ or &&."
+    if what := _open_word(plain):
+        return f"The shell cannot read this command: {what}.", "Write what is missing, or remove it."
     for start in scanner.lines:
         option = _OPTION.match(text, start)
         if option and start:
@@ -40,7 +54,23 @@ def shell_fault(command: str) -> tuple[str, str] | None:
     return None
 
 
-_NAMES = {'"': 'a quote "', "'": "a quote '", "(": "a bracket ("}
+_NAMES = {
+    '"': 'a quote "', "'": "a quote '", "`": "a quote `",
+    "(": "a bracket (", "$(": "a bracket $(", "{": "a bracket ${",
+}  # fmt: skip
+
+
+def _open_word(plain: str) -> str:
+    """Which `if`, loop or `case` has no end, or which end has no beginning."""
+    wanted: list[str] = []
+    begins = True
+    for token in _TOKEN.findall(plain):
+        if begins and token in _ENDS:
+            wanted.append(_ENDS[token])
+        elif begins and token in _ENDS.values() and (not wanted or wanted.pop() != token):
+            return f"{token} ends nothing"
+        begins = token in _SEPARATORS or (begins and token in _BEFORE_A_COMMAND)
+    return f"{wanted[-1]} is missing" if wanted else ""
 
 
 class _Scanner:
@@ -54,6 +84,9 @@ class _Scanner:
         self.lines: list[int] = [0]
         """Where the lines begin that begin a command."""
         self.ends_in_comment = False
+        self.last_brace = text.rfind("}")
+        self.plain: list[str] = []
+        """The command without comments and here-documents, and with x for what is quoted."""
 
     @property
     def open(self) -> str:
@@ -65,10 +98,21 @@ class _Scanner:
             sign = text[self.at]
             self.at += 1
             if sign == "\\":
+                self.plain.append(" " if text.startswith("\n", self.at) else "x")
                 self.at += 1
             elif text.startswith("$(", self.at - 1):
-                self.stack.append("(")
+                self.stack.append("$(")
+                self.plain.append("(")
                 self.at += 1
+            elif variable := _VARIABLE.match(text, self.at - 1):
+                self.plain.append("x")
+                self.at = variable.end()
+            elif text.startswith("${", self.at - 1) and self.last_brace < self.at:
+                self.stack.append("{")
+                return
+            elif sign == "`":
+                self.plain.append("x" if self.open == "`" else "`")
+                self._pair("`")
             elif self.open == '"' or sign == '"':
                 self._double_quote(sign)
             elif sign == "'":
@@ -76,23 +120,33 @@ class _Scanner:
                 if end < 0:
                     self.stack.append("'")
                 self.at = end + 1 or len(text)
+                self.plain.append("x")
             else:
                 self._outside(sign)
 
     def _double_quote(self, sign: str) -> None:
-        if sign == '"' and self.open == '"':
+        self.plain.append("x")
+        if sign == '"':
+            self._pair('"')
+
+    def _pair(self, sign: str) -> None:
+        if self.open == sign:
             self.stack.pop()
-        elif sign == '"':
-            self.stack.append('"')
+        else:
+            self.stack.append(sign)
 
     def _outside(self, sign: str) -> None:
-        if sign == "(" and (self.stack or self.text.startswith("=(", self.at - 2)):
-            self.stack.append("(")
-        elif sign == ")" and self.stack:
-            self.stack.pop()
+        at = len(self.plain)
+        self.plain.append(sign)
+        if sign == "(":
+            self.stack.append("$(" if self.text.startswith("=(", self.at - 2) else "(")
+        elif sign == ")" and self.open in ("(", "$("):
+            # What follows `$(…)` belongs to the same command.
+            self.plain[at] = ")" if self.stack.pop() == "(" else "x"
         elif sign == "#" and (self.at == 1 or self.text[self.at - 2] in " \t\n;&|("):
             end = self.text.find("\n", self.at)
             self.ends_in_comment = end < 0
+            self.plain[at] = " "
             self.at = len(self.text) if end < 0 else end
         elif sign == "<" and (here := _HERE_DOCUMENT.match(self.text, self.at - 1)):
             self.here_documents.append(here[2])

@@ -121,7 +121,14 @@ def _took_anything(root: Path, unfinished: Unfinished, tree: str) -> bool:
 
 
 def put_in_place(root: Path, tree: str, commit: str, head: str) -> None:
-    """Bring the branch from ``head`` to the commit, and the working tree from the resolved files."""
+    """Bring the branch from ``head`` to the commit, and the working tree from the resolved files.
+
+    Raises UserError, and changes nothing, if a file of the commit would replace one that git does not know.
+    """
+    tried = run_git(root, "read-tree", "--dry-run", "-m", "-u", tree, commit)
+    if not tried.ok:
+        what = tried.reason.removeprefix("error: ").rstrip(".")
+        raise UserError(f"{what}.", "Move it away, and repeat: mlroad promote --continue")
     run_git(root, "update-ref", "HEAD", commit, head, check=True)  # fails if the branch has moved
     run_git(root, "read-tree", "-m", "-u", tree, commit, check=True)
     run_git(root, "cherry-pick", "--quit")

@@ -20,6 +20,7 @@ from mlroad.gate.draft_files import DraftFacts, draft_factory_files
 from mlroad.gate.draft_gates import Figure, GateFacts, figures_of, with_guess
 from mlroad.gate.gates_file import FILE as GATES
 from mlroad.gate.gates_file import load_gates
+from mlroad.models.metric_names import Task, metric_of
 from mlroad.pipeline.model import CommandComponent
 from mlroad.promote.place_datasets import prod_version
 from mlroad.promote.question import Question, dataset_inputs, pipeline_of, question_of
@@ -128,10 +129,16 @@ def _unmeasured(
         raise UserError(what, "Name it: --target COLUMN.")
     facts = GateFacts(question.task, question.targets, _holdout(stage, dev), more=question.more)
     guessed = with_guess(stage, facts)
-    if known := question.metrics(recorded):
+    if known := [it for it in question.metrics(recorded) if _in_range(it, question.task, recorded[it])]:
         figures = {it: Figure(recorded[it], abs(recorded[it]) * _MARGIN or _MARGIN) for it in known}
         return replace(guessed, figures=figures, is_guess=False)
     return replace(guessed, figures={it: guessed.figures[it] for it in question.metrics(guessed.figures)})
+
+
+def _in_range(name: str, task: Task, value: float) -> bool:
+    """Whether a figure can be one of the gate's: a prototype may measure it in percent."""
+    metric = metric_of(name, task)
+    return metric is not None and metric.low <= value <= metric.high
 
 
 def _holdout(stage: Path, dev: Mapping[str, str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from mlroad.core.git import dirty_files, run_git
 from mlroad.core.model_source import METRICS, source_digest
 from mlroad.core.problems import UserError
+from mlroad.core.template import ANSWERS, answer
 from mlroad.core.text import some
 from mlroad.guard.guard_settings import load_settings
 from mlroad.promote.fetch_tag import Prototype, fetch_commit, fetch_tag, public_address
@@ -31,7 +33,7 @@ def make_plan(bench: Workbench, repo: str, tag: str, model: str, options: Promot
     check_tag(bench, prototype)
     _check_before(bench, repo, prototype, name, before)
     taken = take(bench, prototype, model, name, settings.max_file_mb)
-    check_contract(taken)
+    check_contract(taken, _template_version(bench, prototype.commit))
     names = [model, *([before.model] if before else [])]
     if problems := scan_prototype(bench, prototype.commit, names, settings):
         raise UserError(problems)
@@ -143,14 +145,29 @@ def _check_before(
         raise UserError(what, "To go back, revert the commit of the last promotion.")
 
 
-def check_contract(taken: Taken) -> None:
-    """Raises UserError for steps that follow a contract that this factory does not know."""
+def check_contract(taken: Taken, version: str = "") -> None:
+    """Raises UserError for steps that follow a contract that this factory does not know.
+
+    ``version``: that of the template in the prototype.
+    """
     if taken.contract > own_contract():
         what = (
             f"The steps of {taken.model} follow version {taken.contract} of the step contract, "
             f"and this factory knows versions up to {own_contract()}."
         )
-        raise UserError(what, "Update this factory first: `mlroad update`.")
+        fix = "Update this factory first: `mlroad update`."
+        if version:
+            fix = (
+                f"Update this factory to the template's version {version}, which the prototype has: "
+                f"`mlroad update --to {version}`."
+            )
+        raise UserError(what, fix)
+
+
+def _template_version(bench: Workbench, commit: str) -> str:
+    """The version of the template that a prototype has; empty if it does not say."""
+    version = answer(bench.run("cat-file", "blob", f"{commit}:{ANSWERS}", check=False).text, "_commit")
+    return version if re.fullmatch(r"[\w.+-]+", version) else ""
 
 
 def _check_clean(root: Path, taken: Taken) -> None:

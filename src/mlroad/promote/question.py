@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,15 +13,16 @@ from mlroad.core.problems import UserError
 from mlroad.gate.split_for_task import CLASSES
 from mlroad.gate.tasks.many_classes import MOST
 from mlroad.gate.tasks.task import class_name
+from mlroad.models.cases import Case, read_cases
 from mlroad.models.metric_names import TASKS, Task, metric_of
 from mlroad.models.suite import CASES, FOLDER
+from mlroad.models.tensors import Tensor
 from mlroad.pipeline.loader import Loader
 from mlroad.pipeline.model import DataAsset, Literally, PipelineJob
 from mlroad.pipeline.repo_index import RepoIndex
 
 _MOST_CLASSES = 50
 _LABELS = ("BYTES", "BOOL", "INT32", "INT64")
-_FLOATS = ("FP32", "FP64")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +74,12 @@ def question_of(
     """The task and the target; None if nothing shows them. ``rows``: the training data."""
     job = pipeline_of(folder)
     settings = {key: it.text for key, it in job.values.items() if isinstance(it, Literally)}
-    golden = list(_golden(folder))
+    golden = _golden(folder)
     if "labels" in settings and not target:
         return Question("multilabel", settings["labels"].split(","))
     column = target or settings.get("target", "") or _column_not_in_requests(rows, golden)
-    outputs = golden[0]["expect"]["outputs"] if golden else []
-    task = _task(column, rows, settings, list(recorded), outputs)
+    output = golden[0].expected[0] if golden else None
+    task = _task(column, rows, settings, list(recorded), output)
     if not column or task is None:
         return None
     more: dict[str, Any] = {key: settings[key] for key in ("query", "time") if key in settings}
@@ -87,20 +87,22 @@ def question_of(
         more["season"] = int(settings["season"])
     if task in CLASSES and rows is not None and column in rows.columns:
         more["classes"] = sorted(map(class_name, rows[column].dropna().unique()))
-    by_labels = task in CLASSES and any(it["datatype"] in _LABELS for it in outputs[:1])
+    by_labels = task in CLASSES and output is not None and output.datatype in _LABELS
     return Question(task, (column,), more, by_labels)
 
 
-def _golden(folder: Path) -> Iterator[dict[str, Any]]:
-    with (folder / FOLDER / CASES).open(encoding="utf-8") as lines:
-        yield from (case for case in map(json.loads, lines) if case.get("kind") == "golden")
+def _golden(folder: Path) -> list[Case]:
+    cases, problems = read_cases(folder / FOLDER / CASES)
+    if problems:
+        raise UserError(problems)
+    return [case for case in cases if case.kind == "golden"]
 
 
-def _column_not_in_requests(rows: pd.DataFrame | None, golden: Sequence[Mapping[str, Any]]) -> str:
+def _column_not_in_requests(rows: pd.DataFrame | None, golden: Sequence[Case]) -> str:
     """The only column of the data that no request has."""
     if rows is None:
         return ""
-    asked = {tensor["name"] for case in golden for tensor in case["request"]["inputs"]}
+    asked = {tensor.name for case in golden for tensor in case.inputs}
     left = [str(name) for name in rows.columns if name not in asked]
     return left[0] if len(left) == 1 else ""
 
@@ -110,7 +112,7 @@ def _task(
     rows: pd.DataFrame | None,
     settings: Mapping[str, str],
     recorded: Sequence[str],
-    outputs: Sequence[Mapping[str, Any]],
+    output: Tensor | None,
 ) -> Task | None:
     """The task that the inputs of the pipeline name, or else the one with most of the recorded metrics."""
     if "query" in settings:
@@ -119,7 +121,7 @@ def _task(
         return "forecast"
     is_known = rows is not None and column in rows.columns
     possible = _tasks_of_values(rows[column]) if rows is not None and is_known else TASKS
-    possible = [task for task in possible if not outputs or _can_answer(task, outputs[0])] or possible
+    possible = [task for task in possible if output is None or _can_answer(task, output)] or possible
     counts = {task: sum(metric_of(name, task) is not None for name in recorded) for task in possible}
     best = max(possible, key=lambda task: counts[task])
     return best if counts[best] or is_known else None
@@ -140,13 +142,12 @@ def _tasks_of_values(values: pd.Series[Any]) -> Sequence[Task]:
     return [classes, other] if distinct <= few else [other, classes]
 
 
-def _can_answer(task: Task, output: Mapping[str, Any]) -> bool:
+def _can_answer(task: Task, output: Tensor) -> bool:
     """Whether a golden answer has the form of the task's answers."""
-    is_float = output["datatype"] in _FLOATS
     if task == "text":
-        return bool(output["datatype"] == "BYTES")
+        return output.family == "text"
     if task == "regression":
-        return output["datatype"] not in ("BYTES", "BOOL")
-    if task == "multiclass" and is_float:  # the probabilities of its classes
-        return len(output["shape"]) > 1 and output["shape"][-1] > 1
+        return output.family not in ("text", "boolean")
+    if task == "multiclass" and output.family == "number":  # the probabilities of its classes
+        return len(output.shape) > 1 and output.shape[-1] > 1
     return True

@@ -9,18 +9,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from mlroad.core.files import write_text
 from mlroad.core.git import dirty_files
 from mlroad.core.problems import UserError
 from mlroad.data.create_version import VersionDraft, create_version
-from mlroad.data.store import names, version_files
+from mlroad.data.store import find, names, version_files
 from mlroad.data.version import DatasetVersion
+from mlroad.gate.new_in_factory import FEATURES, SERIES, rows_with_features
 from mlroad.models.freeze import FreezeOptions, freeze
 from mlroad.models.inference_tests import run_tests
 from mlroad.pipeline.check_repo import check_and_load
-from mlroad.pipeline.model import DataAsset, DataPath
+from mlroad.pipeline.model import DataAsset, DataPath, Literally, PipelineJob
 from mlroad.promote.prototype_metrics import PrototypeMetrics, metrics_of_run, write_metrics
 from mlroad.promote.ready import examine
 from mlroad.promote.ready_data import data_of, versions_of
@@ -28,6 +29,7 @@ from mlroad.promote.ready_evidence import Evidence, evidence_of
 from mlroad.promote.ready_git import commit, scope_of
 from mlroad.promote.ready_item import Readiness
 from mlroad.promote.ready_tag import tag
+from mlroad.run.derive import StepFailedError
 from mlroad.steps.sync import sync
 
 
@@ -68,20 +70,49 @@ def _sync(_: Path, model: Path) -> Iterator[str]:
 def _versions(root: Path, model: Path) -> Iterator[str]:
     """Make dataset versions of data at a path, and name versions in place of labels, in pipeline.yml."""
     file = model / "pipeline.yml"
-    data = data_of(check_and_load(model)[1])
+    job = check_and_load(model)[1]
+    data = data_of(job)
     paths = {name: value for name, value in data.items() if isinstance(value, DataPath)}
     for name, value in data.items():
         if isinstance(value, DataPath) and value.path.exists():
             wanted = model.resolve().name if len(paths) == 1 else f"{model.resolve().name}_{name}"
             dataset = re.sub(r"[^A-Za-z0-9_-]", "_", wanted)
             made = create_version(root, VersionDraft(dataset, value.path, value.type)).version
-            if _replace(file, value.at.line, f"azureml:{made.id}"):
+            named = _rows_of(root, model, job, made.id)
+            if _replace(file, value.at.line, f"azureml:{named}"):
                 at = f"{file.as_posix()}:{value.at.line}"
-                yield f"created {made.file.as_posix()}, and named {made.id} in {at}"
+                yield f"created {made.file.as_posix()}, and named {named} in {at}"
         elif isinstance(value, DataAsset) and value.version is None and value.name in names(root):
             newest = version_files(root, value.name)[-1].stem
             if _replace(file, value.at.line, f"azureml:{value.name}:{newest}"):
                 yield f"named {value.name}:{newest} in {file.as_posix()}:{value.at.line}"
+        elif isinstance(value, DataAsset) and value.name in names(root):
+            version = f"{value.name}:{value.version}"
+            named = _rows_of(root, model, job, version)
+            if named != version and _replace(file, value.at.line, f"azureml:{named}"):
+                yield f"named {named}, made from {version}, in {file.as_posix()}:{value.at.line}"
+
+
+def _rows_of(root: Path, model: Path, job: PipelineJob | None, version: str) -> str:
+    """The rows that a forecast model is asked for, in place of its series; for other models, the same.
+
+    Raises UserError if they cannot be made.
+    """
+    inputs = {name: it.text for name, it in job.values.items() if isinstance(it, Literally)} if job else {}
+    if not (model / FEATURES).is_file() or not inputs.keys() >= set(SERIES) or _has_features(root, version):
+        return version
+    try:
+        return rows_with_features(root, model, version, inputs)
+    except StepFailedError as error:
+        raise UserError(f"{(model / FEATURES).as_posix()} fails: {error}.") from None
+
+
+def _has_features(root: Path, version: str) -> bool:
+    """Whether a version, or one that it was made from, is the output of that step."""
+    found = find(root, version)
+    step = PurePosixPath(str((found.derivation or {}).get("step", "")))
+    parents = (parent.removeprefix("azureml:") for parent in found.parents)
+    return step.match(FEATURES.as_posix()) or any(_has_features(root, parent) for parent in parents)
 
 
 def _tests(root: Path, model: Path) -> Iterator[str]:

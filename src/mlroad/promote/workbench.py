@@ -185,9 +185,13 @@ def workbench(root: Path) -> Iterator[Workbench]:
 
 def _without(stage: Path, error: UserError) -> UserError:
     """The error with the stage's paths as a repo has them: the stage is gone when a person reads them."""
+    whole = (str(stage), os.path.relpath(stage))
+    prefixes = [f"{it}{os.sep}" for it in whole] + [f"{Path(it).as_posix()}/" for it in whole]
 
     def shown(text: str) -> str:
-        return text.replace(f"{stage}{os.sep}", "").replace(f"{stage.as_posix()}/", "")
+        for prefix in prefixes:
+            text = text.replace(prefix, "")
+        return text
 
     if not error.problems:
         return UserError(shown(str(error)))

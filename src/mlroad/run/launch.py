@@ -41,6 +41,8 @@ def pipeline_file(path: Path) -> Path:
         beside = sorted(folder for folder in path.parent.glob("*") if is_model(folder))
         known = beside or model_folders(Path() if root == Path.cwd() else root)
         raise unknown("pipeline", path.as_posix(), [folder.as_posix() for folder in known])
+    if path.suffix not in (".yml", ".yaml"):
+        raise UserError(f"{path} is not a YAML file.", "Name a model folder, or its pipeline.yml.")
     return path
 
 

@@ -243,7 +243,7 @@ def _first_and_last(job: dict[str, Any], first: str, last: str) -> dict[str, Any
 
 
 _IMAGE = "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu20.04"
-_CONDA = {"dependencies": ["python=3.12"]}
+_CONDA = {"dependencies": ["python=3.12", "pip", {"pip": ["mlflow", "-r requirements.txt"]}]}
 K = Kind
 
 KEYS = (
@@ -341,6 +341,7 @@ COMPONENTS = (
     K("a minimum for data", "component:inputs.*", with_(min=1), is_of("uri_folder")),
     K("an enum for data", "component:inputs.*", with_(enum=["a"]), is_of("uri_folder")),
     K("a dash in the name of an input", "component:inputs", first_renamed(lambda name: f"{name}-x"), bool),
+    K("code of the workspace without a version", "component:code", to("azureml:my-code"), matches(r"^\.")),
     K("code that does not exist", "component:code", to("./no_such_folder"), matches(r"^\.")),
     K("an additional include that does not exist", "component:", with_(additional_includes=["../no_such_folder"]), has("command")),
     K("additional_includes as a text", "component:", with_(additional_includes="../shared"), has("command")),
@@ -449,6 +450,15 @@ WIRING = (
 )  # fmt: skip
 
 COMMANDS = (
+    K("a backtick that is not closed", "component:command", text(lambda old: f"{old.rstrip()} && echo `date"), matches("python")),
+    K("a brace that is not closed", "component:command", text(lambda old: f"{old.rstrip()} && echo ${{HOME"), matches("python")),
+    K("a subshell that is not closed", "component:command", text(lambda old: f"({old.rstrip()} && ls"), matches("^python")),
+    K("an operator twice", "component:command", text(lambda old: f"ls && && {old}"), matches("^python")),
+    K("an operator at the beginning", "component:command", text(lambda old: f"&& {old}"), matches("^python")),
+    K("a line that begins with an operator", "component:command", text(lambda old: f"mkdir x\n&& {old}"), matches("^python")),
+    K("an if without an end", "component:command", text(lambda old: f"if true; then {old}"), matches("^python")),
+    K("a loop without an end", "component:command", text(lambda old: f"for i in 1 2; do {old}"), matches("^python")),
+    K("an end without a loop", "component:command", text(lambda old: f"{old.rstrip()}; done"), matches("^python")),
     K("an undeclared input in a command", "component:command", _first_use("${" + "{inputs.no_such_input}}"), _USE),
     K("an undeclared output in a command", "component:command", _first_use("${" + "{outputs.no_such_output}}"), _USE),
     K("an input with swapped letters in a command", "component:command", lambda old: re.sub(r"inputs\.(\w+)", lambda found: f"inputs.{_letters(found[1])}", old, count=1), _USE),
@@ -505,6 +515,11 @@ ENVIRONMENTS = (
     K("a conda file's content as the environment", "component:environment", to(_CONDA)),
     K("a conda file that is a list", "component:environment", only(image=_IMAGE, conda_file=["python=3.12"])),
     K("dependencies that are a text", "component:environment", only(image=_IMAGE, conda_file={"dependencies": "python"})),
+    K("an empty dependency", "component:environment", only(image=_IMAGE, conda_file={"dependencies": ["python=3.12", None]})),
+    K("a number as a dependency", "component:environment", only(image=_IMAGE, conda_file={"dependencies": [3.12]})),
+    K("pip with a text", "component:environment", only(image=_IMAGE, conda_file={"dependencies": ["pip", {"pip": "requests"}]})),
+    K("an empty line below pip", "component:environment", only(image=_IMAGE, conda_file={"dependencies": ["pip", {"pip": ["requests", None]}]})),
+    K("an unknown installer", "component:environment", only(image=_IMAGE, conda_file={"dependencies": ["pip", {"uv": ["requests"]}]})),
     K("dependencies with a typo", "component:environment", only(image=_IMAGE, conda_file={"dependancies": ["python=3.12"]})),
     K("an unknown os_type", "component:environment", only(image=_IMAGE, os_type="macos")),
     K("a list as environment", "component:environment", to(["azureml:e:1"])),
@@ -636,12 +651,15 @@ HARMLESS = (
     K("a datastore's path", "job:inputs.*.path", to("azureml://datastores/workspaceblobstore/paths/data/raw.csv")),
     K("a datastore's root", "job:inputs.*.path", to("azureml://datastores/workspaceblobstore/paths/")),
     K("a datastore by its whole address", "job:inputs.*.path", to("azureml://subscriptions/s/resourcegroups/g/workspaces/w/datastores/d/paths/x")),
+    K("code of the workspace", "component:code", to("azureml:my-code:1"), matches(r"^\.")),
     K("a web address", "job:inputs.*.path", to("https://example.org/a%20b.csv?x=1")),
     K("a registry's data", "job:inputs.*.path", to("azureml://registries/azureml/data/x/versions/1")),
     K("data of the workspace", "job:inputs.*.path", to("azureml:my-data:1")),
     K("an output as a data asset", "job:outputs.*", with_(name="my-data_1", version="1"), has("type")),
     K("an enum", "component:inputs.*", to({"type": "string", "enum": ["a", "b"], "optional": True}), lambda value: isinstance(value, dict) and value.get("optional") is True and value.get("type") == "string"),
     K("quotes in a command", "component:command", text(lambda old: f"""{old.rstrip()} && echo "it's done" 'he said "x"' \\" $(date +"%d")"""), matches("python")),
+    K("a loop, a test and a subshell", "component:command", text(lambda old: f"for i in if fi; do (echo $i); done\nif [ -d x ] || ! ls; then\n  echo done; else echo if\nfi\ncase $1 in a) echo b;; (c|d) ls;; esac\n{old}"), matches("^python")),
+    K("a function, backticks and a here-string", "component:command", text(lambda old: f'f() {{ echo "`date +"%d"`" | tee x |& cat; }}\nread -r x <<< "a b"\nwhile read l; do echo $l; done < x &\nwait; echo "$(ls | wc -l)" 2>&1 && \\\n  f\n{old}'), matches("^python")),
     K("a comment in a command", "component:command", text(lambda old: f"# don't stop\nset -e\n{old}"), matches("python")),
     K("a here-document in a command", "component:command", text(lambda old: f"cat <<'END' > note.txt\nit's\nEND\n{old}"), matches("^python")),
     K("a shell's own variables", "component:command", text(lambda old: f"{old.rstrip()} && echo ${{HOME}} $PATH ${{X:-1}} $((1+2))"), matches("python")),

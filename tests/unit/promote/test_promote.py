@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import signal
 import string
 import time
@@ -85,7 +84,7 @@ def refused(
     assert said.code == 2, said
     for words in told:
         assert words in said.text, said
-    assert "stage" not in said.text, said
+    assert "stage/" not in said.text, said
     assert state(factory.repo) == before
     if ran:
         assert [path.name for path in (factory.repo / ".mlroad" / "promote").iterdir()] == ["lock"]
@@ -155,6 +154,17 @@ def test_what_a_tag_can_be(factory: Command, tagged: Path, tmp_path: Path) -> No
         trees.append(git(factory.repo, "rev-parse", f"{branch}:models/line/steps", f"{branch}:datasets"))
         git(factory.repo, "branch", "-D", branch)
     assert len(set(trees)) == 1
+
+
+def test_metrics_in_another_unit_are_no_limits(factory: Command, prototype_repo: Path) -> None:
+    """An R² of 48 is one in percent: gates.yml cannot have it as a limit."""
+    _edit("models/line/metrics.json", '"slope": 10.0', '"slope": 10.0, "r2": 48.2, "rmse": 55.0')(
+        prototype_repo
+    )
+    assert try_promotion(factory, tag_again(prototype_repo)).code == 0
+    gates = git(factory.repo, "show", "promote/line-v2:models/line/gates.yml")
+    assert "rmse: {limit: 60.5" in gates
+    assert "r2: {" not in gates
 
 
 def test_what_is_not_a_tag(factory: Command, prototype_repo: Path, tmp_path: Path) -> None:
@@ -297,6 +307,15 @@ def _edit(name: str, old: str, new: str) -> Callable[[Path], None]:
     return edit
 
 
+def _delete(name: str) -> Callable[[Path], None]:
+    return lambda repo: (repo / name).unlink()
+
+
+def _newer_contract(repo: Path) -> None:
+    _edit("models/line/steps/step_io.py", "CONTRACT = 1", "CONTRACT = 2")(repo)
+    _file(".copier-answers.yml", "_commit: v9.1.0\n_src_path: gh:o/t\n")(repo)
+
+
 def _side_secret(repo: Path) -> None:
     """A secret on a branch whose merge brought nothing."""
     git(repo, "switch", "--quiet", "-c", "side")
@@ -332,8 +351,11 @@ def _past_secret(repo: Path) -> None:
         (_file("notebooks/other.py", f"key = '{token()}'\n"), "notebooks/other.py:1"),
         (_past_secret, "models/line/notes.md:1"),
         (_side_secret, "models/line/notes.md:1"),
-        (lambda repo: shutil.rmtree(repo / "models/line/inference_tests"), "suite.yml is missing"),
-        (_edit("models/line/steps/step_io.py", "CONTRACT = 1", "CONTRACT = 2"), "Update this factory"),
+        (_delete("models/line/inference_tests/suite.yml"), "suite.yml is missing"),
+        (_newer_contract, "which the prototype has: `mlroad update --to v9.1.0`"),
+        (_file(PIPELINE, "- a\n"), "models/line/pipeline.yml:1:1: MR104"),
+        (_delete("models/line/environment/conda.yml"), "models/line/components/fit.yml:"),
+        (_file("models/line/inference_tests/cases.jsonl", "{}\n[1]\nno\n"), "inference_tests/cases.jsonl:3"),
         (_edit("models/line/steps/fit.py", "def fit(", "def fit(:"), "fit.py"),
         (_changed_data, "datasets/diabetes/1/diabetes.csv: MD203: This file has changed"),
     ],

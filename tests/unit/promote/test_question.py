@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ jobs:
 
 
 def answer(datatype: str, *shape: int) -> dict[str, Any]:
-    return {"name": "y", "shape": list(shape), "datatype": datatype, "data": []}
+    value = {"BYTES": "a", "BOOL": True}.get(datatype, 1)
+    return {"name": "y", "shape": list(shape), "datatype": datatype, "data": [value] * prod(shape)}
 
 
 ONE, CLASSES = answer("FP64", 1), answer("FP64", 1, 5)
@@ -63,7 +65,8 @@ PLANS, ANSWERS = [f"plan {n % 4}" for n in range(100)], [f"answer {n}" for n in 
 def test_the_task(tmp_path: Path, values: list[Any], metrics: str, output: dict[str, Any], task: str) -> None:
     (tmp_path / "inference_tests").mkdir()
     (tmp_path / "pipeline.yml").write_text(PIPELINE, encoding="utf-8")
-    case = {"kind": "golden", "request": {"inputs": []}, "expect": {"outputs": [output]}}
+    request = {"inputs": [answer("FP64", 1)]}
+    case = {"id": "golden-1", "kind": "golden", "request": request, "expect": {"outputs": [output]}}
     (tmp_path / "inference_tests/cases.jsonl").write_text(json.dumps(case) + "\n", encoding="utf-8")
     question = question_of(tmp_path, pd.DataFrame({"y": values}), "", metrics.split())
     assert question is not None

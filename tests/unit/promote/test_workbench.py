@@ -14,6 +14,7 @@ import pytest
 from mlroad.core.git import GitError, dirty_files, read_blobs, run_git
 from mlroad.core.problems import UserError
 from mlroad.guard.guard_settings import load_settings
+from mlroad.promote.conflicts import put_in_place
 from mlroad.promote.fetch_tag import Prototype
 from mlroad.promote.make_promotion_plan import check_tag, has_model
 from mlroad.promote.place_datasets import keep_large_data
@@ -136,6 +137,24 @@ def test_the_variables_of_a_hook_lead_to_no_other_repo(
     monkeypatch.delenv(name)
     assert "refs/heads/new" not in git(factory, "for-each-ref")
     assert not run_git(factory, "cat-file", "-e", made).ok
+    assert git(factory, "status", "--porcelain") == ""
+
+
+def test_a_file_in_the_way_stops_a_promotion(factory: Path) -> None:
+    """Before anything has changed: the branch, the index and the file are as they were."""
+    head, tree = git(factory, "rev-parse", "HEAD").strip(), git(factory, "write-tree").strip()
+    write_files(factory, {"datasets/x/2.yml": Blob("100644", b"theirs\n")})
+    commit_all(factory, "Promoted")
+    made = git(factory, "rev-parse", "HEAD").strip()
+    git(factory, "reset", "--quiet", "--hard", head)
+    (factory / "datasets/x/2.yml").write_bytes(b"mine\n")
+    with pytest.raises(UserError, match=r"datasets/x/2\.yml.* Move it away"):
+        put_in_place(factory, tree, made, head)
+    assert git(factory, "rev-parse", "HEAD").strip() == head
+    assert git(factory, "status", "--porcelain") == "?? datasets/x/2.yml\n"
+    (factory / "datasets/x/2.yml").unlink()
+    put_in_place(factory, tree, made, head)
+    assert git(factory, "rev-parse", "HEAD").strip() == made
     assert git(factory, "status", "--porcelain") == ""
 
 

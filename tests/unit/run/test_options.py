@@ -145,7 +145,10 @@ def test_mistakes(model: Project, arguments: list[str], message: str) -> None:
         ("model/n", 'There is no pipeline "model/n". Choose one of: models/diabetes, models/m.'),
         ("diabetes", 'There is no pipeline "diabetes". Did you mean models/diabetes?'),
         ("models", "models has no pipeline.yml."),
-        ("models/m/raw.txt", "raw.txt:1"),
+        (
+            "models/m/raw.txt",
+            "models/m/raw.txt is not a YAML file. Name a model folder, or its pipeline.yml.",
+        ),
     ],
 )
 def test_no_pipeline(model: Project, path: str, message: str) -> None:

@@ -23,12 +23,12 @@ def evaluate(
     predicted = mlflow.sklearn.load_model(str(model)).predict(test.drop(columns=[target, time]))
     naive, _ = past_columns(target, horizon, season)[0]
     mae = mean_absolute_error(truth, predicted)
-    scale = (abs(truth) + abs(predicted)).replace(0, 1)  # two zeros differ by 0 %
+    scale = (abs(truth) + abs(predicted)).replace(0, 1)  # two zeros do not differ
     values = {
         "mae": mae,
         # Below 1: better than repeating the season before, one step ahead, in the training rows.
         "mase": mae / train[target].diff(season).abs().mean(),
-        "smape": (200 * abs(truth - predicted) / scale).mean(),
+        "smape": (2 * abs(truth - predicted) / scale).mean(),
         "baseline_mae": mean_absolute_error(truth, test[naive]),
     }
     report = {name: round(float(value), 4) for name, value in values.items()} | {"test_rows": len(test)}
