@@ -220,7 +220,7 @@ def _check_batches(model: ModelProcess, cases: Sequence[Case], tolerance: Tolera
         if not result.passed:
             row = ", ".join(f"{tensor.name}={shown(tensor.data[0])}" for tensor in case.inputs[:4])
             raise UserError(
-                f"The model answers a row ({row} …) otherwise when other rows are asked with it: {result.what}",
+                f"The model answers a row ({row} …) otherwise if others are asked with it: {result.what}",
                 "Golden answers need a model that answers each row by itself.",
             )
 
