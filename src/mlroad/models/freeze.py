@@ -1,7 +1,7 @@
 """`mlroad freeze`: send rows of a dataset to a model, and keep its answers as golden cases.
 
-Each time, freeze replaces the golden cases and its own invalid cases. Cases that people wrote stay as they
-are, and so do tolerances. Freezing the same run again changes no byte.
+Each time, freeze replaces the cases that it made. Cases that people wrote stay as they are, and so do
+tolerances and the latency budget. Freezing the same run again changes no byte.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
 from mlroad.core.files import unwritable, write_bytes
@@ -23,9 +24,14 @@ from mlroad.core.run_folders import root_of
 from mlroad.core.text import count
 from mlroad.data.store import find_verified
 from mlroad.data.version import DatasetVersion
+from mlroad.models.boundaries import boundaries
+from mlroad.models.case_answers import each_answer
+from mlroad.models.case_changes import changes
 from mlroad.models.cases import FROZEN, Case, read_cases
+from mlroad.models.decisions import Decider, find_decider
 from mlroad.models.finished_run import Run, find_run
 from mlroad.models.freeze_tolerances import choose_tolerances, plain
+from mlroad.models.judge_cases import judge_case
 from mlroad.models.model_process import Answer, ColumnSpec, ModelBroken, ModelProcess
 from mlroad.models.pick import pick
 from mlroad.models.suite import (
@@ -34,10 +40,12 @@ from mlroad.models.suite import (
     SUITE,
     file_digest,
     load_suite,
+    stated_latency,
     text_digest,
 )
+from mlroad.models.tensor_batches import join
 from mlroad.models.tensors import Tensor
-from mlroad.models.tolerance import Limit, Tolerance, difference
+from mlroad.models.tolerance import Limit, Tolerance, difference, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +71,16 @@ def freeze(model_folder: Path, options: FreezeOptions) -> list[str]:
     trained_version = used.version if trained == source else find_verified(root, trained).version
     _check_trained(run, trained_version)
     _check_model(run)
-    with ModelProcess(run.model_path) as model:
-        columns = _columns(model, run)
-        picked = pick(used.path, source, columns, options.rows)
-        golden = [_golden(model, request) for request in picked.requests]
-        invalid, accepted = _invalid(model, columns, golden[0].inputs)
     old = _old_cases(model_folder)
+    with ModelProcess(run.model_path) as model:
+        made = _made(model, run, used.path, source, options.rows)
+        tolerance, retrained, origin = choose_tolerances(
+            model_folder, root, made.golden, old, (options.absolute, options.retrained)
+        )
+        _check_batches(model, [*made.golden, *made.boundary], tolerance)
     kept = [case for case in old if not case.is_frozen]
     lines = [f"Kept {count(len(kept), 'case')} that freeze did not make."] if kept else []
-    cases = [*_distinct(golden), *invalid, *kept]
-    tolerance, retrained, origin = choose_tolerances(
-        model_folder, root, golden, old, (options.absolute, options.retrained)
-    )
+    cases = [*made.golden, *made.boundary, *made.invalid, *kept]
     text = "".join(f"{case.text()}\n" for case in cases)
     suite: dict[str, Any] = {
         "model": run.model,
@@ -85,17 +91,19 @@ def freeze(model_folder: Path, options: FreezeOptions) -> list[str]:
         "cases_digest": text_digest(text.encode()),
         "tolerance": plain(tolerance),
         "retrained": plain(retrained),
+        **_stated_latency(model_folder, root),
     }
     _write(model_folder / FOLDER, text, _suite_text(suite))
     lines += [
-        f"{count(len(_distinct(golden)), 'golden case')} from {source}, answered by the run {run.id}.",
-        f"{count(len(invalid), 'invalid case')}: {', '.join(case.id for case in invalid) or 'none'}.",
-        *(f"Not frozen, because the model answers it: {what}." for what in accepted),
+        f"{count(len(made.golden), 'golden case')} from {source}, answered by the run {run.id}.",
+        f"{count(len(made.boundary), 'boundary case')}: {made.about_boundary}",
+        f"{count(len(made.invalid), 'invalid case')}: {', '.join(its.id for its in made.invalid) or 'none'}.",
+        *(f"Not frozen, because the model answers it: {what}." for what in made.accepted),
         f"{origin}: tolerance {_flow(plain(tolerance))}, retrained {_flow(plain(retrained))}.",
     ]
-    if picked.incomplete:
-        lines.append(f"{count(picked.incomplete, 'row')} left out: a value that the model needs is missing.")
-    return [*lines, f"Wrote {(model_folder / FOLDER / SUITE).as_posix()} and {CASES}."]
+    if made.incomplete:
+        lines.append(f"{count(made.incomplete, 'row')} left out: a value that the model needs is missing.")
+    return [*lines, *changes(old, cases), f"Wrote {(model_folder / FOLDER / SUITE).as_posix()} and {CASES}."]
 
 
 def accept(model_folder: Path) -> list[str]:
@@ -174,7 +182,89 @@ def _columns(model: ModelProcess, run: Run) -> list[ColumnSpec]:
     return columns
 
 
-def _golden(model: ModelProcess, request: Sequence[Tensor]) -> Case:
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """The cases that were made."""
+
+    golden: list[Case]
+    boundary: list[Case]
+    about_boundary: str
+    invalid: list[Case]
+    accepted: list[str]
+    """Descriptions of invalid requests that the model answers."""
+    incomplete: int
+    """Rows that cannot be requests because a value is missing."""
+
+
+def _made(model: ModelProcess, run: Run, path: Path, source: str, rows: int) -> _Made:
+    columns = _columns(model, run)
+    strata = _Strata(model)
+    picked = pick(path, source, columns, rows, strata.strata_of)
+    golden = _distinct(
+        [
+            _golden(model, request, "golden", tag)
+            for request, tag in zip(picked.requests, picked.tags, strict=True)
+        ]
+    )
+    boundary, about = [], "no output is a label or a probability."
+    if strata.decider:
+        boundary = _distinct(_boundary(model, strata.decider, golden))
+        about = "on both sides of a threshold." if boundary else "no threshold was found between the rows."
+    invalid, accepted = _invalid(model, columns, golden[0].inputs)
+    return _Made(golden, boundary, about, invalid, accepted, picked.incomplete)
+
+
+def _check_batches(model: ModelProcess, cases: Sequence[Case], tolerance: Tolerance) -> None:
+    for case, answers in each_answer(model, cases):
+        result = judge_case(case, answers, tolerance)
+        if not result.passed:
+            row = ", ".join(f"{tensor.name}={shown(tensor.data[0])}" for tensor in case.inputs[:4])
+            raise UserError(
+                f"The model answers a row ({row} …) otherwise if others are asked with it: {result.what}",
+                "Golden answers need a model that answers each row by itself.",
+            )
+
+
+class _Strata:
+    """The strata of requests, by the model's answers to all of them in one batch."""
+
+    def __init__(self, model: ModelProcess) -> None:
+        self._model = model
+        self.decider: Decider | None = None
+
+    def strata_of(self, requests: Sequence[tuple[Tensor, ...]]) -> list[str] | None:
+        """By decision, or by fifths of the answers; None if the model does not answer the whole batch."""
+        if len({tuple((its.name, its.datatype) for its in request) for request in requests}) > 1:
+            return None
+        outputs = self._model.answer(join(requests)).outputs
+        if not outputs or any(tensor.shape[:1] != (len(requests),) for tensor in outputs):
+            return None
+        self.decider = find_decider(outputs, len(requests))
+        if self.decider:
+            return self.decider.decisions(outputs)
+        if outputs[0].family not in {"number", "integer"}:
+            return None
+        values = np.array(outputs[0].data, dtype=float).reshape(len(requests), -1)[:, 0]
+        return [str(5 * place // len(values)) for place in values.argsort(kind="stable").argsort()]
+
+
+def _boundary(model: ModelProcess, decider: Decider, golden: Sequence[Case]) -> list[Case]:
+    """Cases on both sides of a threshold: one threshold for ten golden cases."""
+    by_decision: dict[str, list[Sequence[Tensor]]] = {}
+    for case in golden:
+        by_decision.setdefault(decider.decisions(case.expected)[0], []).append(case.inputs)
+
+    def decide(request: Sequence[Tensor]) -> str:
+        answer = model.answer(request)
+        found = decider.decisions(answer.outputs) if answer.outputs else []
+        return found[0] if found else "refused"
+
+    wanted = max(1, len(golden) // 10)
+    found = boundaries(decide, by_decision, wanted)
+    return [_golden(model, request, "boundary", tag) for request, tag in found]
+
+
+def _golden(model: ModelProcess, request: Sequence[Tensor], kind: str, tag: str) -> Case:
     """The golden case of a request. Raises UserError if its answer cannot be a golden one."""
     row = ", ".join(f"{tensor.name}={tensor.data[0]}" for tensor in request[:4])
     answer, again = (_outputs_of(model.answer(request), row) for _ in range(2))
@@ -189,8 +279,8 @@ def _golden(model: ModelProcess, request: Sequence[Tensor]) -> Case:
             "Golden answers need a model that always gives the same answer.",
         )
     about = json.dumps([tensor.json() for tensor in request], sort_keys=True)
-    identity = f"{FROZEN['golden']}{hashlib.sha256(about.encode()).hexdigest()[:12]}"
-    return Case(identity, "golden", tuple(request), answer)
+    identity = f"{FROZEN[kind]}{hashlib.sha256(about.encode()).hexdigest()[:12]}"
+    return Case(identity, kind, tuple(request), answer, tags=(tag,))
 
 
 def _outputs_of(answer: Answer, row: str) -> tuple[Tensor, ...]:
@@ -253,6 +343,11 @@ def _old_cases(model_folder: Path) -> list[Case]:
     if problems:
         raise UserError(problems)
     return cases
+
+
+def _stated_latency(model_folder: Path, root: Path) -> dict[str, Any]:
+    budget = stated_latency(model_folder, root)
+    return {} if budget is None else {"latency": {"p95_ms": budget}}
 
 
 def _flow(value: object) -> str:

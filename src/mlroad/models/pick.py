@@ -1,25 +1,33 @@
 """Pick the rows of a dataset that become golden cases. The order of the file makes no difference.
 
-The rows are sorted by the SHA-256 of their values. The first half of the cases is taken from the front, as a
-sample of usual rows. The second half are the rows farthest from all that were taken before, the unusual ones
-(greedy k-center, Gonzalez 1985, https://doi.org/10.1016/0304-3975(85)90224-5). The distance is that of ranks
-for numbers, and 0 or 1 for everything else, so that no unit weighs more than another.
+The rows are sorted by the SHA-256 of their values. Half of the cases are usual rows, the first ones, taken
+in turn from each stratum: the rows with one decision, or with answers of about the same size. A quarter are
+rows with texts and booleans that none of these has, one for each. The rest are the rows farthest from all
+that were taken before, the unusual ones (greedy k-center, Gonzalez 1985, https://doi.org/10.1016/0304-3975(85)90224-5).
+The distance is that of ranks for numbers, and 0 or 1 for everything else, so that no unit weighs more than
+another.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from mlroad.core.problems import UserError
 from mlroad.models.model_process import ColumnSpec
 from mlroad.models.tensors import Tensor, TensorError, read_tensor
 
+StrataOf = Callable[[Sequence[tuple[Tensor, ...]]], Sequence[str] | None]
 POOL = 2000
-"""The unusual rows are picked from this many rows, the first by their hash."""
+"""The rows are picked from this many, the first by their hash."""
+_TAG = 40
+"""Characters of a value in a tag: some texts are whole documents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +35,15 @@ class Picked:
     """The requests, one row each, and how many rows could not be used because a value is missing."""
 
     requests: tuple[tuple[Tensor, ...], ...]
+    tags: tuple[str, ...]
+    """Why each was picked."""
     incomplete: int
 
 
-def pick(path: Path, label: str, columns: Sequence[ColumnSpec], wanted: int) -> Picked:
+def pick(path: Path, label: str, columns: Sequence[ColumnSpec], wanted: int, strata_of: StrataOf) -> Picked:
     """Requests from ``wanted`` rows of the table in ``path``, or from all if it has fewer.
+
+    ``strata_of`` names the stratum of each of some requests; None if it cannot.
 
     Raises UserError if the table lacks a column, or the model's signature does not allow a value.
     """
@@ -41,8 +53,13 @@ def pick(path: Path, label: str, columns: Sequence[ColumnSpec], wanted: int) -> 
         raise UserError(
             f"No row of {label} can be a request: {why}.", "Name another dataset: --dataset NAME:VERSION."
         )
-    chosen = _spread(rows, [column.datatype for column in columns], min(wanted, len(rows)))
-    return Picked(tuple(_request(rows[place], columns, label) for place in chosen), incomplete)
+    try:
+        strata = strata_of([_request(row, columns, label) for row in rows])
+    except UserError:
+        strata = None  # of a row that may not be picked
+    chosen = _spread(rows, columns, min(wanted, len(rows)), strata or [""] * len(rows))
+    requests = tuple(_request(rows[place], columns, label) for place in chosen)
+    return Picked(requests, tuple(chosen.values()), incomplete)
 
 
 def requests_of(path: Path, label: str, columns: Sequence[ColumnSpec], most: int) -> list[tuple[Tensor, ...]]:
@@ -84,28 +101,61 @@ def _is_there(name: str, is_float: bool) -> str:
     return f"{name} IS NOT NULL" + (f" AND isfinite({name})" if is_float else "")
 
 
-def _spread(rows: Sequence[tuple[Any, ...]], datatypes: Sequence[str], wanted: int) -> list[int]:
-    import numpy as np
-
-    first = (wanted + 1) // 2
-    chosen = list(range(first))
-    places = np.column_stack([_places([row[i] for row in rows], d) for i, d in enumerate(datatypes)])
+def _spread(
+    rows: Sequence[tuple[Any, ...]], columns: Sequence[ColumnSpec], wanted: int, strata: Sequence[str]
+) -> dict[int, str]:
+    """The places of the chosen rows, with tags that say why."""
+    usual = (wanted + 1) // 2
+    chosen = dict.fromkeys(islice(_in_turn(strata), usual), "usual")
+    chosen |= dict(islice(_slices(rows, columns, set(chosen)), (wanted - usual) // 2))
+    places = np.column_stack([_places([r[i] for r in rows], c.datatype) for i, c in enumerate(columns)])
     nearest = np.full(len(rows), np.inf)
-    for number in range(wanted):
-        if number >= first:
-            chosen.append(int(np.argmax(nearest)))
-        steps = np.abs(places - places[chosen[number]])
+
+    def take(place: int) -> None:
         # Classes are 2 or more apart: any two classes are equally different.
-        nearest = np.minimum(nearest, np.minimum(steps, 1.0).sum(axis=1))
-        nearest[chosen[number]] = -1.0
+        steps = np.minimum(np.abs(places - places[place]), 1.0).sum(axis=1)
+        np.minimum(nearest, steps, out=nearest)
+        nearest[place] = -1.0
+
+    for place in chosen:
+        take(place)
+    while len(chosen) < wanted:
+        farthest = int(np.argmax(nearest))
+        chosen[farthest] = "unusual"
+        take(farthest)
     return chosen
+
+
+def _in_turn(strata: Sequence[str]) -> Iterator[int]:
+    """Places, one of each stratum after the other."""
+    places: dict[str, list[int]] = {}
+    for place, stratum in enumerate(strata):
+        places.setdefault(stratum, []).append(place)
+    turns = zip_longest(*(places[stratum] for stratum in sorted(places)))
+    return (place for turn in turns for place in turn if place is not None)
+
+
+def _slices(
+    rows: Sequence[tuple[Any, ...]], columns: Sequence[ColumnSpec], taken: Set[int]
+) -> Iterator[tuple[int, str]]:
+    """The first row of each text and boolean that no row of ``taken`` has, with the tag ``column=value``."""
+    seen = set(taken)
+    for column, spec in enumerate(columns):
+        if spec.datatype not in {"BYTES", "BOOL"}:
+            continue
+        known = {rows[place][column] for place in seen}
+        for place, row in enumerate(rows):
+            value = row[column]
+            if value is not None and value not in known:
+                known.add(value)
+                if place not in seen:
+                    seen.add(place)
+                    yield place, f"{spec.name}={str(value)[:_TAG]}"
 
 
 def _places(values: Sequence[Any], datatype: str) -> Any:
     """A coordinate for each value: its rank from 0 to 1 for numbers; classes are 2 apart."""
-    import numpy as np
-
-    known = sorted({value for value in values if value is not None})
+    known = sorted({value for value in values if value is not None and value == value})  # noqa: PLR0124
     step = 2.0 if datatype in {"BYTES", "BOOL"} else 1.0 / max(1, len(known) - 1)
     place = {value: number * step for number, value in enumerate(known)}
     return np.array([place.get(value, -2.0) for value in values])
@@ -143,8 +193,6 @@ def _plain(value: Any, datatype: str) -> Any:
         if isinstance(value, int):
             value = float(value)
         if datatype == "FP32" and isinstance(value, float):
-            import numpy as np
-
             return float(np.float32(value))
         return value
     if "INT" in datatype:

@@ -14,6 +14,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.core.text import did_you_mean
@@ -28,6 +29,7 @@ SUITE = "suite.yml"
 CASES = "cases.jsonl"
 VERDICT = "gate/inference.json"
 """The result of the tests, below the folder of a run; see `verdict_file`."""
+_T = TypeVar("_T")
 _KEYS = ("model", "dataset", "digest", "cases", "cases_digest", "tolerance", "retrained")
 _OPTIONAL = ("rows", "rows_digest", "latency")
 _REFREEZE = "`mlroad freeze` writes this file; see `mlroad help reference/inference-tests`."
@@ -108,6 +110,12 @@ def stated_tolerances(model_folder: Path, root: Path) -> tuple[Tolerance, Tolera
     return reader.tolerances() if reader.file.is_file() else None
 
 
+def stated_latency(model_folder: Path, root: Path) -> float | None:
+    """The latency budget in suite.yml, as `stated_tolerances`."""
+    reader = _Reader(model_folder, root)
+    return reader.latency() if reader.file.is_file() else None
+
+
 class _Reader:
     def __init__(self, model_folder: Path, root: Path) -> None:
         self.file = model_folder / FOLDER / SUITE
@@ -146,10 +154,20 @@ class _Reader:
 
     def tolerances(self) -> tuple[Tolerance, Tolerance]:
         """Read only the two tolerances. Raises UserError for mistakes in them."""
+        node = self._readable()
+        return self._right((self._tolerance(node, "tolerance"), self._tolerance(node, "retrained")))
+
+    def latency(self) -> float | None:
+        """Read only the latency budget. Raises UserError for mistakes in it."""
+        return self._right(self._latency(self._readable()))
+
+    def _readable(self) -> MapNode:
         node, problems = read_yaml(self.file)
         if problems or not isinstance(node, MapNode):
             raise UserError(problems or f"{self.file} is not a suite; delete it.")
-        found = self._tolerance(node, "tolerance"), self._tolerance(node, "retrained")
+        return node
+
+    def _right(self, found: _T) -> _T:
         if self.problems:
             raise UserError(self.problems)
         return found
