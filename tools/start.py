@@ -183,6 +183,9 @@ def new(options: argparse.Namespace) -> None:
     asking = sys.stdin.isatty() and not options.defaults
     if not asking and f'"{own_python()}"' in (TEMPLATE / "copier.yml").read_text(encoding="utf-8"):
         data.setdefault("python_version", own_python())  # it is here: nothing needs to be downloaded
+    if not asking and data["template"] == "factory" and "dotnet" not in data and not shutil.which("dotnet"):
+        data["dotnet"] = "false"  # its gates would be red here
+        say("this machine has no .NET SDK, so the factory does not use one (`-d dotnet=true` does)")
     started = time.monotonic()
     uv = find_uv()
     if f'"{data.get("python_version")}"' in (TEMPLATE / "copier.yml").read_text(encoding="utf-8"):

@@ -11,6 +11,7 @@ from typing import Any
 
 from mlroad.core.files import remove, scratch_folder
 from mlroad.core.problems import UserError
+from mlroad.core.repo import has_dotnet_harness
 from mlroad.core.text import did_you_mean
 from mlroad.core.yaml_nodes import MapNode, ScalarNode, read_yaml
 from mlroad.data import sql
@@ -111,10 +112,18 @@ def _facts(root: Path, task: Task, data: _Data, values: Mapping[str, str]) -> Dr
         more["season"] = int(values["season"])
     if task in CLASSES:
         more["classes"] = _classes(root, data.source, values["target"], task)
-    gates = with_guess(root, GateFacts(task, targets, data.holdout, more=more))
+    facts = GateFacts(task, targets, data.holdout, more=more, runtimes=_runtimes(root, task))
+    gates = with_guess(root, facts)
     versions: dict[str, dict[Stage, str]] = {"raw": {"dev": data.train, "prod": data.train}}
     card = card_of(root, task, targets, data.source, data.train, data.holdout, data.is_example)
     return DraftFacts(BY, gates, versions, _OUTPUTS, card, f"Predicts {_listed(targets)} ({task}).")
+
+
+def _runtimes(root: Path, task: Task) -> tuple[str, ...]:
+    """Where a new model can be asked. That of texts splits them into letters, which ONNX cannot."""
+    if task == "text":
+        return ("pyfunc",)
+    return ("pyfunc", "onnx", *(("dotnet",) if has_dotnet_harness(root) else ()))
 
 
 def _require_columns(root: Path, source: str, values: Mapping[str, str]) -> None:

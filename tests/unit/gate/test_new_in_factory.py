@@ -125,5 +125,17 @@ def test_without_frozen_answers_check_is_red_if_the_gate_would_not_ask_for_them(
 ) -> None:
     run("new", "rents")
     gates = factory / "models/rents/gates.yml"
-    gates.write_text(gates.read_text(encoding="utf-8").replace("[python]", "[]"), encoding="utf-8")
+    gates.write_text(gates.read_text(encoding="utf-8").replace("[pyfunc, onnx]", "[]"), encoding="utf-8")
     assert run("check").code == 1
+
+
+def test_a_new_model_is_asked_wherever_it_can_be(run: Command, factory: Path) -> None:
+    def runtimes(name: str, *more: str) -> str:
+        assert run("new", name, *more).code == 0
+        gates = (factory / "models" / name / "gates.yml").read_text(encoding="utf-8")
+        return gates.partition("inference_tests: ")[2].strip()
+
+    assert runtimes("rents") == "[pyfunc, onnx]"
+    assert runtimes("letters", "--kind", "text") == "[pyfunc]"
+    (factory / "harness" / "dotnet" / "Cli").mkdir(parents=True)
+    assert runtimes("prices") == "[pyfunc, onnx, dotnet]"
