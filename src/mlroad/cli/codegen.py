@@ -16,7 +16,7 @@ from mlroad.models.csharp_codegen import write_csharp
     table={"csharp": Entry("mlroad.cli.codegen:csharp", "Write C# records for requests and answers.")},
 )
 def codegen() -> None:
-    """Write code for applications that use a model."""
+    """Write code for applications with a model."""
 
 
 @click.command()

@@ -28,9 +28,7 @@ COMMANDS = {
     "graph": Entry("mlroad.cli.run:graph", "Print a pipeline and its last run as a diagram.", PROTOTYPE),
     "freeze": Entry("mlroad.cli.inference:freeze", "Write inference tests from a run's model.", PROTOTYPE),
     "test": Entry("mlroad.cli.inference:test", "Run a model's inference tests.", PROTOTYPE),
-    "codegen": Entry(
-        "mlroad.cli.codegen:codegen", "Write code for applications that use a model.", PROTOTYPE
-    ),
+    "codegen": Entry("mlroad.cli.codegen:codegen", "Write code for applications with a model.", PROTOTYPE),
     "ready": Entry(
         "mlroad.cli.ready:ready", "List what is left to do before a model can be promoted.", PROTOTYPE
     ),

@@ -21,7 +21,11 @@ catch (ModelException error)
     return 2;
 }
 
-builder.Logging.AddFilter(null, LogLevel.Warning).AddFilter("Microsoft.Hosting.Lifetime", LogLevel.Information);
+builder.Logging
+    .AddFilter(null, LogLevel.Warning)
+    .AddFilter("Microsoft.Hosting.Lifetime", LogLevel.Information)
+    // A logger here would begin an activity and a scope with each request; Protocol logs the failures.
+    .AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
 using var telemetry = new Telemetry(model);
 builder.WebHost.ConfigureKestrel(options =>
 {

@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.IO.Pipelines;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -10,15 +12,18 @@ internal static class Protocol
 {
     public static void MapProtocol(this IEndpointRouteBuilder app)
     {
-        var contract = app.ServiceProvider.GetRequiredService<InferenceModel>().Contract;
+        var services = app.ServiceProvider;
+        var model = services.GetRequiredService<InferenceModel>();
+        var contract = model.Contract;
+        var infer = Infer(model, services.GetRequiredService<ApiSettings>(), services.GetRequiredService<Telemetry>());
         app.MapGet("/v2", () => Json(new ServerMetadata("mlroad-inference-api", "1", []), ApiJson.Default.ServerMetadata));
         app.MapGet("/v2/health/live", () => Json(new Live(true), ApiJson.Default.Live));
         app.MapGet("/v2/health/ready", () => Json(new Ready(true), ApiJson.Default.Ready));
-        foreach (var model in new[] { $"/v2/models/{contract.Model}", $"/v2/models/{contract.Model}/versions/{contract.Version}" })
+        foreach (var path in new[] { $"/v2/models/{contract.Model}", $"/v2/models/{contract.Model}/versions/{contract.Version}" })
         {
-            app.MapGet(model, () => Json(ModelMetadata.Of(contract), ApiJson.Default.ModelMetadata));
-            app.MapGet($"{model}/ready", () => Json(new ModelReady(contract.Model, true), ApiJson.Default.ModelReady));
-            app.MapPost($"{model}/infer", InferAsync);
+            app.MapGet(path, () => Json(ModelMetadata.Of(contract), ApiJson.Default.ModelMetadata));
+            app.MapGet($"{path}/ready", () => Json(new ModelReady(contract.Model, true), ApiJson.Default.ModelReady));
+            app.MapPost($"{path}/infer", infer);
         }
         app.MapFallback((HttpContext http) =>
         {
@@ -55,12 +60,9 @@ internal static class Protocol
         }
     });
 
-    private static async Task InferAsync(
-        HttpContext http, InferenceModel model, ApiSettings settings, Telemetry telemetry)
+    private static RequestDelegate Infer(InferenceModel model, ApiSettings settings, Telemetry telemetry) => async http =>
     {
-        var request = await JsonSerializer.DeserializeAsync(
-            http.Request.Body, Documents.Default.InferenceRequest, http.RequestAborted)
-            ?? throw new RefusedException("The request should be a JSON object with inputs.");
+        var request = await ReadAsync(http.Request.BodyReader);
         foreach (var input in request.Inputs)
         {
             if (input.Rows > settings.MaxRows)
@@ -70,17 +72,45 @@ internal static class Protocol
                     StatusCodes.Status413PayloadTooLarge);
             }
         }
-        var outputs = telemetry.Measure(() => model.Infer(request.Inputs));
         var response = new InferenceResponse
         {
             ModelName = model.Contract.Model,
             ModelVersion = model.Contract.Version,
             Id = request.Id,
-            Outputs = outputs,
+            Outputs = telemetry.Measure(model, request.Inputs),
         };
+        var body = JsonSerializer.SerializeToUtf8Bytes(response, Documents.Default.InferenceResponse);
         http.Response.ContentType = "application/json";
-        await JsonSerializer.SerializeAsync(
-            http.Response.BodyWriter, response, Documents.Default.InferenceResponse, http.RequestAborted);
+        http.Response.ContentLength = body.Length;
+        await http.Response.BodyWriter.WriteAsync(body);
+    };
+
+    /// <summary>The request in a body. It is read at once: Kestrel limits its size.</summary>
+    private static async ValueTask<InferenceRequest> ReadAsync(PipeReader body)
+    {
+        while (true)
+        {
+            var read = await body.ReadAsync();
+            if (!read.IsCompleted)
+            {
+                body.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+                continue;
+            }
+            try
+            {
+                return Read(read.Buffer) ?? throw new RefusedException("The request should be a JSON object with inputs.");
+            }
+            finally
+            {
+                body.AdvanceTo(read.Buffer.End);
+            }
+        }
+    }
+
+    private static InferenceRequest? Read(ReadOnlySequence<byte> body)
+    {
+        var reader = new Utf8JsonReader(body);
+        return JsonSerializer.Deserialize(ref reader, Documents.Default.InferenceRequest);
     }
 
     private static string Explain(JsonException error) =>

@@ -41,14 +41,14 @@ internal sealed class Telemetry : IDisposable
             .AddRuntimeInstrumentation()
             .AddOtlpExporter());
 
-    public T Measure<T>(Func<T> infer)
+    public IReadOnlyList<Tensor> Measure(InferenceModel model, IReadOnlyList<Tensor> inputs)
     {
         using var activity = traces.StartActivity("infer");
         var began = Stopwatch.GetTimestamp();
         var result = "refused";
         try
         {
-            var answer = infer();
+            var answer = model.Infer(inputs);
             result = "answered";
             return answer;
         }

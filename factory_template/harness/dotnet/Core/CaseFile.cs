@@ -60,9 +60,10 @@ public sealed record CaseLine
     [JsonRequired]
     public string Kind { get; set; } = "";
 
-    /// <summary>The request, read later: that of an invalid case may be wrong on purpose.</summary>
+    /// <summary>The request; that of an invalid case may be wrong on purpose.</summary>
     [JsonRequired]
-    public JsonElement Request { get; set; }
+    [JsonConverter(typeof(RequestOrReasonConverter))]
+    public RequestOrReason Request { get; set; } = new(null, "");
 
     /// <summary>The change of an invariance or directional case.</summary>
     public InferenceRequest? Change { get; set; }
@@ -76,6 +77,34 @@ public sealed record CaseLine
 
     /// <summary>For people, to choose cases by.</summary>
     public IReadOnlyList<string>? Tags { get; set; }
+}
+
+/// <summary>The tensors of a request, or why it has none.</summary>
+public sealed record RequestOrReason(IReadOnlyList<Tensor>? Inputs, string Refused);
+
+/// <summary>Reads any JSON as a request, so that a line with a wrong one is still a case.</summary>
+public sealed class RequestOrReasonConverter : JsonConverter<RequestOrReason>
+{
+    /// <inheritdoc/>
+    public override RequestOrReason Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+    {
+        var start = reader;
+        try
+        {
+            var request = JsonSerializer.Deserialize(ref reader, Documents.Default.InferenceRequest);
+            return new(request?.Inputs, request is null ? "The request is empty." : "");
+        }
+        catch (Exception error) when (error is RefusedException or JsonException)
+        {
+            reader = start;
+            reader.Skip();
+            return new(null, error.Message);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Write(Utf8JsonWriter writer, RequestOrReason value, JsonSerializerOptions options) =>
+        throw new NotSupportedException("Cases are only read.");
 }
 
 /// <summary>The limits that a case states itself.</summary>
@@ -189,14 +218,17 @@ public static class CaseFile
         {
             var line = JsonSerializer.Deserialize(text, Documents.Default.CaseLine)
                 ?? throw new JsonException("A case should be a JSON object.");
-            var (inputs, refused) = ReadRequest(line);
+            if (line.Request.Inputs is null && line.Kind != "invalid")
+            {
+                throw new RefusedException(line.Request.Refused);
+            }
             var found = new InferenceCase
             {
                 Id = line.Id,
                 Kind = line.Kind,
                 Line = number,
-                Inputs = inputs,
-                Refused = refused,
+                Inputs = line.Request.Inputs,
+                Refused = line.Request.Refused,
                 Change = line.Change?.Inputs ?? [],
                 Expected = line.Expect.Outputs ?? [],
                 Holds = line.Expect.Holds ?? "",
@@ -211,20 +243,6 @@ public static class CaseFile
         {
             throw new ModelException(
                 $"{file}:{number}: {error.Message} `mlroad freeze` writes this file.", error);
-        }
-    }
-
-    private static (IReadOnlyList<Tensor>? Inputs, string Refused) ReadRequest(CaseLine line)
-    {
-        try
-        {
-            var request = line.Request.Deserialize(Documents.Default.InferenceRequest)
-                ?? throw new RefusedException("The request is empty.");
-            return (request.Inputs, "");
-        }
-        catch (Exception error) when (line.Kind == "invalid" && error is RefusedException or JsonException)
-        {
-            return (null, error.Message);
         }
     }
 
