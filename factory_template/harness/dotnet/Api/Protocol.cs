@@ -62,7 +62,7 @@ internal static class Protocol
 
     private static RequestDelegate Infer(InferenceModel model, ApiSettings settings, Telemetry telemetry) => async http =>
     {
-        var request = await ReadAsync(http.Request.BodyReader);
+        var request = await ReadAsync(http.Request.BodyReader, settings.MaxBytes);
         foreach (var input in request.Inputs)
         {
             if (input.Rows > settings.MaxRows)
@@ -85,12 +85,17 @@ internal static class Protocol
         await http.Response.BodyWriter.WriteAsync(body);
     };
 
-    /// <summary>The request in a body. It is read at once: Kestrel limits its size.</summary>
-    private static async ValueTask<InferenceRequest> ReadAsync(PipeReader body)
+    /// <summary>The request in a body, which is read at once.</summary>
+    private static async ValueTask<InferenceRequest> ReadAsync(PipeReader body, long maxBytes)
     {
         while (true)
         {
             var read = await body.ReadAsync();
+            if (read.Buffer.Length > maxBytes)
+            {
+                throw new BadHttpRequestException(
+                    $"The body is larger than {maxBytes} bytes.", StatusCodes.Status413PayloadTooLarge);
+            }
             if (!read.IsCompleted)
             {
                 body.AdvanceTo(read.Buffer.Start, read.Buffer.End);

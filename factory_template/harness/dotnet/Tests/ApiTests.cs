@@ -9,7 +9,7 @@ namespace MLRoad.Inference.Tests;
 /// <summary>The API in process: answers, and clear refusals without a stack trace.</summary>
 public sealed class ApiTests : IDisposable
 {
-    private const string Good = """
+    internal const string Good = """
         {"id": "7", "inputs": [{"name": "age", "shape": [1, 1], "datatype": "FP64", "data": [20.0]},
                                {"name": "city", "shape": [1, 1], "datatype": "BYTES", "data": ["Ulm"]}]}
         """;
@@ -24,6 +24,7 @@ public sealed class ApiTests : IDisposable
         {
             host.UseSetting("model", folder.Path);
             host.UseSetting("max-rows", "100");
+            host.UseSetting("max-bytes", "2000");
         });
         client = application.CreateClient();
     }
@@ -85,6 +86,15 @@ public sealed class ApiTests : IDisposable
 
         Assert.Equal(HttpStatusCode.RequestEntityTooLarge, status);
         Assert.Contains("at most 100", body.GetProperty("error").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_body_that_is_too_large_is_a_413()
+    {
+        var (status, body) = await Post(Good + new string(' ', 2000));
+
+        Assert.Equal(HttpStatusCode.RequestEntityTooLarge, status);
+        Assert.Contains("larger than 2000 bytes", body.GetProperty("error").GetString(), StringComparison.Ordinal);
     }
 
     [Fact]
