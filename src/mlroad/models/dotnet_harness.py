@@ -66,22 +66,6 @@ def dotnet_answers(root: Path, folder: Path, file: Path, concurrency: int = 1) -
     return _figures(json.loads(done.stdout))
 
 
-def run_harness(root: Path, folder: Path) -> dict[str, Any]:
-    """The verdict of the harness's own judge. Raises UserError and ModelBroken, as `dotnet_answers`."""
-    if missing := why_no_dotnet(root):
-        raise missing
-    harness = (root / DOTNET_HARNESS).resolve()
-    dotnet = shutil.which("dotnet") or "dotnet"
-    _build(dotnet, harness)
-    done = _run([dotnet, str(harness / _BUILT), "test", str(folder.resolve()), "--json"], harness)
-    if done.returncode not in (0, 1):
-        raise ModelBroken(
-            (done.stderr or done.stdout).strip() or f"the harness ended with code {done.returncode}"
-        )
-    verdict: dict[str, Any] = json.loads(done.stdout)
-    return verdict
-
-
 def _figures(said: dict[str, Any]) -> DotnetFigures:
     times = said["latency"]
     latency = times and Latency(times["p50_ms"], times["p95_ms"], times["p99_ms"])
