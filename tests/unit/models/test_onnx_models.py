@@ -410,7 +410,7 @@ def test_known_drift_is_reported() -> None:
     assert re.search(r"differs from the Python model by up to [\d.]+; in \d+ of 300 rows by more than", said)
 
 
-@settings(max_examples=15, deadline=None, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=10, deadline=None, phases=[Phase.explicit, Phase.generate])
 @given(
     scaler=st.sampled_from([StandardScaler(), MinMaxScaler(), RobustScaler(), "passthrough"]),
     imputer=st.sampled_from([SimpleImputer(), SimpleImputer(strategy="median", add_indicator=True)]),
