@@ -273,14 +273,17 @@ class ModelProcess:
         except ModelBroken as error:
             return Answer(refused=str(error), ended=True)
 
-    def export(self, output: Tensor) -> tuple[bytes, dict[str, Any]]:
-        """The model as ONNX, and what contract.json says of it. ``output`` is one of its answers.
+    def export(self, outputs: Sequence[Tensor]) -> tuple[bytes, dict[str, Any]]:
+        """The model as ONNX, and what contract.json says of it. ``outputs`` are one of its answers.
 
         In this process, because reading the model runs its code. Raises ModelBroken and NotExportable.
         """
         file = self._own / "model.onnx"
-        about = {"name": output.name, "shape": list(output.shape), "boolean": output.family == "boolean"}
-        said = self._ask({"do": "export", **about, "out": str(file)})
+        about = [
+            {"name": its.name, "shape": list(its.shape), "boolean": its.family == "boolean"}
+            for its in outputs
+        ]
+        said = self._ask({"do": "export", "answers": about, "out": str(file)})
         with _as_documented():
             if "refused" in said:
                 raise NotExportable(str(said["refused"]))

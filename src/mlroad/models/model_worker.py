@@ -50,6 +50,7 @@ class MlflowModel:
         logging.getLogger("mlflow").setLevel(logging.ERROR)
         import mlflow.pyfunc
 
+        self._path = path
         _leave_no_cache_in(path)
         # MLflow would compare the model's requirements with every installed package, and only warn.
         self._model = mlflow.pyfunc.load_model(path, suppress_warnings=True)
@@ -72,11 +73,11 @@ class MlflowModel:
         """The model's answer for some rows."""
         return self._model.predict(frame)
 
-    def export(self, name: str, shape: list[int], boolean: bool) -> tuple[bytes, dict[str, Any]]:
+    def export(self, answers: list[dict[str, Any]]) -> tuple[bytes, dict[str, Any]]:
         """The model as ONNX, and what contract.json says of it; see `convert`."""
         from mlroad.models.onnx_convert import convert  # noqa: PLC0415 (takes seconds)
 
-        return convert(self._model, name, shape, boolean)
+        return convert(self._model, self._path, answers)
 
     def prepared(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The columns that the model wants, in the number types of its signature where nothing is lost."""
@@ -358,7 +359,7 @@ class _Server:
     def export(self, request: dict[str, Any]) -> dict[str, Any]:
         """Write the model as ONNX to a file."""
         try:
-            content, about = self._model.export(request["name"], request["shape"], request["boolean"])
+            content, about = self._model.export(request["answers"])
         except NotExportable as error:
             return {"refused": str(error)}
         self._watch.back()

@@ -1,6 +1,6 @@
-"""Convert a scikit-learn model to ONNX, in the process in which the model runs (see model_worker.py).
+"""Convert a model to ONNX, in the process in which the model runs (see model_worker.py).
 
-The graph has one input for each column of the model's signature, and the output of the model's pyfunc flavor.
+The graph has one input for each column of the model's signature, and the outputs of its pyfunc flavor.
 
 skl2onnx converts the learned parameters. onnx_steps.py has steps of our own, onnx_text.py what a vectorizer
 needs, and onnx_graph.py repairs what skl2onnx is known to get wrong. Numbers are FP64 if ONNX Runtime can run
@@ -17,8 +17,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import onnxruntime
-from onnx import TensorProto, helper
+from onnx import helper
 from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, Int64TensorType, StringTensorType
 from sklearn.compose import ColumnTransformer
@@ -28,66 +27,72 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer, KBinsDiscretizer
 
 from mlroad.models.not_exportable import NotExportable
+from mlroad.models.onnx_flavor import from_flavor, with_types
 from mlroad.models.onnx_graph import ALL, DATATYPES, OPSET, Column, Output, finish, repair
 from mlroad.models.onnx_steps import register_steps, without_target
 from mlroad.models.onnx_text import check_vectorizer, token_expression
 
 _FUNCTIONS = ("predict", "predict_proba")
-_TYPES = {
-    "tensor(float)": TensorProto.FLOAT,
-    "tensor(double)": TensorProto.DOUBLE,
-    "tensor(int64)": TensorProto.INT64,
-    "tensor(int32)": TensorProto.INT32,
-    "tensor(bool)": TensorProto.BOOL,
-    "tensor(string)": TensorProto.STRING,
-}
 
 
-def convert(pyfunc: Any, name: str, shape: Sequence[int], boolean: bool) -> tuple[bytes, dict[str, Any]]:
+def convert(pyfunc: Any, path: str, answers: Sequence[Mapping[str, Any]]) -> tuple[bytes, dict[str, Any]]:
     """The ONNX model of a pyfunc model, and what contract.json says of it. Raises NotExportable.
 
-    ``name`` and ``shape`` are those of an answer of the pyfunc model.
+    ``path`` is its folder, and ``answers`` the ``name``, ``shape`` and ``boolean`` of each of its outputs.
     """
     logging.disable(logging.CRITICAL)
     about = pyfunc.metadata
-    if "sklearn" not in about.flavors:
-        known = (
-            ", ".join(flavor for flavor in about.flavors if flavor != "python_function") or "python_function"
-        )
-        raise NotExportable(f"The model has the flavor {known}; only scikit-learn models can be exported.")
-    function = about.flavors["python_function"].get("predict_fn", "predict")
-    if function not in _FUNCTIONS:
-        raise NotExportable(f"The model is served by {function}; ONNX models give predict or predict_proba.")
     inputs = about.signature.inputs if about.signature is not None else None
     if inputs is None or not inputs.has_input_names() or inputs.is_tensor_spec():
         raise NotExportable("The model has no signature with named columns.")
     columns = [_column(spec) for spec in inputs.inputs]
-    model = pyfunc.get_raw_model()
-    graph = to_onnx(model, columns, Output(name, function, tuple(shape), boolean))
-    output = graph.graph.output[0]
-    content = {
-        "inputs": [column.json() for column in columns],
-        "outputs": [
-            {
-                "name": name,
-                "datatype": DATATYPES[output.type.tensor_type.elem_type],
-                "shape": [-1, *shape[1:]],
-                **_classes(model, function, shape, about.metadata or {}),
-            }
-        ],
-        "opset": next(item.version for item in graph.opset_import if not item.domain),
-    }
+    outputs = [
+        Output(its["name"], place, tuple(its["shape"]), its["boolean"]) for place, its in enumerate(answers)
+    ]
+    labels: list[dict[str, Any]] = [{} for _ in outputs]
+    if "sklearn" in about.flavors:
+        function = about.flavors["python_function"].get("predict_fn", "predict")
+        model = pyfunc.get_raw_model()
+        graph = to_onnx(model, columns, function, outputs)
+        labels[0] = _classes(model, function, outputs[0].shape, about.metadata or {})
+    elif "onnx" in about.flavors:
+        graph = from_flavor(path, columns, outputs)
+    else:
+        known = [flavor for flavor in about.flavors if flavor != "python_function"] or ["python_function"]
+        raise NotExportable(
+            f"The model has the flavor {', '.join(known)}; the flavors sklearn and onnx can be exported."
+        )
+    said = [
+        {
+            "name": output.name,
+            "datatype": DATATYPES[item.type.tensor_type.elem_type],
+            "shape": [-1, *output.shape[1:]],
+            **more,
+        }
+        for output, item, more in zip(outputs, graph.graph.output, labels, strict=True)
+    ]
+    opset = next(item.version for item in graph.opset_import if not item.domain)
+    content = {"inputs": [column.json() for column in columns], "outputs": said, "opset": opset}
     return graph.SerializeToString(), content
 
 
-def to_onnx(model: Any, columns: Sequence[Column], output: Output) -> Any:
+def to_onnx(model: Any, columns: Sequence[Column], function: str, outputs: Sequence[Output]) -> Any:
     """The graph (onnx.ModelProto) of a fitted scikit-learn model. Raises NotExportable."""
+    if function not in _FUNCTIONS:
+        raise NotExportable(f"The model is served by {function}; ONNX models give predict or predict_proba.")
+    if len(outputs) > 1:
+        names = ", ".join(output.name for output in outputs)
+        raise NotExportable(
+            f"The model answers with several tables ({names}); scikit-learn's converter has one."
+        )
     register_steps()
     model, target = without_target(model)
     for place, step in _steps(model):
         if isinstance(step, CountVectorizer):
             check_vectorizer(place, step)
-    return finish(_first_that_runs(model, columns), columns, replace(output, target=target))
+    graph = _first_that_runs(model, columns)
+    wanted = len(graph.graph.output) - 1 if function == "predict_proba" else 0
+    return finish(graph, columns, [replace(outputs[0], place=wanted, target=target)])
 
 
 def _column(spec: Any) -> Column:
@@ -131,26 +136,12 @@ def _first_that_runs(model: Any, columns: Sequence[Column]) -> Any:
     for number, widen in ((DoubleTensorType, True), (DoubleTensorType, False), (FloatTensorType, False)):
         for boolean in booleans:
             try:
-                return _with_types(repair(_convert(model, columns, number, boolean), widen))
+                return with_types(repair(_convert(model, columns, number, boolean), widen))
             except NotExportable:
                 raise
             except Exception as error:  # whatever skl2onnx and ONNX Runtime raise
                 reason = _reason(model, error)
     raise NotExportable(reason)
-
-
-def _with_types(graph: Any) -> Any:
-    for output in graph.graph.output:
-        output.ClearField("type")
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    session = onnxruntime.InferenceSession(
-        graph.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
-    for output, found in zip(graph.graph.output, session.get_outputs(), strict=True):
-        if found.type in _TYPES:  # the others are sequences, and removed
-            output.type.tensor_type.elem_type = _TYPES[found.type]
-    return graph
 
 
 def _convert(model: Any, columns: Sequence[Column], number: Any, boolean: Any) -> Any:

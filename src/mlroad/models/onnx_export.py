@@ -124,10 +124,7 @@ def _write(
         columns = python.load()
         requests = parity_requests(data, columns)
         answers = [_outputs(python.answer(request), "Python", data) for request in requests]
-        if len(answers[0]) > 1:
-            names = ", ".join(tensor.name for tensor in answers[0])
-            raise NotExportable(f"The model has several outputs ({names}); scikit-learn's have one.")
-        content, said = python.export(answers[0][0])
+        content, said = python.export(answers[0])
     (folder / MODEL).write_bytes(content)
     facts = column_facts(data, {item["name"]: item["datatype"] for item in said["inputs"]})
     unit = {name: {"unit": text} for name, text in units(data, model_folder).items()}

@@ -5,11 +5,11 @@ Each repair names the fault. tests/unit/models/test_onnx_models.py compares the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from onnx import TensorProto, checker, helper
+from onnx import TensorProto, checker, compose, helper
 
 from mlroad.models.not_exportable import NotExportable
 from mlroad.models.onnx_steps import add_inverse
@@ -19,6 +19,8 @@ OPSET = {"": 19, "ai.onnx.ml": 3}
 """What Microsoft.ML.OnnxRuntime 1.17 and later run; harness/dotnet/Directory.Packages.props has it."""
 Node = Any
 """An onnx.NodeProto: onnx has no types that mypy can read."""
+_INSIDE = "inside/"
+"""What the names of all values in the graph begin with: those of columns and outputs can be any text."""
 ALL = "all__columns"
 """The input of a graph that reads all columns as one matrix."""
 _KINDS = {
@@ -56,11 +58,11 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """The output of the model's pyfunc flavor."""
+    """An output of the model's pyfunc flavor."""
 
     name: str
-    function: str
-    """predict or predict_proba."""
+    place: int
+    """Which of the graph's outputs it is."""
     shape: tuple[int, ...]
     """Of one of its answers: (rows,) or (rows, columns)."""
     is_boolean: bool
@@ -142,41 +144,46 @@ def _single(node: Node, widen: bool) -> list[Node]:
     return [before, node, helper.make_node("Cast", [f"{name}__fp32"], [name], to=TensorProto.DOUBLE)]
 
 
-def finish(model: Any, columns: Iterable[Column], output: Output) -> Any:
-    """Give the graph the inputs of the signature and the output of the pyfunc flavor."""
+def finish(model: Any, columns: Sequence[Column], outputs: Sequence[Output]) -> Any:
+    """Give the graph the inputs of the signature and the outputs of the pyfunc flavor.
+
+    It reads the columns in their order, or all of them as the matrix `ALL`. Raises NotExportable.
+    """
+    names = [*(column.name for column in columns), *(output.name for output in outputs)]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise NotExportable(
+            f"{twice} is the name of an input and of an output; name the output differently in the signature."
+        )
+    compose.add_prefix(model, _INSIDE, rename_nodes=False, rename_functions=False, inplace=True)
     graph = model.graph
+    inside = list(graph.input)
     before: list[Node] = []
-    inside = {item.name: item.type.tensor_type.elem_type for item in graph.input}
-    rename: dict[str, str] = {}
-    inputs = []
-    for column in columns:
-        kind, _ = _KINDS[column.kind]
-        inputs.append(helper.make_tensor_value_info(column.name, kind, [None, 1]))
-        if ALL not in inside and column.name not in inside:
-            continue  # no step reads it
-        wanted = inside[ALL if ALL in inside else column.name]
-        rename[column.name] = column.name
-        if wanted != kind:
-            rename[column.name] = f"{column.name}__as_{TensorProto.DataType.Name(wanted).lower()}"
-            before += _cast(column, kind, wanted, rename[column.name], graph)
-    if ALL in inside:
-        before.append(helper.make_node("Concat", list(rename.values()), [ALL], axis=1))
-    for node in graph.node:
-        for place, name in enumerate(node.input):
-            node.input[place] = rename.get(name, name)
+    if [item.name for item in inside] == [f"{_INSIDE}{ALL}"]:
+        parts = [f"{_INSIDE}column/{place}" for place in range(len(columns))]
+        kind = inside[0].type.tensor_type.elem_type
+        for column, part in zip(columns, parts, strict=True):
+            before += _cast(column, kind, part, graph)
+        before.append(helper.make_node("Concat", parts, [inside[0].name], axis=1))
+    else:
+        for column, item in zip(columns, inside, strict=True):
+            before += _cast(column, item.type.tensor_type.elem_type, item.name, graph)
     nodes = [*before, *graph.node]
-    del graph.node[:]
+    del graph.node[:], graph.input[:]
     graph.node.extend(nodes)
-    del graph.input[:]
-    graph.input.extend(inputs)
-    _set_output(graph, output)
+    graph.input.extend(
+        helper.make_tensor_value_info(column.name, _KINDS[column.kind][0], [None, 1]) for column in columns
+    )
+    found = list(graph.output)
+    del graph.output[:]
+    for output in outputs:
+        _add_output(graph, found[output.place], output)
     _prune(graph)
     checker.check_model(model)
     return model
 
 
-def _cast(column: Column, kind: int, wanted: int, name: str, graph: Any) -> list[Node]:
-    if kind == TensorProto.BOOL and wanted == TensorProto.STRING:
+def _cast(column: Column, wanted: int, name: str, graph: Any) -> list[Node]:
+    if column.kind == "boolean" and wanted == TensorProto.STRING:
         # The names that NumPy gives the categories of a column of truth values.
         for text in ("True", "False"):
             graph.initializer.append(
@@ -186,34 +193,28 @@ def _cast(column: Column, kind: int, wanted: int, name: str, graph: Any) -> list
     return [helper.make_node("Cast", [column.name], [name], to=wanted)]
 
 
-def _set_output(graph: Any, output: Output) -> None:
-    """Keep one output, under the name and in the shape of the pyfunc flavor."""
-    wanted = graph.output[-1] if output.function == "predict_proba" else graph.output[0]
-    kind = wanted.type.tensor_type.elem_type
-    if not kind:
-        raise NotExportable("The model gives a list of arrays, which is not a tensor.")
-    taken = {name for node in graph.node for name in (*node.input, *node.output)}
-    source = wanted.name
-    if output.name in taken:
-        _rename(graph, output.name, f"{output.name}__inside")
-        source = f"{output.name}__inside" if source == output.name else source
+def _add_output(graph: Any, found: Any, output: Output) -> None:
+    """Give an output of the graph the name and the shape that it has in the pyfunc flavor."""
+    kind = found.type.tensor_type.elem_type
+    if kind not in DATATYPES:
+        raise NotExportable(f"The output {output.name} is not a tensor of numbers, texts or truth values.")
+    source = found.name
     if output.target is not None:
         source = add_inverse(graph, output.target, source, kind)
     # Not Squeeze: its axis has moved from an attribute to an input, and skl2onnx may lower the opset.
-    shape, shaped = f"{output.name}__shape", f"{output.name}__shaped"
+    shape, shaped = f"{source}/shape", f"{source}/shaped"
     lengths = [-1, *output.shape[1:]]
     graph.initializer.append(helper.make_tensor(shape, TensorProto.INT64, [len(lengths)], lengths))
     graph.node.append(helper.make_node("Reshape", [source, shape], [shaped]))
     if output.is_boolean:
         kind = TensorProto.BOOL
     graph.node.append(helper.make_node("Cast", [shaped], [output.name], to=kind))
-    del graph.output[:]
     graph.output.append(helper.make_tensor_value_info(output.name, kind, [None, *output.shape[1:]]))
 
 
 def _prune(graph: Any) -> None:
-    """Remove what the output does not need, such as labels beside probabilities."""
-    needed = {graph.output[0].name}
+    """Remove what no output needs, such as labels beside probabilities."""
+    needed = {output.name for output in graph.output}
     nodes = []
     for node in reversed(graph.node):
         if needed.intersection(node.output):
@@ -223,11 +224,3 @@ def _prune(graph: Any) -> None:
     del graph.node[:], graph.initializer[:]
     graph.node.extend(reversed(nodes))
     graph.initializer.extend(kept)
-
-
-def _rename(graph: Any, old: str, new: str) -> None:
-    for node in graph.node:
-        for names in (node.input, node.output):
-            for place, name in enumerate(names):
-                if name == old:
-                    names[place] = new

@@ -8,6 +8,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import mlflow.onnx
 import mlflow.sklearn
 import pandas as pd
 import yaml
@@ -35,8 +36,12 @@ def save_run(
     function: str = "predict",
     metadata: dict[str, Any] | None = None,
     run: str = RUN,
+    answers: Any = None,
 ) -> Path:
-    """Save a fitted model as the output of a run that read ``rows``. Returns the folder of the run."""
+    """Save a fitted model as the output of a run that read ``rows``. Returns the folder of the run.
+
+    An ONNX model is saved in the flavor onnx; ``answers`` are its answers.
+    """
     if not (root / "datasets" / name).exists():
         (root / "factory.yml").parent.mkdir(parents=True, exist_ok=True)
         (root / "factory.yml").touch()
@@ -52,13 +57,17 @@ def save_run(
     about = {"dataset": f"{name}:1", "dataset_digest": version["tags"]["digest"]}
     record = {"state": "completed", "inputs": {"raw": about}}
     (folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
-    answers = getattr(model, function)(rows)
+    path = folder / "outputs/model"
+    if answers is not None:
+        signature = infer_signature(rows, answers)
+        mlflow.onnx.save_model(model, path, signature=signature, pip_requirements=["onnxruntime"])
+        return folder
     mlflow.sklearn.save_model(
         model,
-        folder / "outputs/model",
+        path,
         pyfunc_predict_fn=function,
         metadata=metadata,
-        signature=infer_signature(rows, answers),
+        signature=infer_signature(rows, getattr(model, function)(rows)),
         serialization_format="cloudpickle",
         pip_requirements=["scikit-learn"],
     )

@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 import pandas as pd
 import pytest
+from onnx import TensorProto, helper
 from sklearn.compose import make_column_transformer
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import KNNImputer, SimpleImputer
@@ -213,3 +214,40 @@ def test_wrong_arguments_lose_nothing(repo: Path) -> None:
         assert isinstance(done.exception, Exception), arguments
         assert what in str(done.exception), arguments
     assert (repo / "mine/notes.txt").read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.parametrize("single", [True, False], ids=["matrix", "vectors"])
+def test_a_model_that_is_onnx_already_with_several_outputs(repo: Path, single: bool) -> None:
+    """MLflow gives its graph one matrix, or a vector for each column; its outputs stay apart."""
+    name = "matrix" if single else "vectors"
+    rows = pd.DataFrame(
+        {"a": np.linspace(1, 9, 120, dtype="float32"), "b": np.linspace(-4, 3, 120, dtype="float32")}
+    )
+    number = TensorProto.FLOAT
+    if single:
+        inputs = [helper.make_tensor_value_info("x", number, [None, 2])]
+        nodes = [helper.make_node("ReduceSum", ["x", "one"], ["total"], keepdims=0)]
+    else:
+        inputs = [helper.make_tensor_value_info(column, number, [None]) for column in "ba"]
+        nodes = [helper.make_node("Add", ["a", "b"], ["total"])]
+    nodes.append(helper.make_node("Greater", ["total", "five"], ["large"]))
+    outputs = [helper.make_tensor_value_info("total", number, [None])]
+    outputs.append(helper.make_tensor_value_info("large", TensorProto.BOOL, [None]))
+    constants = [helper.make_tensor("five", number, [1], [5.0])]
+    constants.append(helper.make_tensor("one", TensorProto.INT64, [1], [1]))
+    graph = helper.make_graph(nodes, "sums", inputs, outputs, constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    total = rows["a"] + rows["b"]
+    answers = pd.DataFrame({"total": total, "large": total > 5})
+    save_run(repo, name, model, rows, answers=answers)
+    frozen(repo, name)
+
+    contract, parity = exported(repo, name)
+
+    assert [(its["name"], its["datatype"], its["shape"]) for its in contract["outputs"]] == [
+        ("total", "FP32", [-1]), ("large", "BOOL", [-1]),
+    ]  # fmt: skip
+    assert [(its["name"], its["datatype"]) for its in contract["inputs"]] == [("a", "FP32"), ("b", "FP32")]
+    assert parity["max_difference"] == 0
+    done = called(repo, "test", f"models/{name}", "--runtime", "pyfunc", "--runtime", "onnx")
+    assert done.exit_code == 0, done.output

@@ -114,7 +114,7 @@ def parity(
     """Export a fitted model, and compare the answers."""
     answer = np.asarray(getattr(model, function)(rows))
     is_boolean = answer.dtype == np.bool_
-    graph = to_onnx(model, specs, Output("prediction", function, answer.shape, is_boolean))
+    graph = to_onnx(model, specs, function, [Output("prediction", 0, answer.shape, is_boolean)])
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     session = onnxruntime.InferenceSession(graph.SerializeToString(), options)
@@ -394,9 +394,8 @@ def test_other_models_that_cannot_be_exported() -> None:
         parity(bare, rows, [COLUMNS[3], COLUMNS[2]])
     several = MultiOutputClassifier(LogisticRegression())
     model = make_pipeline(columns(), several).fit(FEATURES, np.c_[VALUE > 60, VALUE > 70].astype(int))
-    graph = Output("prediction", "predict_proba", (ROWS, 2), is_boolean=False)
-    with pytest.raises(NotExportable, match="a list of arrays"):
-        to_onnx(model, COLUMNS, graph)
+    with pytest.raises(NotExportable, match="prediction is not a tensor of numbers"):
+        to_onnx(model, COLUMNS, "predict_proba", [Output("prediction", 0, (ROWS, 2), is_boolean=False)])
 
 
 def test_known_drift_is_reported() -> None:
@@ -430,3 +429,31 @@ def test_random_pipelines_agree_on_rows_that_they_have_not_seen(
         model = clone(model).fit(FEATURES, target)
     found = parity(model, table(seed + 1))
     assert found.flips <= 1 and found.far <= 1, found
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("sepal length (cm)", "größe"),
+        ("1st", "2nd"),
+        ("a b", "a_b"),
+        ("variable", "input"),
+        ("label", "probabilities"),
+        ("all__columns", "inside/x"),
+    ],
+    ids=str,
+)
+def test_names_of_columns(names: tuple[str, str]) -> None:
+    """Any name, also one that skl2onnx gives to something of its own or writes differently."""
+    rows = FEATURES[["rate", "rooms"]].set_axis(list(names), axis=1)
+    specs = [Column(names[0], "double", required=True), Column(names[1], "long", required=True)]
+    agrees(parity(make_pipeline(StandardScaler(), Ridge()).fit(rows, VALUE), rows, specs))
+    chosen = make_column_transformer((StandardScaler(), list(names)))
+    agrees(parity(make_pipeline(chosen, Ridge()).fit(rows, VALUE), rows, specs))
+
+
+def test_a_column_with_the_name_of_the_output() -> None:
+    rows = FEATURES[["rate"]].set_axis(["prediction"], axis=1)
+    model = Ridge().fit(rows, VALUE)
+    with pytest.raises(NotExportable, match="prediction is the name of an input and of an output"):
+        parity(model, rows, [Column("prediction", "double", required=True)])
