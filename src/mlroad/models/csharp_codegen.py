@@ -65,6 +65,7 @@ class Member:
     allowed: tuple[str, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
+    labels: tuple[str, ...] = ()
 
     @property
     def count(self) -> int:
@@ -100,7 +101,9 @@ class Member:
         if self.has_range:
             said.append(f"{self.minimum:g} to {self.maximum:g} in the training data")
         if self.allowed:
-            said.append(f"one of {', '.join(self.allowed)}")
+            said.append(f"{', '.join(self.allowed)} in the training data")
+        if self.labels:
+            said.append(f"the probabilities of {', '.join(self.labels)}")
         if self.count != 1:
             said.append(f"{self.count} values")
         if self.can_miss:
@@ -113,14 +116,16 @@ class Member:
         column, required = string_literal(self.column), "true" if self.required else "false"
         if self.count != 1:
             return f".Values({column}, {self.name}, {self.count}, {required})"
-        if self.datatype == "BYTES":
-            allowed = f", [{', '.join(map(string_literal, self.allowed))}]" if self.allowed else ""
-            return f".Text({column}, {self.name}, {required}{allowed})"
-        return f".Number({column}, {self.name})" if self.required and self.datatype in _FLOATS else ""
+        if self.required and self.datatype in _MISSING:
+            return f".{'Text' if self.datatype == 'BYTES' else 'Number'}({column}, {self.name})"
+        return ""
 
     @property
     def unusual(self) -> str:
-        """The comparison with the training data, if its range is known."""
+        """The comparison with the training data, if its range or its categories are known."""
+        if self.allowed and self.count == 1:
+            known = ", ".join(map(string_literal, self.allowed))
+            return f".Category({string_literal(self.column)}, {self.name}, [{known}])"
         if not self.has_range:
             return ""
         limits = f"{_number(self.minimum, 'FP64')}, {_number(self.maximum, 'FP64')}"
@@ -222,6 +227,7 @@ def _members(columns: Sequence[Mapping[str, Any]], record: str) -> list[Member]:
             tuple(column.get("allowed") or ()),
             column.get("minimum"),
             column.get("maximum"),
+            tuple(map(str, column.get("labels") or ())),
         )
         for column, name in zip(columns, names, strict=True)
     ]

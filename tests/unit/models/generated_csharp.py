@@ -56,7 +56,7 @@ ODD = {
     ],
     "outputs": [
         column("label", "BYTES"),
-        column("ToString", "FP32", 3),
+        column("ToString", "FP32", 3, labels=["a", "b", "<c>"]),
         column("OddModelsAnswer", "INT64"),
     ],
 }

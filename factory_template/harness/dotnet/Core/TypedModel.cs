@@ -165,17 +165,19 @@ public sealed class RowChecks
     /// <summary>One sentence for each.</summary>
     public IReadOnlyList<string> Found => found;
 
-    /// <summary>A text that must be there, and one of some, if these are named.</summary>
-    public RowChecks Text(string name, string? value, bool isRequired, IReadOnlyList<string>? allowed = null)
+    /// <summary>A text that must be there.</summary>
+    public RowChecks Text(string name, string? value)
     {
-        if (value is null)
-        {
-            Add(isRequired, $"{name} is missing.");
-        }
-        else if (allowed is not null)
-        {
-            Add(!allowed.Contains(value), $"{name} is {Show.Value(value)}; allowed: {Show.Names(allowed.Select(Show.Value))}.");
-        }
+        Add(value is null, $"{name} is missing.");
+        return this;
+    }
+
+    /// <summary>A text that the training data had.</summary>
+    public RowChecks Category(string name, string? value, IReadOnlyList<string> known)
+    {
+        Add(
+            value is not null && !known.Contains(value),
+            $"{name} is {Show.Value(value)}; the training data has {Show.Names(known.Select(Show.Value))}.");
         return this;
     }
 

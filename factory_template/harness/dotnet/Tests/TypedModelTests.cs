@@ -36,7 +36,6 @@ public sealed class TypedModelTests : IDisposable
     [Theory]
     [InlineData(double.NaN, "Ulm", "age is missing.")]
     [InlineData(20, null, "city is missing.")]
-    [InlineData(20, "Rome", "city is \"Rome\"; allowed: \"Bonn\", \"Ulm\".")]
     public void A_row_with_a_problem_is_refused_before_the_model_sees_it(double age, string? city, string what)
     {
         using var model = TinyModel.Load(folder.Path);
@@ -48,17 +47,18 @@ public sealed class TypedModelTests : IDisposable
     }
 
     [Theory]
-    [InlineData(0, 0)]
-    [InlineData(99, 0)]
-    [InlineData(99.5, 1)]
-    [InlineData(-1, 1)]
-    public void A_value_outside_the_training_data_is_unusual_but_answered(double age, int count)
+    [InlineData(0, "Ulm", 0)]
+    [InlineData(99, "Ulm", 0)]
+    [InlineData(99.5, "Ulm", 1)]
+    [InlineData(-1, "Rome", 2)]
+    public void A_value_outside_the_training_data_is_unusual_but_answered(double age, string city, int count)
     {
         using var model = TinyModel.Load(folder.Path);
-        var row = new TinyRequest { Age = age, City = "Ulm" };
+        var row = new TinyRequest { Age = age, City = city };
 
         Assert.Equal(count, row.Unusual().Count);
-        Assert.Equal((age * 2) + 11, model.Predict(row).Prediction);
+        Assert.Empty(row.Problems());
+        Assert.Equal((age * 2) + (city == "Ulm" ? 11 : 1), model.Predict(row).Prediction);
     }
 
     [Fact]

@@ -179,6 +179,20 @@ public sealed class VerdictTests : IDisposable
         Assert.Equal(passes ? "" : "One row takes 1.25 ms (95th percentile), and suite.yml allows 0.5 ms.", verdict.Reason);
     }
 
+    [Theory]
+    [InlineData("0.1", true)]
+    [InlineData("0", false)]
+    public void The_thresholds_of_a_retrained_model_may_move(string mayDiffer, bool passes)
+    {
+        folder.WriteCases(
+            ModelFolder.Golden
+                .Replace("51.0", "52.0", StringComparison.Ordinal)
+                .Replace("\"id\": \"golden-1\", \"kind\": \"golden\"", "\"id\": \"boundary-1\", \"kind\": \"boundary\"", StringComparison.Ordinal),
+            $"{{\"absolute\": 0.001, \"may_differ\": {mayDiffer}}}");
+
+        Assert.Equal(passes, Verdict.Of(folder.Path).Passed);
+    }
+
     [Fact]
     public void A_share_that_may_differ_is_of_a_model_that_agrees_with_itself()
     {

@@ -47,7 +47,7 @@ public sealed record OddModelsRequest : IRequestRow<OddModelsRequest>
     /// <summary>Example.</summary>
     public required short Example2 { get; init; }
 
-    /// <summary>"; \   {{ x }}: one of ", \,  ,  , 🙂, &lt;/summary&gt;, {{ x }}.</summary>
+    /// <summary>"; \   {{ x }}: ", \,  ,  , 🙂, &lt;/summary&gt;, {{ x }} in the training data.</summary>
     public required string X { get; init; }
 
     /// <summary>🙂.</summary>
@@ -80,17 +80,17 @@ public sealed record OddModelsRequest : IRequestRow<OddModelsRequest>
     /// <inheritdoc/>
     public IReadOnlyList<string> Problems() => new RowChecks()
         .Number("a b", AB)
-        .Text("note", Note, false)
         .Values("vector", Vector, 3, true)
         .Values("pair", Pair, 2, true)
-        .Text("\"; \\ \r\n{{ x }}", X, true, ["\"", "\\", "\n", "\U00002029", "🙂", "</summary>", "{{ x }}"])
+        .Text("\"; \\ \r\n{{ x }}", X)
         .Found;
 
-    /// <summary>Values outside the ranges of the training data. The model answers them.</summary>
+    /// <summary>Values that the training data does not have. The model answers them; the application decides.</summary>
     public IReadOnlyList<string> Unusual() => new RowChecks()
         .Range("größe", Größe, -1e+300d, 1e-09d)
         .Range("small", Small, -128.0d, 127.0d)
         .Range("large", Large, 0.0d, 1.8446744073709552e+19d)
+        .Category("\"; \\ \r\n{{ x }}", X, ["\"", "\\", "\n", "\U00002029", "🙂", "</summary>", "{{ x }}"])
         .Found;
 
     /// <inheritdoc/>
@@ -160,7 +160,7 @@ public sealed record OddModelsAnswer : IAnswerRow<OddModelsAnswer>
     /// <summary>label.</summary>
     public required string Label { get; init; }
 
-    /// <summary>ToString: 3 values.</summary>
+    /// <summary>ToString: the probabilities of a, b, &lt;c&gt;, 3 values.</summary>
     public required IReadOnlyList<float> ToString2 { get; init; }
 
     /// <summary>OddModelsAnswer.</summary>
