@@ -139,9 +139,12 @@ def age(now: Origin) -> Age:
     return age_among(versions_of(now.address), now.version)
 
 
-def versions_of(template: str) -> dict[str, str]:
-    """HEAD and the tags of a template with their commits. Raises UserError if it cannot be reached."""
-    listed = run_git(Path(), "ls-remote", "--", template, "HEAD", "refs/tags/*")
+def versions_of(template: str, environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """HEAD and the tags of a template with their commits. ``environment`` is git's.
+
+    Raises UserError if it cannot be reached.
+    """
+    listed = run_git(Path(), "ls-remote", "--", template, "HEAD", "refs/tags/*", environment=environment)
     if not listed.ok:
         raise UserError(f"The template at {template} cannot be reached: {listed.reason}.")
     return {name: commit for commit, name in (line.split("\t") for line in listed.text.splitlines())}

@@ -26,7 +26,14 @@ from mlroad.registry.local_registry import DATABASE, LocalRegistry
 from mlroad.steps.contract import contract_version
 
 _REGISTRY = re.compile(r"^registry:\s*(\w+)", re.MULTILINE)
-_QUIET = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
+_QUIET = {
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_SSH_COMMAND": os.environ.get("GIT_SSH_COMMAND", "ssh -o BatchMode=yes -o ConnectTimeout=20"),
+    "GIT_HTTP_LOW_SPEED_LIMIT": "1000",
+    "GIT_HTTP_LOW_SPEED_TIME": "30",
+}
+"""git asks nothing, because several repos are read at a time, and gives up on a server that sends nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +97,7 @@ class Templates:
         with self._lock:
             if template not in self._known:
                 try:
-                    self._known[template] = versions_of(template)
+                    self._known[template] = versions_of(template, _QUIET)
                 except UserError as error:
                     self._known[template] = error
         found = self._known[template]
@@ -120,7 +127,10 @@ class Reader:
             row.problem = str(error)
         except Exception as error:  # whatever is broken in a repo must not hide the other repos
             text = str(error).strip() or type(error).__name__
-            row.problem = text.splitlines()[0].replace(place.address, place.shown)
+            row.problem = text.splitlines()[0]
+            for address in (place.address, row.template):
+                row.problem = row.problem.replace(address, without_login(address))
+        row.template = without_login(row.template)
         return row
 
     @contextmanager
@@ -130,9 +140,10 @@ class Reader:
             yield folder
             return
         with tempfile.TemporaryDirectory(prefix="mlroad-fleet-", ignore_cleanup_errors=True) as temporary:
-            helper = ("-c", "credential.helper=!gh auth git-credential") if self._github.is_signed_in else ()
             options = ["--quiet", "--filter=blob:none", *([] if self._drift else ["--no-checkout"])]
-            clone = (*helper, "clone", *options, "--", place.address, temporary)
+            if self._github.is_signed_in:  # kept in the clone's settings, for what is fetched later
+                options += ["--config", "credential.helper=!gh auth git-credential"]
+            clone = ("clone", *options, "--", place.address, temporary)
             cloned = run_git(Path(), *clone, environment=_QUIET)
             if not cloned.ok:
                 raise UserError(f"It cannot be cloned: {why_unreadable(place.address, cloned)}.")
@@ -156,7 +167,6 @@ class Reader:
         row.ci = self._github.ci(row.server)
         age = self._templates.age(row.template, row.version)
         row.newest, row.behind = age.newest, age.behind
-        row.template = without_login(row.template)
         if self._drift:
             with self._renders, delivered(folder) as standards:
                 row.drift = len(standards.differences())

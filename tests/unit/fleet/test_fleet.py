@@ -150,6 +150,7 @@ def test_strict_is_red_for_what_is_behind_or_broken_only(fleet: Callable[..., Sa
 
 def test_addresses_and_a_file_with_them(fleet: Callable[..., Said], made: Path, tmp_path: Path) -> None:
     """A password in an address is not printed."""
+    git(made / "clones/behind", "config", "uploadpack.allowFilter", "true")  # as GitHub does
     address = (made / "clones/behind").as_uri()
     assert rows(fleet(address, "--json"))["clones/behind"]["version"] == "v1.0.0"
     secret = "s3" + "cret"
@@ -169,14 +170,20 @@ def test_addresses_and_a_file_with_them(fleet: Callable[..., Said], made: Path, 
     assert "cannot be cloned" in found["nowhere"]["problem"]
     assert secret not in said.text
     assert secret not in fleet("repos.txt").text
+    private = make_clone(tmp_path / "private", f"https://u:{secret}@127.0.0.1:1/template.git", "v1")
+    said = fleet(str(private), "--json")
+    assert rows(said)["private"]["template"] == "https://127.0.0.1:1/template.git"
+    assert "cannot be reached" in rows(said)["private"]["problem"]
+    assert secret not in said.text
 
 
 def test_each_template_is_asked_once(fleet: Callable[..., Said], monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def counted(template: str) -> dict[str, str]:
+    def counted(template: str, environment: dict[str, str]) -> dict[str, str]:
         asked.append(template)
-        return versions_of(template)
+        assert environment["GIT_TERMINAL_PROMPT"] == "0"
+        return versions_of(template, environment)
 
     monkeypatch.setattr("mlroad.fleet.read_repo.versions_of", counted)
     fleet("clones")
