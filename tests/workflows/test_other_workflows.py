@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import clone_template, commit_all, git, render
+from tests.support import call, clone_template, commit_all, git, render
 from tests.workflows.harness import Act, Run, edit_wheel
 
 pytestmark = [
@@ -19,6 +19,7 @@ pytestmark = [
 ]
 APP = ["--var", "TEMPLATE_APP_ID=1", "--secret", "TEMPLATE_APP_PRIVATE_KEY=made-up"]
 BRANCH = "template/update"
+APPS_MAIL = "test-app[bot]@users.noreply.github.com"
 STEP = "Update, and open or refresh the pull request"
 
 
@@ -50,12 +51,18 @@ def asked(run: Run) -> str:
     return run.gh_log.read_text(encoding="utf-8")
 
 
-def test_an_update_becomes_a_pull_request(act: Act, old_project: Path) -> None:
+def test_an_update_refreshes_the_pull_request(act: Act, old_project: Path) -> None:
+    """The branch of an earlier week is replaced: it has no commits of people. main has moved since."""
+    git(old_project, "switch", "--quiet", "--create", BRANCH)
+    earlier = ["--author", f"test-app[bot] <{APPS_MAIL}>", "--allow-empty", "--message", "An earlier update"]
+    call(["git", "commit", "--quiet", *earlier], old_project, {"GIT_COMMITTER_EMAIL": APPS_MAIL})
+    git(old_project, "switch", "--quiet", "main")
     (old_project / "models/README.md").unlink()
     commit_all(old_project, "Ours")
     commit_all(old_project, "Later")
-    run = update(act, old_project)
+    run = update(act, old_project, "--env", "ACT_GH_PULL=7")
     run.assert_green({"update": []})
+    assert git(old_project, "rev-parse", f"{BRANCH}~1") == git(old_project, "rev-parse", "HEAD")
     changed = git(old_project, "diff", "--no-renames", "--name-status", "HEAD", BRANCH)
     [old] = (path.name for path in (old_project / "vendor").glob("*.whl"))
     new = git(old_project, "ls-tree", "--name-only", BRANCH, "vendor/").split()[-1]
@@ -66,20 +73,11 @@ def test_an_update_becomes_a_pull_request(act: Act, old_project: Path) -> None:
     ]  # fmt: skip
     assert "= 111" in git(old_project, "show", f"{BRANCH}:ruff.toml")
     text = asked(run)
-    assert f"gh pr create --head {BRANCH} --title chore: update to template v100.1.0 --body-file" in text
-    assert "--draft" not in text
-    assert "## What is new\n\n### Unreleased\n\n#### Changed\n\n- Lines may be longer.\n" in text
-    assert "To do" not in text
-
-    # A week later, main has moved, and nobody has touched the branch: it is refreshed.
-    (old_project / "notes.md").write_text("ours\n", encoding="utf-8")
-    again = update(act, old_project, "--env", "ACT_GH_PULL=7")
-    again.assert_green({"update": []})
-    assert git(old_project, "rev-parse", f"{BRANCH}~1") == git(old_project, "rev-parse", "HEAD")
-    text = asked(again)
     assert "gh pr edit 7 --title chore: update to template v100.1.0 --body-file" in text
     assert "gh pr ready 7\n" in text
     assert "pr create" not in text
+    assert "## What is new\n\n### Unreleased\n\n#### Changed\n\n- Lines may be longer.\n" in text
+    assert "To do" not in text
 
 
 def test_conflicts_are_a_draft_that_lists_them(act: Act, old_project: Path) -> None:
@@ -91,7 +89,8 @@ def test_conflicts_are_a_draft_that_lists_them(act: Act, old_project: Path) -> N
     assert "<<<" + "<<<<" in git(old_project, "show", f"{BRANCH}:ruff.toml")
     text = asked(run)
     assert re.search(r"^- ruff.toml:\d+: You and the template changed the same lines", text, re.MULTILINE)
-    assert re.search(rf"gh pr create --head {BRANCH} .* --draft$", text, re.MULTILINE)
+    title = "chore: update to template v100.1.0"
+    assert re.search(rf"gh pr create --head {BRANCH} --title {title} .* --draft$", text, re.MULTILINE)
 
 
 def test_an_update_that_fails_is_red_and_says_why(act: Act, old_project: Path) -> None:
