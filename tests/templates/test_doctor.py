@@ -65,6 +65,9 @@ def test_a_repo_as_delivered_is_healthy_and_one_that_was_edited_is_told_how(repo
         ("ruff.toml", "changed", ""),
     ]
     assert document["age"] == {"newest": "v1.10.0", "behind": 2}
+    said = call([sys.executable, "-m", "mlroad", "fleet", ".", "--drift", "--json"], repo)
+    [row] = json.loads(said.stdout)["repos"]
+    assert (row["drift"], row["behind"], row["problem"]) == (3, 2, "")
     assert git(repo, "count-objects", "-v") == after_commit != before  # nothing is written into the repo
 
     said = doctor(repo, "--diff", "ruff.toml")

@@ -10,14 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import clone_template, commit_all, git, render
-from tests.workflows.harness import Act, edit_wheel
+from tests.support import call, clone_template, commit_all, git, render
+from tests.workflows.harness import Act, Run, edit_wheel
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform == "win32", reason="act's host mode needs a POSIX shell"),
 ]
 APP = ["--var", "TEMPLATE_APP_ID=1", "--secret", "TEMPLATE_APP_PRIVATE_KEY=made-up"]
+BRANCH = "template/update"
+APPS_MAIL = "test-app[bot]@users.noreply.github.com"
+STEP = "Update, and open or refresh the pull request"
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +30,9 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     git(repo, "tag", "v100.0.0")
     rules = repo / "prototype_template" / "ruff.toml.jinja"
     rules.write_text(rules.read_text(encoding="utf-8").replace("= 110", "= 111"), encoding="utf-8")
+    changes = repo / "CHANGELOG.md"
+    text = changes.read_text(encoding="utf-8")
+    changes.write_text(text.replace("### Changed\n\n", "### Changed\n\n- Lines may be longer.\n", 1), "utf-8")
     commit_all(repo, "A newer standard")
     git(repo, "tag", "v100.1.0")
     return repo
@@ -37,36 +43,70 @@ def old_project(template: Path, tmp_path: Path) -> Path:
     return render(template, tmp_path / "demo", ref="v100.0.0", project_name="demo")
 
 
-def test_an_update_becomes_a_pull_request(act: Act, template: Path, old_project: Path) -> None:
-    run = act.run(old_project, workflow="update.yml", event="schedule", arguments=APP)
+def update(act: Act, repo: Path, *arguments: str) -> Run:
+    return act.run(repo, workflow="update.yml", event="schedule", arguments=[*APP, *arguments])
+
+
+def asked(run: Run) -> str:
+    return run.gh_log.read_text(encoding="utf-8")
+
+
+def test_an_update_refreshes_the_pull_request(act: Act, old_project: Path) -> None:
+    """The branch of an earlier week is replaced: it has no commits of people. main has moved since."""
+    git(old_project, "switch", "--quiet", "--create", BRANCH)
+    earlier = ["--author", f"test-app[bot] <{APPS_MAIL}>", "--allow-empty", "--message", "An earlier update"]
+    call(["git", "commit", "--quiet", *earlier], old_project, {"GIT_COMMITTER_EMAIL": APPS_MAIL})
+    git(old_project, "switch", "--quiet", "main")
+    (old_project / "models/README.md").unlink()
+    commit_all(old_project, "Ours")
+    commit_all(old_project, "Later")
+    run = update(act, old_project, "--env", "ACT_GH_PULL=7")
     run.assert_green({"update": []})
-    changed = git(old_project, "diff", "--no-renames", "--name-status", "HEAD", "template/v100.1.0")
+    assert git(old_project, "rev-parse", f"{BRANCH}~1") == git(old_project, "rev-parse", "HEAD")
+    changed = git(old_project, "diff", "--no-renames", "--name-status", "HEAD", BRANCH)
     [old] = (path.name for path in (old_project / "vendor").glob("*.whl"))
-    new = git(old_project, "ls-tree", "--name-only", "template/v100.1.0", "vendor/").split()[-1]
+    new = git(old_project, "ls-tree", "--name-only", BRANCH, "vendor/").split()[-1]
     assert old != new
     assert changed.splitlines() == [
         "M\t.copier-answers.yml", "M\tpyproject.toml", "M\truff.toml", "M\tvendor/SHA256SUMS",
         *sorted([f"D\tvendor/{old}", f"A\t{new}"], key=lambda line: line[2:]),
     ]  # fmt: skip
-    assert "= 111" in git(old_project, "show", "template/v100.1.0:ruff.toml")
-    asked = run.gh_log.read_text(encoding="utf-8")
-    assert "gh pr create --head template/v100.1.0" in asked
-    assert "changed on both sides" not in asked
+    assert "= 111" in git(old_project, "show", f"{BRANCH}:ruff.toml")
+    text = asked(run)
+    assert "gh pr edit 7 --title chore: update to template v100.1.0 --body-file" in text
+    assert "gh pr ready 7\n" in text
+    assert "pr create" not in text
+    assert "## What is new\n\n### Unreleased\n\n#### Changed\n\n- Lines may be longer.\n" in text
+    assert "To do" not in text
 
 
-def test_conflicts_are_named_and_committed_for_ci_to_find(act: Act, old_project: Path) -> None:
+def test_conflicts_are_a_draft_that_lists_them(act: Act, old_project: Path) -> None:
+    """They are committed with their markers, for CI to find."""
     rules = old_project / "ruff.toml"
     rules.write_text(rules.read_text(encoding="utf-8").replace("= 110", "= 79"), encoding="utf-8")
-    run = act.run(old_project, workflow="update.yml", event="schedule", arguments=APP)
+    run = update(act, old_project)
     run.assert_green({"update": []})
-    assert "<<<" + "<<<<" in git(old_project, "show", "template/v100.1.0:ruff.toml")
-    assert "- `ruff.toml`" in run.gh_log.read_text(encoding="utf-8")
+    assert "<<<" + "<<<<" in git(old_project, "show", f"{BRANCH}:ruff.toml")
+    text = asked(run)
+    assert re.search(r"^- ruff.toml:\d+: You and the template changed the same lines", text, re.MULTILINE)
+    title = "chore: update to template v100.1.0"
+    assert re.search(rf"gh pr create --head {BRANCH} --title {title} .* --draft$", text, re.MULTILINE)
+
+
+def test_an_update_that_fails_is_red_and_says_why(act: Act, old_project: Path) -> None:
+    answers = old_project / ".copier-answers.yml"
+    text = answers.read_text(encoding="utf-8")
+    assert "owners: " in text
+    answers.write_text(re.sub("owners: .*", "owners: nobody", text), encoding="utf-8")
+    run = update(act, old_project)
+    run.assert_red("update", STEP, "::error title=mlroad update::Copier changed nothing", "Every owner")
+    assert "pr create" not in (asked(run) if run.gh_log.exists() else "")
 
 
 def test_a_wheel_that_was_replaced_with_its_sha256_is_found(act: Act, old_project: Path) -> None:
     """No code of that wheel may run in the job, because the job can change workflows."""
     edit_wheel(old_project, "mlroad/__init__.py", '"""ML Road', 'raise SystemExit("evil")\n"""ML Road')
-    run = act.run(old_project, workflow="update.yml", event="schedule", arguments=APP)
+    run = update(act, old_project)
     run.assert_red(
         "update", "Build the wheel again and compare", "The template does not build the committed wheel."
     )
@@ -74,19 +114,36 @@ def test_a_wheel_that_was_replaced_with_its_sha256_is_found(act: Act, old_projec
     assert "pr create" not in run.gh_log.read_text(encoding="utf-8")
 
 
-def test_a_branch_that_may_hold_work_is_left_alone(act: Act, old_project: Path) -> None:
-    git(old_project, "branch", "template/v100.1.0")
-    before = git(old_project, "rev-parse", "template/v100.1.0")
-    run = act.run(old_project, workflow="update.yml", event="schedule", arguments=APP)
-    run.assert_green({"update": []}, skipped=[("update", "Open the pull request")])
-    assert git(old_project, "rev-parse", "template/v100.1.0") == before
+def test_commits_of_people_are_never_overwritten(act: Act, old_project: Path) -> None:
+    """The run is red if they wait for an older version than the newest, and says so otherwise."""
+    git(old_project, "switch", "--quiet", "--create", BRANCH)
+    commit_all(old_project, "Resolve a conflict")
+    before = git(old_project, "rev-parse", BRANCH)
+    git(old_project, "switch", "--quiet", "main")
+    run = update(act, old_project)
+    run.assert_red("update", STEP, f"The branch {BRANCH} has commits of people", "to get v100.1.0.")
+    assert "commits of people" in "".join(run.summaries.values())
+    assert git(old_project, "rev-parse", BRANCH) == before
+
+    git(old_project, "switch", "--quiet", BRANCH)
+    answers = old_project / ".copier-answers.yml"
+    answers.write_text(answers.read_text("utf-8").replace("v100.0.0", "v100.1.0"), encoding="utf-8")
+    commit_all(old_project, "Newest")
+    before = git(old_project, "rev-parse", BRANCH)
+    git(old_project, "switch", "--quiet", "main")
+    run = update(act, old_project)
+    run.assert_green({"update": []})
+    assert "commits of people" in "".join(run.summaries.values())
+    assert git(old_project, "rev-parse", BRANCH) == before
+    assert "pr create" not in asked(run)
 
 
 def test_the_newest_version_needs_no_pull_request(act: Act, template: Path, tmp_path: Path) -> None:
     project = render(template, tmp_path / "demo", ref="v100.1.0", project_name="demo")
-    run = act.run(project, workflow="update.yml", event="schedule", arguments=APP)
-    run.assert_green({"update": []}, skipped=[("update", "Open the pull request")])
-    assert "pr create" not in run.gh_log.read_text(encoding="utf-8")
+    run = update(act, project)
+    run.assert_green({"update": []})
+    assert "gh pr" not in asked(run)
+    assert BRANCH not in git(project, "branch")
 
 
 def test_without_an_app_it_does_nothing(act: Act, project: Callable[..., Path]) -> None:

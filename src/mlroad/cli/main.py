@@ -76,6 +76,9 @@ COMMANDS = {
         "Say how this repo differs from its template, and what is missing here.",
         REPO,
     ),
+    "fleet": Entry(
+        "mlroad.cli.fleet:fleet", "Show all repos made from the template, and start their updates.", REPO
+    ),
     "help": Entry("mlroad.cli.help_page:help_page", "Print a page of the documentation.", REPO),
     "completion": Entry("mlroad.cli.completion:completion", "Print the shell's completion script.", REPO),
     "guard": Entry("mlroad.cli.guard:guard", "Find secrets, unclean notebooks and large files.", REPO),

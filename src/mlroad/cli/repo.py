@@ -7,15 +7,18 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
 from mlroad.core.code_owners import add_missing_owners
+from mlroad.core.files import write_output
 from mlroad.core.git import dirty_files, run_git
 from mlroad.core.problems import UserError
 from mlroad.core.repo import root_here
 from mlroad.core.template import (
     ANSWERS,
+    Origin,
     bring_new_files,
     deleted_by_update,
     edited_since_update,
@@ -23,6 +26,7 @@ from mlroad.core.template import (
     run_copier,
 )
 from mlroad.core.text import some
+from mlroad.core.update_notes import update_notes
 from mlroad.core.uv_program import find_uv, note_uv, uv_environment
 from mlroad.core.wheel import SUMS, is_intact, put_wheel, wheel_named
 from mlroad.guard.hooks import set_up
@@ -53,7 +57,13 @@ def setup() -> None:
 @click.option("--to", "version", metavar="VERSION", help="A tag or commit (default: the newest version).")
 @click.option("-d", "--data", metavar="NAME=VALUE", multiple=True, help="Change an answer. Repeatable.")
 @click.option("--defaults", is_flag=True, help="Ask nothing; new questions get their default answers.")
-def update(version: str | None, data: tuple[str, ...], defaults: bool) -> None:
+@click.option(
+    "--notes",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write what is new and what is left to do, as the text of a pull request.",
+)
+def update(version: str | None, data: tuple[str, ...], defaults: bool, notes: Path | None) -> None:
     """Update this repo to the newest version of its template.
 
     Runs `copier update`, builds the new wheel of mlroad, installs it, and runs `mlroad sync`. Your edits are
@@ -64,6 +74,7 @@ def update(version: str | None, data: tuple[str, ...], defaults: bool) -> None:
     mlroad update                        to the newest version
     mlroad update --to v1.4.0            to a certain version
     mlroad update --data toolkit=git     with another answer to a question of the template
+    mlroad update --notes ../notes.md    with the template's changelog between the two versions in a file
 
     Exit codes: 0 done, 1 there are conflicts to resolve, 2 something is missing.
     """
@@ -90,10 +101,10 @@ def update(version: str | None, data: tuple[str, ...], defaults: bool) -> None:
             f".github/CODEOWNERS: Added owners of {path}, which it never had. Change them as you like."
         )
     conflicts = run_git(repo, "diff", "-z", "--name-only", "--relative", "--diff-filter=U").names
+    to_do = [_conflict(repo, name) for name in conflicts]
     if {"pyproject.toml", ".copier-answers.yml"} & set(conflicts):
-        _report(repo, conflicts)
-        click.echo("Then run `mlroad setup` and `mlroad sync`.")
-        sys.exit(1)
+        to_do.append("Then run `mlroad setup` and `mlroad sync`.")
+        _end(repo, before, to_do, notes)
     if not dirty_files(repo):
         click.echo(f"Nothing to do: {before.version} is the newest version.")
         return
@@ -105,9 +116,8 @@ def update(version: str | None, data: tuple[str, ...], defaults: bool) -> None:
     synced = _call([find_uv(), "run", "--no-sync", "mlroad", "sync"], repo) == 0
     click.echo(f"Updated to version {origin(repo).version}. See what changed: git diff HEAD")
     if not synced:
-        click.echo("`mlroad sync` failed: see its message above. Run it again when that is fixed.", err=True)
-    _report(repo, conflicts)
-    sys.exit(1 if conflicts or not synced else 0)
+        to_do.append("`mlroad sync` failed: see its message. Run it again when that is fixed.")
+    _end(repo, before, to_do, notes)
 
 
 def _tell_deletions(repo: Path, arguments: list[str], ask: bool) -> None:
@@ -189,12 +199,20 @@ def _is_compiled(file: Path) -> bool:
     return file.suffix == ".pyc" and file.parent.name == "__pycache__"
 
 
-def _report(repo: Path, conflicts: list[str]) -> None:
-    """Print what to do about each conflict, in the usual form of messages."""
-    for name in conflicts:
-        lines = (repo / name).read_text(encoding="utf-8", errors="replace").splitlines()
-        line = next((number for number, text in enumerate(lines, 1) if text.startswith("<" * 7)), 1)
-        click.echo(
-            f"{name}:{line}: You and the template changed the same lines. "
-            f"Choose between the markers, then run `git add {name}`."
-        )
+def _conflict(repo: Path, name: str) -> str:
+    """What to do about a conflict, in the usual form of messages."""
+    lines = (repo / name).read_text(encoding="utf-8", errors="replace").splitlines()
+    line = next((number for number, text in enumerate(lines, 1) if text.startswith("<" * 7)), 1)
+    return (
+        f"{name}:{line}: You and the template changed the same lines. "
+        f"Choose between the markers, then run `git add {name}`."
+    )
+
+
+def _end(repo: Path, before: Origin, to_do: list[str], notes: Path | None) -> NoReturn:
+    """Print what is left to do, write the notes, and exit."""
+    for it in to_do:
+        click.echo(it)
+    if notes:
+        write_output(notes, update_notes(before.address, before.version, origin(repo).version, to_do))
+    sys.exit(1 if to_do else 0)

@@ -93,7 +93,9 @@ def run_git(
         raise GitError(f"{reason}.", "Install git and try again.") from None
     output = GitOutput(done.returncode, done.stdout, done.stderr.decode("utf-8", "replace"))
     if check and not output.ok:
-        raise GitError(f"git {arguments[0]} failed: {output.reason}.", _remedy(output.errors, folder))
+        raise GitError(
+            f"git {arguments[0]} failed: {output.reason.rstrip('.')}.", _remedy(output.errors, folder)
+        )
     return output
 
 

@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,16 +136,28 @@ def delivered(repo: Path) -> Iterator[Standards]:
 
 def age(now: Origin) -> Age:
     """How old the repo's version of the template is. Raises UserError if the template cannot be reached."""
-    listed = run_git(Path(), "ls-remote", now.address, "HEAD", "refs/tags/*")
+    return age_among(versions_of(now.address), now.version)
+
+
+def versions_of(template: str, environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """HEAD and the tags of a template with their commits. ``environment`` is git's.
+
+    Raises UserError if it cannot be reached.
+    """
+    listed = run_git(Path(), "ls-remote", "--", template, "HEAD", "refs/tags/*", environment=environment)
     if not listed.ok:
-        raise UserError(f"The template at {now.address} cannot be reached: {listed.reason}.")
-    commits = {name: commit for commit, name in (line.split("\t") for line in listed.text.splitlines())}
+        raise UserError(f"The template at {template} cannot be reached: {listed.reason}.")
+    return {name: commit for commit, name in (line.split("\t") for line in listed.text.splitlines())}
+
+
+def age_among(commits: Mapping[str, str], version: str) -> Age:
+    """How old a version is among the `versions_of` its template."""
     tags = [name.removeprefix("refs/tags/") for name in commits]
     releases = sorted({numbers: tag for tag in tags if (numbers := _numbers(tag))}.items())
-    own = _numbers(re.sub(r"-\d+-g[0-9a-f]+$", "", now.version))
+    own = _numbers(re.sub(r"-\d+-g[0-9a-f]+$", "", version))
     if not releases:
         head = commits.get("HEAD", "")
-        return Age(head[:12], 0 if head.startswith(now.version) else None)
+        return Age(head[:12], 0 if head.startswith(version) else None)
     return Age(releases[-1][1], sum(numbers > (own or ()) for numbers, _ in releases))
 
 

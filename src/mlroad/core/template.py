@@ -41,7 +41,12 @@ def origin(repo: Path) -> Origin:
     if not file.is_file():
         what = f"There is no {ANSWERS} in {repo.resolve()}."
         raise UserError(what, "Run this in a repo that was made from the template.")
-    text, found = file.read_text(encoding="utf-8"), {}
+    return origin_in(file.read_text(encoding="utf-8"), str(file))
+
+
+def origin_in(text: str, file: str = ANSWERS) -> Origin:
+    """What Copier recorded in the text of that file. Raises UserError if something is missing."""
+    found = {}
     for name in ("_src_path", "_commit"):
         found[name] = answer(text, name)
         if not found[name]:
@@ -51,7 +56,7 @@ def origin(repo: Path) -> Origin:
 
 def answer(text: str, name: str) -> str:
     """What Copier recorded as ``name`` in the text of that file; empty if it is not there."""
-    line = re.search(rf"^{name}: *(['\"]?)(.+)\1$", text, re.MULTILINE)
+    line = re.search(rf"^{name}: *(['\"]?)(\S.*?)\1 *$", text, re.MULTILINE)
     return line[2] if line else ""
 
 

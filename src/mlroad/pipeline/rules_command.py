@@ -46,9 +46,11 @@ def check_command(component: CommandComponent, out: Findings) -> None:
     texts = [command[expression.start : expression.end] for expression in found]
     node = component.command_node
     places = node.positions_of(texts) if node is not None else [component.command_at] * len(texts)
+    starts = {start for start, _ in spans}
+    open_from = next((at for at in positions(command, OPTIONAL_OPEN) if at not in starts), len(command))
     for expression, at in zip(found, places, strict=True):
         span = bisect_right(spans, expression.start, key=itemgetter(0)) - 1
-        inside = span >= 0 and expression.end <= spans[span][1]
+        inside = expression.start > open_from or (span >= 0 and expression.end <= spans[span][1])
         _expression(component, expression.body, at, inside, out)
     stray = unclosed(command)
     if stray is not None:

@@ -168,7 +168,6 @@ class ValueReader:
             fault = data_fault(text)
             if fault:
                 self.out.error(node.at, "MR233", *fault)
-                return None
             return RemoteData(text, kind, node.at)
         if _URL.match(text):
             self._address(text, node)
@@ -238,7 +237,7 @@ class ValueReader:
         if match is None:
             fix = "Write azureml:NAME:VERSION; a local path that Azure ML can use contains neither : nor @."
             self.out.error(node.at, "MR233", f"{reference} is not a reference to data.", fix)
-            return None
+            return RemoteData(f"azureml:{reference}", kind, node.at)
         name, version, label = match["name"], match["version"], match["label"]
         dataset = self.repo.dataset(name, version) if version else None
         if dataset is not None:
@@ -253,8 +252,8 @@ class ValueReader:
         """
         found = expressions(text)
         if not found:
-            if not server or _ALMOST.search(text):
-                self._unreadable_expression(node)
+            if (not server or _ALMOST.search(text)) and self._unreadable_expression(node):
+                return Template(text, node.at, ())
             return None
         outside = without_expressions(text)
         if _ALMOST.search(outside) or OPEN in outside:

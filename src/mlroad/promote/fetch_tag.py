@@ -111,6 +111,9 @@ def _no_such_tag(bench: Workbench, repo: str, tag: str, done: GitOutput) -> User
             "Check the path or the address, and that you may read it.",
         )
     names = [line.split("\t")[1] for line in listed.text.splitlines() if "\t" in line]
+    if f"refs/tags/{tag}" in names:
+        what = f"The tag {tag} of {shown} cannot be fetched: {why_unreadable(repo, done)}."
+        return UserError(what, "Try it there: git fsck, and git fetch if the clone is a partial one.")
     if f"refs/heads/{tag}" in names:
         what = f"{tag} is a branch of {shown}, and a branch moves."
         return UserError(

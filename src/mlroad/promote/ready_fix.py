@@ -104,7 +104,7 @@ def _rows_of(root: Path, model: Path, job: PipelineJob | None, version: str) -> 
     try:
         return rows_with_features(root, model, version, inputs)
     except StepFailedError as error:
-        raise UserError(f"{(model / FEATURES).as_posix()} fails: {error}.") from None
+        raise UserError(str(error), f"Check {', '.join(SERIES)} in pipeline.yml.") from None
 
 
 def _has_features(root: Path, version: str) -> bool:

@@ -6,6 +6,7 @@ operating system when the process ends, so that the next promotion can delete wh
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -13,17 +14,27 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mlroad.core.files import remove
+from mlroad.core.files import remove, unwritable
 from mlroad.core.git import GitOutput, run_git
 from mlroad.core.locks import try_lock
 from mlroad.core.problems import UserError
-from mlroad.core.repo import cache_folder
+from mlroad.core.repo import CACHE, cache_folder
 
 _NOBODY = {
     f"GIT_{role}_{what}": value
     for role in ("AUTHOR", "COMMITTER")
     for what, value in (("NAME", "mlroad"), ("EMAIL", "mlroad@localhost"), ("DATE", "@0 +0000"))
 }
+_NOT_WRITABLE = frozenset(
+    {
+        errno.EACCES,
+        errno.EPERM,
+        errno.EROFS,
+        errno.ENOSPC,
+        errno.EEXIST,
+        errno.ENOTDIR,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +170,20 @@ def write_files(folder: Path, files: Files) -> None:
 def workbench(root: Path) -> Iterator[Workbench]:
     """A new, empty workbench, deleted when the block ends. Deletes what killed promotions left.
 
-    Raises UserError if another promotion is running here, or if there is no commit.
+    Raises UserError if another promotion is running here, if there is no commit, or if a file cannot be
+    written.
     """
+    try:
+        with _locked(root) as bench:
+            yield bench
+    except OSError as error:
+        if error.errno not in _NOT_WRITABLE:
+            raise
+        raise unwritable(Path(error.filename or root / CACHE), error) from None
+
+
+@contextmanager
+def _locked(root: Path) -> Iterator[Workbench]:
     head = head_of(root)
     place = cache_folder(root.resolve()) / "promote"
     place.mkdir(exist_ok=True)
@@ -204,8 +227,12 @@ def _without(stage: Path, error: UserError) -> UserError:
 
 
 def _make_repo(bench: Workbench) -> None:
-    run_git(bench.folder, "init", "--quiet", "--template=", str(bench.git), check=True)
-    objects = run_git(bench.root, "rev-parse", "--git-path", "objects", check=True).text
+    about = run_git(
+        bench.root, "rev-parse", "--show-object-format", "--git-path", "objects", check=True
+    ).text.splitlines()
+    form, objects = about
+    options = ("--quiet", "--template=", f"--object-format={form}")
+    run_git(bench.folder, "init", *options, str(bench.git), check=True)
     alternates = bench.git / ".git" / "objects" / "info" / "alternates"
     alternates.parent.mkdir(parents=True, exist_ok=True)
     path = (bench.root / objects).resolve().as_posix()

@@ -53,6 +53,33 @@ def test_an_output_that_can_never_fit(base: Path) -> None:
     assert [p.code for p in check_pipeline(base / PIPELINE)] == ["MR211"]
 
 
+ALONE = {"text after the version of data", "a path after the version of data", "a $[[ that is not closed"}
+
+
+@pytest.mark.parametrize("title", sorted(ALONE))
+def test_what_follows_from_a_mistake_is_not_said(base: Path, title: str) -> None:
+    (mutation,) = [mutation for mutation in MUTATIONS if mutation.title == title]
+    mutation.apply(base)
+    assert [problem.code for problem in check_pipeline(base / PIPELINE)] == [mutation.code]
+
+
+_BRACES = ("", "$ ", "${ }", "{{ }}", "${{ }", "$( )", "$({ })", "$[[ ]]", "${{{ }}", "${{{ }}}")
+
+
+@pytest.mark.parametrize("name", ["raw", "rounds", "kind"])
+@pytest.mark.parametrize("braces", _BRACES)
+def test_a_binding_in_other_braces_is_one_finding(base: Path, name: str, braces: str) -> None:
+    """Whatever the type of the input, and whatever would follow from the text."""
+    before, _, after = braces.partition(" ")
+    text = (base / PIPELINE).read_text(encoding="utf-8")
+    right = f"{name}: ${{{{parent.inputs.{name}}}}}"
+    assert right in text
+    wrong = text.replace(right, f'{name}: "{before}parent.inputs.{name}{after}"')
+    (base / PIPELINE).write_text(wrong, encoding="utf-8")
+    errors = [problem.code for problem in check_pipeline(base / PIPELINE) if problem.severity == "error"]
+    assert errors in (["MR210"], ["MR211"])
+
+
 def test_enough_of_both() -> None:
     assert len(MUTATIONS) >= 60
     assert len(ODDITIES) >= 25

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from mlroad.core.git import GitOutput
 from mlroad.core.locks import try_lock
@@ -122,6 +123,19 @@ def test_first_promotion(factory: Command, tagged: Path, monkeypatch: pytest.Mon
     assert factory("dataset", "verify").code == 0
     assert factory("train", "line").code == 0
     assert factory("gate", "line").code == 0
+    origin = yaml.safe_load((factory.repo / "models/line/provenance.yml").read_text(encoding="utf-8"))
+    here = git(tagged, "rev-parse", "line-v1^{commit}", "line-v1^{commit}:models/line").split()
+    assert [origin[key] for key in ("repo", "tag", "model", "contract")] == [
+        str(tagged),
+        "line-v1",
+        "line",
+        1,
+    ]
+    assert [origin["commit"], origin["tree"]] == here
+    assert list(origin["datasets"]) == ["diabetes:1"]
+    assert origin["replaced"] == {"diabetes:1": "diabetes_train:1"}
+    assert all(it.startswith("sha256:") for it in (origin["requirements"], *origin["datasets"].values()))
+    assert origin["metrics"]["slope"] == 10.0
     body = git(factory.repo, "log", "-1", "--format=%B")
     assert "| slope | 10 | 10 |" in body
     assert "`models/line/gates.yml`" in body

@@ -15,7 +15,7 @@ from mlroad.core.git import GitError, dirty_files, read_blobs, run_git
 from mlroad.core.problems import UserError
 from mlroad.guard.guard_settings import load_settings
 from mlroad.promote.conflicts import put_in_place
-from mlroad.promote.fetch_tag import Prototype
+from mlroad.promote.fetch_tag import Prototype, fetch_tag
 from mlroad.promote.make_promotion_plan import check_tag, has_model
 from mlroad.promote.place_datasets import keep_large_data
 from mlroad.promote.provenance import Provenance
@@ -156,6 +156,24 @@ def test_a_file_in_the_way_stops_a_promotion(factory: Path) -> None:
     put_in_place(factory, tree, made, head)
     assert git(factory, "rev-parse", "HEAD").strip() == made
     assert git(factory, "status", "--porcelain") == ""
+
+
+def test_a_place_that_cannot_be_written(factory: Path) -> None:
+    (factory / ".mlroad").write_text("", encoding="utf-8")
+    with pytest.raises(UserError, match=r"\.mlroad cannot be written"), workbench(factory):
+        pass
+
+
+def test_a_repo_with_other_names_of_objects(factory: Path) -> None:
+    """As `git init --object-format=sha256` makes it: it has promotions, but not from a usual repo."""
+    other = factory / "other"
+    git(factory, "init", "--quiet", "--object-format=sha256", str(other))
+    commit_all(other, "Start")
+    git(other, "tag", "v1")
+    with workbench(other) as bench:
+        assert fetch_tag(bench, str(other), "v1").commit == bench.head
+    with workbench(factory) as bench, pytest.raises(UserError, match=r"The tag v1 of .* cannot be fetched: "):
+        fetch_tag(bench, str(other), "v1")
 
 
 def test_a_folder_of_ignored_files_is_not_a_model(factory: Path) -> None:
