@@ -173,6 +173,24 @@ def test_a_prototype_becomes_a_factory_by_one_update(
     }
 
 
+def test_dotnet_comes_and_goes_with_its_answer(template_repo: Path, tmp_path: Path) -> None:
+    project = render(
+        template_repo, tmp_path / "demo", project_name="demo", template="factory", sample=False, dotnet=False
+    )
+    before = standards(project)
+    update(project, dotnet=True)
+    assert (project / "harness/dotnet/Core/Core.csproj").is_file()
+    assert b"actions/setup-dotnet@" in (project / ".github/workflows/model.yml").read_bytes()
+    assert_no_conflict(project)
+    commit_all(project, "A .NET application uses the models")
+    update(project, dotnet=False)
+    assert not (project / "harness").exists()
+    assert_no_conflict(project)
+    after = standards(project)
+    differing = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+    assert differing <= {".copier-answers.yml"}
+
+
 def test_what_a_repo_never_had_arrives_and_what_it_deleted_stays_away(
     next_version: Path, tmp_path: Path
 ) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from mlroad.core.problems import UserError
@@ -79,7 +80,7 @@ def try_drafts(
     if f"{folder}/{GATES}" in drafted and question:
         proof, verdict = _measure(bench, name, proof, tell)
         bench.restore(tree, name)
-        write_measured_gates(bench.stage / folder, question, verdict, _runtimes(bench, verdict))
+        write_measured_gates(bench.stage / folder, question, verdict, runtimes_of(bench.root, verdict))
         tree = bench.snapshot(name)
     if any(path.startswith(f"{folder}/tests/") for path in drafted):
         tell("Running the drafted unit tests.")
@@ -112,11 +113,11 @@ def _measure(bench: Workbench, name: str, proof: Proof, tell: Tell) -> tuple[Pro
     return replace(proof, on_holdout=figures, holdout=str(verdict["holdout"]["dataset"])), verdict
 
 
-def _runtimes(bench: Workbench, verdict: Mapping[str, Any]) -> Sequence[str]:
+def runtimes_of(root: Path, verdict: Mapping[str, Any]) -> tuple[str, ...]:
     """Where the model can be tested: in ONNX Runtime if it passed there, and then in .NET, too."""
     if all((it["id"], it["result"]) != (_IN_ONNX, "passed") for it in verdict["checks"]):
         return ("pyfunc",)
-    return (*TRIED, "dotnet") if has_dotnet_harness(bench.root) else TRIED
+    return (*TRIED, "dotnet") if has_dotnet_harness(root) else TRIED
 
 
 def _compare(name: str, recorded: Mapping[str, float], found: Mapping[str, float], tolerance: float) -> None:

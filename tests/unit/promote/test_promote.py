@@ -19,6 +19,7 @@ from mlroad.core.repo import cache_folder
 from mlroad.promote.fetch_tag import parse_source, public_address, why_unreadable
 from mlroad.promote.promotion import promote
 from mlroad.promote.promotion_plan import PromoteOptions
+from mlroad.promote.proof import runtimes_of
 from mlroad.promote.run_without_credentials import clean_environment, mlroad_without_credentials
 from mlroad.promote.workbench import Workbench
 from tests.support import commit_all, git
@@ -140,6 +141,30 @@ def test_first_promotion(factory: Command, tagged: Path, monkeypatch: pytest.Mon
     assert "| slope | 10 | 10 |" in body
     assert "`models/line/gates.yml`" in body
     assert "inference tests passed" in body
+    # Its MLflow flavor has no ONNX form.
+    assert "inference_tests: [pyfunc]\n" in (factory.repo / "models/line/gates.yml").read_text(
+        encoding="utf-8"
+    )
+
+
+@pytest.mark.parametrize(
+    ("result", "harness", "runtimes"),
+    [
+        ("passed", False, ("pyfunc", "onnx")),
+        ("passed", True, ("pyfunc", "onnx", "dotnet")),
+        ("failed", True, ("pyfunc",)),
+        ("broken", True, ("pyfunc",)),
+    ],
+)
+def test_gates_require_the_runtimes_where_the_model_passed(
+    tmp_path: Path, result: str, harness: bool, runtimes: tuple[str, ...]
+) -> None:
+    if harness:
+        (tmp_path / "harness" / "dotnet" / "Cli").mkdir(parents=True)
+    verdict = {
+        "checks": [{"id": "inference.pyfunc", "result": "passed"}, {"id": "inference.onnx", "result": result}]
+    }
+    assert runtimes_of(tmp_path, verdict) == runtimes
 
 
 @pytest.mark.slow
