@@ -3,7 +3,7 @@
 case_answers.jsonl is the same for every runtime. It has a line for each case:
 
     {"id": "…", "alone": A}                    an invalid case, or one that was refused
-    {"id": "…", "batch": A}                    a golden case after the first 1,000 of them, in pyfunc
+    {"id": "…", "batch": A}                    a golden case after the first 256 of them, in pyfunc
     {"id": "…", "alone": A, "changed": A}      an invariance or directional case: before and after the change
     {"id": "…", "alone": A, "batch": A}        a golden or boundary case
 
@@ -12,7 +12,7 @@ model ended its process, or that it failed in another way that does not count as
 
 ``batch`` is the part of the answer to one request that joins up to 64 such cases, of the same columns. A case
 without another of its columns is joined with itself. A Python model takes a millisecond or more for a single
-row, so of many golden cases only the first 1,000 are asked alone there.
+row, so of many golden cases only the first 256 are asked alone there.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from mlroad.models.tensors import Tensor
 CASE_ANSWERS = "case_answers.jsonl"
 TOGETHER = 64
 """The most cases of one batch."""
-ALONE = 1000
+ALONE = 256
 """So many golden cases are asked alone, if it is a Python process that answers."""
 
 

@@ -216,7 +216,7 @@ def _made(model: ModelProcess, run: Run, path: Path, source: str, rows: int) -> 
 
 def _check_batches(model: ModelProcess, cases: Sequence[Case], tolerance: Tolerance) -> None:
     for case, answers in each_answer(model, cases):
-        result = judge_case(case, answers, tolerance)
+        result = judge_case(case, answers, tolerance, in_batch=True)
         if not result.passed:
             row = ", ".join(f"{tensor.name}={shown(tensor.data[0])}" for tensor in case.inputs[:4])
             raise UserError(
