@@ -14,7 +14,8 @@ def main() -> None:
     """Print ``name: value (target)``: the better of two runs, because the first one fills uv's cache."""
     with tempfile.TemporaryDirectory(prefix="bench-pr-") as name:
         folder = Path(name)
-        repo = render(clone_template(folder / "template"), folder / "demo", template="factory")
+        template = clone_template(folder / "template")
+        repo = render(template, folder / "demo", template="factory", dotnet=False)
         base = git(repo, "rev-parse", "HEAD").strip()
         step = repo / "models" / "diabetes" / "steps" / "train.py"
         step.write_text(step.read_text(encoding="utf-8") + "# A change\n", encoding="utf-8", newline="\n")

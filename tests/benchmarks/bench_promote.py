@@ -21,7 +21,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="bench-promote-") as name:
         folder = Path(name)
         template = clone_template(folder / "template")
-        factory = render(template, folder / "factory", template="factory", project_name="f", sample=False)
+        factory = render(
+            template, folder / "factory", template="factory", project_name="f", sample=False, dotnet=False
+        )
         prototype = render(template, folder / "prototype", template="prototype", project_name="p")
         mlroad(prototype, "run", "models/diabetes", "--quiet")
         mlroad(prototype, "freeze", "models/diabetes")
