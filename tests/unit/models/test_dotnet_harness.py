@@ -1,0 +1,85 @@
+"""The .NET harness: its own tests, its figures, and what is said without a harness or an SDK."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from mlroad.core.problems import UserError
+from mlroad.core.repo import DOTNET_HARNESS
+from mlroad.models import dotnet_harness
+from mlroad.models.dotnet_harness import dotnet_answers
+from mlroad.models.inference_verdict import Latency
+from mlroad.models.model_process import ModelBroken
+from tests.support import REPO
+
+FOLDER = REPO / "factory_template/harness/dotnet"
+NO_SDK = "there is no .NET SDK on the PATH"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("dotnet") is None, reason=NO_SDK)
+def test_the_harness_compiles_without_warnings_and_its_tests_pass(tmp_path: Path) -> None:
+    copy = shutil.copytree(FOLDER, tmp_path / "harness", ignore=shutil.ignore_patterns("bin", "obj"))
+    command = ["dotnet", "test", "--project", "Tests", "-p:UseSharedCompilation=false"]
+    done = subprocess.run(command, cwd=copy, capture_output=True, text=True, encoding="utf-8", check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    found = re.search(r"succeeded: (\d+)", done.stdout)
+    assert found, done.stdout
+    assert int(found[1]) > 90
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    (tmp_path / DOTNET_HARNESS / "Cli").mkdir(parents=True)
+    return tmp_path
+
+
+def test_a_repo_without_a_harness(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no \.NET harness: harness/dotnet is missing"):
+        dotnet_answers(tmp_path, tmp_path, tmp_path / "answers")
+
+
+def test_a_machine_without_an_sdk(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(UserError, match=r"no \.NET SDK on this machine"):
+        dotnet_answers(repo, repo, repo / "answers")
+
+
+def says(monkeypatch: pytest.MonkeyPatch, *runs: tuple[int, str, str]) -> list[list[str]]:
+    """Let `dotnet` end with these codes, outputs and errors; returns the commands."""
+    monkeypatch.setattr(dotnet_harness.shutil, "which", lambda _: "dotnet")
+    commands: list[list[str]] = []
+
+    def run(command: list[str], _folder: Path) -> subprocess.CompletedProcess[str]:
+        commands.append(command)
+        return subprocess.CompletedProcess(command, *runs[len(commands) - 1])
+
+    monkeypatch.setattr(dotnet_harness, "_run", run)
+    return commands
+
+
+def test_the_figures_are_those_of_the_harness(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = {"load_ms": 90.5, "first_ms": 1.5, "answers_per_second": 9.0, "peak_mb": 70.0}
+    latency = {"p50_ms": 0.1, "p95_ms": 0.2, "p99_ms": 0.3}
+    commands = says(monkeypatch, (0, "", ""), (0, json.dumps({**said, "latency": latency}), ""))
+    found = dotnet_answers(repo, repo, repo / "answers", concurrency=4)
+    assert (found.load_ms, found.first_ms, found.latency) == (90.5, 1.5, Latency(0.1, 0.2, 0.3))
+    assert commands[1][2] == "answer"
+    assert commands[1][-4:] == ["--out", str((repo / "answers").resolve()), "--concurrency", "4"]
+
+
+def test_a_harness_that_cannot_be_built_and_a_model_that_cannot_be_used(
+    repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    says(monkeypatch, (1, "A.cs(1,2): error CS1: no\nother", ""))
+    with pytest.raises(UserError, match=r"cannot be built:\nA.cs\(1,2\): error CS1: no$"):
+        dotnet_answers(repo, repo, repo / "answers")
+    says(monkeypatch, (0, "", ""), (2, "", "model.onnx: The model cannot be loaded"))
+    with pytest.raises(ModelBroken, match=r"model.onnx: The model cannot be loaded$"):
+        dotnet_answers(repo, repo, repo / "answers")
