@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -199,6 +200,16 @@ def test_what_is_refused(repo: Path) -> None:
     step = "columntransformer/pipeline/pipeline/splinetransformer (SplineTransformer)"
     why = f"The step {step} cannot be converted: skl2onnx has no conversion of SplineTransformer."
     refused(repo, unknown.fit(FLATS, RENT), f"models/rents: {why}", "20000102-000000")
+
+
+def test_another_weight_turns_every_runtime_red(repo: Path) -> None:
+    model = make_pipeline(steps(), Ridge()).fit(FLATS, RENT)
+    model[-1].coef_[0] += 50
+    save_run(repo, "rents", model, FLATS, run="20000103-000000")
+    for runtime in ("pyfunc", "onnx"):
+        done = called(repo, "test", "models/rents", "--run", "20000103-000000", "--runtime", runtime)
+        assert done.exit_code == 1, done.output
+        assert re.search(r"MI201: golden-\w+: prediction\[0\] is [\d.]+, expected", done.output), done.output
 
 
 def test_wrong_arguments_lose_nothing(repo: Path) -> None:
