@@ -310,6 +310,9 @@ def test_another_dataset(frozen: Rents) -> None:
         ("retrained: {", "retrained: {outputs: {rent: {absolute: 1}}, ", "but no case has it"),
         ("retrained: {", "retrained: [", "suite.yml"),
         ("cases_digest: sha256:", "cases_digest: sha1:", "is not a digest"),
+        ("\nretrained:", "\nlatency: {p95_ms: 0}\nretrained:", "p95_ms is 0"),
+        ("\nretrained:", "\nlatency: 5\nretrained:", "latency should have p95_ms"),
+        ("\nretrained:", "\nlatency: {p99_ms: 5}\nretrained:", "no key p99_ms"),
         ("\nretrained:", "\nmodel: rents\nretrained:", "MR105"),
     ],
 )
