@@ -103,20 +103,26 @@ static int Constant(int port)
     app.MapPost("/v2/models/constant/infer", async http =>
     {
         var reader = http.Request.BodyReader;
-        while (await reader.ReadAsync() is var read)
+        var read = await reader.ReadAsync();
+        while (!read.IsCompleted)
         {
-            reader.AdvanceTo(read.Buffer.End);
-            if (read.IsCompleted)
-            {
-                break;
-            }
+            reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+            read = await reader.ReadAsync();
         }
+        Parse(read.Buffer);
+        reader.AdvanceTo(read.Buffer.End);
         http.Response.ContentType = "application/json";
         http.Response.ContentLength = answer.Length;
         await http.Response.BodyWriter.WriteAsync(answer);
     });
     app.Run();
     return 0;
+}
+
+static void Parse(System.Buffers.ReadOnlySequence<byte> body)
+{
+    var reader = new Utf8JsonReader(body);
+    JsonSerializer.Deserialize(ref reader, Documents.Default.InferenceRequest);
 }
 
 static async Task<int> Load(Uri url, string folder, double seconds)

@@ -53,7 +53,7 @@ def test_a_machine_without_an_sdk(repo: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def says(monkeypatch: pytest.MonkeyPatch, *runs: tuple[int, str, str]) -> list[list[str]]:
     """Let `dotnet` end with these codes, outputs and errors; returns the commands."""
-    monkeypatch.setattr(dotnet_harness.shutil, "which", lambda _: "dotnet")
+    monkeypatch.setattr(shutil, "which", lambda _: "dotnet")
     commands: list[list[str]] = []
 
     def run(command: list[str], _folder: Path) -> subprocess.CompletedProcess[str]:
