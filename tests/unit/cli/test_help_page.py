@@ -20,7 +20,7 @@ from mlroad.core.template import Origin
 from tests.support import REPO, commit_all, git, tracked_and_new
 
 PAGES = set(page_names(REPO / "docs"))
-DELIVERED = {f"docs/{path.name}" for path in REPO.glob("*_template/docs/*.md")}
+DELIVERED = {f"docs/{path.name.removesuffix('.jinja')}" for path in REPO.glob("*_template/docs/*.md*")}
 """The pages that the generated repos have."""
 
 

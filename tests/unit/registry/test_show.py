@@ -44,7 +44,7 @@ def test_why_prints_the_whole_lineage(repo: Path) -> None:
         "45.5 [45.5, 45.5], limit 60: first",
         "sex=1 mae: 45.5",
         "p95 1.9 ms, budget 100 ms",
-        "python passed: 2 cases, 0 failed",
+        "pyfunc passed: 2 cases, 0 failed",
         "size waived: The model takes 2.",
         f"size: One more embedding. @octocat, until {EXPIRES}",
         "dev twin",
