@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
 import string
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -455,19 +457,24 @@ def test_a_prototypes_code_gets_no_credentials(tmp_path: Path, monkeypatch: pyte
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes that can be killed cheaply")
 def test_a_kill_leaves_everything_as_it_was(
-    factory: Command, tagged: Path, monkeypatch: pytest.MonkeyPatch
+    factory: Command, tagged: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At 20 random moments; after each, the branch is complete or not there. The next promotion cleans up."""
     monkeypatch.chdir(factory.repo)
     before = state(factory.repo)
+    errors = tmp_path / "errors.txt"
 
     def start() -> int:
         child = os.fork()
         if child == 0:
-            os.setsid()
-            options = PromoteOptions(target="progression", run=False)
-            promote(factory.repo, f"{tagged}@line-v1", "line", options, lambda _: None)
-            os._exit(0)
+            try:  # whatever happens, this process must not go on with the tests
+                os.setsid()
+                options = PromoteOptions(target="progression", run=False)
+                promote(factory.repo, f"{tagged}@line-v1", "line", options, lambda _: None)
+            except BaseException:
+                errors.write_text(traceback.format_exc(), encoding="utf-8")
+            finally:
+                os._exit(0)
         return child
 
     started = time.monotonic()
@@ -479,8 +486,11 @@ def test_a_kill_leaves_everything_as_it_was(
     for _ in range(20):
         child = start()
         time.sleep(moments.uniform(0, whole))
-        os.killpg(child, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it has no group of its own yet
+            os.killpg(child, signal.SIGKILL)
+        os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
+        assert not errors.exists(), errors.read_text(encoding="utf-8")
         if BRANCH in git(factory.repo, "for-each-ref"):
             assert git(factory.repo, "rev-parse", f"{BRANCH}^{{tree}}") == complete
             git(factory.repo, "branch", "-D", BRANCH)
