@@ -10,8 +10,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
-def try_lock(file: Path) -> int | None:
-    """Lock ``file``, creating it if needed. The lock's descriptor, or None if another process has it."""
+def try_lock(file: Path, seconds: float = 0) -> int | None:
+    """Lock ``file``, creating it if needed. The lock's descriptor, or None if another process has it.
+
+    It tries for some ``seconds``: the lock of a killed process is free when its children have ended too.
+    """
+    until = time.monotonic() + seconds
+    while (descriptor := _lock(file)) is None and time.monotonic() < until:
+        time.sleep(0.02)
+    return descriptor
+
+
+def _lock(file: Path) -> int | None:
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         if sys.platform == "win32":

@@ -187,7 +187,7 @@ def _locked(root: Path) -> Iterator[Workbench]:
     head = head_of(root)
     place = cache_folder(root.resolve()) / "promote"
     place.mkdir(exist_ok=True)
-    lock = try_lock(place / "lock")
+    lock = try_lock(place / "lock", seconds=1)
     if lock is None:
         raise UserError("Another promotion is running in this repo.", "Wait until it has finished.")
     try:

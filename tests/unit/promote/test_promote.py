@@ -282,6 +282,22 @@ def test_uncommitted_changes(factory: Command, tagged: Path) -> None:
     refused(factory, f"{tagged}@line-v1", "datasets/diabetes/notes.txt")
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a child inherits the lock by fork")
+def test_the_lock_of_a_process_that_has_ended_is_free_when_its_children_have_ended(tmp_path: Path) -> None:
+    file = tmp_path / "lock"
+    child = os.fork()
+    if child == 0:
+        try_lock(file)
+        if os.fork() == 0:  # as git's process, before it has become git
+            time.sleep(0.5)
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert try_lock(file) is None
+    lock = try_lock(file, seconds=30)
+    assert lock is not None
+    os.close(lock)
+
+
 def test_one_promotion_at_a_time(factory: Command, tagged: Path) -> None:
     """Two promotions would delete each other's folder."""
     place = cache_folder(factory.repo) / "promote"
