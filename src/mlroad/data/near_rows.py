@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import comb
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,8 @@ _CELLS = 40_000_000
 _LEFT_OUT = 60
 """At most so many columns are left out, one at a time."""
 _LEAST, _SHARE, _TIMES = 2, 0.01, 4
+_FEW, _LUCK = 30, 0.004
+"""Fewer rows than this can be luck: no finding if that happens in more than 4 of 1,000 such tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,5 +144,22 @@ def _compared(first: Hashes, second: Hashes, how: str) -> Iterator[NearRows]:
     alike = np.unique(second, return_counts=True)[1].astype(float)
     pairs = float((alike * (alike - 1)).sum()) / max(len(second) * (len(second) - 1), 1)
     by_chance = max(repeated, min(1.0, pairs * len(first))) * len(second)
-    if count > _TIMES * by_chance + 1:
+    if count > _TIMES * by_chance + 1 and not (count < _FEW and _luck(count, first, second) > _LUCK):
         yield NearRows(count, how)
+
+
+def _luck(count: int, first: Hashes, second: Hashes) -> float:
+    """How probable so many equal rows in both tables are, given those that are equal within one of them.
+
+    A one-sided binomial test: of all pairs of independent rows that are equal, those across the tables are a
+    share that the numbers of rows tell.
+    """
+    within = sum(_repeated(table) for table in (first, second)) // 2
+    across, inside = len(first) * len(second), (len(first) ** 2 + len(second) ** 2) / 2
+    share, total = across / (across + inside), count + within
+    return sum(comb(total, k) * share**k * (1 - share) ** (total - k) for k in range(count, total + 1))
+
+
+def _repeated(table: Hashes) -> int:
+    counts = np.unique(table, return_counts=True)[1]
+    return int(counts[counts > 1].sum())

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mlroad.data.near_rows import NearRows, find_near_rows
@@ -69,8 +69,11 @@ def test_near_duplicates(
     assert how in found.how
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15, deadline=None, derandomize=True)  # one in 10,000 tables is like that by luck
 @given(seed=st.integers(0, 1000), coarse=st.booleans(), wide=st.integers(1, 6))
+@example(seed=42, coarse=True, wide=3)
+@example(seed=234, coarse=True, wide=3)
+@example(seed=260, coarse=True, wide=3)
 def test_independent_rows(
     seed: int, coarse: bool, wide: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
