@@ -237,7 +237,7 @@ def _two_writers(jobs: dict[str, Any]) -> dict[str, Any]:
 
 def _first_and_last(job: dict[str, Any], first: str, last: str) -> dict[str, Any]:
     """Two more steps that nothing is bound to, and settings that name them."""
-    alone = {"type": "command", "command": "echo", "environment": {"image": _IMAGE}}
+    alone = {"type": "command", "command": "echo", "environment": {"image": _IMAGE}, "compute": "azureml:c"}
     settings = {**job["settings"], "on_init": first, "on_finalize": last}
     return {**job, "settings": settings, "jobs": {**job["jobs"], "first": alone, "last": dict(alone)}}
 
