@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -10,7 +11,7 @@ import pytest
 
 from mlroad.gate.checks import GateChecks, is_waivable
 from mlroad.gate.gates_file import Gates
-from mlroad.gate.latency import LATENCY, check_latency
+from mlroad.gate.latency import LATENCY, ask_rows, check_latency
 from mlroad.gate.records import Timings
 
 ROWS = 200
@@ -102,3 +103,20 @@ def test_same_weights_on_a_machine_with_pauses() -> None:
         verdict(Limits(max_ratio=1.5), paused(k), champion=paused(k + 50), machine=BUSY)[0] for k in range(50)
     ]
     assert set(found) == {"passed"}
+
+
+class Waiting:
+    """A model that had to wait for the processor all the time, which `predict_row` leaves out."""
+
+    def prepare_rows(self, rows: Any) -> None:
+        """Nothing."""
+
+    def predict_row(self, row: int) -> tuple[list[float], float]:
+        time.sleep(0.005)
+        return [float(row)], 0.00001
+
+
+def test_the_cold_start_is_never_shorter_than_it_took() -> None:
+    timings, _ = ask_rows([cast("Any", Waiting())], 3)
+    assert timings.cold[0] >= 5
+    assert max(timings.candidate) < 1
