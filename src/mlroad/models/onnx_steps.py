@@ -5,6 +5,7 @@ tests/unit/models/test_onnx_models.py compares each with scikit-learn.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
@@ -58,19 +59,19 @@ def _columns(operator: Any) -> int:
     return sum(int(given.type.shape[1]) for given in operator.inputs)
 
 
-class Nodes:
+class Nodes(ABC):
     """Adds nodes to the graph of a step, with names of their own. ``number`` is the type of its numbers."""
 
     def __init__(self, number: int) -> None:
         self.number = number
 
+    @abstractmethod
     def __call__(self, kind: str, *inputs: str, out: str = "", **attributes: Any) -> str:
         """Add a node. Returns the name of its output."""
-        raise NotImplementedError
 
+    @abstractmethod
     def initial(self, kind: int, shape: Sequence[int], values: Sequence[Any]) -> str:
         """Add a constant. Returns its name."""
-        raise NotImplementedError
 
     def constant(self, values: Any, kind: int | None = None) -> str:
         """As `initial`, with numbers unless ``kind`` says otherwise."""
