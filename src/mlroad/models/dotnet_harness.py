@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlroad.core.git import run_git
 from mlroad.core.problems import UserError
 from mlroad.core.repo import DOTNET_HARNESS, has_dotnet_harness
 from mlroad.models.inference_verdict import Latency
@@ -54,6 +55,7 @@ def dotnet_answers(root: Path, folder: Path, file: Path, concurrency: int = 1) -
     """
     if missing := why_no_dotnet(root):
         raise missing
+    _refuse_built_files(root)
     harness = (root / DOTNET_HARNESS).resolve()
     dotnet = shutil.which("dotnet") or "dotnet"
     _build(dotnet, harness)
@@ -64,6 +66,14 @@ def dotnet_answers(root: Path, folder: Path, file: Path, concurrency: int = 1) -
             (done.stderr or done.stdout).strip() or f"the harness ended with code {done.returncode}"
         )
     return _figures(json.loads(done.stdout))
+
+
+def _refuse_built_files(root: Path) -> None:
+    """Raises UserError for build output in git: MSBuild would take it for its own."""
+    places = [f":(glob){DOTNET_HARNESS.as_posix()}/*/{name}/**" for name in ("bin", "obj")]
+    if built := run_git(root, "ls-files", "-z", "--", *places).names:
+        what = f"{built[0]} is build output in git, which would run in the place of the source."
+        raise UserError(what, f"Remove it: git rm -r --cached {Path(built[0]).parent.as_posix()}")
 
 
 def _figures(said: dict[str, Any]) -> DotnetFigures:

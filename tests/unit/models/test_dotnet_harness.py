@@ -16,7 +16,7 @@ from mlroad.models import dotnet_harness
 from mlroad.models.dotnet_harness import dotnet_answers
 from mlroad.models.inference_verdict import Latency
 from mlroad.models.model_process import ModelBroken
-from tests.support import REPO
+from tests.support import REPO, git
 
 FOLDER = REPO / "factory_template/harness/dotnet"
 NO_SDK = "there is no .NET SDK on the PATH"
@@ -82,4 +82,19 @@ def test_a_harness_that_cannot_be_built_and_a_model_that_cannot_be_used(
         dotnet_answers(repo, repo, repo / "answers")
     says(monkeypatch, (0, "", ""), (2, "", "model.onnx: The model cannot be loaded"))
     with pytest.raises(ModelBroken, match=r"model.onnx: The model cannot be loaded$"):
+        dotnet_answers(repo, repo, repo / "answers")
+
+
+def test_build_output_in_git_is_refused(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MSBuild would take a newer file for its own, and never compile the source that was reviewed."""
+    said = {"load_ms": 1, "first_ms": 1, "answers_per_second": 1, "peak_mb": 1, "latency": None}
+    git(repo, "init", "--quiet")
+    for name in ("Cli/bin/Release/net10.0/inference-harness.dll", "Core/binary.cs"):
+        (repo / DOTNET_HARNESS / name).parent.mkdir(parents=True, exist_ok=True)
+        (repo / DOTNET_HARNESS / name).write_bytes(b"x")
+    git(repo, "add", "harness/dotnet/Core")
+    says(monkeypatch, (0, "", ""), (0, json.dumps(said), ""))
+    dotnet_answers(repo, repo, repo / "answers")
+    git(repo, "add", "--force", "harness")
+    with pytest.raises(UserError, match=r"Cli/bin/.*dll is build output in git, which would run"):
         dotnet_answers(repo, repo, repo / "answers")
