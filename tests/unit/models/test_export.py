@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ from sklearn.preprocessing import OneHotEncoder, SplineTransformer, StandardScal
 
 from mlroad.core.digests import digest_of, sha256_of_file
 from mlroad.core.files import write_json
+from mlroad.models.onnx_parity import _compared
+from mlroad.models.tensors import Tensor
+from mlroad.models.tolerance import Tolerance
 from mlroad.registry.open_registry import open_registry
 from tests.support import REPO
 from tests.unit.models.saved_models import RUN, called, frozen, save_run
@@ -262,3 +266,14 @@ def test_a_model_that_is_onnx_already_with_several_outputs(repo: Path, single: b
     assert parity["max_difference"] == 0
     done = called(repo, "test", f"models/{name}", "--runtime", "pyfunc", "--runtime", "onnx")
     assert done.exit_code == 0, done.output
+
+
+def test_a_rounding_beyond_1_changes_no_decision() -> None:
+    """An FP32 graph may answer 1.0000001 where the Python model answers 1."""
+    expected = Tensor("p", "FP32", (3, 1), (0.2, 0.6, 1.0))
+    assert not _compared(expected, replace(expected, data=(0.2, 0.6, 1.0000001)), Tolerance())[2].any()
+    assert _compared(expected, replace(expected, data=(0.2, 0.4, 1.0)), Tolerance())[2].tolist() == [
+        False,
+        True,
+        False,
+    ]
