@@ -132,7 +132,7 @@ def _problems(repo: Path) -> Iterator[str]:
     hook = repo / run_git(repo, "rev-parse", "--git-path", "hooks/pre-commit", check=True).text
     if not hook.is_file():
         yield "The hooks are not installed, so nothing checks a commit. Install them: `mlroad setup`."
-    marked = run_git(repo, "grep", "--name-only", "-z", "-E", "^(<{7}|>{7}) ")
+    marked = run_git(repo, "grep", "--name-only", "-z", "-E", "^(<{7}|>{7})( |$)")
     for name in marked.names:
         yield f"{name} has conflict markers. Choose between them."
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from mlroad.cli.output_options import format_option
-from mlroad.core.files import unwritable, write_text
+from mlroad.core.files import write_output
 from mlroad.core.problems import UserError
 from mlroad.models.freeze import FreezeOptions
 from mlroad.models.freeze import accept as accept_edits
@@ -118,13 +118,6 @@ def test(
     tested = run_tests(model, run_id, runtimes, url)
     for file, text in ((junit, as_junit(tested, model)), (markdown, as_markdown(tested))):
         if file:
-            _write(file, text)
+            write_output(file, text)
     click.echo(as_json(tested) if form == "json" else as_text(tested, model))
     sys.exit(0 if tested.passed else 1)
-
-
-def _write(file: Path, text: str) -> None:
-    try:
-        write_text(file, text)
-    except OSError as error:
-        raise unwritable(file, error) from None

@@ -1,4 +1,4 @@
-"""Requests of single rows joined into one request, and answers taken apart again."""
+"""Requests joined into one request, and answers taken apart again."""
 
 from __future__ import annotations
 
@@ -7,14 +7,6 @@ from dataclasses import replace
 from itertools import chain
 
 from mlroad.models.tensors import Tensor
-
-
-def joined(requests: Sequence[Sequence[Tensor]]) -> list[list[Tensor]]:
-    """One request for each set of columns: an optional column without a value has no tensor."""
-    alike: dict[tuple[tuple[str, str], ...], list[Sequence[Tensor]]] = {}
-    for request in requests:
-        alike.setdefault(tuple((tensor.name, tensor.datatype) for tensor in request), []).append(request)
-    return [join(some) for some in alike.values()]
 
 
 def join(requests: Sequence[Sequence[Tensor]]) -> list[Tensor]:
