@@ -116,8 +116,9 @@ def test(
     Exit codes: 0 all passed, 1 a case failed or the tests are not valid, 2 there is nothing to test.
     """
     tested = run_tests(model, run_id, runtimes, url)
-    for file, text in ((junit, as_junit(tested, model)), (markdown, as_markdown(tested))):
-        if file:
-            write_output(file, text)
+    if junit:
+        write_output(junit, as_junit(tested, model))
+    if markdown:
+        write_output(markdown, as_markdown(tested))
     click.echo(as_json(tested) if form == "json" else as_text(tested, model))
     sys.exit(0 if tested.passed else 1)

@@ -98,7 +98,9 @@ def _add(
         commit = records.champion.commit if records.champion else None
         moved = describe_moves(candidate.model.root, candidate.model.name, suite.golden, commit)
         where = "" if verdict.runtime == "pyfunc" else f" in {verdict.runtime}"
-        checks.add(_id(verdict), "passed", f"All {total} inference tests passed{where}.{moved}", total)
+        batches = verdict.about_batches and f" {verdict.about_batches}"
+        what = f"All {total} inference tests passed{where}.{batches}{moved}"
+        checks.add(_id(verdict), "passed", what, total)
 
 
 def _id(verdict: InferenceVerdict) -> str:

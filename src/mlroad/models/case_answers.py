@@ -35,6 +35,8 @@ TOGETHER = 64
 """The most cases of one batch."""
 ALONE = 256
 """So many golden cases are asked alone, if it is a Python process that answers."""
+_SENT = 16 * TOGETHER
+"""Cases that are sent to a Python process before the first of them is answered."""
 
 
 class Asked(Protocol):
@@ -69,15 +71,20 @@ def ask_cases(model: Asked, cases: Iterable[Case]) -> dict[str, CaseAnswers]:
 def each_answer(model: Asked, cases: Iterable[Case]) -> Iterator[tuple[Case, CaseAnswers]]:
     """The same, one case after the other, in their order. Few of them are in memory at a time."""
     rest, golden = iter(cases), 0
-    while some := list(islice(rest, TOGETHER)):
+    while some := list(islice(rest, _SENT if isinstance(model, ModelProcess) else TOGETHER)):
         skipped: set[str] = set()
         if isinstance(model, ModelProcess):
             named = [case.id for case in some if case.kind == "golden"]
             skipped = set(named[max(0, ALONE - golden) :])
             golden += len(named)
         answers = _ask(model, some, skipped)
-        if skipped and any(its.batch and its.batch.outputs is None for its in answers):
-            answers = _ask(model, some, set())  # to know which of the cases is the reason
+        refused = {
+            case.id
+            for case, its in zip(some, answers, strict=True)
+            if its.batch and its.batch.outputs is None
+        }
+        if skipped & refused:
+            answers = _ask(model, some, skipped - refused)  # to know which of the cases is the reason
         yield from zip(some, answers, strict=True)
 
 
@@ -119,11 +126,16 @@ def _in_batches(model: Asked, answered: Sequence[Case]) -> dict[str, Answer]:
         if case.kind in ANSWERED and len({tensor.shape[:1] for tensor in case.inputs}) == 1:
             columns = tuple((its.name, its.datatype, its.shape[1:]) for its in case.inputs)
             alike.setdefault(columns, []).append(case)
+    batches = [
+        cases[first : first + TOGETHER]
+        for cases in alike.values()
+        for first in range(0, len(cases), TOGETHER)
+    ]
+    batches = [cases if len(cases) > 1 else cases * 2 for cases in batches]
+    asked = _each(model, [join([case.inputs for case in together]) for together in batches])
     found: dict[str, Answer] = {}
-    for cases in alike.values():
-        together = cases if len(cases) > 1 else cases * 2
+    for together, answer in zip(batches, asked, strict=True):
         total = sum(case.inputs[0].shape[0] for case in together)
-        answer = model.answer(join([case.inputs for case in together]))
         first = 0
         for case in together:
             rows = case.inputs[0].shape[0]

@@ -33,6 +33,8 @@ CHANGED = ("invariance", "directional")
 FROZEN = {"golden": "golden-", "boundary": "boundary-", "invalid": "frozen-invalid-"}
 """The prefixes of the ids of cases that `mlroad freeze` makes, and replaces each time."""
 _MADE_BY = "`mlroad freeze` writes this file; see `mlroad help reference/inference-tests`."
+_SMALL = 1 << 23
+"""Bytes of a file whose cases are kept in memory once they are read."""
 _TENSOR = ("name", "shape", "datatype", "data")
 _DIRECTIONS = ("increase", "decrease")
 
@@ -103,19 +105,21 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class CaseFile:
-    """The cases of a file without mistakes. They are read each time: memory does not grow with them."""
+    """The cases of a file without mistakes. A large file is read each time, to save memory."""
 
     file: Path
     kinds: Mapping[str, int]
     """The number of cases of each kind."""
     outputs: Mapping[str, None]
     """The names of the expected outputs."""
+    kept: tuple[Case, ...] | None = None
+    """The cases of a small file."""
 
     def __len__(self) -> int:
         return sum(self.kinds.values())
 
     def __iter__(self) -> Iterator[Case]:
-        return each_case(self.file, [])
+        return each_case(self.file, []) if self.kept is None else iter(self.kept)
 
     @classmethod
     def read(cls, file: Path) -> tuple[CaseFile, list[Problem]]:
@@ -123,10 +127,14 @@ class CaseFile:
         problems: list[Problem] = []
         kinds: Counter[str] = Counter()
         outputs: dict[str, None] = {}
+        small = file.is_file() and file.stat().st_size <= _SMALL
+        kept: list[Case] = []
         for case in each_case(file, problems):
             kinds[case.kind] += 1
             outputs.update(dict.fromkeys(tensor.name for tensor in case.expected))
-        return cls(file, kinds, outputs), problems
+            if small:
+                kept.append(case)
+        return cls(file, kinds, outputs, tuple(kept) if small else None), problems
 
 
 def read_cases(file: Path) -> tuple[list[Case], list[Problem]]:

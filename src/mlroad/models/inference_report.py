@@ -44,7 +44,7 @@ def as_markdown(tested: Tested) -> str:
     """A heading, a table of cases and runtimes, and what is wrong in each failed one."""
     verdicts = list(tested.verdicts.values())
     lines = [f"# Inference tests of {tested.run.model}", "", f"Run {tested.run.id}.", ""]
-    lines += [f"- {verdict.runtime}: {_head(verdict)}" for verdict in verdicts]
+    lines += [f"- {its.runtime}: {_head(its)} {its.about_batches}".rstrip() for its in verdicts]
     lines += [f"- {runtime}: not run. {_cell(why)}" for runtime, why in tested.left_out.items()]
     rows = _rows(verdicts)
     if rows:
@@ -134,6 +134,8 @@ def _summary(verdict: InferenceVerdict, tested: Tested, model_folder: Path) -> I
         "retrained": "retrained: it was trained on other data than the golden answers came from",
     }[verdict.judged_by]
     yield f"judged by {why}"
+    if verdict.about_batches:
+        yield verdict.about_batches
     if verdict.latency:
         times = verdict.latency
         yield f"one row takes {times.p50:.2f} ms (median), {times.p95:.2f} ms (95th percentile)"

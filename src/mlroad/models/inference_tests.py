@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -23,7 +24,8 @@ from mlroad.core.files import write_json
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.core.repo import has_dotnet_harness
 from mlroad.core.run_folders import root_of
-from mlroad.models.case_answers import CASE_ANSWERS, Asked, each_answer, read_case_answers
+from mlroad.models.case_answers import CASE_ANSWERS, Asked, CaseAnswers, each_answer, read_case_answers
+from mlroad.models.cases import Case
 from mlroad.models.dotnet_harness import dotnet_answers, why_no_dotnet
 from mlroad.models.finished_run import Run, find_run
 from mlroad.models.http_model import HttpModel
@@ -83,11 +85,16 @@ def run_tests(
     for runtime in chosen:
         verdict_file(tested.folder, runtime).unlink(missing_ok=True)
     verdicts = {}
-    for runtime in chosen:
-        verdicts[runtime] = _verdict(model_folder, root, tested, runtime, url)
-        file = verdict_file(tested.folder, runtime)
-        file.parent.mkdir(exist_ok=True)
-        write_json(file, verdicts[runtime].json())
+    with ExitStack() as stack:
+        python = None
+        if "pyfunc" in chosen and _has_model(tested):  # it loads while this process reads the suite
+            python = stack.enter_context(ModelProcess(tested.model_path))
+        loaded = load_suite(model_folder, root)
+        for runtime in chosen:
+            verdicts[runtime] = _verdict(model_folder, root, tested, runtime, url, loaded, python)
+            file = verdict_file(tested.folder, runtime)
+            file.parent.mkdir(exist_ok=True)
+            write_json(file, verdicts[runtime].json())
     return Tested(tested, verdicts, left_out)
 
 
@@ -107,20 +114,37 @@ def _chosen(root: Path, runtimes: Sequence[str]) -> tuple[list[str], dict[str, s
     return [runtime for runtime in RUNTIMES if runtime in wanted], left_out
 
 
-def _verdict(model_folder: Path, root: Path, run: Run, runtime: str, url: str) -> InferenceVerdict:
-    suite, problems = load_suite(model_folder, root)
+def _has_model(run: Run) -> bool:
+    return (run.model_path / "MLmodel").is_file()
+
+
+def _verdict(
+    model_folder: Path,
+    root: Path,
+    run: Run,
+    runtime: str,
+    url: str,
+    loaded: tuple[Suite | None, list[Problem]],
+    python: ModelProcess | None,
+) -> InferenceVerdict:
+    suite, problems = loaded
     verdict = InferenceVerdict(run.model, run.id, model_digest=run.model_digest(), runtime=runtime)
     if suite is None:
         return unusable_suite(verdict, problems)
     verdict = replace(verdict, suite_digest=suite_digest(model_folder))
     try:
-        if not (run.model_path / "MLmodel").is_file():
+        if not _has_model(run):
             raise ModelBroken(f"there is no MLflow model at {run.model_path.as_posix()}")
         if runtime == "dotnet":
             exported, _ = export_run(model_folder, root, run, reuse=True)
             return _in_dotnet(root, exported, run, suite, verdict)
-        with _opened(model_folder, root, run, runtime, url) as model:
-            return _in_python(model, run, suite, verdict)
+        if runtime == "pyfunc" and python:
+            return _in_python(python, run, suite, verdict)
+        if runtime == "http":
+            with HttpModel(url) as server:
+                return _in_python(server, run, suite, verdict)
+        with OnnxSession(export_run(model_folder, root, run, reuse=True)[0]) as session:
+            return _in_python(session, run, suite, verdict)
     except NotExportable as error:
         return all_failed(suite, verdict, Problem(Position(run.model_path), "MI206", str(error), ""))
     except ModelBroken as error:
@@ -129,18 +153,23 @@ def _verdict(model_folder: Path, root: Path, run: Run, runtime: str, url: str) -
         return all_failed(suite, verdict, Problem(Position(run.model_path), "MI204", what, fix))
 
 
-def _opened(
-    model_folder: Path, root: Path, run: Run, runtime: str, url: str
-) -> ModelProcess | OnnxSession | HttpModel:
-    if runtime == "http":
-        return HttpModel(url)
-    if runtime == "pyfunc":
-        return ModelProcess(run.model_path)
-    return OnnxSession(export_run(model_folder, root, run, reuse=True)[0])
-
-
 def _in_python(model: Asked, run: Run, suite: Suite, verdict: InferenceVerdict) -> InferenceVerdict:
-    verdict = judge_each(suite, run.datasets(), each_answer(model, suite.cases), verdict)
+    took: list[float] = []
+
+    def asked() -> Iterator[tuple[Case, CaseAnswers]]:
+        for case, answers in each_answer(model, suite.cases):
+            if (
+                len(took) < _WARM_UP + _TIMED
+                and case.kind == "golden"
+                and answers.alone
+                and _is_row(case.inputs)
+            ):
+                took.append(answers.alone.milliseconds)
+            yield case, answers
+
+    verdict = judge_each(suite, run.datasets(), asked(), verdict)
+    if len(took) == _WARM_UP + _TIMED:
+        return replace(verdict, latency=_percentiles(took[_WARM_UP:]))
     rows = [case.inputs for case in islice((its for its in suite.cases if its.kind == "golden"), _TIMED)]
     return replace(verdict, latency=measure_latency(model, rows))
 
@@ -175,7 +204,15 @@ def measure_latency(model: Asked, requests: Sequence[Sequence[Tensor]]) -> Laten
             took.append(answer.milliseconds)
         if took and time.monotonic() - began > _SECONDS:
             break
+    return _percentiles(took)
+
+
+def _percentiles(took: Sequence[float]) -> Latency:
     return Latency(*(float(np.percentile(took, of)) for of in (50, 95, 99)))
+
+
+def _is_row(tensors: Sequence[Tensor]) -> bool:
+    return all(tensor.shape[:1] == (1,) for tensor in tensors)
 
 
 def _first_row(tensors: Sequence[Tensor]) -> list[Tensor]:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mlroad.core.problems import Problem
+from mlroad.core.text import count
 from mlroad.models.cases import Case
 from mlroad.models.suite import Suite
 
@@ -61,6 +62,8 @@ class InferenceVerdict:
     model_digest: str = ""
     suite_digest: str = ""
     runtime: str = "pyfunc"
+    in_batch_only: int = 0
+    """The cases that were asked as a part of a batch, and not alone."""
 
     @property
     def passed(self) -> bool:
@@ -74,6 +77,14 @@ class InferenceVerdict:
             return ""
         took = f"One row takes {self.latency.p95:.3g} ms (95th percentile)"
         return f"{took}, and suite.yml allows {self.budget_ms:g} ms."
+
+    @property
+    def about_batches(self) -> str:
+        """A sentence, if not every case was asked alone."""
+        if not self.in_batch_only:
+            return ""
+        asked = f"{len(self.results) - self.in_batch_only:,} of {count(len(self.results), 'case')}"
+        return f"{asked} were asked alone as well; the other golden cases in batches only, to save time."
 
     @property
     def failed(self) -> list[Result]:
@@ -93,6 +104,7 @@ class InferenceVerdict:
             "judged_by": self.judged_by,
             "cases": len(self.results),
             "failed": len(self.failed),
+            "in_batch_only": self.in_batch_only,
             "results": [
                 {"id": r.id, "kind": r.kind, "passed": r.passed, "what": r.what} for r in self.results
             ],

@@ -50,11 +50,13 @@ def judge_each(
         ("retrained", suite.retrained) if digest is None else ("tolerance", suite.tolerance)
     )
     results: list[Result] = []
-    golden = 0
+    golden = batched = 0
     for case, answers in asked:
         golden += case.kind == "golden"
+        batched += answers is not None and answers.alone is None
         results.append(judge_case(case, answers, tolerance, in_batch=golden > ALONE))
-    return replace(verdict, results=tuple(_with_allowance(results, tolerance)), judged_by=judged_by)
+    allowed = tuple(_with_allowance(results, tolerance))
+    return replace(verdict, results=allowed, judged_by=judged_by, in_batch_only=batched)
 
 
 def judge_case(

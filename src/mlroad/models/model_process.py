@@ -25,10 +25,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from mlroad.core.problems import UserError
@@ -36,6 +35,9 @@ from mlroad.models.confine import FILE_LIMIT
 from mlroad.models.fork_server import FORKS, WORKER, Forked
 from mlroad.models.not_exportable import NotExportable
 from mlroad.models.tensors import SIGNATURE_TYPES, Tensor
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TIMEOUT = 900.0
 """Seconds that a model may take for one answer, its whole holdout included."""
@@ -311,7 +313,7 @@ class ModelProcess:
             cells = frame[name].tolist()
             if cells and isinstance(cells[0], Path):
                 content = [file.read_bytes() if name in binary else self._copy_of(file) for file in cells]
-                made = made.assign(**{str(name): pd.Series(content, index=frame.index, dtype=object)})
+                made = made.assign(**{str(name): _objects(content)})
         return made
 
     def _copy_of(self, file: Path) -> str:
@@ -516,6 +518,12 @@ def _is_same(original: Path, copy: Path) -> bool:
         return not copy.is_symlink() and filecmp.cmp(original, copy, shallow=False)
     except OSError:
         return False
+
+
+def _objects(values: Sequence[Any]) -> NDArray[Any]:
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
 
 
 def _array(file: Path) -> NDArray[Any]:

@@ -71,18 +71,21 @@ def export(model_folder: Path, root: Path, source: Source, target: Path, *, reus
     """
     if find_spec("skl2onnx") is None:
         raise UserError("ONNX models need skl2onnx, which only factories install.", "Add `mlroad[factory]`.")
-    suite, problems = load_suite(model_folder, root)
-    if suite is None:
-        raise UserError(problems)
+    of_suite = ""
+    with contextlib.suppress(OSError):  # `load_suite` says what is wrong
+        of_suite = suite_digest(model_folder)
     about = {
         "model": source.model,
         "version": source.version,
         "model_digest": source.digest,
-        "suite_digest": suite_digest(model_folder),
+        "suite_digest": of_suite,
         "exported_by": f"mlroad {__version__}",
     }
     if reuse and (done := _parity_of_export(target, about)):
         return done
+    suite, problems = load_suite(model_folder, root)
+    if suite is None:
+        raise UserError(problems)
     if not (source.path / "MLmodel").is_file():
         raise NotExportable(f"There is no MLflow model at {source.path.as_posix()}.")
     with replacing_folder(target) as made:

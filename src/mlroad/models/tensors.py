@@ -151,14 +151,14 @@ def answer_tensors(answer: Any, name: str = "prediction") -> list[Tensor]:
     Raises TensorError for an answer that is not an array of numbers, texts or booleans.
     """
     import numpy as np
-    import pandas as pd
 
-    if isinstance(answer, pd.DataFrame):
-        named = [(str(column), answer[column].to_numpy()) for column in answer.columns]
-    elif isinstance(answer, Mapping):
+    if isinstance(answer, Mapping):
         named = [(str(key), np.asarray(value)) for key, value in answer.items()]
     else:
-        named = [(name, np.asarray(answer))]
+        import pandas as pd
+
+        columns = answer.items() if isinstance(answer, pd.DataFrame) else [(name, answer)]
+        named = [(str(column), np.asarray(values)) for column, values in columns]
     if not named:
         raise TensorError("the answer is empty")
     return [_from_array(*item) for item in named]

@@ -261,12 +261,20 @@ def test_freezing_a_classifier(repo: Path) -> None:
 
 
 def test_many_golden_cases_are_asked_in_batches_only(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those after the first 1,000; if such a batch is refused, the case that is the reason is named."""
+    """Those after the first 256; if such a batch is refused, the case that is the reason is named."""
     for module in (case_answers, judge_cases):
         monkeypatch.setattr(module, "ALONE", 2)
     lines = lines_of(repo, "rents")
-    with chdir(repo):
-        assert run_tests(Path("models/rents"), RUN).passed
+    said = called(repo, "test", "models/rents", "--run", RUN)
+    assert said.exit_code == 0, said.output
+    few = sum(line["kind"] == "golden" for line in lines) - 2
+    assert f"{len(lines) - few} of {len(lines)} cases were asked alone as well; the other" in said.output
+    assert (
+        json.loads(called(repo, "test", "models/rents", "--run", RUN, "--format", "json").output)[
+            "in_batch_only"
+        ]
+        == few
+    )
     wrong = [json.loads(json.dumps(line)) for line in lines[:6]]
     wrong[4]["expect"]["outputs"][0]["data"] = [1.0]
     wrong[5]["request"]["inputs"] = wrong[5]["request"]["inputs"][1:]

@@ -39,6 +39,9 @@ public sealed record Verdict
     /// <summary>How many of them failed.</summary>
     public int Failed { get; init; }
 
+    /// <summary>Cases that were not asked alone. In .NET each one is.</summary>
+    public int InBatchOnly { get; init; }
+
     /// <summary>The result of each case.</summary>
     public IReadOnlyList<CaseResult> Results { get; init; } = [];
 
