@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import tempfile
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from mlroad.core.git import run_git
 from mlroad.core.problems import UserError
+from tools.release_tags import release_tags
 
 CONFIG = "zensical.toml"
 SITE = "site"
@@ -54,11 +54,7 @@ def build(folder: Path, command: Sequence[str], environment: Mapping[str, str] |
 
 def released(repo: Path) -> list[str]:
     """The tags of the releases that have a site, newest first."""
-    tags = [
-        tag for tag in run_git(repo, "tag", check=True).text.split() if re.fullmatch(r"v\d+\.\d+\.\d+", tag)
-    ]
-    tags.sort(key=lambda tag: [int(part) for part in tag[1:].split(".")], reverse=True)
-    return [tag for tag in tags if run_git(repo, "cat-file", "-e", f"{tag}:{CONFIG}").ok]
+    return [tag for tag in release_tags(repo) if run_git(repo, "cat-file", "-e", f"{tag}:{CONFIG}").ok]
 
 
 def build_releases(repo: Path, command: Sequence[str], environment: Mapping[str, str] | None = None) -> Path:

@@ -1,8 +1,9 @@
-"""What `start.py` does, without any package installed: `new`, `test` and `docs`."""
+"""What `start.py` does, without any package installed: `new`, `test`, `docs` and `release`."""
 
 from __future__ import annotations
 
 import argparse
+import datetime
 import os
 import re
 import shutil
@@ -19,6 +20,7 @@ from mlroad.core.text import did_you_mean, quoted
 from mlroad.core.uv_program import uv_environment
 from mlroad.core.wheel import put_wheel, wheel_named
 from tools.docs_site import BuildFailed, build, build_releases, builder
+from tools.release import PARTS, Wanted, make, plan, tests_in_words
 
 TEMPLATE = Path(__file__).resolve().parent.parent
 TOOLS = TEMPLATE / ".tools"
@@ -331,21 +333,59 @@ def docs(options: argparse.Namespace) -> None:
     say(f"done: {site / 'index.html'}")
 
 
+def release(options: argparse.Namespace) -> None:
+    """Set the version and the date of the resolution, write the changelog, run the tests, commit and tag."""
+    require_git()
+    wanted = Wanted(options.version, options.resolution, not options.no_tag, options.as_written)
+    it = plan(TEMPLATE, wanted)
+    if it is None:
+        say("nothing to do: there are no commits since the last release")
+        return
+    for note in it.notes:
+        say(note)
+    what = "prepare" if options.no_tag else "release"
+    say(f"{what} {it.version}; {len(it.texts)} files change")
+    if options.dry_run:
+        print(it.diff(), end="")
+        say("dry run: nothing was changed, and the tests were not run")
+        return
+    make(it, skip_tests if options.skip_tests else tested)
+    if options.no_tag:
+        say(f"prepared. After the merge: `python3 start.py release {it.version}` on the main branch")
+    else:
+        branch = run_git(TEMPLATE, "branch", "--show-current").text
+        say(f"done. Nothing was pushed. Publish it: git push --atomic origin {branch} v{it.version}")
+
+
+def tested(folder: Path) -> str:
+    """Run all tests of the release in its own checkout; returns the line for the commit and the tag."""
+    say("running the tests on what will be released (about 30 minutes on 2 cores)")
+    if run([sys.executable, "start.py", "test"], folder):
+        raise StepFailed("the tests failed, see above. Nothing was released.")
+    return tests_in_words("passed")
+
+
+def skip_tests(_: Path) -> str:
+    say("the tests are NOT run (--skip-tests), and the tag says so")
+    return tests_in_words("not run, --skip-tests")
+
+
 def parser() -> argparse.ArgumentParser:
     main_parser = argparse.ArgumentParser(
         prog="start.py",
         description="Create a machine-learning repo from this template, run the template's own tests, "
-        "or build its documentation.",
+        "build its documentation, or release it.",
         epilog="Examples:\n"
         "  python3 start.py new ../my-models                    a prototyping repo; trains the sample\n"
         "  python3 start.py new ../factory --template factory   a model factory\n"
         "  python3 start.py new ../my-models -d project_name=churn -d sample=false --defaults\n"
         "  python3 start.py test                                all tests (about 30 minutes on 2 cores)\n"
         "  python3 start.py test --fast                         only the fast tests\n"
-        "  python3 start.py docs                                the documentation site, in site/\n",
+        "  python3 start.py docs                                the documentation site, in site/\n"
+        "  python3 start.py release minor --dry-run             what the next release would change\n",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = main_parser.add_subparsers(dest="command", required=True, metavar="{new,test,docs}")
+    commands = main_parser.add_subparsers(dest="command", required=True, metavar="{new,test,docs,release}")
     make = commands.add_parser("new", help="create a repo, install its tools and hooks, train the sample")
     make.add_argument("folder", help="where to create it: an empty folder, or one that does not exist")
     make.add_argument(
@@ -369,7 +409,24 @@ def parser() -> argparse.ArgumentParser:
     pages = commands.add_parser("docs", help="build the documentation site in site/")
     pages.add_argument("--releases", action="store_true", help="of every release, each in its own folder")
     pages.set_defaults(call=docs)
+    publish = commands.add_parser("release", help="make a release of this template: commit and tag")
+    publish.add_argument("version", help=f"such as 1.2.0, or the part to raise: {', '.join(PARTS)}")
+    publish.add_argument("--dry-run", action="store_true", help="only show what would change")
+    publish.add_argument("--no-tag", action="store_true", help="prepare it on a branch, for a pull request")
+    publish.add_argument("--as-written", action="store_true", help="draft no lines of the changelog")
+    publish.add_argument(
+        "--resolution", type=day, metavar="DATE", help="newest packages to use (default: of 7 days ago)"
+    )
+    publish.add_argument("--skip-tests", action="store_true", help="do not run the tests; the tag says so")
+    publish.set_defaults(call=release)
     return main_parser
+
+
+def day(text: str) -> datetime.date:
+    try:
+        return datetime.date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a day, such as 2026-11-15") from None
 
 
 def key_value(text: str) -> str:

@@ -15,11 +15,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from mlroad.core.template import EXCLUDE_NEWER
 from tests.support import clone_template, render, tool
 
 ROUNDS = 5
-# The same date as in the template: both sides get the versions that a user would get.
-NEWEST = "2026-11-15T00:00:00Z"
 OURS = ("ruff>=0.17,<0.18", "prek>=0.5,<0.6")
 ORDINARY = ("ruff>=0.17,<0.18", "pre-commit", "pre-commit-hooks", "nbstripout", "detect-secrets==1.5.0")
 
@@ -139,7 +138,7 @@ def _make(repo: Path, packages: tuple[str, ...], demo: Path) -> Path:
         "--python",
         ".venv",
         "--exclude-newer",
-        NEWEST,
+        EXCLUDE_NEWER,  # both sides get the versions that a user would get
         *packages,
     )
     _run(repo, str(repo / ".venv/bin/ruff"), "format", "--quiet", "src", "notebooks")

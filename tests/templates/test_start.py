@@ -249,7 +249,10 @@ def test_a_python_that_is_too_old_gets_the_message(monkeypatch: pytest.MonkeyPat
 
 
 def test_the_date_of_the_resolution_is_the_same_everywhere() -> None:
-    files = ("pyproject.toml", "prototype_template/pyproject.toml.jinja", "src/mlroad/core/template.py")
+    files = (
+        "pyproject.toml", "prototype_template/pyproject.toml.jinja", "factory_template/pyproject.toml.jinja",
+        "src/mlroad/core/template.py",
+    )  # fmt: skip
     dates = {
         file: re.findall(
             r'(?:exclude-newer|EXCLUDE_NEWER) = "(.*)"', (REPO / file).read_text(encoding="utf-8")

@@ -98,6 +98,7 @@ OLD_NAMES = (
 
 ABOUT_THEM = (
     "CHANGELOG.md", "docs/explanation/decisions", "docs/how-to/update-a-repo.md",
+    "docs/how-to/upgrading.md",
     "tests/templates/test_vendored_update.py", "tests/unit/test_layout.py", "uv.lock",
 )  # fmt: skip
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import call, clone_template, commit_all, git, render
+from tests.support import REPO, call, clone_template, commit_all, git, render
 from tests.workflows.harness import Act, Run, edit_wheel
 
 pytestmark = [
@@ -167,30 +167,95 @@ def test_a_model_that_is_ready_gets_its_tag(act: Act, tagged: Path, tmp_path: Pa
 
 
 def test_a_tag_becomes_a_release(act: Act, tmp_path: Path) -> None:
+    """From a repo without Pages, so the job that publishes the documentation is skipped."""
     repo = clone_template(tmp_path / "template")
     changes = repo / "CHANGELOG.md"
     text = (
         "# Changelog\n\n## Unreleased\n\n- Later\n\n## 100.0.0 - 2026-11-24\n\n- Now\n\n## 99.0.0\n\n- Then\n"
     )
     changes.write_text(text, encoding="utf-8")
-    run = act.run(repo, workflow="release.yml", event="push", ref="refs/tags/v100.0.0")
-    run.assert_red("release", "Build the wheel", "Its version is not that of the tag v100.0.0.")
+    run = release(act, repo)
+    run.assert_red("build", TWICE, "Its version is not that of the tag v100.0.0.")
+    assert [job.id for job in run.jobs] == ["build"], "nothing else may run"
 
     project = repo / "pyproject.toml"
     settings = re.sub(
         '^version = ".*"$', 'version = "100.0.0"', project.read_text("utf-8"), flags=re.MULTILINE
     )
     project.write_text(settings, encoding="utf-8")
-    run = act.run(repo, workflow="release.yml", event="push", ref="refs/tags/v100.0.0")
-    run.assert_green({"release": []})
+    run = release(act, repo)
+    run.assert_green({"build": [], "attest": [], "release": []})
     asked = run.gh_log.read_text(encoding="utf-8")
     assert "gh release create v100.0.0 --verify-tag" in asked
     assert "dist/mlroad-100.0.0-py3-none-any.whl dist/SHA256SUMS" in asked
     assert "- Now" in asked
     assert "Later" not in asked
     assert "Then" not in asked
+    published, attested = (
+        (run.artifacts / name / "SHA256SUMS").read_text("utf-8").split()[0] for name in ("dist", "attested")
+    )
+    assert published == attested
 
     changes.write_text(text.replace("## 100.0.0", "## 100.0.1"), encoding="utf-8")
-    run = act.run(repo, workflow="release.yml", event="push", ref="refs/tags/v100.0.0")
-    run.assert_red("release", "Create the release", "## 100.0.0")
+    run = release(act, repo)
+    run.assert_red("build", "Take its part of the changelog", "## 100.0.0")
     assert not run.gh_log.exists()
+
+    # A build that takes something of the machine into the wheel.
+    backend = 'requires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    settings = re.sub(r"requires = \[.uv_build.*\nbuild-backend.*\n", backend, settings)
+    project.write_text(settings, encoding="utf-8")
+    (repo / "backend.py").write_text(BACKEND, encoding="utf-8")
+    run = release(act, repo)
+    run.assert_red("build", TWICE, "Two builds of the wheel differ.")
+
+
+TWICE = "Build the wheel, twice"
+BACKEND = """import os
+
+def build_wheel(folder, *settings):
+    name = "mlroad-100.0.0-py3-none-any.whl"
+    with open(os.path.join(folder, name), "wb") as wheel:
+        wheel.write(os.getcwd().encode())
+    return name
+"""
+
+
+def release(act: Act, repo: Path) -> Run:
+    return act.run(repo, workflow="release.yml", event="push", ref="refs/tags/v100.0.0")
+
+
+# Stands for the release's own start.py. It fails where its file `rot` says so.
+START = """import pathlib, sys
+print("start.py", *sys.argv[1:])
+sys.exit(pathlib.Path("rot").read_text().strip() in sys.argv)
+"""
+
+
+def test_the_newest_release_is_tried_each_week(act: Act, tmp_path: Path) -> None:
+    """Not main, and not the tag that comes last in the alphabet."""
+    repo = tmp_path / "template"
+    file = repo / ".github" / "workflows" / "last-release.yml"
+    file.parent.mkdir(parents=True)
+    shutil.copy(REPO / ".github" / "workflows" / "last-release.yml", file)
+    git(repo, "init", "--quiet", "--initial-branch", "main")
+    (repo / "start.py").write_text(START, encoding="utf-8")
+
+    def run(rot: str, tag: str = "") -> Run:
+        (repo / "rot").write_text(rot, encoding="utf-8")
+        commit_all(repo, "One more")
+        if tag:
+            git(repo, "tag", tag)
+        return act.run(repo, workflow=file.name, event="schedule")
+
+    run("").assert_red("last-release", CHECKOUT, "There is no release")
+    run("factory", "v0.9.0").assert_red("last-release", CREATE, "start.py new")
+    done = run("nothing", "v0.10.0")
+    done.assert_green({"last-release": []})
+    assert "v0.10.0" in "".join(done.summaries.values())
+    run("new").assert_green({"last-release": []})  # main is not tried
+    run("test", "v0.11.0").assert_red("last-release", "Run their CI")
+
+
+CHECKOUT = "Check out the newest release"
+CREATE = "Create both repos as a user does, and train their samples"

@@ -94,7 +94,9 @@ def build(template: str, wheel: Path, folder: Path, from_disk: bool = False) -> 
         _copy_working_tree(Path(template), sources)
     else:
         _check_out(template, names["commit"], sources)
-    _write_version(sources, names["version"])
+    # uv must see each commit as a different version.
+    for name, text in with_version(sources, names["version"]).items():
+        write_text(sources / name, text)
     target = folder / "built"
     # A uv of the version that [build-system] requires builds this by itself, offline.
     command = [find_uv(), "build", "--quiet", "--wheel", "--out-dir", str(target), str(sources)]
@@ -140,15 +142,16 @@ def _copy_working_tree(template: Path, target: Path) -> None:
             shutil.copyfile(template / name, target / name)
 
 
-def _write_version(sources: Path, version: str) -> None:
-    """Write a commit's own version into its sources, so that uv sees each commit as a different version."""
+def with_version(sources: Path, version: str) -> dict[str, str]:
+    """The files of the sources that name their version, with another one: a release's, or a commit's own."""
     places = {"pyproject.toml": "version", "src/mlroad/__init__.py": "__version__"}
+    found = {}
     for name, key in places.items():
-        file = sources / name
-        text = file.read_text(encoding="utf-8")
+        text = (sources / name).read_text(encoding="utf-8")
         text, count = re.subn(rf'^{key} = ".*"$', f'{key} = "{version}"', text, flags=re.MULTILINE)
         assert count == 1, f"{name}: {count} lines set {key}"
-        file.write_text(text, encoding="utf-8", newline="\n")
+        found[name] = text
+    return found
 
 
 def _reason(output: GitOutput) -> str:
