@@ -6,13 +6,14 @@ import json
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import click
 
 from mlroad.cli.output_options import json_option
 from mlroad.core.git import run_git
+from mlroad.core.git_addresses import without_login
 from mlroad.core.problems import UserError
 from mlroad.core.repo import has_dotnet_harness, root_here
 from mlroad.core.standards import Age, Difference, age, delivered
@@ -66,7 +67,7 @@ def doctor(shown: str | None, restored: tuple[str, ...], as_json: bool) -> None:
         return
     with delivered(repo) as standards:
         found = _Health(
-            now,
+            replace(now, address=now.shown, source=without_login(now.source)),
             age(now),
             len(standards.files),
             standards.differences(),

@@ -81,7 +81,7 @@ def update(version: str | None, data: tuple[str, ...], defaults: bool, notes: Pa
     repo = root_here()
     before = origin(repo)
     _refuse_changes(repo)
-    click.echo(f"Updating from version {before.version} with the template at {before.address}.")
+    click.echo(f"Updating from version {before.version} with the template at {before.shown}.")
     arguments = ["update", "--quiet", "--conflict", "inline", "--skip-answered"]
     if version:
         arguments += ["--vcs-ref", version]
@@ -142,7 +142,7 @@ def _bring_wheel(repo: Path) -> None:
             (unused.parent / SUMS).unlink(missing_ok=True)
     elif not (repo / wheel).is_file():
         template = origin(repo)
-        click.echo(f"Building {wheel.as_posix()} from the template at {template.address}.")
+        click.echo(f"Building {wheel.as_posix()} from the template at {template.shown}.")
         put_wheel(repo, wheel, template.address)
     elif not is_intact(repo, wheel):
         what = f"{wheel.as_posix()}: Its SHA-256 is not the one in {SUMS}."

@@ -62,12 +62,12 @@ def commit_of(version: str) -> str:
 def web_address(template: Origin) -> str:
     """Where a browser finds the pages of this version; for other hosts, the repo and the version."""
     commit = commit_of(template.version)
-    plain = re.sub(r"^(?:ssh://)?git@([^:/]+)[:/]", r"https://\1/", template.address).removesuffix(".git")
+    plain = re.sub(r"^(?:ssh://)?git@([^:/]+)[:/]", r"https://\1/", template.shown).removesuffix(".git")
     if plain.startswith("https://github."):
         return f"{plain}/tree/{commit}/docs"
     if plain.startswith("https://gitlab."):
         return f"{plain}/-/tree/{commit}/docs"
-    return f"{template.address}, folder docs at {commit}"
+    return f"{template.shown}, folder docs at {commit}"
 
 
 def _fetch(template: Origin, commit: str, kept: Path) -> None:

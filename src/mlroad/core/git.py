@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from mlroad.core.git_addresses import without_login
 from mlroad.core.problems import UserError
 
 STATUS = ("status", "--porcelain=v2", "--branch")
@@ -44,7 +45,7 @@ class GitOutput:
     data: bytes
     """Its standard output."""
     errors: str
-    """Its error output."""
+    """Its error output, without passwords in addresses."""
 
     @property
     def ok(self) -> bool:
@@ -65,6 +66,12 @@ class GitOutput:
         """The last line of the error output, or else of the output."""
         lines = (self.errors.strip() or self.text).splitlines()
         return lines[-1] if lines else f"exit code {self.code}"
+
+    @property
+    def first_reason(self) -> str:
+        """The first fatal line of the error output, which the advice follows; else the same as `reason`."""
+        fatal = [line for line in self.errors.splitlines() if line.startswith("fatal:")]
+        return (fatal or [self.reason])[0].removeprefix("fatal:").strip().rstrip(".")
 
 
 def run_git(
@@ -91,7 +98,7 @@ def run_git(
     except OSError as error:
         reason = "git is not installed" if isinstance(error, FileNotFoundError) else f"git: {error.strerror}"
         raise GitError(f"{reason}.", "Install git and try again.") from None
-    output = GitOutput(done.returncode, done.stdout, done.stderr.decode("utf-8", "replace"))
+    output = GitOutput(done.returncode, done.stdout, without_login(done.stderr.decode("utf-8", "replace")))
     if check and not output.ok:
         raise GitError(
             f"git {arguments[0]} failed: {output.reason.rstrip('.')}.", _remedy(output.errors, folder)

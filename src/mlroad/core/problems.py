@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from mlroad.core.git_addresses import without_login
+
 Severity = Literal["error", "warning"]
 
 
@@ -43,13 +45,16 @@ class Problem:
 
 
 class UserError(Exception):
-    """A mistake that the user can fix: the command line prints it without a traceback and exits with 2."""
+    """A mistake that the user can fix: the command line prints it without a traceback and exits with 2.
+
+    Logs keep what is printed, so a password in an address is left out.
+    """
 
     def __init__(self, problems: Problem | Iterable[Problem] | str, fix: str = "") -> None:
         self.problems: tuple[Problem, ...]
         if isinstance(problems, str):
             self.problems = ()
-            super().__init__(f"{problems} {fix}".strip())
+            super().__init__(without_login(f"{problems} {fix}".strip()))
         else:
             self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
-            super().__init__("\n".join(map(str, self.problems)))
+            super().__init__(without_login("\n".join(map(str, self.problems))))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mlroad.core.files import write_bytes, write_text
 from mlroad.core.git import run_git
+from mlroad.core.git_addresses import without_login
 from mlroad.core.problems import UserError
 from mlroad.core.uv_program import find_uv, uv_environment
 
@@ -33,6 +34,11 @@ class Origin:
     version: str
     source: str = ""
     """The address as Copier recorded it, such as ``git+file:///…``."""
+
+    @property
+    def shown(self) -> str:
+        """The address for people, without a password."""
+        return without_login(self.address)
 
 
 def origin(repo: Path) -> Origin:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mlroad.core.files import write_bytes, write_text
-from mlroad.core.git import GitOutput, run_git, unpack
+from mlroad.core.git import run_git, unpack
 from mlroad.core.problems import UserError
 from mlroad.core.uv_program import find_uv, uv_environment
 
@@ -120,13 +120,13 @@ def _check_out(template: str, commit: str, target: Path) -> None:
         # A folder is cloned too: in it, `git archive` would follow the settings of one machine.
         cloned = run_git(Path.cwd(), "clone", "--quiet", "--bare", template, temporary)
         if not cloned.ok:
-            what = f"The template at {template} cannot be read: {_reason(cloned)}"
+            what = f"The template at {template} cannot be read: {cloned.first_reason}."
             fix = "Check your network and access. If it moved, change _src_path in .copier-answers.yml."
             raise UserError(what, fix)
         line_ends = ("-c", "core.autocrlf=false", "-c", "core.eol=lf")
         packed = run_git(Path(temporary), *line_ends, "archive", "--format=tar", commit, "--", *_SOURCES)
         if not packed.ok:
-            what = f"The template at {template} has no commit {commit}: {_reason(packed)}"
+            what = f"The template at {template} has no commit {commit}: {packed.first_reason}."
             raise UserError(what, "Push that commit there, or run `mlroad update`.")
         unpack(packed.data, target)
 
@@ -152,9 +152,3 @@ def with_version(sources: Path, version: str) -> dict[str, str]:
         assert count == 1, f"{name}: {count} lines set {key}"
         found[name] = text
     return found
-
-
-def _reason(output: GitOutput) -> str:
-    """git's own reason: the first line that is fatal, not the advice after it."""
-    lines = output.errors.splitlines()
-    return next((line for line in lines if line.startswith("fatal: ")), output.reason).removeprefix("fatal: ")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
-import shutil
-import subprocess
 import threading
 from functools import cached_property
 
+from mlroad.core.gh_program import INSTALL, has_gh, run_gh
+from mlroad.core.git import GitOutput
 from mlroad.core.problems import UserError
 
 UNKNOWN = "unknown"
@@ -17,25 +16,13 @@ _QUERY = (
     "query($owner:String!,$name:String!){repository(owner:$owner,name:$name)"
     "{defaultBranchRef{target{...on Commit{statusCheckRollup{state}}}}}}"
 )
-_SERVER = re.compile(
-    r"(?:(?:https?|ssh|git)://(?:[^@/]+@)?(?P<host>[^/:]+)(?::\d+)?/|[^@/:]+@(?P<ssh>[^/:]+):)"
-    r"(?P<repo>[\w.-]+/[\w.-]+?)(?:\.git)?/?"
-)
 _MOST = 10_000
-_SECONDS = 60
-
-
-def on_server(address: str) -> str:
-    """``host/owner/name`` of an address; empty if it is not of that form, such as a path."""
-    found = _SERVER.fullmatch(address)
-    return f"{found['host'] or found['ssh']}/{found['repo']}" if found else ""
 
 
 class GitHub:
     """`gh` on this machine."""
 
     def __init__(self) -> None:
-        self._program = shutil.which("gh")
         self._lock = threading.Lock()
 
     @property
@@ -46,12 +33,12 @@ class GitHub:
 
     @cached_property
     def _signed_in(self) -> bool:
-        return self._program is not None and self._call("auth", "status").returncode == 0
+        return run_gh("auth", "status").ok
 
     def refuse_signed_out(self) -> None:
         """Raises UserError if `gh` cannot be used."""
-        if self._program is None:
-            raise UserError("GitHub's program gh is not installed.", "Install it: https://cli.github.com")
+        if not has_gh():
+            raise UserError("GitHub's program gh is not installed.", INSTALL)
         if not self.is_signed_in:
             raise UserError("Nobody is signed in to GitHub here.", "Sign in: `gh auth login`.")
 
@@ -59,9 +46,9 @@ class GitHub:
         """The addresses of all repos of an organization, but archived ones and forks. Raises UserError."""
         self.refuse_signed_out()
         options = ("--no-archived", "--source", "--limit", str(_MOST), "--json", "url")
-        done = self._call("repo", "list", organization, *options)
+        done = run_gh("repo", "list", organization, *options)
         try:
-            found = [str(repo["url"]) for repo in json.loads(done.stdout)] if done.returncode == 0 else None
+            found = [str(repo["url"]) for repo in json.loads(done.text)] if done.ok else None
         except (ValueError, TypeError, KeyError):
             found = None
         if found is None:
@@ -76,9 +63,9 @@ class GitHub:
             return UNKNOWN
         host, owner, name = repo.split("/")
         values = ("-f", f"owner={owner}", "-f", f"name={name}", "-f", f"query={_QUERY}")
-        done = self._call("api", "graphql", "--hostname", host, *values)
+        done = run_gh("api", "graphql", "--hostname", host, *values)
         try:
-            commit = json.loads(done.stdout)["data"]["repository"]["defaultBranchRef"]["target"]
+            commit = json.loads(done.text)["data"]["repository"]["defaultBranchRef"]["target"]
             checks = commit["statusCheckRollup"]
         except (ValueError, TypeError, KeyError):
             return UNKNOWN
@@ -86,20 +73,9 @@ class GitHub:
 
     def start_workflow(self, repo: str, workflow: str) -> str:
         """Start a workflow on the default branch; returns why that failed, or nothing."""
-        done = self._call("workflow", "run", workflow, "--repo", repo)
-        return _reason(done) if done.returncode else ""
-
-    def _call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [self._program or "gh", *arguments]
-        try:
-            return subprocess.run(
-                command, capture_output=True, text=True, encoding="utf-8", errors="replace",
-                check=False, timeout=_SECONDS, stdin=subprocess.DEVNULL,
-            )  # fmt: skip
-        except (OSError, subprocess.TimeoutExpired) as error:
-            return subprocess.CompletedProcess(command, 1, "", str(error))
+        done = run_gh("workflow", "run", workflow, "--repo", repo)
+        return "" if done.ok else _reason(done)
 
 
-def _reason(done: subprocess.CompletedProcess[str]) -> str:
-    lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-    return lines[-1].rstrip(".")
+def _reason(done: GitOutput) -> str:
+    return done.reason.rstrip(".")

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlroad.core.git_addresses import without_login
 from mlroad.core.problems import UserError
 from mlroad.core.template import git_address
 from mlroad.fleet.ask_github import GitHub
-from mlroad.promote.fetch_tag import without_login
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://|[^/\\@]+@[^/\\]+:|(?:gh|gl):", re.IGNORECASE)
 _KINDS = "Name a folder of clones, a file with one git address per line, or a git address."

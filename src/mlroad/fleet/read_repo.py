@@ -12,20 +12,21 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from mlroad.core.factory_settings import FILE as FACTORY
+from mlroad.core.factory_settings import settings_in
 from mlroad.core.git import read_blobs, run_git, tree_entries
+from mlroad.core.git_addresses import on_server, without_login
 from mlroad.core.problems import UserError
 from mlroad.core.standards import Age, age_among, delivered, versions_of
 from mlroad.core.template import ANSWERS, origin_in
-from mlroad.fleet.ask_github import UNKNOWN, GitHub, on_server
+from mlroad.core.yaml_document import Document
+from mlroad.fleet.ask_github import UNKNOWN, GitHub
 from mlroad.fleet.find_repos import Place
-from mlroad.promote.fetch_tag import why_unreadable, without_login
 from mlroad.registry.base import CHAMPION
 from mlroad.registry.branch_git import BRANCH, KEPT
 from mlroad.registry.history import history
 from mlroad.registry.local_registry import DATABASE, LocalRegistry
 from mlroad.steps.contract import contract_version
 
-_REGISTRY = re.compile(r"^registry:\s*(\w+)", re.MULTILINE)
 _QUIET = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_OPTIONAL_LOCKS": "0",
@@ -127,9 +128,7 @@ class Reader:
             row.problem = str(error)
         except Exception as error:  # whatever is broken in a repo must not hide the other repos
             text = str(error).strip() or type(error).__name__
-            row.problem = text.splitlines()[0]
-            for address in (place.address, row.template):
-                row.problem = row.problem.replace(address, without_login(address))
+            row.problem = without_login(text.splitlines()[0])
         row.template = without_login(row.template)
         return row
 
@@ -146,7 +145,7 @@ class Reader:
             clone = ("clone", *options, "--", place.address, temporary)
             cloned = run_git(Path(), *clone, environment=_QUIET)
             if not cloned.ok:
-                raise UserError(f"It cannot be cloned: {why_unreadable(place.address, cloned)}.")
+                raise UserError(f"It cannot be cloned: {cloned.first_reason}.")
             yield Path(temporary)
 
     def _read(self, folder: Path, row: Row) -> None:
@@ -155,7 +154,7 @@ class Reader:
         wanted = ("ls-tree", "-r", "-z", "HEAD", "--", ANSWERS, FACTORY, "models")
         listed = run_git(folder, *wanted, environment=environment)
         if not listed.ok:
-            raise UserError(f"git cannot read it: {listed.reason.removeprefix('fatal: ')}.")
+            raise UserError(f"git cannot read it: {listed.first_reason}.")
         files = {entry.path: entry.name for entry in tree_entries(listed)}
         if ANSWERS not in files:
             raise NotFromTemplate(f"It was not made from the template: it has no {ANSWERS}.")
@@ -181,12 +180,12 @@ class Reader:
         row.template = str(local.resolve()) if local.is_dir() else origin.address
         row.version = origin.version
         row.contract = min((contract_version(texts[name]) for name in steps), default=None)
-        champions: dict[str, Model] = {}
+        row.models = [Model(name) for name in sorted(_models(files))]
         if FACTORY in files:
-            found = _REGISTRY.search(texts[FACTORY])
-            row.registry = found[1] if found else "local"
+            row.registry = settings_in(Document(Path(FACTORY), texts[FACTORY])).registry
             champions = _champions(folder) if row.registry == "local" else {}
-        row.models = [champions.get(name) or Model(name) for name in sorted({*_models(files), *champions})]
+            known = {model.name: model for model in row.models} | champions
+            row.models = [known[name] for name in sorted(known)]
 
 
 def _models(files: dict[str, str]) -> set[str]:

@@ -11,11 +11,12 @@ from pathlib import Path
 
 from mlroad.core.files import write_json
 from mlroad.core.git import current_branch, dirty_files, run_git
+from mlroad.core.git_addresses import without_login
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.core.text import some
 from mlroad.guard.file_checks import check_conflicts
 from mlroad.guard.guarded_files import GuardedFile
-from mlroad.promote.fetch_tag import address_of, without_login
+from mlroad.promote.fetch_tag import address_of
 from mlroad.promote.merge_versions import Merged
 from mlroad.promote.promotion_plan import Plan, PromoteOptions
 from mlroad.promote.workbench import Workbench

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlroad.core.git import GitOutput, has_commit, run_git
+from mlroad.core.git_addresses import without_login
 from mlroad.core.problems import UserError
 from mlroad.promote.workbench import Workbench
 
@@ -20,9 +21,6 @@ FETCH = (
     "--end-of-options",
 )
 """The command of git that fetches from a repo; its address and what to fetch follow."""
-_LOGIN = re.compile(r"^(https?://)[^/]*@", re.IGNORECASE)
-# A program signs in with the user of an SSH address, so the user stays.
-_PASSWORD = re.compile(r"^([a-z0-9+.-]+://[^/:@]*):[^/]*@", re.IGNORECASE)
 _ONLY_SERVER = re.compile(r"[a-z][a-z0-9+.-]+://[^/]*", re.IGNORECASE)
 
 
@@ -84,18 +82,6 @@ def public_address(repo: str) -> str:
     return without_login(repo)
 
 
-def without_login(address: str) -> str:
-    """The address without a password or token, and without a user that only belongs to one."""
-    return _PASSWORD.sub(r"\1@", _LOGIN.sub(r"\1", address))
-
-
-def why_unreadable(repo: str, done: GitOutput) -> str:
-    """What git says about a repo that it cannot read, without a password."""
-    lines = [line for line in done.errors.splitlines() if line.startswith("fatal:")]
-    line = (lines or [done.reason])[0].removeprefix("fatal:").strip().rstrip(".")
-    return line.replace(repo, without_login(repo))
-
-
 def _is_tag(tag: str) -> bool:
     return run_git(Path(), "check-ref-format", f"refs/tags/{tag}").ok
 
@@ -107,12 +93,12 @@ def _no_such_tag(bench: Workbench, repo: str, tag: str, done: GitOutput) -> User
     )
     if not listed.ok:
         return UserError(
-            f"{shown} cannot be read: {why_unreadable(repo, done)}.",
+            f"{shown} cannot be read: {done.first_reason}.",
             "Check the path or the address, and that you may read it.",
         )
     names = [line.split("\t")[1] for line in listed.text.splitlines() if "\t" in line]
     if f"refs/tags/{tag}" in names:
-        what = f"The tag {tag} of {shown} cannot be fetched: {why_unreadable(repo, done)}."
+        what = f"The tag {tag} of {shown} cannot be fetched: {done.first_reason}."
         return UserError(what, "Try it there: git fsck, and git fetch if the clone is a partial one.")
     if f"refs/heads/{tag}" in names:
         what = f"{tag} is a branch of {shown}, and a branch moves."

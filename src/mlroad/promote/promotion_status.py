@@ -11,7 +11,7 @@ from mlroad.core.git import has_commit
 from mlroad.core.problems import UserError
 from mlroad.core.text import some
 from mlroad.guard.guard_settings import load_settings
-from mlroad.promote.fetch_tag import FETCH, Prototype, address_of, why_unreadable
+from mlroad.promote.fetch_tag import FETCH, Prototype, address_of
 from mlroad.promote.merge_versions import as_in_factory
 from mlroad.promote.provenance import FILE, Provenance, all_provenances
 from mlroad.promote.take import take
@@ -71,7 +71,7 @@ def _fetch_tags(bench: Workbench, repo: str) -> str:
     """Fetch all tags of a repo, below a folder of their own; returns why that failed."""
     refs = f"+refs/tags/*:refs/repos/{_folder(repo)}/*"
     done = bench.run(*FETCH, address_of(repo), refs, check=False)
-    return "" if done.ok else f"{repo} cannot be read: {why_unreadable(repo, done)}."
+    return "" if done.ok else f"{repo} cannot be read: {done.first_reason}."
 
 
 def _folder(repo: str) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from mlroad.core.gh_program import has_gh, run_gh
 from mlroad.core.git import run_git
 from mlroad.core.problems import Problem, UserError
 from mlroad.core.text import count, number
@@ -74,20 +73,16 @@ def _figures(plan: Plan, proof: Proof) -> Iterator[str]:
 
 def open_pull_request(root: Path, branch: str, title: str, body: Path) -> str:
     """Push the branch, and open a pull request with `gh`. Returns its address. Raises UserError."""
-    program = shutil.which("gh")
-    if program is None:
+    if not has_gh():
         fix = f"Install it, or push the branch by hand: git push -u origin {branch}"
         raise UserError("GitHub's program gh is not installed. The branch is complete.", fix)
     pushed = run_git(root, "push", "--quiet", "--set-upstream", "origin", branch)
     if not pushed.ok:
         what = f"The branch {branch} is complete, but could not be pushed: {pushed.reason}."
         raise UserError(what, f"Push it by hand: git push -u origin {branch}")
-    command = [program, "pr", "create", "--head", branch, "--title", title, "--body-file", str(body)]
-    done = subprocess.run(
-        command, cwd=root, capture_output=True, text=True, encoding="utf-8", errors="replace", check=False
-    )
-    if done.returncode:
-        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        what = f"The branch {branch} is pushed, but gh could not open a pull request: {lines[-1]}."
+    create = ("pr", "create", "--head", branch, "--title", title, "--body-file", str(body))
+    done = run_gh(*create, folder=root)
+    if not done.ok:
+        what = f"The branch {branch} is pushed, but gh could not open a pull request: {done.reason}."
         raise UserError(what, f"Open it on GitHub. {body} has the text.")
-    return done.stdout.strip()
+    return done.text

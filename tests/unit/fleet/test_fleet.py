@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from mlroad.core.git_addresses import on_server
 from mlroad.core.standards import versions_of
-from mlroad.fleet.ask_github import on_server
 from tests.support import commit_all, git
 from tests.unit.cli.command import Command, Said
 from tests.unit.fleet.small_repos import RELEASES, make_clone, make_template, put_gh

@@ -16,9 +16,10 @@ import pytest
 import yaml
 
 from mlroad.core.git import GitOutput
+from mlroad.core.git_addresses import without_login
 from mlroad.core.locks import try_lock
 from mlroad.core.repo import cache_folder
-from mlroad.promote.fetch_tag import parse_source, public_address, why_unreadable
+from mlroad.promote.fetch_tag import parse_source, public_address
 from mlroad.promote.promotion import promote
 from mlroad.promote.promotion_plan import PromoteOptions
 from mlroad.promote.proof import runtimes_of
@@ -269,8 +270,7 @@ def test_what_git_says_about_an_unreadable_repo() -> None:
     """The first line says what is wrong, and no password is shown."""
     address = f"https://me:{token()}@host/p"
     said = f"warning: x\nfatal: unable to access '{address}'\nPlease make sure you have the rights\n"
-    told = why_unreadable(address, GitOutput(128, b"", said))
-    assert told == "unable to access 'https://host/p'"
+    assert GitOutput(128, b"", without_login(said)).first_reason == "unable to access 'https://host/p'"
 
 
 def test_uncommitted_changes(factory: Command, tagged: Path) -> None:
