@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from pathlib import Path
@@ -59,14 +58,6 @@ def test_every_variable_of_the_workflows_is_explained() -> None:
     }
     assert {"MLROAD_TARGET", "RETRAIN_MODELS"} <= used
     assert used <= set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", text))
-
-
-@pytest.mark.parametrize("page", [GITHUB_PAGE, REPO / "docs" / "how-to" / "set-up-approval.md"], ids=str)
-def test_what_is_sent_to_github_is_json(page: Path) -> None:
-    found = re.findall(r"<<'END'\n(.*?)\nEND\n", page.read_text(encoding="utf-8"), re.DOTALL)
-    assert found
-    for body in found:
-        assert isinstance(json.loads(body), dict)
 
 
 def test_every_code_has_one_remedy() -> None:

@@ -76,6 +76,9 @@ COMMANDS = {
         "Say how this repo differs from its template, and what is missing here.",
         REPO,
     ),
+    "github": Entry(
+        "mlroad.cli.github:github", "Set up GitHub: rulesets, environments, reviewers, variables.", REPO
+    ),
     "fleet": Entry(
         "mlroad.cli.fleet:fleet", "Show all repos made from the template, and start their updates.", REPO
     ),

@@ -31,11 +31,9 @@ class Settings:
 def load_settings(root: Path) -> Settings:
     """The settings of the repo at ``root``; the defaults if there is no file. Raises UserError."""
     file = root / FILE
-    return settings_in(Document(file)) if file.is_file() else Settings()
-
-
-def settings_in(document: Document) -> Settings:
-    """The settings in a file's text. Raises UserError."""
+    if not file.is_file():
+        return Settings()
+    document = Document(file)
     top = document.top()
     registry = top.text("registry", "local", choices=("local", "mlflow", "azureml"))
     azure = top.mapping("azureml")

@@ -12,13 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from mlroad.core.factory_settings import FILE as FACTORY
-from mlroad.core.factory_settings import settings_in
 from mlroad.core.git import read_blobs, run_git, tree_entries
 from mlroad.core.git_addresses import on_server, without_login
 from mlroad.core.problems import UserError
 from mlroad.core.standards import Age, age_among, delivered, versions_of
 from mlroad.core.template import ANSWERS, origin_in
-from mlroad.core.yaml_document import Document
+from mlroad.core.yaml_nodes import MapNode, parse_yaml
 from mlroad.fleet.ask_github import UNKNOWN, GitHub
 from mlroad.fleet.find_repos import Place
 from mlroad.registry.base import CHAMPION
@@ -182,10 +181,18 @@ class Reader:
         row.contract = min((contract_version(texts[name]) for name in steps), default=None)
         row.models = [Model(name) for name in sorted(_models(files))]
         if FACTORY in files:
-            row.registry = settings_in(Document(Path(FACTORY), texts[FACTORY])).registry
+            row.registry = _registry(texts[FACTORY])
             champions = _champions(folder) if row.registry == "local" else {}
             known = {model.name: model for model in row.models} | champions
             row.models = [known[name] for name in sorted(known)]
+
+
+def _registry(text: str) -> str:
+    """Where a factory registers models. Other keys are not checked: the file may be of any version."""
+    node, problems = parse_yaml(text, Path(FACTORY))
+    if not isinstance(node, MapNode):
+        raise UserError(problems or f"{FACTORY} is not a mapping.")
+    return node.text("registry") or "local"
 
 
 def _models(files: dict[str, str]) -> set[str]:

@@ -61,7 +61,7 @@ def test_an_approval_that_github_confirms(three: Path, github: GitHub) -> None:
     assert "claimed by @octocat" in told
     assert "According to GitHub, it was @somebody." in told
     del github.runs[7]
-    assert "GitHub cannot be asked: HTTP 404." in factory(three, "why", "diabetes:1").stdout
+    assert "GitHub does not find it (HTTP 404)." in factory(three, "why", "diabetes:1").stdout
 
 
 @pytest.mark.parametrize(

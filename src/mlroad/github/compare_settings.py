@@ -1,0 +1,48 @@
+"""Compare all settings of a repo on GitHub with its files, and apply the files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from mlroad.core.github_api import GitHubError, repo_here, signed_in
+from mlroad.core.problems import UserError
+from mlroad.github.compare_environments import compare_environments
+from mlroad.github.compare_options import compare_actions, compare_merging, compare_scans, compare_variables
+from mlroad.github.compare_rulesets import compare_rulesets
+from mlroad.github.setting import Repo, Setting
+from mlroad.github.wanted import wanted_settings
+
+
+def open_repo(root: Path, named: str = "") -> Repo:
+    """The repo on GitHub: ``[host/]owner/name``, or the remote origin. Raises UserError and GitHubError."""
+    found = named if named.count("/") != 1 else f"github.com/{named}"
+    host, _, name = (found or repo_here(root)).partition("/")
+    if name.count("/") != 1:
+        what = f"{named} is not a repo." if named else "This repo has no remote origin on GitHub."
+        raise UserError(what, "Name one: --repo OWNER/NAME, or HOST/OWNER/NAME.")
+    api = signed_in(host)
+    return Repo(api, name, api.get(f"repos/{name}"))
+
+
+def compare(root: Path, repo: Repo, *, loosen: bool = False) -> Iterator[Setting]:
+    """Every setting, whether it differs or not. Raises UserError for a wrong file, and GitHubError."""
+    wanted = wanted_settings(root)
+    yield from compare_rulesets(repo, wanted.rulesets, loosen=loosen)
+    yield from compare_merging(repo, wanted.rulesets)
+    yield from compare_environments(repo, wanted, loosen=loosen)
+    yield from compare_actions(repo)
+    yield from compare_scans(repo)
+    yield from compare_variables(repo, wanted.variables)
+
+
+def apply(repo: Repo, setting: Setting) -> None:
+    """Send the requests of a setting; the first that fails is noted. Raises GitHubError as `reading`."""
+    for request in setting.requests:
+        try:
+            repo.api.send(request.method, request.path, request.body)
+        except GitHubError as error:
+            setting.fail(error)
+            if error.status == 401 or error.is_rate_limit or not error.status:
+                raise
+            return
