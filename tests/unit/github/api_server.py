@@ -91,7 +91,7 @@ class GitHub:
             (r"/actions/organization-variables", self._inherited),
         ):
             if found := re.fullmatch(pattern, rest):
-                return handle(method, body, *(unquote(part) if part else part for part in found.groups()))  # type: ignore[operator]
+                return handle(method, body, *(unquote(part) if part else part for part in found.groups()))
         raise Refused(404)
 
     def _repo(self, body: dict[str, Any]) -> dict[str, Any]:
