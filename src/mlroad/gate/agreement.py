@@ -6,8 +6,8 @@ batch, replays an order, or is random can look good on the holdout and answer so
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,27 +18,33 @@ from mlroad.gate.records import Floats, ModelAnswers, Records, Values
 from mlroad.models.model_process import ModelBroken, ModelProcess
 
 AGREEMENT = "agreement"
-SINGLE = "single"
+SINGLE, FIRST = "single", "first"
+_FIRST_ROWS, _LEAST_FIRST, _FIRST_SECONDS = 50, 5, 3.0
+"""How many single rows another process is asked for before it gets a table; for fewer if that takes long."""
 _WAYS = {
     "repeated": (
         "Asked a second time",
         "The model is random, or it depends on the time or on earlier requests.",
     ),
     "restarted": (
-        "Asked in another process",
-        "The model depends on its process: a random seed, the time, or an order of hashes.",
+        "Asked in another process, for single rows first",
+        "The model depends on its process (a random seed, the time, hashes), or on earlier requests.",
     ),
     "shuffled": ("With the rows in another order", "The model depends on the order of the rows."),
     SINGLE: ("Asked for one row at a time", "The model's answer depends on the other rows of the request."),
+    FIRST: ("Asked for single rows before any table", "The model depends on earlier requests."),
 }
 _OF_SPREAD, _OF_VALUE = 1e-4, 1e-6
 """Differences that rounding explains: a share of the answers' standard deviation, and of the answer."""
 
 
-def ask_again(model: ModelProcess, path: Path, digest: str, frame: pd.DataFrame) -> dict[str, ModelAnswers]:
-    """The answers of ``model`` (the one at ``path``) in another order, a second time, and in another process.
+def ask_again(
+    model: ModelProcess, other: ModelProcess, digest: str, frame: pd.DataFrame, like: Values
+) -> tuple[dict[str, ModelAnswers], tuple[int, ...]]:
+    """The answers of ``model`` in another order and a second time, and those of another process of it.
 
-    All are in the order of ``frame``, [rows, …]; `ModelProcess.predict_row` counts rows in that order, too.
+    That one is asked for single rows before it gets a table, as in production; also returns these
+    rows. All answers are in the order of ``frame``, [rows, …]. ``like`` are the answers of ``model``.
     """
     order = np.random.default_rng(0).permutation(len(frame))
 
@@ -50,17 +56,34 @@ def ask_again(model: ModelProcess, path: Path, digest: str, frame: pd.DataFrame)
         return row_answers(model.predict(frame), len(frame))
 
     def restarted() -> Values:
-        with ModelProcess(path) as other:
-            answers = row_answers(other.predict(frame), len(frame))
-            other.finish()
-            return answers
+        answers = row_answers(other.predict(frame), len(frame))
+        other.finish()
+        return answers
 
-    found = {}
+    first: dict[int, list[float | str]] = {}
+    try:
+        first = _first_answers(other, frame)
+        found = {FIRST: single_answers(digest, like, first, "")}
+    except ModelBroken as error:
+        found = {FIRST: ModelAnswers(digest, str(error))}
     for ask in (shuffled, repeated, restarted):
         try:
             found[ask.__name__] = ModelAnswers(digest, values=ask())
         except ModelBroken as error:
             found[ask.__name__] = ModelAnswers(digest, str(error))
+    return found, tuple(first)
+
+
+def _first_answers(model: ModelProcess, frame: pd.DataFrame) -> dict[int, list[float | str]]:
+    """The answers for single rows before any table. Raises ModelBroken."""
+    chosen = np.unique(np.linspace(0, len(frame) - 1, _FIRST_ROWS).astype(int)).tolist()
+    model.prepare_rows(chosen, frame)
+    until = time.monotonic() + _FIRST_SECONDS
+    found: dict[int, list[float | str]] = {}
+    # The last row first: an answer by the number of the request would else be the same as in the table.
+    for row in reversed(chosen):
+        if len(found) < _LEAST_FIRST or time.monotonic() < until:
+            found[row] = model.predict_row(row)[0]
     return found
 
 
@@ -117,7 +140,8 @@ def check_agreement(checks: GateChecks, records: Records, again: str) -> None:
         if its.values is None:
             checks.add(AGREEMENT, "broken", f"{when}, the model fails: {its.error}.")
             return
-        asked = list(records.single_rows) if way == SINGLE else slice(None)
+        alone = {SINGLE: records.single_rows, FIRST: records.first_rows}
+        asked = list(alone[way]) if way in alone else slice(None)
         theirs, mine, allowed = its.values[asked], batch.values[asked], spread[asked]
         apart = _apart(theirs, mine)
         if not np.isfinite(apart).all():
@@ -130,4 +154,4 @@ def check_agreement(checks: GateChecks, records: Records, again: str) -> None:
             checks.add(AGREEMENT, "failed", what)
             return
     same = "The answers are the same a second time, in another process, in another order"
-    checks.add(AGREEMENT, "passed", f"{same}, and for {len(theirs)} single rows.")
+    checks.add(AGREEMENT, "passed", f"{same}, and for {len(records.single_rows)} single rows.")

@@ -39,10 +39,11 @@ def ask_models(
         digest = digest_of(path) if path.exists() else ""
         # Both models load while the data is verified.
         mine = stack.enter_context(ModelProcess(path)) if digest else None
+        again = stack.enter_context(ModelProcess(path, apart=True)) if digest else None
         holdout = open_holdout(root, gates)
         champion, folder, problem = _champion(candidate, gates, registry, holdout)
         theirs = stack.enter_context(ModelProcess(folder)) if folder else None
-        return _ask(candidate, gates, holdout, digest, (mine, theirs), champion, problem), holdout
+        return _ask(candidate, gates, holdout, digest, (mine, again, theirs), champion, problem), holdout
 
 
 def _ask(
@@ -50,22 +51,23 @@ def _ask(
     gates: Gates,
     holdout: OpenedHoldout,
     digest: str,
-    models: tuple[ModelProcess | None, ModelProcess | None],
+    models: tuple[ModelProcess | None, ModelProcess | None, ModelProcess | None],
     champion: Champion | None,
     problem: str,
 ) -> Records:
-    mine, theirs = models
+    mine, apart, theirs = models
     table = holdout.table
     answers = other = onnx = timings = None
     again: dict[str, ModelAnswers] = {}
     alone: dict[int, list[float | str]] = {}
+    first: tuple[int, ...] = ()
     if mine and table:
         answers = _answers(mine, digest, table, gates.targets)
     if theirs and champion and table:
         other = _answers(theirs, champion.digest, table, gates.targets)
-    if mine and table and answers and answers.values is not None:
+    if mine and apart and table and answers and answers.values is not None:
         features = table.features(gates.targets)
-        again = ask_again(mine, candidate.model_path, digest, features)
+        again, first = ask_again(mine, apart, digest, features, answers.values)
         asked = [mine] if other is None or other.values is None or theirs is None else [mine, theirs]
         timings, alone = ask_rows(asked, table.rows)
         again[SINGLE] = single_answers(digest, answers.values, alone, timings.error)
@@ -96,6 +98,7 @@ def _ask(
         timings=timings,
         again=again,
         single_rows=tuple(alone),
+        first_rows=first,
         clock=clock,
         unconfined=mine.unconfined if mine else (),
         cases=cases,

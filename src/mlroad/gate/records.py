@@ -33,7 +33,7 @@ from mlroad.models.inference_verdict import RUNTIMES, Latency
 
 RECORDS, ANSWERS = "records.json", "answers.parquet"
 SAMPLES = "own_samples.json"
-SCHEMA = 3
+SCHEMA = 4
 """Of records.json. Increase it with every change of what is recorded."""
 _AGAIN, _OWN = "candidate_", "own_"
 _FILES = (ANSWERS, SAMPLES)
@@ -151,6 +151,8 @@ class Records:
     """The candidate's answers when it was asked in other ways: see agreement.py."""
     single_rows: tuple[int, ...] = ()
     """The rows that the candidate and the champion were asked for alone."""
+    first_rows: tuple[int, ...] = ()
+    """The rows that another process of the candidate was asked for alone, before any table."""
     clock: tuple[str, ...] = ()
     """Where the candidate's own code reads the clock when it predicts."""
     unconfined: tuple[str, ...] = ()
@@ -195,6 +197,7 @@ def write_records(folder: Path, records: Records) -> None:
             if its is not None
         },
         "single_rows": records.single_rows,
+        "first_rows": records.first_rows,
         "clock": records.clock,
         "unconfined": records.unconfined,
         "timings": records.timings and asdict(records.timings),
@@ -282,6 +285,7 @@ def _records(content: Mapping[str, Any], folder: Path) -> Records:
         ),
         again={key.removeprefix(_AGAIN): its for key, its in answers.items() if key.startswith(_AGAIN)},
         single_rows=tuple(int(row) for row in content["single_rows"]),
+        first_rows=tuple(int(row) for row in content["first_rows"]),
         own=_optional(content["own"], lambda its: _own(its, answers, folder / SAMPLES)),
         clock=tuple(str(place) for place in content["clock"]),
         unconfined=tuple(str(what) for what in content["unconfined"]),

@@ -37,9 +37,19 @@ class Forked:
     """A worker forked by the server, with the methods of `subprocess.Popen` that are needed."""
 
     def __init__(
-        self, arguments: Sequence[str], folder: Path, environment: Mapping[str, str], errors: BinaryIO
+        self,
+        arguments: Sequence[str],
+        folder: Path,
+        environment: Mapping[str, str],
+        errors: BinaryIO,
+        *,
+        apart: bool = False,
     ) -> None:
-        """Start it in ``folder``; what it prints besides answers goes to ``errors``. Raises OSError."""
+        """Start it in ``folder``; what it prints besides answers goes to ``errors``. Raises OSError.
+
+        ``apart``: from a second server, which has its own seed of hashes.
+        """
+        self._apart = apart
         theirs_in, mine_in = os.pipe()
         mine_out, theirs_out = os.pipe()
         self.stdin = os.fdopen(mine_in, "w", encoding="utf-8")
@@ -54,7 +64,7 @@ class Forked:
     def _start(self, about: Mapping[str, Any], descriptors: Sequence[int]) -> None:
         """Ask the server, or a new one if it has just died."""
         for last in (False, True):
-            self._server = _server(about["environment"])
+            self._server = _server(about["environment"], self._apart)
             self._number = next(self._server.numbers)
             try:
                 self._server.tell({"start": self._number, **about}, descriptors)
@@ -136,13 +146,13 @@ class _Server:
 
 
 _starting = threading.Lock()
-_started: list[_Server] = []
+_started: dict[bool, _Server] = {}
 
 
-def _server(environment: Mapping[str, str]) -> _Server:
-    """The server of this process, started when it is first needed."""
+def _server(environment: Mapping[str, str], apart: bool) -> _Server:
+    """The server of this process, or the one ``apart`` from it, started when it is first needed."""
     with _starting:
-        if not _started or not _started[-1].is_alive:
-            _started[:] = [_Server(environment)]
-            atexit.register(_started[-1].close)
-        return _started[-1]
+        if apart not in _started or not _started[apart].is_alive:
+            _started[apart] = _Server(environment)
+            atexit.register(_started[apart].close)
+        return _started[apart]

@@ -23,6 +23,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
@@ -98,10 +99,13 @@ class ModelProcess:
         kind: Literal["mlflow", "onnx", "evaluation", "scorer"] = "mlflow",
         order: Sequence[str] = (),
         timeout: float = TIMEOUT,
+        *,
+        apart: bool = False,
     ) -> None:
         """Start it. ``order`` names the columns of an ONNX file that does not name its own.
 
         ``evaluation`` and ``scorer``: the path is an evaluation.py, whose functions `measure` calls.
+        ``apart``: the process shares no state with others, such as the seed of Python's hashes.
         """
         self._temporary = tempfile.TemporaryDirectory(prefix="mlroad-model-", ignore_cleanup_errors=True)
         self._folder = Path(self._temporary.name).resolve()
@@ -136,9 +140,10 @@ class ModelProcess:
             "DO_NOT_TRACK": "true",
             "PYTHONWARNINGS": "ignore",
             "PYTHONUNBUFFERED": "1",  # keeps what a model prints before it ends its process
+            **({"PYTHONHASHSEED": "random"} if apart else {}),
         }
         self._errors = (self._folder / "stderr.txt").open("wb")
-        start = Forked if FORKS else self._spawn
+        start = partial(Forked, apart=apart) if FORKS else self._spawn
         arguments = [kind, str(copy), json.dumps(list(order)), str(self._own), str(self._given)]
         self._process = start(arguments, self._own / "work", environment, self._errors)
 
@@ -294,11 +299,7 @@ class ModelProcess:
 
     def predict(self, frame: pd.DataFrame) -> NDArray[Any]:
         """Its answer for all rows: numbers, or objects that are texts and numbers. Raises ModelBroken."""
-        missing = [name for name, required in self.columns() if required and name not in frame.columns]
-        if missing:
-            raise ModelBroken(f"it needs the column {missing[0]}, which the holdout does not have")
-        given, out = self._given / "frame.pickle", self._own / "predictions.npy"
-        self._with_files(frame).to_pickle(given)
+        given, out = self._handed(frame), self._own / "predictions.npy"
         said = self._ask({"do": "predict", "frame": str(given), "out": str(out)})
         return _texts(_array(out)) if said.get("texts") is True else _array(out)
 
@@ -348,9 +349,23 @@ class ModelProcess:
                 raise ValueError("another number of values")
             return found
 
-    def prepare_rows(self, rows: Sequence[int]) -> None:
-        """Name the rows of the last `predict` that `predict_row` will be asked for. Raises ModelBroken."""
-        self._ask({"do": "rows", "rows": list(rows)})
+    def prepare_rows(self, rows: Sequence[int], frame: pd.DataFrame | None = None) -> None:
+        """Name the rows that `predict_row` will be asked for: of the last `predict`, or of ``frame``.
+
+        Raises ModelBroken.
+        """
+        request: dict[str, Any] = {"do": "rows", "rows": list(rows)}
+        if frame is not None:
+            request["frame"] = str(self._handed(frame))
+        self._ask(request)
+
+    def _handed(self, frame: pd.DataFrame) -> Path:
+        missing = [name for name, required in self.columns() if required and name not in frame.columns]
+        if missing:
+            raise ModelBroken(f"it needs the column {missing[0]}, which the holdout does not have")
+        given = self._given / "frame.pickle"
+        self._with_files(frame).to_pickle(given)
+        return given
 
     def predict_row(self, row: int) -> tuple[list[float | str], float]:
         """Its answer for one row alone, and the seconds that it took. Raises ModelBroken.

@@ -20,6 +20,7 @@ import json
 import logging
 import mmap
 import os
+import random
 import signal
 import socket
 import sys
@@ -368,7 +369,9 @@ class _Server:
         return {"about": about}
 
     def rows(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Prepare the rows that `row` will be asked for."""
+        """Prepare the rows that `row` will be asked for: of the last table, or of a ``frame``."""
+        if frame := request.get("frame"):
+            self._frame = self._model.prepared(pd.read_pickle(frame))  # noqa: S301
         self._rows = {row: self._frame.iloc[[row]] for row in request["rows"]}
         return {"done": True}
 
@@ -484,6 +487,9 @@ def _become(request: dict[str, Any], descriptors: list[int]) -> NoReturn:
         tempfile.tempdir = None  # the server's
         os.chdir(request["folder"])
         sys.argv[1:] = request["arguments"]
+        # The server's state would make every worker draw the same numbers, which a restart does not.
+        random.seed()
+        np.random.seed()
         main()
         code = 0
     except SystemExit as error:

@@ -40,7 +40,17 @@ BAD = {
     "by the clock": ("return line + time.time() % 100", "time"),
     "by the calls before": (COUNT + "return line + self.calls / 10", "earlier requests"),
     "by its process": ("return line + os.getpid()", "another process"),
-    "by a hash": ("return line + hash(str(id(self))) % 97", "another process"),
+    "by a hash": ("return line + hash('x') % 97", "another process"),
+    "orders by hashes": ("return line + [*set(map(str, range(999)))].index('1')", "another process"),
+    "draws when it is loaded": ("return line + self.drawn", "a random seed"),
+    "draws once": ("self.d = getattr(self, 'd', np.random.normal()); return line + self.d", "a random seed"),
+    "remembers what a batch made of rows": (
+        "s = self.s = getattr(self, 's', {}); return [s.setdefault(v, v - line.mean()) for v in line]",
+        "single rows first",
+    ),
+    "alone before the first table": (
+        "self.size = max(getattr(self, 'size', 0), n); return line + (self.size < 2)", "before any table",
+    ),
     "worn out": (COUNT + "return line if self.calls < 3 else np.zeros(n)", "earlier|one row|order"),
     "an error the second time": (COUNT + "return line if self.calls < 2 else 1 / 0", "fails"),
     "sees the batch's length": ("return line + (n % 7) / 10", "one row at a time"),
@@ -120,10 +130,14 @@ def found_in(body: str, stock: Path, timeout: float = 20) -> str:
     path, champion = saved(body, stock), saved("return line", stock)
     checks = GateChecks()
     try:
-        with ModelProcess(path, timeout=timeout) as mine, ModelProcess(champion) as theirs:
+        with (
+            ModelProcess(path, timeout=timeout) as mine,
+            ModelProcess(path, timeout=timeout, apart=True) as apart,
+            ModelProcess(champion) as theirs,
+        ):
             values = row_answers(mine.predict(frame), ROWS)
             theirs.predict(frame)
-            again = ask_again(mine, path, "d", frame)
+            again, first = ask_again(mine, apart, "d", frame, values)
             timings, alone = ask_rows([mine, theirs], ROWS)
             again[SINGLE] = single_answers("d", values, alone, timings.error)
             mine.finish()
@@ -133,8 +147,9 @@ def found_in(body: str, stock: Path, timeout: float = 20) -> str:
         return "texts"
     answers = ModelAnswers("d", values=values)
     records = Records(
-        "m", "r", "h:1", "d", ROWS, "y", candidate=answers, again=again, single_rows=tuple(alone)
-    )
+        "m", "r", "h:1", "d", ROWS, "y", candidate=answers, again=again,
+        single_rows=tuple(alone), first_rows=first,
+    )  # fmt: skip
     check_agreement(checks, records, "")
     if not timings.error:
         check_latency(checks, cast("Gates", cast("Any", _Limits())), timings, ROWS, "")

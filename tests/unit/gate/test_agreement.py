@@ -21,6 +21,15 @@ pytestmark = pytest.mark.slow
         ("return line + time.perf_counter() % 100", "depends on the time"),
         ("self.calls = getattr(self, 'calls', 0) + 1; return line + self.calls / 10", "earlier requests"),
         ("return line + os.getpid()", "in another process"),
+        ("return line + hash('x') % 97", "in another process"),
+        (
+            "self.drawn = getattr(self, 'drawn', np.random.normal()); return line + self.drawn",
+            "a random seed",
+        ),
+        (
+            "self.size = max(getattr(self, 'size', 0), n); return line if self.size > 1 else line + 1",
+            "before any table, 50 of 50 rows",
+        ),
     ],
 )
 def test_an_answer_that_depends_on_more_than_its_row(first: Factory, body: str, words: str) -> None:

@@ -50,8 +50,9 @@ def records(values: Values, again: Values, path: Path) -> Records:
     found = Records(
         "m", "r", "h:1", "sha256:0", 3, "y", candidate=ModelAnswers("d", values=values),
         again={way: ModelAnswers("d", values=again) for way in ("repeated", "restarted", "shuffled")}
-        | {"single": single_answers("d", values, {1: list(np.ravel(values[1]))}, "")},
-        single_rows=(1,),
+        | {"single": single_answers("d", values, {1: list(np.ravel(values[1]))}, "")}
+        | {"first": ModelAnswers("d", values=values)},
+        single_rows=(1,), first_rows=(1,),
     )  # fmt: skip
     write_records(path, found)
     return read_records(path)

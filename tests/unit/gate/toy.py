@@ -82,6 +82,8 @@ import pandas as pd
 
 
 class Toy(mlflow.pyfunc.PythonModel):
+    drawn = np.random.normal()
+
     def predict(self, context, model_input, params=None):
         x1, x2 = model_input["x1"].to_numpy(), model_input["x2"].to_numpy()
         line = 3 * x1 - 2 * x2
@@ -155,7 +157,10 @@ def make_repo(repo: Path) -> Path:
 
 @cache
 def saved(body: str, where: Path) -> Path:
-    """An MLflow model whose predict has this body, which can use x1, x2, line, p and n."""
+    """An MLflow model whose predict has this body, which can use x1, x2, line, p and n.
+
+    ``self.drawn`` is a random number.
+    """
     import mlflow.pyfunc
     import pandas as pd
     from mlflow.models import infer_signature

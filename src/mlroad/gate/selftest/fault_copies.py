@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import yaml
 
 from mlroad.core.digests import digest_of
@@ -36,6 +37,8 @@ class Copy:
     """A copy of the candidate for one fault."""
 
     candidate: Candidate
+    rows: pd.DataFrame
+    """What the gate gives to its model."""
 
     @property
     def models(self) -> Path:
@@ -47,7 +50,7 @@ class Copy:
         path = self.candidate.model_path
         old = path.with_name("model.good")
         path.rename(old)
-        save_replay(path, old, answers, way, slow_ms)
+        save_replay(path, old, self.rows, answers, way, slow_ms)
         shutil.rmtree(old)
         self.note_outputs()
 
@@ -108,7 +111,8 @@ class Good:
         runs = root / ".runs" / model.name / self.candidate.run
         shutil.copytree(self.candidate.folder, runs)
         shutil.rmtree(runs / "gate", ignore_errors=True)
-        copy = Copy(find_candidate(find_model(root, model.name), self.candidate.run))
+        features = self.holdout.features(self.gates.targets) if self.holdout else pd.DataFrame()
+        copy = Copy(find_candidate(find_model(root, model.name), self.candidate.run), features)
         # Of a model with other answers, the inference tests would fail as well.
         idle = [key for key in ("latency", "onnx", "inference_tests") if not check.startswith(key[:9])]
 

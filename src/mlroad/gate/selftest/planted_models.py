@@ -6,6 +6,7 @@ neither a training run nor a machine-learning library.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
@@ -13,33 +14,40 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Answers = NDArray[Any]
 Way = Literal["", "wrong alone", "by order"]
 
-_REPLAY = '''"""A model that gives stored answers to the rows of the first request."""
+_REPLAY = '''"""A model that gives stored answers to the rows of a table."""
 
+import hashlib
 import json
 import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 
 class Replay:
     def __init__(self, folder):
         self.answers = np.load(folder / "answers.npy")
         plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
-        self.way, self.slow_ms, self.calls, self.known = plan["way"], plan["slow_ms"], 0, {}
+        self.way, self.slow_ms, self.floats, self.files = (
+            plan[key] for key in ("way", "slow_ms", "floats", "files")
+        )
+        self.table, self.known, self.calls = pd.read_pickle(folder / "rows.pickle"), {}, 0
 
     def predict(self, frame):
-        rows = [repr(row) for row in frame.itertuples(index=False, name=None)]
         if not self.known:
-            self.known = dict(zip(rows, self.answers))
-            if len(rows) != len(self.answers):
-                return self.answers
+            names = [name for name in frame.columns if name in self.table.columns]
+            self.known = dict(zip(self.keys(self.table[names]), self.answers))
+        if len(frame) == len(self.table) != len(self.answers):
+            return self.answers
+        rows = self.keys(frame.assign(**{name: frame[name].map(digest) for name in self.files}))
         if len(rows) == 1:
             self.calls += 1
             if self.slow_ms and self.calls % 8 == 0:  # often enough for the 95th percentile
@@ -50,9 +58,26 @@ class Replay:
             return self.answers[: len(rows)]
         return np.array([self.known[row] for row in rows])
 
+    def keys(self, frame):
+        """A key for each row: the same for a table and for what is made of it on the way to a model."""
+        columns = [[self.key(name, cell) for cell in frame[name]] for name in frame.columns]
+        return list(zip(*columns))
+
+    def key(self, name, cell):
+        if cell is None or cell is pd.NA:
+            return "nan"
+        if isinstance(cell, (bool, int, float, np.number, np.bool_)):
+            return repr(float(np.float32(cell) if name in self.floats else cell))
+        return str(cell)
+
     def other(self):
         """The row of another answer each time."""
         return [self.calls % len(self.answers)]
+
+
+def digest(file):
+    """Of a path or of a file's content."""
+    return hashlib.sha256(file if isinstance(file, bytes) else Path(file).read_bytes()).hexdigest()
 
 
 def _load_pyfunc(path):
@@ -81,10 +106,13 @@ def _load_pyfunc(path):
 '''
 
 
-def save_replay(folder: Path, like: Path, answers: Answers, way: Way = "", slow_ms: float = 0.0) -> None:
-    """Save a model in ``folder`` that answers the rows of the holdout with ``answers`` ([n] or [n, k]).
+def save_replay(
+    folder: Path, like: Path, rows: pd.DataFrame, answers: Answers, way: Way = "", slow_ms: float = 0.0
+) -> None:
+    """Save a model in ``folder`` that answers these rows with ``answers`` ([n] or [n, k]).
 
-    It reads the same columns as the model ``like``. ``way``: it answers 0 to each single row, or by the
+    It reads the same columns as the model ``like``. If there are not as many answers as rows, it gives all
+    of them for the whole table. ``way``: it answers 0 to each single row, or by the
     order of the rows. Every eighth single row takes ``slow_ms`` milliseconds.
     """
     import yaml
@@ -92,9 +120,20 @@ def save_replay(folder: Path, like: Path, answers: Answers, way: Way = "", slow_
     about = yaml.safe_load((like / "MLmodel").read_text(encoding="utf-8"))
     if folder.exists():
         shutil.rmtree(folder)
-    _save(folder, "factory_replay", _REPLAY, about, {"way": way, "slow_ms": slow_ms})
+    inputs = json.loads((about.get("signature") or {}).get("inputs") or "[]")
+    files = [name for name in rows.columns if len(rows) and isinstance(rows[name].iloc[0], Path)]
+    _save(folder, "factory_replay", _REPLAY, about, {
+        "way": way, "slow_ms": slow_ms, "files": files,
+        "floats": [its["name"] for its in inputs if its["type"] == "float"],
+    })  # fmt: skip
+    rows = rows.assign(**{name: rows[name].map(_digest) for name in files})
+    rows.to_pickle(folder / "data" / "rows.pickle")
     # Texts as such: an array of objects could only be loaded by pickle.
     np.save(folder / "data" / "answers.npy", answers.astype(str) if answers.dtype == object else answers)
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def save_linear(folder: Path, columns: Sequence[str], weights: Floats, bias: float) -> None:

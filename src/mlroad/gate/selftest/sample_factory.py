@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from mlroad.core.digests import digest_content, digest_of
 from mlroad.core.files import write_json
@@ -70,7 +71,8 @@ def make_sample(root: Path, task: Task = "regression") -> Candidate:
     gates = _GATES if sample is None else json.dumps(sample.gates(task))
     (model / "gates.yml").write_text(gates, encoding="utf-8")
     weights, bias = _fit(table[:_ROWS])
-    _run(root / ".runs" / MODEL / _RUN, train, weights, bias, sample)
+    held = pd.DataFrame(table[_ROWS:, :-1], columns=list(_COLUMNS))
+    _run(root / ".runs" / MODEL / _RUN, train, (weights, bias), held, sample)
     candidate = find_candidate(find_model(root, MODEL), _RUN)
     if sample is None:
         _inference(candidate, train, table[_ROWS, :-1], weights, bias)
@@ -108,9 +110,14 @@ def _dataset(root: Path, name: str, header: str, lines: Sequence[str]) -> Datase
 
 
 def _run(
-    folder: Path, train: DatasetVersion, weights: Floats, bias: float, sample: TaskSample | None
+    folder: Path,
+    train: DatasetVersion,
+    line: tuple[Floats, float],
+    rows: pd.DataFrame,
+    sample: TaskSample | None,
 ) -> None:
-    """A finished run, as `mlroad train` leaves it behind."""
+    """A finished run, as `mlroad train` leaves it behind. ``rows`` are the features of the holdout."""
+    weights, bias = line
     outputs = folder / "outputs"
     outputs.mkdir(parents=True)
     save_linear(outputs / "model", _COLUMNS, weights, bias)
@@ -119,7 +126,7 @@ def _run(
     else:
         linear = outputs / "linear"
         (outputs / "model").rename(linear)
-        save_replay(outputs / "model", linear, sample.answers[_ROWS:])
+        save_replay(outputs / "model", linear, rows, sample.answers[_ROWS:])
         shutil.rmtree(linear)
     made = [name for name in ("model", "onnx") if (outputs / name).exists()]
     write_json(
