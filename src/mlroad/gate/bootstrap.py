@@ -41,7 +41,7 @@ from mlroad.gate.measures import (
     MOST,
     Floats,
     Measure,
-    OfRows,
+    OfSamples,
     Rows,
     Sums,
     Unmeasurable,
@@ -184,7 +184,7 @@ def _too_few(measure: Measure, units: Units, rows: int) -> str:
         return f"there are only {count} {units.name} to resample: too few to judge"
     if units.numbers is None and rows < _LEAST:
         return f"too few rows to judge: {rows}, at least {_LEAST} are needed"
-    if not isinstance(measure, OfRows) and measure.rare is not None and measure.rare < _LEAST:
+    if not isinstance(measure, OfSamples) and measure.rare is not None and measure.rare < _LEAST:
         return f"too few rows of a class to judge: {measure.rare}, at least {_LEAST} are needed"
     return ""
 
@@ -298,7 +298,6 @@ def _resampled(
     numbers, strata = (units.numbers, _rare_strata(units)) if units else (None, [])
     columns, places = _distinct(parts, rows, numbers)
     drawn = columns.shape[1]
-    members = _members(numbers, rows) if any(isinstance(part, OfRows) for part in parts) else []
     plain = any(_is_plain(part) for part in parts)
 
     def work(task: tuple[int, int]) -> list[Floats]:
@@ -320,7 +319,7 @@ def _resampled(
             elif isinstance(part, Weighted):
                 found.append(part.of(mine if numbers is None else mine[np.append(numbers, drawn)]))
             else:
-                found.append(np.array([part.of(_drawn(members, one)) for one in mine[:-1].T]))
+                found.append(part.of(mine[:-1], numbers))
         return found
 
     # A multiple of 16, because the processor handles so many bytes of a row at once.
@@ -342,19 +341,10 @@ def _rare_strata(units: Units) -> list[Rows]:
         return []
     counts = np.bincount(units.strata)
     rare = counts[counts > 0].min() < RARE
-    return _members(units.strata, len(units.strata)) if rare else []
-
-
-def _members(units: Rows | None, rows: int) -> list[Rows]:
-    """The rows of each unit."""
-    if units is None:
-        return list(np.arange(rows)[:, None])
-    order = np.argsort(units, kind="stable")
-    return np.split(order, np.flatnonzero(np.diff(units[order])) + 1)
-
-
-def _drawn(members: Sequence[Rows], counts: Weights) -> Rows:
-    return np.concatenate([np.tile(its, count) for its, count in zip(members, counts, strict=True) if count])
+    if not rare:
+        return []
+    order = np.argsort(units.strata, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(units.strata[order])) + 1)
 
 
 def _distinct(parts: Sequence[Measure], rows: int, units: Rows | None) -> tuple[Floats, list[list[int]]]:

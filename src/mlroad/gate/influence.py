@@ -8,7 +8,7 @@ from typing import cast
 
 import numpy as np
 
-from mlroad.gate.measures import Floats, Measure, OfRows, Rows, Sums, Weights
+from mlroad.gate.measures import Floats, Measure, OfSamples, Rows, Sums, Weights
 
 _STEP = 1e-6
 _FEW, _MOST, _ENOUGH = 2, 0.12, 200
@@ -63,7 +63,7 @@ def _log_and_error(sums: Floats, _: Floats) -> Floats:
 
 def influence_of(measure: Measure, rows: int, units: Rows | None) -> Floats | None:
     """How much each unit moves the figure, up to a factor, [units]; None if that takes too long to find."""
-    if isinstance(measure, OfRows):
+    if isinstance(measure, OfSamples):
         return None
     if isinstance(measure, Sums):
         columns = np.column_stack([measure.columns, np.ones(rows)])

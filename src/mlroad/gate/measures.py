@@ -4,7 +4,7 @@ A resample of a bootstrap is a count for each row. So a metric comes in one of t
 
 - `Sums`: a function of weighted sums over rows. Many resamples are then one product of matrices.
 - `Weighted`: a function of the weights themselves, such as an area under a curve.
-- `OfRows`: a function of the numbers of the rows that were drawn, called once for each resample. It is slow.
+- `OfSamples`: a function that is called with the rows of each resample. It is slow.
 
 `whole` is a metric on all rows, once.
 """
@@ -73,19 +73,23 @@ class Weighted:
 
 
 @dataclass(frozen=True, slots=True)
-class OfRows:
-    """A metric of a sample: ``of`` gets the numbers of its rows, some of them several times."""
+class OfSamples:
+    """A metric of samples.
 
-    of: Callable[[Rows], float]
+    ``of`` gets the counts [units, resamples], and the unit of each row; None if units are rows. It gives the
+    metric of each resample, whose rows are those of its units.
+    """
+
+    of: Callable[[Weights, Rows | None], Floats]
 
 
-Measure = Sums | Weighted | OfRows
+Measure = Sums | Weighted | OfSamples
 
 
 def whole(measure: Measure, rows: int) -> float:
     """The metric on all rows, each once."""
-    if isinstance(measure, OfRows):
-        return float(measure.of(np.arange(rows)))
+    if isinstance(measure, OfSamples):
+        return float(measure.of(np.ones((rows, 1), dtype=np.uint8), None)[0])
     if isinstance(measure, Weighted):
         once = np.ones((rows + 1, 1), dtype=np.uint8)
         once[-1] = 0

@@ -13,7 +13,7 @@ from mlroad.gate.bootstrap import Intervals, Units, intervals
 from mlroad.gate.checks import GateChecks, exceeds, number
 from mlroad.gate.gates_file import Gates, SliceGate, Threshold
 from mlroad.gate.holdout import Holdout, slice_of
-from mlroad.gate.measures import Measure, OfRows, Unmeasurable
+from mlroad.gate.measures import Measure, OfSamples, Unmeasurable
 from mlroad.gate.metrics import padded_measures, prepared, value_of
 from mlroad.gate.tasks.task import Predictions, Truth
 
@@ -207,7 +207,7 @@ def _intervals(
     measures: Mapping[str, Sequence[Measure]], rows: Rows, gates: Gates, stream: int
 ) -> dict[str, Intervals | Unmeasurable]:
     """The intervals of all metrics. One that calls a function for each sample may fail on its own."""
-    slow = {name for name, both in measures.items() if any(isinstance(its, OfRows) for its in both)}
+    slow = {name for name, both in measures.items() if any(isinstance(its, OfSamples) for its in both)}
     groups = [[name for name in measures if name not in slow], *([name] for name in slow)]
     found: dict[str, Intervals | Unmeasurable] = {}
     for names in filter(None, groups):

@@ -7,7 +7,6 @@ measured when the bootstrap asks for a sample, and each value is recorded under 
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import hashlib
 import json
@@ -15,9 +14,11 @@ import math
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, Literal
 
 import numpy as np
@@ -26,14 +27,20 @@ from numpy.typing import NDArray
 from mlroad.core.repo import cache_folder
 from mlroad.gate.gates_file import Gates
 from mlroad.gate.holdout import Holdout
-from mlroad.gate.measures import Measure, OfRows, Unmeasurable, by_row
+from mlroad.gate.measures import Floats, Measure, OfSamples, Rows, Unmeasurable, Weights, by_row
 from mlroad.gate.own_metrics import FILE, OwnMetric
 from mlroad.gate.records import ModelAnswers, OwnRecords, Values
 from mlroad.models.model_process import ModelBroken, ModelProcess
 from mlroad.models.suite import file_digest
 
-SECONDS = 60.0
-"""A metric of samples may take this long, all samples together."""
+SECONDS = 120.0
+"""A metric of samples may take so much time of a processor, all samples together."""
+_PROCESSES = 2
+"""They measure samples at the same time."""
+_AT_ONCE = 16
+"""Samples of one request."""
+_Counts = NDArray[np.uint16]
+"""[samples, units]."""
 _PROGRESS = 10.0
 _SAME = 1e-9
 
@@ -58,58 +65,90 @@ class OwnMeasures:
     records: OwnRecords
     digest: str
     """Of evaluation.py as it is now."""
-    process: ModelProcess | None = None
+    processes: Sequence[ModelProcess] = ()
     again: str = ""
+    _free: SimpleQueue[ModelProcess] = field(default_factory=SimpleQueue)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _spent: dict[str, float] = field(default_factory=dict)
     _shown: float = 0.0
 
-    def measure(self, name: str, of: str, numbers: NDArray[np.intp]) -> Measure:
+    def __post_init__(self) -> None:
+        for process in self.processes:
+            self._free.put(process)
+
+    def measure(self, name: str, of: str, numbers: Rows) -> Measure:
         """A metric of one model's answers to these rows. Raises Unmeasurable."""
         if self.records.digest != self.digest:
             raise Unmeasurable(f"{FILE} has changed since it was measured. {self.again}")
         if self.records.error:
             raise Unmeasurable(self.records.error)
         if self.metrics[name].form == "sample":
-            return OfRows(lambda drawn: self._sample(name, of, numbers[drawn]))
+            return OfSamples(lambda counts, units: self._samples((name, of), numbers, units, counts))
         found = self.records.values.get((name, of))
         if found is None or found.values is None:
             raise Unmeasurable(found.error if found else f"its values are not recorded. {self.again}")
         return by_row(found.values[numbers])
 
-    def _sample(self, name: str, of: str, rows: NDArray[np.intp]) -> float:
-        octets = rows.astype(np.int64).tobytes()
-        key = hashlib.blake2b(octets, digest_size=8).hexdigest()
-        with self._lock:
-            known = self.records.samples.setdefault((name, of), {})
-            if key not in known:
-                if self.process is None:
-                    raise Unmeasurable(f"a sample of it is not recorded. {self.again}")
-                known[key] = self._measured(self.process, name, of, octets, len(known))
-            return known[key]
+    def _samples(self, key: tuple[str, str], numbers: Rows, units: Rows | None, counts: Weights) -> Floats:
+        """The metric of each sample, [resamples]: what is recorded, and the rest from the processes."""
+        known = self.records.samples.setdefault(key, {})
+        by_sample = np.ascontiguousarray(counts.T, np.uint16)
+        names = _digests(numbers, units, by_sample)
+        unknown = [place for place, name in enumerate(names) if name not in known]
+        parts = [unknown[start : start + _AT_ONCE] for start in range(0, len(unknown), _AT_ONCE)]
+        with ThreadPoolExecutor(_PROCESSES) as threads:
+            found = threads.map(lambda part: self._measured(key, (numbers, units, by_sample[part])), parts)
+            for part, values in zip(parts, found, strict=True):
+                known |= zip((names[place] for place in part), values, strict=True)
+        return np.array([known[name] for name in names])
 
-    def _measured(self, process: ModelProcess, name: str, of: str, rows: bytes, done: int) -> float:
+    def _measured(self, key: tuple[str, str], drawn: tuple[Rows, Rows | None, _Counts]) -> list[float]:
+        name, of = key
+        if not self.processes:
+            raise Unmeasurable(f"a sample of it is not recorded. {self.again}")
         spent = self._spent.get(name, 0.0)
+        done = len(self.records.samples[key])
         if spent > SECONDS:
             raise Unmeasurable(
-                f"{done} samples took {SECONDS:g} s, which is the limit. Make it faster, lower "
-                "bootstrap.resamples, or give one value for each row"
+                f"{done:,} samples took {SECONDS:g} s of a processor, which is the limit. Make it faster, "
+                "lower bootstrap.resamples, or give one value for each row"
             )
-        started = time.monotonic()
-        request = {"form": "sample", "name": name, "of": of, "rows": base64.b64encode(rows).decode()}
+        request = {"form": "samples", "name": name, "of": of}
+        process = self._free.get()
         try:
-            value = _checked(name, process.measure(request))
-            if not done and process.measure(request) != value:
+            values, seconds = process.measure_samples(request, drawn)
+            numbers, units, counts = drawn
+            if not done and process.measure_samples(request, (numbers, units, counts[:1]))[0] != values[:1]:
                 raise ModelBroken("it gives two values for the same rows: it is not deterministic")
+            found = [_checked(name, value) for value in values.tolist()]
         except ModelBroken as error:
             raise Unmeasurable(f"{error} ({FILE})") from None
         finally:
-            self._spent[name] = spent + time.monotonic() - started
-        if time.monotonic() - self._shown > _PROGRESS:
-            if self._shown:
-                print(f"{name}: {done:,} samples measured", file=sys.stderr, flush=True)
-            self._shown = time.monotonic()
-        return value
+            self._free.put(process)
+        self._note(key, seconds, done)
+        return found
+
+    def _note(self, key: tuple[str, str], seconds: float, done: int) -> None:
+        """Add to what a metric has used, and print how far it is."""
+        with self._lock:
+            self._spent[key[0]] = self._spent.get(key[0], 0.0) + seconds
+            if time.monotonic() - self._shown > _PROGRESS:
+                if self._shown:
+                    print(f"{key[0]}: {done:,} samples of the {key[1]} measured", file=sys.stderr, flush=True)
+                self._shown = time.monotonic()
+
+
+def _digests(numbers: Rows, units: Rows | None, counts: _Counts) -> list[str]:
+    """The name of each sample in the records."""
+    common = hashlib.blake2b(numbers.astype(np.int64).tobytes(), digest_size=8)
+    if units is not None:
+        common.update(units.astype(np.int64).tobytes())
+    found = []
+    for count in counts:
+        its = common.copy()
+        its.update(count)
+        found.append(its.hexdigest())
+    return found
 
 
 @contextlib.contextmanager
@@ -155,7 +194,9 @@ def measuring(
         except ModelBroken as error:
             found.error = f"{FILE} cannot be used: {error}"
         samples = [metric for metric in named.values() if metric.form == "sample"]
-        live = open_.of(samples[0]) if samples and not found.error else None
+        live = []
+        if samples and not found.error:
+            live = [open_.of(samples[0], number) for number in range(_PROCESSES)]
         yield OwnMeasures(named, found, digest, live)
 
 
@@ -169,23 +210,23 @@ def recorded(gates: Gates, model_folder: Path, records: OwnRecords | None, again
 
 
 class _Processes:
-    """A process for metrics, and another one for scorers, which may use the network."""
+    """Processes for metrics, and another one for scorers, which may use the network."""
 
     def __init__(self, file: Path, data: dict[str, Any], stack: contextlib.ExitStack) -> None:
         self._file = file
         self._data = data
         self._stack = stack
-        self._open: dict[str, ModelProcess] = {}
+        self._open: dict[tuple[str, int], ModelProcess] = {}
 
-    def of(self, metric: OwnMetric) -> ModelProcess:
-        """The process for a metric. Raises ModelBroken if evaluation.py cannot be loaded."""
+    def of(self, metric: OwnMetric, number: int = 0) -> ModelProcess:
+        """A process for a metric. Raises ModelBroken if evaluation.py cannot be loaded."""
         kind: Literal["evaluation", "scorer"] = "scorer" if metric.form == "scorer" else "evaluation"
-        if kind not in self._open:
+        if (kind, number) not in self._open:
             process = self._stack.enter_context(ModelProcess(self._file, kind))
             process.load()
             process.give(self._data)
-            self._open[kind] = process
-        return self._open[kind]
+            self._open[kind, number] = process
+        return self._open[kind, number]
 
 
 def _data(table: Holdout, gates: Gates, answers: Mapping[str, Values]) -> dict[str, Any]:

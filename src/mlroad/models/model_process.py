@@ -333,12 +333,25 @@ class ModelProcess:
         self._data = {"data": str(self._given / "data.pickle")}
 
     def measure(self, request: dict[str, Any]) -> float:
-        """The value that a function of an evaluation.py gives for some rows. Raises ModelBroken."""
+        """The value that a function of an evaluation.py gives for a row. Raises ModelBroken."""
         return float(self._measured(request, "value", ()))
 
     def measure_rows(self, request: dict[str, Any], rows: int) -> NDArray[np.float64]:
         """The value that it gives for each row. Raises ModelBroken."""
         return self._measured(request, "values", (rows,))
+
+    def measure_samples(
+        self, request: dict[str, Any], drawn: tuple[Any, Any, NDArray[Any]]
+    ) -> tuple[NDArray[np.float64], float]:
+        """The value that it gives for each sample of rows, and the seconds of the processor in all.
+
+        ``drawn``: see `mlroad.models.own_functions.samples`. Raises ModelBroken.
+        """
+        file = self._given / "samples.pickle"
+        file.write_bytes(pickle.dumps(drawn))
+        count = len(drawn[-1])
+        found = self._measured({**request, "samples": str(file)}, "values", (count + 1,))
+        return found[:-1], float(found[-1])
 
     def _measured(self, request: dict[str, Any], key: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
         said = self._ask({"do": "measure", **request, **self._data})

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import importlib.util
 import inspect
 import pickle
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -29,27 +29,31 @@ class OwnFunctions:
         self._data: dict[str, Any] = {}
 
     def measure(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The values of a function for all rows, or its value for a sample of rows or for one row."""
+        """The value of a function for each row, for each of some samples of rows, or for one row."""
         if "data" in request:
             self._data = pickle.loads(Path(request["data"]).read_bytes())  # noqa: S301 (the gate's own)
         function = getattr(self._module, request["name"])
         answers = self._data["answers"][request["of"]]
         if request["form"] == "scorer":
             return {"value": self._one(function, answers, request["row"])}
-        if request["form"] == "sample":
-            rows = np.frombuffer(base64.b64decode(request["rows"]), np.int64)
-            return {"value": _number(self._call(function, answers, rows))}
-        values = np.asarray(self._call(function, answers, slice(None)))
+        if request["form"] == "samples":
+            drawn = samples(*pickle.loads(Path(request["samples"]).read_bytes()))  # noqa: S301 (the gate's own)
+            started = time.process_time()
+            found = [_number(self._call(function, answers, rows)) for rows in drawn]
+            return {"values": [*found, time.process_time() - started]}
         count = len(answers)
+        values = np.asarray(self._call(function, answers, np.arange(count)))
         if values.shape != (count,):
             raise ValueError(f"it gives values of the shape {list(values.shape)} for {count} rows")
         return {"values": [_number(value) for value in values.tolist()]}
 
     def _call(self, function: Callable[..., Any], answers: Any, rows: Any) -> Any:
-        # Copies: what a function changes in them must not reach the next one.
-        arguments = [self._data["truth"][rows].copy(), answers[rows].copy()]
+        # These are copies: what a function changes in them does not reach the next one.
+        arguments = [self._data["truth"].take(rows, axis=0), answers.take(rows, axis=0)]
         if len(inspect.signature(function).parameters) > 2:
-            arguments.append(self._data["rows"].iloc[rows].reset_index(drop=True))
+            table = self._data["rows"].take(rows)
+            table.index = range(len(rows))
+            arguments.append(table)
         return function(*arguments)
 
     def _one(self, function: Callable[..., Any], answers: Any, row: int) -> float:
@@ -57,6 +61,25 @@ class OwnFunctions:
         if len(inspect.signature(function).parameters) > 2:
             arguments.append(self._data["rows"].iloc[row].to_dict())
         return _number(function(*arguments))
+
+
+def samples(numbers: Any, units: Any, counts: Any) -> Iterator[Any]:
+    """The rows of each sample, from the ``counts`` of units [samples, units].
+
+    ``numbers`` are the numbers of the rows that are drawn, ``units`` the unit of each; None: each is one. The
+    rows of a unit stay together, in their order, so that blocks in time do, too.
+    """
+    if units is None:
+        yield from (np.repeat(numbers, count) for count in counts)
+        return
+    ordered = numbers[np.argsort(units, kind="stable")]
+    sizes = np.bincount(units)
+    starts = np.cumsum(sizes) - sizes
+    for count in counts:
+        drawn = np.repeat(np.arange(len(sizes)), count)
+        ends = np.cumsum(sizes[drawn])
+        moved = starts[drawn] - (ends - sizes[drawn])
+        yield ordered[np.repeat(moved, sizes[drawn]) + np.arange(ends[-1])]
 
 
 def _plain(value: Any) -> Any:

@@ -11,7 +11,7 @@ from scipy import stats
 from mlroad.gate.bootstrap import Intervals, Units, block_length, blocks_of, intervals
 from mlroad.gate.gates_file import Bootstrap
 from mlroad.gate.interval_methods import _t, paired_shares, wilson
-from mlroad.gate.measures import OfRows, Unmeasurable
+from mlroad.gate.measures import OfSamples, Unmeasurable
 from mlroad.gate.metrics import padded_measures, prepared
 from mlroad.gate.tasks.task import Predictions, Truth
 from tests.benchmarks.bench_coverage import SOURCES, coverage
@@ -156,11 +156,12 @@ def test_a_metric_of_a_sample_is_called_for_each_resample() -> None:
     values = np.random.default_rng(5).normal(size=50)
     calls = []
 
-    def median(rows: Any) -> float:
-        calls.append(len(rows))
-        return float(np.median(values[rows]))
+    def medians(counts: Any, units: Any) -> Any:
+        assert units is None
+        calls.extend(counts.sum(axis=0))
+        return np.array([np.median(np.repeat(values, count)) for count in counts.T])
 
-    found = intervals({"median": [OfRows(median)]}, 50, FEW)["median"]
+    found = intervals({"median": [OfSamples(medians)]}, 50, FEW)["median"]
     assert isinstance(found, Intervals)
     assert found.candidate
     assert found.candidate[0] < np.median(values) < found.candidate[1]

@@ -20,6 +20,7 @@ from mlroad.gate.records import ModelAnswers
 from mlroad.gate.run_gate import judge_records
 from mlroad.gate.tasks.task import Truth
 from mlroad.models.model_process import ModelBroken, ModelProcess
+from mlroad.models.own_functions import samples
 from mlroad.run.candidate import find_candidate
 from mlroad.run.model_folder import ModelFolder
 from tests.unit.gate.conftest import Factory
@@ -267,3 +268,11 @@ def test_reading_runs_nothing(tmp_path: Path) -> None:
     (tmp_path / "evaluation.py").write_text(text, encoding="utf-8")
     found = read_own_metrics(tmp_path)
     assert [(its.name, its.form, its.metric.unit) for its in found.values()] == [("own_error", "rows", "min")]
+
+
+def test_samples_are_the_rows_of_the_units_that_were_drawn() -> None:
+    numbers, counts = np.array([10, 11, 12, 13, 14]), np.array([[2, 0, 1], [0, 1, 0]])
+    alone = [rows.tolist() for rows in samples(numbers[:3], None, counts)]
+    together = [rows.tolist() for rows in samples(numbers, np.array([0, 1, 0, 2, 1]), counts)]
+    assert alone == [[10, 10, 12], [11]]
+    assert together == [[10, 12, 10, 12, 13], [11, 14]]  # the rows of a unit in their order
