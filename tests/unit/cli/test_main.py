@@ -114,7 +114,7 @@ def test_help_imports_no_command_and_no_heavy_package(tmp_path: Path, arguments:
         | group
     )
     assert {name for name in loaded if name.startswith("mlroad.")} - cli == {
-        "mlroad.cli", "mlroad.core", "mlroad.core.problems", "mlroad.core.repo",
+        "mlroad.cli", "mlroad.core", "mlroad.core.git_addresses", "mlroad.core.problems", "mlroad.core.repo",
     }  # fmt: skip
 
 
