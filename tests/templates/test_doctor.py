@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -14,8 +15,17 @@ from mlroad.core.problems import UserError
 from mlroad.core.standards import Age, age
 from mlroad.core.template import Origin
 from tests.support import call, commit_all, git, render
+from tests.unit.github.api_server import TOKEN, GitHub, serving
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def github(monkeypatch: pytest.MonkeyPatch) -> Iterator[GitHub]:
+    with serving(GitHub()) as its:
+        monkeypatch.setenv("GITHUB_API_URL", its.address)
+        monkeypatch.setenv("GH_TOKEN", TOKEN)
+        yield its
 
 
 def doctor(repo: Path, *arguments: str) -> CompletedProcess[str]:
@@ -78,7 +88,8 @@ def test_a_repo_as_delivered_is_healthy_and_one_that_was_edited_is_told_how(repo
     assert [found["file"] for found in document["differences"]] == [".editorconfig"]
 
 
-def test_what_is_to_do_is_red(repo: Path) -> None:
+def test_what_is_to_do_is_red(repo: Path, github: GitHub) -> None:
+    git(repo, "remote", "add", "origin", "https://github.com/o/r.git")
     (repo / ".git/hooks/pre-commit").unlink()
     (repo / ".python-version").write_text("3.9\n", encoding="utf-8")
     (repo / "notes.md").write_text("<<<<<<< ours\n", encoding="utf-8")
@@ -87,11 +98,13 @@ def test_what_is_to_do_is_red(repo: Path) -> None:
     wheel.write_bytes(b"changed")
     done = doctor(repo)
     assert done.returncode == 1
+    assert github.changes == []
     for said in (
         "hooks are not installed",
         ".python-version says 3.9",
         "notes.md has conflict",
         "was changed. Rest",
+        "GitHub     ruleset main: create it",
     ):
         assert said in done.stdout
 

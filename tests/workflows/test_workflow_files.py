@@ -20,8 +20,11 @@ import pytest
 import yaml
 from jinja2 import Environment
 
+from mlroad.github.compare_settings import compare, open_repo
+from mlroad.github.wanted import ENVIRONMENTS, SETTINGS, used_variables, wanted_settings
 from mlroad.report.base_note import LOOSER
 from tests.support import REPO, call, commit_all, git, tool, tracked_and_new
+from tests.unit.github.api_server import TOKEN, GitHub, serving
 from tests.workflows.harness import STAND_INS, USES
 
 TEMPLATES = ("prototype", "factory")
@@ -270,6 +273,34 @@ def test_branch_protection_requires_what_ci_reports(
     assert required == ["ci"]
     assert set(jobs["ci"]["needs"]) == set(jobs) - {"ci"}
     assert jobs["ci"]["if"] == "always()"
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_what_mlroad_github_sets_is_what_the_workflows_use_and_the_page_lists(
+    rendered: Callable[..., Path], template: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`wanted_settings` refuses a required check that no job reports."""
+    repo = rendered(template=template)
+    wanted = wanted_settings(repo)
+    jobs = [
+        job for file in workflows(repo) for job in yaml.safe_load(file.read_text("utf-8"))["jobs"].values()
+    ]
+    used = {job["environment"] for job in jobs if "environment" in job}
+    assert set(wanted.environments) == used <= set(ENVIRONMENTS)
+    names = re.findall(
+        r"^ +(?:# )?([A-Z_]{4,}):", (repo / SETTINGS).read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert used_variables(repo) <= set(names)
+    with serving(GitHub()) as github:
+        github.people = {f"orgs/{owner[1:].replace('/', '/teams/')}": 7 for owner in wanted.reviewers}
+        monkeypatch.setenv("GITHUB_API_URL", github.address)
+        monkeypatch.setenv("GH_TOKEN", TOKEN)
+        found = [setting.name for setting in compare(repo, open_repo(repo, "o/r"))]
+    rows = re.findall(
+        r"^\| `([a-z -]+)`( \(a factory\))? \|", (repo / "docs/github.md").read_text("utf-8"), re.MULTILINE
+    )
+    listed = [name for name, only in rows if template == "factory" or not only]
+    assert sorted(found) == sorted(listed)
 
 
 def test_a_prototype_keeps_the_history_of_experiments_and_a_factory_a_clean_one(

@@ -21,6 +21,7 @@ from mlroad.core.template import Origin, origin
 from mlroad.core.text import count
 from mlroad.core.uv_program import find_uv
 from mlroad.core.wheel import is_intact, wheel_named
+from mlroad.github.settings_health import settings_health
 
 _OPTIONAL = {
     "gh": "`mlroad promote --pr` and `mlroad why` ask GitHub with it. Install it from https://cli.github.com",
@@ -45,7 +46,8 @@ def doctor(shown: str | None, restored: tuple[str, ...], as_json: bool) -> None:
     """Say how this repo differs from its template, and what is missing here.
 
     The version of the template, and how many releases are newer; each standard file that was changed, deleted
-    or renamed here; the wheel of mlroad, the hooks and the programs of this machine. A changed file is no
+    or renamed here; the wheel of mlroad, the hooks and the programs of this machine; and, if you are signed
+    in, the settings on GitHub that differ from the repo's files (`mlroad github`). A changed file is no
     mistake, but updates never change it back. The template is rendered again for the comparison.
 
     \b
@@ -65,6 +67,7 @@ def doctor(shown: str | None, restored: tuple[str, ...], as_json: bool) -> None:
         for name in restored:
             click.echo(f"{name}: Restored as in version {now.version}. See it with `git diff`.")
         return
+    on_github, not_compared = settings_health(repo)
     with delivered(repo) as standards:
         found = _Health(
             replace(now, address=now.shown, source=without_login(now.source)),
@@ -72,10 +75,11 @@ def doctor(shown: str | None, restored: tuple[str, ...], as_json: bool) -> None:
             len(standards.files),
             standards.differences(),
             list(_problems(repo)),
-            list(_missing_programs(repo)),
+            on_github,
+            [*_missing_programs(repo), *not_compared],
         )
     click.echo(json.dumps(asdict(found), indent=2) if as_json else "\n".join(_lines(found)))
-    sys.exit(1 if found.problems else 0)
+    sys.exit(1 if found.problems or found.on_github else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,10 @@ class _Health:
     standard_files: int
     differences: list[Difference]
     problems: list[str]
-    missing_programs: list[str]
+    on_github: list[str]
+    """The settings on GitHub that differ from the repo's files."""
+    optional: list[str]
+    """Programs that are missing here, and settings that could not be compared."""
 
 
 def _lines(health: _Health) -> Iterator[str]:
@@ -101,10 +108,13 @@ def _lines(health: _Health) -> Iterator[str]:
     if health.differences:
         name = health.differences[0].file
         yield f"           See the edits: `mlroad doctor --diff {name}`. Take them back: `--restore {name}`."
-    for label, found_here in (("To do", health.problems), ("Optional", health.missing_programs)):
-        for place, what in enumerate(found_here):
+    found_here = {"To do": health.problems, "GitHub": health.on_github, "Optional": health.optional}
+    for label, listed in found_here.items():
+        for place, what in enumerate(listed):
             yield f"{'' if place else label:<9}  {what}"
-    if not health.problems:
+        if listed and label == "GitHub":
+            yield f"{'':<9}  An admin makes them as the files say: `mlroad github`."
+    if not health.problems and not health.on_github:
         yield "There is nothing to do."
 
 

@@ -169,12 +169,14 @@ def _again(headers: Message, said: str) -> str:
 
 
 def repo_here(root: Path) -> str:
-    """``host/owner/name``: the repo of this job, or that of the remote origin. Empty without a server."""
-    if named := os.environ.get("GITHUB_REPOSITORY"):
-        server = urlsplit(os.environ.get("GITHUB_SERVER_URL") or "https://github.com")
-        return f"{server.hostname}/{named}"
-    found = run_git(root, "remote", "get-url", "origin")
-    return on_server(found.text) if found.ok else ""
+    """``host/owner/name`` of the remote origin, or else of this job. Empty without a server."""
+    origin = run_git(root, "remote", "get-url", "origin")
+    found = on_server(origin.text) if origin.ok else ""
+    named = os.environ.get("GITHUB_REPOSITORY")
+    if found or not named:
+        return found
+    server = urlsplit(os.environ.get("GITHUB_SERVER_URL") or "https://github.com")
+    return f"{server.hostname}/{named}"
 
 
 def api_of(host: str) -> GitHubApi:

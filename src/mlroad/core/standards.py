@@ -18,7 +18,7 @@ from pathlib import Path
 from mlroad.core.files import write_bytes
 from mlroad.core.git import dirty_files, run_git
 from mlroad.core.problems import UserError
-from mlroad.core.template import ANSWERS, OWNED, Origin, render_again
+from mlroad.core.template import ANSWERS, OWNED, Origin, render_again, rendered_files
 from mlroad.core.text import did_you_mean
 
 _TEAMS = (*OWNED, ANSWERS, "factory.yml", ".github/mlroad.yml")
@@ -55,17 +55,11 @@ class Standards:
     def __init__(self, repo: Path, fresh: Path, temporary: Path) -> None:
         self._repo = repo
         self._fresh = fresh
+        self.files = rendered_files(fresh)
+        """The names of all standard files."""
         self._git = _index_beside(repo, fresh, temporary)
         run_git(fresh, "add", "--all", "--force", environment=self._git, check=True)
         self._tree = run_git(fresh, "write-tree", environment=self._git, check=True).text
-
-    @property
-    def files(self) -> list[str]:
-        """The names of all standard files."""
-        found = (
-            file.relative_to(self._fresh).as_posix() for file in self._fresh.rglob("*") if file.is_file()
-        )
-        return sorted(found)
 
     def differences(self) -> list[Difference]:
         """What is not here as it was delivered."""
@@ -128,7 +122,7 @@ def delivered(repo: Path) -> Iterator[Standards]:
     """
     with tempfile.TemporaryDirectory(prefix="mlroad-standards-") as temporary:
         fresh = render_again(repo, Path(temporary))
-        for name in [file.relative_to(fresh).as_posix() for file in fresh.rglob("*") if file.is_file()]:
+        for name in rendered_files(fresh):
             if name.startswith(_TEAMS):
                 (fresh / name).unlink()
         yield Standards(repo, fresh, Path(temporary))

@@ -90,8 +90,9 @@ def bring_new_files(repo: Path) -> list[str]:
     """
     with tempfile.TemporaryDirectory(prefix="mlroad-fresh-") as temporary:
         fresh = render_again(repo, Path(temporary))
-        names = [file.relative_to(fresh).as_posix() for file in sorted(fresh.rglob("*")) if file.is_file()]
-        wanted = [name for name in names if name.startswith(OWNED) and not _ever_had(repo, name)]
+        wanted = [
+            name for name in rendered_files(fresh) if name.startswith(OWNED) and not _ever_had(repo, name)
+        ]
         for name in wanted:
             (repo / name).parent.mkdir(parents=True, exist_ok=True)
             write_bytes(repo / name, (fresh / name).read_bytes())
@@ -110,6 +111,11 @@ def render_again(repo: Path, folder: Path) -> Path:
     options = ["copy", "--quiet", "--defaults", "--vcs-ref", now.version, "--data-file", str(answers)]
     run_copier([*options, now.source, str(fresh)], repo)
     return fresh
+
+
+def rendered_files(fresh: Path) -> list[str]:
+    """The names of all files in a rendered repo, sorted."""
+    return sorted(file.relative_to(fresh).as_posix() for file in fresh.rglob("*") if file.is_file())
 
 
 def _ever_had(repo: Path, name: str) -> bool:

@@ -15,6 +15,10 @@ from mlroad.github.wanted import APPROVED, Wanted
 _CUSTOM = {"protected_branches": False, "custom_branch_policies": True}
 
 
+class UnknownReviewer(UserError):
+    """GitHub does not know a reviewer, or does not show a team to this token."""
+
+
 @dataclass(slots=True)
 class _Now:
     """An environment as it is."""
@@ -123,7 +127,7 @@ def _names(names: Iterable[str]) -> str:
 
 
 def _number_of(repo: Repo, owner: str, place: str) -> tuple[str, int]:
-    """What the API wants of ``@user`` or ``@org/team``. Raises UserError if GitHub does not know it."""
+    """What the API wants of ``@user`` or ``@org/team``. Raises UnknownReviewer."""
     organization, _, team = owner.removeprefix("@").partition("/")
     path = f"orgs/{organization}/teams/{in_path(team)}" if team else f"users/{organization}"
     try:
@@ -133,6 +137,6 @@ def _number_of(repo: Repo, owner: str, place: str) -> tuple[str, int]:
             raise
         what = f"{place}: GitHub does not know the reviewer {owner}."
         fix = "A token needs the scope read:org to see teams." if team else "Check the name."
-        raise UserError(what, fix) from None
+        raise UnknownReviewer(what, fix) from None
     kind = "Team" if team or found.get("type") == "Organization" else "User"
     return kind, int(found["id"])

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlroad.github.stricter import differences, settable, stricter_ruleset
@@ -366,6 +366,7 @@ def allowed(ruleset: dict[str, Any]) -> set[object]:
     return found
 
 
+@settings(max_examples=50, deadline=None)
 @given(ONE, ONE)
 def test_law_nothing_is_allowed_that_one_of_the_two_forbids(
     wanted: dict[str, Any], current: dict[str, Any]
