@@ -1,4 +1,4 @@
-"""What `start.py` does, without any package installed: `new`, `test`, `docs` and `release`."""
+"""What `start.py` does, without any package installed: `new`, `tour`, `test`, `docs` and `release`."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from mlroad.core.uv_program import uv_environment
 from mlroad.core.wheel import put_wheel, wheel_named
 from tools.docs_site import BuildFailed, build, build_releases, builder
 from tools.release import PARTS, Wanted, make, plan, tests_in_words
+from tools.tour import walk_tour
+from tools.tour_walk import TourFailed
 
 TEMPLATE = Path(__file__).resolve().parent.parent
 TOOLS = TEMPLATE / ".tools"
@@ -320,6 +322,22 @@ def test(options: argparse.Namespace) -> None:
     say("all green")
 
 
+def tour(options: argparse.Namespace) -> None:
+    """Walk a model's whole way, from a new prototyping repo to a champion and an update."""
+    require_git()
+    folder = Path(options.folder).expanduser().resolve()
+    refuse_folder(folder)
+    try:
+        page = walk_tour(folder, TEMPLATE, find_uv(), environment())
+    except TourFailed as error:
+        raise StepFailed(f"{error}\nWhat there is: {folder}") from None
+    say(f"done: {page}")
+    print(
+        f"\nOpen that page in a browser. The repos are in {folder}: look around. "
+        "Delete the folder when you have seen enough."
+    )
+
+
 def docs(options: argparse.Namespace) -> None:
     """Build the documentation site. A dead link fails it."""
     require_git()
@@ -373,19 +391,22 @@ def skip_tests(_: Path) -> str:
 def parser() -> argparse.ArgumentParser:
     main_parser = argparse.ArgumentParser(
         prog="start.py",
-        description="Create a machine-learning repo from this template, run the template's own tests, "
-        "build its documentation, or release it.",
+        description="Create a machine-learning repo from this template, take a tour of what it does,\n"
+        "run the template's own tests, build its documentation, or release it.",
         epilog="Examples:\n"
         "  python3 start.py new ../my-models                    a prototyping repo; trains the sample\n"
         "  python3 start.py new ../factory --template factory   a model factory\n"
         "  python3 start.py new ../my-models -d project_name=churn -d sample=false --defaults\n"
+        "  python3 start.py tour                                a model's whole way, in ../ml-road-tour\n"
         "  python3 start.py test                                all tests (about 30 minutes on 2 cores)\n"
         "  python3 start.py test --fast                         only the fast tests\n"
         "  python3 start.py docs                                the documentation site, in site/\n"
         "  python3 start.py release minor --dry-run             what the next release would change\n",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = main_parser.add_subparsers(dest="command", required=True, metavar="{new,test,docs,release}")
+    commands = main_parser.add_subparsers(
+        dest="command", required=True, metavar="{new,tour,test,docs,release}"
+    )
     make = commands.add_parser("new", help="create a repo, install its tools and hooks, train the sample")
     make.add_argument("folder", help="where to create it: an empty folder, or one that does not exist")
     make.add_argument(
@@ -402,6 +423,21 @@ def parser() -> argparse.ArgumentParser:
     )
     make.add_argument("--defaults", action="store_true", help="ask nothing and take the defaults")
     make.set_defaults(call=new)
+    show = commands.add_parser(
+        "tour",
+        help="create both repos, and take a model from a first run to a champion",
+        description="Creates a prototyping repo and a factory in a folder, and takes the sample model the "
+        "whole way: run, freeze, tag, promote, checks of the pull request, train, gate, register, approve, "
+        "and an update of both repos to a next release. Each step is explained, run and checked, and a page "
+        "shows what happened. It takes about 3 minutes. Only uv's cache is outside of the folder.",
+        epilog="Exit codes: 0 done, 1 a step did not do what it says, 2 the folder is not empty, or "
+        "something is missing.",
+    )
+    show.add_argument(
+        "folder", nargs="?", default=str(TEMPLATE.parent / "ml-road-tour"),
+        help="an empty folder, or one that does not exist (default: %(default)s)",
+    )  # fmt: skip
+    show.set_defaults(call=tour)
     prove = commands.add_parser("test", help="run the template's lint, type check and tests")
     prove.add_argument("--fast", action="store_true", help="only the fast tests")
     prove.add_argument("pytest", nargs="*", help="arguments for pytest, after --")

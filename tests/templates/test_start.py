@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import random
 import re
 import shlex
 import shutil
-import string
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -28,78 +25,7 @@ from tools.start import (
     template_address,
 )
 
-# The variables that this machine may need to reach its package index. Most machines set none of them.
-NETWORK = re.compile(r"^(PIP_|UV_INDEX|UV_DEFAULT_INDEX|SSL_CERT|https?_proxy|no_proxy)", re.IGNORECASE)
-
-
-@pytest.fixture
-def bare(tmp_path: Path, template_repo: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """``bare("new", "x")`` runs start.py of a clean clone with an empty HOME and the system's PATH."""
-    clone = tmp_path / "clone"
-    git(tmp_path, "clone", "--quiet", str(template_repo), str(clone))
-    home = tmp_path / "home"
-    home.mkdir()
-
-    def run(*arguments: str | Path, path: str = os.defpath) -> subprocess.CompletedProcess[str]:
-        # Not the tests' own environment, which already has the tools.
-        python = Path(sys._base_executable)  # type: ignore[attr-defined]
-        environment = {key: value for key, value in os.environ.items() if NETWORK.match(key)}
-        cache = os.environ.get("UV_CACHE_DIR") or uv_cache()
-        environment |= {**IDENTITY, "PATH": path, "HOME": str(home), "UV_CACHE_DIR": cache}
-        command = [str(python), "start.py", *map(str, arguments)]
-        return subprocess.run(
-            command, cwd=clone, env=environment, capture_output=True, text=True, encoding="utf-8",
-            stdin=subprocess.DEVNULL, check=False,
-        )  # fmt: skip
-
-    return run
-
-
-def uv_cache() -> str:
-    """This machine's cache: the test is about the command, not the network."""
-    return call([tool("uv"), "cache", "dir"], REPO).stdout.strip()
-
-
 Bare = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.mark.slow
-def test_the_first_command_makes_a_repo_and_trains_the_sample(
-    bare: Bare, tmp_path: Path, template_repo: Path
-) -> None:
-    result = bare("new", tmp_path / "my-models")
-    assert result.returncode == 0, result.stdout + result.stderr
-    project = tmp_path / "my-models"
-    assert (project / ".git" / "hooks" / "pre-commit").is_file()
-    assert list((project / ".runs").rglob("run.json"))
-    assert "git add --all" in result.stdout
-    assert "Traceback" not in result.stdout + result.stderr
-    assert f"the template's address for updates is {template_repo} (this clone's origin)" in result.stdout
-    answers = (project / ".copier-answers.yml").read_text(encoding="utf-8")
-    assert f"_src_path: {template_repo}\n" in answers
-    assert (project / ".python-version").read_text(encoding="utf-8") == f"{own_python()}\n"
-    commit_with_hooks(project, tmp_path)
-
-
-def commit_with_hooks(project: Path, tmp_path: Path) -> None:
-    """Commit from a shell without uv or .venv on its PATH: the hooks must still find their tools."""
-    environment = {"PATH": os.defpath, "HOME": str(tmp_path / "home"), **IDENTITY}
-
-    def commit(message: str) -> subprocess.CompletedProcess[str]:
-        for command in (["git", "add", "--all"], ["git", "commit", "-m", message]):
-            result = subprocess.run(
-                command, cwd=project, env=environment, capture_output=True, text=True, check=False
-            )
-        return result
-
-    first = commit("Start")
-    assert first.returncode == 0, first.stdout + first.stderr
-    letters = random.Random(4).choices(string.ascii_letters + string.digits, k=36)
-    token = "ghp_" + "".join(letters)
-    (project / "models" / "leak.py").write_text(f'key = "{token}"\n', encoding="utf-8")
-    second = commit("Leak")
-    assert second.returncode != 0, "a secret was committed"
-    assert "leak.py:1: secret: GitHub token" in second.stdout + second.stderr
 
 
 @pytest.mark.slow

@@ -27,6 +27,11 @@ def render(template: str, **values: object) -> str:
     return environment.get_template(template).render(values)
 
 
+def render_text(source: str, **values: object) -> str:
+    """The same for a template of HTML that is not in this package; it may extend those that are."""
+    return _HTML.from_string(source).render(values)
+
+
 def escape_markdown(value: object, longest: int = _LONGEST) -> Markup:
     """A text as GitHub shows it unchanged: no HTML, no links, and no mention that notifies people."""
     if isinstance(value, Markup):
