@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from mlroad.core.problems import UserError
+from tests.pages.fences import fences
 from tests.support import REPO, commit_all, git, tool, tracked_and_new
 from tools import start
 from tools.docs_site import CONFIG, BuildFailed, build, build_releases, builder
@@ -102,6 +103,10 @@ def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
     shutil.copy(REPO / CONFIG, tmp_path)
     site = build(tmp_path, command())
     assert len(list(site.rglob("index.html"))) == len(PAGES)
+    for page in PAGES:
+        name = page.relative_to("docs").with_suffix("").as_posix().replace("README", "")
+        shown = (site / name / "index.html").read_text(encoding="utf-8").count("<pre")
+        assert shown == len(list(fences(REPO / page, str(page)))), f"{page}: a block is shown as text"
     assert json.loads((site / "search.json").read_text(encoding="utf-8"))
 
 

@@ -1,67 +1,27 @@
-"""Runs every `mlroad` command in docs/tutorial/datasets.md, in order.
-
-The tutorial shows the expected output after a command; a line `…` matches output that differs each time.
-"""
+"""docs/tutorial/datasets.md, all of it, and what must hold when a reader has followed it."""
 
 from __future__ import annotations
 
 import json
-import re
-import shlex
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.support import REPO, git
+from tests.pages.fences import fences
+from tests.pages.walk import Walker, follow
+from tests.support import REPO
 from tests.unit.data.conftest import Repo
 
-TUTORIAL = REPO / "docs" / "tutorial" / "datasets.md"
-_BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-
-
-def blocks() -> Iterator[tuple[str, str, str]]:
-    """Language, file name and text of each code block in the tutorial."""
-    for found in _BLOCK.finditer(TUTORIAL.read_text(encoding="utf-8")):
-        yield found[1], found[2] or "", found[3]
-
-
-def play(repo: Repo) -> dict[str, str]:
-    """Run the tutorial's commands and compare their output; return the output by command."""
-    said: dict[str, str] = {}
-    for language, name, text in blocks():
-        if name:
-            repo.write(name, text)
-        elif language == "console":
-            for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
-                command, _, shown = part.partition("\n")
-                said[command] = step(repo, command, shown)
-    return said
-
-
-def step(repo: Repo, command: str, shown: str) -> str:
-    words = shlex.split(command)
-    if words[:3] == ["uv", "run", "mlroad"]:
-        output = repo.mlroad(shlex.join(words[3:])).text
-    elif words[0] == "git":
-        output = git(repo.path, *words[1:])
-    else:
-        # `printf … | …` and similar lines: a person would use an editor.
-        raise AssertionError(f"the tutorial has a command that no test can run: {command}")
-    for line in filter(str.strip, shown.splitlines()):
-        expected = ".*".join(map(re.escape, line.strip().split("…")))
-        assert re.search(expected, output), (
-            f"after `{command}` the tutorial shows\n{line}\nand this came:\n{output}"
-        )
-    return output
+NAME = "docs/tutorial/datasets.md"
 
 
 @pytest.mark.slow
-def test_the_tutorial(project: Callable[..., Path], repo: Repo) -> None:
-    demo = Repo(project(), repo.capfd, repo.monkeypatch)
-    said = play(demo)
-    lineage = next(text for command, text in said.items() if "lineage diabetes:2" in command)
-    assert "run models/diabetes/pipeline.yml" in lineage
+def test_the_tutorial(
+    walker: Walker, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not list(follow(list(fences(REPO / NAME, NAME)), walker)), "every block was run, or written"
+    assert walker.repo is not None
+    demo = Repo(walker.repo, capfd, monkeypatch)
+    assert "run models/diabetes/pipeline.yml" in demo.dataset("lineage diabetes:2").text
     records = [
         json.loads(file.read_text(encoding="utf-8")) for file in demo.path.glob(".runs/diabetes/*/run.json")
     ]
