@@ -97,8 +97,8 @@ def add_wheel(template_repo: Path, project: Path) -> None:
     shutil.copytree(kept / wheel.parent, project / wheel.parent)
 
 
-def update(project: Path, ref: str = "HEAD", **answers: Any) -> None:
-    """Do what `copier update --defaults` does, without a terminal."""
+def update(project: Path, ref: str | None = "HEAD", **answers: Any) -> None:
+    """Do what `copier update --defaults` does, without a terminal. Without a ``ref``: to the newest tag."""
     environment = dict(os.environ)
     os.environ.update(IDENTITY)
     try:

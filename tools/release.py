@@ -7,7 +7,7 @@ import difflib
 import platform
 import re
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -188,22 +188,32 @@ def _texts(
         if f"\n## {UNRELEASED}\n" not in text:
             raise UserError(f"{name}: There is no heading ## {UNRELEASED}.", "Add it above the releases.")
     day = wanted.today.isoformat()
-    added = {} if wanted.as_written else drafts(commits, old[CHANGELOG])
-    changelog = old[CHANGELOG]
-    is_prepared = bool(section(changelog, version))
-    if added or section(changelog, UNRELEASED) or not is_prepared:
-        changelog = released(changelog, version, day, added)
-    if not section(changelog, version):
-        what = f"{CHANGELOG}: Nothing is below ## {UNRELEASED}, and no commit changes anything for users."
-        raise UserError(what, f"Write a line, or do not release {version}.")
-    texts = {CHANGELOG: changelog, UPGRADING: _upgrading(old[UPGRADING], version, day, commits)}
-    texts |= with_version(repo, version)
+    is_prepared = bool(section(old[CHANGELOG], version))
+    drafted = {} if wanted.as_written else drafts(commits, old[CHANGELOG])
+    texts = {
+        CHANGELOG: _changelog(old[CHANGELOG], version, day, drafted),
+        UPGRADING: _upgrading(old[UPGRADING], version, day, commits),
+        **with_version(repo, version),
+    }
     texts |= _with_resolution(repo, wanted, texts, is_prepared=is_prepared)
-    drafted = sum(map(len, added.values()))
-    notes = [f"{drafted} lines of the changelog were drafted from commits"] if drafted else []
-    return {
+    count = sum(map(len, drafted.values()))
+    notes = [f"{count} lines of the changelog were drafted from commits"] if count else []
+    changed = {
         name: text for name, text in texts.items() if text != (repo / name).read_text(encoding="utf-8")
-    }, notes
+    }
+    return changed, notes
+
+
+def _changelog(text: str, version: str, day: str, drafted: Mapping[str, Sequence[str]]) -> str:
+    base, _, own = version.rpartition(".")
+    if drafted or section(text, UNRELEASED):
+        return released(text, version, day, drafted)
+    if section(text, version):
+        return text
+    if VERSION.fullmatch(base):  # the parts of the merged releases say the rest
+        return released(text, version, day, {"Changed": [f"- Release {own} on top of {base}."]})
+    what = f"{CHANGELOG}: Nothing is below ## {UNRELEASED}, and no commit changes anything for users."
+    raise UserError(what, f"Write a line, or do not release {version}.")
 
 
 def _upgrading(page: str, version: str, day: str, commits: list[Commit]) -> str:

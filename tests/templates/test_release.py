@@ -154,6 +154,12 @@ def breaks(repo: Path) -> None:
     commit(repo, "feat!: other names")
 
 
+def only_tests(repo: Path) -> None:
+    git(repo, "tag", "v0.1.0")
+    (repo / "CHANGELOG.md").write_text(PAGE, encoding="utf-8")
+    commit_all(repo, "test: more")
+
+
 def behind_origin(repo: Path) -> None:
     git(repo.parent, "clone", "--quiet", str(repo), "origin")
     commit(repo.parent / "origin", "feat: of a colleague")
@@ -177,6 +183,7 @@ def bad_hook(repo: Path) -> None:
         (tag_elsewhere, ["0.2.0"], 2, "exists already"),
         (newer_tag, ["0.2.0"], 2, "0.2.0 is older than v1.0.0"),
         (breaks, ["0.2.0"], 2, "breaks something (feat!: other names)"),
+        (only_tests, ["0.2.0"], 2, "no commit changes anything for users"),
         (behind_origin, ["0.2.0"], 2, "main lacks 1 commits of origin"),
         (bad_hook, ["0.2.0"], 2, "not like this"),
         (None, ["minor"], 2, "There is no release yet"),

@@ -33,13 +33,19 @@ def test_with_the_sample(act: Act, project: Callable[..., Path]) -> None:
 
 
 def test_without_a_model_and_with_advice_only(act: Act, project: Callable[..., Path]) -> None:
-    """Nothing to train, and a file that is not formatted, has type errors, and contains an allowed secret."""
+    """Nothing to train, and a file that is not formatted, has type errors, and contains an allowed secret.
+
+    All jobs run on the organization's own runner.
+    """
     repo = project(sample=False)
     text = f'a  =  1\nexample = "{made_up_token()}"  # pragma: allowlist secret\n\n\n'
     text += 'def area() -> int:\n    return "wide"\n'
     (repo / "models" / "extra.py").write_text(text, encoding="utf-8")
-    run = act.run(repo, event="push")
+    own = ["--var", "MLROAD_RUNNER=our-linux", "-P", "our-linux=-self-hosted"]
+    run = act.run(repo, event="push", arguments=own)
     run.assert_green(dict.fromkeys(ALWAYS, ()))
+    elsewhere = act.run(repo, event="push", arguments=own[:2])  # act has no runner for this label
+    assert not [job for job in elsewhere.jobs if job.steps]
     assert "::warning title=ruff (unformatted)" in run.job("lint").steps["3"].log
     log = run.job("types").steps["2"].log
     assert "::warning file=models/extra.py,line=6,title=mypy::" in log
