@@ -12,7 +12,7 @@ from subprocess import CompletedProcess
 import pytest
 
 from mlroad.core.problems import UserError
-from mlroad.core.standards import Age, age
+from mlroad.core.standards import Age, age, age_among
 from mlroad.core.template import Origin
 from tests.support import call, commit_all, git, render
 from tests.unit.github.api_server import TOKEN, GitHub, serving
@@ -124,5 +124,11 @@ def test_the_age_without_releases_and_without_a_template(template_repo: Path, tm
     commit = git(template_repo, "rev-parse", "HEAD").strip()
     assert age(Origin(str(template_repo), commit[:7])) == Age(commit[:12], 0)
     assert age(Origin(str(template_repo), "abcdef0")) == Age(commit[:12], None)
+    # As Copier records it in a template that has only other tags.
+    head = {"HEAD": commit, "refs/tags/nightly": "f" * 40, "refs/tags/nightly^{}": "e" * 40}
+    assert age_among(head, f"nightly-3-g{commit[:7]}") == Age(commit[:12], 0)
+    assert age_among(head, "nightly-2-gabcdef0") == Age(commit[:12], None)
+    assert age_among(head, "nightly") == Age(commit[:12], None)
+    assert age_among({**head, "refs/tags/nightly^{}": commit}, "nightly") == Age(commit[:12], 0)
     with pytest.raises(UserError, match="cannot be reached"):
         age(Origin(str(tmp_path / "gone"), commit))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mlroad.core.code_owners import add_missing_owners
+from mlroad.core.standards import delivered
 from mlroad.core.template import bring_new_files, deleted_by_update, edited_since_update
 from tests.support import clone_template, commit_all, contents, git, render, update
 
@@ -76,6 +77,11 @@ def next_version(template_repo: Path, tmp_path: Path) -> Path:
     commit_all(repo, "feat: a later release")
     git(repo, "tag", "v9.1.0")
     return repo
+
+
+def new_files(project: Path) -> list[str]:
+    with delivered(project) as standards:
+        return bring_new_files(project, standards.folder)
 
 
 def append(path: Path, text: str) -> None:
@@ -209,13 +215,13 @@ def test_what_a_repo_never_had_arrives_and_what_it_deleted_stays_away(
     (project / "README.md").unlink()
     commit_all(project, "Our own work")
     update(project, ref="v9.3.0")
-    assert bring_new_files(project) == sorted(owned)
+    assert new_files(project) == sorted(owned)
     assert all((project / name).is_file() for name in owned)
     assert not (project / "README.md").exists(), "a file that the team deleted came back"
     commit_all(project, "Update")
     (project / "models/README.md").unlink()
     commit_all(project, "Our own work")
-    assert bring_new_files(project) == []
+    assert new_files(project) == []
 
 
 def test_the_sample_may_come_later(
@@ -223,7 +229,7 @@ def test_the_sample_may_come_later(
 ) -> None:
     project = render(template_repo, tmp_path / "demo", project_name="demo", sample=False)
     update(project, sample=True)
-    added = bring_new_files(project)
+    added = new_files(project)
     fresh = contents(rendered())
     assert set(added) == {name for name in fresh if "diabetes" in name or name.endswith("eda.ipynb")}
     assert contents(project)["models/diabetes/pipeline.yml"] == fresh["models/diabetes/pipeline.yml"]
@@ -231,7 +237,7 @@ def test_the_sample_may_come_later(
     commit_all(project, "The sample")
     shutil.rmtree(project / "models/diabetes")
     commit_all(project, "Without its model")
-    assert bring_new_files(project) == []
+    assert new_files(project) == []
 
 
 def test_an_update_adds_the_owners_that_codeowners_never_had(project: Callable[..., Path]) -> None:

@@ -11,11 +11,13 @@ from typing import NoReturn
 
 import click
 
+from mlroad.core.carry_edits import carry_edits
 from mlroad.core.code_owners import add_missing_owners
 from mlroad.core.files import write_output
 from mlroad.core.git import dirty_files, run_git
 from mlroad.core.problems import UserError
 from mlroad.core.repo import root_here
+from mlroad.core.standards import delivered
 from mlroad.core.template import (
     ANSWERS,
     Origin,
@@ -93,14 +95,9 @@ def update(version: str | None, data: tuple[str, ...], defaults: bool, notes: Pa
     if data:
         _tell_deletions(repo, arguments, ask=asks)
     run_copier(arguments, repo)
-    _remove_leftovers(repo)
-    for name in bring_new_files(repo):
-        click.echo(f"{name}: Added, because this repo never had it.")
-    for path in add_missing_owners(repo, repo / ANSWERS):
-        click.echo(
-            f".github/CODEOWNERS: Added owners of {path}, which it never had. Change them as you like."
-        )
-    conflicts = run_git(repo, "diff", "-z", "--name-only", "--relative", "--diff-filter=U").names
+    told, conflicts = _finish(repo)
+    for message in told:
+        click.echo(message)
     to_do = [_conflict(repo, name) for name in conflicts]
     if {"pyproject.toml", ".copier-answers.yml"} & set(conflicts):
         to_do.append("Then run `mlroad setup` and `mlroad sync`.")
@@ -118,6 +115,24 @@ def update(version: str | None, data: tuple[str, ...], defaults: bool, notes: Pa
     if not synced:
         to_do.append("`mlroad sync` failed: see its message. Run it again when that is fixed.")
     _end(repo, before, to_do, notes)
+
+
+def _finish(repo: Path) -> tuple[list[str], list[str]]:
+    """What Copier does not do: returns what to tell, and the files with conflicts."""
+    with delivered(repo) as standards:
+        told = [
+            f"{name}: Added, because this repo never had it."
+            for name in bring_new_files(repo, standards.folder)
+        ]
+        carried = carry_edits(repo, standards)
+    _remove_leftovers(repo)
+    told += carried.told
+    for path in add_missing_owners(repo, repo / ANSWERS):
+        told.append(
+            f".github/CODEOWNERS: Added owners of {path}, which it never had. Change them as you like."
+        )
+    unmerged = run_git(repo, "diff", "-z", "--name-only", "--relative", "--diff-filter=U").names
+    return told, sorted({*unmerged, *carried.conflicts})
 
 
 def _tell_deletions(repo: Path, arguments: list[str], ask: bool) -> None:

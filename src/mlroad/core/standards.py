@@ -15,8 +15,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlroad.core.doc_pages import commit_of
 from mlroad.core.files import write_bytes
-from mlroad.core.git import dirty_files, run_git
+from mlroad.core.git import dirty_files, file_at, run_git
 from mlroad.core.problems import UserError
 from mlroad.core.template import ANSWERS, OWNED, Origin, render_again, rendered_files
 from mlroad.core.text import did_you_mean
@@ -54,16 +55,18 @@ class Standards:
 
     def __init__(self, repo: Path, fresh: Path, temporary: Path) -> None:
         self._repo = repo
-        self._fresh = fresh
-        self.files = rendered_files(fresh)
+        self.folder = fresh
+        """The render, which also has the files that belong to the team."""
+        self.files = [name for name in rendered_files(fresh) if not name.startswith(_TEAMS)]
         """The names of all standard files."""
         self._git = _index_beside(repo, fresh, temporary)
-        run_git(fresh, "add", "--all", "--force", environment=self._git, check=True)
+        run_git(fresh, "add", "--force", "--", *self.files, environment=self._git, check=True)
         self._tree = run_git(fresh, "write-tree", environment=self._git, check=True).text
 
-    def differences(self) -> list[Difference]:
-        """What is not here as it was delivered."""
-        fields = iter(self._diff("--numstat", "-z", "--diff-filter=DMRT").split("\0"))
+    def differences(self, commit: str = "") -> list[Difference]:
+        """What is not here as it was delivered, or in a commit."""
+        options = ("--numstat", "-z", "--diff-filter=DMRT", *([commit] if commit else []))
+        fields = iter(self._diff(*options).split("\0"))
         found = []
         for field in fields:
             if not field:
@@ -72,9 +75,10 @@ class Standards:
             now = ""
             if not name:  # a rename has two more fields
                 name, now = next(fields), next(fields)
-            if not now and self._is_same(name):  # git does not know it yet
+            if not now and not commit and self._is_same(name):  # git does not know it yet
                 continue
-            state = "renamed" if now else "changed" if (self._repo / name).exists() else "deleted"
+            here = file_at(self._repo, commit, name) is not None if commit else (self._repo / name).exists()
+            state = "renamed" if now else "changed" if here else "deleted"
             lines = [int(number) if number.isdigit() else 0 for number in (added, removed)]
             found.append(Difference(name, state, lines[0], lines[1], now))
         return sorted(found, key=lambda difference: difference.file)
@@ -94,12 +98,12 @@ class Standards:
             raise UserError(what, "Commit or stash them first.")
         for name in files:
             (self._repo / name).parent.mkdir(parents=True, exist_ok=True)
-            write_bytes(self._repo / name, (self._fresh / name).read_bytes())
-            shutil.copymode(self._fresh / name, self._repo / name)
+            write_bytes(self._repo / name, (self.folder / name).read_bytes())
+            shutil.copymode(self.folder / name, self._repo / name)
 
     def _is_same(self, name: str) -> bool:
         file = self._repo / name
-        return file.is_file() and file.read_bytes() == (self._fresh / name).read_bytes()
+        return file.is_file() and file.read_bytes() == (self.folder / name).read_bytes()
 
     def _refuse_unknown(self, name: str) -> None:
         if name not in self.files:
@@ -115,16 +119,13 @@ class Standards:
 
 
 @contextmanager
-def delivered(repo: Path) -> Iterator[Standards]:
-    """The standard files of the repo's version of the template, with its answers.
+def delivered(repo: Path, answers: str = "") -> Iterator[Standards]:
+    """The standard files of the repo's version of the template, with its answers or those in ``answers``.
 
     Raises UserError if the template cannot be reached.
     """
     with tempfile.TemporaryDirectory(prefix="mlroad-standards-") as temporary:
-        fresh = render_again(repo, Path(temporary))
-        for name in rendered_files(fresh):
-            if name.startswith(_TEAMS):
-                (fresh / name).unlink()
+        fresh = render_again(repo, Path(temporary), answers)
         yield Standards(repo, fresh, Path(temporary))
 
 
@@ -150,8 +151,10 @@ def age_among(commits: Mapping[str, str], version: str) -> Age:
     releases = sorted({numbers: tag for tag in tags if (numbers := _numbers(tag))}.items())
     own = _numbers(re.sub(r"-\d+-g[0-9a-f]+$", "", version))
     if not releases:
-        head = commits.get("HEAD", "")
-        return Age(head[:12], 0 if head.startswith(version) else None)
+        head, commit = commits.get("HEAD", ""), commit_of(version)
+        tag = f"refs/tags/{commit}"
+        commit = commits.get(f"{tag}^{{}}") or commits.get(tag, commit)  # an annotated tag has both
+        return Age(head[:12], 0 if head.startswith(commit) else None)
     return Age(releases[-1][1], sum(numbers > (own or ()) for numbers, _ in releases))
 
 

@@ -83,30 +83,28 @@ def deleted_by_update(repo: Path, arguments: Sequence[str]) -> list[str]:
         return run_git(clone, "diff", "-z", "--name-only", "--diff-filter=D", "HEAD", check=True).names
 
 
-def bring_new_files(repo: Path) -> list[str]:
-    """Add the files for the team that its version of the template has and the repo never had; returns them.
+def bring_new_files(repo: Path, fresh: Path) -> list[str]:
+    """Add the files for the team that a render (`render_again`) has and the repo never had; returns them.
 
     Copier leaves all of them out of an update, because the team may have edited or deleted them.
     """
-    with tempfile.TemporaryDirectory(prefix="mlroad-fresh-") as temporary:
-        fresh = render_again(repo, Path(temporary))
-        wanted = [
-            name for name in rendered_files(fresh) if name.startswith(OWNED) and not _ever_had(repo, name)
-        ]
-        for name in wanted:
-            (repo / name).parent.mkdir(parents=True, exist_ok=True)
-            write_bytes(repo / name, (fresh / name).read_bytes())
+    wanted = [name for name in rendered_files(fresh) if name.startswith(OWNED) and not _ever_had(repo, name)]
+    for name in wanted:
+        (repo / name).parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(repo / name, (fresh / name).read_bytes())
     return wanted
 
 
-def render_again(repo: Path, folder: Path) -> Path:
+def render_again(repo: Path, folder: Path, recorded: str = "") -> Path:
     """Render the repo's version of the template with the repo's answers; returns a new folder in ``folder``.
 
+    ``recorded`` is the text of another answers file, such as that of a commit.
     Raises UserError if the template cannot be reached.
     """
-    now = origin(repo)
+    now = origin_in(recorded) if recorded else origin(repo)
+    recorded = recorded or (repo / ANSWERS).read_text(encoding="utf-8")
     answers, fresh = folder / "answers.yml", folder / "fresh"
-    lines = (repo / ANSWERS).read_text(encoding="utf-8").splitlines()
+    lines = recorded.splitlines()
     write_text(answers, "".join(f"{line}\n" for line in lines if not line.startswith("_")))
     options = ["copy", "--quiet", "--defaults", "--vcs-ref", now.version, "--data-file", str(answers)]
     run_copier([*options, now.source, str(fresh)], repo)
