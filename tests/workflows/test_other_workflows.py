@@ -147,8 +147,12 @@ def test_the_newest_version_needs_no_pull_request(act: Act, template: Path, tmp_
 
 
 def test_without_an_app_it_does_nothing(act: Act, project: Callable[..., Path]) -> None:
-    run = act.run(project(), workflow="update.yml", event="schedule")
+    repo = project()
+    run = act.run(repo, workflow="update.yml", event="schedule")
     assert run.jobs == [], run.output
+    # `mlroad fleet update` starts it like a person, who would wait for a pull request.
+    run = act.run(repo, workflow="update.yml", event="workflow_dispatch")
+    run.assert_red("app", "Say what is missing", "The variable TEMPLATE_APP_ID is not set.")
 
 
 def test_a_model_that_is_ready_gets_its_tag(act: Act, tagged: Path, tmp_path: Path) -> None:

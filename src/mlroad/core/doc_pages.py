@@ -82,7 +82,7 @@ def _fetch(template: Origin, commit: str, kept: Path) -> None:
         except GitError as error:
             raise UserError(str(error)) from None
         if not packed.ok:
-            what = f"The pages cannot be read from the template: {packed.reason.rstrip('.')}."
+            what = f"The pages cannot be read from the template: {packed.first_reason}."
             raise UserError(what, f"Open them in a browser: {web_address(template)}")
         unpack(packed.data, files)
         files.replace(kept)

@@ -141,7 +141,7 @@ def versions_of(template: str, environment: Mapping[str, str] | None = None) -> 
     """
     listed = run_git(Path(), "ls-remote", "--", template, "HEAD", "refs/tags/*", environment=environment)
     if not listed.ok:
-        raise UserError(f"The template at {template} cannot be reached: {listed.reason}.")
+        raise UserError(f"The template at {template} cannot be reached: {listed.first_reason}.")
     return {name: commit for commit, name in (line.split("\t") for line in listed.text.splitlines())}
 
 

@@ -33,7 +33,7 @@ def _new(template: str, before: str, after: str) -> list[str]:
         for done in (cloned, *shown):
             # The version before may have none.
             if not done.ok and done is not shown[0]:
-                return [f"The template's {CHANGELOG} cannot be read: {done.reason}."]
+                return [f"The template's {CHANGELOG} cannot be read: {done.first_reason}."]
     old, new = (done.data.decode("utf-8", "replace") for done in shown)
     return added_entries(old, new) or [f"Its {CHANGELOG} has no new entries."]
 

@@ -60,13 +60,18 @@ def _repos_of(name: str) -> Iterator[Place]:
 
 
 def _clones(folder: Path) -> Iterator[Place]:
-    if (folder / ".git").exists():
+    if _is_clone(folder):
         yield Place(folder.resolve().name, str(folder))
         return
-    clones = sorted(git.parent for git in folder.glob("*/.git"))
+    clones = sorted(its for its in folder.iterdir() if _is_clone(its))
     if not clones:
         raise UserError(f"{folder} has no clones.", f"Clone repos into it. {_KINDS}")
     yield from (Place(clone.name, str(clone), found=True) for clone in clones)
+
+
+def _is_clone(folder: Path) -> bool:
+    """Whether it is a clone, or a bare one (a mirror)."""
+    return (folder / ".git").exists() or ((folder / "HEAD").is_file() and (folder / "objects").is_dir())
 
 
 def _listed(file: Path) -> Iterator[Place]:

@@ -76,6 +76,11 @@ class Row:
     problem: str = ""
     """Why something could not be read."""
 
+    def fail(self, error: Exception) -> None:
+        """Note why something could not be read; the first reason stays."""
+        text = str(error).strip() or type(error).__name__
+        self.problem = self.problem or without_login(text.splitlines()[0])
+
     @property
     def is_behind(self) -> bool:
         return bool(self.newest) and self.behind != 0
@@ -126,8 +131,7 @@ class Reader:
                 return None
             row.problem = str(error)
         except Exception as error:  # whatever is broken in a repo must not hide the other repos
-            text = str(error).strip() or type(error).__name__
-            row.problem = without_login(text.splitlines()[0])
+            row.fail(error)
         row.template = without_login(row.template)
         return row
 
@@ -160,31 +164,42 @@ class Reader:
         origin = run_git(folder, "remote", "get-url", "origin")
         row.server = on_server(origin.text) if origin.ok else ""
         row.kind = "factory" if FACTORY in files else "prototype"
-        self._read_files(folder, files, row)
-        row.updated = _last_update(folder)
+        row.models = [Model(name) for name in sorted(_models(files))]
+        for read in (_read_files, self._ask_github, _read_history, self._compare):
+            try:
+                read(folder, files, row)
+            except Exception as error:  # one part that is broken must not hide the others
+                row.fail(error)
+
+    def _ask_github(self, _folder: Path, _files: dict[str, str], row: Row) -> None:
         row.ci = self._github.ci(row.server)
+
+    def _compare(self, folder: Path, _files: dict[str, str], row: Row) -> None:
+        """With the newest version of the template, and with what its own version delivers."""
+        if not row.template:
+            return
         age = self._templates.age(row.template, row.version)
         row.newest, row.behind = age.newest, age.behind
         if self._drift:
             with self._renders, delivered(folder) as standards:
                 row.drift = len(standards.differences())
 
-    def _read_files(self, folder: Path, files: dict[str, str], row: Row) -> None:
-        steps = [path for path in files if re.fullmatch(r"models/[^/]+/steps/step_io\.py", path)]
-        names = [ANSWERS, *([FACTORY] if FACTORY in files else []), *steps]
-        blobs = read_blobs(folder, (files[name] for name in names))
-        texts = {name: data.decode("utf-8", "replace") for name, data in zip(names, blobs, strict=True)}
-        origin = origin_in(texts[ANSWERS])
-        local = folder / origin.address
-        row.template = str(local.resolve()) if local.is_dir() else origin.address
-        row.version = origin.version
-        row.contract = min((contract_version(texts[name]) for name in steps), default=None)
-        row.models = [Model(name) for name in sorted(_models(files))]
-        if FACTORY in files:
-            row.registry = _registry(texts[FACTORY])
-            champions = _champions(folder) if row.registry == "local" else {}
-            known = {model.name: model for model in row.models} | champions
-            row.models = [known[name] for name in sorted(known)]
+
+def _read_files(folder: Path, files: dict[str, str], row: Row) -> None:
+    steps = [path for path in files if re.fullmatch(r"models/[^/]+/steps/step_io\.py", path)]
+    names = [ANSWERS, *([FACTORY] if FACTORY in files else []), *steps]
+    blobs = read_blobs(folder, (files[name] for name in names))
+    texts = {name: data.decode("utf-8", "replace") for name, data in zip(names, blobs, strict=True)}
+    origin = origin_in(texts[ANSWERS])
+    local = folder / origin.address
+    row.template = str(local.resolve()) if local.is_dir() else origin.address
+    row.version = origin.version
+    row.contract = min((contract_version(texts[name]) for name in steps), default=None)
+    if FACTORY in files:
+        row.registry = _registry(texts[FACTORY])
+        champions = _champions(folder) if row.registry == "local" else {}
+        known = {model.name: model for model in row.models} | champions
+        row.models = [known[name] for name in sorted(known)]
 
 
 def _registry(text: str) -> str:
@@ -206,13 +221,12 @@ def _models(files: dict[str, str]) -> set[str]:
     }
 
 
-def _last_update(folder: Path) -> str:
-    """The day of the commit that last changed the answers; empty if a shallow clone does not have it."""
-    found = run_git(folder, "log", "-1", "--format=%cs %P", "--", ANSWERS, check=True).text
+def _read_history(folder: Path, _files: dict[str, str], row: Row) -> None:
+    """The day of the commit that last changed the answers; a shallow clone may not have it."""
+    found = run_git(folder, "log", "-1", "--format=%cs %P", "HEAD", "--", ANSWERS, check=True).text
     day, _, parents = found.partition(" ")
-    if not parents and run_git(folder, "rev-parse", "--is-shallow-repository").text == "true":
-        return ""
-    return day
+    if parents or run_git(folder, "rev-parse", "--is-shallow-repository").text != "true":
+        row.updated = day
 
 
 def _champions(folder: Path) -> dict[str, Model]:

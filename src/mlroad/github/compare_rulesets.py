@@ -17,7 +17,8 @@ def compare_rulesets(repo: Repo, wanted: list[dict[str, Any]], *, loosen: bool) 
     there: dict[str, int] = {}
     with reading(listing):
         listed = repo.api.all(f"{repo.path}/rulesets")
-        there = {its["name"]: its["id"] for its in listed if its.get("source_type") != "Organization"}
+        own = [its for its in listed if its.get("source_type", "Repository") == "Repository"]
+        there = {its["name"]: its["id"] for its in own}
     if listing.problem:
         yield listing
         return

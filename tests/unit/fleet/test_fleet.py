@@ -109,6 +109,34 @@ def test_one_row_per_repo_and_broken_ones_stop_nothing(fleet: Callable[..., Said
     assert (found["lost-template"]["version"], found["lost-template"]["is_behind"]) == ("v1.0.0", False)
 
 
+def test_what_can_be_read_of_a_broken_repo_is_there(
+    fleet: Callable[..., Said], made: Path, tmp_path: Path
+) -> None:
+    """And factory.yml is YAML, of any version of the template."""
+    texts = {
+        "quoted": "registry: 'azureml'\n",
+        "default": "# registry: mlflow\nfrom-later: 1\n",
+        "broken": "registry: [\n",
+    }
+    for name, text in texts.items():
+        make_clone(tmp_path / "clones" / name, made / "template", "v1.1.0", factory=text)
+    git(tmp_path, "clone", "--quiet", "--bare", "clones/quoted", "clones/mirror.git")
+    lost = make_clone(tmp_path / "clones/lost", made / "template", "v1.1.0")
+    name = git(lost, "rev-parse", "HEAD:.copier-answers.yml").strip()
+    (lost / ".git/objects" / name[:2] / name[2:]).rename(tmp_path / "object")
+    found = rows(fleet(str(tmp_path / "clones"), "--json"))
+    assert {name: row["registry"] for name, row in found.items()} == {
+        "quoted": "azureml", "mirror.git": "azureml", "default": "local", "broken": "", "lost": "",
+    }  # fmt: skip
+    assert {name for name, row in found.items() if row["problem"]} == {"broken", "lost"}
+    assert "factory.yml:2:1: MR103" in found["broken"]["problem"]
+    assert "does not have the content" in found["lost"]["problem"]
+    assert found["broken"]["behind"] == 1
+    assert all(
+        row["updated"] and [its["name"] for its in row["models"]] == ["churn"] for row in found.values()
+    )
+
+
 def test_the_other_forms(fleet: Callable[..., Said], tmp_path: Path) -> None:
     page = tmp_path / "fleet.html"
     said = fleet("clones", "--html", str(page))
