@@ -27,18 +27,14 @@ def walk_tour(folder: Path, source: Path, uv: Path, environment: Mapping[str, st
     Raises TourFailed if a step did not do what it says. The page then shows how far the tour came.
     """
     walk = Walk(folder, tour_environment(environment, uv, folder / ".cache"))
-    failed = ""
     try:
         clone, *others = all_steps(walk, source)
         walk.take(clone, of=len(others) + 1)
         copy_uv(uv, folder / "template")
         for step in others:
             walk.take(step, of=len(others) + 1)
-    except TourFailed as error:
-        failed = str(error)
-        raise
     finally:
-        page = write_page(walk, failed)
+        page = write_page(walk)
     if page is None:
         raise TourFailed(f"the page {folder / PAGE} was not written")
     return page
@@ -79,10 +75,9 @@ def copy_uv(uv: Path, clone: Path) -> None:
     shutil.copy2(uv.parent.parent / "installed.txt", to.parent)
 
 
-def write_page(walk: Walk, failed: str) -> Path | None:
+def write_page(walk: Walk) -> Path | None:
     """Write the record and the page; None if no repo with the tool is there, whose Python could render it."""
     record = {
-        "failed": failed,
         "folder": str(walk.folder),
         "seconds_in_all": walk.seconds,
         "steps": walk.steps,

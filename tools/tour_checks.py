@@ -164,8 +164,8 @@ class Checks:
     def _trained(self, data: str, commit: str) -> Path:
         """The newest run of the factory on this data, of this commit."""
         for file in sorted((self._factory / ".runs" / _MODEL).glob("*/train.json"), reverse=True):
-            about = read(file)
-            if about["data"] == data and about["commit"] == commit:
+            made_from = read(file.with_name("run.json"))["git"]
+            if read(file)["data"] == data and made_from == {"commit": commit, "dirty": False}:
                 return file.parent
         raise NotDone(f"no run on {data} data is of the commit {commit[:7]}")
 

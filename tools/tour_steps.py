@@ -13,7 +13,7 @@ from pathlib import Path
 from mlroad.core.git import dirty_files
 from mlroad.core.text import quoted
 from tools.tour_checks import QUESTION, STANDARD, Checks
-from tools.tour_walk import PYTHON, Step, TourFailed, Walk
+from tools.tour_walk import PYTHON, NotDone, Step, Walk
 
 _HERE = Path(__file__).parent
 _IDENTITY = ['git config user.name "ML Road tour"', "git config user.email tour@example.invalid"]
@@ -92,7 +92,7 @@ def pull_request_commands(factory: Path) -> list[str]:
     command = [str(repo_python(factory)), str(program), str(workflow), "diabetes"]
     done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
     if done.returncode:
-        raise TourFailed(f"{workflow}: the commands could not be read: {done.stderr.strip()}")
+        raise NotDone(f"{workflow}: the commands could not be read: {done.stderr.strip()}")
     commands: list[str] = json.loads(done.stdout)
     return commands
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mlroad.core.git import run_git
+from mlroad.core.problems import UserError
 from mlroad.core.text import count
 
 REPOS = ("template", "prototype", "factory")
@@ -26,11 +28,11 @@ _MOST_NAMES = 8
 
 
 class TourFailed(Exception):
-    """A step did not do what it says."""
+    """A step did not do what it says. The text names the step."""
 
 
 class NotDone(Exception):
-    """The effect of a step is not there. The text says what is missing."""
+    """What a step does could not be done, or is not there. The text says what is missing."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class Walk:
         """What the page links to, besides the repos: a name, and a path below the folder."""
         self._here = folder
         self._environment = environment
+        self._path = environment["PATH"]
         self._started = time.monotonic()
         (folder / LOGS).mkdir(parents=True, exist_ok=True)
 
@@ -69,7 +72,7 @@ class Walk:
         return time.monotonic() - self._started
 
     def take(self, step: Step, of: int) -> None:
-        """Run a step. Raises TourFailed if it fails, has no effect, or if its effect was there before."""
+        """Run a step. Raises TourFailed if it fails, has no effect, or its effect was there before."""
         number = len(self.steps) + 1
         print(f"\n==> {number}/{of} {step.title} ({self.seconds:.0f} s so far)\n{step.why}", flush=True)
         record: dict[str, Any] = {
@@ -83,9 +86,12 @@ class Walk:
             for command in step.commands():
                 self._run(command, step.exits.get(command, 0), number, record)
             record["done"] = step.check()
-        except (NotDone, TourFailed) as error:
+        except (NotDone, UserError) as error:
             record["failed"] = str(error)
             raise TourFailed(f"step {number}, {step.title}: {error}") from None
+        except BaseException as error:
+            record["failed"] = f"stopped ({type(error).__name__})"
+            raise
         finally:
             record["seconds"] = time.monotonic() - started
             record["changes"] = [*_differences(files, self._files()), *_moved(references, self._references())]
@@ -97,7 +103,7 @@ class Walk:
             found = step.check()
         except NotDone:
             return
-        raise TourFailed(f"its effect was there before the step ran, so the check proves nothing: {found}")
+        raise NotDone(f"its effect was there before the step ran, so the check proves nothing: {found}")
 
     def _run(self, command: str, expected: int, number: int, record: dict[str, Any]) -> None:
         print(f"    $ {command}", flush=True)
@@ -122,11 +128,14 @@ class Walk:
         record["log"] = f"{LOGS}/{name}"
         if code != expected:
             what = f"`{command}` ended with the exit code {code}, not {expected}"
-            raise TourFailed(f"{what}: see {self.folder / LOGS / name}")
+            raise NotDone(f"{what}: see {self.folder / LOGS / name}")
 
     def _output(self, words: Sequence[str]) -> tuple[int, list[str]]:
         """Run a program. Its first lines are shown at once, and its last ones at the end."""
-        program = sys.executable if words[0] == PYTHON else words[0]
+        # Windows looks for a program on this process's PATH, not on that of the new one.
+        program = sys.executable if words[0] == PYTHON else shutil.which(words[0], path=self._path)
+        if program is None:
+            raise NotDone(f"{words[0]} is not on the PATH")
         process = subprocess.Popen(
             [program, *words[1:]], cwd=self._here, env=dict(self._environment), stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8", errors="replace",
