@@ -31,7 +31,7 @@ _UPDATE = [
 
 def all_steps(walk: Walk, source: Path) -> list[Step]:
     """All steps. ``source`` is the clone of ML Road that start.py is in."""
-    release, following = _releases(source)
+    release, following = releases(source)
     words = {"release": release, "following": following, "question": QUESTION, "standard": STANDARD}
     words |= {"python": PYTHON}
     lists = {
@@ -64,7 +64,7 @@ def _filled_in(
     return found
 
 
-def _releases(source: Path) -> tuple[str, str]:
+def releases(source: Path) -> tuple[str, str]:
     """The tag of the tour's template, and that of its next release."""
     text = (source / "pyproject.toml").read_text(encoding="utf-8")
     found = re.search(r'^version = "(\d+)\.(\d+)\.(\d+)', text, re.MULTILINE)

@@ -19,7 +19,7 @@ from tools.pull_request_commands import commands as commands_of
 from tools.start import main, own_python
 from tools.tour_checks import Checks, registered
 from tools.tour_page import tour_html
-from tools.tour_steps import all_steps
+from tools.tour_steps import all_steps, releases
 from tools.tour_walk import NotDone, Step, TourFailed, Walk, shortened
 
 Bare = Callable[..., subprocess.CompletedProcess[str]]
@@ -191,7 +191,7 @@ def refuse_a_secret(project: Path, tmp_path: Path) -> None:
 def sabotage(walk: Walk) -> None:
     """Undo the effects of the finished tour, one by one: the check of each says what is missing."""
     prototype, factory = walk.folder / "prototype", walk.folder / "factory"
-    checks = Checks(walk, "v0.2.0", "v0.3.0")
+    checks = Checks(walk, *releases(REPO))
     assert checks.alias("champion", "approve")
     (factory / ".registry").rename(factory / ".elsewhere")
     for verdict in factory.glob(".runs/diabetes/*/gate/verdict.json"):
