@@ -74,6 +74,11 @@ class GitOutput:
         return (fatal or [self.reason])[0].removeprefix("fatal:").strip().rstrip(".")
 
 
+def git_environment() -> dict[str, str]:
+    """The variables of this process without those that name a repo."""
+    return {name: value for name, value in os.environ.items() if name not in _OF_ANOTHER_REPO}
+
+
 def run_git(
     folder: Path,
     *arguments: str,
@@ -86,12 +91,11 @@ def run_git(
     ``environment`` is added to this process's own, from which variables that name a repo are left out.
     Raises GitError if git is not installed and, with ``check``, if the command fails.
     """
-    inherited = {name: value for name, value in os.environ.items() if name not in _OF_ANOTHER_REPO}
     try:
         done = subprocess.run(
             ["git", "-C", str(folder), *arguments],
             input=stdin.encode("utf-8", "surrogateescape") if isinstance(stdin, str) else stdin,
-            env={**inherited, "LC_ALL": "C", **(environment or {})},
+            env={**git_environment(), "LC_ALL": "C", **(environment or {})},
             capture_output=True,
             check=False,
         )

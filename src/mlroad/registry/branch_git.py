@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from mlroad.core.git import GitError, GitOutput, run_git, tree_entries
+from mlroad.core.git import GitError, GitOutput, git_environment, run_git, tree_entries
 from mlroad.core.problems import UserError
 from mlroad.registry.local_registry import DATABASE, MODELS
 
@@ -69,7 +69,11 @@ class BranchGit:
     def extract(self, files: Mapping[str, str], to: Path) -> None:
         """Write blobs to files, byte for byte."""
         with subprocess.Popen(
-            ["git", "cat-file", "--batch"], cwd=self._root, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            ["git", "cat-file", "--batch"],
+            cwd=self._root,
+            env=git_environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         ) as process:
             if process.stdin is None or process.stdout is None:
                 raise GitFailed("git cannot be started")

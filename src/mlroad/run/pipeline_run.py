@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mlroad.core.files import remove
-from mlroad.core.git import STATUS, parse_status
+from mlroad.core.git import STATUS, git_environment, parse_status
 from mlroad.core.model_source import source_digest
 from mlroad.core.repo import is_model
 from mlroad.core.run_folders import RunFolder, prune, root_of, runs_of
@@ -245,7 +245,7 @@ class _GitState:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
+                env={**git_environment(), "GIT_OPTIONAL_LOCKS": "0"},
             )
 
     def result(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from mlroad.registry.branch_git import BranchGit
 from tests.support import commit_all, git
 from tests.unit.registry.repos import (
     PACKAGES,
@@ -411,3 +412,12 @@ def test_an_origin_without_a_branch(repo: Path, tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "origin has no default branch yet" in done.stderr
     factory(repo, "register", "diabetes", "--run", run)
+
+
+def test_the_variables_of_a_hook_lead_to_no_other_repo(
+    repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blob = git(repo, "rev-parse", "HEAD:factory.yml").strip()
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "nowhere"))
+    BranchGit(repo).extract({"factory.yml": blob}, tmp_path)
+    assert (tmp_path / "factory.yml").read_bytes() == (repo / "factory.yml").read_bytes()
