@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from mlroad.core.text import some
 from mlroad.gate.checks import GateChecks, number
 from mlroad.gate.holdout import row_answers
 from mlroad.gate.records import Floats, ModelAnswers, Records, Values
@@ -150,7 +151,9 @@ def check_agreement(checks: GateChecks, records: Records, again: str) -> None:
         differ = int((apart > allowed.reshape(len(theirs), -1)).any(axis=1).sum())
         if differ:
             most = "" if mine.dtype == object else f" (up to {number(float(apart.max()))} apart)"
-            what = f"{when}, {differ} of {len(theirs)} rows get another answer{most}. {why}"
+            by_time = f"The model depends on the time: its code reads the clock ({some(records.clock, 3)})."
+            because = by_time if records.clock and way in ("repeated", "restarted") else why
+            what = f"{when}, {differ} of {len(theirs)} rows get another answer{most}. {because}"
             checks.add(AGREEMENT, "failed", what)
             return
     same = "The answers are the same a second time, in another process, in another order"

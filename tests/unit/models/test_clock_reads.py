@@ -7,6 +7,8 @@ import logging
 import time
 from collections.abc import Callable
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from mlroad.models.clock_reads import clock_reads
@@ -27,6 +29,11 @@ def _today() -> str:
         (lambda: time.strftime("%H"), "time.strftime"),
         (_by_hour, "datetime.now"),
         (_today, "date.today"),
+        (lambda: pd.Timestamp.now("UTC").hour, "Timestamp.now"),
+        (lambda: pd.Timestamp.today().year, "Timestamp.today"),
+        (lambda: pd.Timestamp("now"), 'Timestamp("now") in test_clock_reads.py:'),
+        (lambda: np.datetime64("today", "D"), 'datetime64("today")'),
+        (lambda: pd.to_datetime("now", utc=True), 'to_datetime("now")'),
     ],
 )
 def test_reads(work: Callable[[], object], name: str) -> None:
@@ -38,5 +45,8 @@ def test_harmless_calls() -> None:
         logging.getLogger("x").warning("a log line has a time")
         time.perf_counter()
         datetime.datetime.fromisoformat("2026-01-01").strftime("%H")
+        pd.Timestamp("2026-01-01").normalize()
+        pd.to_datetime(pd.DataFrame({"today": ["2026-01-01"]})["today"])
+        pd.to_datetime({"now": "2026-01-01"}["now"])
 
     assert clock_reads(work) == []
