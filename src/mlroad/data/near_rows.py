@@ -43,11 +43,12 @@ class NearRows:
 
 
 def find_near_rows(
-    engine: TableEngine, first: Table, second: Table, targets: Sequence[str]
+    engine: TableEngine, first: Table, second: Table, targets: Sequence[str], exact: Sequence[str] = ()
 ) -> NearRows | None:
     """The most such rows of ``second`` that any of the ways finds, or None if there are none.
 
-    ``targets`` and columns that only one table has do not count.
+    ``targets`` and columns that only one table has do not count. Columns of ``exact`` must be equal: of a
+    series, rows of neighbouring moments may be alike but for the moment.
     """
     columns = [
         (column, other)
@@ -65,7 +66,7 @@ def find_near_rows(
     for column, other in columns:
         left, right = (_values(found[column.name], _are_numbers(column, other)) for found in tables)
         pairs.append((column.name, left, right))
-    found = list(_all(pairs))
+    found = list(_all(pairs, exact))
     return max(found, key=lambda near: near.count) if found else None
 
 
@@ -84,23 +85,23 @@ def _values(found: Any, numbers: bool) -> NDArray[Any]:
 Pair = tuple[str, NDArray[Any], NDArray[Any]]
 
 
-def _all(pairs: Sequence[Pair]) -> Iterator[NearRows]:
-    exact = [_hashed(pair, None) for pair in pairs]
-    yield from _compared(*_total(exact), "with equal features")
-    numeric = [pair for pair in pairs if pair[1].dtype != object]
-    if numeric:
+def _all(pairs: Sequence[Pair], exact: Sequence[str]) -> Iterator[NearRows]:
+    plain = [_hashed(pair, None) for pair in pairs]
+    yield from _compared(*_total(plain), "with equal features")
+    if any(pair[1].dtype != object for pair in pairs if pair[0] not in exact):
         for decimals in _DECIMALS:
-            rounded = [_hashed(pair, decimals) for pair in pairs]
+            rounded = [_hashed(pair, None if pair[0] in exact else decimals) for pair in pairs]
             yield from _compared(*_total(rounded), f"equal when rounded to {decimals} decimals")
         for digits in _OF_SPREAD:
-            rounded = [_hashed(pair, digits, of_spread=True) for pair in pairs]
+            rounded = [_hashed(pair, None if pair[0] in exact else digits, of_spread=True) for pair in pairs]
             yield from _compared(*_total(rounded), "equal when rounded")
     if len(pairs) < 3:
         return  # what is left of the row says too little
-    mine, theirs = _total(exact)
-    for (name, *_), (left, right) in list(zip(pairs, exact, strict=True))[:_LEFT_OUT]:
-        with np.errstate(over="ignore"):
-            yield from _compared(mine - left, theirs - right, f"equal but for {name}")
+    mine, theirs = _total(plain)
+    for (name, *_), (left, right) in list(zip(pairs, plain, strict=True))[:_LEFT_OUT]:
+        if name not in exact:
+            with np.errstate(over="ignore"):
+                yield from _compared(mine - left, theirs - right, f"equal but for {name}")
 
 
 def _places(values: NDArray[np.float64]) -> int:

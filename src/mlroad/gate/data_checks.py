@@ -183,7 +183,8 @@ def _shared(engine: TableEngine, table: Table, judged: Table, gates: Gates) -> s
     there = f"in the training data {table.label}"
     if overlap.count:
         return f"{overlap.shared[1]} {of} {there}, so the model has seen them."
-    near = None if judged.format == "files" else find_near_rows(engine, table, judged, gates.targets)
+    moments = [gates.columns["time"]] if "time" in gates.columns else []
+    near = None if judged.format == "files" else find_near_rows(engine, table, judged, gates.targets, moments)
     if near:
         return f"{near.count} {of} almost {there} ({near.how}), so the model has seen them."
     return ""

@@ -24,7 +24,7 @@ def rows(seed: int, count: int = ROWS, wide: int = 5) -> pd.DataFrame:
     return pd.DataFrame({**made, "group": rng.choice(["a", "b"], count), "y": rng.normal(size=count)})
 
 
-def near(first: pd.DataFrame, second: pd.DataFrame, folder: Path) -> NearRows | None:
+def near(first: pd.DataFrame, second: pd.DataFrame, folder: Path, *exact: str) -> NearRows | None:
     with TableEngine() as engine:
         tables = []
         for name, frame in (("first", first), ("second", second)):
@@ -34,7 +34,7 @@ def near(first: pd.DataFrame, second: pd.DataFrame, folder: Path) -> NearRows | 
             kinds = [Column(column, "DOUBLE", "number") if pd.api.types.is_numeric_dtype(frame[column].dtype)
                      else Column(column, "VARCHAR", "string") for column in frame.columns]  # fmt: skip
             tables.append(Table(name, file, "CSV", (file,), name, tuple(kinds), len(frame)))
-        return find_near_rows(engine, tables[0], tables[1], ["y"])
+        return find_near_rows(engine, tables[0], tables[1], ["y"], exact)
 
 
 def leak(change: Callable[[pd.DataFrame], pd.DataFrame], folder: Path, share: float = 0.1) -> NearRows | None:
@@ -90,3 +90,15 @@ def test_repeated_measures_of_the_same_units(tmp_path: Path) -> None:
     visits = [units.assign(x4=np.random.default_rng(k).normal(size=100), y=k) for k in range(5)]
 
     assert near(pd.concat(visits[:4]), visits[4], tmp_path) is None
+
+
+def test_later_moments_of_the_same_series(tmp_path: Path) -> None:
+    """One row of each shop is trained on, and a later one is in the holdout: an honest split in time."""
+    shops = rows(1, 100).drop(columns=["y"])
+    first, second = (shops.assign(day=20_000.4 + k / 10, y=k) for k in range(2))
+
+    assert near(first, second, tmp_path)
+    assert near(first, second, tmp_path, "day") is None
+    leaked = near(first.assign(x3=0), first, tmp_path, "day")
+    assert leaked
+    assert leaked.how == "equal but for x3"
