@@ -11,7 +11,7 @@ from typing import TypeVar
 from mlroad.core.problems import Position, UserError
 from mlroad.core.text import did_you_mean
 from mlroad.core.yaml_document import Document, Fields
-from mlroad.core.yaml_nodes import MapNode, Node, ScalarNode
+from mlroad.core.yaml_nodes import ListNode, MapNode, Node, ScalarNode
 from mlroad.data.version import parse_reference
 from mlroad.gate.own_metrics import OwnMetric, read_own_metrics
 from mlroad.models.metric_names import TASKS, Metric, Task, metric_of, of_task
@@ -79,7 +79,7 @@ class Gates:
     holdout: str
     """``diabetes_holdout:1``."""
     targets: tuple[str, ...]
-    """The columns to predict: several for the labels of multilabel, otherwise one."""
+    """The columns to predict: several labels of multilabel, several outputs of a regression, or one."""
     champion_required: bool
     decide_by: str
     metrics: dict[str, Threshold]
@@ -243,12 +243,18 @@ class _Reader:
         return found
 
     def _targets(self, task: Task | None) -> tuple[str, ...]:
-        if task != "multilabel":
+        one = not isinstance(self._top.get("target"), ListNode)
+        if task != "multilabel" and (one or task != "regression"):
             return (self._top.text("target"),)
         if not self._top.has("target"):
             self._top.missing("target", "List the columns of the labels.")
             return ()
         found = self._texts("target")
+        if task == "regression":
+            if self._top.has("quantiles"):
+                what = "quantiles are for one target, and there are several."
+                self._document.wrong(self._top.get("quantiles"), "MR704", what, "Remove one of both.")
+            return found
         if len(found) == 1:
             what = "target has one label."
             self._document.wrong(

@@ -39,6 +39,7 @@ from mlroad.gate.metric_checks import (
 from mlroad.gate.metrics import read_answers
 from mlroad.gate.model_checks import ONNX, check_onnx, check_size
 from mlroad.gate.own_measures import OwnMeasures
+from mlroad.gate.part_figures import target_figures, unit_figures
 from mlroad.gate.records import ModelAnswers, Records
 from mlroad.gate.tasks.class_figures import class_figures
 from mlroad.gate.tasks.task import Predictions, Truth
@@ -90,7 +91,9 @@ class _Judge:
         self._records = records
         self._checks = GateChecks()
         self._metrics: dict[str, MetricResult] = {}
-        self._found: dict[str, Any] = {"slices": [], "by_class": None, "latency": None, "onnx": None}
+        self._found: dict[str, Any] = {
+            "slices": [], "by_class": None, "by_target": [], "by_unit": None, "latency": None, "onnx": None,
+        }  # fmt: skip
         try:
             self._digest: str | None = candidate.digest()
         except OSError:
@@ -207,6 +210,10 @@ class _Judge:
         self._metrics = judge_metrics(checks, gates, rows)
         again = gate_again(self._candidate)
         self._found["by_class"] = class_figures(table.truth, mine, theirs)
+        models = {"candidate": mine} | ({"champion": theirs} if theirs else {})
+        self._found["by_target"] = target_figures(gates, table, models)
+        if gates.decide_by in self._metrics and self._metrics[gates.decide_by].candidate is not None:
+            self._found["by_unit"] = unit_figures(gates, table, models)
         self._found["slices"] = judge_slices(checks, gates, rows, table)
         check_agreement(checks, records, again)
         self._found["latency"] = check_latency(checks, gates, records.timings, table.rows, again)
@@ -260,6 +267,8 @@ class _Judge:
             "metrics": {name: _metric(gates, name, self._metrics.get(name)) for name in gates.metrics},
             "slices": self._found["slices"],
             "by_class": self._found["by_class"],
+            "by_target": self._found["by_target"],
+            "by_unit": self._found["by_unit"],
             "latency": self._found["latency"],
             "size": self._found["size"],
             "inference": {name: self._short(its) for name, its in tests.items()},

@@ -1,10 +1,13 @@
-"""The table of classes and the confusion matrix, as the verdict has them."""
+"""The tables of classes and of targets, and the confusion matrix, as the verdict has them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from mlroad.report.formatting import metric_name
+from mlroad.report.report_data import Fields, fields
 
 MOST_CELLS = 20
 """A confusion matrix of more classes is not drawn."""
@@ -32,3 +35,12 @@ def class_table(found: Mapping[str, Any]) -> ClassTable | None:
     confusion = found.get("confusion")
     drawn = confusion if isinstance(confusion, list) and len(confusion) <= MOST_CELLS else []
     return ClassTable(rows, [[(count, count / max(1, sum(row))) for count in row] for row in drawn])
+
+
+def target_table(found: object) -> list[Fields]:
+    """A row for each target from the verdict's ``by_target``: its name, and the figures of both models."""
+    rows = [fields(each) for each in found] if isinstance(found, list) else []
+    for row in rows:
+        for model in ("candidate", "champion"):
+            row[model] = {metric_name(name): value for name, value in fields(row[model]).items()}
+    return [row for row in rows if row["candidate"]]

@@ -10,7 +10,9 @@ NONE = "–"
 """Shown in place of a missing number."""
 _METRICS = {
     "mae": "MAE", "rmse": "RMSE", "r2": "R²", "roc_auc": "ROC AUC", "log_loss": "log loss",
-    "brier": "Brier score", "f1": "F1",
+    "brier": "Brier score", "f1": "F1", "mape": "MAPE", "smape": "sMAPE", "mase": "MASE", "mrr": "MRR",
+    "map": "MAP", "token_f1": "token F1", "exact_match": "exact match", "f1_macro": "macro F1",
+    "average_precision": "average precision", "rouge1": "ROUGE-1", "rouge2": "ROUGE-2", "rougeL": "ROUGE-L",
 }  # fmt: skip
 
 
@@ -55,7 +57,8 @@ def between(value: object, *, signed: bool = False, places: int | None = None) -
 
 def metric_name(name: object) -> str:
     """The usual way to write a metric's name."""
-    return _METRICS.get(str(name), str(name))
+    stem, mark, first = str(name).partition("@")
+    return _METRICS.get(stem, stem.upper() if stem == "ndcg" else stem) + mark + first
 
 
 def megabytes(value: object) -> str:

@@ -14,7 +14,7 @@ from mlroad.registry.signed_facts import has_signers, unverified
 from mlroad.report.base_note import base_note
 from mlroad.report.changed_model import changed_model
 from mlroad.report.changed_rules import changed_rules, title
-from mlroad.report.class_table import class_table
+from mlroad.report.class_table import class_table, target_table
 from mlroad.report.comparisons import budgets, metrics, slices
 from mlroad.report.explanations import confidence, consequence, lead, problems, way_out
 from mlroad.report.formatting import metric_name, places_of
@@ -76,7 +76,9 @@ def _values(data: ReportData) -> dict[str, object]:
         "classes": class_table(data.verdict["by_class"]),
         "budgets": budgets(data),
         "runtimes": runtime_table(data),
-        "charts": task_plots(data.verdict["task"], data.verdict["target"], data.answers),
+        "targets": target_table(data.verdict["by_target"]),
+        "units": fields(data.verdict["by_unit"]),
+        "charts": task_plots(data.verdict, data.answers),
     }
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlroad.core.text import count, percent
-from mlroad.models.metric_names import metric_of
+from mlroad.models.metric_names import first_of, metric_of
 from mlroad.report.formatting import figure, finite, metric_name
 from mlroad.report.report_data import ReportData
 
@@ -24,6 +25,25 @@ _MEANS = {
     "brier": "Its probabilities are off by {value} squared on average; 0 is best.",
     "exact_match": "{share} of its answers are exactly the expected text.",
     "mase": "Its error is {value} times that of repeating the last season's value.",
+    "mape": "A prediction is off by {share} of the true value on average.",
+    "smape": "A prediction is off by {share} of the mean of both values on average.",
+    "pinball": "The quantiles are off by {value} on average, errors weighted by their level.",
+    "log_loss": "The probability that it gives to the right answer is {likely} (geometric mean).",
+    "average_precision": "Of the rows that it puts first, {share} are positive, averaged over all lengths.",
+    "f1": "Precision and recall in one figure: {share}.",
+    "f1_macro": "Precision and recall in one figure, as the mean over the classes: {share}.",
+    "hamming_loss": "{share} of the labels are wrong.",
+    "roc_auc_macro": "Rows with a label score higher for it than rows without in {share} of the pairs.",
+    "roc_auc_ovr": "A row of a class scores higher for it than another row in {share} of the pairs.",
+    "top_k_accuracy@": "The right class is among its first {first} in {share} of the rows.",
+    "ndcg": "The order of a query's rows is worth {share} of the best order on average.",
+    "ndcg@": "The first {first} rows of a query are worth {share} of the best ones on average.",
+    "map": "Down to each relevant row of a query, {share} of the rows are relevant on average.",
+    "mrr": "The mean of 1 / the place of a query's first relevant row; 1 means that it always comes first.",
+    "token_f1": "Answers have {share} of their words in common with the expected text on average.",
+    "rouge1": "Answers have {share} of their words in common with the expected text on average.",
+    "rouge2": "Answers have {share} of their pairs of words in common with the expected text on average.",
+    "rougeL": "The longest common sequence of words makes {share} of the texts on average.",
 }
 
 
@@ -74,11 +94,18 @@ def meaning(data: ReportData) -> str:
     """What the deciding figure means, in its unit; empty if there is no such sentence."""
     name, value = str(data.verdict["decide_by"] or ""), finite(data.decisive["candidate"])
     known = metric_of(name)
-    if value is None or known is None or name not in _MEANS:
+    stem, first = first_of(name)
+    text = _MEANS.get(f"{stem}@" if first else stem, "")
+    if value is None or known is None or not text:
         return ""
     target = str(data.verdict["target"] or "the target")
     unit = f" (in the unit of {target})" if known.in_target_unit else ""
-    text = _MEANS[name].format(value=f"{figure(value)}{unit}", share=percent(value), target=target)
+    if several := data.verdict["by_target"]:
+        unit = f" as the mean over {count(len(several), 'target')}"
+    likely = percent(math.exp(-abs(value)))
+    text = text.format(
+        value=f"{figure(value)}{unit}", share=percent(value), target=target, first=first, likely=likely
+    )
     return f"{metric_name(name)} {figure(value)}: {text[0].lower()}{text[1:]}"
 
 

@@ -67,7 +67,8 @@ class ReportData:
 
     candidate: Candidate
     verdict: Fields
-    answers: Answers
+    answers: Sequence[Answers]
+    """One for each target; none if the answers are not numbers."""
     inference: Sequence[Fields]
     """The results of the inference tests, one for each runtime."""
     sources: Sequence[Source]
@@ -171,23 +172,36 @@ def _check_model(candidate: Candidate, judged: object, again: str) -> None:
         raise UserError(what, again)
 
 
-def _read_answers(file: Path) -> Answers:
-    """Rows without a finite number (broken candidates have them) are left out: the verdict reports them."""
-    columns: dict[str, list[float]] = {"truth": [], "candidate": [], "champion": []}
+def _read_answers(file: Path) -> list[Answers]:
+    """Of several targets, a cell has a number for each."""
     try:
         with file.open(encoding="utf-8", newline="") as lines:
-            for row in csv.DictReader(lines):
-                values = {name: _number(row.get(name)) for name in columns}
-                if values["truth"] is None or values["candidate"] is None:
-                    continue
-                for name, value in values.items():
-                    if value is not None:
-                        columns[name].append(value)
+            rows = [
+                {name: str(row.get(name) or "").split(" ") for name in ("truth", "candidate", "champion")}
+                for row in csv.DictReader(lines)
+            ]
     except (OSError, ValueError, csv.Error):
-        return Answers()
+        return []
+    targets = len(rows[0]["truth"]) if rows else 0
+    return [_answers_of([{name: _at(cells, place) for name, cells in row.items()} for row in rows])
+            for place in range(targets)]  # fmt: skip
+
+
+def _answers_of(rows: Sequence[Mapping[str, float | None]]) -> Answers:
+    """Rows without a finite number (broken candidates have them) are left out: the verdict reports them."""
+    columns: dict[str, list[float]] = {"truth": [], "candidate": [], "champion": []}
+    for values in rows:
+        if values["truth"] is not None and values["candidate"] is not None:
+            for name, value in values.items():
+                if value is not None:
+                    columns[name].append(value)
     if len(columns["champion"]) != len(columns["truth"]):
         columns["champion"] = []
     return Answers(**columns)
+
+
+def _at(cells: Sequence[str], place: int) -> float | None:
+    return _number(cells[place]) if place < len(cells) else None
 
 
 def _number(text: str | None) -> float | None:

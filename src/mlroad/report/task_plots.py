@@ -7,11 +7,12 @@ forecasters", The Statistician 32 (1983).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
 from mlroad.report.charts import Axis, Chart, axis_around, dots, guide, line, steps, thinned
-from mlroad.report.formatting import figure
+from mlroad.report.formatting import figure, metric_name
 from mlroad.report.report_data import Answers
 
 _BINS = 24
@@ -19,15 +20,44 @@ _CURVE = 200
 """Points of a curve."""
 _UNIT = Axis(0.0, 1.0)
 _TENTHS = 10
+_MOST_TARGETS = 12
+"""Of more targets than this, the others are not drawn."""
 
 
-def task_plots(task: object, target: object, answers: Answers) -> list[Chart]:
-    """The charts for a task; none if the answers cannot be drawn."""
-    if not answers.truth:
+def task_plots(verdict: Mapping[str, Any], answers: Sequence[Answers]) -> list[Chart]:
+    """The charts for a task; none if the answers cannot be drawn. ``answers``: one for each target."""
+    task, units = verdict["task"], verdict["by_unit"]
+    if task in ("ranking", "text"):
+        return [_units(units)] if isinstance(units, Mapping) else []
+    if not answers or not answers[0].truth:
         return []
     if task == "binary":
-        return [] if set(answers.truth) - {0.0, 1.0} else _classification(answers)
-    return _regression(answers, str(target or "the target")) if task in ("regression", "forecast") else []
+        return [] if set(answers[0].truth) - {0.0, 1.0} else _classification(answers[0])
+    if task not in ("regression", "forecast"):
+        return []
+    if len(answers) == 1:
+        return _regression(answers[0], str(verdict["target"] or "the target"))
+    names = [str(each["target"]) for each in verdict["by_target"] or []]
+    both = list(zip(names, answers, strict=False))[:_MOST_TARGETS]
+    return [_scatter(its, name, f"{name}: predicted and true values") for name, its in both if its.truth]
+
+
+def _units(found: Mapping[str, Any]) -> Chart:
+    """How a figure is distributed over the queries or texts."""
+    edges, counts = found["edges"], found["counts"]
+    name, units = metric_name(str(found["metric"])), str(found["units"])
+    y = axis_around(*counts.values(), at_zero=True)
+    low, all_ = sum(counts["candidate"][: len(edges) // 4]), sum(counts["candidate"])
+    below = f"below {figure(edges[len(edges) // 4])} for the candidate"
+    return Chart(
+        f"{name} of the {units}",
+        f"{low:,} of {all_:,} {units} are {below}: an average can hide them."
+        if low
+        else f"None of the {all_:,} {units} is {below}.",
+        f"Histogram of {name} over the {units} in {len(edges) - 1} bins.",
+        _UNIT, y, name, units,
+        [steps(_UNIT, y, edges, counts[key], key) for key in ("champion", "candidate") if key in counts],
+    )  # fmt: skip
 
 
 def _series(answers: Answers) -> dict[str, Sequence[float]]:
@@ -38,22 +68,12 @@ def _series(answers: Answers) -> dict[str, Sequence[float]]:
 
 def _regression(answers: Answers, target: str) -> list[Chart]:
     truth, series = answers.truth, _series(answers)
-    rows, note = len(truth), thinned(len(truth))
-    both, predicted = axis_around(truth, *series.values()), axis_around(*series.values())
+    rows, note, predicted = len(truth), thinned(len(truth)), axis_around(*series.values())
     residuals = {name: [t - p for t, p in zip(truth, values, strict=True)] for name, values in series.items()}
     highest = max((abs(r) for values in residuals.values() for r in values), default=1.0)
     errors = axis_around([-highest, highest])
-    spread = figure(sum(abs(r) for r in residuals["candidate"]) / rows)
     return [
-        Chart(
-            "Predicted and true values",
-            f"Points on the dashed line are exact predictions.{note}",
-            f"Scatter plot of predicted against true {target}, {rows} rows; the mean distance from"
-            f" the line of exact predictions is {spread} for the candidate.",
-            both, both, f"true {target}", f"predicted {target}",
-            [guide(both, both, (both.low, both.low), (both.high, both.high))]
-            + [dots(both, both, truth, values, name) for name, values in series.items()],
-        ),
+        _scatter(answers, target, "Predicted and true values"),
         Chart(
             "Residuals by prediction",
             f"A good model leaves no pattern: points lie evenly above and below zero.{note}",
@@ -64,6 +84,21 @@ def _regression(answers: Answers, target: str) -> list[Chart]:
         ),
         _residual_histogram(residuals, errors, target),
     ]  # fmt: skip
+
+
+def _scatter(answers: Answers, target: str, title: str) -> Chart:
+    truth, series = answers.truth, _series(answers)
+    both, rows = axis_around(truth, *series.values()), len(truth)
+    spread = figure(sum(abs(t - p) for t, p in zip(truth, answers.candidate, strict=True)) / rows)
+    return Chart(
+        title,
+        f"Points on the dashed line are exact predictions.{thinned(rows)}",
+        f"Scatter plot of predicted against true {target}, {rows} rows; the mean distance from"
+        f" the line of exact predictions is {spread} for the candidate.",
+        both, both, f"true {target}", f"predicted {target}",
+        [guide(both, both, (both.low, both.low), (both.high, both.high))]
+        + [dots(both, both, truth, values, name) for name, values in series.items()],
+    )  # fmt: skip
 
 
 def _residual_histogram(residuals: dict[str, list[float]], errors: Axis, target: str) -> Chart:

@@ -119,6 +119,34 @@ def of_queries(truth: Truth, predicted: Predictions) -> Mapping[str, float]:
     return {name: float(np.mean(values)) for name, values in found.items()}
 
 
+def outputs(rows: int, seed: int = 4) -> tuple[Truth, Predictions]:
+    """Three targets of different scales."""
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(rows, 3)) * np.array([1, 50, 0.01]) + np.array([9, 0, 3])
+    return Truth(values), Predictions(values + 0.3 * rng.normal(size=(rows, 3)), "value")
+
+
+def of_outputs(truth: Truth, predicted: Predictions) -> Mapping[str, float]:
+    from sklearn import metrics as sk
+
+    of = {
+        "mae": sk.mean_absolute_error,
+        "rmse": sk.root_mean_squared_error,
+        "mape": sk.mean_absolute_percentage_error,
+        "pinball": sk.mean_pinball_loss,
+        "r2": sk.r2_score,
+        "explained_variance": sk.explained_variance_score,
+    }
+    return {name: function(truth.values, predicted.values) for name, function in of.items()}
+
+
+def test_several_targets_are_those_of_scikit_learn() -> None:
+    for rows, seed in ((40, 1), (900, 2)):
+        truth, predicted = outputs(rows, seed)
+        for name, wanted in of_outputs(truth, predicted).items():
+            assert measure(name, "regression", truth, predicted) == pytest.approx(wanted, rel=1e-12), name
+
+
 def test_multiclass_is_that_of_scikit_learn() -> None:
     for rows, seed, as_labels in ((60, 1, False), (900, 2, False), (60, 3, True), (4, 4, False)):
         truth, predicted = classes(rows, seed, as_labels)
@@ -210,6 +238,7 @@ def test_texts() -> None:
         ("multiclass", classes, of_classes),
         ("multilabel", labels, of_labels),
         ("ranking", queries, of_queries),
+        ("regression", outputs, of_outputs),
     ],
 )
 def test_resampled_figures_are_those_of_repeated_rows(
@@ -301,6 +330,8 @@ def test_a_slice_on_the_median_needs_it_among_the_quantiles() -> None:
         ("multilabel", "f1_macro", [[0.5, 2]] * 3, "not probabilities"),
         ("multilabel", "roc_auc_macro", [[0, 1]] * 3, "needs probabilities"),
         ("forecast", "mae", [[1.0, 2.0]] * 3, "shape"),
+        ("regression", "mae", [[1.0]] * 3, r"shape \[3, 1\], not \[3, 2\]: one for each target"),
+        ("regression", "mae", [[1.0, np.nan]] * 3, "NaN or infinite"),
         ("ranking", "ndcg", ["a", "b", "c"], "answers with texts"),
         ("text", "exact_match", [1.0, 2.0, 3.0], "1.0, which is not a text"),
     ],
@@ -310,12 +341,18 @@ def test_answers_that_are_refused(task: Task, metric: str, answer: Any, words: s
         {"y": ["a", "b", "c"], "u": [0, 1, 1], "v": [1, 0, 1], "n": [1.0, 2.0, 3.0], "t": [1, 2, 3]}
     )
     more = {"forecast": "time: t\n", "ranking": "query: t\n"}.get(task, "")
-    target = {"multilabel": "[u, v]", "forecast": "n", "ranking": "n"}.get(task, "y")
+    target = {"multilabel": "[u, v]", "regression": "[u, v]", "forecast": "n", "ranking": "n"}.get(task, "y")
     gates = some_gates(task, metric, more, target)
     truth = read_truth(frame, gates)
     given = np.array(answer, dtype=object if isinstance(answer[0], str) else float)
     with pytest.raises(ModelBroken, match=words):
         read_answers(given, truth, gates)
+
+
+def test_several_targets_have_no_quantiles() -> None:
+    with pytest.raises(UserError, match="quantiles are for one target, and there are several"):
+        some_gates("regression", "pinball", "quantiles: [0.1, 0.9]\n", "[u, v]")
+    assert some_gates("regression", "mae", "", "[u]").targets == ("u",)
 
 
 def test_quantiles_that_are_refused() -> None:

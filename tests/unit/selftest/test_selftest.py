@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html import unescape
 from pathlib import Path
@@ -11,6 +12,9 @@ import pytest
 from mlroad.core.hash_cache import state_of
 from mlroad.gate.run_gate import gate
 from mlroad.gate.selftest.fault_copies import judge_good
+from mlroad.gate.selftest.sample_factory import make_sample
+from mlroad.models.metric_names import Task
+from mlroad.registry.one_champion import OneChampion
 from mlroad.report.make_report import make_report
 from mlroad.run.candidate import find_candidate
 from mlroad.run.model_folder import find_model
@@ -82,6 +86,36 @@ def test_samples_of_other_tasks(tiny: Tiny, task: str) -> None:
     found = table(out)
     for name in ("shuffled labels", "constant model", "regressed slice", "worse than the champion"):
         assert found[name][0] == "ok", out
+
+
+@pytest.mark.parametrize(
+    ("task", "words"),
+    [
+        ("ranking", "NDCG@5 of the queries"),
+        ("text", "The 8 texts with the lowest token F1"),
+        ("outputs", "hot: predicted and true values"),
+    ],
+)
+def test_reports_show_the_parts_of_other_tasks(tmp_path: Path, task: Task, words: str) -> None:
+    several = str(task) == "outputs"
+    candidate = make_sample(tmp_path, "multilabel" if several else task)
+    if several:  # its two columns of 0 and 1 are numbers as well
+        file = candidate.model.path / "gates.yml"
+        change = {
+            "task": "regression",
+            "metrics": {"rmse": {"limit": 0.6, "max_regression": 0.1}},
+            "decide_by": "rmse",
+            "slices": [],
+        }
+        file.write_text(json.dumps(json.loads(file.read_text(encoding="utf-8")) | change), encoding="utf-8")
+    verdict = gate(candidate, OneChampion(None, {}))
+    assert verdict["passed"], verdict["checks"]
+    make_report(candidate, tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert words in page
+    if several:
+        assert [each["target"] for each in verdict["by_target"]] == ["warm", "hot"]
+        assert ">Targets<" in page
 
 
 def test_lax_gates_are_red_and_the_faults_named(tiny: Tiny) -> None:

@@ -1,11 +1,14 @@
 """Regression: a number for each row, or its quantiles.
 
-With ``quantiles: [0.1, 0.5, 0.9]`` a model answers [n, 3], and its median counts as the value.
+With ``quantiles: [0.1, 0.5, 0.9]`` a model answers [n, 3], and its median counts as the value. Of several
+targets, [n, targets], a figure is the mean of those of the targets: scikit-learn's "uniform_average".
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mlroad.gate.gates_file import Gates
-from mlroad.gate.measures import Floats, Measure, Sums, Unmeasurable, by_row, columns, of_ratio
+from mlroad.gate.measures import Floats, Measure, Sums, Unmeasurable, by_row, columns, itself, of_ratio
 from mlroad.gate.tasks.task import Predictions, Reader, Truth, finite, numbers_of, one_each
 from mlroad.models.model_process import ModelBroken
 
@@ -22,13 +25,21 @@ _EPS = float(np.finfo(np.float64).eps)
 
 def read_truth(frame: pd.DataFrame, gates: Gates) -> Truth:
     """The target as numbers."""
-    values = numbers_of(frame, gates.target, gates.at("target"), gates.holdout)
-    return Truth(values, quantiles=gates.quantiles)
+    at = gates.at("target")
+    values = [numbers_of(frame, name, at, gates.holdout) for name in gates.targets]
+    return Truth(np.column_stack(values) if len(values) > 1 else values[0], quantiles=gates.quantiles)
 
 
 def read_answers(values: NDArray[Any], truth: Truth) -> Predictions:
     """One number for each row, or one for each quantile."""
     found = finite(values)
+    if truth.values.ndim > 1:
+        if found.shape != truth.values.shape:
+            wanted = list(truth.values.shape)
+            raise ModelBroken(
+                f"its answers have the shape {list(found.shape)}, not {wanted}: one for each target"
+            )
+        return Predictions(found, "value")
     if not truth.quantiles:
         return Predictions(one_each(found), "value")
     if found.shape != (len(truth), len(truth.quantiles)):
@@ -49,15 +60,48 @@ def value_of(truth: Truth, predicted: Predictions) -> Floats:
     return np.asarray(predicted.values)
 
 
-def _of_errors(measure: Callable[[Floats, Floats], Measure]) -> Callable[[Truth, Predictions, int], Measure]:
+def of_target(truth: Truth, predicted: Predictions, place: int) -> tuple[Truth, Predictions]:
+    """Truth and predictions of one of several targets."""
+    return (
+        replace(truth, values=truth.values[:, place]),
+        replace(predicted, values=predicted.values[:, place]),
+    )
+
+
+def _of_errors(measure: Callable[[Floats, Floats], Sums]) -> Callable[[Truth, Predictions, int], Measure]:
     """A metric of the true values and the errors."""
-    return lambda truth, predicted, _: measure(truth.values, value_of(truth, predicted) - truth.values)
+
+    def of(truth: Truth, predicted: Predictions, _: int) -> Measure:
+        values, errors = truth.values, value_of(truth, predicted) - truth.values
+        if values.ndim == 1:
+            return measure(values, errors)
+        return _mean_of([measure(*both) for both in zip(values.T, errors.T, strict=True)])
+
+    return of
+
+
+def _mean_of(parts: Sequence[Sums]) -> Sums:
+    """The mean of some metrics of the same rows."""
+    heavy = any(part.heavy for part in parts)
+    firsts = np.array([part.columns[:, 0] for part in parts])
+    if all(part.link is itself for part in parts):  # all of them are means over the rows
+        return of_ratio(firsts.mean(axis=0), np.ones(firsts.shape[1]), heavy=heavy)
+    ends = np.cumsum([1, *(part.columns.shape[1] for part in parts)])
+
+    def finish(sums: Floats, total: Floats) -> Floats:
+        slices = [sums[:, start:end] for start, end in pairwise(ends)]
+        found = [part.finish(its, total) for part, its in zip(parts, slices, strict=True)]
+        return np.asarray(np.mean(found, axis=0))
+
+    # The first column is only for `few_decide`: the share of each row in the figure.
+    shares = (firsts / np.maximum(firsts.sum(axis=1, keepdims=True), _EPS)).mean(axis=0)
+    return Sums(np.column_stack([shares, *(part.columns for part in parts)]), finish, heavy=heavy)
 
 
 def pinball(truth: Truth, predicted: Predictions, _: int) -> Sums:
     """The mean over quantiles of scikit-learn's mean_pinball_loss; of a single value, that of the median."""
     levels = truth.quantiles or (0.5,)
-    error = truth.values[:, None] - predicted.values.reshape(len(truth), -1)
+    error = truth.values.reshape(len(truth), -1) - predicted.values.reshape(len(truth), -1)
     return by_row((error * (np.array(levels) - (error < 0))).mean(axis=1))
 
 
