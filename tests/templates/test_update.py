@@ -14,7 +14,7 @@ from mlroad.core.template import bring_new_files, deleted_by_update, edited_sinc
 from tests.support import clone_template, commit_all, contents, git, render, update
 
 # Created once, then owned by the team (copier.yml). A fresh render has their newest versions.
-OWNED = ("README.md", ".github/CODEOWNERS", "models/", "datasets/", "notebooks/")
+OWNED = ("README.md", ".github/CODEOWNERS", ".github/mlroad.yml", "models/", "datasets/", "notebooks/")
 MARKERS = (b"<<<<<<< ", b">>>>>>> ")
 
 
@@ -202,6 +202,7 @@ def test_what_a_repo_never_had_arrives_and_what_it_deleted_stays_away(
 ) -> None:
     """The first version had no CODEOWNERS and no models/README.md."""
     owned = {".github/CODEOWNERS": ".github/CODEOWNERS.jinja", "models/README.md": "models/README.md"}
+    owned[".github/mlroad.yml"] = ".github/mlroad.yml"
     kept = {name: (next_version / "prototype_template" / name).read_bytes() for name in owned.values()}
     for name in kept:
         (next_version / "prototype_template" / name).unlink()
@@ -219,7 +220,8 @@ def test_what_a_repo_never_had_arrives_and_what_it_deleted_stays_away(
     assert all((project / name).is_file() for name in owned)
     assert not (project / "README.md").exists(), "a file that the team deleted came back"
     commit_all(project, "Update")
-    (project / "models/README.md").unlink()
+    for name in ("models/README.md", ".github/mlroad.yml"):
+        (project / name).unlink()
     commit_all(project, "Our own work")
     assert new_files(project) == []
 

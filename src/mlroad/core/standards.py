@@ -22,7 +22,7 @@ from mlroad.core.problems import UserError
 from mlroad.core.template import ANSWERS, OWNED, Origin, render_again, rendered_files
 from mlroad.core.text import did_you_mean
 
-_TEAMS = (*OWNED, ANSWERS, "factory.yml", ".github/mlroad.yml")
+_TEAMS = (*OWNED, ANSWERS, "factory.yml")
 """Files that an update does not change, or that are not delivered as they are."""
 _RELEASE = re.compile(r"v?(\d+(?:\.\d+)*)")
 

@@ -21,7 +21,7 @@ EXCLUDE_NEWER = "2026-11-15T00:00:00Z"
 """The date up to which releases of packages are used, as in pyproject.toml."""
 ANSWERS = ".copier-answers.yml"
 # Files that belong to the team once they are there (as in copier.yml), and the folder of the sample.
-OWNED = ("README.md", ".github/CODEOWNERS", "models/", "datasets/", "notebooks/")
+OWNED = ("README.md", ".github/CODEOWNERS", ".github/mlroad.yml", "models/", "datasets/", "notebooks/")
 _SAMPLE = "models/diabetes"
 _HOSTS = {"gh": "https://github.com/", "gl": "https://gitlab.com/"}
 
