@@ -1,6 +1,7 @@
-"""Compare the answers to inference tests with what the cases expect. It is the only judge, for all runtimes.
+"""Compare the answers to inference tests with what the cases expect. It is the judge for all runtimes.
 
-It fails closed: a case without an answer has failed.
+It fails closed: a case without an answer has failed. The .NET harness has the same judge (Core/SuiteRun.cs),
+for teams without Python; its Tests/judged_cases.jsonl holds both to the same results.
 
 Codes: MI201 another answer, MI202 a request was refused or has no answer, MI203 an invalid request was not
 refused as it should be, MI205 the dataset has changed since the run read it, MI207 alone and in a batch the
@@ -70,7 +71,7 @@ def judge_case(
     if case.kind == "invalid":
         return _invalid(case, answers.alone)
     if answers.alone.outputs is None:
-        return Result.of(case, f"The model refused: {answers.alone.refused}.", REFUSED)
+        return Result.of(case, f"The model refused: {_why(answers.alone)}", REFUSED)
     if case.tolerance:
         tolerance = case.tolerance.over(tolerance)
     if case.kind in ANSWERED:
@@ -83,7 +84,7 @@ def _invalid(case: Case, answer: Answer) -> Result:
         said = ", ".join(f"{t.name} [{', '.join(map(shown, t.data[:3]))}]" for t in answer.outputs)
         return Result.of(case, f"The model should refuse this request, but answered {said}.", ACCEPTED)
     if answer.ended:
-        return Result.of(case, f"The model did not refuse, but failed: {answer.refused}.", REFUSED)
+        return Result.of(case, f"The model did not refuse, but failed: {_why(answer)}", REFUSED)
     if not answer.refused.strip():
         return Result.of(case, "The model refused without saying why.", ACCEPTED)
     return Result.of(case)
@@ -94,7 +95,8 @@ def _answered(case: Case, alone: Sequence[Tensor], batch: Answer | None, toleran
     if batch is None:
         return Result.of(case, "There is no answer to this case in a batch.", REFUSED)
     if batch.outputs is None:
-        return Result.of(case, f"Right alone, but refused in a batch: {batch.refused}.", BATCH)
+        alone_is = f"{wrong} In a batch, it is refused" if wrong else "Right alone, but refused in a batch"
+        return Result.of(case, f"{alone_is}: {_why(batch)}", BATCH)
     wrong_too = difference(case.expected, batch.outputs, tolerance)
     if wrong and wrong_too:
         # The share of golden cases that may differ is of a model that agrees with itself.
@@ -110,7 +112,7 @@ def _changed(case: Case, before: Sequence[Tensor], answer: Answer | None, tolera
     if answer is None:
         return Result.of(case, "There is no answer to the changed request.", REFUSED)
     if answer.outputs is None:
-        return Result.of(case, f"The model refused the changed request: {answer.refused}.", REFUSED)
+        return Result.of(case, f"The model refused the changed request: {_why(answer)}", REFUSED)
     after: Sequence[Tensor] = answer.outputs
     if case.output:
         before, after = ([its for its in some if its.name == case.output] for some in (before, after))
@@ -121,6 +123,11 @@ def _changed(case: Case, before: Sequence[Tensor], answer: Answer | None, tolera
         return Result.of(case, f"The change moves the answer: {what}", CHANGE) if what else Result.of(case)
     what = direction(before[0], after[0], case.holds, case.at_least)
     return Result.of(case, what, CHANGE if what else "")
+
+
+def _why(answer: Answer) -> str:
+    """Why it is refused, as a sentence: the reasons of some runtimes have a full stop already."""
+    return f"{answer.refused.rstrip('.')}."
 
 
 def _with_allowance(results: Sequence[Result], tolerance: Tolerance) -> list[Result]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -47,6 +48,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 """Half of a character: JSON can escape it, UTF-8 cannot encode it."""
 _NON_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 _FLOATS = ("FP32", "FP64")
+_FP32 = struct.Struct("f")
 _MOST_FP32 = 3.4028234663852886e38
 
 
@@ -85,6 +87,8 @@ class Tensor:
         name = str(_value("the name", "BYTES", content["name"]))
         is_number = FAMILIES[datatype] == "number"
         data = tuple(float(its) if is_number else _value(name, datatype, its) for its in content["data"])
+        if datatype == "FP32":
+            data = tuple(map(_rounded, data))
         if not all(type(length) is int and length >= 0 for length in shape) or len(data) != math.prod(shape):
             raise TensorError(f"{name} has {len(data)} values, which are not its shape")
         return cls(name, datatype, shape, data)
@@ -219,8 +223,13 @@ def _value(name: str, datatype: str, item: Any) -> Value:
         except OverflowError:
             number = math.inf
         if math.isfinite(number) and (datatype == "FP64" or abs(number) <= _MOST_FP32):
-            return number
+            return number if datatype == "FP64" else _rounded(number)
     raise TensorError(f"{name} contains {_shown(item)}, which is not a valid {datatype}")
+
+
+def _rounded(number: Value) -> float:
+    """The FP32 that a decimal number means: other runtimes write 0.1 for 0.10000000149011612."""
+    return float(_FP32.unpack(_FP32.pack(number))[0])
 
 
 def _shown(value: object) -> str:

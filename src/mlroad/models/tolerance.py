@@ -136,5 +136,5 @@ def shown(value: Value) -> str:
     """A value as messages show it."""
     if isinstance(value, float):
         return f"{value:.6g}"
-    text = str(value)
+    text = str(value).lower() if isinstance(value, bool) else str(value)
     return text if len(text) <= 60 else f"{text[:57]}…"

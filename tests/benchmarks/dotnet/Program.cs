@@ -18,7 +18,7 @@ return args switch
 };
 
 static IReadOnlyList<Tensor> FirstRequest(string folder) =>
-    CaseFile.Read(Path.Combine(folder, "cases.jsonl")).First(found => found.IsGolden).Inputs!;
+    CaseFile.Read(Path.Combine(folder, "cases.jsonl")).First(found => found.Kind == "golden").Inputs!;
 
 static int Loop(string folder)
 {

@@ -19,6 +19,7 @@ from mlroad.models.suite import Suite
 from mlroad.models.tensors import Tensor
 from mlroad.models.tolerance import CaseTolerance, Limit, Tolerance
 from tests.support import REPO
+from tests.unit.models.judged_corpus import CORPUS, corpus
 from tests.unit.models.test_cases import BOUNDARY, INVALID, UNREADABLE, asks, case, moved, same
 
 TOLERANCE = Tolerance(Limit(absolute=0.1))
@@ -124,6 +125,17 @@ def test_each_kind(tested: Case, answers: CaseAnswers | None, code: str, words: 
     result = judge_case(tested, answers, TOLERANCE)
     assert (result.code, result.passed) == (code, not code), result
     assert words in result.what
+
+
+def test_the_judges_in_python_and_dotnet_give_the_same_results() -> None:
+    """The harness's own tests (JudgeTests.cs) compare its judge with this file."""
+    text = CORPUS.read_text(encoding="utf-8")
+    assert text == corpus(), (
+        "run `python -m tests.unit.models.judged_corpus`, and then the tests of the harness"
+    )
+    cases = [case for line in text.splitlines() for case in json.loads(line)["cases"]]
+    assert {case["code"] for case in cases} == {"", "MI201", "MI202", "MI203", "MI207", "MI208"}
+    assert any("allowed: " in case["what"] for case in cases)
 
 
 def suite_of(tmp_path: Path, cases: list[Case], **more: Any) -> Suite:

@@ -10,6 +10,9 @@ namespace MLRoad.Inference.Api;
 /// <remarks>Source: https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md</remarks>
 internal static class Protocol
 {
+    [ThreadStatic]
+    private static Utf8JsonWriter? writer;
+
     public static void MapProtocol(this IEndpointRouteBuilder app)
     {
         var services = app.ServiceProvider;
@@ -25,14 +28,6 @@ internal static class Protocol
             app.MapGet($"{path}/ready", () => Json(new ModelReady(contract.Model, true), ApiJson.Default.ModelReady));
             app.MapPost($"{path}/infer", infer);
         }
-        app.MapFallback((HttpContext http) =>
-        {
-            http.Response.StatusCode = StatusCodes.Status404NotFound;
-            return Json(
-                new Error($"There is nothing at {http.Request.Path}. The model is /v2/models/{contract.Model}."),
-                ApiJson.Default.Error,
-                StatusCodes.Status404NotFound);
-        });
     }
 
     /// <summary>Answer each fault with a status and one sentence, and never with a stack trace.</summary>
@@ -41,10 +36,15 @@ internal static class Protocol
         try
         {
             await next(http);
+            // Not a fallback route: each request would have to be compared with it as well.
+            if (!http.Response.HasStarted && Unanswered(http) is { } what)
+            {
+                await http.Response.WriteAsJsonAsync(new Error(what), ApiJson.Default.Error);
+            }
         }
         catch (Exception error) when (!http.Response.HasStarted && !http.RequestAborted.IsCancellationRequested)
         {
-            var (status, what) = error switch
+            var (status, said) = error switch
             {
                 RefusedException => (StatusCodes.Status400BadRequest, error.Message),
                 JsonException wrong => (StatusCodes.Status400BadRequest, Explain(wrong)),
@@ -56,9 +56,17 @@ internal static class Protocol
                 Log.Failed(http.RequestServices.GetRequiredService<ILogger<Error>>(), error);
             }
             http.Response.StatusCode = status;
-            await http.Response.WriteAsJsonAsync(new Error(what), ApiJson.Default.Error);
+            await http.Response.WriteAsJsonAsync(new Error(said), ApiJson.Default.Error);
         }
     });
+
+    private static string? Unanswered(HttpContext http) => http.Response.StatusCode switch
+    {
+        StatusCodes.Status404NotFound => $"There is nothing at {http.Request.Path}. The model is /v2/models/"
+            + $"{http.RequestServices.GetRequiredService<InferenceModel>().Contract.Model}.",
+        StatusCodes.Status405MethodNotAllowed => $"{http.Request.Path} does not answer {http.Request.Method} requests.",
+        _ => null,
+    };
 
     private static RequestDelegate Infer(InferenceModel model, ApiSettings settings, Telemetry telemetry) => async http =>
     {
@@ -79,11 +87,21 @@ internal static class Protocol
             Id = request.Id,
             Outputs = telemetry.Measure(model, request.Inputs),
         };
-        var body = JsonSerializer.SerializeToUtf8Bytes(response, Documents.Default.InferenceResponse);
         http.Response.ContentType = "application/json";
-        http.Response.ContentLength = body.Length;
-        await http.Response.BodyWriter.WriteAsync(body);
+        Write(response, http.Response);
+        await http.Response.BodyWriter.FlushAsync();
     };
+
+    /// <summary>Write an answer into the memory of the connection. The length is known before it is sent.</summary>
+    private static void Write(InferenceResponse answer, HttpResponse response)
+    {
+        writer ??= new Utf8JsonWriter(response.BodyWriter, new JsonWriterOptions { SkipValidation = true });
+        writer.Reset(response.BodyWriter);
+        JsonSerializer.Serialize(writer, answer, Documents.Default.InferenceResponse);
+        writer.Flush();
+        response.ContentLength = writer.BytesCommitted;
+        writer.Reset(Stream.Null);
+    }
 
     /// <summary>The request in a body, which is read at once.</summary>
     private static async ValueTask<InferenceRequest> ReadAsync(PipeReader body, long maxBytes)

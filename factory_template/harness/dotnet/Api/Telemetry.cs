@@ -45,7 +45,7 @@ internal sealed class Telemetry : IDisposable
     {
         using var activity = traces.StartActivity("infer");
         var began = Stopwatch.GetTimestamp();
-        var result = "refused";
+        var result = "failed";
         try
         {
             var answer = model.Infer(inputs);
@@ -54,6 +54,7 @@ internal sealed class Telemetry : IDisposable
         }
         catch (RefusedException error)
         {
+            result = "refused";
             activity?.SetStatus(ActivityStatusCode.Error, error.Message);
             throw;
         }

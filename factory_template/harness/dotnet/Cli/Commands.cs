@@ -33,7 +33,7 @@ internal static class TestCommand
     private static string AsText(Verdict verdict, string cases)
     {
         var lines = verdict.Results.Where(result => !result.Passed)
-            .Select(result => $"{cases}:{result.Line}: {result.Id}: {result.What}")
+            .Select(result => $"{cases}:{result.Line}: {result.Code}: {result.Id}: {result.What}")
             .ToList();
         var total = $"{verdict.Cases} {(verdict.Cases == 1 ? "case" : "cases")}";
         lines.Add(verdict.Failed > 0 ? $"{verdict.Failed} of {total} failed" : $"{total} passed");

@@ -16,7 +16,7 @@ internal sealed class Load
         requests =
         [
             .. CaseFile.Read(casesFile)
-                .Where(found => found.IsGolden)
+                .Where(found => found.Kind == "golden")
                 .Take(MostRequests)
                 .Select(found => Batches.Rows(found.Inputs!, 0, 1, found.Inputs![0].Rows)),
         ];

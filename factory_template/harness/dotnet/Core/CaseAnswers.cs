@@ -81,7 +81,7 @@ public static class CaseQuestions
         }
         // A case that is refused alone would make the model refuse the others in its batch.
         var golden = Enumerable.Range(0, cases.Length)
-            .Where(place => cases[place].IsGolden && answers[place].Alone.Outputs is not null);
+            .Where(place => cases[place].IsAnswered && answers[place].Alone.Outputs is not null);
         foreach (var alike in golden.GroupBy(place => Layout(cases[place].Inputs!), StringComparer.Ordinal))
         {
             int[] places = [.. alike];

@@ -42,7 +42,7 @@ public sealed record InferenceCase
     public CaseTolerance? Tolerance { get; init; }
 
     /// <summary>Whether the case compares values.</summary>
-    public bool IsGolden => Kind is "golden" or "boundary";
+    public bool IsAnswered => Kind is "golden" or "boundary";
 
     /// <summary>The request after the change.</summary>
     public IReadOnlyList<Tensor> Changed() =>

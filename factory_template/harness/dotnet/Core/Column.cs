@@ -6,17 +6,22 @@ namespace MLRoad.Inference;
 /// <summary>An input of the model: what a request may say, and what the graph reads.</summary>
 internal sealed class Column
 {
-    private readonly TensorElementType type;
     private readonly long[] tail;
 
     private Column(Field field, TensorElementType type, long[] tail)
     {
         Field = field;
-        this.type = type;
+        Type = type;
         this.tail = tail;
     }
 
     public Field Field { get; }
+
+    /// <summary>The type of the graph's input.</summary>
+    public TensorElementType Type { get; }
+
+    /// <summary>The graph's shape for one row.</summary>
+    public long[] RowShape => ShapeFor(1);
 
     /// <summary>The column of a field, compared with the graph's own description.</summary>
     public static Column Of(Field field, IReadOnlyDictionary<string, NodeMetadata> graph, string file)
@@ -34,8 +39,11 @@ internal sealed class Column
 
     public static void CheckOutput(Field field, NodeMetadata node, string file) => CheckKind(field, node, file);
 
-    /// <summary>The values as the graph reads them. <paramref name="tensor"/> is null if the request has none.</summary>
-    public OrtValue Convert(Tensor? tensor, long rows)
+    /// <summary>The values as ONNX Runtime takes them. <paramref name="tensor"/> is null if the request has none.</summary>
+    public OrtValue Convert(Tensor? tensor, long rows) => OrtTensors.Create(Values(tensor, rows), ShapeFor(rows));
+
+    /// <summary>The values as the graph reads them.</summary>
+    public Array Values(Tensor? tensor, long rows)
     {
         if (tensor is null)
         {
@@ -51,11 +59,14 @@ internal sealed class Column
         {
             throw new RefusedException($"The input {Field.Name} is {tensor.Type}, but {Field.Datatype} is expected.");
         }
-        return OrtTensors.Create(tensor, type, ShapeOf(tensor), Field);
+        CheckShape(tensor);
+        return OrtTensors.Values(tensor, Type, Field);
     }
 
-    /// <summary>The graph's shape for this request. A column of shape [n] is [n, 1] for the graph, and vice versa.</summary>
-    private long[] ShapeOf(Tensor tensor)
+    /// <summary>The graph's shape for a request. A column of shape [n] is [n, 1] for the graph, and vice versa.</summary>
+    private long[] ShapeFor(long rows) => tail.Length == 1 ? [rows, Math.Max(tail[0], 1)] : [rows, .. tail];
+
+    private void CheckShape(Tensor tensor)
     {
         long values = 1;
         foreach (var length in tail)
@@ -68,11 +79,6 @@ internal sealed class Column
                 $"The input {Field.Name} has the shape {Show.Shape(tensor.Shape)}, but "
                 + $"{Show.Shape([tensor.Rows, .. tail])} is expected.");
         }
-        if (tail.Length == 1)
-        {
-            return [tensor.Rows, tail[0] < 1 ? 1 : tail[0]];
-        }
-        return [tensor.Rows, .. tail];
     }
 
     private static void CheckKind(Field field, NodeMetadata node, string file)

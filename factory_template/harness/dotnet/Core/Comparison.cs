@@ -54,8 +54,8 @@ internal static class Comparison
             if (!(moved > 0 && moved >= atLeast))
             {
                 return $"{before.Name}{Show.Index(before.Shape, place)} should {holds}"
-                    + $"{(atLeast > 0 ? $" by {Show.Value(atLeast)} or more" : "")}, but goes from "
-                    + $"{Show.Value(first)} to {Show.Value(second)}.";
+                    + $"{(atLeast > 0 ? $" by {Show.Answer(atLeast)} or more" : "")}, but goes from "
+                    + $"{Show.Answer(first)} to {Show.Answer(second)}.";
             }
         }
         return "";
@@ -83,14 +83,14 @@ internal static class Comparison
             return "";
         }
         var apartBy = IsNumber(want)
-            ? $": differs by {most.ToString("G4", CultureInfo.InvariantCulture)}, allowed is "
-                + Allowed(limit, Number(want, worst)).ToString("G4", CultureInfo.InvariantCulture)
+            ? $": differs by {Show.Number(most, "G4")}, allowed is "
+                + Show.Number(Allowed(limit, Number(want, worst)), "G4")
             : "";
         var others = want.Data.Length > 1
             ? $" ({wrong} of {want.Data.Length} values differ; this one the most)"
             : "";
-        return $"{got.Name}{Show.Index(got.Shape, worst)} is {Show.Value(got.Data.GetValue(worst))}, "
-            + $"expected {Show.Value(want.Data.GetValue(worst))}{apartBy}{others}.";
+        return $"{got.Name}{Show.Index(got.Shape, worst)} is {Show.Answer(got.Data.GetValue(worst))}, "
+            + $"expected {Show.Answer(want.Data.GetValue(worst))}{apartBy}{others}.";
     }
 
     /// <summary>How far apart two values are; null if they are near enough.</summary>
@@ -106,7 +106,7 @@ internal static class Comparison
             default:
                 var (expected, answer) = (Number(want, place), Number(got, place));
                 var apart = double.IsFinite(answer) ? Math.Abs(answer - expected) : double.PositiveInfinity;
-                return apart <= Allowed(limit, expected) ? null : apart;
+                return double.IsFinite(answer) && apart <= Allowed(limit, expected) ? null : apart;
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using Microsoft.ML.OnnxRuntime;
 
@@ -17,6 +18,8 @@ public sealed class InferenceModel : IDisposable
     private readonly string[] outputNames;
     private readonly Column[] columns;
     private readonly Dictionary<string, int> places;
+    private readonly ConcurrentBag<RowRun> idle = [];
+    private readonly bool canReserve;
 
     private InferenceModel(InferenceSession session, Contract contract, Column[] columns)
     {
@@ -25,6 +28,7 @@ public sealed class InferenceModel : IDisposable
         Contract = contract;
         inputNames = [.. columns.Select(column => column.Field.Name)];
         outputNames = [.. contract.Outputs.Select(output => output.Name)];
+        canReserve = RowRun.IsPossible(session, columns, contract.Outputs);
         places = columns.Select((column, place) => (column.Field.Name, place))
             .ToDictionary(pair => pair.Name, pair => pair.place, StringComparer.Ordinal);
     }
@@ -84,7 +88,12 @@ public sealed class InferenceModel : IDisposable
     /// <exception cref="RefusedException">The request is not one that the model answers.</exception>
     public IReadOnlyList<Tensor> Infer(IReadOnlyList<Tensor> inputs)
     {
-        using var prepared = Prepare(inputs);
+        var found = Find(inputs, out var rows);
+        if (rows == 1 && canReserve)
+        {
+            return InferRow(found);
+        }
+        using var prepared = Prepare(found, rows);
         return Infer(prepared);
     }
 
@@ -113,9 +122,40 @@ public sealed class InferenceModel : IDisposable
     /// <exception cref="RefusedException">The request is not one that the model answers.</exception>
     public PreparedRequest Prepare(IReadOnlyList<Tensor> inputs)
     {
+        var found = Find(inputs, out var rows);
+        return Prepare(found, rows);
+    }
+
+    private Tensor[] InferRow(Tensor?[] found)
+    {
+        if (!idle.TryTake(out var run))
+        {
+            run = new RowRun(session, columns, Contract.Outputs);
+        }
+        try
+        {
+            for (var place = 0; place < columns.Length; place++)
+            {
+                run.Put(place, columns[place].Values(found[place], 1));
+            }
+            return run.Answer(options);
+        }
+        catch (OnnxRuntimeException error)
+        {
+            throw new RefusedException($"The model refused: {error.Message}");
+        }
+        finally
+        {
+            idle.Add(run);
+        }
+    }
+
+    /// <summary>The tensor of each column; null for one that the request does not have.</summary>
+    private Tensor?[] Find(IReadOnlyList<Tensor> inputs, out long rows)
+    {
         ArgumentNullException.ThrowIfNull(inputs);
         var found = new Tensor?[columns.Length];
-        long rows = -1;
+        rows = -1;
         foreach (var tensor in inputs)
         {
             if (!places.TryGetValue(tensor.Name, out var place))
@@ -138,6 +178,11 @@ public sealed class InferenceModel : IDisposable
         {
             throw new RefusedException("The request has no rows.");
         }
+        return found;
+    }
+
+    private PreparedRequest Prepare(Tensor?[] found, long rows)
+    {
         var values = new OrtValue[columns.Length];
         try
         {
@@ -160,6 +205,10 @@ public sealed class InferenceModel : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        while (idle.TryTake(out var run))
+        {
+            run.Dispose();
+        }
         options.Dispose();
         session.Dispose();
     }

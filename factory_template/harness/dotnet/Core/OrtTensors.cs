@@ -48,16 +48,68 @@ internal static class OrtTensors
         _ => throw new RefusedException($"The input {field.Name} is missing, and {field.Datatype} has no missing value."),
     };
 
-    public static OrtValue Create(Tensor tensor, TensorElementType type, long[] shape, Field field) => type switch
+    /// <summary>The values of a tensor in the type of the graph.</summary>
+    public static Array Values(Tensor tensor, TensorElementType type, Field field) => type switch
     {
-        TensorElementType.Float => OrtValue.CreateTensorValueFromMemory(Singles(tensor, field), shape),
-        TensorElementType.Double => OrtValue.CreateTensorValueFromMemory(Doubles(tensor, field), shape),
-        TensorElementType.Int64 => OrtValue.CreateTensorValueFromMemory(Whole<long>(tensor), shape),
-        TensorElementType.Int32 => OrtValue.CreateTensorValueFromMemory(Whole<int>(tensor), shape),
-        TensorElementType.Bool => OrtValue.CreateTensorValueFromMemory((bool[])tensor.Data, shape),
-        TensorElementType.String => Texts((string[])tensor.Data, shape),
+        TensorElementType.Float => Singles(tensor, field),
+        TensorElementType.Double => Doubles(tensor, field),
+        TensorElementType.Int64 => Whole<long>(tensor),
+        TensorElementType.Int32 => Whole<int>(tensor),
+        TensorElementType.Bool or TensorElementType.String => tensor.Data,
         _ => throw new RefusedException($"The input {field.Name} is {type} in the model, which is not supported."),
     };
+
+    /// <summary>Values for ONNX Runtime, which reads the array itself except for texts.</summary>
+    public static OrtValue Create(Array values, long[] shape) => values switch
+    {
+        float[] numbers => OrtValue.CreateTensorValueFromMemory(numbers, shape),
+        double[] numbers => OrtValue.CreateTensorValueFromMemory(numbers, shape),
+        long[] numbers => OrtValue.CreateTensorValueFromMemory(numbers, shape),
+        int[] numbers => OrtValue.CreateTensorValueFromMemory(numbers, shape),
+        bool[] truths => OrtValue.CreateTensorValueFromMemory(truths, shape),
+        _ => Texts((string[])values, shape),
+    };
+
+    public static bool CanReserve(TensorElementType type) => type is TensorElementType.Float or TensorElementType.Double
+        or TensorElementType.Int64 or TensorElementType.Int32 or TensorElementType.Bool or TensorElementType.String;
+
+    /// <summary>An array for values of a type, and ONNX Runtime's view of it. That of texts has texts of its own.</summary>
+    public static (Array Data, OrtValue Value) Reserve(TensorElementType type, long[] shape)
+    {
+        long values = 1;
+        foreach (var length in shape)
+        {
+            values *= length;
+        }
+        Array data = type switch
+        {
+            TensorElementType.Float => new float[values],
+            TensorElementType.Double => new double[values],
+            TensorElementType.Int64 => new long[values],
+            TensorElementType.Int32 => new int[values],
+            TensorElementType.Bool => new bool[values],
+            _ => Filled(values, ""),
+        };
+        return (data, Create(data, shape));
+    }
+
+    public static DataType TypeOf(Array values) => values switch
+    {
+        float[] => DataType.FP32,
+        double[] => DataType.FP64,
+        long[] => DataType.INT64,
+        int[] => DataType.INT32,
+        bool[] => DataType.BOOL,
+        _ => DataType.BYTES,
+    };
+
+    public static void Put(string[] texts, OrtValue value)
+    {
+        for (var place = 0; place < texts.Length; place++)
+        {
+            value.StringTensorSetElementAt(texts[place].AsSpan(), place);
+        }
+    }
 
     public static Tensor Read(string name, OrtValue value)
     {
@@ -93,10 +145,7 @@ internal static class OrtTensors
     private static OrtValue Texts(string[] values, long[] shape)
     {
         var value = OrtValue.CreateTensorWithEmptyStrings(OrtAllocator.DefaultInstance, shape);
-        for (var place = 0; place < values.Length; place++)
-        {
-            value.StringTensorSetElementAt(values[place].AsSpan(), place);
-        }
+        Put(values, value);
         return value;
     }
 

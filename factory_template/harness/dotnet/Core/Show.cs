@@ -19,6 +19,25 @@ internal static class Show
         _ => Convert.ToString(value, CultureInfo.InvariantCulture) ?? "null",
     };
 
+    /// <summary>A value of an answer, as a verdict of any runtime shows it.</summary>
+    public static string Answer(object? value) => value switch
+    {
+        double number => Number(number, "G6"),
+        float number => Number(number, "G6"),
+        string text when text.Length > Most => $"{text[..(Most - 3)]}…",
+        string text => text,
+        _ => Value(value),
+    };
+
+    /// <summary>A number as Python writes it: 1e-07, nan.</summary>
+    public static string Number(double value, string format) => value switch
+    {
+        double.NaN => "nan",
+        double.PositiveInfinity => "inf",
+        double.NegativeInfinity => "-inf",
+        _ => value.ToString(format, CultureInfo.InvariantCulture).ToLowerInvariant(),
+    };
+
     /// <summary>The place of a value: <c>[2]</c>, or <c>[2, 0]</c>.</summary>
     public static string Index(long[] shape, int position)
     {

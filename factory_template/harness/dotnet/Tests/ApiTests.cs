@@ -106,6 +106,15 @@ public sealed class ApiTests : IDisposable
         Assert.Contains("/v2/models/tiny", body.GetProperty("error").GetString(), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Another_method_is_a_405_that_says_so()
+    {
+        var (status, body) = await Get("/v2/models/tiny/infer");
+
+        Assert.Equal(HttpStatusCode.MethodNotAllowed, status);
+        Assert.Contains("does not answer GET requests", body.GetProperty("error").GetString(), StringComparison.Ordinal);
+    }
+
     private async Task<(HttpStatusCode Status, JsonElement Body)> Get(string address)
     {
         using var response = await client.GetAsync(new Uri(address, UriKind.Relative), TestContext.Current.CancellationToken);
