@@ -97,7 +97,7 @@ class Checks:
 
     def pull_request(self) -> str:
         require(current_branch(self._factory) == _BRANCH, f"{_BRANCH} is not checked out")
-        self._judged("dev", commit_of(self._factory, _BRANCH), "The report of the pull request")
+        self._link("The report of the pull request", self._judged("dev", commit_of(self._factory, _BRANCH)))
         ran = len(self._walk.steps[-1]["commands"]) - 1
         return f"{count(ran, 'command')} of pr.yml passed, the gates among them"
 
@@ -109,14 +109,11 @@ class Checks:
         require((self._factory / _FOLDER / "gates.yml").is_file(), f"main does not have {_MODEL}")
         return f"main has {_MODEL}"
 
-    def training(self) -> str:
-        commit = commit_of(self._factory, "main")
-        found = [f"{self._trained(data, commit).name} on {data} data" for data in ("dev", "prod")]
-        return f"runs of the commit {commit[:7]}: {' and '.join(found)}"
-
-    def gate(self) -> str:
-        verdict = self._judged("prod", commit_of(self._factory, "main"), "The report of the champion")
-        return f"the verdict is green: {verdict['headline']}"
+    def judged(self, data: str) -> str:
+        gate = self._judged(data, commit_of(self._factory, "main"))
+        if data == "prod":
+            self._link("The report of the champion", gate)
+        return f"the verdict on {gate.parent.name} is green: {read(gate / 'verdict.json')['headline']}"
 
     def alias(self, name: str, verb: str) -> str:
         version = registered(self._factory).get(name)
@@ -131,8 +128,9 @@ class Checks:
     def why(self) -> str:
         told = "\n".join(self._walk.output)
         commit = commit_of(self._factory, "main")
-        for fact in (commit, _TAG, commit_of(self._prototype, _TAG)[:12], "approved"):
+        for fact in (commit, _TAG, commit_of(self._prototype, _TAG)[:12], "champion\n  claimed by"):
             require(fact in told, f"it does not name {fact}")
+        require("dev twin\n  none" not in told, "the version has no twin")
         return f"it names the commit {commit[:7]}, the prototype's tag {_TAG} and the approval"
 
     def release(self) -> str:
@@ -169,15 +167,18 @@ class Checks:
                 return file.parent
         raise NotDone(f"no run on {data} data is of the commit {commit[:7]}")
 
-    def _judged(self, data: str, commit: str, link: str) -> dict[str, Any]:
-        """The verdict of that run, which is green; the page links to its report."""
+    def _judged(self, data: str, commit: str) -> Path:
+        """The gate folder of that run, with a green verdict."""
         gate = self._trained(data, commit) / "gate"
         require((gate / "verdict.json").is_file(), f"the run {gate.parent.name} has no verdict")
         verdict = read(gate / "verdict.json")
         require(verdict["passed"] is True, f"the verdict is red: {verdict['headline']}")
+        return gate
+
+    def _link(self, name: str, gate: Path) -> None:
+        """The page links to the report, which must be there."""
         require((gate / "report.html").is_file(), f"the run {gate.parent.name} has no report")
-        self._walk.links[link] = (gate / "report.html").relative_to(self._walk.folder).as_posix()
-        return verdict
+        self._walk.links[name] = (gate / "report.html").relative_to(self._walk.folder).as_posix()
 
 
 def registered(factory: Path) -> dict[str, str]:
