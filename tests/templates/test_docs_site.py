@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -136,6 +137,10 @@ def test_each_release_has_its_own_site_and_the_newest_is_latest(small: Path) -> 
     versions = json.loads((site / "versions.json").read_text(encoding="utf-8"))
     assert [(one["version"], one["aliases"]) for one in versions] == [("0.10.0", ["latest"]), ("0.9.0", [])]
     assert "latest/" in (site / "index.html").read_text(encoding="utf-8")
+    # A release that cannot be built leaves the site as it was.
+    with pytest.raises(BuildFailed, match=r"v0\.10\.0:\nno"):
+        build_releases(small, [sys.executable, "-c", "raise SystemExit('no')"])
+    assert json.loads((site / "versions.json").read_text(encoding="utf-8")) == versions
     assert git(small, "worktree", "list").count("\n") <= 1, "the checkouts of the tags are removed"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
@@ -42,8 +43,8 @@ def _lock(file: Path) -> int | None:
 def locked(file: Path) -> Iterator[None]:
     """Wait for the lock of ``file``, and keep it until the block ends."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    while (descriptor := try_lock(file)) is None:
-        time.sleep(0.05)
+    descriptor = try_lock(file, seconds=math.inf)
+    assert descriptor is not None
     try:
         yield
     finally:

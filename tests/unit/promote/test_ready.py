@@ -8,11 +8,17 @@ import random
 import string
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from mlroad.core.problems import Position, UserError
+from mlroad.gate.new_in_factory import FEATURES, SERIES
 from mlroad.models.suite import VERDICT
+from mlroad.pipeline.model import Literally
+from mlroad.promote import ready_fix
+from mlroad.run.derive import StepFailedError
 from tests.support import commit_all, git
 from tests.unit.cli.command import Command
 
@@ -316,3 +322,20 @@ def test_wrong_arguments(prototype: Command) -> None:
     said = prototype("ready", MODEL)
     assert said.code == 2
     assert "is in a factory" in said.err
+
+
+def test_a_series_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The step that makes the rows of a forecast fails on its data."""
+
+    def fail(*_: object) -> str:
+        raise StepFailedError("The step features.py failed.")
+
+    (tmp_path / FEATURES).parent.mkdir()
+    (tmp_path / FEATURES).touch()
+    monkeypatch.setattr(ready_fix, "rows_with_features", fail)
+    monkeypatch.setattr(ready_fix, "_has_features", lambda *_: False)
+    job: Any = SimpleNamespace(values=dict.fromkeys(SERIES, Literally("x", Position(tmp_path))))
+    with pytest.raises(
+        UserError, match=r"features\.py failed\. Check target, time, horizon, season in pipeline\.yml"
+    ):
+        ready_fix._rows_of(tmp_path, tmp_path, job, "sales:1")
