@@ -48,8 +48,13 @@ def test_without_the_sample_there_is_nothing_to_train(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_answers_create_nothing(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str], arguments: list[str], message: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
 ) -> None:
+    monkeypatch.setattr("tools.start.find_uv", lambda: Path(tool("uv")))
     try:
         code: object = main(["new", str(tmp_path / "out"), *arguments])
     except SystemExit as stopped:  # argparse

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support import IDENTITY, REPO, git
+from tests.support import IDENTITY, REPO, git, tool
 from tools.pull_request_commands import commands as commands_of
 from tools.start import main, own_python
 from tools.tour_checks import Checks, registered
@@ -76,6 +76,29 @@ def test_a_sabotaged_step_ends_the_tour(walk: Walk, commands: Sequence[str], mak
     with pytest.raises(TourFailed, match=re.escape(told)):
         walk.take(step(walk, *commands, makes=makes), of=1)
     assert told.removeprefix("step 1, Make: ") in walk.steps[0]["failed"]
+
+
+def test_a_sabotaged_tour_ends_with_1(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("tools.start.find_uv", lambda: Path(tool("uv")))
+    monkeypatch.setattr("tools.tour_steps._clone", lambda *_: ["git init --quiet template"])
+    assert main(["tour", str(tmp_path / "tour")]) == 1
+    told = capsys.readouterr().err
+    assert "start.py: step 1, A template of your own: there is no tag v" in told
+    assert f"What there is: {tmp_path / 'tour'}" in told
+
+
+def test_a_tour_that_is_stopped_says_so(walk: Walk) -> None:
+    def stop() -> list[str]:
+        raise KeyboardInterrupt
+
+    def check() -> str:
+        raise NotDone("nothing")
+
+    with pytest.raises(KeyboardInterrupt):
+        walk.take(Step("Stop", "Stops.", stop, check), of=1)
+    assert walk.steps[0]["failed"] == "stopped (KeyboardInterrupt)"
 
 
 def test_an_expected_exit_code_must_come(walk: Walk) -> None:
