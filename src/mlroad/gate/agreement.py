@@ -156,5 +156,10 @@ def check_agreement(checks: GateChecks, records: Records, again: str) -> None:
             what = f"{when}, {differ} of {len(theirs)} rows get another answer{most}. {because}"
             checks.add(AGREEMENT, "failed", what)
             return
+    if records.by_day:
+        places = some(records.clock, 3)
+        what = f"If the clock is ahead, the model gives another answer: it depends on the time ({places})."
+        checks.add(AGREEMENT, "failed", what)
+        return
     same = "The answers are the same a second time, in another process, in another order"
     checks.add(AGREEMENT, "passed", f"{same}, and for {len(records.single_rows)} single rows.")

@@ -76,10 +76,11 @@ def _ask(
             order = [name for name, _ in mine.columns()]
             onnx = ask_onnx(file, order, features)
     clock: tuple[str, ...] = ()
+    by_day = False
     cases, exported = ask_runtimes(candidate, gates, mine, digest) if mine else ({}, None)
     if mine and answers and answers.values is not None:
         try:
-            clock = mine.finish()
+            clock, by_day = mine.finish()
         except ModelBroken as error:
             answers = ModelAnswers(digest, str(error))
     return Records(
@@ -100,6 +101,7 @@ def _ask(
         single_rows=tuple(alone),
         first_rows=first,
         clock=clock,
+        by_day=by_day,
         unconfined=mine.unconfined if mine else (),
         cases=cases,
         exported=exported,

@@ -155,6 +155,8 @@ class Records:
     """The rows that another process of the candidate was asked for alone, before any table."""
     clock: tuple[str, ...] = ()
     """Where the candidate's own code reads the clock when it predicts."""
+    by_day: bool = False
+    """Whether it gives another answer if its clock is ahead."""
     unconfined: tuple[str, ...] = ()
     """What this system could not close to the models: files, network."""
     own: OwnRecords | None = None
@@ -199,6 +201,7 @@ def write_records(folder: Path, records: Records) -> None:
         "single_rows": records.single_rows,
         "first_rows": records.first_rows,
         "clock": records.clock,
+        "by_day": records.by_day,
         "unconfined": records.unconfined,
         "timings": records.timings and asdict(records.timings),
         "own": records.own and {"digest": own.digest, "error": own.error},
@@ -288,6 +291,7 @@ def _records(content: Mapping[str, Any], folder: Path) -> Records:
         first_rows=tuple(int(row) for row in content["first_rows"]),
         own=_optional(content["own"], lambda its: _own(its, answers, folder / SAMPLES)),
         clock=tuple(str(place) for place in content["clock"]),
+        by_day=content["by_day"] is True,
         unconfined=tuple(str(what) for what in content["unconfined"]),
     )  # fmt: skip
 

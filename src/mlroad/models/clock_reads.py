@@ -31,22 +31,27 @@ _LIBRARIES = tuple(
 )
 
 
-def clock_reads(work: Callable[[], object]) -> list[str]:
-    """Run ``work``, and return the calls of the clock in it as ``time.time in model.py:12``."""
+def clock_reads(work: Callable[[], object]) -> tuple[list[str], list[dict[str, Any]]]:
+    """Run ``work``, and return the calls of the clock in it as ``time.time in model.py:12``.
+
+    Also returns the global names of the code that is not of a library.
+    """
     found: dict[str, None] = {}
+    names: dict[int, dict[str, Any]] = {}
+
+    def is_own(code: CodeType) -> bool:
+        file = code.co_filename
+        return not file.startswith((*_LIBRARIES, "<frozen")) and file != __file__
 
     def note(name: str, code: CodeType, line: int) -> None:
-        if (
-            name
-            and not code.co_filename.startswith((*_LIBRARIES, "<frozen"))
-            and code.co_filename != __file__
-        ):
+        if name and is_own(code):
             found[f"{name} in {Path(code.co_filename).name}:{line}"] = None
 
     def look(frame: FrameType, event: str, called: Any) -> None:
         if event == "c_call":
             note(_name_of(called), frame.f_code, frame.f_lineno)
-        elif event == "call":
+        elif event == "call" and is_own(frame.f_code):
+            names[id(frame.f_globals)] = frame.f_globals
             for name, line in _words_in(frame.f_code):
                 note(name, frame.f_code, line)
 
@@ -58,7 +63,7 @@ def clock_reads(work: Callable[[], object]) -> list[str]:
         finally:
             sys.setprofile(None)
             threading.setprofile(None)
-    return list(found)
+    return list(found), list(names.values())
 
 
 @contextlib.contextmanager

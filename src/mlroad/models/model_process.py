@@ -191,19 +191,21 @@ class ModelProcess:
                 child.kill()
         self._process.wait()
 
-    def finish(self) -> tuple[str, ...]:
+    def finish(self) -> tuple[tuple[str, ...], bool]:
         """Say that nothing else is asked. Returns the places where its code reads the clock.
 
-        Raises ModelBroken for what it did beside answering.
+        Also returns whether it gives another answer on another day. Raises ModelBroken for what it did
+        beside answering.
         """
         said = self._ask({"do": "end"})
         with _as_documented():
             clock = tuple(_readable(place)[:200] for place in said["clock"][:10])
+            moves = said["moves"] is True
         self._end()
         for original, copy, stamp in self._copies:
             if _stamp(copy) != stamp and not _is_same(original, copy):
                 raise ModelBroken(f"it changes its own file {copy.name} while it answers")
-        return clock
+        return clock, moves
 
     def load(self) -> list[ColumnSpec]:
         """Wait until it is loaded. Returns the columns of its signature. Raises ModelBroken."""

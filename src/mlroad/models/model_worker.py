@@ -41,6 +41,7 @@ import pandas as pd
 from mlroad.models.clock_reads import clock_reads
 from mlroad.models.confine import confine, noticed_network_use
 from mlroad.models.not_exportable import NotExportable
+from mlroad.models.other_days import depends_on_day
 from mlroad.models.own_functions import OwnFunctions
 from mlroad.models.tensors import Tensor, answer_tensors, frame_of
 
@@ -376,13 +377,15 @@ class _Server:
         return {"done": True}
 
     def end(self, _: dict[str, Any]) -> dict[str, Any]:
-        """Predict one row again, to see whether the model's code reads the clock."""
-        row = next(iter(self._rows.values()), None)
+        """Predict one row again, to see whether the model's code reads the clock and depends on it."""
+        row = next(iter(self._rows), None)
         clock: list[str] = []
+        moves = False
         if row is not None:
             with contextlib.suppress(Exception):  # what fails for a single row has been recorded already
-                clock = clock_reads(lambda: self._model.predict(row))
-        return {"clock": clock}
+                clock, names = clock_reads(lambda: self.row({"row": row}))
+                moves = bool(clock) and depends_on_day(lambda: self.row({"row": row})["values"], names)
+        return {"clock": clock, "moves": moves}
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Answer one inference request. Ending the process does not count as refusing the request."""

@@ -38,6 +38,9 @@ BAD = {
     "reversed": ("return line[::-1]", "order"),
     "random": ("return line + np.random.default_rng().normal(size=n) / 10", "random"),
     "by the clock": ("return line + time.time() % 100", "time"),
+    "by the month": ("import datetime; return line + datetime.date.today().month", "the time"),
+    "by the hour": ("return line + pd.Timestamp.now('UTC').hour", "the time"),
+    "at weekends": ("return line + (time.localtime().tm_wday > 4)", "the time"),
     "by the calls before": (COUNT + "return line + self.calls / 10", "earlier requests"),
     "by its process": ("return line + os.getpid()", "another process"),
     "by a hash": ("return line + hash('x') % 97", "another process"),
@@ -104,6 +107,7 @@ GOOD = {
     "temporary files": "import tempfile; tempfile.TemporaryFile().write(b'x'); return line",
     "a file in its home": "open(os.path.expanduser('~/x'), 'w').write('x'); return line",
     "a cache beside itself": "open(__file__ + '.cache', 'w').write('x'); return line",
+    "logs the day": "import datetime; print(f'{datetime.datetime.now():%F}', time.ctime()); return line",
     "times itself": "started = time.time(); print(time.time() - started); return line",
     "a child that ends": "if n > 1 and os.fork() == 0: os._exit(0)\n        n > 1 and os.wait(); return line",
     "a local socket": "import socket; [s.close() for s in socket.socketpair()]; return line",
@@ -140,7 +144,7 @@ def found_in(body: str, stock: Path, timeout: float = 20) -> str:
             again, first = ask_again(mine, apart, "d", frame, values)
             timings, alone = ask_rows([mine, theirs], ROWS)
             again[SINGLE] = single_answers("d", values, alone, timings.error)
-            mine.finish()
+            clock, by_day = mine.finish()
     except ModelBroken as error:
         return str(error)
     if values.dtype == object:
@@ -148,7 +152,7 @@ def found_in(body: str, stock: Path, timeout: float = 20) -> str:
     answers = ModelAnswers("d", values=values)
     records = Records(
         "m", "r", "h:1", "d", ROWS, "y", candidate=answers, again=again,
-        single_rows=tuple(alone), first_rows=first,
+        single_rows=tuple(alone), first_rows=first, clock=clock, by_day=by_day,
     )  # fmt: skip
     check_agreement(checks, records, "")
     if not timings.error:
