@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -99,6 +100,14 @@ def test_what_is_to_do_is_red(repo: Path, github: GitHub) -> None:
     done = doctor(repo)
     assert done.returncode == 1
     assert github.changes == []
+    # Without the template, the rest is still said.
+    answers = repo / ".copier-answers.yml"
+    answers.write_text(
+        re.sub("_src_path: .*", "_src_path: gone", answers.read_text("utf-8")), encoding="utf-8"
+    )
+    lost = doctor(repo)
+    assert (lost.returncode, "hooks are not installed" in lost.stdout) == (2, True)
+    assert "Standards  The template at gone cannot be reached" in lost.stdout
     for said in (
         "hooks are not installed",
         ".python-version says 3.9",

@@ -6,7 +6,7 @@ import json
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import click
@@ -68,38 +68,44 @@ def doctor(shown: str | None, restored: tuple[str, ...], as_json: bool) -> None:
             click.echo(f"{name}: Restored as in version {now.version}. See it with `git diff`.")
         return
     on_github, not_compared = settings_health(repo)
-    with delivered(repo) as standards:
-        found = _Health(
-            replace(now, address=now.shown, source=without_login(now.source)),
-            age(now),
-            len(standards.files),
-            standards.differences(),
-            list(_problems(repo)),
-            on_github,
-            [*_missing_programs(repo), *not_compared],
-        )
+    found = _Health(
+        replace(now, address=now.shown, source=without_login(now.source)),
+        problems=list(_problems(repo)),
+        on_github=on_github,
+        optional=[*_missing_programs(repo), *not_compared],
+    )
+    try:
+        found.age = age(now)
+        with delivered(repo) as standards:
+            found.standard_files, found.differences = len(standards.files), standards.differences()
+    except UserError as error:  # what this machine lacks is still worth knowing
+        found.not_rendered = str(error)
     click.echo(json.dumps(asdict(found), indent=2) if as_json else "\n".join(_lines(found)))
-    sys.exit(1 if found.problems or found.on_github else 0)
+    sys.exit(2 if found.not_rendered else 1 if found.problems or found.on_github else 0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Health:
     template: Origin
-    age: Age
-    standard_files: int
-    differences: list[Difference]
     problems: list[str]
     on_github: list[str]
     """The settings on GitHub that differ from the repo's files."""
     optional: list[str]
     """Programs that are missing here, and settings that could not be compared."""
+    age: Age | None = None
+    standard_files: int = 0
+    differences: list[Difference] = field(default_factory=list)
+    not_rendered: str = ""
+    """Why the template could not be compared."""
 
 
 def _lines(health: _Health) -> Iterator[str]:
     yield f"Template   {health.template.version} of {health.template.address}"
-    yield f"           {_age_in_words(health.age)}"
+    if health.age:
+        yield f"           {_age_in_words(health.age)}"
     same = health.standard_files - len(health.differences)
-    yield f"Standards  {count(health.standard_files, 'file')}, {same} as delivered"
+    compared = f"{count(health.standard_files, 'file')}, {same} as delivered"
+    yield f"Standards  {health.not_rendered or compared}"
     width = max((len(difference.file) for difference in health.differences), default=0)
     for found in health.differences:
         how = f"renamed to {found.now}" if found.now else found.state
@@ -114,7 +120,7 @@ def _lines(health: _Health) -> Iterator[str]:
             yield f"{'' if place else label:<9}  {what}"
         if listed and label == "GitHub":
             yield f"{'':<9}  An admin makes them as the files say: `mlroad github`."
-    if not health.problems and not health.on_github:
+    if not (health.problems or health.on_github or health.not_rendered):
         yield "There is nothing to do."
 
 
