@@ -62,8 +62,11 @@ def tracked_and_new(repo: Path) -> list[Path]:
 
 
 def clone_template(destination: Path) -> Path:
-    """Make a clean clone, packed as by a server. Uncommitted changes become an additional commit."""
-    git(destination.parent, "clone", "--quiet", "--no-local", str(REPO), str(destination))
+    """Make a clean clone, packed as by a server. Uncommitted changes become an additional commit.
+
+    It has no tags: tests make their own, and a release of the template must not change which is the newest.
+    """
+    git(destination.parent, "clone", "--quiet", "--no-local", "--no-tags", str(REPO), str(destination))
     if git(REPO, "status", "--porcelain").strip():
         for old in tracked_and_new(destination):
             (destination / old).unlink()
