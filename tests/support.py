@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import copier
+import copier._main
 import yaml
 
 from mlroad.core.wheel import put_wheel, wheel_named
@@ -25,6 +26,11 @@ IDENTITY = {
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_NOSYSTEM": "1",
 }
+
+# Copier 9.19 asks git for core.fileMode once for each file: 100 processes, half of the time of a render. Only
+# Windows needs the answer.
+if os.name == "posix":
+    copier._main.Worker._sync_git_index_executable_bit = lambda *_: None
 
 
 def call(

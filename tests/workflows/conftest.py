@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
 from tests.unit.promote.conftest import ran, tagged
 from tests.workflows.harness import Act
+from tests.workflows.merge import Merged, merge
 
 __all__ = ["act", "ran", "tagged"]
 
@@ -13,3 +18,10 @@ __all__ = ["act", "ran", "tagged"]
 @pytest.fixture(scope="session")
 def act(tmp_path_factory: pytest.TempPathFactory) -> Act:
     return Act(tmp_path_factory.mktemp("act"))
+
+
+@pytest.fixture(scope="session")
+def merged(act: Act, rendered: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Merged:
+    """A factory after the merge of six models, which tests must not change."""
+    repo = Path(shutil.copytree(rendered(template="factory"), tmp_path_factory.mktemp("merged") / "demo"))
+    return merge(act, repo)

@@ -94,18 +94,21 @@ class Run:
         return any(not ACTS_OWN.sub("", step.log).strip() for step in failed)
 
     def assert_green(
-        self, expected: Mapping[str, Sequence[Mapping[str, Any]]], skipped: Sequence[tuple[str, str]] = ()
+        self,
+        expected: Mapping[str, Sequence[Mapping[str, Any]]],
+        skipped: Sequence[tuple[str, str]] = (),
+        called: str = "",
     ) -> None:
         """These jobs ran, in these matrix cells, and no others; every step of the file ran and succeeded.
 
-        ``skipped`` names the (job, step) pairs whose ``if:`` is false in this run.
+        ``skipped`` names the (job, step) pairs whose ``if:`` is false in this run. Only jobs with ``called``
+        in their name count.
         """
-        ran = {
-            job_id: [j.matrix for j in self.jobs if j.id == job_id] for job_id in {j.id for j in self.jobs}
-        }
+        jobs = [job for job in self.jobs if called in job.name]
+        ran = {job_id: [j.matrix for j in jobs if j.id == job_id] for job_id in {j.id for j in jobs}}
         wanted = {job_id: [dict(cell) for cell in cells or [{}]] for job_id, cells in expected.items()}
         assert ran == wanted, f"other jobs ran than expected: {ran}\n{self.output}"
-        for job in self.jobs:
+        for job in jobs:
             assert job.result == "success", f"{job.name}: {job.result}, {job.failed_steps()}\n{self.output}"
             for key, name in steps_of(self.workflow, job.id):
                 result = (job.steps[key].result if key in job.steps else None) or "did not run"
@@ -150,6 +153,7 @@ class Act:
         self.uv_cache = subprocess.check_output([tool("uv"), "cache", "dir"], text=True).strip()
         self.runs = 0
         self.warm: set[str] = set()
+        self.shared = False
 
     def run(
         self,
@@ -226,7 +230,7 @@ class Act:
         return Run(parsed, jobs, f"{readable}\n{done.stderr}", summaries, here / "artifacts", here / "gh.log")
 
     def warm_up(self, project: Path, workflow: Path) -> None:
-        """Fill uv's cache with the packages that the jobs install, once for each pyproject.toml.
+        """Fill uv's cache with the packages that the jobs install, once for each pyproject.toml and program.
 
         Then the jobs run offline. Otherwise each one could request hundreds of pages from the package index.
         """
@@ -234,21 +238,20 @@ class Act:
         programs = [found.split() for found in re.findall(r"uvx (--from \S+ \S+)", text)]
         if "mlroad update" in text:
             programs.append(["--exclude-newer", EXCLUDE_NEWER, "--from", COPIER, "copier"])
-        commands = [["sync", "--group", "azure"]]
-        commands += [["tool", "run", *program, "--version"] for program in programs]
-        key = (project / "pyproject.toml").read_text(encoding="utf-8") + repr(commands)
-        if key in self.warm:
-            return
-        self.warm.add(key)
-        with tempfile.TemporaryDirectory(dir=self.folder) as name:
-            folder = Path(name)
-            shutil.copy(project / "pyproject.toml", folder)
-            if (project / "vendor").is_dir():
-                shutil.copytree(project / "vendor", folder / "vendor")
-            for command in commands:
-                call([tool("uv"), *command], folder, {"UV_CACHE_DIR": self.uv_cache})
-            if len(self.warm) == 1:
-                share_bytecode(folder / ".venv", Path(self.uv_cache))
+        settings = (project / "pyproject.toml").read_text(encoding="utf-8")
+        needed = {settings: ["sync", "--group", "azure"]}
+        needed |= {repr(program): ["tool", "run", *program, "--version"] for program in programs}
+        for key in needed.keys() - self.warm:
+            with tempfile.TemporaryDirectory(dir=self.folder) as name:
+                folder = Path(name)
+                shutil.copy(project / "pyproject.toml", folder)
+                if (project / "vendor").is_dir():
+                    shutil.copytree(project / "vendor", folder / "vendor")
+                call([tool("uv"), *needed[key]], folder, {"UV_CACHE_DIR": self.uv_cache})
+                if key == settings and not self.shared:
+                    self.shared = True
+                    share_bytecode(folder / ".venv", Path(self.uv_cache))
+            self.warm.add(key)
 
     def environment(self, project: Path, here: Path) -> dict[str, str]:
         """The environment variables of every step: what this machine needs, and the stand-ins' folders."""

@@ -1,25 +1,23 @@
 """The factory's workflows from end to end: pull requests, merges and retraining, with the local registry.
 
-Each run trains models, so a few runs serve many assertions: one merge of two models, and pull requests that
-start from its registry.
+Each run trains models, so a few runs serve many assertions: one merge (merge.py), and pull requests that
+start from its registry. The models train in a second: tests/azure/models/test_sample.py does this with the
+sample. A whole pull request with a model is in test_promoted.py.
 """
 
 from __future__ import annotations
 
-import re
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.support import call, commit_all, git
-from tests.unit.registry.github import GitHub, serving
-from tests.workflows.harness import Act, Run, edit_wheel, made_up_token
-from tests.workflows.quick_model import quick_model
+from tests.support import call, git
+from tests.workflows.harness import Act, edit_wheel, made_up_token
+from tests.workflows.merge import GOOD, Merged, edit, registry_log, set_slope, write
 
 pytestmark = [
     pytest.mark.slow,
@@ -28,46 +26,12 @@ pytestmark = [
 DOWNLOAD = "actions/download-artifact@70fc10c6e5e1ce46ad2ea6f2b72d43f7d47b13c3"
 LOGIN = "azure/login@a457da9ea143d694b1b9c7c869ebb04ebe844ef5"
 STEPS = Path("models/diabetes/steps")
-TEST = '''"""The step exists."""
-
-from pathlib import Path
-
-
-def test_the_step_is_there() -> None:
-    """A script of that name."""
-    assert (Path(__file__).parents[1] / "steps" / "fit.py").is_file()
-'''
 STATIC = ("lint", "types", "guard", "second-scan", "check", "selftest", "affected")
 NO_AZURE = [(job, LOGIN) for job in ("model", "champion", "publish", "show", "approve")]
 PROD_STEPS = [
     ("train", "Train on the prod data"), ("judge", "Gates (prod)"), ("judge", "Report (prod)"),
     ("judge", "Test that this model's gates reject bad candidates"),
 ]  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Merged:
-    """A factory after its first merge, and the run that made two champions."""
-
-    repo: Path
-    run: Run
-    approvals: dict[str, Run]
-
-
-def write(file: Path, text: str) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8", newline="\n")
-
-
-def edit(file: Path, pattern: str, new: str) -> None:
-    text, count = re.subn(pattern, new, file.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    assert count == 1, f"{pattern} is {count} times in {file}"
-    file.write_text(text, encoding="utf-8", newline="\n")
-
-
-def set_alpha(repo: Path, alpha: float) -> None:
-    """A stronger penalty makes the sample's model worse: 10 is good, 100 fair, 200 misses its limit."""
-    edit(repo / "models" / "diabetes" / "pipeline.yml", r"alpha: [\d.]+$", f"alpha: {alpha}")
 
 
 def second_model(repo: Path) -> None:
@@ -80,55 +44,6 @@ def second_model(repo: Path) -> None:
             del pipeline["outputs"][output]
     (folder / "pipeline.yml").write_text(yaml.safe_dump(pipeline, sort_keys=False), encoding="utf-8")
     call([sys.executable, "-m", "mlroad", "sync", "models/second"], repo)
-
-
-def registry_log(repo: Path) -> list[str]:
-    """What was done to the registry, newest first."""
-    return git(repo, "log", "--format=%s", "registry").splitlines()
-
-
-@pytest.fixture(scope="module")
-def merged(act: Act, rendered: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Merged:
-    """The sample with a champion that can be improved, and a second model; one merge adds both."""
-    repo = Path(shutil.copytree(rendered(template="factory"), tmp_path_factory.mktemp("merged") / "demo"))
-    set_alpha(repo, 100.0)
-    # The golden answers change with the model. A wide tolerance avoids another training to freeze them again.
-    suite = repo / "models" / "diabetes" / "inference_tests" / "suite.yml"
-    for key in ("tolerance", "retrained"):
-        edit(suite, f"^{key}: .*", f"{key}: {{absolute: 200}}")
-    quick_model(repo, "second")
-    shutil.copy(repo / "models" / "diabetes" / "MODEL_CARD.md", repo / "models" / "second")
-    write(repo / "models" / "second" / "tests" / "test_fit.py", TEST)
-    commit_all(repo, "Two models")
-    changed = {path.split("/")[1] for path in git(repo, "diff", "--name-only", "HEAD~1").split()}
-    assert changed == {"diabetes", "second"}
-    run = act.run(repo, workflow="cd.yml", event="push", base="HEAD~1")
-    with serving(GitHub()) as github:
-        approvals = {its["model"]: approve(act, repo, github, its) for its in dispatched(run)}
-    return Merged(repo, run, approvals)
-
-
-def dispatched(run: Run) -> list[dict[str, str]]:
-    """The inputs of the runs of approve.yml that a run has started."""
-    lines = [
-        line for line in run.gh_log.read_text(encoding="utf-8").splitlines() if "workflow run approve" in line
-    ]
-    return [dict(re.findall(r"-f (\w+)=(\S+)", line)) for line in lines]
-
-
-def approve(act: Act, repo: Path, github: GitHub, inputs: dict[str, str]) -> Run:
-    """Run approve.yml as GitHub does after @octocat has approved the environment production."""
-    title = f"Approve {inputs['model']}:{inputs['version']} ({inputs['lineage']})"
-    github.add(1, title, ("octocat", "approved", "production"))
-    return act.run(
-        repo, workflow="approve.yml", event="workflow_dispatch", inputs=inputs, arguments=api(github)
-    )
-
-
-def api(github: GitHub) -> tuple[str, ...]:
-    """Let the jobs ask this GitHub."""
-    found = {"GITHUB_API_URL": github.address, "GITHUB_REPOSITORY": "o/r", "GITHUB_RUN_ID": "1"}
-    return tuple(word for name, value in found.items() for word in ("--env", f"{name}={value}"))
 
 
 @pytest.fixture
@@ -148,12 +63,13 @@ def comments(tmp_path: Path) -> Path:
 
 def test_a_merge_makes_champions(merged: Merged) -> None:
     """Both models at once: two jobs push to one branch of the registry, and both succeed."""
-    twice: list[dict[str, str]] = [{}, {}]
-    jobs = ("champion", "train", "judge", "publish")
-    merged.run.assert_green({"affected": [], **dict.fromkeys(jobs, twice)}, skipped=NO_AZURE)
+    jobs = dict.fromkeys(("champion", "train", "judge", "publish"), ())
+    for model in GOOD:
+        merged.run.assert_green(jobs, skipped=NO_AZURE, called=f"({model})")
+    assert merged.run.job("affected").result == "success"
     assert "second: models/second/" in merged.run.summaries["CD/affected"]
     log = registry_log(merged.repo)
-    for model in ("diabetes", "second"):
+    for model in GOOD:
         assert any(line.startswith(f"registry: register {model}:1") for line in log), log
         assert f"registry: approve {model}:1 (by @octocat)" in log
         # Each version is approved in a run of its own.
@@ -165,37 +81,36 @@ def test_a_merge_makes_champions(merged: Merged) -> None:
         commit = git(merged.repo, "rev-parse", "HEAD").strip()
         for fact in (f"{model}:1", commit[:7], "diabetes_train:1", "champion"):
             assert fact in told, f"mlroad why did not tell {fact}\n{told}"
-    kept = [path.name for path in (merged.run.artifacts / "runs-diabetes").rglob("*") if path.is_file()]
+    kept = [path.name for path in (merged.run.artifacts / "runs-tuned").rglob("*") if path.is_file()]
     assert {"run.json", "train.json", "verdict.json", "report.html"} <= set(kept)
 
 
 def test_a_pull_request_that_improves_and_one_that_worsens(act: Act, topic: Path, comments: Path) -> None:
     pull = ("--env", f"ACT_GH_COMMENTS={comments}")
     base = git(topic, "rev-parse", "HEAD").strip()
-    set_alpha(topic, 10.0)
-    run = act.run(topic, workflow="pr.yml", base=base, arguments=pull)
-    jobs = {**dict.fromkeys((*STATIC, "comment", "ci"), ()), "model": [{"model": "diabetes"}]}
-    run.assert_green(jobs, skipped=NO_AZURE)
-    summary = run.summaries["PR/model (diabetes)"]
+    set_slope(topic, 10)
+    run = act.run(topic, job="comment", workflow="pr.yml", base=base, arguments=pull)
+    run.assert_green({"affected": [], "model": [{"model": "tuned"}], "comment": []}, skipped=NO_AZURE)
+    summary = run.summaries["PR/model (tuned)"]
     assert "better" in summary.lower(), summary
-    assert sorted(path.name for path in (run.artifacts / "report-diabetes").iterdir()) == [
-        "diabetes.html",
-        "diabetes.md",
+    assert sorted(path.name for path in (run.artifacts / "report-tuned").iterdir()) == [
+        "tuned.html",
+        "tuned.md",
     ]
     assert {path.name for path in comments.iterdir()} == {"1.md", "2.md"}
     first = (comments / "2.md").read_text(encoding="utf-8")
     assert "better" in first.lower()
 
-    set_alpha(topic, 200.0)
+    set_slope(topic, 2)
     run = act.run(topic, job="comment", workflow="pr.yml", base=base, arguments=pull)
-    run.assert_red("model", "Gates", "mae", "55")
+    run.assert_red("model", "Gates", "mae", "65")
     assert run.job("comment").result == "success", run.output
     assert {path.name for path in comments.iterdir()} == {"1.md", "2.md"}, (
         "the comment is updated, not repeated"
     )
     second = (comments / "2.md").read_text(encoding="utf-8")
     assert "worse" in second.lower()
-    assert "56.48" in second, second
+    assert "66.93" in second, second
     assert second != first
     assert (comments / "1.md").read_text(encoding="utf-8") == "Nice!\n"
 
@@ -224,7 +139,9 @@ def test_retraining(act: Act, topic: Path) -> None:
     inputs = {"model": "secnd", "stage": "prod"}
     run = act.run(topic, workflow="retrain.yml", event="workflow_dispatch", inputs=inputs)
     run.assert_red(
-        "models", "List the models to train", "There is no model secnd. Choose one of: diabetes, second."
+        "models",
+        "List the models to train",
+        "There is no model secnd. Choose one of: answers, attacks, diabetes, loaded, locked, second, tuned.",
     )
 
     before = registry_log(topic)

@@ -64,6 +64,6 @@ def test_with_mlroad_from_git(act: Act, project: Callable[..., Path]) -> None:
     """No wheel: mlroad comes from the template's repo, at the commit that this repo was rendered from."""
     repo = project(sample=False, toolkit="git")
     assert not (repo / "vendor").exists()
-    run = act.run(repo)
-    run.assert_green(dict.fromkeys(ALWAYS, ()))
+    run = act.run(repo, job="check")  # each job installs it in the same way
+    run.assert_green({"check": ()})
     assert "there is no wheel to verify" in run.job("check").steps["1"].log

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.azure.loopback.cloud import Cloud
+from tests.unit.cli import command
 
 SETTINGS = (
     "AZURE_TENANT_ID",
@@ -52,21 +50,11 @@ def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def mlroad(repo: Path, monkeypatch: pytest.MonkeyPatch) -> Mlroad:
+def mlroad(repo: Path) -> Mlroad:
     """``mlroad("dataset", "list")`` runs the command line in ``repo``, with its own error handling."""
-    from mlroad.cli.main import main
 
     def run(*arguments: str) -> Result:
-        monkeypatch.chdir(repo)
-        monkeypatch.setattr(sys, "argv", ["mlroad", *arguments])
-        out, err = io.StringIO(), io.StringIO()
-        exit_code = 0
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            try:
-                main()
-            except SystemExit as left:
-                exit_code = left.code if isinstance(left.code, int) else int(left.code is not None)
-        assert "Traceback" not in err.getvalue()
-        return Result(exit_code, out.getvalue(), err.getvalue())
+        said = command.mlroad(repo, *arguments, check=False)
+        return Result(said.code, said.out, said.err)
 
     return run

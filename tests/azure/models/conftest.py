@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import os
 import subprocess
 import sys
@@ -16,6 +14,7 @@ import pytest
 from tests.azure.loopback.cloud import Cloud
 from tests.azure.loopback.fixtures import Mlroad, Result, cloud, mlroad, no_waits
 from tests.support import IDENTITY, REPO, commit_all, git
+from tests.unit.cli.command import mlroad as mlroad_here
 
 __all__ = ["cloud", "mlroad", "no_waits"]
 
@@ -176,24 +175,12 @@ def tiny(repo: Path, mlroad: Mlroad, cloud: Cloud) -> Path:
 class Factory:
     """``factory("train", "tiny")`` runs the command line in the repo, with its own error handling."""
 
-    def __init__(self, repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, repo: Path) -> None:
         self.repo = repo
-        self._patch = monkeypatch
 
     def __call__(self, *arguments: str) -> Result:
-        from mlroad.cli.main import main
-
-        self._patch.chdir(self.repo)
-        self._patch.setattr(sys, "argv", ["mlroad", *arguments])
-        out, err = io.StringIO(), io.StringIO()
-        code = 0
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            try:
-                main()
-            except SystemExit as left:
-                code = left.code if isinstance(left.code, int) else int(left.code is not None)
-        assert "Traceback" not in err.getvalue()
-        return Result(code, out.getvalue(), err.getvalue())
+        said = mlroad_here(self.repo, *arguments, check=False)
+        return Result(said.code, said.out, said.err)
 
     def train(self, *options: str) -> Result:
         """``mlroad train tiny --target azureml``."""
@@ -214,6 +201,6 @@ class Factory:
 
 
 @pytest.fixture
-def factory(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> Factory:
+def factory(tiny: Path) -> Factory:
     """`mlroad` in the repo of ``tiny``."""
-    return Factory(tiny, monkeypatch)
+    return Factory(tiny)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -13,56 +11,63 @@ import pytest
 
 from tests.azure.loopback.cloud import Cloud
 from tests.azure.loopback.jobs import Produce
-from tests.support import call, commit_all
+from tests.support import IDENTITY, commit_all
+from tests.unit.cli.command import Command
 
 pytestmark = pytest.mark.slow
-
-
-def run(repo: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of the repo's own tools, which must succeed."""
-    dropped = {"PYTHONPATH": "", "MLROAD_POLL_SECONDS": "0.05"}
-    return call([sys.executable, "-m", *command], repo, dropped)
 
 
 def runs(repo: Path) -> list[Path]:
     return sorted((repo / ".runs" / "diabetes").glob("2*"))
 
 
-def test_the_sample_from_the_workspace_to_champion(cloud: Cloud, project: Callable[..., Path]) -> None:
+def test_the_sample_from_the_workspace_to_champion(
+    cloud: Cloud,
+    project: Callable[..., Path],
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     repo = project(template="factory")
     (repo / "factory.yml").write_text("registry: azureml\n", encoding="utf-8", newline="\n")
     commit_all(repo, "Use the workspace")
-    # What the steps would produce there: this test's cloud does not run them.
-    made: dict[str, dict[str, Path]] = {}
-    for stage in ("dev", "prod"):
-        run(repo, "mlroad", "train", "diabetes", "--data", stage)
-        made[stage] = {output.name: output for output in (runs(repo)[-1] / "outputs").iterdir()}
+    for name, value in {**IDENTITY, "MLROAD_POLL_SECONDS": "0.05"}.items():
+        monkeypatch.setenv(name, value)
+    command = Command(repo, capfd, monkeypatch)
+
+    def mlroad(*words: str) -> str:
+        said = command(*words)
+        assert said.code == 0, said.text
+        return said.out
+
+    # What the steps would produce there, for both stages: this test's cloud does not run them.
+    mlroad("train", "diabetes", "--data", "prod")
+    here = runs(repo)[-1]
+    outputs = {output.name: output for output in (here / "outputs").iterdir()}
+    cloud.jobs.produce = _leaving(outputs)
 
     ids = {}
-    for stage, outputs in made.items():
-        cloud.jobs.produce = _leaving(outputs)
-        done = run(repo, "mlroad", "train", "diabetes", "--data", stage, "--target", "azureml")
-        assert "job: completed" in done.stdout
+    for stage in ("dev", "prod"):
+        assert "job: completed" in mlroad("train", "diabetes", "--data", stage, "--target", "azureml")
         ids[stage] = runs(repo)[-1].name
-        record = json.loads((runs(repo)[-1] / "run.json").read_text(encoding="utf-8"))
-        here = json.loads((next(iter(outputs.values())).parents[1] / "run.json").read_text(encoding="utf-8"))
-        for name, output in here["outputs"].items():
-            assert record["outputs"][name]["digest"] == output["digest"]
-        assert {name: its["dataset_digest"] for name, its in record["inputs"].items()} == {
-            name: its["dataset_digest"] for name, its in here["inputs"].items()
-        }
-        assert record["git"] == here["git"]
-        assert record["parameters"] == here["parameters"]
-        assert list(record["steps"]) == list(here["steps"])
-        run(repo, "mlroad", "gate", "diabetes", "--run", ids[stage])
+        mlroad("gate", "diabetes", "--run", ids[stage])
+    there, own = (
+        json.loads((folder / "run.json").read_text(encoding="utf-8")) for folder in (runs(repo)[-1], here)
+    )
+    for name, output in own["outputs"].items():
+        assert there["outputs"][name]["digest"] == output["digest"]
+    assert {name: its["dataset_digest"] for name, its in there["inputs"].items()} == {
+        name: its["dataset_digest"] for name, its in own["inputs"].items()
+    }
+    assert there["git"] == own["git"]
+    assert there["parameters"] == own["parameters"]
+    assert list(there["steps"]) == list(own["steps"])
 
-    run(repo, "mlroad", "register", "diabetes", "--run", ids["prod"], "--dev-run", ids["dev"])
+    mlroad("register", "diabetes", "--run", ids["prod"], "--dev-run", ids["dev"])
     assert cloud.models.stored["diabetes", "1"]["tags"]["target"] == "azureml"
-    run(repo, "mlroad", "approve", "diabetes", "--by", "somebody")
-    told = run(repo, "mlroad", "why", "diabetes@champion")
-    assert ids["prod"] in told.stdout
+    mlroad("approve", "diabetes", "--by", "somebody")
+    assert ids["prod"] in mlroad("why", "diabetes@champion")
     # The next candidate is compared with the champion, which comes from the workspace.
-    run(repo, "mlroad", "gate", "diabetes", "--run", ids["dev"])
+    mlroad("gate", "diabetes", "--run", ids["dev"])
     verdict = json.loads((runs(repo)[-2] / "gate" / "verdict.json").read_text(encoding="utf-8"))
     assert verdict["champion"]["version"] == "1"
 

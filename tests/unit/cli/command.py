@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
+
+from mlroad.cli import main as cli
+from tests.support import IDENTITY
 
 
 @dataclass(frozen=True)
@@ -22,6 +30,32 @@ class Said:
         return self.out + self.err
 
 
+def exit_code(arguments: Sequence[str]) -> int:
+    """Call the entry point of the console script."""
+    with patch.object(sys, "argv", ["mlroad", *arguments]):
+        try:
+            cli.main()
+        except SystemExit as left:
+            return left.code if isinstance(left.code, int) else int(left.code is not None)
+    return 0
+
+
+def mlroad(repo: Path, *arguments: str, check: bool = True, **variables: str) -> Said:
+    """Run a command in a repo, for fixtures of any scope. Starting it as a program would take seconds."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        contextlib.chdir(repo),
+        patch.dict(os.environ, {**IDENTITY, **variables}),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        code = exit_code(arguments)
+    said = Said(code, out.getvalue(), err.getvalue())
+    assert "Traceback" not in said.text, said.text
+    assert not (check and code), f"{arguments} exited with {code}\n{said.text}"
+    return said
+
+
 class Command:
     """``command("gate", "diabetes")`` runs a command in one repo."""
 
@@ -34,16 +68,9 @@ class Command:
 
     def __call__(self, *arguments: str) -> Said:
         """Run a command, and fail if it prints a traceback."""
-        from mlroad.cli.main import main
-
         self._monkeypatch.chdir(self.repo)
-        self._monkeypatch.setattr(sys, "argv", ["mlroad", *arguments])
         self._capfd.readouterr()
-        code = 0
-        try:
-            main()
-        except SystemExit as left:
-            code = left.code if isinstance(left.code, int) else int(left.code is not None)
+        code = exit_code(arguments)
         out, err = self._capfd.readouterr()
         assert "Traceback" not in out + err, out + err
         return Said(code, out, err)

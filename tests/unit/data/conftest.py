@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import shlex
 import shutil
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from mlroad.cli import main as cli
 from tests.support import REPO, commit_all, git
+from tests.unit.cli.command import Said, exit_code
 
 CLEAN = '''"""Keep the rows whose first value is large enough."""
 
@@ -33,19 +32,6 @@ if __name__ == "__main__":
     run(clean)
 '''
 TABLE = "id,name\n1,one\n2,two\n3,three\n"
-
-
-@dataclass(frozen=True)
-class Said:
-    """The result of a command."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def text(self) -> str:
-        return self.out + self.err
 
 
 @dataclass(frozen=True)
@@ -71,13 +57,8 @@ class Repo:
 
     def mlroad(self, arguments: str) -> Said:
         self.monkeypatch.chdir(self.path)
-        self.monkeypatch.setattr(sys, "argv", ["mlroad", *shlex.split(arguments)])
         self.capfd.readouterr()
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as leaving:
-            code = leaving.code if isinstance(leaving.code, int) else 0 if leaving.code is None else 1
+        code = exit_code(shlex.split(arguments))
         out, err = self.capfd.readouterr()
         assert "Traceback" not in out + err, out + err
         return Said(code, out, err)

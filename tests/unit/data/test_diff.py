@@ -37,7 +37,7 @@ def written(folder: Path, name: str, text: str) -> Path:
     return file
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     before=st.dictionaries(
         st.integers(0, 30), st.tuples(st.integers(0, 3), st.sampled_from(["a", "b", ""])), max_size=20
@@ -69,7 +69,7 @@ def test_rows_by_key_are_what_dictionaries_say(
     assert (rows.changed_in or {}) == expected
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(before=st.lists(st.integers(0, 5), max_size=15), after=st.lists(st.integers(0, 5), max_size=15))
 def test_repeated_rows_are_counted_each_time(tmp_path: Path, before: list[int], after: list[int]) -> None:
     files = [

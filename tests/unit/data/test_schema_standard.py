@@ -78,7 +78,7 @@ def theirs(folder: Path, fields: str, table: str) -> set[str]:
 
 
 @pytest.mark.slow
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(case=cases())
 def test_both_find_fault_with_the_same_columns(tmp_path: Path, case: tuple[str, str]) -> None:
     assert ours(tmp_path, *case) == theirs(tmp_path, *case)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import csv
 import random
-import sys
 from functools import cache
 from pathlib import Path
 
-from tests.support import call, commit_all, git
+from tests.support import commit_all, git
+from tests.unit.cli.command import mlroad
 
 COLUMNS = ("row", "x1", "x2", "group", "site", "y", "label")
 
@@ -97,10 +97,9 @@ mlflow.models.set_model(Toy())
 
 
 def run(repo: Path, *words: str, check: bool = True) -> str:
-    """Run `mlroad` in the repo, in a separate process: ``run(repo, "train", "toy")``."""
-    environment = {"MLROAD_REGISTRY": "", "GITHUB_ACTIONS": "", "GITHUB_OUTPUT": ""}
-    done = call([sys.executable, "-m", "mlroad", *words], repo, environment, check)
-    return done.stdout + done.stderr
+    """Run `mlroad` in the repo: ``run(repo, "train", "toy")``."""
+    elsewhere = {"MLROAD_REGISTRY": "", "GITHUB_ACTIONS": "", "GITHUB_OUTPUT": "", "GITHUB_STEP_SUMMARY": ""}
+    return mlroad(repo, *words, check=check, **elsewhere).text
 
 
 def rows(count: int = 500) -> list[dict[str, str]]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.unit.cli.command import mlroad
 
 REPO = Path(__file__).parents[3]
 TEMPLATE = REPO / "prototype_template"
@@ -41,15 +42,7 @@ def guard(repo: Path) -> Guard:
     """Run `mlroad guard ...` in the repo, or in one of its folders."""
 
     def run(*arguments: str, folder: Path = repo) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "mlroad", "guard", *arguments]
-        return subprocess.run(
-            command,
-            cwd=folder,
-            env=environment(),
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            check=False,
-        )
+        said = mlroad(folder, "guard", *arguments, check=False)
+        return subprocess.CompletedProcess(arguments, said.code, said.out, said.err)
 
     return run

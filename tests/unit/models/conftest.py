@@ -18,7 +18,8 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema
 
 from tests.support import REPO, commit_all, git
-from tests.unit.data.conftest import Repo, Said
+from tests.unit.cli.command import Said
+from tests.unit.data.conftest import Repo
 from tests.unit.run.project import Project
 
 TRAIN = '''"""Fit a ridge regression of the rent."""

@@ -30,7 +30,7 @@ HEAD = """# The rules of `mlroad check`
 `mlroad check [PATH…]` checks model folders, YAML files and scripts (default: the whole repo), and prints all
 problems at once:
 
-```
+```text
 models/iris/pipeline.yml:28:7: MR201: The component iris_train has no input dept. Did you mean depth?
 ```
 

@@ -2,60 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
-from mlroad.pipeline.check_repo import check
-from mlroad.pipeline.checker import check_pipeline
-from tests.unit.pipeline.azure import azure_errors
-from tests.unit.pipeline.mutations import BASE, PIPELINE
-from tests.unit.pipeline.random_changes import changes
+from tests.unit.pipeline.azure import recorded
+from tests.unit.pipeline.random_changes import COUNT, FEW, SEED, rejections
 
 pytestmark = pytest.mark.slow
-SEED = int(os.environ.get("EQUIVALENCE_SEED", "3"))
-COUNT = int(os.environ.get("EQUIVALENCE_COUNT", "150"))
-FEW = 16
 
 
-def _rejects(file: Path) -> bool:
-    return any(problem.severity == "error" for problem in check_pipeline(file))
-
-
-def test_changes_by_chance(base: Path) -> None:
-    """azure-ai-ml is slow, so it is asked about what we accept, and about a few files that we reject."""
-    missed, ours, both = [], 0, 0
-    for said, file, text in changes(BASE, SEED, COUNT):
-        original = (base / file).read_text(encoding="utf-8")
-        (base / file).write_text(text, encoding="utf-8")
-        if _rejects(base / PIPELINE):
-            ours += 1
-            both += ours <= FEW and bool(azure_errors(base / PIPELINE))
-        elif azure_errors(base / PIPELINE):
-            missed.append(said)
-        (base / file).write_text(original, encoding="utf-8")
-    assert missed == [], f"seed {SEED}"
-    assert ours > COUNT // 4, "the changes are too harmless to say anything"
-    assert both > FEW // 4, "azure-ai-ml rejects almost nothing"
-
-
-def test_components_alone(base: Path) -> None:
-    missed, ours, both = [], 0, 0
-    for said, file, text in changes(BASE, SEED + 1, COUNT):
-        if file.name == PIPELINE:
-            continue
-        original = (base / file).read_text(encoding="utf-8")
-        (base / file).write_text(text, encoding="utf-8")
-        # A component without a name can be used, but not registered: a warning.
-        found = check([base / file])
-        if any(problem.severity == "error" or problem.code in {"MR113", "MR119"} for problem in found):
-            ours += 1
-            both += ours <= FEW and bool(azure_errors(base / file, component=True))
-        elif azure_errors(base / file, component=True):
-            missed.append(said)
-        (base / file).write_text(original, encoding="utf-8")
-    assert missed == [], f"seed {SEED + 1}"
+@pytest.mark.parametrize("component", [False, True], ids=["pipelines", "components"])
+def test_changes_by_chance(base: Path, component: bool) -> None:
+    found = list(rejections(base, recorded(), component=component))
+    assert [said for said, ours, theirs in found if theirs and not ours] == [], f"seed {SEED}"
+    if not component:
+        assert sum(ours for _, ours, _ in found) > COUNT // 4, "the changes are too harmless to say anything"
+    both = sum(bool(ours and theirs) for _, ours, theirs in found)
     assert both > FEW // 4, "azure-ai-ml rejects almost nothing"
 
 

@@ -9,7 +9,7 @@ import pytest
 
 import mlroad
 from mlroad.core.rule_codes import RULES
-from tests.unit.pipeline import compare_azure, rules_page
+from tests.unit.pipeline import azure, compare_azure, rules_page
 from tests.unit.pipeline.mutations import MUTATIONS
 
 SOURCE = Path(mlroad.__file__).parent
@@ -55,6 +55,6 @@ def test_page_is_in_step() -> None:
 @pytest.mark.slow
 def test_azure_ml_refuses_no_more_than_we_do_and_the_page_says_so() -> None:
     text, missed = compare_azure.PAGE.read_text(encoding="utf-8"), list[str]()
-    table = compare_azure.table(missed)
+    table = compare_azure.table(azure.recorded(), missed)
     assert missed == []
     assert table in text, "run python -m tests.unit.pipeline.compare_azure --write"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import shutil
-import sys
 from pathlib import Path
 
-from tests.support import call, commit_all
+from tests.support import commit_all
+from tests.unit.cli import command
 from tests.workflows.quick_model import FIT, LINE, MLMODEL
 
 STEP = (
@@ -62,5 +62,5 @@ def add_line_model(repo: Path, name: str = "line") -> Path:
 
 
 def mlroad(repo: Path, *arguments: str, check: bool = True) -> str:
-    """Run a command in a process of its own, as a step needs it."""
-    return call([sys.executable, "-m", "mlroad", *arguments], repo, {"UV_OFFLINE": "1"}, check).stdout
+    """Run a command without a network; return its output."""
+    return command.mlroad(repo, *arguments, check=check, UV_OFFLINE="1").out

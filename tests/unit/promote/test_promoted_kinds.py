@@ -24,7 +24,7 @@ def new_model(repo: Path, name: str, kind: str) -> None:
     mlroad(repo, "ready", f"models/{name}", "--fix", check=False)
 
 
-@pytest.mark.parametrize("model, kind", [("plans", "multiclass"), ("answers", "text"), ("sales", "forecast")])
+@pytest.mark.parametrize("model, kind", [("answers", "text"), ("sales", "forecast")])
 def test_no_file_has_to_be_edited(factory: Command, prototype_repo: Path, model: str, kind: str) -> None:
     new_model(prototype_repo, model, kind)
     commit_all(prototype_repo, "A model")

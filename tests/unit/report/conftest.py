@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import shlex
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,18 +12,11 @@ from typing import Any
 
 import pytest
 
-from mlroad.cli import main as cli
 from mlroad.core.digests import digest_of
+from tests.unit.cli.command import Said, exit_code
 
 RUN = "20261124-101500-123456"
 DIGEST = f"sha256:{'ab' * 32}"
-
-
-@dataclass(frozen=True)
-class Result:
-    code: int
-    out: str
-    err: str
 
 
 @dataclass(frozen=True)
@@ -54,18 +46,13 @@ class Repo:
         if inference:
             write_json(self.gate / "inference.json", inference)
 
-    def mlroad(self, arguments: str) -> Result:
+    def mlroad(self, arguments: str) -> Said:
         """`mlroad …` through the entry point of the console script."""
         self.monkeypatch.chdir(self.path)
-        self.monkeypatch.setattr(sys, "argv", ["mlroad", *shlex.split(arguments)])
         self.capfd.readouterr()
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as leaving:
-            code = leaving.code if isinstance(leaving.code, int) else 0 if leaving.code is None else 1
+        code = exit_code(shlex.split(arguments))
         out, err = self.capfd.readouterr()
-        return Result(code, out, err)
+        return Said(code, out, err)
 
     def good(self, arguments: str) -> str:
         result = self.mlroad(arguments)

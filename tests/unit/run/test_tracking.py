@@ -49,7 +49,8 @@ def query(project: Project, text: str) -> list[tuple[object, ...]]:
 
 @pytest.mark.slow
 def test_runs_of_a_pipeline(project: Project) -> None:
-    project.model("m", {"pipeline.yml": PIPELINE, "src/track.py": TRACK})
+    text = PIPELINE + f"  later: {{type: command, {ENVIRONMENT}, code: ./late, command: python late.py}}\n"
+    project.model("m", {"pipeline.yml": text, "src/track.py": TRACK, "late/late.py": "import mlflow\n"})
     result = project.run("models/m")
     assert result.exit == 0, result.out
     assert result.log("plain") == "MLFLOW_EXPERIMENT_NAME\nMLFLOW_TRACKING_URI\n"
@@ -58,6 +59,7 @@ def test_runs_of_a_pipeline(project: Project) -> None:
         "select r.name, status, e.name from runs r join experiments e using (experiment_id) order by r.name"
     )
     assert query(project, runs) == [
+        ("later", "FINISHED", "an experiment"),
         ("m", "FINISHED", "an experiment"),
         ("plain", "FINISHED", "an experiment"),
         ("tracked", "FINISHED", "an experiment"),
@@ -65,7 +67,7 @@ def test_runs_of_a_pipeline(project: Project) -> None:
     parent = query(project, "select run_uuid from runs where name = 'm'")[0][0]
     assert result.record["mlflow"]["run_id"] == parent
     children = query(project, "select value from tags where key = 'mlflow.parentRunId'")
-    assert children == [(parent,), (parent,)]
+    assert children == [(parent,)] * 3
     params = "select name, key, value from params join runs using (run_uuid) order by name, key"
     assert query(project, params) == [
         ("m", "depth", "3"),
@@ -84,21 +86,13 @@ def test_runs_of_a_pipeline(project: Project) -> None:
     named = "select name, status from runs where name like 'm:%' or status = 'FAILED' order by name"
     assert query(project, named) == [("m: depth=9", "FAILED"), ("tracked", "FAILED")]
 
-    project.model("m", {"src/track.py": TRACK + "# edited\n"})
-    project.run("models/m")
-    assert query(project, named)[0] == ("m: code changed: track.py", "FINISHED")
-
-
-@pytest.mark.slow
-def test_a_reused_step_shows_its_earlier_metrics(project: Project) -> None:
-    text = PIPELINE + f"  later: {{type: command, {ENVIRONMENT}, code: ./late, command: python late.py}}\n"
-    project.model("m", {"pipeline.yml": text, "src/track.py": TRACK, "late/late.py": "import mlflow\n"})
-    project.run("models/m")
+    # A reused step shows its earlier metrics.
     project.model("m", {"late/late.py": "import mlflow  # changed\n"})
     again = project.run("models/m")
     assert again.states == {"plain": "reused", "tracked": "reused", "later": "completed"}
+    assert query(project, named)[0] == ("m: code changed: late.py", "FINISHED")
     metrics = query(project, "select r.name, value from latest_metrics join runs r using (run_uuid)")
-    assert metrics == [("tracked", 0.5), ("tracked", 0.5)]
+    assert metrics == [("tracked", 0.5)] * 3
 
 
 def test_no_mlflow_no_store(project: Project) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from mlroad.cli import main as cli
 from mlroad.gate.selftest.sample_factory import MODEL, make_sample
+from tests.unit.cli.command import exit_code
 
 
 @dataclass(frozen=True)
@@ -32,13 +31,8 @@ class Tiny:
     def factory(self, arguments: str) -> tuple[int, str]:
         """Run a command; return its exit code and its whole output."""
         self.monkeypatch.chdir(self.path)
-        self.monkeypatch.setattr(sys, "argv", ["mlroad", *shlex.split(arguments)])
         self.capfd.readouterr()
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as leaving:
-            code = leaving.code if isinstance(leaving.code, int) else 0 if leaving.code is None else 1
+        code = exit_code(shlex.split(arguments))
         out, err = self.capfd.readouterr()
         return code, out + err
 
