@@ -18,14 +18,22 @@ from tests.workflows.harness import Act, Run
 from tests.workflows.quick_model import in_wrong_units, quick_model
 
 GOOD = ("tuned", "second")
-TEST = '''"""The step exists."""
+TEST = '''"""The step learns the mean."""
 
+import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "steps"))
 
-def test_the_step_is_there() -> None:
-    """A script of that name."""
-    assert (Path(__file__).parents[1] / "steps" / "fit.py").is_file()
+from fit import fit
+
+
+def test_it_learns_the_mean(tmp_path: Path) -> None:
+    """Of two rows."""
+    raw = tmp_path / "raw.csv"
+    raw.write_text("bmi,progression\\n26,100\\n26,200\\n", encoding="utf-8")
+    fit(raw, tmp_path / "model")
+    assert (tmp_path / "model" / "mean.json").read_text(encoding="utf-8") == "150.0"
 '''
 # What GitHub prints when a ruleset refuses a push.
 LOCK = """#!/bin/sh

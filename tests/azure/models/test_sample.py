@@ -40,7 +40,7 @@ def test_the_sample_from_the_workspace_to_champion(
         return said.out
 
     # What the steps would produce there, for both stages: this test's cloud does not run them.
-    mlroad("train", "diabetes", "--data", "prod")
+    mlroad("train", "diabetes")
     here = runs(repo)[-1]
     outputs = {output.name: output for output in (here / "outputs").iterdir()}
     cloud.jobs.produce = _leaving(outputs)
@@ -51,7 +51,7 @@ def test_the_sample_from_the_workspace_to_champion(
         ids[stage] = runs(repo)[-1].name
         mlroad("gate", "diabetes", "--run", ids[stage])
     there, own = (
-        json.loads((folder / "run.json").read_text(encoding="utf-8")) for folder in (runs(repo)[-1], here)
+        json.loads((folder / "run.json").read_text(encoding="utf-8")) for folder in (runs(repo)[-2], here)
     )
     for name, output in own["outputs"].items():
         assert there["outputs"][name]["digest"] == output["digest"]
