@@ -11,6 +11,11 @@ import markdown
 from PIL import Image
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+SIGNS = {
+    "✅": '<b style="color: #1a7f37">✓</b>', "❌": '<b style="color: #cf222e">✗</b>',
+    "⚠️": '<b style="color: #9a6700">!</b>',
+}  # fmt: skip
+"""GitHub's own pictures, which most machines have no font for."""
 COMMENT = """<!doctype html><meta charset="utf-8"><style>
 body {{ font: 14px/1.5 system-ui, sans-serif; color: #1f2328; margin: 24px; }}
 .comment {{ border: 1px solid #d1d9e0; border-radius: 6px; max-width: 860px; }}
@@ -31,7 +36,8 @@ def page_png(page: Path, picture: Path, width: int = 1000, height: int = 900) ->
         shot = Path(profile) / "shot.png"
         command = [
             CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
-            f"--user-data-dir={profile}", f"--window-size={width},{height}", f"--screenshot={shot}", page.resolve().as_uri(),
+            f"--user-data-dir={profile}", f"--window-size={width},{height}", f"--screenshot={shot}",
+            page.resolve().as_uri(),
         ]  # fmt: skip
         subprocess.run(command, check=True, capture_output=True, timeout=120)
         with Image.open(shot) as image:
@@ -41,6 +47,8 @@ def page_png(page: Path, picture: Path, width: int = 1000, height: int = 900) ->
 def comment_png(text: Path, picture: Path, height: int) -> None:
     """A comment in a pull request, about as GitHub shows it."""
     body = markdown.markdown(text.read_text(encoding="utf-8"), extensions=["tables", "md_in_html"])
+    for sign, drawn in SIGNS.items():
+        body = body.replace(sign, drawn)
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "comment.html"
         page.write_text(COMMENT.format(body), encoding="utf-8")

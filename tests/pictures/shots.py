@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.pages.set_up import diabetes_2
 from tests.pictures.browser import comment_png, page_png
-from tests.pictures.terminal import terminal_svg
+from tests.pictures.terminal import WIDTH, terminal_svg
 from tests.support import REPO, call, commit_all
 from tests.unit.fleet.small_repos import RELEASES, make_clone, make_template
 
@@ -18,7 +18,7 @@ QUICK = ("check", "ready", "dataset-diff")
 
 def say(repo: Path, *arguments: str) -> str:
     """What a command prints on a terminal without colours."""
-    environment = {"COLUMNS": "110", "PYTHONPATH": str(REPO / "src"), "PYTHONIOENCODING": "utf-8"}
+    environment = {"COLUMNS": str(WIDTH), "PYTHONPATH": str(REPO / "src"), "PYTHONIOENCODING": "utf-8"}
     done = call([sys.executable, "-m", "mlroad", *arguments], repo, environment, check=False)
     return done.stdout + done.stderr
 

@@ -16,6 +16,8 @@ from mlroad.core.repo import cache_folder
 from mlroad.core.template import Origin, origin
 from mlroad.core.text import did_you_mean
 
+_COMMENT = re.compile(r"^ *<!-- .*? -->\n+", re.MULTILINE)
+"""A line for the tests of the pages; a browser does not show it either."""
 _SOURCE = Path(__file__).resolve().parents[3]
 """The template itself, if the tool runs from its source."""
 
@@ -50,7 +52,8 @@ def read_page(docs: Path, name: str) -> str:
         raise UserError(f"There is no page {name}.", did_you_mean(wanted, [*names, *short], otherwise))
     if len(found) > 1:
         raise UserError(f"There are several pages {name}.", f"Choose one of {', '.join(found)}.")
-    return (docs / f"{found[0]}.md").read_text(encoding="utf-8")
+    text = (docs / f"{found[0]}.md").read_text(encoding="utf-8")
+    return _COMMENT.sub("", text)
 
 
 def commit_of(version: str) -> str:

@@ -78,7 +78,9 @@ def test_canary_a_live_reference_is_not(text: str) -> None:
 
 def test_it_prints_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(REPO)
-    text = (REPO / "docs" / "reference" / "run.md").read_text(encoding="utf-8")
+    text = doc_pages.read_page(REPO / "docs", "run")
+    assert "<!--" not in text
+    assert "$ uv run mlroad runs models/diabetes\n" in text
     for name in ("reference/run", "run", "docs/reference/run.md"):
         assert CliRunner().invoke(mlroad, ["help", name]).output.strip() == text.strip()
     assert CliRunner().invoke(mlroad, ["help"]).output.split() == sorted(PAGES)
