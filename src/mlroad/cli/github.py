@@ -14,7 +14,7 @@ from mlroad.core.problems import UserError
 from mlroad.core.repo import root_here
 from mlroad.core.text import count
 from mlroad.github.compare_settings import apply as apply_setting
-from mlroad.github.compare_settings import compare, open_repo
+from mlroad.github.compare_settings import compare, confirm, open_repo
 from mlroad.github.setting import Setting
 
 
@@ -52,7 +52,10 @@ def github(apply: bool, dry_run: bool, loosen: bool, named: str) -> None:
         for setting in settings:
             if apply:
                 apply_setting(repo, setting)
-            click.echo("".join(f"{line}\n" for line in _lines(setting, applied=apply)), nl=False)
+            _show(setting, applied=apply)
+        if apply and any(setting.changes for setting in settings):
+            for setting in confirm(root_here(), repo, settings, loosen=loosen):
+                _show(setting, applied=apply)
     except GitHubError as error:
         result(settings=[asdict(setting) for setting in settings])
         if error.is_mistake:
@@ -64,6 +67,10 @@ def github(apply: bool, dry_run: bool, loosen: bool, named: str) -> None:
     failed = [setting for setting in settings if setting.problem]
     click.echo(_summary(repo.name, len(changes), len([its for its in failed if its.changes]), applied=apply))
     sys.exit(1 if [setting for setting in failed if apply or not setting.is_not_offered] else 0)
+
+
+def _show(setting: Setting, *, applied: bool) -> None:
+    click.echo("".join(f"{line}\n" for line in _lines(setting, applied=applied)), nl=False)
 
 
 def _lines(setting: Setting, *, applied: bool) -> Iterator[str]:

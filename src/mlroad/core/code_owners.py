@@ -50,7 +50,7 @@ def _ever_had(repo: Path, lines: list[str], path: str) -> bool:
 def owners_of(repo: Path) -> str:
     """The owners of the whole repo, ``@org/team @user``; a stand-in text if the file names none."""
     try:
-        lines = (repo / _FILE).read_text(encoding="utf-8").splitlines()
+        lines = (repo / _FILE).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         lines = []
     found = [line.removeprefix("* ").strip() for line in lines if line.startswith("* ")]

@@ -76,3 +76,5 @@ def reading(setting: Setting) -> Iterator[Setting]:
         if error.status not in (402, 403, 404, 422) or error.is_rate_limit:
             raise
         setting.fail(error)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        setting.problem = "GitHub gave an unexpected answer."

@@ -9,15 +9,16 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from mlroad.github.wanted import ENFORCEMENT
+
 Json = Any
-_ENFORCEMENT = ("disabled", "evaluate", "active")
 _OURS = ("name", "target", "enforcement", "conditions", "bypass_actors", "rules")
 
 
 def stricter_ruleset(wanted: Mapping[str, Json], current: Mapping[str, Json]) -> dict[str, Json]:
     """A ruleset as GitHub takes it."""
     found = {**wanted, "target": wanted.get("target", "branch")}
-    found["enforcement"] = max(wanted["enforcement"], current["enforcement"], key=_ENFORCEMENT.index)
+    found["enforcement"] = max(wanted["enforcement"], current["enforcement"], key=ENFORCEMENT.index)
     found["conditions"] = _conditions(wanted.get("conditions") or {}, current.get("conditions") or {})
     allowed = {_key(actor): actor for actor in wanted.get("bypass_actors") or []}
     found["bypass_actors"] = [its for its in current.get("bypass_actors") or [] if _key(its) in allowed]

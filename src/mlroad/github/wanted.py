@@ -18,6 +18,8 @@ from mlroad.core.text import did_you_mean
 from mlroad.core.yaml_document import Document, Fields
 from mlroad.core.yaml_nodes import MapNode, Node, ScalarNode, read_yaml
 
+ENFORCEMENT = ("disabled", "evaluate", "active")
+"""The states of a ruleset, the strictest last."""
 RULESETS = Path(".github/rulesets")
 WORKFLOWS = Path(".github/workflows")
 SETTINGS = Path(".github/mlroad.yml")
@@ -61,7 +63,8 @@ def wanted_settings(root: Path) -> Wanted:
 def used_variables(root: Path) -> set[str]:
     """The repository variables that the workflows read."""
     files = (root / WORKFLOWS).glob("*.y*ml")
-    return {name for file in files for name in _VARIABLE.findall(file.read_text(encoding="utf-8"))}
+    texts = [file.read_text(encoding="utf-8", errors="replace") for file in files]
+    return {name for text in texts for name in _VARIABLE.findall(text)}
 
 
 def _settings(root: Path) -> tuple[dict[str, str], dict[str, str]]:
@@ -109,15 +112,14 @@ def _refuse_unused(root: Path, variables: Mapping[str, str]) -> None:
 
 
 def _ruleset(file: Path, workflows: list[MapNode]) -> dict[str, Any]:
-    text = file.read_text(encoding="utf-8")
+    text = file.read_text(encoding="utf-8", errors="replace")
     try:
         ruleset = json.loads(text)
     except ValueError as error:
         place = Position(file, getattr(error, "lineno", 0), getattr(error, "colno", 0))
         raise UserError(f"{place}: This is not JSON: {error}.", "Correct it.") from None
-    rules = ruleset.get("rules") if isinstance(ruleset, dict) else None
-    if not isinstance(rules, list) or not all(isinstance(rule, dict) and "type" in rule for rule in rules):
-        raise UserError(f"{file}: This is not a ruleset.", f"Restore it: git log -p {file.name}")
+    if not _is_ruleset(ruleset):
+        raise UserError(f"{file}: This is not a ruleset.", f"Restore it: git log -p {file.as_posix()}")
     ruleset.setdefault("name", file.stem)
     ruleset.setdefault("enforcement", "active")
     known = {name for node in workflows for name in _check_names(node)}
@@ -132,10 +134,32 @@ def _ruleset(file: Path, workflows: list[MapNode]) -> dict[str, Any]:
     return dict(ruleset)
 
 
+def _is_ruleset(found: object) -> bool:
+    """Whether it has the form of a ruleset, as far as it is read here. GitHub checks the rest."""
+    if not isinstance(found, dict) or found.get("enforcement", "active") not in ENFORCEMENT:
+        return False
+    rules = found.get("rules")
+    conditions = found.get("conditions") or {}
+    parts = [conditions, (conditions.get("ref_name") or {}) if isinstance(conditions, dict) else None]
+    return (
+        isinstance(rules, list)
+        and all(isinstance(rule, dict) and isinstance(rule.get("type"), str) for rule in rules)
+        and all(
+            isinstance(part, dict) for part in [*parts, *(rule.get("parameters") or {} for rule in rules)]
+        )
+        and all(
+            isinstance(check, dict) and isinstance(check.get("context"), str)
+            for check in required_checks(found)
+        )
+        and all(isinstance(actor, dict) for actor in found.get("bypass_actors") or [])
+    )
+
+
 def required_checks(ruleset: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The checks that a ruleset requires."""
     rules = [rule for rule in ruleset["rules"] if rule["type"] == "required_status_checks"]
-    return [check for rule in rules for check in rule["parameters"]["required_status_checks"]]
+    lists = [(rule.get("parameters") or {}).get("required_status_checks") or [] for rule in rules]
+    return [check for checks in lists for check in checks]
 
 
 def _check_names(workflow: MapNode) -> Iterator[str]:

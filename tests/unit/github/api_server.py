@@ -57,6 +57,8 @@ class GitHub:
         self.organization_variables: dict[str, str] = {}
         self.people = {"orgs/my-org/teams/data-science": 7, "users/octocat": 1, "users/hubot": 2}
         self.actions_app = 15368
+        self.leaves_out: set[int] = set()
+        """Reviewers that may not write to the repo."""
         self.offers_rulesets = self.offers_reviewers = True
         self.broken: Callable[[str, str], Refused | None] = lambda *_: None
         self.changes: list[str] = []
@@ -79,8 +81,10 @@ class GitHub:
         rest = path.removeprefix("repos/o/r")
         if not path.startswith("repos/o/r"):
             raise Refused(404)
+        if not rest and method == "GET":
+            return self.repo
         if not rest:
-            return self._repo(body if method == "PATCH" else {})
+            return self._repo(body)
         for pattern, handle in (
             (r"/rulesets", self._rulesets),
             (r"/rulesets/(\d+)", self._ruleset),
@@ -139,7 +143,8 @@ class GitHub:
         if method == "PUT":
             if body.get("reviewers") and not self.offers_reviewers:
                 raise Refused(422, BILLING)
-            self.environments[name] = body
+            kept_reviewers = [its for its in body.get("reviewers") or [] if its["id"] not in self.leaves_out]
+            self.environments[name] = {**body, "reviewers": kept_reviewers} if kept_reviewers else body
             custom = (body.get("deployment_branch_policy") or {}).get("custom_branch_policies")
             self.policies[name] = self.policies.get(name, {}) if custom else {}
         if name not in self.environments:

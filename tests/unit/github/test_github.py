@@ -221,6 +221,27 @@ def test_a_change_that_github_refuses_fails_and_the_others_are_done(command: Com
     assert (said.code, "rate limit" in said.err) == (1, True)
 
 
+def test_a_change_that_github_does_not_keep_is_a_failure(command: Command, github: GitHub) -> None:
+    """GitHub takes a team that may not write to the repo, and leaves it out."""
+    github.leaves_out = {7}
+    said = command("github", "--apply")
+    assert said.code == 1, said
+    assert "reviewers of production: not changed. GitHub accepted the change, and did not keep it" in said.out
+    assert "Changed 10 settings of o/r. 1 setting could not be changed." in said.out
+
+
+def test_an_answer_that_is_not_githubs(command: Command, github: GitHub) -> None:
+    github.workflow_token = {}
+    said = command("github")
+    assert (said.code, "token of workflows: not compared. GitHub gave an unexpected answer." in said.out) == (
+        1,
+        True,
+    )
+    github.repo = []  # type: ignore[assignment]
+    said = command("github")
+    assert (said.code, "does not answer as GitHub's API does" in said.err) == (1, True)
+
+
 def test_who_is_no_admin_changes_nothing(command: Command, github: GitHub) -> None:
     github.repo["permissions"]["admin"] = False
     for hidden in ("allow_merge_commit", "security_and_analysis"):
@@ -235,7 +256,12 @@ def test_who_is_no_admin_changes_nothing(command: Command, github: GitHub) -> No
     ("file", "text", "told"),
     [
         ("rulesets/main.json", "{", "main.json:1:2: This is not JSON"),
-        ("rulesets/main.json", "[]", "main.json: This is not a ruleset."),
+        *(("rulesets/main.json", text, "main.json: This is not a ruleset.") for text in (
+            "[]", '{"rules": 1}', '{"rules": [{}]}', '{"rules": [], "enforcement": "on"}',
+            '{"rules": [{"type": "required_status_checks", "parameters": 1}]}',
+            '{"rules": [{"type": "required_status_checks", "parameters": {"required_status_checks": [1]}}]}',
+            '{"rules": [], "conditions": [1]}', '{"rules": [], "conditions": {"ref_name": ["main"]}}',
+        )),
         ("workflows/pr.yml", "on: pull_request\njobs:\n  c: {name: CI}\n",
          "main.json:32: No job of a pull request has the name ci."),
         ("workflows/pr.yml", "on: push\njobs:\n  ci: {}\n", "No job of a pull request has the name ci"),
