@@ -65,7 +65,7 @@ def github(apply: bool, dry_run: bool, loosen: bool, named: str) -> None:
     result(settings=[asdict(setting) for setting in settings])
     changes = [setting for setting in settings if setting.changes]
     failed = [setting for setting in settings if setting.problem]
-    click.echo(_summary(repo.name, len(changes), len([its for its in failed if its.changes]), applied=apply))
+    click.echo(_summary(repo.name, changes, failed, applied=apply))
     sys.exit(1 if [setting for setting in failed if apply or not setting.is_not_offered] else 0)
 
 
@@ -81,13 +81,18 @@ def _lines(setting: Setting, *, applied: bool) -> Iterator[str]:
         yield f"{setting.name}: {'changed' if applied else 'would change'}"
     if not setting.problem or setting.changes:
         yield from (f"  {change}" for change in setting.changes)
+    if setting.note:
+        yield f"{setting.name}: left as it is. {setting.note}"
     yield from (f"{setting.name}: stays stricter than the file says: {kept}" for kept in setting.kept)
 
 
-def _summary(repo: str, changes: int, failed: int, *, applied: bool) -> str:
+def _summary(repo: str, changes: list[Setting], failed: list[Setting], *, applied: bool) -> str:
+    if not changes and failed:
+        return f"Nothing to change in what could be compared of {repo}."
     if not changes:
         return f"Nothing to change: {repo} is as the files say."
     if not applied:
-        return f"Nothing was changed. Change {count(changes, 'setting')}: add --apply."
-    done = f"Changed {count(changes - failed, 'setting')} of {repo}."
-    return f"{done} {count(failed, 'setting')} could not be changed." if failed else done
+        return f"Nothing was changed. Change {count(len(changes), 'setting')}: add --apply."
+    refused = len([its for its in failed if its.changes])
+    done = f"Changed {count(len(changes) - refused, 'setting')} of {repo}."
+    return f"{done} {count(refused, 'setting')} could not be changed." if refused else done

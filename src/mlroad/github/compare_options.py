@@ -55,8 +55,7 @@ def compare_scans(repo: Repo) -> Iterator[Setting]:
     if not off:
         pass
     elif repo.about.get("private", True):
-        setting.is_not_offered = True
-        setting.problem = (
+        setting.note = (
             "In a private repo it needs GitHub Secret Protection, which is charged for each committer. "
             "Switch it on in Settings, Advanced Security."
         )

@@ -51,6 +51,8 @@ class Setting:
     """What differs: ``what: now -> as the files say``."""
     kept: list[str] = field(default_factory=list)
     """What is stricter on GitHub than in the files, and stays."""
+    note: str = ""
+    """Why it is left as it is."""
     requests: list[Request] = field(default_factory=list)
     problem: str = ""
     """Why it cannot be read."""

@@ -168,7 +168,7 @@ def test_what_the_plan_does_not_offer_is_said(command: Command, github: GitHub) 
     said = command("github")
     assert said.code == 0, said
     assert "rulesets: not compared. GitHub does not offer it for this repo" in said.out
-    assert "secret scanning: not compared. In a private repo it needs" in said.out
+    assert "secret scanning: left as it is. In a private repo it needs" in said.out
     said = command("github", "--apply")
     assert said.code == 1, said
     assert "reviewers of production: not changed. GitHub does not offer it" in said.out
@@ -176,6 +176,11 @@ def test_what_the_plan_does_not_offer_is_said(command: Command, github: GitHub) 
     # The rest is done.
     assert list(github.policies["production"].values()) == ["main"]
     assert github.variables["RETRAIN_MODELS"] == "all"
+    # A private repo whose plan has it all: nothing is left to do.
+    github.offers_rulesets = github.offers_reviewers = True
+    assert command("github", "--apply").code == 0
+    said = command("github", "--apply")
+    assert (said.code, "Nothing to change: o/r is as the files say." in said.out) == (0, True), said
 
 
 USED_UP = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "60"}

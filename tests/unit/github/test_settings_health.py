@@ -25,7 +25,9 @@ def test_what_differs_and_nothing_once_it_is_set_up(command: Command, github: Gi
     command("github", "--apply")
     assert settings_health(repo) == ([], [])
     github.repo["private"], github.repo["security_and_analysis"] = True, {}
-    assert settings_health(repo)[1][0].startswith("secret scanning: In a private repo")
+    assert settings_health(repo) == ([], [])  # it is charged for in a private repo
+    github.broken = lambda _, path: Refused(403, "no") if path.endswith("permissions/workflow") else None
+    assert settings_health(repo)[1][0].startswith("token of workflows: GitHub refuses it: no.")
     github.repo["permissions"]["admin"] = False
     assert "not an admin of o/r" in settings_health(repo)[1][0]
     github.people.pop("orgs/my-org/teams/data-science")
