@@ -355,6 +355,11 @@ def test_no_line_of_the_changelog_is_lost_or_doubled(
 def test_the_template_itself_is_released(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A repo from the tag has the new version of the tool and the new date."""
     repo = clone_template(tmp_path / "template")
+    changes = repo / "CHANGELOG.md"
+    changes.write_text(
+        changes.read_text("utf-8").replace("## Unreleased\n", "## Unreleased\n\n- New.\n"), "utf-8"
+    )
+    commit_all(repo, "docs: a line")
     git(repo, "switch", "--quiet", "--force-create", "main")
     git(repo, "remote", "remove", "origin")
     for name, value in IDENTITY.items():

@@ -43,6 +43,8 @@ def test_house_rules_survive_an_upstream_release_and_reach_the_teams(
     upstream = clone_template(tmp_path / "upstream")
     git(upstream, "switch", "--quiet", "--force-create", "main")
     git(upstream, "remote", "remove", "origin")
+    replace(upstream, "CHANGELOG.md", "## Unreleased\n", "## Unreleased\n\n- A line.\n")
+    commit_all(upstream, "docs: a line")
     release(upstream, "100.0.0")
 
     house = tmp_path / "house"

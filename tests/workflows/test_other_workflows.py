@@ -32,7 +32,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rules.write_text(rules.read_text(encoding="utf-8").replace("= 110", "= 111"), encoding="utf-8")
     changes = repo / "CHANGELOG.md"
     text = changes.read_text(encoding="utf-8")
-    changes.write_text(text.replace("### Changed\n\n", "### Changed\n\n- Lines may be longer.\n", 1), "utf-8")
+    new = "## Unreleased\n\n### Changed\n\n- Lines may be longer.\n"
+    changes.write_text(text.replace("## Unreleased\n", new, 1), "utf-8")
     commit_all(repo, "A newer standard")
     git(repo, "tag", "v100.1.0")
     return repo
