@@ -1,0 +1,92 @@
+"""A part of the update matrix, and that each of its laws turns red. See `tests.templates.update_matrix`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+
+from mlroad.core.carry_edits import Carried
+from tests.templates.team_edits import EDITS
+from tests.templates.update_laws import States, lost, stale, unseen
+from tests.templates.update_matrix import NEXT, TODAY, Case, make_template, run
+from tests.templates.whole_update import Said
+
+pytestmark = pytest.mark.slow
+OLDEST = "v0.0.1"
+
+
+@pytest.fixture(scope="module")
+def template(template_repo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_template(template_repo, tmp_path_factory.mktemp("matrix") / "template")
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case("prototype", OLDEST, edited=False),
+        Case("factory, other answers", OLDEST, edited=False),
+        Case("factory", OLDEST, edited=True),
+        Case("prototype, other answers", OLDEST, edited=True),
+        Case("prototype", TODAY, edited=True, to=NEXT),
+        Case("factory", TODAY, edited=True, to=NEXT),
+        Case("prototype", TODAY, edited=True, switch="prototype becomes a factory and back"),
+    ],
+    ids=str,
+)
+def test_an_update_loses_nothing_and_brings_the_standards(template: Path, case: Case) -> None:
+    assert run(template, case) == []
+
+
+def test_the_matrix_sees_what_a_release_would_lose(template: Path) -> None:
+    """The next release moves and removes files. Without our help, Copier deletes the edits of these."""
+    with patch("mlroad.cli.repo.carry_edits", return_value=Carried()):
+        wrong = run(template, Case("prototype", TODAY, edited=True, to=NEXT))
+    assert [line for line in wrong if line.startswith(".editorconfig is lost with")]
+    assert [line for line in wrong if line.startswith(".github/pull_request_template.md is lost with")]
+
+
+def test_there_are_many_kinds_of_edits() -> None:
+    assert len(EDITS) >= 33
+
+
+START = {"ruff.toml": b"a\nb\n", "README.md": b"hello\n", "gone.yml": b"x\n"}
+MINE = {"ruff.toml": b"a\nours\n", "README.md": b"ours\n", "own.py": b"1\n"}
+AFTER = {"ruff.toml": b"new\na\nours\n", "README.md": b"ours\n", "own.py": b"1\n", "new.yml": b"n\n"}
+FRESH = {"ruff.toml": b"new\na\nb\n", "README.md": b"hi\n", "gone.yml": b"x\n", "new.yml": b"n\n"}
+FINE = Said(0, "Updated to version v2.")
+CONFLICT = b"a\n<<<<<<< before updating\nours\n=======\ntheirs\n>>>>>>> after updating\n"
+
+
+def test_the_laws_let_a_good_update_pass() -> None:
+    states = States(START, MINE, AFTER, FRESH)
+    assert [*lost(states), *stale(states), *unseen(states, FINE, FINE)] == []
+    marked = States(START, MINE, {**AFTER, "ruff.toml": CONFLICT}, FRESH)
+    named = Said(1, "ruff.toml:2: You and the template changed the same lines. Choose between the markers.")
+    assert [*lost(marked), *stale(marked), *unseen(marked, named, Said(1, "ruff.toml:2: Conflict"))] == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "what"),
+    [
+        ({"ruff.toml": b"new\na\n"}, "ruff.toml lost"),
+        ({"ruff.toml": b"new\na\nb\nours\n"}, "ruff.toml: removed lines came back"),
+        ({"README.md": b"hi\nours\n"}, "README.md belongs to the team"),
+        ({"own.py": b"2\n"}, "own.py belongs to the team"),
+        ({"own.py": None}, "own.py is lost"),
+        ({"gone.yml": b"x\n"}, "gone.yml was deleted by the team and came back"),
+        ({"new.yml": None}, "new.yml is missing"),
+        ({"new.yml": b"old\n"}, "new.yml is not as in a new repo"),
+        ({"old.yml": b"old\n"}, "old.yml was not removed"),
+        ({"ruff.toml": CONFLICT}, "ruff.toml has conflict markers, and `mlroad update` does not say so"),
+        ({"ruff.toml": CONFLICT}, "ruff.toml has conflict markers, and the guard does not say so"),
+        ({"ruff.toml": CONFLICT}, "`mlroad update` exited with 0, and there are 1 conflicts"),
+        ({"ruff.toml.rej": b"ours\n"}, "ruff.toml.rej is a rejected patch"),
+    ],
+)
+def test_each_law_turns_red(changed: dict[str, bytes | None], what: str) -> None:
+    after = {name: data for name, data in {**AFTER, **changed}.items() if data is not None}
+    states = States(START, MINE, after, FRESH)
+    wrong = [*lost(states), *stale(states), *unseen(states, FINE, FINE)]
+    assert [line for line in wrong if line.startswith(what)], wrong
