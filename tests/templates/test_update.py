@@ -1,4 +1,4 @@
-"""`copier update` must not lose any of a team's own changes."""
+"""`copier update` and what `mlroad update` adds to it. See test_update_matrix.py for edits of all kinds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 from mlroad.core.code_owners import add_missing_owners
 from mlroad.core.standards import delivered
 from mlroad.core.template import bring_new_files, deleted_by_update, edited_since_update
-from tests.support import clone_template, commit_all, contents, git, render, update
+from tests.support import commit_all, contents, git, render, update
+from tests.templates.next_release import add_next_release
 
 # Created once, then owned by the team (copier.yml). A fresh render has their newest versions.
 OWNED = ("README.md", ".github/CODEOWNERS", ".github/mlroad.yml", "models/", "datasets/", "notebooks/")
@@ -29,51 +30,11 @@ def assert_no_conflict(project: Path) -> None:
 
 
 @pytest.fixture
-def two_versions(tmp_path: Path) -> Path:
-    """The template at its previous commit (tag ``v0.0.1``) and its current one (tag ``v0.0.2``)."""
-    repo = clone_template(tmp_path / "template")
-    rendered_from = ("copier.yml", "prototype_template", "factory_template")
-    previous = git(repo, "rev-list", "--max-count=2", "HEAD", "--", *rendered_from).split()
-    assert len(previous) == 2, "the update test needs the template's history (a clone that is not shallow)"
-    git(repo, "tag", "v0.0.1", previous[1])
-    git(repo, "tag", "v0.0.2", "HEAD")
-    return repo
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("template", ["prototype", "factory"])
-def test_a_pristine_repo_updated_from_the_previous_commit_equals_a_fresh_render(
-    tmp_path: Path, two_versions: Path, template: str
-) -> None:
-    answers = {"template": template, "project_name": "demo"}
-    updated = render(two_versions, tmp_path / "old" / "demo", ref="v0.0.1", **answers)
-    update(updated, ref="v0.0.2")
-    fresh = render(two_versions, tmp_path / "new" / "demo", ref="v0.0.2", **answers)
-    assert_no_conflict(updated)
-    assert standards(updated) == standards(fresh)
-
-
-@pytest.fixture
 def next_version(template_repo: Path, tmp_path: Path) -> Path:
     """Today's template (tag ``v9.0.0``) and a later release (``v9.1.0``) that touches what teams edit."""
     repo = Path(shutil.copytree(template_repo, tmp_path / "template"))
     git(repo, "tag", "v9.0.0")
-    prototype = repo / "prototype_template"
-    pyproject = prototype / "pyproject.toml.jinja"
-    text = pyproject.read_text(encoding="utf-8")
-    assert "mypy>=2.4,<3" in text
-    assert "2026-" in text
-    text = text.replace("mypy>=2.4,<3", "mypy>=2.5,<3").replace(
-        'exclude-newer = "2026-', 'exclude-newer = "2027-'
-    )
-    pyproject.write_text(text, encoding="utf-8", newline="\n")
-    rules = prototype / "ruff.toml.jinja"
-    text = rules.read_text(encoding="utf-8")
-    assert '"PLE"]' in text
-    rules.write_text(text.replace('"PLE"]', '"PLE", "ASYNC"]'), encoding="utf-8", newline="\n")
-    for path in ("README.md.jinja", "docs/tools.md", "models/README.md"):
-        with (prototype / path).open("a", encoding="utf-8", newline="\n") as file:
-            file.write("\n# A later release says this.\n")
+    add_next_release(repo)
     commit_all(repo, "feat: a later release")
     git(repo, "tag", "v9.1.0")
     return repo
@@ -124,44 +85,10 @@ def assert_team_lines(project: Path) -> None:
         assert line in files[name], f"{name} lost {line!r}"
 
 
-def test_an_update_keeps_every_edit_and_brings_the_standards(next_version: Path, tmp_path: Path) -> None:
-    project = render(next_version, tmp_path / "demo", ref="v9.0.0", project_name="demo")
-    with_a_teams_edits(project)
-    before = contents(project)
-    update(project, ref="v9.1.0")
-    after = contents(project)
-    assert_no_conflict(project)
-    assert_team_lines(project)
-    for name in before:
-        if name.startswith(OWNED):
-            assert after[name] == before[name], f"{name} belongs to the team"
-    assert b"mypy>=2.5,<3" in after["pyproject.toml"]
-    assert b'exclude-newer = "2027-' in after["pyproject.toml"]
-    assert b'"ASYNC"]' in after["ruff.toml"]
-    assert b'quote-style = "single"' in after["ruff.toml"]
-    assert b"A later release" in after["docs/tools.md"]
-    assert "models/README.md" not in after, "a file that the team deleted came back"
-
-
-def test_a_conflict_with_an_edited_standard_is_left_for_people_to_see(
-    next_version: Path, tmp_path: Path
-) -> None:
-    """Both edits of the same lines stay, between conflict markers. CI refuses those (see tests/workflows)."""
-    project = render(next_version, tmp_path / "demo", ref="v9.0.0", project_name="demo")
-    append(project / "docs" / "tools.md", "\n# The team says that.\n")
-    commit_all(project, "Edit a standard")
-    update(project, ref="v9.1.0")
-    merged = (project / "docs" / "tools.md").read_bytes()
-    assert b"<<<<<<< " in merged
-    assert b"The team says that." in merged
-    assert b"A later release says this." in merged
-
-
-@pytest.mark.parametrize("sample", [True, False])
 def test_a_prototype_becomes_a_factory_by_one_update(
-    template_repo: Path, tmp_path: Path, rendered: Callable[..., Path], sample: bool
+    template_repo: Path, tmp_path: Path, rendered: Callable[..., Path]
 ) -> None:
-    project = render(template_repo, tmp_path / "demo", project_name="demo", sample=sample)
+    project = render(template_repo, tmp_path / "demo", project_name="demo")
     with_a_teams_edits(project)
     before = contents(project)
     update(project, template="factory", dotnet=False)
@@ -172,7 +99,7 @@ def test_a_prototype_becomes_a_factory_by_one_update(
     for name in before:
         if name.startswith(OWNED):
             assert after.get(name) == before[name], f"{name} belongs to the team"
-    fresh = standards(rendered(template="factory", sample=sample))
+    fresh = standards(rendered(template="factory"))
     edited = {"pyproject.toml", "ruff.toml", ".copier-answers.yml"}
     assert {name: after.get(name) for name in fresh if name not in edited} == {
         name: data for name, data in fresh.items() if name not in edited

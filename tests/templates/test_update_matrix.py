@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from unittest.mock import patch
 
+import copier
 import pytest
 
 from mlroad.core.carry_edits import Carried
-from tests.templates.team_edits import EDITS
+from tests.support import commit_all, contents, git
+from tests.templates.team_edits import EDITS, append, change
 from tests.templates.update_laws import States, lost, stale, unseen
 from tests.templates.update_matrix import NEXT, TODAY, Case, make_template, run
-from tests.templates.whole_update import Said
+from tests.templates.whole_update import Said, mlroad_in, new_repo, update_in
 
 pytestmark = pytest.mark.slow
 OLDEST = "v0.0.1"
@@ -45,6 +47,44 @@ def test_the_matrix_sees_what_a_release_would_lose(template: Path) -> None:
         wrong = run(template, Case("prototype", TODAY, edited=True, to=NEXT))
     assert [line for line in wrong if line.startswith(".editorconfig is lost with")]
     assert [line for line in wrong if line.startswith(".github/pull_request_template.md is lost with")]
+
+
+def test_a_conflict_is_named_and_red_until_it_is_resolved(template: Path, tmp_path: Path) -> None:
+    repo = new_repo(template, tmp_path / "demo", TODAY, project_name="demo", sample=False)
+    append(repo / "docs/tools.md", "\n# The team says that.\n")
+    change(repo / "ruff.toml", '"PLE"]', '"PLE", "UP"]')
+    commit_all(repo, "Our own work")
+    said = update_in(repo, "--to", NEXT)
+    assert said.code == 1
+    lines = {"docs/tools.md": ["# The team says that.", "# A later release says this."]}
+    lines["ruff.toml"] = ['"PLE", "UP"]', '"PLE", "ASYNC"]']
+    for name, both in lines.items():
+        text = (repo / name).read_text(encoding="utf-8")
+        assert "<<<<<<< before updating\n" in text
+        assert all(line in text for line in both)
+        assert (
+            f"\n{name}:{text[: text.index('<<<<<<<')].count(chr(10)) + 1}: You and the template" in said.text
+        )
+        assert f"Choose between the markers, then run `git add {name}`." in said.text
+    commit_all(repo, "As it is")  # the guard of CI sees what the hook would have refused
+    guarded = mlroad_in(repo, "guard", "--all")
+    assert guarded.code == 1
+    assert all(f"{name}:" in guarded.text for name in lines)
+    git(repo, "checkout", "--quiet", "HEAD~", "--", *lines)
+    assert mlroad_in(repo, "guard", "--all").code == 0
+
+
+def test_recopy_discards_edits_as_its_page_says(template: Path, tmp_path: Path) -> None:
+    answers = {"template": "factory", "dotnet": False, "sample": False, "project_name": "demo"}
+    repo = new_repo(template, tmp_path / "demo", TODAY, **answers)
+    for name in ("ruff.toml", "README.md", "factory.yml", "docs/ours.md"):
+        append(repo / name, "# Ours\n")
+    (repo / "mypy.ini").unlink()
+    commit_all(repo, "Our own work")
+    copier.run_recopy(repo, defaults=True, overwrite=True, vcs_ref=TODAY, quiet=True)
+    kept = [name for name, data in contents(repo).items() if b"# Ours\n" in data]
+    assert kept == ["docs/ours.md", "factory.yml"]
+    assert (repo / "mypy.ini").is_file()
 
 
 def test_there_are_many_kinds_of_edits() -> None:

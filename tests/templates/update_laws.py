@@ -62,9 +62,8 @@ def stale(states: States) -> Iterator[str]:
         touched = states.start.get(name) != states.mine.get(name)
         if touched or name.startswith((*OWNED, "factory.yml")) or _GENERATED.fullmatch(name):
             continue
-        if name not in states.start and not _lines(states.fresh.get(name, b"")) - _lines(
-            states.after.get(name, b"")
-        ):
+        new = name in states.fresh and name not in states.start
+        if new and not _lines(states.fresh[name]) - _lines(states.after.get(name, b"")):
             continue  # the template moved it, and the team's edits with it
         if states.fresh.get(name) != states.after.get(name):
             missing = "is missing" if name not in states.after else "is not as in a new repo"

@@ -109,10 +109,11 @@ def _quick_copier() -> Iterator[None]:
 
     def remember(self: Environment, source: Any, *arguments: Any, **options: Any) -> Any:
         key = (source, self.variable_start_string, self.keep_trailing_newline, *self.extensions)
-        # A file has a name, and Copier must see its tag `yield` each time.
-        if not isinstance(source, str) or arguments or options or "yield" in source:
+        if not isinstance(source, str) or arguments or options:  # a file has a name
             return compile_(self, source, *arguments, **options)
-        if key not in _codes:
+        if key in _codes:
+            self.preprocess(source)  # Copier forgets the last tag `yield` there
+        else:
             _codes[key] = compile_(self, source)
         return _codes[key]
 
