@@ -44,6 +44,22 @@ def test_every_question_is_explained() -> None:
     assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == asked
 
 
+def test_the_defaults_of_the_questions_are_those_of_copier() -> None:
+    questions = yaml.safe_load((REPO / "copier.yml").read_text(encoding="utf-8"))
+    table = (REPO / "docs" / "reference" / "questions.md").read_text(encoding="utf-8")
+    shown = dict(re.findall(r"^\| `(\w+)` \| `?([^|`]*?)`? \|", table, re.MULTILINE))
+    known = 0
+    for name, default in shown.items():
+        expected = questions[name].get("default")
+        if isinstance(expected, bool):
+            assert default == ("yes" if expected else "no"), name
+            known += 1
+        elif isinstance(expected, str) and re.fullmatch(r"[\w.@/-]+", expected):
+            assert default == expected, name
+            known += 1
+    assert known > 6
+
+
 GITHUB_PAGE = REPO / "prototype_template" / "docs" / "github.md"
 
 
