@@ -12,6 +12,7 @@ from mlroad.cli.needs_factory import FactoryCommand
 from mlroad.cli.output_options import format_option
 from mlroad.core.github_outputs import tell_workflow
 from mlroad.core.repo import root_here
+from mlroad.core.verdict_words import verdict_word
 from mlroad.gate.base_gate import gate_by_base
 from mlroad.gate.own_measures import Spending
 from mlroad.gate.run_gate import gate as judge
@@ -56,5 +57,6 @@ def gate(model: str, run: str | None, base: str | None, form: str) -> None:
         # GitHub reads them from both streams. Standard output may be reserved for JSON.
         for line in (*workflow_errors(before or {"checks": []}), *workflow_errors(verdict)):
             click.echo(line, err=form == "json")
-    tell_workflow(verdict=str(verdict["verdict"]), passed=str(verdict["passed"]).lower())
+    word = verdict_word(verdict["verdict"], verdict["champion"])
+    tell_workflow(verdict=word, passed=str(verdict["passed"]).lower())
     sys.exit(0 if verdict["passed"] and (before is None or before["passed"]) else 1)
