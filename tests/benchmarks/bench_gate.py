@@ -1,16 +1,25 @@
-"""The gate's bootstrap: 10,000 paired resamples of 100,000 rows, for a candidate and a champion."""
+"""The gate's bootstrap: 10,000 paired resamples of 100,000 rows, for a candidate and a champion.
+
+Metrics of the team's own as well: one value a row, and one for a sample of rows.
+"""
 
 from __future__ import annotations
 
 import os
 import statistics
+import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from mlroad.gate.bootstrap import intervals
-from mlroad.gate.gates_file import Bootstrap
+from mlroad.gate.gates_file import Bootstrap, load_gates
+from mlroad.gate.holdout import Holdout
 from mlroad.gate.metrics import prepared, value_of
+from mlroad.gate.own_measures import measuring
+from mlroad.gate.records import ModelAnswers
 from mlroad.gate.tasks.task import Kind, Predictions, Truth
 from mlroad.models.metric_names import Task, metric_of
 
@@ -22,6 +31,19 @@ SETS = (
     ("roc_auc",),
     ("roc_auc", "log_loss", "brier", "accuracy", "f1", "precision", "recall"),
 )
+OWN = """import numpy as np
+from mlroad.evaluation import metric
+
+
+@metric(direction="lower")
+def by_row(truth: np.ndarray, answers: np.ndarray) -> np.ndarray:
+    return abs(truth - answers)
+
+
+@metric(direction="lower", rows=False)
+def by_sample(truth: np.ndarray, answers: np.ndarray) -> float:
+    return float(np.std(truth - answers))
+"""
 
 
 def main() -> None:
@@ -50,6 +72,33 @@ def main() -> None:
             processor.append(time.process_time() - cpu)
         took = f"{statistics.median(walls):.1f} s (≤ 5), {statistics.median(processor):.1f} s of processors"
         print(f"{', '.join(names)}: {took}", flush=True)
+    for name in ("by_row", "by_sample"):
+        _own(name, signal, {"candidate": first, "champion": second})
+
+
+def _own(name: str, truth: np.ndarray, models: dict[str, np.ndarray]) -> None:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        (folder / "evaluation.py").write_text(OWN, encoding="utf-8")
+        (folder / "gates.yml").write_text(
+            "{task: regression, holdout: azureml:h:1, target: y, champion: optional, decide_by: NAME,"
+            " metrics: {NAME: {max_regression: 1}}}".replace("NAME", name),
+            encoding="utf-8",
+        )
+        gates = load_gates(folder / "gates.yml")
+        table = Holdout("h:1", "sha256:0", pd.DataFrame({"x": truth, "y": truth}), Truth(truth))
+        answers = {of: ModelAnswers("d", values=values) for of, values in models.items()}
+        wall, cpu = time.perf_counter(), time.process_time()
+        with measuring(folder, folder, gates, table, answers) as own:
+            assert own
+            pair = [own.measure(name, of, np.arange(ROWS)) for of in models]
+            intervals({name: pair}, ROWS, Bootstrap())
+            theirs = sum(own.spent.values())
+        took = time.perf_counter() - wall
+        limit = 5 if name == "by_row" else 60
+        cpu = time.process_time() - cpu
+        processors = f"{cpu:.1f} s of processors here, {theirs:.1f} s in its own processes"
+        print(f"own metric {name}: {took:.1f} s (≤ {limit}), {processors}", flush=True)
 
 
 if __name__ == "__main__":

@@ -69,7 +69,8 @@ class OwnMeasures:
     again: str = ""
     _free: SimpleQueue[ModelProcess] = field(default_factory=SimpleQueue)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _spent: dict[str, float] = field(default_factory=dict)
+    spent: dict[str, float] = field(default_factory=dict)
+    """Seconds of a processor that metrics of samples have taken, by name."""
     _shown: float = 0.0
 
     def __post_init__(self) -> None:
@@ -106,7 +107,7 @@ class OwnMeasures:
         name, of = key
         if not self.processes:
             raise Unmeasurable(f"a sample of it is not recorded. {self.again}")
-        spent = self._spent.get(name, 0.0)
+        spent = self.spent.get(name, 0.0)
         done = len(self.records.samples[key])
         if spent > SECONDS:
             raise Unmeasurable(
@@ -131,7 +132,7 @@ class OwnMeasures:
     def _note(self, key: tuple[str, str], seconds: float, done: int) -> None:
         """Add to what a metric has used, and print how far it is."""
         with self._lock:
-            self._spent[key[0]] = self._spent.get(key[0], 0.0) + seconds
+            self.spent[key[0]] = self.spent.get(key[0], 0.0) + seconds
             if time.monotonic() - self._shown > _PROGRESS:
                 if self._shown:
                     print(f"{key[0]}: {done:,} samples of the {key[1]} measured", file=sys.stderr, flush=True)
