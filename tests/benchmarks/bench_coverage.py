@@ -21,7 +21,7 @@ from mlroad.gate.tasks.task import Predictions, Truth
 from mlroad.models.metric_names import Task, of_task
 
 ROWS = 200
-HOLDOUTS = int(os.environ.get("MLROAD_HOLDOUTS", "1000"))
+HOLDOUTS = int(os.environ.get("MLROAD_HOLDOUTS", "200"))
 RESAMPLES = 1_000
 Drawn = tuple[Truth, Predictions, Predictions, Units]
 
