@@ -40,9 +40,15 @@ def exit_code(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _written(stream: io.TextIOWrapper) -> str:
+    stream.seek(0)
+    return stream.read()
+
+
 def mlroad(repo: Path, *arguments: str, check: bool = True, **variables: str) -> Said:
     """Run a command in a repo, for fixtures of any scope. Starting it as a program would take seconds."""
-    out, err = io.StringIO(), io.StringIO()
+    # With a buffer, as standard output has: `mlroad run` writes bytes to it.
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", newline="", write_through=True) for _ in range(2))
     with (
         contextlib.chdir(repo),
         patch.dict(os.environ, {**IDENTITY, **variables}),
@@ -50,7 +56,7 @@ def mlroad(repo: Path, *arguments: str, check: bool = True, **variables: str) ->
         contextlib.redirect_stderr(err),
     ):
         code = exit_code(arguments)
-    said = Said(code, out.getvalue(), err.getvalue())
+    said = Said(code, *(_written(stream) for stream in (out, err)))
     assert "Traceback" not in said.text, said.text
     assert not (check and code), f"{arguments} exited with {code}\n{said.text}"
     return said
