@@ -29,7 +29,7 @@ from sklearn.preprocessing import FunctionTransformer, KBinsDiscretizer
 from mlroad.models.not_exportable import NotExportable
 from mlroad.models.onnx_flavor import from_flavor, with_types
 from mlroad.models.onnx_graph import ALL, DATATYPES, OPSET, Column, Output, finish, repair
-from mlroad.models.onnx_steps import register_steps, without_target
+from mlroad.models.onnx_steps import known_drift, register_steps, without_target
 from mlroad.models.onnx_text import check_vectorizer, token_expression
 
 _FUNCTIONS = ("predict", "predict_proba")
@@ -90,6 +90,9 @@ def to_onnx(model: Any, columns: Sequence[Column], function: str, outputs: Seque
     for place, step in _steps(model):
         if isinstance(step, CountVectorizer):
             check_vectorizer(place, step)
+        if why := known_drift(step):
+            kind = type(step).__name__
+            raise NotExportable(f"The step {place} ({kind}) cannot be converted correctly: {why}.")
     graph = _first_that_runs(model, columns)
     wanted = len(graph.graph.output) - 1 if function == "predict_proba" else 0
     return finish(graph, columns, [replace(outputs[0], place=wanted, target=target)])

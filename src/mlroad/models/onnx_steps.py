@@ -16,8 +16,10 @@ from skl2onnx import update_registered_converter
 from skl2onnx.common._registration import get_converter, get_shape_calculator
 from skl2onnx.common.data_types import DoubleTensorType, StringTensorType
 from sklearn.compose import TransformedTargetRegressor
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.feature_selection import SelectFromModel
-from sklearn.impute import SimpleImputer
+from sklearn.impute import KNNImputer, SimpleImputer
+from sklearn.model_selection import TunedThresholdClassifierCV
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
 from sklearn.svm import LinearSVC
@@ -43,6 +45,21 @@ def register_steps() -> None:
         converter_of_svc(scope, operator, container)
 
     update_registered_converter(LinearSVC, svc, get_shape_calculator(svc), convert_svc, options=options)
+
+
+_DRIFTS: dict[type, str] = {
+    KNNImputer: "finds other neighbours than scikit-learn for rows with missing values",
+    TunedThresholdClassifierCV: "ignores the threshold that was tuned",
+    LinearDiscriminantAnalysis: "gives other probabilities and classes if there are two classes",
+}
+"""What skl2onnx converts without a message, to a graph that answers otherwise."""
+
+
+def known_drift(step: Any) -> str:
+    """Why a step of scikit-learn cannot be converted correctly; empty if nothing is known against it."""
+    if isinstance(step, LinearDiscriminantAnalysis) and len(step.classes_) > 2:
+        return ""
+    return next((f"skl2onnx {why}" for kind, why in _DRIFTS.items() if isinstance(step, kind)), "")
 
 
 def _shape(width: Callable[[Any], int]) -> Callable[[Any], None]:

@@ -199,11 +199,22 @@ def refused(repo: Path, model: Any, what: str, run: str) -> None:
 def test_what_is_refused(repo: Path) -> None:
     exported(repo, "rents", "--out", "earlier")
     drifts = make_pipeline(steps(KNNImputer()), Ridge()).fit(FLATS, RENT)
-    refused(repo, drifts, "of 1,000 rows by more than the inference tests allow (absolute", "20000101-000000")
+    step = "columntransformer/pipeline/knnimputer (KNNImputer)"
+    why = f"The step {step} cannot be converted correctly: skl2onnx finds other neighbours"
+    refused(repo, drifts, f"models/rents: {why}", "20000101-000000")
     unknown = make_pipeline(steps(make_pipeline(SimpleImputer(), SplineTransformer())), Ridge())
     step = "columntransformer/pipeline/pipeline/splinetransformer (SplineTransformer)"
     why = f"The step {step} cannot be converted: skl2onnx has no conversion of SplineTransformer."
     refused(repo, unknown.fit(FLATS, RENT), f"models/rents: {why}", "20000102-000000")
+
+
+def test_answers_that_are_too_far_apart_are_refused(repo: Path) -> None:
+    save_run(repo, "exact", make_pipeline(steps(), Ridge()).fit(FLATS, RENT), FLATS)
+    for command, code in (("freeze", 0), ("export", 1)):
+        done = called(repo, command, "models/exact", *(["--absolute", "0"] if command == "freeze" else []))
+        assert done.exit_code == code, done.output
+    assert "of 1,000 rows by more than the inference tests allow (absolute 0" in done.output
+    assert not (repo / ".runs/exact" / RUN / "export").exists()
 
 
 def test_another_weight_turns_every_runtime_red(repo: Path) -> None:
