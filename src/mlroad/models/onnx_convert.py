@@ -90,7 +90,7 @@ def to_onnx(model: Any, columns: Sequence[Column], function: str, outputs: Seque
     for place, step in _steps(model):
         if isinstance(step, CountVectorizer):
             check_vectorizer(place, step)
-        if why := known_drift(step):
+        if why := known_drift(step, function):
             kind = type(step).__name__
             raise NotExportable(f"The step {place} ({kind}) cannot be converted correctly: {why}.")
     graph = _first_that_runs(model, columns)

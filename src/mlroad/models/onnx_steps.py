@@ -50,14 +50,19 @@ def register_steps() -> None:
 _DRIFTS: dict[type, str] = {
     KNNImputer: "finds other neighbours than scikit-learn for rows with missing values",
     TunedThresholdClassifierCV: "ignores the threshold that was tuned",
-    LinearDiscriminantAnalysis: "gives other probabilities and classes if there are two classes",
+    LinearDiscriminantAnalysis: "gives other probabilities if there are two classes",
 }
 """What skl2onnx converts without a message, to a graph that answers otherwise."""
 
 
-def known_drift(step: Any) -> str:
-    """Why a step of scikit-learn cannot be converted correctly; empty if nothing is known against it."""
-    if isinstance(step, LinearDiscriminantAnalysis) and len(step.classes_) > 2:
+def known_drift(step: Any, function: str) -> str:
+    """Why a step of scikit-learn cannot be converted correctly; empty if nothing is known against it.
+
+    ``function`` is what the model is served by.
+    """
+    if isinstance(step, LinearDiscriminantAnalysis) and (function == "predict" or len(step.classes_) > 2):
+        return ""
+    if isinstance(step, TunedThresholdClassifierCV) and function != "predict":
         return ""
     return next((f"skl2onnx {why}" for kind, why in _DRIFTS.items() if isinstance(step, kind)), "")
 
