@@ -414,7 +414,7 @@ DRIFTING = [
         make_pipeline(columns(), LinearDiscriminantAnalysis()),
         TWO,
         "lineardiscriminantanalysis",
-        "two classes",
+        "probabilities if there are two classes",
     ),
     (
         make_pipeline(columns(), TunedThresholdClassifierCV(LogisticRegression())),
