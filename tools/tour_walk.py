@@ -227,6 +227,6 @@ def _moved(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
         if before.get(name) != commit:
             repo, _, reference = name.partition(": ")
             kind, short = reference.removeprefix("refs/").split("/", 1)
-            what = {"heads": "branch", "tags": "tag"}.get(kind, kind)
+            what = {"heads": "branch", "remotes": "remote branch", "tags": "tag"}.get(kind, kind)
             told.append(f"{repo}, {'new ' if name not in before else ''}{what} {short}: {commit}")
     return told
