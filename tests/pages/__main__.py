@@ -11,5 +11,7 @@ from tests.pages.walk import EVERYTHING
 from tests.support import REPO
 
 os.environ[EVERYTHING] = "1"
-chosen = ["-k", " or ".join(sys.argv[1:])] if sys.argv[1:] else []
-sys.exit(pytest.main([str(REPO / "tests" / "pages" / "test_pages.py"), "-v", *chosen]))
+names = [word for word in sys.argv[1:] if not word.startswith("-")]
+options = [word for word in sys.argv[1:] if word.startswith("-")]
+chosen = ["-k", " or ".join(names)] if names else []
+sys.exit(pytest.main([str(REPO / "tests" / "pages"), "--tb=short", *options, *chosen]))

@@ -216,7 +216,9 @@ def follow(page: list[Fence], walker: Walker) -> Iterator[Fence]:
                 walker.enter(note.value if walker.everything else note.value.removeprefix("trained "))
             elif note.kind == "first" and not skipped:
                 if command := quickly(note.value) if brief else note.value:
-                    walker.run(command, fence.place)
+                    code, output = walker.run(command, fence.place)
+                    if code:
+                        raise WrongPage(f"{fence.place}: `{command}` ends with exit code {code}:\n{output}")
             elif note.kind == "edit" and not skipped and not brief:
                 walker.edit(note.value, fence.place)
         if fence.language in ("bash", "console", "sh"):
