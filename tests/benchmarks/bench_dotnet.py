@@ -1,8 +1,9 @@
 """The .NET harness: 10,000 cases, a bare loop over session.Run, and the API beside a constant answer.
 
-The model is a pipeline of scikit-learn with two numbers and one text (3 inputs, 14 nodes of ONNX); each request
-is one row. The constant endpoint reads the same body into the same tensors. Microseconds of CPU in one process:
-1.7 to read the body, 6.2 for the model (8.3 before its memory was reserved once), 0.3 to write the answer.
+The model is a pipeline of scikit-learn with two numbers and one text (3 inputs, 14 nodes of ONNX); a
+request is one row. The constant endpoint reads the same body into the same tensors. Microseconds of CPU in
+one process: 1.7 to read the body, 6.2 for the model (8.3 before its memory was reserved once), 0.3 to write
+the answer.
 """
 
 from __future__ import annotations
