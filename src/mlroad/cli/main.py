@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 
 import click
@@ -131,6 +132,8 @@ def main() -> None:
     # Startup creates many objects and little garbage. The default, to collect after every 700 objects,
     # takes a tenth of its time.
     gc.set_threshold(50_000)
+    # MLflow would report its use to its makers, and keep a number of this machine in the home folder.
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     set_encodings()
     with plain_endings():
         try:

@@ -210,7 +210,6 @@ class LocalRegistry:
     @contextmanager
     def _writing(self) -> Iterator[Any]:
         """MLflow's client, while no other process writes."""
-        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         from mlflow.exceptions import MlflowException
         from mlflow.tracking import MlflowClient
 

@@ -11,7 +11,6 @@ Versions that other programs registered under the name (without the tag ``lineag
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -33,7 +32,6 @@ class MlflowRegistry:
     """See `mlroad.registry.base.Registry`. Every method raises UserError if the server refuses or fails."""
 
     def __init__(self, address: str, cache: Path) -> None:
-        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         from mlflow.tracking import MlflowClient
 
         logging.getLogger("mlflow").setLevel(logging.WARNING)
