@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from mlroad.core.doc_pages import page_names, pages_folder, read_page
+from mlroad.core.doc_pages import find_page, page_names, page_source, pages_folder, read_page
 from mlroad.core.repo import root_here
 
 
@@ -16,6 +16,7 @@ def help_page(page: str | None) -> None:
     """Print a page of the documentation.
 
     The pages are those of the version that this repo uses. The first time, git gets them from the template.
+    Where the page comes from goes to stderr.
 
     \b
     mlroad help
@@ -24,8 +25,11 @@ def help_page(page: str | None) -> None:
 
     Exit codes: 0 printed, 2 there is no such page, or the template cannot be reached.
     """
-    docs = pages_folder(Path(root_here()))
+    repo = Path(root_here())
+    docs = pages_folder(repo)
     if page is None:
         click.echo("\n".join(page_names(docs)))
-    else:
-        click.echo_via_pager(read_page(docs, page))
+        return
+    name = find_page(docs, page)
+    click.echo(f"From {page_source(repo, name)}", err=True)
+    click.echo_via_pager(read_page(docs, name))

@@ -24,7 +24,7 @@ _SOURCE = Path(__file__).resolve().parents[3]
 
 def pages_folder(repo: Path) -> Path:
     """The folder docs/ of the version that ``repo`` uses. Raises UserError if it cannot be had."""
-    if (_SOURCE / "copier.yml").is_file():
+    if _from_source():
         return _SOURCE / "docs"
     template = origin(repo)
     commit = commit_of(template.version)
@@ -41,8 +41,8 @@ def page_names(docs: Path) -> list[str]:
     return sorted(name for name in pages if not name.endswith("README"))
 
 
-def read_page(docs: Path, name: str) -> str:
-    """The text of a page, by its name or by the last part of it. Raises UserError."""
+def find_page(docs: Path, name: str) -> str:
+    """The whole name of a page, by its name or by the last part of it. Raises UserError."""
     wanted = name.removeprefix("docs/").removesuffix(".md")
     names = page_names(docs)
     found = [it for it in names if it == wanted] or [it for it in names if it.rpartition("/")[2] == wanted]
@@ -52,8 +52,18 @@ def read_page(docs: Path, name: str) -> str:
         raise UserError(f"There is no page {name}.", did_you_mean(wanted, [*names, *short], otherwise))
     if len(found) > 1:
         raise UserError(f"There are several pages {name}.", f"Choose one of {', '.join(found)}.")
-    text = (docs / f"{found[0]}.md").read_text(encoding="utf-8")
-    return _COMMENT.sub("", text)
+    return found[0]
+
+
+def read_page(docs: Path, name: str) -> str:
+    """The text of a page, by its whole name."""
+    return _COMMENT.sub("", (docs / f"{name}.md").read_text(encoding="utf-8"))
+
+
+def page_source(repo: Path, name: str) -> str:
+    """Where `read_page` has a page from: a file of the template's source, or an address and a version."""
+    file = f"docs/{name}.md"
+    return str(_SOURCE / file) if _from_source() else web_address(origin(repo), file)
 
 
 def commit_of(version: str) -> str:
@@ -62,15 +72,20 @@ def commit_of(version: str) -> str:
     return described[1] if described else version
 
 
-def web_address(template: Origin) -> str:
-    """Where a browser finds the pages of this version; for other hosts, the repo and the version."""
+def web_address(template: Origin, path: str = "docs") -> str:
+    """Where a browser finds a folder or page of this version; for other hosts, the repo and the version."""
     commit = commit_of(template.version)
+    kind = "blob" if path.endswith(".md") else "tree"
     plain = re.sub(r"^(?:ssh://)?git@([^:/]+)[:/]", r"https://\1/", template.shown).removesuffix(".git")
     if plain.startswith("https://github."):
-        return f"{plain}/tree/{commit}/docs"
+        return f"{plain}/{kind}/{commit}/{path}"
     if plain.startswith("https://gitlab."):
-        return f"{plain}/-/tree/{commit}/docs"
-    return f"{template.shown}, folder docs at {commit}"
+        return f"{plain}/-/{kind}/{commit}/{path}"
+    return f"{template.shown}, {path} at {commit}"
+
+
+def _from_source() -> bool:
+    return (_SOURCE / "copier.yml").is_file()
 
 
 def _fetch(template: Origin, commit: str, kept: Path) -> None:

@@ -78,11 +78,13 @@ def test_canary_a_live_reference_is_not(text: str) -> None:
 
 def test_it_prints_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(REPO)
-    text = doc_pages.read_page(REPO / "docs", "run")
+    text = doc_pages.read_page(REPO / "docs", "reference/run")
     assert "<!--" not in text
     assert "$ uv run mlroad runs models/diabetes\n" in text
     for name in ("reference/run", "run", "docs/reference/run.md"):
-        assert CliRunner().invoke(mlroad, ["help", name]).output.strip() == text.strip()
+        done = CliRunner().invoke(mlroad, ["help", name])
+        assert done.stdout.strip() == text.strip()
+        assert done.stderr.strip() == f"From {REPO / 'docs/reference/run.md'}"
     assert CliRunner().invoke(mlroad, ["help"]).output.split() == sorted(PAGES)
     for name, words in (
         ("datasets", "Choose one of reference/datasets, tutorial/datasets"),
@@ -113,7 +115,7 @@ def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_page_is_that_of_the_repos_version(repo: Path) -> None:
     docs = pages_folder(repo)
     assert page_names(docs) == ["how-to/x"]
-    assert doc_pages.read_page(docs, "x") == "old"
+    assert doc_pages.read_page(docs, "how-to/x") == "old"
     shutil.rmtree(repo.parent / "template")
     assert pages_folder(repo) == docs  # from the cache
 
@@ -121,7 +123,10 @@ def test_the_page_is_that_of_the_repos_version(repo: Path) -> None:
 def test_a_page_in_the_current_folder(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (repo / "datasets").mkdir()  # a mark of a repo
     monkeypatch.chdir(repo)
-    assert CliRunner().invoke(mlroad, ["help", "x"]).output.strip() == "old"
+    done = CliRunner().invoke(mlroad, ["help", "x"])
+    assert done.stdout.strip() == "old"
+    old = git(repo.parent / "template", "rev-parse", "HEAD^").strip()[:9]
+    assert done.stderr.strip() == f"From {(repo.parent / 'template').as_posix()}, docs/how-to/x.md at {old}"
 
 
 def test_without_the_template_the_address_is_printed(repo: Path) -> None:
@@ -137,11 +142,13 @@ def test_without_the_template_the_address_is_printed(repo: Path) -> None:
         ("https://github.com/o/r.git", "v1.2.0", "https://github.com/o/r/tree/v1.2.0/docs"),
         ("git@github.com:o/r.git", "v1.2.0-3-gabc1234", "https://github.com/o/r/tree/abc1234/docs"),
         ("ssh://git@gitlab.example.com/o/r", "abc1234", "https://gitlab.example.com/o/r/-/tree/abc1234/docs"),
-        ("/srv/template", "v1", "/srv/template, folder docs at v1"),
+        ("/srv/template", "v1", "/srv/template, docs at v1"),
     ],
 )
 def test_the_address_of_a_version(address: str, version: str, expected: str) -> None:
     assert web_address(Origin(address, version)) == expected
+    page = expected.replace("/tree/", "/blob/").replace("docs", "docs/how-to/x.md")
+    assert web_address(Origin(address, version), "docs/how-to/x.md") == page
     assert commit_of("v1.0.0-rc.1") == "v1.0.0-rc.1"
 
 
