@@ -105,8 +105,10 @@ def test_what_is_to_do_is_red(repo: Path, github: GitHub) -> None:
     answers.write_text(
         re.sub("_src_path: .*", "_src_path: gone", answers.read_text("utf-8")), encoding="utf-8"
     )
+    wheel.unlink()
     lost = doctor(repo)
     assert (lost.returncode, "hooks are not installed" in lost.stdout) == (2, True)
+    assert f"vendor/{wheel.name} is missing. Build it: `mlroad setup`." in lost.stdout
     assert "Standards  The template at gone cannot be reached" in lost.stdout
     for said in (
         "hooks are not installed",

@@ -208,6 +208,9 @@ def test_what_is_refused(repo: Path) -> None:
     step = "columntransformer/pipeline/pipeline/splinetransformer (SplineTransformer)"
     why = f"The step {step} cannot be converted: skl2onnx has no conversion of SplineTransformer."
     refused(repo, unknown.fit(FLATS, RENT), f"models/rents: {why}", "20000102-000000")
+    done = called(repo, "test", "models/rents", "--run", "20000102-000000", "--runtime", "onnx")
+    assert done.exit_code == 1, done.output
+    assert f"outputs/model: MI206: {why}" in done.output
 
 
 def test_answers_that_are_too_far_apart_are_refused(repo: Path) -> None:

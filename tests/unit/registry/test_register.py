@@ -14,8 +14,14 @@ from typing import Any
 
 import pytest
 
+from mlroad.core.digests import digest_of
 from mlroad.data.version import checksum_of, load_version
 from mlroad.gate.records import SCHEMA
+from mlroad.gate.register import _copy
+from mlroad.models.onnx_export import EXPORT
+from mlroad.registry.base import Refused
+from mlroad.run.candidate import find_candidate
+from mlroad.run.model_folder import find_model
 from tests.support import call, commit_all, git
 from tests.unit.registry.repos import (
     DIGESTS,
@@ -419,3 +425,20 @@ def test_a_damaged_registry_is_reported_without_a_traceback(repo: Path) -> None:
     done = factory(repo, "list", check=False)
     assert done.returncode == 2
     assert "cannot be read" in done.stderr
+
+
+def test_what_changes_while_it_is_copied_is_refused(repo: Path, tmp_path: Path) -> None:
+    candidate = find_candidate(find_model(repo, "diabetes"), make_run(repo, 1))
+    (candidate.gate / EXPORT).mkdir()
+    (candidate.gate / EXPORT / "model.onnx").write_bytes(b"judged")
+    model, exported = candidate.digest(), digest_of(candidate.gate / EXPORT)
+    for place, (digest, other, what) in enumerate(
+        ((model, exported, ""), ("sha256:0", exported, "Its model"), (model, "sha256:0", "Its export"))
+    ):
+        verdict = {"export": {"digest": other}}
+        if not what:
+            _copy(candidate, tmp_path / "fine", digest, verdict)
+            assert (tmp_path / "fine" / EXPORT / "model.onnx").read_bytes() == b"judged"
+            continue
+        with pytest.raises(Refused, match=f"{what} changed while it was copied"):
+            _copy(candidate, tmp_path / str(place), digest, verdict)

@@ -120,6 +120,18 @@ public sealed class VerdictTests : IDisposable
     }
 
     [Theory]
+    [InlineData("contract.json", "\"schema\": 1", "\"schema\": 2", "contract.json: schema 2 is newer than this harness")]
+    [InlineData("suite.json", "\"schema\": 1", "\"schema\": 2", "suite.json: schema 2 is newer than this harness")]
+    [InlineData("contract.json", "sha256:cc", "sha256:ee", "trained on another people:1 than the suite: the digests differ")]
+    [InlineData("contract.json", "\"tiny\"", "\"other\"", "The model is other, the suite is of tiny")]
+    public void Files_that_do_not_belong_together_are_refused(string file, string old, string by, string what)
+    {
+        folder.Replace(file, old, by);
+
+        Assert.Contains(what, Assert.Throws<ModelException>(() => Verdict.Of(folder.Path)).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("{", "cases.jsonl:1")]
     [InlineData("{}", "cases.jsonl:1")]
     [InlineData("", "no golden case")]
