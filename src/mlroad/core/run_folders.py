@@ -48,6 +48,12 @@ def root_of(file: Path) -> Path:
     return find_root(folder) or folder
 
 
+def shown_root(folder: Path) -> Path:
+    """The repo of a model folder, as messages name its files: relative if it is the current one."""
+    root = root_of(folder / "pipeline.yml")
+    return Path() if root == Path.cwd() else root
+
+
 def runs_of(file: Path) -> Path:
     """The folder with all runs of a pipeline."""
     return root_of(file) / RUNS / pipeline_name(file)

@@ -6,14 +6,11 @@ registered version keeps it, so that anyone can ask again what was judged.
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 from mlroad.core.digests import digest_of
 from mlroad.core.problems import UserError
 from mlroad.gate.gates_file import Gates
 from mlroad.gate.records import Exported, SuiteAnswers
-from mlroad.models.case_answers import CASE_ANSWERS, ask_cases, read_case_answers
+from mlroad.models.case_answers import ask_cases
 from mlroad.models.dotnet_harness import dotnet_answers
 from mlroad.models.finished_run import datasets_of
 from mlroad.models.inference_tests import measure_latency
@@ -79,13 +76,7 @@ def _in_onnx(candidate: Candidate, suite: Suite, digest: str) -> SuiteAnswers:
 
 
 def _in_dotnet(candidate: Candidate, suite: Suite, digest: str) -> SuiteAnswers:
-    with tempfile.TemporaryDirectory(prefix="mlroad-dotnet-") as name:
-        file = Path(name) / CASE_ANSWERS
-        figures = dotnet_answers(candidate.model.root, candidate.gate / EXPORT, file)
-        try:
-            answers = read_case_answers(file)
-        except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ModelBroken(f"the .NET harness wrote answers that cannot be read: {error}") from None
+    answers, figures = dotnet_answers(candidate.model.root, candidate.gate / EXPORT)
     known = {case.id for case in suite.cases}
     return SuiteAnswers(
         digest,

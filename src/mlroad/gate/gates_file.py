@@ -14,11 +14,12 @@ from mlroad.core.yaml_document import Document, Fields
 from mlroad.core.yaml_nodes import ListNode, MapNode, Node, ScalarNode
 from mlroad.data.version import parse_reference
 from mlroad.gate.own_metrics import OwnMetric, read_own_metrics
+from mlroad.models.inference_verdict import RUNTIMES as ALL_RUNTIMES
 from mlroad.models.metric_names import TASKS, Metric, Task, metric_of, of_task
 from mlroad.models.suite import FOLDER
 
 FILE = "gates.yml"
-RUNTIMES = ("pyfunc", "onnx", "dotnet")
+RUNTIMES = tuple(name for name in ALL_RUNTIMES if name != "http")
 """The runtimes whose inference tests gates.yml can require. A gate starts no server: `http` is not here."""
 MIN_ROWS = 20
 """The default min_rows of a slice: with fewer rows, its figure means little."""

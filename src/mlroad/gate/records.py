@@ -213,7 +213,7 @@ def write_records(folder: Path, records: Records) -> None:
             for runtime, its in records.cases.items()
         },
         "exported": records.exported and asdict(records.exported),
-        "files": {file: _digest(folder / file) for file in (*_FILES, *map(_case_file, records.cases))},
+        "files": {file: digest_of(folder / file) for file in (*_FILES, *map(_case_file, records.cases))},
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "mlroad": __version__,
     }  # fmt: skip
@@ -233,7 +233,7 @@ def read_records(folder: Path) -> Records:
             raise RecordsUnusable(f"{folder / RECORDS} was written by another version of mlroad")
         names = (*_FILES, *map(_case_file, content["cases"]))
         for file, digest in ((name, content["files"][name]) for name in names):
-            if _digest(folder / file) != digest:
+            if digest_of(folder / file) != digest:
                 raise RecordsUnusable(f"{folder / file} has changed since the gate wrote it")
         return _records(content, folder)
     except OSError as error:
@@ -371,7 +371,3 @@ def _values(columns: Mapping[str, Values], key: str, shape: Any) -> Values | Non
     flat = [columns[column] for column in names if column in columns]
     kind = object if any(column.dtype == object for column in flat) else np.float64
     return np.column_stack(flat).astype(kind).reshape([int(length) for length in shape])
-
-
-def _digest(file: Path) -> str:
-    return digest_of(file)

@@ -20,9 +20,11 @@ from mlroad.core.git import run_git
 from mlroad.core.problems import UserError
 from mlroad.gate.checks import gate_again
 from mlroad.gate.committed_rules import uncommitted_rules
+from mlroad.gate.gates_file import RUNTIMES
 from mlroad.gate.records import RecordsUnusable
 from mlroad.gate.run_gate import judge_records
 from mlroad.models.onnx_export import EXPORT
+from mlroad.models.suite import verdict_file
 from mlroad.registry.base import CANDIDATE, CHAMPION, Refused, Registry, Version
 from mlroad.registry.local_registry import new_staged, registry_folder
 from mlroad.registry.merged import not_merged
@@ -32,7 +34,7 @@ from mlroad.registry.version_lineage import VERDICT, lineage_id, make_lineage
 from mlroad.run.candidate import Candidate, candidates, find_candidate
 from mlroad.run.model_folder import ModelFolder, Stage
 
-_ALSO = ("inference.json", "inference-onnx.json", "inference-dotnet.json", "report.html", "report.md")
+_REPORTS = ("report.html", "report.md")
 
 
 def register(
@@ -155,9 +157,10 @@ def _copy(candidate: Candidate, to: Path, digest: str, verdict: Mapping[str, Any
         shutil.copytree(candidate.gate / EXPORT, to / EXPORT)
         if digest_of(to / EXPORT) != exported["digest"]:
             raise Refused(f"{candidate.run} is not registered:", ["Its export changed while it was copied."])
-    for name in _ALSO:
-        if (candidate.gate / name).is_file():
-            shutil.copyfile(candidate.gate / name, to / name)
+    tests = (verdict_file(candidate.folder, runtime) for runtime in RUNTIMES)
+    for file in (*tests, *(candidate.gate / name for name in _REPORTS)):
+        if file.is_file():
+            shutil.copyfile(file, to / file.name)
 
 
 def _registered(registry: Registry, prod: Candidate) -> Version | None:

@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 from mlroad.core.git import run_git
 from mlroad.core.problems import UserError
 from mlroad.core.repo import DOTNET_HARNESS, has_dotnet_harness
+from mlroad.models.case_answers import CASE_ANSWERS, CaseAnswers, read_case_answers
 from mlroad.models.inference_verdict import Latency
 from mlroad.models.model_process import ModelBroken
 
@@ -48,8 +50,10 @@ def why_no_dotnet(root: Path) -> UserError | None:
     return None
 
 
-def dotnet_answers(root: Path, folder: Path, file: Path, concurrency: int = 1) -> DotnetFigures:
-    """Write the answers to all cases of an exported model into ``file``, a line for each case.
+def dotnet_answers(
+    root: Path, folder: Path, concurrency: int = 1
+) -> tuple[dict[str, CaseAnswers], DotnetFigures]:
+    """The answers to all cases of an exported model, by the ids of the cases, and what was measured.
 
     Raises UserError without a harness or an SDK, and ModelBroken if the model or the cases cannot be used.
     """
@@ -60,12 +64,17 @@ def dotnet_answers(root: Path, folder: Path, file: Path, concurrency: int = 1) -
     dotnet = shutil.which("dotnet") or "dotnet"
     _build(dotnet, harness)
     command = [dotnet, str(harness / _BUILT), "answer", str(folder.resolve())]
-    done = _run([*command, "--out", str(file.resolve()), "--concurrency", str(concurrency)], harness)
-    if done.returncode:
-        raise ModelBroken(
-            (done.stderr or done.stdout).strip() or f"the harness ended with code {done.returncode}"
-        )
-    return _figures(json.loads(done.stdout))
+    with tempfile.TemporaryDirectory(prefix="mlroad-answers-") as temporary:
+        file = Path(temporary).resolve() / CASE_ANSWERS
+        done = _run([*command, "--out", str(file), "--concurrency", str(concurrency)], harness)
+        if done.returncode:
+            raise ModelBroken(
+                (done.stderr or done.stdout).strip() or f"the harness ended with code {done.returncode}"
+            )
+        try:
+            return read_case_answers(file), _figures(json.loads(done.stdout))
+        except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ModelBroken(f"the .NET harness wrote answers that cannot be read: {error}") from None
 
 
 def _refuse_built_files(root: Path) -> None:

@@ -20,7 +20,7 @@ import yaml
 
 from mlroad.core.files import unwritable, write_bytes
 from mlroad.core.problems import UserError
-from mlroad.core.run_folders import root_of
+from mlroad.core.run_folders import shown_root
 from mlroad.core.text import count
 from mlroad.data.store import find_verified
 from mlroad.data.version import DatasetVersion
@@ -65,7 +65,7 @@ def freeze(model_folder: Path, options: FreezeOptions) -> list[str]:
     Raises UserError, and writes nothing, without a run or data, or for an answer that cannot be a golden one.
     """
     run = find_run(model_folder, options.run)
-    root = _root(model_folder)
+    root = shown_root(model_folder)
     trained, source = _data(run, options.dataset)
     used = find_verified(root, source)
     trained_version = used.version if trained == source else find_verified(root, trained).version
@@ -111,7 +111,7 @@ def accept(model_folder: Path) -> list[str]:
 
     Raises UserError with every mistake in either file.
     """
-    suite, problems = load_suite(model_folder, _root(model_folder), sealed=False)
+    suite, problems = load_suite(model_folder, shown_root(model_folder), sealed=False)
     if suite is None:
         raise UserError(problems)
     digest = file_digest(suite.cases_file)
@@ -122,11 +122,6 @@ def accept(model_folder: Path) -> list[str]:
         return [f"{suite.cases_file.as_posix()} has not changed since it was frozen; nothing to do."]
     _replace(suite.file, text.replace(old, new, 1))
     return [f"Accepted {count(len(suite.cases), 'case')} of {suite.cases_file.as_posix()} as they are now."]
-
-
-def _root(model_folder: Path) -> Path:
-    root = root_of(model_folder / "pipeline.yml")
-    return Path() if root == Path.cwd() else root
 
 
 def _data(run: Run, asked: str) -> tuple[str, str]:

@@ -10,7 +10,6 @@ Codes, beside those of judge_cases: MI204 the model cannot be loaded, MI206 it c
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -23,8 +22,8 @@ import numpy as np
 from mlroad.core.files import write_json
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.core.repo import has_dotnet_harness
-from mlroad.core.run_folders import root_of
-from mlroad.models.case_answers import CASE_ANSWERS, Asked, CaseAnswers, each_answer, read_case_answers
+from mlroad.core.run_folders import shown_root
+from mlroad.models.case_answers import Asked, CaseAnswers, each_answer
 from mlroad.models.cases import Case
 from mlroad.models.dotnet_harness import dotnet_answers, why_no_dotnet
 from mlroad.models.finished_run import Run, find_run
@@ -73,8 +72,7 @@ def run_tests(
     ``url`` is the address of the model for the runtime http. Raises UserError if there is no such run, no
     suite at all, or no such runtime.
     """
-    root = root_of(model_folder / "pipeline.yml")
-    root = Path() if root == Path.cwd() else root
+    root = shown_root(model_folder)
     chosen, left_out = _chosen(root, runtimes)
     if ("http" in chosen) != bool(url):
         raise UserError("--url and --runtime http belong together.", "Write both, or neither.")
@@ -177,15 +175,8 @@ def _in_python(model: Asked, run: Run, suite: Suite, verdict: InferenceVerdict) 
 def _in_dotnet(
     root: Path, exported: Path, run: Run, suite: Suite, verdict: InferenceVerdict
 ) -> InferenceVerdict:
-    with tempfile.TemporaryDirectory(prefix="mlroad-answers-") as folder:
-        file = Path(folder, CASE_ANSWERS)
-        figures = dotnet_answers(root, exported, file)
-        try:
-            answers = read_case_answers(file)
-        except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ModelBroken(f"the .NET harness wrote answers that cannot be read: {error}") from None
-        verdict = judge_cases(suite, run.datasets(), answers, verdict)
-    return replace(verdict, latency=figures.latency)
+    answers, figures = dotnet_answers(root, exported)
+    return replace(judge_cases(suite, run.datasets(), answers, verdict), latency=figures.latency)
 
 
 def measure_latency(model: Asked, requests: Sequence[Sequence[Tensor]]) -> Latency | None:

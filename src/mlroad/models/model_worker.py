@@ -33,7 +33,7 @@ from decimal import Decimal
 from importlib.machinery import SourceFileLoader
 from numbers import Real
 from pathlib import Path
-from typing import Any, ClassVar, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
@@ -43,7 +43,7 @@ from mlroad.models.confine import confine, noticed_network_use
 from mlroad.models.not_exportable import NotExportable
 from mlroad.models.other_days import depends_on_day
 from mlroad.models.own_functions import OwnFunctions
-from mlroad.models.tensors import Tensor, answer_tensors, frame_of
+from mlroad.models.tensors import NUMPY, ONNX_TYPES, Tensor, answer_tensors, frame_of
 
 
 class MlflowModel:
@@ -97,11 +97,6 @@ class OnnxModel:
     named = True
     output = "prediction"
 
-    TYPES: ClassVar[dict[str, type[np.generic]]] = {
-        "tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(int64)": np.int64,
-        "tensor(int32)": np.int32, "tensor(bool)": np.bool_, "tensor(string)": np.object_,
-    }  # fmt: skip
-
     def __init__(self, path: str, order: list[str]) -> None:
         import onnxruntime
 
@@ -121,7 +116,7 @@ class OnnxModel:
             raise ValueError("its metadata property `columns` is not a JSON list of names")
         self.columns = [[str(name), "onnx", True] for name in names]
         for given in self._inputs:
-            if given.type not in self.TYPES:
+            if given.type not in ONNX_TYPES:
                 raise ValueError(f"its input {given.name} is a {given.type}, which is not supported")
         width = self._inputs[0].shape[-1]
         if self._single and isinstance(width, int) and width != len(names):
@@ -149,10 +144,10 @@ class OnnxModel:
 
     def _run(self, frame: pd.DataFrame) -> Any:
         if self._single:
-            feed = {self._inputs[0].name: frame.to_numpy().astype(self.TYPES[self._inputs[0].type])}
+            feed = {self._inputs[0].name: frame.to_numpy().astype(NUMPY[ONNX_TYPES[self._inputs[0].type]])}
         else:
             feed = {
-                given.name: frame[[given.name]].to_numpy().astype(self.TYPES[given.type])
+                given.name: frame[[given.name]].to_numpy().astype(NUMPY[ONNX_TYPES[given.type]])
                 for given in self._inputs
             }
         return self._session.run([self._output.name], feed)[0]

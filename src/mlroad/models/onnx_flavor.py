@@ -12,16 +12,10 @@ import onnxruntime
 from onnx import TensorProto, helper
 
 from mlroad.models.not_exportable import NotExportable
-from mlroad.models.onnx_graph import ALL, OPSET, Column, Output, finish
+from mlroad.models.onnx_graph import ALL, DATATYPES, OPSET, Column, Output, finish
+from mlroad.models.tensors import ONNX_TYPES
 
-_TYPES = {
-    "tensor(float)": TensorProto.FLOAT,
-    "tensor(double)": TensorProto.DOUBLE,
-    "tensor(int64)": TensorProto.INT64,
-    "tensor(int32)": TensorProto.INT32,
-    "tensor(bool)": TensorProto.BOOL,
-    "tensor(string)": TensorProto.STRING,
-}
+_ELEMENTS = {datatype: kind for kind, datatype in DATATYPES.items()}
 
 
 def from_flavor(path: str, columns: Sequence[Column], outputs: Sequence[Output]) -> Any:
@@ -69,8 +63,8 @@ def with_types(model: Any) -> Any:
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
     for output, found in zip(model.graph.output, session.get_outputs(), strict=True):
-        if found.type in _TYPES:  # the others are sequences, which `finish` refuses
-            output.type.tensor_type.elem_type = _TYPES[found.type]
+        if found.type in ONNX_TYPES:  # the others are sequences, which `finish` refuses
+            output.type.tensor_type.elem_type = _ELEMENTS[ONNX_TYPES[found.type]]
     return model
 
 

@@ -17,24 +17,7 @@ from typing import Any
 import numpy as np
 
 from mlroad.models.model_process import Answer, ModelBroken
-from mlroad.models.tensors import FAMILIES, Tensor, TensorError, answer_tensors
-
-_TYPES: Mapping[str, Any] = {
-    "tensor(float)": np.float32,
-    "tensor(double)": np.float64,
-    "tensor(int64)": np.int64,
-    "tensor(int32)": np.int32,
-    "tensor(bool)": np.bool_,
-    "tensor(string)": np.object_,
-}
-_DATATYPES: Mapping[str, str] = {
-    "tensor(float)": "FP32",
-    "tensor(double)": "FP64",
-    "tensor(int64)": "INT64",
-    "tensor(int32)": "INT32",
-    "tensor(bool)": "BOOL",
-    "tensor(string)": "BYTES",
-}
+from mlroad.models.tensors import FAMILIES, NUMPY, ONNX_TYPES, Tensor, TensorError, answer_tensors
 
 
 def _check(file: Path, what: str, said: Mapping[str, str], found: Mapping[str, Any]) -> None:
@@ -47,7 +30,7 @@ def _check(file: Path, what: str, said: Mapping[str, str], found: Mapping[str, A
         )
     for name, datatype in said.items():
         kind = found[name].type
-        if kind not in _TYPES or FAMILIES[_DATATYPES[kind]] != FAMILIES[datatype]:
+        if kind not in ONNX_TYPES or FAMILIES[ONNX_TYPES[kind]] != FAMILIES[datatype]:
             raise ModelBroken(
                 f"{file.as_posix()}: {name} is a {kind}, but {datatype} in contract.json. {again}"
             )
@@ -149,7 +132,7 @@ class OnnxSession:
                 raise TensorError(
                     f"the input {name} has a missing value, but the model needs one in each row"
                 )
-        kind = _TYPES[self._inputs[name].type]
+        kind = NUMPY[ONNX_TYPES[self._inputs[name].type]]
         with np.errstate(over="ignore"):
             cast = values.astype(kind)
         if wanted == "number" and (np.isinf(cast) & np.isfinite(values.astype(float))).any():

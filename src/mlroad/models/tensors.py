@@ -35,7 +35,7 @@ SIGNATURE_TYPES = {
     "string": "BYTES",
 }
 """The datatypes of the column types of an MLflow signature. datetime and binary have none."""
-_NUMPY = {
+NUMPY = {
     "BOOL": "bool",
     "FP32": "float32",
     "FP64": "float64",
@@ -43,7 +43,17 @@ _NUMPY = {
     **{f"INT{bits}": f"int{bits}" for bits in _BITS},
     **{f"UINT{bits}": f"uint{bits}" for bits in _BITS},
 }
-_DATATYPES = {name: datatype for datatype, name in _NUMPY.items() if datatype != "BYTES"}
+"""NumPy's name of each datatype."""
+ONNX_TYPES = {
+    "tensor(float)": "FP32",
+    "tensor(double)": "FP64",
+    "tensor(int64)": "INT64",
+    "tensor(int32)": "INT32",
+    "tensor(bool)": "BOOL",
+    "tensor(string)": "BYTES",
+}
+"""The datatypes of the tensors of ONNX Runtime that an exported model may have."""
+_DATATYPES = {name: datatype for datatype, name in NUMPY.items() if datatype != "BYTES"}
 _SURROGATE = re.compile("[\ud800-\udfff]")
 """Half of a character: JSON can escape it, UTF-8 cannot encode it."""
 _NON_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
@@ -142,7 +152,7 @@ def frame_of(tensors: Sequence[Tensor]) -> Any:
         if tensor.name in columns:
             raise TensorError(f"there are two tensors {tensor.name}")
         rows.setdefault(tensor.shape[0], tensor.name)
-        columns[tensor.name] = np.array(tensor.data, dtype=_NUMPY[tensor.datatype])
+        columns[tensor.name] = np.array(tensor.data, dtype=NUMPY[tensor.datatype])
     if len(rows) > 1:
         said = " and ".join(f"{name} has {count} rows" for count, name in rows.items())
         raise TensorError(f"the tensors differ in length: {said}")

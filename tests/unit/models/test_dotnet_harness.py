@@ -42,22 +42,24 @@ def repo(tmp_path: Path) -> Path:
 
 def test_a_repo_without_a_harness(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no \.NET harness: harness/dotnet is missing"):
-        dotnet_answers(tmp_path, tmp_path, tmp_path / "answers")
+        dotnet_answers(tmp_path, tmp_path)
 
 
 def test_a_machine_without_an_sdk(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(UserError, match=r"no \.NET SDK on this machine"):
-        dotnet_answers(repo, repo, repo / "answers")
+        dotnet_answers(repo, repo)
 
 
-def says(monkeypatch: pytest.MonkeyPatch, *runs: tuple[int, str, str]) -> list[list[str]]:
+def says(monkeypatch: pytest.MonkeyPatch, *runs: tuple[int, str, str], answers: str = "") -> list[list[str]]:
     """Let `dotnet` end with these codes, outputs and errors; returns the commands."""
     monkeypatch.setattr(shutil, "which", lambda _: "dotnet")
     commands: list[list[str]] = []
 
     def run(command: list[str], _folder: Path) -> subprocess.CompletedProcess[str]:
         commands.append(command)
+        if "--out" in command:
+            Path(command[command.index("--out") + 1]).write_text(answers, encoding="utf-8")
         return subprocess.CompletedProcess(command, *runs[len(commands) - 1])
 
     monkeypatch.setattr(dotnet_harness, "_run", run)
@@ -68,10 +70,10 @@ def test_the_figures_are_those_of_the_harness(repo: Path, monkeypatch: pytest.Mo
     said = {"load_ms": 90.5, "first_ms": 1.5, "answers_per_second": 9.0, "peak_mb": 70.0}
     latency = {"p50_ms": 0.1, "p95_ms": 0.2, "p99_ms": 0.3}
     commands = says(monkeypatch, (0, "", ""), (0, json.dumps({**said, "latency": latency}), ""))
-    found = dotnet_answers(repo, repo, repo / "answers", concurrency=4)
+    _, found = dotnet_answers(repo, repo, concurrency=4)
     assert (found.load_ms, found.first_ms, found.latency) == (90.5, 1.5, Latency(0.1, 0.2, 0.3))
     assert commands[1][2] == "answer"
-    assert commands[1][-4:] == ["--out", str((repo / "answers").resolve()), "--concurrency", "4"]
+    assert commands[1][-2:] == ["--concurrency", "4"]
 
 
 def test_a_harness_that_cannot_be_built_and_a_model_that_cannot_be_used(
@@ -79,10 +81,14 @@ def test_a_harness_that_cannot_be_built_and_a_model_that_cannot_be_used(
 ) -> None:
     says(monkeypatch, (1, "A.cs(1,2): error CS1: no\nother", ""))
     with pytest.raises(UserError, match=r"cannot be built:\nA.cs\(1,2\): error CS1: no$"):
-        dotnet_answers(repo, repo, repo / "answers")
+        dotnet_answers(repo, repo)
     says(monkeypatch, (0, "", ""), (2, "", "model.onnx: The model cannot be loaded"))
     with pytest.raises(ModelBroken, match=r"model.onnx: The model cannot be loaded$"):
-        dotnet_answers(repo, repo, repo / "answers")
+        dotnet_answers(repo, repo)
+    for said, answers in (("{}", ""), ("no JSON", ""), ("{}", '{"id": "a", "alone": 3}\n')):
+        says(monkeypatch, (0, "", ""), (0, said, ""), answers=answers)
+        with pytest.raises(ModelBroken, match="wrote answers that cannot be read"):
+            dotnet_answers(repo, repo)
 
 
 def test_build_output_in_git_is_refused(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,7 +100,7 @@ def test_build_output_in_git_is_refused(repo: Path, monkeypatch: pytest.MonkeyPa
         (repo / DOTNET_HARNESS / name).write_bytes(b"x")
     git(repo, "add", "harness/dotnet/Core")
     says(monkeypatch, (0, "", ""), (0, json.dumps(said), ""))
-    dotnet_answers(repo, repo, repo / "answers")
+    dotnet_answers(repo, repo)
     git(repo, "add", "--force", "harness")
     with pytest.raises(UserError, match=r"Cli/bin/.*dll is build output in git, which would run"):
-        dotnet_answers(repo, repo, repo / "answers")
+        dotnet_answers(repo, repo)

@@ -38,6 +38,9 @@ FAULTS = {
     "regressed slice": "slices.group=",
     "worse than the champion": "metrics.mae.regression failed",
     "edited inference answers": "inference.pyfunc broken",
+    "wrong answer in pyfunc": "inference.pyfunc failed",
+    "wrong answer in onnx": "inference.onnx failed",
+    "wrong answer in dotnet": "inference.dotnet failed",
     "expired waiver": "waivers failed",
     "champion required but missing": "champion broken",
 }
@@ -63,6 +66,9 @@ def test_every_fault_is_rejected_for_the_right_reason(tiny: Tiny, tmp_path: Path
     """A model of the repo with its own gates.yml (that of the sample). The repo does not change."""
     tiny.monkeypatch.setenv("TMPDIR", str(tmp_path))
     tiny.monkeypatch.setattr("tempfile.tempdir", None)
+    tiny.gates.write_text(
+        tiny.gates.read_text(encoding="utf-8").replace("[pyfunc]", "[pyfunc, onnx, dotnet]"), encoding="utf-8"
+    )
     before = contents(tiny.path)
     code, out = tiny.factory("selftest tiny")
     found = table(out)
@@ -71,7 +77,7 @@ def test_every_fault_is_rejected_for_the_right_reason(tiny: Tiny, tmp_path: Path
     for name, got in FAULTS.items():
         assert found[name][0] == "ok", out
         assert found[name][1].startswith(got), out
-    assert "rejected all 17 faults for the right reason" in out
+    assert "rejected all 20 faults for the right reason" in out
     assert contents(tiny.path) == before
     # The fork server runs as long as this process.
     assert not [path for path in tmp_path.glob("mlroad-*") if not path.name.startswith("mlroad-fork-")]

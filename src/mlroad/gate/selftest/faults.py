@@ -5,23 +5,30 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 
+from mlroad.core.digests import digest_of
+from mlroad.core.files import write_text
 from mlroad.data.version import parse_reference
 from mlroad.gate.checks import is_waivable
 from mlroad.gate.gates_file import Threshold
 from mlroad.gate.holdout import slice_of
 from mlroad.gate.measures import Unmeasurable
 from mlroad.gate.metrics import measure, read_answers
+from mlroad.gate.records import Exported, read_records, write_records
+from mlroad.gate.run_gate import gate, judge_records
 from mlroad.gate.selftest.fault_copies import Copy, Good
 from mlroad.gate.selftest.planted_models import Answers
 from mlroad.models.model_process import ModelBroken
+from mlroad.models.onnx_export import EXPORT, MODEL
 from mlroad.models.suite import CASES, FOLDER
 from mlroad.registry.one_champion import OneChampion
+from mlroad.run.candidate import Candidate
 
 _PATIENCE_MS = 10_000
 _LEFT = 0.2
@@ -39,6 +46,7 @@ class Fault:
     skip: Callable[[Good], str] = lambda _: ""
     """Why this fault cannot be planted here; empty if it can."""
     registry: Callable[[Good], OneChampion] = lambda good: good.registry(champion=False)
+    judge: Callable[[Candidate, OneChampion], dict[str, Any]] = gate
 
     @property
     def expected(self) -> str:
@@ -46,8 +54,8 @@ class Fault:
         return f"{re.sub(r'[.][+*]', '*', self.check).replace(chr(92), '')} {self.result}"
 
 
-def faults(good: Good) -> Iterator[Fault]:
-    """All faults, for this candidate."""
+def faults(good: Good, runtimes: Sequence[str]) -> Iterator[Fault]:
+    """All faults, for this candidate. ``runtimes`` are those that its own gates.yml requires."""
     gates = good.gates
     limited = any(threshold.limit is not None for threshold in gates.metrics.values())
     compared = {"registry": lambda g: g.registry(champion=not limited)}
@@ -69,6 +77,11 @@ def faults(good: Good) -> Iterator[Fault]:
         registry=lambda g: g.champion(),
     )  # fmt: skip
     yield Fault("edited inference answers", r"inference\.pyfunc", "broken", _edited, _no_inference)
+    for runtime in runtimes:
+        yield Fault(
+            f"wrong answer in {runtime}", rf"inference\.{runtime}", "failed", _answers_in(runtime),
+            _no_inference, judge=lambda candidate, _: judge_records(candidate),
+        )  # fmt: skip
     yield Fault("expired waiver", r"waivers", "failed", _expired)
     yield Fault(
         "champion required but missing", "champion", "broken", _required, registry=lambda g: g.empty()
@@ -249,10 +262,42 @@ def _edited(_: Good, copy: Copy) -> None:
         case = json.loads(line)
         if case["kind"] == "golden":
             data = case["expect"]["outputs"][0]["data"]
-            data[0] = data[0] + 1 if isinstance(data[0], int | float) else "edited"
+            data[0] = _other(data[0])
             lines[place] = json.dumps(case)
             break
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _other(value: Any) -> Any:
+    if isinstance(value, bool):
+        return not value
+    return value + 10**9 if isinstance(value, int | float) else f"not {value}"
+
+
+def _answers_in(runtime: str) -> Callable[[Good, Copy], None]:
+    """Record the answers in Python as those of this runtime, one of them wrong.
+
+    They are recorded, not asked for: judging needs neither an ONNX model nor a .NET SDK. The same case is
+    right in a batch, as no allowance of suite.yml covers a model that disagrees with itself.
+    """
+
+    def plant(good: Good, copy: Copy) -> None:
+        copy.change_gates(lambda settings: settings.update(inference_tests=[runtime]))
+        records = read_records(good.candidate.gate)
+        known = records.cases["pyfunc"]
+        wrong, answers = next((id_, its) for id_, its in known.answers.items() if its.batch)
+        assert answers.alone and answers.alone.outputs
+        first, *others = answers.alone.outputs
+        first = replace(first, data=(_other(first.data[0]), *first.data[1:]))
+        planted = replace(answers, alone=replace(answers.alone, outputs=(first, *others)))
+        export = copy.candidate.gate / EXPORT
+        export.mkdir(parents=True)
+        write_text(export / MODEL, "what answered")
+        cases = {runtime: replace(known, answers={**known.answers, wrong: planted})}
+        exported = Exported(digest_of(export), {})
+        write_records(copy.candidate.gate, replace(records, cases=cases, exported=exported))
+
+    return plant
 
 
 def _expired(good: Good, copy: Copy) -> None:

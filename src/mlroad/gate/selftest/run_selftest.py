@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mlroad.core.problems import UserError
-from mlroad.gate.run_gate import gate
+from mlroad.gate.gates_file import FILE, RUNTIMES, load_gates
 from mlroad.gate.selftest.fault_copies import Good, copy_of, judge_good
 from mlroad.gate.selftest.faults import Fault, faults
 from mlroad.gate.selftest.sample_factory import make_sample
@@ -51,13 +51,14 @@ def selftest(candidate: Candidate | None, task: Task = "regression") -> SelfTest
         root = Path(folder).resolve()
         (root / "good").mkdir()
         mine = copy_of(candidate, root / "good") if candidate else make_sample(root / "good", task)
+        runtimes = load_gates(candidate.model.path / FILE).inference_tests if candidate else RUNTIMES
         good = judge_good(mine)
         first = _good_outcome(good)
         if not first.good:
             # A fault in a candidate that is rejected anyway would prove nothing.
             return SelfTestResult([first], time.monotonic() - began)
         with ThreadPoolExecutor((os.cpu_count() or 1) + 1) as pool:
-            planted = list(enumerate(faults(good)))
+            planted = list(enumerate(faults(good, runtimes)))
             others = pool.map(lambda item: _try(good, item[1], root / f"fault-{item[0]}"), planted)
             return SelfTestResult([first, *others], time.monotonic() - began)
 
@@ -74,7 +75,7 @@ def _try(good: Good, fault: Fault, root: Path) -> Outcome:
     try:
         copy = good.copy(root, fault.check)
         fault.plant(good, copy)
-        verdict = gate(copy.read(), fault.registry(good))
+        verdict = fault.judge(copy.read(), fault.registry(good))
     except UserError as error:
         return Outcome(fault.name, fault.expected, f"no verdict: {error}", False)
     except Exception as error:  # an error must not look like a rejection
