@@ -20,6 +20,7 @@ from jinja2 import Environment
 from mlroad.cli.main import mlroad
 from mlroad.core.git import run_git, unpack
 from mlroad.core.problems import UserError
+from mlroad.core.quick_copier import compile_once
 from tests.support import IDENTITY, commit_all, git
 
 # Copier clones the template six times for an update, so it has only what is rendered.
@@ -96,7 +97,7 @@ def _one_process() -> Iterator[None]:
         yield
 
 
-_codes: dict[tuple[Any, ...], Any] = {}
+_compile = compile_once(Environment.compile)
 
 
 @contextlib.contextmanager
@@ -105,20 +106,8 @@ def _quick_copier() -> Iterator[None]:
 
     That is half of the time of an update. The setting matters on Windows only.
     """
-    compile_ = Environment.compile
-
-    def remember(self: Environment, source: Any, *arguments: Any, **options: Any) -> Any:
-        key = (source, self.variable_start_string, self.keep_trailing_newline, *self.extensions)
-        if not isinstance(source, str) or arguments or options:  # a file has a name
-            return compile_(self, source, *arguments, **options)
-        if key in _codes:
-            self.preprocess(source)  # Copier forgets the last tag `yield` there
-        else:
-            _codes[key] = compile_(self, source)
-        return _codes[key]
-
     with contextlib.ExitStack() as patches:
-        patches.enter_context(patch.object(Environment, "compile", remember))
+        patches.enter_context(patch.object(Environment, "compile", _compile))
         if os.name != "nt":
             patches.enter_context(patch("copier._main.Worker._sync_git_index_executable_bit"))
         yield

@@ -26,6 +26,7 @@ from mlroad.core.template import (
     edited_since_update,
     origin,
     run_copier,
+    shared_clones,
 )
 from mlroad.core.text import some
 from mlroad.core.update_notes import update_notes
@@ -92,10 +93,11 @@ def update(version: str | None, data: tuple[str, ...], defaults: bool, notes: Pa
         arguments.append("--defaults")
     for answer in data:
         arguments += ["--data", answer]
-    if data:
-        _tell_deletions(repo, arguments, ask=asks)
-    run_copier(arguments, repo)
-    told, conflicts = _finish(repo)
+    with shared_clones():
+        if data:
+            _tell_deletions(repo, arguments, ask=asks)
+        run_copier(arguments, repo)
+        told, conflicts = _finish(repo)
     for message in told:
         click.echo(message)
     to_do = [_conflict(repo, name) for name in conflicts]

@@ -6,7 +6,9 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +25,7 @@ ANSWERS = ".copier-answers.yml"
 # Files that belong to the team once they are there (as in copier.yml), and the folder of the sample.
 OWNED = ("README.md", ".github/CODEOWNERS", ".github/mlroad.yml", "models/", "datasets/", "notebooks/")
 _SAMPLE = "models/diabetes"
+_clones: ContextVar[Path | None] = ContextVar("clones", default=None)
 _HOSTS = {"gh": "https://github.com/", "gl": "https://gitlab.com/"}
 
 
@@ -128,6 +131,20 @@ def edited_since_update(repo: Path, files: Sequence[str]) -> list[str]:
     return run_git(repo, "diff", "-z", "--name-only", last, "HEAD", "--", *files, check=True).names
 
 
+@contextmanager
+def shared_clones() -> Iterator[Path]:
+    """Let every run of Copier in this block use the same clone of a version of the template."""
+    if outer := _clones.get():
+        yield outer
+        return
+    with tempfile.TemporaryDirectory(prefix="mlroad-template-") as folder:
+        token = _clones.set(Path(folder))
+        try:
+            yield Path(folder)
+        finally:
+            _clones.reset(token)
+
+
 def run_copier(arguments: Sequence[str], folder: Path) -> None:
     """Run Copier of the version that the template is tested with; its questions go to the terminal.
 
@@ -135,17 +152,20 @@ def run_copier(arguments: Sequence[str], folder: Path) -> None:
     """
     # Run Copier on this Python, so that uv does not look for another one.
     command = [find_uv(), "tool", "run", "--quiet", "--python", sys.executable]
-    command += ["--exclude-newer", EXCLUDE_NEWER, "--from", COPIER, "copier", *arguments]
-    # Questions go to standard output, so only standard error is captured.
-    result = subprocess.run(
-        command,
-        cwd=folder,
-        env=uv_environment(),
-        stderr=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-        check=False,
-    )
+    command += ["--exclude-newer", EXCLUDE_NEWER, "--from", COPIER]
+    with shared_clones() as clones:
+        # -P: the modules beside the program are mlroad's own.
+        command += ["python", "-P", str(Path(__file__).with_name("quick_copier.py")), str(clones), *arguments]
+        # Questions go to standard output, so only standard error is captured.
+        result = subprocess.run(
+            command,
+            cwd=folder,
+            env=uv_environment(),
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            check=False,
+        )
     if result.returncode == 0:
         return
     if result.returncode == 130 or "Execution stopped by user" in result.stderr:

@@ -1,0 +1,98 @@
+"""Copier started by `run_copier`: it renders what Copier itself renders, with less work."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mlroad.core.template import run_copier, shared_clones
+from tests.support import IDENTITY, commit_all, contents, git, update
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def template(tmp_path: Path) -> Path:
+    """A template of two versions; the second one makes run.py executable."""
+    folder = tmp_path / "template"
+    folder.mkdir()
+    git(folder, "init", "--quiet", "--initial-branch", "main")
+    for name, text in {
+        "copier.yml": "name: {type: str, default: demo}\n"
+        "parts: {type: yaml, default: '[a, b]', when: false}\n",
+        "{{ _copier_conf.answers_file }}.jinja": "{{ _copier_answers|to_nice_yaml -}}\n",
+        "{{ name }}/page.md.jinja": "Page of {{ name }}, {{ _copier_operation }}.\n",
+        "{% yield part from parts %}{{ part }}{% endyield %}.txt.jinja": "Part {{ part }}.\n",
+        "run.py": "print(1)\n",
+    }.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")
+    commit_all(folder, "One")
+    git(folder, "tag", "v1.0.0")
+    (folder / "run.py").write_text("print(2)\n", encoding="utf-8", newline="\n")
+    git(folder, "add", "run.py")
+    git(folder, "update-index", "--chmod=+x", "run.py")
+    git(folder, "commit", "--quiet", "--no-verify", "--message", "Two")
+    git(folder, "checkout", "--force", "HEAD")
+    git(folder, "tag", "v2.0.0")
+    return folder
+
+
+def test_an_update_is_copiers_own_with_one_clone_of_each_version(
+    template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in IDENTITY.items():
+        monkeypatch.setenv(name, value)
+    plain, quick = tmp_path / "plain", tmp_path / "quick"
+    run_copier(["copy", "--quiet", "--defaults", "--vcs-ref", "v1.0.0", str(template), str(plain)], tmp_path)
+    git(plain, "init", "--quiet", "--initial-branch", "main")
+    git(plain, "config", "core.fileMode", "false")
+    commit_all(plain, "Start")
+    shutil.copytree(plain, quick)
+    update(plain, "v2.0.0")
+
+    count = _counter(tmp_path / "trace", monkeypatch)
+    with shared_clones():
+        run_copier(["update", "--quiet", "--defaults", "--vcs-ref", "v2.0.0"], quick)
+        fresh = tmp_path / "fresh"
+        run_copier(["copy", "--quiet", "--defaults", "--vcs-ref", "v2.0.0", str(template), str(fresh)], quick)
+
+    assert count("clone") == 2
+    assert count("checkout") == 2
+    assert contents(quick) == contents(plain)
+    assert {"a.txt", "b.txt", "demo/page.md", "run.py"} <= contents(fresh).keys()
+    # git ignores the bits on this disk, so Copier has to put them into the index.
+    assert git(quick, "ls-files", "--stage", "run.py").startswith("100755")
+
+
+def test_the_setting_for_executable_bits_is_asked_once(
+    template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = _counter(tmp_path / "trace", monkeypatch)
+    target = tmp_path / "fresh"
+    run_copier(["copy", "--quiet", "--defaults", "--vcs-ref", "v2.0.0", str(template), str(target)], tmp_path)
+    assert len(contents(target)) == 5
+    assert count("config") == 1
+
+
+def _counter(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], int]:
+    """Counts how often git was started with a command from now on."""
+    folder.mkdir()
+    monkeypatch.setenv("GIT_TRACE2_EVENT", str(folder))
+
+    def count(command: str) -> int:
+        found = 0
+        for file in folder.iterdir():
+            first = next(
+                event
+                for line in file.read_text(encoding="utf-8").splitlines()
+                if (event := json.loads(line))["event"] == "start"
+            )
+            found += command in first["argv"]
+        return found
+
+    return count
