@@ -18,7 +18,7 @@ from mlroad.registry.one_champion import OneChampion
 from mlroad.report.make_report import make_report
 from mlroad.run.candidate import find_candidate
 from mlroad.run.model_folder import find_model
-from tests.support import contents
+from tests.support import REPO, contents
 from tests.unit.selftest.conftest import Tiny
 
 pytestmark = pytest.mark.slow
@@ -54,6 +54,13 @@ metrics:
   mae: {limit: 1.0e+9, max_regression: 1.0e+9}
 inference_tests: []
 """
+
+
+def test_the_page_explains_every_fault() -> None:
+    page = (REPO / "docs" / "explanation" / "selftest.md").read_text(encoding="utf-8")
+    explained = re.findall(r"^\| (.+?) \| ", page, re.MULTILINE)
+    names = {name for names in explained for name in names.split(", ")}
+    assert names - {"Planted", "---"} == {*FAULTS}
 
 
 def table(out: str) -> dict[str, tuple[str, str]]:
