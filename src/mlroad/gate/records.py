@@ -33,7 +33,7 @@ from mlroad.models.inference_verdict import RUNTIMES, Latency
 
 RECORDS, ANSWERS = "records.json", "answers.parquet"
 SAMPLES = "own_samples.json"
-SCHEMA = 4
+SCHEMA = 5
 """Of records.json. Increase it with every change of what is recorded."""
 _AGAIN, _OWN = "candidate_", "own_"
 _FILES = (ANSWERS, SAMPLES)
@@ -68,7 +68,7 @@ class Champion:
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """Milliseconds for one row at a time."""
+    """Milliseconds for one row at a time, without those in which other programs had the processor."""
 
     candidate: tuple[float, ...] = ()
     champion: tuple[float, ...] = ()
@@ -78,6 +78,9 @@ class Timings:
     """The first request to each."""
     machine: tuple[float, ...] = ()
     """A small fixed computation, between the rows: how fast the machine was."""
+    waited: tuple[float, ...] = ()
+    """In which other programs had the processor, for each of ``candidate``. Empty if that is unknown."""
+    champion_waited: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +283,8 @@ def _records(content: Mapping[str, Any], folder: Path) -> Records:
                 str(its["error"]),
                 _numbers(its["cold"]),
                 _numbers(its["machine"]),
+                _numbers(its["waited"]),
+                _numbers(its["champion_waited"]),
             ),
         ),
         cases={str(name): _suite(its, folder / _case_file(name)) for name, its in content["cases"].items()},

@@ -56,6 +56,8 @@ _HOMES = ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA")
 _TEMPORARY = ("TMPDIR", "TEMP", "TMP")
 _LONGEST = 1 << 26
 """Characters of one answer."""
+_ASLEEP = 1.0
+"""Seconds that a model may still work after an answer, before the next one is timed all the same."""
 _LAST = 1 << 16
 """Bytes of what it printed that are read for the reason why it ended."""
 
@@ -88,6 +90,14 @@ class Answer:
     """Whether the model ended its process, or tried to. That is never a refusal."""
     milliseconds: float = 0.0
     """Until the answer was there, timed by the process that asks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    """Seconds until an answer was there: the model's own, and those in which others had the processor."""
+
+    own: float
+    waited: float = 0.0
 
 
 class ModelProcess:
@@ -382,25 +392,29 @@ class ModelProcess:
         self._with_files(frame).to_pickle(given)
         return given
 
-    def predict_row(self, row: int) -> tuple[list[float | str], float]:
-        """Its answer for one row alone, and the seconds that it took. Raises ModelBroken.
+    def predict_row(self, row: int) -> tuple[list[float | str], Took]:
+        """Its answer for one row alone, and the time that it took. Raises ModelBroken.
 
-        Timed here: a model can change the clock of its own process. Time in which this process or the model's
-        was ready to run, but others had the processor, does not count. (Only Linux tells.)
+        Timed here: a model can change the clock of its own process. (Only Linux tells what it waited.)
         """
-        waited = self._waited()
-        started = time.perf_counter()
-        said = self._ask({"do": "row", "row": row})
-        took = time.perf_counter() - started
-        took = max(took / 1000, took - (self._waited() - waited))
-        with _as_documented():
-            return [_text(its) if isinstance(its, str) else float(its) for its in said["values"]], took
-
-    def _waited(self) -> float:
-        """Seconds that this thread and the model's main thread have waited for a processor."""
         if self._main is None:
             self._main = _worker_of(self._process)
-        return sum(_run_delay(name) for name in ("thread-self", str(self._main)))
+        main = str(self._main)
+        _until_asleep(main)  # what it waits for its last answer is no part of this one
+        used, before = _processor(main)
+        started = time.perf_counter()
+        self._asked += 1
+        self._send(_line({"do": "row", "row": row}, self._asked))
+        # Until here, the model works already: what this process waited does not make the answer later.
+        _, sent = _processor("thread-self")
+        said = self._answer()
+        wall = time.perf_counter() - started
+        now_used, after = _processor(main)
+        waited = after - before + _processor("thread-self")[1] - sent
+        own = min(wall, max(wall - waited, now_used - used, wall / 1000))
+        with _as_documented():
+            values = [_text(its) if isinstance(its, str) else float(its) for its in said["values"]]
+        return values, Took(own, wall - own)
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         self._asked += 1
@@ -499,11 +513,25 @@ def _worker_of(process: Forked | subprocess.Popen[str]) -> int:
     return 0
 
 
-def _run_delay(process: str) -> float:
+def _processor(thread: str) -> tuple[float, float]:
+    """The seconds that a thread had a processor, and those that it waited for one. 0 if that is unknown."""
     try:
-        return int(Path("/proc", process, "schedstat").read_text(encoding="ascii").split()[1]) / 1e9
-    except (OSError, ValueError, IndexError):
-        return 0.0
+        used, waited, _ = Path("/proc", thread, "schedstat").read_text(encoding="ascii").split()
+        return int(used) / 1e9, int(waited) / 1e9
+    except (OSError, ValueError):
+        return 0.0, 0.0
+
+
+def _until_asleep(process: str) -> None:
+    """Wait until its main thread waits for something else than a processor, at most `_ASLEEP` seconds."""
+    latest = time.monotonic() + _ASLEEP
+    with contextlib.suppress(OSError, IndexError):
+        while time.monotonic() < latest:
+            # The name, in parentheses, may contain anything; the state is what follows.
+            about = Path("/proc", process, "stat").read_text(encoding="utf-8", errors="replace")
+            if about.rpartition(")")[2].split()[0] != "R":
+                return
+            time.sleep(0.0005)
 
 
 @contextlib.contextmanager

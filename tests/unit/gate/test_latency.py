@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -13,6 +14,7 @@ from mlroad.gate.checks import GateChecks, is_waivable
 from mlroad.gate.gates_file import Gates
 from mlroad.gate.latency import LATENCY, ask_rows, check_latency
 from mlroad.gate.records import Timings
+from mlroad.models.model_process import Took
 
 ROWS = 200
 QUIET = tuple(np.linspace(2, 2.2, 50))
@@ -39,8 +41,11 @@ def times(typical: float, slow: float | None = None, seed: int = 0) -> tuple[flo
 def verdict(
     limits: Limits, mine: tuple[float, ...], *, champion: tuple[float, ...] = (), machine: Any = QUIET
 ) -> tuple[str, str]:
+    return judged(limits, Timings(mine, champion, cold=(500.0,), machine=machine))
+
+
+def judged(limits: Limits, timings: Timings) -> tuple[str, str]:
     checks = GateChecks()
-    timings = Timings(mine, champion, cold=(500.0,), machine=machine)
     figures = check_latency(checks, cast("Gates", cast("Any", limits)), timings, ROWS, "")
     assert figures
     assert figures["cold_ms"] == 500
@@ -105,15 +110,107 @@ def test_same_weights_on_a_machine_with_pauses() -> None:
     assert set(found) == {"passed"}
 
 
+def beside_loops(
+    own: tuple[float, ...], seed: int, share: float = 0.3, most: float = 60
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The model's own times, and what a part of its requests waited for a processor."""
+    rng = np.random.default_rng(seed)
+    return own, tuple(np.where(rng.random(len(own)) < share, rng.uniform(0, most, len(own)), 0))
+
+
+def spinning(every: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """A model that looks at the clock until 30 ms have passed, and has a processor for a fifth of that."""
+    own, waited = beside_loops(times(2), 9)
+    spins = np.arange(ROWS) % every == 0
+    return tuple(np.where(spins, 7, own)), tuple(np.where(spins, 25, waited))
+
+
+@pytest.mark.parametrize("champion", [True, False], ids=["with a champion", "without one"])
+@pytest.mark.parametrize(
+    ("mine", "result", "words"),
+    [
+        (beside_loops(times(2), 1), "passed", ""),
+        (beside_loops(times(2), 1, 0.6, 300), "passed", ""),
+        (beside_loops(times(4), 1), "passed", ""),
+        (spinning(1), "failed", "Not measurable here: with its waiting for a processor, it takes 32 ms"),
+        (spinning(8), "failed", "Not measurable here: with its waiting for a processor, it takes 32 ms"),
+        (beside_loops(times(2, slow=40), 1), "failed", ""),
+    ],
+)  # fmt: skip
+def test_beside_busy_loops(mine: Any, result: str, words: str, champion: bool) -> None:
+    other, other_waited = beside_loops(times(2, seed=1), 2) if champion else ((), ())
+    timings = Timings(
+        mine[0], other, cold=(500.0,), machine=BUSY, waited=mine[1], champion_waited=other_waited
+    )
+    found, what = judged(Limits(p95_ms=20), timings)
+
+    assert (found, words in what) == (result, True), what
+
+
+def test_a_tail_that_a_busy_machine_nearly_hides() -> None:
+    """The interval of the two p95 says nothing: some requests of the champion are as slow. The count does."""
+    noise = np.random.default_rng(3)
+    theirs = tuple(np.where(noise.random(ROWS) < 0.06, 60, times(2, seed=1)))
+    mine = np.array(times(2, slow=40))
+    mine[noise.random(ROWS) < 0.06] = 60
+
+    found, what = verdict(Limits(p95_ms=20), tuple(mine), champion=theirs, machine=BUSY)
+    assert (found, "requests take more than 25 ms" in what) == ("failed", True), what
+
+
+def test_a_machine_that_hides_everything_is_not_green() -> None:
+    """One request in 25 takes very long, by chance more or fewer than 5 %: p95 says nothing."""
+    noise = np.random.default_rng(5)
+    mine, theirs = (tuple(np.where(noise.random(ROWS) < 0.05, 400, times(25, seed=seed))) for seed in (1, 2))
+
+    found, what = verdict(Limits(p95_ms=20), mine, champion=theirs, machine=BUSY)
+    assert (found, "Not measurable here: its slow requests" in what) == ("failed", True), what
+
+
+def test_same_weights_beside_loops() -> None:
+    """The verdict is the same in 50 of 50, whatever each request waited."""
+    found = []
+    for seed in range(50):
+        mine, waited = beside_loops(times(2, seed=seed), seed, 0.5)
+        theirs, other = beside_loops(times(2, seed=seed + 50), seed + 50, 0.5)
+        timings = Timings(mine, theirs, cold=(500.0,), machine=BUSY, waited=waited, champion_waited=other)
+        found.append(judged(Limits(p95_ms=10), timings)[0])
+    assert set(found) == {"passed"}
+
+
+class Counting:
+    """A model that counts how often it is asked for each row."""
+
+    def __init__(self) -> None:
+        self.asked: Counter[int] = Counter()
+
+    def prepare_rows(self, rows: Any) -> None:
+        """Nothing."""
+
+    def predict_row(self, row: int) -> tuple[list[float], Took]:
+        self.asked[row] += 1
+        return [float(row)], Took(0.001)
+
+
+@pytest.mark.parametrize(("rows", "calls"), [(8, 24), (60, 180), (150, 200), (1000, 200)])
+def test_rows_of_a_small_holdout_are_asked_again(rows: int, calls: int) -> None:
+    """A slow answer in one of 8 is seen then. Not often: a model that remembers rows is slow only once."""
+    model = Counting()
+    timings, answers = ask_rows([cast("Any", model)], rows)
+
+    assert len(timings.candidate) == len(timings.waited) == calls
+    assert sorted(answers) == sorted(model.asked)
+
+
 class Waiting:
     """A model that had to wait for the processor all the time, which `predict_row` leaves out."""
 
     def prepare_rows(self, rows: Any) -> None:
         """Nothing."""
 
-    def predict_row(self, row: int) -> tuple[list[float], float]:
+    def predict_row(self, row: int) -> tuple[list[float], Took]:
         time.sleep(0.005)
-        return [float(row)], 0.00001
+        return [float(row)], Took(0.00001, 0.005)
 
 
 def test_the_cold_start_is_never_shorter_than_it_took() -> None:

@@ -228,7 +228,7 @@ def _changed_data(repo: Path, _: Path) -> None:
 
 
 _OVERLAP: dict[str, Any] = {"clean": False, "what": "3 of", "warnings": []}
-_TIMED: dict[str, list[float]] = {"cold": [2.0], "machine": []}
+_TIMED: dict[str, list[float]] = {"cold": [2.0], "machine": [], "waited": [], "champion_waited": []}
 
 
 REFUSED: dict[str, tuple[Change, str]] = {
