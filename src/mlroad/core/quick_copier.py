@@ -2,6 +2,7 @@
 
 For an update, Copier clones the template five times, asks git for a setting for each file that it renders,
 and compiles each part of each path again. Each of them is done once here; what is rendered is the same.
+After an update the new version is rendered too, because `mlroad update` compares the repo with it.
 The functions belong to the version of Copier that `mlroad.core.template` names.
 """
 
@@ -16,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import yaml
 from copier import _main, _template
 from copier._cli import CopierApp
 from jinja2 import Environment
@@ -75,7 +77,27 @@ def main() -> None:
     Environment.compile = compile_once(Environment.compile)  # type: ignore[method-assign]
     _template.clone = _clone_once(_template.clone, clones)
     _main.Worker._sync_git_index_executable_bit = _sync_if_needed(_main.Worker._sync_git_index_executable_bit)
-    CopierApp.run()
+    _, code = CopierApp.run(["copier", *sys.argv[1:]], exit=False)
+    if code == 0 and sys.argv[1] == "update":
+        _render_updated(clones)
+    sys.exit(code)
+
+
+def _render_updated(clones: Path) -> None:
+    """Render what `mlroad.core.template.render_again` would render now, and leave it where it looks first."""
+    text = Path(".copier-answers.yml").read_text(encoding="utf-8")
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    fresh = clones / f"fresh-{digest}"
+    if fresh.is_dir():
+        return
+    recorded = yaml.safe_load(text)
+    answers, part = clones / f"{digest}.yml", clones / f"{digest}.part"
+    given = {name: value for name, value in recorded.items() if not name.startswith("_")}
+    answers.write_text(yaml.safe_dump(given), encoding="utf-8")
+    options = ["copy", "--quiet", "--defaults", "--vcs-ref", recorded["_commit"], "--data-file", str(answers)]
+    _, code = CopierApp.run(["copier", *options, recorded["_src_path"], str(part)], exit=False)
+    if code == 0:
+        part.rename(fresh)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import subprocess
 import sys
@@ -101,12 +102,16 @@ def bring_new_files(repo: Path, fresh: Path) -> list[str]:
 def render_again(repo: Path, folder: Path, recorded: str = "") -> Path:
     """Render the repo's version of the template with the repo's answers; returns a new folder in ``folder``.
 
+    If an update among the `shared_clones` has just rendered the same, its folder is returned.
     ``recorded`` is the text of another answers file, such as that of a commit.
     Raises UserError if the template cannot be reached.
     """
     now = origin_in(recorded) if recorded else origin(repo)
     recorded = recorded or (repo / ANSWERS).read_text(encoding="utf-8")
     answers, fresh = folder / "answers.yml", folder / "fresh"
+    rendered = (_clones.get() or folder) / f"fresh-{hashlib.sha256(recorded.encode()).hexdigest()}"
+    if rendered.is_dir():
+        return rendered
     lines = recorded.splitlines()
     write_text(answers, "".join(f"{line}\n" for line in lines if not line.startswith("_")))
     options = ["copy", "--quiet", "--defaults", "--vcs-ref", now.version, "--data-file", str(answers)]

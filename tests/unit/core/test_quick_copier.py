@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mlroad.core.template import run_copier, shared_clones
+from mlroad.core.template import render_again, run_copier, shared_clones
 from tests.support import IDENTITY, commit_all, contents, git, update
 
 pytestmark = pytest.mark.slow
@@ -58,8 +58,12 @@ def test_an_update_is_copiers_own_with_one_clone_of_each_version(
     count = _counter(tmp_path / "trace", monkeypatch)
     with shared_clones():
         run_copier(["update", "--quiet", "--defaults", "--vcs-ref", "v2.0.0"], quick)
+        started = count("git")
+        again = render_again(quick, tmp_path)
+        assert count("git") == started, "the update has rendered this"
         fresh = tmp_path / "fresh"
         run_copier(["copy", "--quiet", "--defaults", "--vcs-ref", "v2.0.0", str(template), str(fresh)], quick)
+        assert contents(again) == contents(fresh)
 
     assert count("clone") == 2
     assert count("checkout") == 2
@@ -92,7 +96,7 @@ def _counter(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], i
                 for line in file.read_text(encoding="utf-8").splitlines()
                 if (event := json.loads(line))["event"] == "start"
             )
-            found += command in first["argv"]
+            found += command in {Path(first["argv"][0]).stem, *first["argv"]}
         return found
 
     return count
