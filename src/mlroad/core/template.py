@@ -92,7 +92,9 @@ def bring_new_files(repo: Path, fresh: Path) -> list[str]:
 
     Copier leaves all of them out of an update, because the team may have edited or deleted them.
     """
-    wanted = [name for name in rendered_files(fresh) if name.startswith(OWNED) and not _ever_had(repo, name)]
+    places = {name: _place(name) for name in rendered_files(fresh) if name.startswith(OWNED)}
+    had = {place for place in set(places.values()) if _ever_had(repo, place)}
+    wanted = [name for name, place in places.items() if place not in had]
     for name in wanted:
         (repo / name).parent.mkdir(parents=True, exist_ok=True)
         write_bytes(repo / name, (fresh / name).read_bytes())
@@ -124,9 +126,13 @@ def rendered_files(fresh: Path) -> list[str]:
     return sorted(file.relative_to(fresh).as_posix() for file in fresh.rglob("*") if file.is_file())
 
 
-def _ever_had(repo: Path, name: str) -> bool:
-    """Whether the repo has or had this file; for a file of the sample, whether it has or had the sample."""
-    place = _SAMPLE if name.startswith(("datasets/", "notebooks/", f"{_SAMPLE}/")) else name
+def _place(name: str) -> str:
+    """What a repo has or never had: the file, or for a file of the sample the whole sample."""
+    return _SAMPLE if name.startswith(("datasets/", "notebooks/", f"{_SAMPLE}/")) else name
+
+
+def _ever_had(repo: Path, place: str) -> bool:
+    """Whether the repo has or had this file or folder."""
     return (repo / place).exists() or bool(run_git(repo, "log", "-1", "--format=%H", "--", place).text)
 
 
