@@ -35,9 +35,9 @@ class Checks:
         self._template, self._prototype, self._factory = (walk.folder / name for name in REPOS)
 
     def template(self) -> str:
-        tagged = commit_of(self._template, self._release)
+        tagged = resolved(self._template, self._release)
         require(bool(tagged), f"there is no tag {self._release}")
-        require(tagged == commit_of(self._template, "HEAD"), f"{self._release} is not the last commit")
+        require(tagged == resolved(self._template, "HEAD"), f"{self._release} is not the last commit")
         require(not dirty_files(self._template), "the clone has changes that are not committed")
         return f"the clone is at {self._release}, commit {tagged[:7]}"
 
@@ -45,7 +45,7 @@ class Checks:
         repo = self._walk.folder / name
         self._follows(repo, self._release)
         require((repo / ".git/hooks/pre-commit").is_file(), "the git hooks are not installed")
-        require(bool(commit_of(repo, "HEAD")), f"{name} has no commit")
+        require(bool(resolved(repo, "HEAD")), f"{name} has no commit")
         there = sorted(folder.name for folder in (repo / "models").iterdir() if folder.is_dir())
         require(there == [*models], f"its models are {there}")
         require(all(runs(repo) for _ in models), "the sample was not trained")
@@ -74,20 +74,20 @@ class Checks:
         return f"left: {told[1]}"
 
     def tag(self) -> str:
-        tagged = commit_of(self._prototype, _TAG)
+        tagged = resolved(self._prototype, _TAG)
         require(bool(tagged), f"there is no tag {_TAG}")
-        require(tagged == commit_of(self._prototype, "HEAD"), f"{_TAG} is not the last commit")
+        require(tagged == resolved(self._prototype, "HEAD"), f"{_TAG} is not the last commit")
         metrics = file_at(self._prototype, _TAG, f"{_FOLDER}/metrics.json")
         require(metrics is not None, f"{_TAG} has no metrics.json")
         return f"{_TAG} is the commit {tagged[:7]}, with metrics.json"
 
     def promotion(self) -> str:
-        require(bool(commit_of(self._factory, _BRANCH)), f"there is no branch {_BRANCH}")
+        require(bool(resolved(self._factory, _BRANCH)), f"there is no branch {_BRANCH}")
         provenance = file_at(self._factory, _BRANCH, f"{_FOLDER}/provenance.yml") or b""
-        for fact in (_TAG, commit_of(self._prototype, _TAG)):
+        for fact in (_TAG, resolved(self._prototype, _TAG)):
             require(fact.encode() in provenance, f"provenance.yml does not name {fact}")
-        pushed = commit_of(self._factory, f"origin/{_BRANCH}")
-        require(pushed == commit_of(self._factory, _BRANCH), f"{_BRANCH} was not pushed")
+        pushed = resolved(self._factory, f"origin/{_BRANCH}")
+        require(pushed == resolved(self._factory, _BRANCH), f"{_BRANCH} was not pushed")
         require(current_branch(self._factory) == "main", "the branch main was left")
         require(not (self._factory / _FOLDER).exists(), "the working tree was changed")
         files = changed(self._factory, "main", _BRANCH)
@@ -97,20 +97,20 @@ class Checks:
 
     def pull_request(self) -> str:
         require(current_branch(self._factory) == _BRANCH, f"{_BRANCH} is not checked out")
-        self._link("The report of the pull request", self._judged("dev", commit_of(self._factory, _BRANCH)))
+        self._link("The report of the pull request", self._judged("dev", resolved(self._factory, _BRANCH)))
         ran = len(self._walk.steps[-1]["commands"]) - 1
         return f"{count(ran, 'command')} of pr.yml passed, the gates among them"
 
     def merge(self) -> str:
         parents = run_git(self._factory, "rev-list", "--parents", "--max-count=1", "main").text.split()[1:]
-        require(commit_of(self._factory, _BRANCH) in parents, f"{_BRANCH} was not merged into main")
-        pushed = commit_of(self._factory, "origin/main")
-        require(pushed == commit_of(self._factory, "main"), "main was not pushed")
+        require(resolved(self._factory, _BRANCH) in parents, f"{_BRANCH} was not merged into main")
+        pushed = resolved(self._factory, "origin/main")
+        require(pushed == resolved(self._factory, "main"), "main was not pushed")
         require((self._factory / _FOLDER / "gates.yml").is_file(), f"main does not have {_MODEL}")
         return f"main has {_MODEL}"
 
     def judged(self, data: str) -> str:
-        gate = self._judged(data, commit_of(self._factory, "main"))
+        gate = self._judged(data, resolved(self._factory, "main"))
         if data == "prod":
             self._link("The report of the champion", gate)
         return f"the verdict on {gate.parent.name} is green: {read(gate / 'verdict.json')['headline']}"
@@ -127,14 +127,14 @@ class Checks:
 
     def why(self) -> str:
         told = "\n".join(self._walk.output)
-        commit = commit_of(self._factory, "main")
-        for fact in (commit, _TAG, commit_of(self._prototype, _TAG)[:12], "champion\n  claimed by"):
+        commit = resolved(self._factory, "main")
+        for fact in (commit, _TAG, resolved(self._prototype, _TAG)[:12], "champion\n  claimed by"):
             require(fact in told, f"it does not name {fact}")
         require("dev twin\n  none" not in told, "the version has no twin")
         return f"it names the commit {commit[:7]}, the prototype's tag {_TAG} and the approval"
 
     def release(self) -> str:
-        require(bool(commit_of(self._template, self._following)), f"there is no tag {self._following}")
+        require(bool(resolved(self._template, self._following)), f"there is no tag {self._following}")
         files = changed(self._template, self._release, self._following)
         require(files == [f"prototype_template/{STANDARD}"], f"the release changes {files}")
         return f"{self._following} differs from {self._release} in {files[0]}"
@@ -203,7 +203,7 @@ def read(file: Path) -> dict[str, Any]:
     return content
 
 
-def commit_of(repo: Path, name: str) -> str:
+def resolved(repo: Path, name: str) -> str:
     """The commit of a branch or tag; empty if there is none."""
     if not (repo / ".git").exists():
         return ""

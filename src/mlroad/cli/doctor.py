@@ -47,7 +47,7 @@ def doctor(shown: str | None, restored: tuple[str, ...], as_json: bool) -> None:
 
     The version of the template, and how many releases are newer; each standard file that was changed, deleted
     or renamed here; the wheel of mlroad, the hooks and the programs of this machine; and, if you are signed
-    in, the settings on GitHub that differ from the repo's files (`mlroad github`). A changed file is no
+    in, the settings on GitHub that differ from the repo's files (`mlroad github`). A changed file is not a
     mistake, but updates never change it back. The template is rendered again for the comparison.
 
     \b

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from mlroad.core.problems import UserError
 
@@ -30,6 +31,10 @@ def plain_endings() -> Iterator[None]:
         if package not in REMEDIES:
             raise
         _leave(f"This command needs the package {package}, which is not installed. {REMEDIES[package]}")
+    except FileNotFoundError:
+        if _has_folder():
+            raise
+        _leave("The current folder was deleted. Change to one that exists.")
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
@@ -44,6 +49,14 @@ def set_encodings() -> None:
         if isinstance(stream, io.TextIOWrapper):
             encoding = None if stream.isatty() else "utf-8"
             stream.reconfigure(encoding=encoding, errors="backslashreplace")
+
+
+def _has_folder() -> bool:
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _leave(message: str) -> None:

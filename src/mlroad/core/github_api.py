@@ -201,7 +201,7 @@ def _server_of(host: str) -> str:
 
 
 def _token(host: str) -> str:
-    """The variables that `gh` reads, and then whoever is signed in with it.
+    """The variables that `gh` reads, or else the token of the person who is signed in with it.
 
     A variable is only for the host that it was set for: no other server may get the token.
     """

@@ -40,7 +40,7 @@ class GitHub:
         if not has_gh():
             raise UserError("GitHub's program gh is not installed.", INSTALL)
         if not self.is_signed_in:
-            raise UserError("Nobody is signed in to GitHub here.", "Sign in: `gh auth login`.")
+            raise UserError("You are not signed in to GitHub.", "Sign in: `gh auth login`.")
 
     def repos_of(self, organization: str) -> list[str]:
         """The addresses of all repos of an organization, but archived ones and forks. Raises UserError."""

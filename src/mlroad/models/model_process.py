@@ -400,7 +400,7 @@ class ModelProcess:
         if self._main is None:
             self._main = _worker_of(self._process)
         main = str(self._main)
-        _until_asleep(main)  # what it waits for its last answer is no part of this one
+        _until_asleep(main)  # what it waits for its last answer does not count for this one
         used, before = _processor(main)
         started = time.perf_counter()
         self._asked += 1

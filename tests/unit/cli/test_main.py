@@ -20,6 +20,7 @@ from mlroad.cli.lazy import LazyGroup
 from mlroad.cli.main import COMMANDS, FACTORY
 from mlroad.cli.main import mlroad as root
 from mlroad.cli.output_options import WITHOUT
+from tests.unit.cli.command import exit_code
 
 HEAVY = {
     "mlflow",
@@ -315,3 +316,16 @@ def test_completion(tmp_path: Path) -> None:
         cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.stdout.split() == ["plain,dataset"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not delete a folder that is in use")
+@pytest.mark.parametrize("arguments", [["check"], ["train", "m"], ["list"], ["guard", "--all"]])
+def test_the_current_folder_was_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert exit_code(arguments) == 2
+    assert capfd.readouterr().err == "The current folder was deleted. Change to one that exists.\n"

@@ -9,12 +9,12 @@ from __future__ import annotations
 import copy
 import json
 import re
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from tests import http_server
 
 TOKEN = "made" + "-up"
 RULE_DEFAULTS: dict[str, dict[str, Any]] = {
@@ -212,7 +212,7 @@ class GitHub:
 def serving(github: GitHub) -> Iterator[GitHub]:
     """Serve it; only requests with the token are answered."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(http_server.QuietHandler):
         def _handle(self) -> None:
             address = urlsplit(self.path)
             length = int(self.headers.get("Content-Length") or 0)
@@ -245,14 +245,5 @@ def serving(github: GitHub) -> Iterator[GitHub]:
 
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _handle  # noqa: N815
 
-        def log_message(self, *_: object) -> None:
-            """Print nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    github.address = f"http://127.0.0.1:{server.server_port}"
-    try:
+    with http_server.serving(Handler) as github.address:
         yield github
-    finally:
-        server.shutdown()
-        server.server_close()

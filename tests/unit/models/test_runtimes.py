@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import http.server
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager
 from pathlib import Path
@@ -28,6 +26,7 @@ from mlroad.models.inference_tests import run_tests
 from mlroad.models.onnx_session import OnnxSession
 from mlroad.models.suite import verdict_file
 from mlroad.models.tensors import TensorError, read_tensor
+from tests import http_server
 from tests.support import REPO
 from tests.unit.models.saved_models import RUN, called, frozen, save_run
 
@@ -125,10 +124,10 @@ def hand_written(golden: Line) -> list[Line]:
 def served(session: OnnxSession) -> Iterator[str]:
     """A small server of the protocol; its address of the model."""
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Handler(http_server.QuietHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_POST(self) -> None:
+        def do_POST(self) -> None:  # noqa: N802 (the name that http.server calls)
             body = self.rfile.read(int(self.headers["Content-Length"]))
             try:
                 answer = session.answer([read_tensor(its) for its in json.loads(body)["inputs"]])
@@ -148,16 +147,8 @@ def served(session: OnnxSession) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(data)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/v2/models/rents"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with http_server.serving(Handler) as address:
+        yield f"{address}/v2/models/rents"
 
 
 def test_every_kind_in_every_runtime(repo: Path, tmp_path: Path) -> None:

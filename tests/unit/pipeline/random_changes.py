@@ -19,7 +19,7 @@ from tests.unit.pipeline.mutations import BASE, PIPELINE
 SEED = int(os.environ.get("EQUIVALENCE_SEED", "3"))
 COUNT = int(os.environ.get("EQUIVALENCE_COUNT", "150"))
 FEW = 16
-"""azure-ai-ml is asked about what we accept, and about so many of those that we reject."""
+"""azure-ai-ml is asked about every pipeline that we accept, and about this many of those that we reject."""
 
 VALUES: tuple[Any, ...] = (
     None, "", "nonsense", 5, -1, 2.5, True, [], [1], {}, {"nonsense": 1}, "azureml:nonsense", "./nonsense",

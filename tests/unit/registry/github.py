@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests import http_server
 
 
 class GitHub:
@@ -38,8 +38,8 @@ class GitHub:
 def serving(github: GitHub) -> Iterator[GitHub]:
     """Serve it; only requests with a token are answered."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+    class Handler(http_server.QuietHandler):
+        def do_GET(self) -> None:  # noqa: N802 (the name that http.server calls)
             found = (
                 github.answer(self.path) if self.headers.get("Authorization") == "Bearer made-up" else None
             )
@@ -49,14 +49,5 @@ def serving(github: GitHub) -> Iterator[GitHub]:
             self.end_headers()
             self.wfile.write(content)
 
-        def log_message(self, *_: object) -> None:
-            """Print nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    github.address = f"http://127.0.0.1:{server.server_port}"
-    try:
+    with http_server.serving(Handler) as github.address:
         yield github
-    finally:
-        server.shutdown()
-        server.server_close()

@@ -6,13 +6,13 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
+from tests import http_server
 from tests.unit.run.project import Project
 
 ENVIRONMENT = "environment: azureml://registries/azureml/environments/sklearn-1.5/versions/1"
@@ -235,13 +235,10 @@ def test_data_from_the_web(model: Project, tmp_path: Path) -> None:
     (tmp_path / "web").mkdir()
     (tmp_path / "web/far.txt").write_text("far\n")
     handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path / "web"))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    url = f"http://127.0.0.1:{server.server_port}/far.txt"
-    model.model("m", {"pipeline.yml": PIPELINE.replace("path: ./raw.txt", f'path: "{url}"')})
-    assert shown(model) == "far\n4 a False\n"
-    server.shutdown()
-    server.server_close()
+    with http_server.serving(handler) as address:
+        url = f"{address}/far.txt"
+        model.model("m", {"pipeline.yml": PIPELINE.replace("path: ./raw.txt", f'path: "{url}"')})
+        assert shown(model) == "far\n4 a False\n"
     assert shown(model, "--no-reuse") == "far\n4 a False\n"
     model.model("m", {"pipeline.yml": PIPELINE.replace("path: ./raw.txt", f'path: "{url}?other"')})
     result = model.run("models/m")

@@ -4,7 +4,7 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 namespace MLRoad.Inference;
 
 /// <summary>One row at a time through a model, in memory that is reserved and bound once.</summary>
-/// <remarks>Creating the values anew for each row would take a third of the time. One instance serves one thread at a time.</remarks>
+/// <remarks>Creating new values for each row would take a third of the time. One instance serves one thread at a time.</remarks>
 internal sealed class RowRun : IDisposable
 {
     private readonly InferenceSession session;
