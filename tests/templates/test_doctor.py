@@ -58,6 +58,7 @@ def test_a_repo_as_delivered_is_healthy_and_one_that_was_edited_is_told_how(repo
     assert fresh.returncode == 0, fresh.stdout + fresh.stderr
     assert "v1.10.0 is 2 releases newer. Update: `mlroad update`." in fresh.stdout
     assert "deleted" not in fresh.stdout
+    assert "nothing to do" not in fresh.stdout  # there is an update
     before = git(repo, "count-objects", "-v")
 
     with (repo / "ruff.toml").open("a", encoding="utf-8") as file:

@@ -98,6 +98,10 @@ class _Health:
     not_rendered: str = ""
     """Why the template could not be compared."""
 
+    @property
+    def is_behind(self) -> bool:
+        return self.age is not None and self.age.behind != 0
+
 
 def _lines(health: _Health) -> Iterator[str]:
     yield f"Template   {health.template.version} of {health.template.address}"
@@ -120,7 +124,7 @@ def _lines(health: _Health) -> Iterator[str]:
             yield f"{'' if place else label:<9}  {what}"
         if listed and label == "GitHub":
             yield f"{'':<9}  An admin makes them as the files say: `mlroad github`."
-    if not (health.problems or health.on_github or health.not_rendered):
+    if not (health.problems or health.on_github or health.not_rendered or health.is_behind):
         yield "There is nothing to do."
 
 
