@@ -9,8 +9,6 @@
 The gate reads what stands in the decorator without running the file, so its arguments are plain values.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar
 

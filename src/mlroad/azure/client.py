@@ -4,8 +4,6 @@ azure-identity provides the credentials (DefaultAzureCredential): those of `az l
 azure/login in a workflow, or of a managed identity in Azure.
 """
 
-from __future__ import annotations
-
 import contextlib
 import io
 import logging

@@ -1,7 +1,5 @@
 """The compute named in factory.yml. It costs money, so it is created only on request."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

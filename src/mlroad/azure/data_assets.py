@@ -6,8 +6,6 @@ so registered data can be compared with the version file.
 Code: MD602 different data is registered under this name and version.
 """
 
-from __future__ import annotations
-
 import contextlib
 import io
 from collections.abc import Iterator

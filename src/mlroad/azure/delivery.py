@@ -8,8 +8,6 @@ daily job can simply run again.
 Code: MD607 large data that would exist only on this machine.
 """
 
-from __future__ import annotations
-
 import re
 import shutil
 import tempfile

@@ -3,8 +3,6 @@
 Column names and descriptions come from data, so they are escaped and never rendered as Markdown.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from pathlib import Path

@@ -4,8 +4,6 @@ Azure ML builds an image for each environment version once. Models with the same
 it, and a model whose environment/ has not changed since its last training reuses the existing image.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping

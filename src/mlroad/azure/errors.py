@@ -1,7 +1,5 @@
 """Turns the errors of Azure's clients into messages that say what is wrong and what to do."""
 
-from __future__ import annotations
-
 import contextlib
 import re
 from collections.abc import Iterator

@@ -7,8 +7,6 @@ correct.
 Codes: MD604 the address has different data, MD605 the data is neither here nor registered.
 """
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Following a job: its state is polled, changes are printed, and it can be cancelled."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """The job: pipeline.yml with the data of a stage, and outputs at known addresses."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The run on this machine that a job of Azure ML makes: its folder and its run.json."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 from datetime import datetime

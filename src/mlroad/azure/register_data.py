@@ -1,7 +1,5 @@
 """`mlroad dataset register`: register versions in Azure ML."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """How often a request to Azure is repeated, and after how long. Importing this module imports azure-core."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import datetime
 from email.utils import parsedate_to_datetime

@@ -5,8 +5,6 @@ progress is shown (BlobStorageClient.upload counts the files that have arrived),
 named in a .gitignore of the folder. This module uses azure-storage-blob, as azure-ai-ml does.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """`mlroad train --target azureml`: pipeline.yml as a job of Azure ML, and its outputs as a run here."""
 
-from __future__ import annotations
-
 import re
 import secrets
 from collections.abc import Iterator, Mapping

@@ -5,8 +5,6 @@ by the config.json that Azure ML studio offers for download, in the repo's folde
 variables take precedence, so CI needs no file.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Mapping

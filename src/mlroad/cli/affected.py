@@ -1,7 +1,5 @@
 """`mlroad affected`."""
 
-from __future__ import annotations
-
 import json
 
 import click

@@ -1,7 +1,5 @@
 """`mlroad backport`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

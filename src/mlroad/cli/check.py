@@ -1,7 +1,5 @@
 """`mlroad check`: everything that can be checked in a repo without running it."""
 
-from __future__ import annotations
-
 import gc
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`mlroad codegen`: code for applications that use a model."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

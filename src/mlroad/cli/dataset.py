@@ -1,7 +1,5 @@
 """`mlroad dataset`: the table of its commands."""
 
-from __future__ import annotations
-
 import click
 
 from mlroad.cli.lazy import Entry, LazyGroup

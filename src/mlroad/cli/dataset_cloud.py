@@ -1,7 +1,5 @@
 """The commands of `mlroad dataset` that use Azure ML."""
 
-from __future__ import annotations
-
 import json
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The commands of `mlroad dataset` that read tables."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """The commands of `mlroad dataset` that create and check versions."""
 
-from __future__ import annotations
-
 import sys
 from dataclasses import asdict
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`mlroad doctor`: what differs from the template's standards, and what is missing on this machine."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import sys

@@ -1,7 +1,5 @@
 """`mlroad gate`."""
 
-from __future__ import annotations
-
 import json
 import os
 import sys

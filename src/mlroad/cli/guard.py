@@ -1,7 +1,5 @@
 """`mlroad guard`. The git hook calls it, so it imports as little as possible."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`mlroad guard allow` and `mlroad guard selftest`."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

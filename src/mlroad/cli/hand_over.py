@@ -1,7 +1,5 @@
 """`mlroad hand-over` and `mlroad take-over`: runs travel from one job of a workflow to the next."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

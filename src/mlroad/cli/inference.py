@@ -1,7 +1,5 @@
 """`mlroad freeze` and `mlroad test`: inference tests."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

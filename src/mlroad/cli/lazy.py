@@ -4,8 +4,6 @@ This is the pattern of click's documentation, "Lazily loading subcommands": a ta
 code is. The help reads only the table, so `mlroad --help` imports no command.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, NamedTuple

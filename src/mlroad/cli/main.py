@@ -1,7 +1,5 @@
 """`mlroad`: the table of all commands."""
 
-from __future__ import annotations
-
 import gc
 import os
 import sys

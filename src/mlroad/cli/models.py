@@ -1,7 +1,5 @@
 """`mlroad sync` and `mlroad models`."""
 
-from __future__ import annotations
-
 import json
 import sys
 from contextlib import suppress

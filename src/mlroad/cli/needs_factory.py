@@ -1,7 +1,5 @@
 """Commands that work in a model factory only."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

@@ -5,8 +5,6 @@ a command prints one document: its exit code, the lines that it would have print
 `result`. With --quiet a command prints only failures.
 """
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import io

@@ -1,7 +1,5 @@
 """`mlroad promote`."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`mlroad ready`."""
 
-from __future__ import annotations
-
 import gc
 import sys
 from pathlib import Path

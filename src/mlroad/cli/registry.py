@@ -1,7 +1,5 @@
 """The commands on registered versions, and `mlroad registry` on the registry as a whole."""
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Callable, Iterator

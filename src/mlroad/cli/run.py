@@ -1,7 +1,5 @@
 """`mlroad run`, `mlroad graph` and `mlroad inputs`."""
 
-from __future__ import annotations
-
 import json
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`mlroad runs` and `mlroad runs diff`."""
 
-from __future__ import annotations
-
 import json
 
 import click

@@ -1,7 +1,5 @@
 """`mlroad selftest`."""
 
-from __future__ import annotations
-
 import sys
 
 import click

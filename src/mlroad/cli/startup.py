@@ -1,7 +1,5 @@
 """How the command line starts and ends: quickly, and without a traceback for a user's mistake."""
 
-from __future__ import annotations
-
 import io
 import os
 import sys

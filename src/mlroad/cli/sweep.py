@@ -1,7 +1,5 @@
 """`mlroad sweep`."""
 
-from __future__ import annotations
-
 import json
 import math
 import sys

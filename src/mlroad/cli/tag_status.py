@@ -1,7 +1,5 @@
 """`mlroad promote` in a prototyping repo, where it only shows where the tags are used."""
 
-from __future__ import annotations
-
 import sys
 
 import click

@@ -1,7 +1,5 @@
 """`mlroad train`."""
 
-from __future__ import annotations
-
 import sys
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """`mlroad ui`: MLflow's web page."""
 
-from __future__ import annotations
-
 import os
 import socket
 import subprocess

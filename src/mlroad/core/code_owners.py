@@ -3,8 +3,6 @@
 The file belongs to the team, so Copier does not change it. But what protects everything else needs owners.
 """
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -13,8 +13,6 @@ The listing of a dataset folder is kept beside its version (``datasets/<name>/<v
 which file changed, its own SHA-256 is the digest, and `sha256sum -c` reads it.
 """
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import os

@@ -4,8 +4,6 @@ They are in the template and not in the wheel, because the wheel is built from s
 version of this tool. So they come from the template: by git, once for each version, kept in the cache.
 """
 
-from __future__ import annotations
-
 import re
 import tempfile
 from pathlib import Path

@@ -1,7 +1,5 @@
 """factory.yml: where models are registered, and what Azure ML trains them on."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast

@@ -1,7 +1,5 @@
 """Files that are written completely or not at all, temporary folders, and folders to delete."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

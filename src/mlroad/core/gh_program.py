@@ -1,7 +1,5 @@
 """GitHub's program `gh`, started as a process. Every call of it goes through `run_gh`."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

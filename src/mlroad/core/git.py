@@ -1,7 +1,5 @@
 """git, started as a process. Every question to git goes through `run_git`."""
 
-from __future__ import annotations
-
 import io
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """Addresses of git repos as people may see them, and the repo on GitHub that an address names."""
 
-from __future__ import annotations
-
 import re
 
 # A program signs in with the user of an SSH address, so that user stays.

@@ -1,7 +1,5 @@
 """GitHub's REST API, asked with the token of the job, or of the person who is signed in with `gh`."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """Outputs and the job summary of a GitHub workflow. Outside a workflow, nothing happens."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

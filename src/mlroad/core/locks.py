@@ -1,7 +1,5 @@
 """Locks on files. The operating system releases them when their process ends, however it ends."""
 
-from __future__ import annotations
-
 import math
 import os
 import sys

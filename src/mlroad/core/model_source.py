@@ -5,8 +5,6 @@ model card, tests, gates and whatever else people write about a model do not cou
 run records its digest by itself. Windows line ends are read as \\n, so that every checkout has one digest.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path

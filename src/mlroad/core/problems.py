@@ -1,7 +1,5 @@
 """The result of every check: problems, each with its position and remedy."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Where things are in a repo."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from mlroad.core.problems import UserError

@@ -1,7 +1,5 @@
 """Problems for people, for programs, and for GitHub."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 

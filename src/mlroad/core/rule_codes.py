@@ -1,7 +1,5 @@
 """The rules of `mlroad check` by their codes. A code never changes its meaning."""
 
-from __future__ import annotations
-
 RULES: dict[str, str] = {
     # Files
     "MR101": "A file does not exist or cannot be read.",

@@ -9,8 +9,6 @@
     code/                   the code as it was frozen when the run started
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

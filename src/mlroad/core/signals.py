@@ -1,7 +1,5 @@
 """The signals that end a process, as an exception in the code that does the work."""
 
-from __future__ import annotations
-
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager

@@ -4,8 +4,6 @@ An update replays only the difference between two versions of the template. So a
 changed once stays changed, and a deleted one stays deleted.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

@@ -1,7 +1,5 @@
 """Numbers, sizes, durations and names as people read them."""
 
-from __future__ import annotations
-
 import difflib
 import itertools
 import math

@@ -1,7 +1,5 @@
 """Check that the running mlroad is the version that the repo's pyproject.toml names."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Finds uv, which may be neither on the PATH nor beside Python: start.py brings its own."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import sys

@@ -1,7 +1,5 @@
 """The word of a verdict as people read it, and the name of its second file."""
 
-from __future__ import annotations
-
 BASE_VERDICT = "base_verdict.json"
 """The verdict by the base branch's rules, beside verdict.json."""
 

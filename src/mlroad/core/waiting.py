@@ -1,7 +1,5 @@
 """Show that a long piece of work goes on: the elapsed time on a terminal, a line now and then in a log."""
 
-from __future__ import annotations
-
 import sys
 import time
 from collections.abc import Iterator

@@ -3,8 +3,6 @@
 Only the standard library is needed: start.py builds a wheel before anything is installed.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 import shutil

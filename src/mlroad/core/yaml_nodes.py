@@ -5,8 +5,6 @@ is true, ``1e-3`` is text, ``<<`` merges. The exception is duplicate keys: PyYAM
 silently keeps the last one; here they are a problem.
 """
 
-from __future__ import annotations
-
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping

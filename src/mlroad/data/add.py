@@ -1,7 +1,5 @@
 """`mlroad dataset add`: create a version of existing data and print the next steps."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 

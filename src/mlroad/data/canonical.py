@@ -5,8 +5,6 @@ way to write a number: 1.50, 1.5 and 15e-1 get the same text, 0.1 and 0.10000000
 is faster, and only for numbers as the engine prints them. The third is for nested values.
 """
 
-from __future__ import annotations
-
 MARK = "\ufdd0"
 """In JSON, begins the text of a number with more digits than a double keeps. No other text has it."""
 _STRING = r'"(?:[^"\\]|\\.)*"'

@@ -4,8 +4,6 @@ A query takes longer to plan than its number of expressions grows, and every que
 much as all of its columns. So a table with many columns is turned into one long table of cells first.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What the plot of a column shows: counts in bins or of categories, in one or two versions."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

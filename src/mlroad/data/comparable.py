@@ -1,7 +1,5 @@
 """SQL for the values of a column: equal values are equal, whatever type or format they are stored in."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from mlroad.data import sql

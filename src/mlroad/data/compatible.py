@@ -8,8 +8,6 @@ Codes: MD501 a column is missing, MD502 prod has an extra column, MD503 types, M
 MD506 the order of columns, MD507 nothing to compare. MD506 and differing limits are warnings.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path

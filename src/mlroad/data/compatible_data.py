@@ -5,8 +5,6 @@ says nothing. Missing values and categories that dev does not have are errors, o
 them.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 

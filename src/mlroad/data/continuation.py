@@ -5,8 +5,6 @@ continuation has new values above the highest old one, at about the same pace (r
 the rows that were there before, possibly without the oldest ones.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -4,8 +4,6 @@ The version file is written last and completely, so a version is either complete
 interrupted command can only leave data that no version names, which `mlroad dataset gc` deletes.
 """
 
-from __future__ import annotations
-
 import contextlib
 import itertools
 import os

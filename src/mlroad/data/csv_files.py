@@ -3,8 +3,6 @@
 Codes: MD301 empty, MD302 encoding, MD303 rows, MD304 column names, MD305 unreadable.
 """
 
-from __future__ import annotations
-
 import csv
 import re
 import shutil

@@ -3,8 +3,6 @@
 Code: MD403 the schema file is missing.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import tempfile

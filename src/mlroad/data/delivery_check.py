@@ -5,8 +5,6 @@ If the dataset has no schema, the data must have the columns and types of the pr
 Codes: MD611 no rows, MD613 a column is missing, MD614 a column has a different type.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path

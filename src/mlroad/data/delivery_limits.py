@@ -6,8 +6,6 @@ records that. Later losses are then measured from there.
 Codes: MD612 loss, MD615 growth, MD616 repeated rows, MD617 drift.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args

@@ -1,7 +1,5 @@
 """The differences between two versions of a table: columns, their statistics, and rows."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal

@@ -3,8 +3,6 @@
 Levels: 2 breaks code that reads the data, 1 may change a model, 0 is a note.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass

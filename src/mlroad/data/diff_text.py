@@ -1,7 +1,5 @@
 """A comparison as a table in the terminal."""
 
-from __future__ import annotations
-
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table

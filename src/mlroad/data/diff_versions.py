@@ -1,7 +1,5 @@
 """`mlroad dataset diff`: compare two verified versions."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

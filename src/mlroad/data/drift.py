@@ -5,8 +5,6 @@ Benjamini and Hochberg) and the difference is large enough to matter. A table ab
 sampled, always with the same seed, so that a comparison can be repeated.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 

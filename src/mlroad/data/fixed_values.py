@@ -5,8 +5,6 @@ if the checksum fits with the digest that the data has now, then the digest was 
 from before this tag are compared with the last commit.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path

@@ -4,8 +4,6 @@ Only files below data/ and .mlroad/ are deleted, never files in git: data of ver
 completed or no longer exist and, with --copies, local copies of cloud data.
 """
 
-from __future__ import annotations
-
 import contextlib
 import shutil
 from collections.abc import Iterator

@@ -3,8 +3,6 @@
 Codes: MD301 empty, MD302 encoding, MD304 column names, MD305 unreadable, MD307 a line is not an object.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 from collections import Counter

@@ -3,8 +3,6 @@
 Names are those of the schema file. Shares are relative to the versions that a delivery is compared with.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

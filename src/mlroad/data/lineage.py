@@ -4,8 +4,6 @@ The version files name the parents of each version; the run.json of each run bel
 that it used, with their digests.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -6,8 +6,6 @@ read_json_lines, keep_columns, drop_columns and take. Others are rejected by nam
 Code: MD306 not supported, or invalid.
 """
 
-from __future__ import annotations
-
 import glob
 import os
 from collections.abc import Iterator, Mapping, Sequence

@@ -5,8 +5,6 @@ So time grows with rows times columns. Two independent rows can be equal by chan
 how often, the tables themselves tell, by their rows that are equal to another row of the same table.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import comb

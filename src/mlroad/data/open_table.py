@@ -6,8 +6,6 @@ the same comparison works for all of them, and classes that are folders appear a
 Code: MD308 not a table.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Rows that two datasets share: training rows must not be in the holdout."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 Codes: MD301 empty, MD304 column names, MD305 unreadable.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Columns that are folder names: ``label=a/part.parquet``, as Spark, Hive and pandas write them."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -6,8 +6,6 @@ missing numbers that way. Infinite numbers are counted separately, and left out 
 deviations.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """How to read the files of a table: what its schema and its version file say about them."""
 
-from __future__ import annotations
-
 import codecs
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

@@ -4,8 +4,6 @@ Rows are compared by a 64-bit hash of their values. For two versions of 10 milli
 a change is below one in a million.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

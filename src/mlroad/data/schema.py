@@ -5,8 +5,6 @@ Unsupported parts of the standard (foreignKeys, number formats …) are rejected
 Codes: MD401 unreadable, MD402 a key is unknown, missing or invalid.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field

@@ -3,8 +3,6 @@
 Codes: MD411 columns, MD412 types, MD413 a constraint, MD414 the key.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """`mlroad dataset schema infer` and `check`."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path

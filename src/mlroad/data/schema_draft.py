@@ -4,8 +4,6 @@ It has types, required columns, the values of text columns that have few, and a 
 without negative values. Observed ranges are comments only, because the next version will exceed them.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping, Sequence
 

@@ -1,7 +1,5 @@
 """How much a column's values shifted between two versions. This module loads no library, `drift` does."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal, get_args
 

@@ -4,8 +4,6 @@ All of them use ranks or counts, so they hold for any distribution: zeros, heavy
 no false alarms. The size of a change is a share from 0 to 1: how much of the values lie elsewhere.
 """
 
-from __future__ import annotations
-
 import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence

@@ -7,8 +7,6 @@ The derivation of both versions has the key ``split``: share and salt, the colum
 column of ``stratify`` or ``by_time``, the side, and for training data the holdout that was excluded from it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

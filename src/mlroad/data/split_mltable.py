@@ -1,7 +1,5 @@
 """The two sides of an MLTable are MLTables too, so that the steps that read it read them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import yaml

@@ -5,8 +5,6 @@ DuckDB writes Parquet, with the metadata of the source: pandas and Arrow keep th
 by pyarrow; whoever made such a file has it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec

@@ -1,7 +1,5 @@
 """Split the rows of a table, or the files of a folder, into training data and holdout."""
 
-from __future__ import annotations
-
 import contextlib
 import itertools
 import json

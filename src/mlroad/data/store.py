@@ -9,8 +9,6 @@ Codes: MD201 no digest, MD202 data missing, MD203 data changed, MD204 file list 
 type of data.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath

@@ -4,8 +4,6 @@ Kinds are the types of the Table Schema standard (datapackage.org): schema.yml, 
 same names.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from pathlib import Path

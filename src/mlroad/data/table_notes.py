@@ -1,7 +1,5 @@
 """What to know about how a table was read: missing values, and columns that are nearly numbers."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 

@@ -1,7 +1,5 @@
 """Text files of tables, compressed or not."""
 
-from __future__ import annotations
-
 import gzip
 from pathlib import Path
 from typing import BinaryIO, cast

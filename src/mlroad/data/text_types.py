@@ -8,8 +8,6 @@ string. A value that is not of the type turns the column into strings, which `od
 A declared type is read more generously: +5 and 1E5 are numbers if the schema says so.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -5,8 +5,6 @@ one, MD208 a version file was changed or removed since a commit, MD209 a value i
 MD101 to MD205 as elsewhere.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path

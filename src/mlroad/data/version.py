@@ -7,8 +7,6 @@ be read, but its data cannot be used.
 Codes: MD101 unreadable, MD102 a key or tag is missing or wrong.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -1,7 +1,5 @@
 """`mlroad dataset list`."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Find the dataset version that a path belongs to, so that data given by its path is verified too."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterator

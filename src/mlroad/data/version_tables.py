@@ -1,7 +1,5 @@
 """Dataset versions, verified and opened as tables."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path

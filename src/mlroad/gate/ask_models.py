@@ -3,8 +3,6 @@
 Nothing is judged here, except whether the holdout and the champion can be used at all: see judge.py.
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Sequence
 from pathlib import Path

@@ -4,8 +4,6 @@ ONNX Runtime and .NET get the model as `mlroad export` writes it. The export sta
 registered version keeps it, so that anyone can ask again what was judged.
 """
 
-from __future__ import annotations
-
 from mlroad.core.digests import digest_of
 from mlroad.core.problems import UserError
 from mlroad.gate.gates_file import Gates

@@ -4,8 +4,6 @@ A pull request that changes what decides (`RULES`) must not choose its own judge
 the old rules too. The inference tests and the data are those of the pull request: both change with a model.
 """
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """The checks of a gate: their results, and which of them a waiver can excuse."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field

@@ -5,8 +5,6 @@ file of the holdout. The gate reads them from the working tree and notes their d
 `mlroad register` refuses them if one differs from HEAD.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Checks of the candidate's files and data: outputs unchanged, trained on the data of data.yml, no leak."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any

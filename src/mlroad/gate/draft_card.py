@@ -1,7 +1,5 @@
 """The texts of a drafted model card: what is known when `mlroad new` creates a model in a factory."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 

@@ -4,8 +4,6 @@ Drafts pass `mlroad check` and are a start: each says in its first line who draf
 file that exists is never changed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -4,8 +4,6 @@ A limit from figures is the worse end of the figure's interval. A limit from a g
 that gives the same answer to each row: the least that a candidate must reach.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Mapping, Sequence

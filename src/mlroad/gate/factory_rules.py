@@ -1,7 +1,5 @@
 """The checks that `mlroad check` adds in a model factory: model folders and factory.yml."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path

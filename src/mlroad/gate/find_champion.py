@@ -1,7 +1,5 @@
 """The champion that a candidate is compared with: the one in use, trained on the same stage of the data."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from mlroad.core.problems import UserError

@@ -4,8 +4,6 @@ So the check also says how many golden answers are new or other ones since the c
 base branch, and how far they moved.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """gates.yml: what a candidate must reach. All mistakes are reported at once, each at its place."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """The word and the sentence that sum up a verdict."""
 
-from __future__ import annotations
-
 from mlroad.gate.checks import GateChecks, number
 from mlroad.gate.metric_checks import MetricResult
 from mlroad.gate.records import Champion

@@ -1,7 +1,5 @@
 """The checks of the inference tests, from the recorded answers: one for each runtime in gates.yml."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

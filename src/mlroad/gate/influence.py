@@ -1,7 +1,5 @@
 """How much each unit moves a figure, and the standard error of a quotient in each resample."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast

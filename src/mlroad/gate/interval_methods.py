@@ -15,8 +15,6 @@
 docs/reference/coverage.md has their coverage, measured by `python -m tests.benchmarks coverage`.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from statistics import NormalDist

@@ -4,8 +4,6 @@
 as they are then. So a verdict file decides nothing: it is for people and for the report.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime

@@ -9,8 +9,6 @@ A resample of a bootstrap is a count for each row. So a metric comes in one of t
 `whole` is a metric on all rows, once.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Checks of what a model costs, and of the ONNX file that it wrote, from the records."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from mlroad.core.digests import digest_of, files_below

@@ -8,12 +8,9 @@ that hardly any model fails (a warning). Mistakes in the files themselves have t
 (MR70x, MI1xx).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.core.repo import has_dotnet_harness
@@ -26,9 +23,6 @@ from mlroad.models.suite import CASES
 from mlroad.pipeline.model import DataAsset, PipelineJob
 from mlroad.run.model_folder import STAGES, ModelFolder, Stage, is_for, load_data
 from mlroad.steps.new_model import CARD
-
-if TYPE_CHECKING:
-    from mlroad.gate.gates_file import Gates
 
 PARTS = ("What it is for", "Data", "How it works", "How good it is", "Limits", "Ethics", "Owner")
 """The headings of a model card, as `mlroad new` writes them."""

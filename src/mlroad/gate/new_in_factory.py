@@ -1,7 +1,5 @@
 """`mlroad new` in a factory: a model folder with all that `mlroad check` asks for, and its datasets."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Figures of the parts of a holdout, for the verdict and the report: each target, query or text."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

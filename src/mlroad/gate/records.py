@@ -10,8 +10,6 @@ Files in the gate folder of the run:
 a person who rewrites all files: only a machine that others cannot write to (CI) gives that assurance.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field

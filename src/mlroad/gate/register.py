@@ -4,8 +4,6 @@ It trusts no verdict file. It judges the gate's records again, by the rules as H
 and compares the digests of the model, the holdout and the inference tests.
 """
 
-from __future__ import annotations
-
 import getpass
 import json
 import os

@@ -4,8 +4,6 @@ An old verdict is deleted first and the new one is written last, as a whole. So 
 gate that fails or is interrupted leaves no verdict, and nothing is registered without complete records.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace

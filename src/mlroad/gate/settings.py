@@ -4,8 +4,6 @@
 gates.yml keys that are not written have their defaults, so writing one down is no difference.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict

@@ -1,7 +1,5 @@
 """A verdict for people: red checks first, the headline last."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Mapping

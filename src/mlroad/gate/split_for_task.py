@@ -1,7 +1,5 @@
 """How a dataset is split for a task, by `mlroad new` in a factory and by `mlroad promote`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """waivers.yml: failed thresholds that an owner accepts until a date. Mistakes in it fail the gate."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What a verdict warns of: nothing that is certainly wrong, but a person should look before they trust it."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass

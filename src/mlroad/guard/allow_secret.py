@@ -1,7 +1,5 @@
 """`mlroad guard allow FILE:LINE --reason WHY`: record a false alarm in a file that cannot have comments."""
 
-from __future__ import annotations
-
 import re
 
 from mlroad.core.problems import UserError

@@ -1,7 +1,5 @@
 """What commits added, even if a later commit removed it: whoever can read the repo can still read it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Check the models that a commit changes, as `mlroad check` does, in the process of the hook."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 `mlroad guard` loads it by path, as ``detect-secrets-hook -p PATH FILE`` does.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path

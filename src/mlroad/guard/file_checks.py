@@ -1,7 +1,5 @@
 """The simple guards: large files, conflict markers, and rejected patches."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -4,8 +4,6 @@ Each trial runs the real command, hook or scanner in a temporary repo with the s
 this repo, and reads its exit code. So you notice a guard that was switched off before something leaks.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The settings of the guards: ``[tool.mlroad]`` in pyproject.toml, and the file of the team's own rules."""
 
-from __future__ import annotations
-
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The files that the guards check, and their text."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Commits in a temporary repo with this repo's hooks: do they stop what they must stop?"""
 
-from __future__ import annotations
-
 import shutil
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`mlroad setup`: create the git repo if needed and install its hooks. A second run changes nothing."""
 
-from __future__ import annotations
-
 import os
 import shlex
 import shutil

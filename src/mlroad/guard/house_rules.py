@@ -1,7 +1,5 @@
 """A team's own rules and known false alarms: house/secrets.toml, which template updates never change."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 import tomllib

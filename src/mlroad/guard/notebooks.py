@@ -1,7 +1,5 @@
 """Notebooks: the text in their cells and outputs, with positions; and checks of their format and outputs."""
 
-from __future__ import annotations
-
 import bisect
 import json
 import os

@@ -1,7 +1,5 @@
 """A temporary repo with planted files, in which `mlroad guard selftest` runs the real commands."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

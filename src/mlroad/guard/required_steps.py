@@ -1,7 +1,5 @@
 """The steps that the workflows of a generated repo must have; `mlroad guard selftest` looks for them."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Run all guards on a set of files, in one process."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable
 from contextlib import nullcontext
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The second scanner, with the very options of the workflow, on planted secrets and on harmless files."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 

@@ -5,8 +5,6 @@ Settings that miss secrets by default are off: filters hide ``client(api_key="..
 the prefix of a token. Entropy plugins are off because of false alarms.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """All secrets of a text: by the form of a token, and by the name of a value."""
 
-from __future__ import annotations
-
 import bisect
 from collections.abc import Iterable, Iterator
 

@@ -1,7 +1,5 @@
 """Judge a value under its names: is it a secret?"""
 
-from __future__ import annotations
-
 import base64
 import re
 

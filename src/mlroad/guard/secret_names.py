@@ -1,7 +1,5 @@
 """Judge a name: does it announce a password, a token or key, or something that is not secret?"""
 
-from __future__ import annotations
-
 import re
 from enum import IntEnum
 from functools import lru_cache

@@ -3,8 +3,6 @@
 The detect-secrets plugin and the quick first pass both search with ``find``, so they always agree.
 """
 
-from __future__ import annotations
-
 import html
 import re
 from collections.abc import Callable, Iterable, Iterator

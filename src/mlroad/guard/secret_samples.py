@@ -1,7 +1,5 @@
 """A made-up secret for each rule, assembled at run time, for `mlroad guard selftest`."""
 
-from __future__ import annotations
-
 import base64
 import json
 import random

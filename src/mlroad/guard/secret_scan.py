@@ -5,8 +5,6 @@ detect-secrets could report anything. Without such lines, detect-secrets is not 
 longer than everything else.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Judge a value by itself: a placeholder, a reference, a password, a generated token."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 

@@ -4,8 +4,6 @@
 A form is written in pieces, ``"xai" "-" A*75``: no file of ours may hold a whole token.
 """
 
-from __future__ import annotations
-
 import string
 from collections.abc import Callable
 

@@ -4,8 +4,6 @@ Random tokens contain three-letter words by chance, so looking for words hides t
 models: letters that follow each other as in identifiers and English, and characters drawn at random.
 """
 
-from __future__ import annotations
-
 import math
 import re
 import string

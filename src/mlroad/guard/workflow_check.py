@@ -3,8 +3,6 @@
 It reports whatever keeps the failure of a guard from failing its job, or that of a job from failing `ci`.
 """
 
-from __future__ import annotations
-
 import json
 import shlex
 import subprocess

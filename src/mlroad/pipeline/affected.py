@@ -5,8 +5,6 @@ those were derived from), and of everything that all models share. Unknown files
 model once too often costs minutes, and missing a test costs more.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field

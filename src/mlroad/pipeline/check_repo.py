@@ -1,7 +1,5 @@
 """`mlroad check`: all rules on pipelines, components and scripts, for the chosen paths."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable
 from dataclasses import replace

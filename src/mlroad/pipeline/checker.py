@@ -3,8 +3,6 @@
 The loader reports mistakes in single files; the checker reports parts that do not fit together.
 """
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Reads components, and finds those that steps and jobs name."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Reads `environment:`, which says where a step's code runs, in all its forms."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from types import MappingProxyType

@@ -1,7 +1,5 @@
 """Expressions: ``${{parent.inputs.x}}`` in pipelines, ``${{inputs.x}}`` and ``$[[…]]`` in commands."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Finds out what a YAML file describes: a pipeline, a component, a dataset, or something of another kind."""
 
-from __future__ import annotations
-
 import re
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """Where the loader and the checker collect problems."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterable
 

@@ -1,7 +1,5 @@
 """Reads a change from git: the changed files, and the datasets that models and datasets name."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Inputs and outputs of steps with their own command: declared by their use, typed by their bindings."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType

@@ -1,7 +1,5 @@
 """Reads a pipeline job."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path

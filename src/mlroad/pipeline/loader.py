@@ -4,8 +4,6 @@ The loader raises nothing for a user's mistake: it goes on, and returns what it 
 The checker looks at how the parts fit together (bindings, values, commands).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

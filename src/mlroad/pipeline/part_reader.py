@@ -1,7 +1,5 @@
 """Reading what jobs, steps and components have in common: code, environment, settings."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Reading the declared inputs and outputs of a component."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """References to what Azure ML has, ``azureml:NAME:VERSION`` and ``azureml://…``: is their form right?"""
 
-from __future__ import annotations
-
 import re
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """Finds the components and datasets of a repo that pipelines refer to by name."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Rules on the command of a component: its names and its optional parts."""
 
-from __future__ import annotations
-
 import re
 import sys
 from bisect import bisect_right

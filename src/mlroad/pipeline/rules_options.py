@@ -4,8 +4,6 @@ argparse ends the step at an option that it does not know. Only a script whose o
 is checked: one parser, made and used in the script that the command starts, with literal names.
 """
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Sequence

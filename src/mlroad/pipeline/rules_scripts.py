@@ -1,7 +1,5 @@
 """The scripts that a command starts, and what they import from the code folder, are valid Python."""
 
-from __future__ import annotations
-
 import re
 
 from mlroad.pipeline.findings import Findings

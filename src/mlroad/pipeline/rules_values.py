@@ -1,7 +1,5 @@
 """Rules on the values that reach the inputs: types, ranges, missing data."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from mlroad.core.text import nearest

@@ -1,7 +1,5 @@
 """Rules on bindings: inputs, outputs, steps, cycles, writers."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterable, Mapping
 from functools import lru_cache

@@ -3,8 +3,6 @@
 They follow the marshmallow fields of azure-ai-ml, so that both reject the same values (tested side by side).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """One level of a pipeline, which is what the rules look at: a job or a pipeline component."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from mlroad.pipeline.model import (

@@ -4,8 +4,6 @@ Taken from azure-ai-ml 1.35.2 (pipelineJob, commandComponent, pipelineComponent)
 loader does with a key it does not know: reject it, or pass it on unread.
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 from mlroad.core.yaml_nodes import MapNode, Node

@@ -3,8 +3,6 @@
 Taken from azure-ai-ml 1.35.2, as shapes.py. A component's unknown keys are not reported here.
 """
 
-from __future__ import annotations
-
 from mlroad.core.text import nearest
 from mlroad.core.yaml_nodes import ListNode, MapNode, Node, ScalarNode
 from mlroad.pipeline.expressions import expressions

@@ -3,8 +3,6 @@
 It knows quotes, escapes, comments, ``$(…)``, arrays and here-documents; it is silent where bash goes further.
 """
 
-from __future__ import annotations
-
 import re
 
 _HERE_DOCUMENT = re.compile(r"(?<!<)<<-?\s*(['\"]?)(\w+)\1")

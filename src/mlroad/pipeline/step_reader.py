@@ -1,7 +1,5 @@
 """Reads the steps of a pipeline: `jobs:` and what is below it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from pathlib import Path

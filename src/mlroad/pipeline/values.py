@@ -1,7 +1,5 @@
 """Reads the values that a job or a step gives to its inputs, and its settings for outputs."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 from pathlib import Path, PureWindowsPath

@@ -1,7 +1,5 @@
 """What a factory needs beyond a prototype: drafts of data.yml, gates.yml and unit tests."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Fetch a tag of a prototyping repo, from a path or a git URL."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Fetch a tag, and check everything that can be checked without running anything."""
 
-from __future__ import annotations
-
 import re
 import tempfile
 from dataclasses import replace

@@ -4,8 +4,6 @@ The base is what was promoted before, as the factory took it. Each side is a tre
 differs only in the model's folder, so git sees renames and deletions as in any merge.
 """
 
-from __future__ import annotations
-
 import re
 import tempfile
 from collections.abc import Mapping

@@ -7,8 +7,6 @@ the prototype's lines stay. What only a factory has is left out: gates.yml, data
 what the promotion drafted, and the inference tests, which a prototype freezes itself.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import tempfile

@@ -1,7 +1,5 @@
 """Bring a prototype's dataset versions into the factory, and split off a holdout that it does not have."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import suppress

@@ -6,8 +6,6 @@ as HEAD has it, and then do what every promotion does: a holdout, drafts, a run 
 on a branch. Inference tests that are missing are frozen from a run.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`mlroad promote`: a model from a prototype's tag becomes one commit on a branch, or nothing at all."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import replace

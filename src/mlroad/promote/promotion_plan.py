@@ -1,7 +1,5 @@
 """What a promotion is about: where the model comes from, and what the factory has of it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`mlroad promote --status`: where each model came from, newer tags, and how the factory's copy differs."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path

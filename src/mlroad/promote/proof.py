@@ -5,8 +5,6 @@ must pass the inference tests. If gates.yml was drafted, the pipeline also runs 
 and the gate measures that model on the holdout. All of this runs without credentials.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace

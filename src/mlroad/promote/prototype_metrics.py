@@ -10,8 +10,6 @@ Runs are not in git, so a tag needs this file: `mlroad promote` compares the met
 ``source`` is `mlroad.core.model_source.source_digest`, ``suite`` is `mlroad.models.suite.suite_digest`.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Mapping

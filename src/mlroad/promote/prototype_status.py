@@ -7,8 +7,6 @@ lineage of each version that was registered. Factories are named by ``--factory`
     factories = ["../factory", "https://github.com/my-org/factory"]
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence

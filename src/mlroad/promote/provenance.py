@@ -1,7 +1,5 @@
 """provenance.yml: the prototype's tag that a model of the factory came from."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """The text of a promotion's pull request, and opening it with GitHub's `gh`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 

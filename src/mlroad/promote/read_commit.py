@@ -4,8 +4,6 @@ Whatever is in a prototype was written by people outside of the factory: a path 
 may lead anywhere, and a file may be of any size.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path

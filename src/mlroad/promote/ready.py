@@ -1,7 +1,5 @@
 """`mlroad ready`: what must still be done before a model can be promoted. One pass over the model's files."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from mlroad.core.problems import Position, Problem, UserError

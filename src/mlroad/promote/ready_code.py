@@ -4,8 +4,6 @@ Codes, beside those of `mlroad check`: MR821 a file outside the model folder, or
 can name something else tomorrow; MR824 requirements that cannot be installed together.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace

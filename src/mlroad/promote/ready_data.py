@@ -6,8 +6,6 @@ made from. For versions without the tag, the model card names it: a line ``Licen
 Codes: MR822 a data input that is not a dataset version of the repo, MR827 no licence; MD20x as elsewhere.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path

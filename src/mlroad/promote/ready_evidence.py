@@ -6,8 +6,6 @@ Codes: MR825 inference tests are missing, or the model of this code has not pass
 this code; MI1xx as in `mlroad test`.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ It never decides between two answers of a model, never writes a model card, and 
 wrote itself: if others in the model's folder are not committed, nothing is committed or tagged.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import replace

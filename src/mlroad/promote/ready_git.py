@@ -7,8 +7,6 @@ are now; other files may differ.
 Codes: MR828 not committed, MR829 not tagged; ``secret`` as in `mlroad guard`.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What `mlroad ready` looks at: one item for each thing that a promotion needs."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path

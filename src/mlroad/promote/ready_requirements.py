@@ -4,8 +4,6 @@ uv first looks only into its own cache, which takes a tenth of a second. Require
 resolve, and for which there is no network, are not an error: the item then says that they were not verified.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -1,7 +1,5 @@
 """`mlroad ready --tag`: tag what is ready. It needs no library of the models."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from mlroad.promote.prototype_metrics import read_metrics

@@ -1,7 +1,5 @@
 """The answer of `mlroad ready`, for people and for programs."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 

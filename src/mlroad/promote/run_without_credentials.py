@@ -4,8 +4,6 @@ A prototype's code was written outside of the factory. So it gets an empty home 
 that programs need to start: no tokens, no agent for SSH keys, no settings of git.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

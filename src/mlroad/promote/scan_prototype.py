@@ -1,7 +1,5 @@
 """Look for secrets in a prototype: in all files at the tag, and in the history of the model's folder."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path

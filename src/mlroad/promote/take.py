@@ -4,8 +4,6 @@ Codes: MR830 a file that a factory does not take, MR831 a path that leads out of
 something that a promotion needs is missing, MR833 a dataset version that differs from the factory's.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass

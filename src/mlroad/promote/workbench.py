@@ -4,8 +4,6 @@ Nothing outside of it changes until the promotion is complete. The lock of the f
 operating system when the process ends, so that the next promotion can delete what a killed one left.
 """
 
-from __future__ import annotations
-
 import errno
 import os
 import tempfile

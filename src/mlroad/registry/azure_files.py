@@ -5,8 +5,6 @@ never changes. ``<id>`` is the start of the lineage id and of lineage.json's dig
 the same run at the same time cannot overwrite each other's files.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

@@ -9,8 +9,6 @@ Versions that other programs registered under the name (without the tag ``lineag
 numbers are taken.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta

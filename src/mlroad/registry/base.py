@@ -5,8 +5,6 @@ trained on the dev data, with which later dev candidates are compared. Aliases s
 ``candidate`` is the newest registered version, ``champion`` the approved one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime

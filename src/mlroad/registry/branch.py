@@ -7,8 +7,6 @@ because it is not a fast-forward. That is the compare-and-swap that prevents ove
 .registry/.branch contains the commit of the branch that the registry came from, and the tree of each version.
 """
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence

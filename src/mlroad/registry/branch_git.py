@@ -1,7 +1,5 @@
 """The git commands for the branch `registry`, byte for byte and without the work tree."""
 
-from __future__ import annotations
-
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath

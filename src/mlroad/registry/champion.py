@@ -5,8 +5,6 @@ is written before the alias moves. So a kill in between leaves an entry for a ch
 Readers ignore it, because another version is the champion.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """`mlroad clean`: choose old versions and delete them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

@@ -4,8 +4,6 @@ What was fetched is kept at ``.registry/cache/<model>/<version>/``, and compared
 version's tags each time it is used.
 """
 
-from __future__ import annotations
-
 import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping

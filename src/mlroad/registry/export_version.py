@@ -3,8 +3,6 @@
 If the gate has judged one, that is copied: an application takes the bytes that were judged.
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 from pathlib import Path

@@ -4,8 +4,6 @@ One run approves one version. The title of the run names it with the digest of i
 for exactly what the reviewer was shown.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The tag `history` of a version: when it became champion, by whom, and which version it replaced."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

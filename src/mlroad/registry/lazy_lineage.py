@@ -1,7 +1,5 @@
 """The lineage of a version, read when it is first used: a list of 1,000 versions needs none of them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Check that a commit is in the default branch of `origin`, to which people merge after a review."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from mlroad.core.git import has_commit, run_git

@@ -8,8 +8,6 @@ MLFLOW_TRACKING_TOKEN, hold the credentials.
 Versions that other programs registered under the name (without the tag ``lineage_id``) are ignored.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

@@ -10,8 +10,6 @@ folder (`save_champion`), and hands it on as an artifact:
 read any registry.
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Open the registry that factory.yml names."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from mlroad.core.factory_settings import load_settings

@@ -1,7 +1,5 @@
 """Tags that people and deployments set on versions. The registry's own tags are reserved."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

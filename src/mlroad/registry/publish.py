@@ -1,7 +1,5 @@
 """`--publish`: pull the branch `registry`, change the registry, push; retry if someone else pushed first."""
 
-from __future__ import annotations
-
 import random
 import time
 from collections.abc import Callable

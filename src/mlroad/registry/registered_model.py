@@ -4,8 +4,6 @@ So the folder alone, as an MLflow model, shows where it came from. The digest of
 as it was judged, without lineage.json. The version's tag ``lineage_digest`` is the digest of lineage.json.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path

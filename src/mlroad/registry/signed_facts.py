@@ -8,8 +8,6 @@ Each fact has its own signature: which lineage a version has, and each change of
 signed write does not hide an earlier unsigned one.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """Names of versions: ``diabetes:3`` or ``diabetes@champion``, never "latest"."""
 
-from __future__ import annotations
-
 import re
 
 from mlroad.core.problems import UserError

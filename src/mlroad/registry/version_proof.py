@@ -1,7 +1,5 @@
 """What is proved about a version: who wrote it, and who approved it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Reports from the registry: `mlroad why`, `mlroad who-used` and `mlroad list`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path

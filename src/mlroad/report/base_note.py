@@ -1,7 +1,5 @@
 """What a pull request changes about its own judge: the first lines of its report."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any

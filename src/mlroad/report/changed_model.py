@@ -1,7 +1,5 @@
 """What changed in the model since the champion: parameters of steps, data versions, dependencies, code."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass

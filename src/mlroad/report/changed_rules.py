@@ -4,8 +4,6 @@ Both verdicts hold the digests of their rules (``rules``), and every key of gate
 of them has no ``rules``, nothing is reported. Without a champion, gates.yml is compared with the base branch.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress

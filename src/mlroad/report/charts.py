@@ -1,7 +1,5 @@
 """The geometry of charts: scales, ticks, and where everything goes. charts.html.jinja draws it."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

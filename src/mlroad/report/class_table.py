@@ -1,7 +1,5 @@
 """The tables of classes and of targets, and the confusion matrix, as the verdict has them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """The measured metrics, slices (with their forest plots) and budgets. One row each."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

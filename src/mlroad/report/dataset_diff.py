@@ -1,7 +1,5 @@
 """A comparison of two dataset versions as one HTML file."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The geometry of a column's plot: two versions drawn over each other. charts.html.jinja draws it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple

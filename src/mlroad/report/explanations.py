@@ -1,7 +1,5 @@
 """Sentences about a verdict: what it means, and what to do about checks that did not pass."""
 
-from __future__ import annotations
-
 import re
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """The fleet as one HTML file."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import UTC, datetime
 

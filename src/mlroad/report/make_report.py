@@ -1,7 +1,5 @@
 """Writing the page and the Markdown of a candidate."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What a report begins with: a recommendation, what the model is for, what its figure means, who is asked."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from pathlib import Path

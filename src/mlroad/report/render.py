@@ -4,8 +4,6 @@ Data can never become markup: in HTML by Jinja's autoescape, in Markdown by ``es
 which is applied to every value that a template did not mark as markup itself.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from functools import partial

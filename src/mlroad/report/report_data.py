@@ -1,7 +1,5 @@
 """The data of a report: the verdict of the gate, and the other files of the candidate's run."""
 
-from __future__ import annotations
-
 import csv
 import json
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """The inference tests by case and runtime, and how long one row takes in each runtime."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The result of a sweep as one HTML file: a table, and each metric against each parameter."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 

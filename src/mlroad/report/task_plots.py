@@ -5,8 +5,6 @@ Calibration: ten bins of equal width, as in DeGroot and Fienberg, "The compariso
 forecasters", The Statistician 32 (1983).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any

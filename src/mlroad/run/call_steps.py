@@ -3,8 +3,6 @@
 The steps get what pipeline.yml gives them. A CSV file is cut to its first rows, so that a test is quick.
 """
 
-from __future__ import annotations
-
 import os
 import runpy
 import shlex

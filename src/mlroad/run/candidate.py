@@ -1,7 +1,5 @@
 """A candidate: a run of a model's pipeline by `mlroad train`, with the model that it produced."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

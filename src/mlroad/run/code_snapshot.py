@@ -3,8 +3,6 @@
 Editing a script while the pipeline runs changes nothing, as on Azure ML.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import zipfile

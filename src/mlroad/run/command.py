@@ -1,7 +1,5 @@
 """The command of a step, with the values filled in."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """The dataset versions of a run: verified before the first step, and recorded in run.json and MLflow."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace

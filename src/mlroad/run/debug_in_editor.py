@@ -4,8 +4,6 @@
 from its own place, so that breakpoints in the editor work; its working folder is a copy of the code.
 """
 
-from __future__ import annotations
-
 import os
 import runpy
 import shlex

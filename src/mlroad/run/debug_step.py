@@ -1,7 +1,5 @@
 """`mlroad run … --step NAME --debug`: one step with its real inputs, attached to the terminal."""
 
-from __future__ import annotations
-
 import signal
 import subprocess
 from collections.abc import Mapping

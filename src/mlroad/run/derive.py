@@ -1,7 +1,5 @@
 """`mlroad dataset derive` and `repeat`: run a step on versions and create a version from its output."""
 
-from __future__ import annotations
-
 import contextlib
 import platform
 import shutil

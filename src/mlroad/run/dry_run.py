@@ -1,7 +1,5 @@
 """`mlroad run --dry-run`: the steps and commands of a run, without running them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from mlroad.run.command import fill

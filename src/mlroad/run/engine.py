@@ -1,7 +1,5 @@
 """Runs a plan: starts steps when those that they need have finished, and stops all of them when asked."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal

@@ -1,7 +1,5 @@
 """A run that `mlroad sweep` started: it prints events as JSON lines, and ends when the sweep ends."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

@@ -5,8 +5,6 @@ The folder that is handed over has the files of each run that a gate and a regis
 Its digest travels on another way (as an output of the job), so that no other job can exchange the folder.
 """
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Sequence
 from pathlib import Path

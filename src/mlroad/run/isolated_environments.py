@@ -1,7 +1,5 @@
 """`mlroad run --isolated`: each step runs with the requirements that it declares, installed once by uv."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -8,8 +8,6 @@ In a notebook:
     train(**last_inputs("models/churn", "train"), model=Path("scratch"))
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

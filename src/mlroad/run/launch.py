@@ -1,7 +1,5 @@
 """`mlroad run`: from a file and options to a finished run. Everything is checked before anything starts."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """A run on a terminal: finished steps scroll by; below, each running step shows its last line of log."""
 
-from __future__ import annotations
-
 import threading
 
 from rich.console import Console, Group

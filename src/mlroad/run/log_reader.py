@@ -1,7 +1,5 @@
 """Reading logs while they grow, a bounded piece at a time."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -2,8 +2,6 @@
 ``inner`` becomes ``inner.fit``.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field

@@ -14,8 +14,6 @@ It reads requests from standard input and answers on standard output, one JSON o
 If its input ends without "end", the runner has died: the open MLflow runs become KILLED.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

@@ -1,7 +1,5 @@
 """The runner's side of MLflow: it talks to the recorder process, and never imports MLflow."""
 
-from __future__ import annotations
-
 import contextlib
 import getpass
 import json

@@ -1,7 +1,5 @@
 """Which steps use MLflow, and for what. It reads their code, because the runner never imports MLflow."""
 
-from __future__ import annotations
-
 import ast
 import re
 from typing import Literal

@@ -1,7 +1,5 @@
 """The versions of the packages that an MLflow model names."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from contextlib import suppress

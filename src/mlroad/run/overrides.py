@@ -1,7 +1,5 @@
 """`--set` and `--input`: values for one run, as if they were written in the pipeline's YAML."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """One run of a plan on this machine: its folder, its processes, its record and its run in MLflow."""
 
-from __future__ import annotations
-
 import os
 import platform
 import signal

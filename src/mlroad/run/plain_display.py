@@ -1,7 +1,5 @@
 """What a run prints without a terminal. A thread reads logs and prints, so a slow reader delays no step."""
 
-from __future__ import annotations
-
 import _thread
 import os
 import re

@@ -1,7 +1,5 @@
 """A pipeline as a flat plan: each command step with the sources of its inputs and places of its outputs."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 

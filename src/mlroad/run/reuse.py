@@ -7,8 +7,6 @@ file, so a file that was changed or deleted is noticed. Reused outputs are hard 
 replaced atomically, so neither a crash nor a second run at the same time can leave a wrong one.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

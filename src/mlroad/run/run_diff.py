@@ -1,7 +1,5 @@
 """`mlroad runs diff A B`: what differs between two runs."""
 
-from __future__ import annotations
-
 import filecmp
 from collections.abc import Iterator, Mapping
 from pathlib import Path

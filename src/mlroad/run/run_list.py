@@ -1,7 +1,5 @@
 """`mlroad runs MODEL`: the runs on this machine, with what differs between them and what they reached."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Mapping, Sequence

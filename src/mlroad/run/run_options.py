@@ -1,7 +1,5 @@
 """The options of `mlroad run`."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

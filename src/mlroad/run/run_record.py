@@ -1,7 +1,5 @@
 """run.json: what ran, with which inputs and which result, for runs on this machine and on Azure ML."""
 
-from __future__ import annotations
-
 import platform
 import sys
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """The state of a run and its steps, and the interface of the displays."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The texts that describe a run: its first line, the results of steps and the summary."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The parameters and metrics of earlier runs, read from run.json and from MLflow as they are."""
 
-from __future__ import annotations
-
 import contextlib
 import sqlite3
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,5 @@
 """Which files of its code decide the result of a step here. (On Azure ML, the whole folder does.)"""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from mlroad.run.code_snapshot import CodeSnapshot

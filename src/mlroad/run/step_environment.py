@@ -1,7 +1,5 @@
 """The Python and the environment variables of a step."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -1,7 +1,5 @@
 """The inputs of a step on this machine: the text for its command, and the identity of the content."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The processes of the steps that are running, with their time limits."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Mapping

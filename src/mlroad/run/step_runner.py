@@ -1,7 +1,5 @@
 """Runs one step: reuses its earlier outputs, or executes its command and publishes what it wrote."""
 
-from __future__ import annotations
-
 import shutil
 import time
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """The MLflow runs of the steps."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path

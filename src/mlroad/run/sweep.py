@@ -1,7 +1,5 @@
 """`mlroad sweep`: a run for each point, several at once. Steps that do not depend on the point run once."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """The points of a sweep: every combination of the values, or some of them at random."""
 
-from __future__ import annotations
-
 import math
 import random
 import re

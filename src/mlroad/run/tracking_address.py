@@ -1,7 +1,5 @@
 """Where MLflow writes: the store of the repo, and the files of a step that cannot write to that store."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

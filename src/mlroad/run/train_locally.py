@@ -1,7 +1,5 @@
 """Training on this machine, with the data versions of a stage."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from mlroad.core.files import write_json

@@ -1,7 +1,5 @@
 """Inputs that are web addresses: downloaded once, before anything starts."""
 
-from __future__ import annotations
-
 import hashlib
 import shutil
 from collections.abc import Callable

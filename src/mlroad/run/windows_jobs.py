@@ -5,8 +5,6 @@ and it cannot find the children of a parent that has ended. Source: Microsoft's 
 CreateJobObject, SetInformationJobObject (JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE) and AssignProcessToJobObject.
 """
 
-from __future__ import annotations
-
 import ctypes
 import subprocess
 import sys

@@ -4,8 +4,6 @@ A generated component has two parts. The upper part comes from the script. The l
 ``YOURS`` on, belongs to the user (version, environment, resources …) and is kept unchanged.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

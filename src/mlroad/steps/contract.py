@@ -3,8 +3,6 @@
 step_io.py states it. A copy from before it did has version 1.
 """
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

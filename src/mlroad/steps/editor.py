@@ -1,7 +1,5 @@
 """`.vscode/launch.json`: F5 in a step's script debugs it with the inputs of its last run."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -4,8 +4,6 @@ Codes: MR407 an import that the environment file does not list, MR408 one that i
 What the listed packages require counts as listed. Imports in `try` and under `TYPE_CHECKING` may fail.
 """
 
-from __future__ import annotations
-
 import ast
 import os
 import re

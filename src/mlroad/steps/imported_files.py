@@ -5,8 +5,6 @@ Imports are followed by `ast`; nothing is imported. If code could be loaded in a
 costs a step that runs again, and never a result that is out of date.
 """
 
-from __future__ import annotations
-
 import ast
 import os
 import re

@@ -1,7 +1,5 @@
 """The packages that the scripts of a model import, and what is installed of them."""
 
-from __future__ import annotations
-
 import ast
 import re
 import sys

@@ -8,8 +8,6 @@
 No value is followed any further: a run finds the rest, because there the file does not exist.
 """
 
-from __future__ import annotations
-
 import ast
 import re
 from collections import Counter

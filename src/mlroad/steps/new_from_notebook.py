@@ -3,8 +3,6 @@
 The notebook is read and never run. What only a person can decide is left as a list in TODO.md.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`mlroad new`: creates a model folder with a working baseline, completely or not at all."""
 
-from __future__ import annotations
-
 import keyword
 import re
 import tempfile

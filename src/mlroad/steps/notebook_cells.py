@@ -1,7 +1,5 @@
 """The code of a notebook, statement by statement, with the names that each one uses and binds."""
 
-from __future__ import annotations
-
 import ast
 import json
 import re

@@ -1,7 +1,5 @@
 """What a notebook does not say, and a person must decide before its model is in production."""
 
-from __future__ import annotations
-
 import re
 
 from mlroad.core.text import some

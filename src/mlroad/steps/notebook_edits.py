@@ -1,7 +1,5 @@
 """Changes to the code of a notebook before it becomes steps: files become parameters, metrics get names."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Iterable, Iterator

@@ -4,8 +4,6 @@ Nothing is run: the names that statements use and bind decide. A statement witho
 earliest step that needs what it makes; functions, classes and imports are there for every step.
 """
 
-from __future__ import annotations
-
 import ast
 import builtins
 from collections import Counter

@@ -1,7 +1,5 @@
 """The scripts of a model's steps, from the statements of a notebook."""
 
-from __future__ import annotations
-
 import ast
 import re
 import sys

@@ -1,7 +1,5 @@
 """What is known of a notebook that becomes a model: its cells, its flow, its model and its packages."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from pathlib import Path

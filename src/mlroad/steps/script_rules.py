@@ -6,8 +6,6 @@ Codes: MR401 local path, MR402 URL, MR403 import of what Azure ML does not have,
 reason, MR405 registering in a step, MR406 (a warning) autolog that registers.
 """
 
-from __future__ import annotations
-
 import ast
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Reads a step's script without running it, once for all rules."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Codes: MR301 unreadable, MR302 no `run(...)`, MR303 the argument of `run`, MR304
 MR305 missing type hint, MR306 type that Azure ML does not have, MR307 default, MR308 parameter name.
 """
 
-from __future__ import annotations
-
 import ast
 import math
 import re

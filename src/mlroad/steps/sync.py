@@ -7,8 +7,6 @@ read, nothing is written.
 Codes: MR311 missing, MR312 differs, MR313 without a script, MR314 the user's part, MR315 step_io.py.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass

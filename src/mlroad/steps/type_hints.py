@@ -1,7 +1,5 @@
 """The type hints of a step, read from its source, and the Azure ML types that they stand for."""
 
-from __future__ import annotations
-
 import ast
 from dataclasses import dataclass, replace
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """Temporary copies of a candidate with everything that its gate reads. The original repo is only read."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

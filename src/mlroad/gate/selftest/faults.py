@@ -1,7 +1,5 @@
 """The faults that are planted, each with the check that must reject it."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil

@@ -4,8 +4,6 @@ MLflow loads them like any other model, through the ``loader_module`` of the pyt
 neither a training run nor a machine-learning library.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import shutil

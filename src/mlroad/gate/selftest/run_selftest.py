@@ -1,7 +1,5 @@
 """The self-test: the real gate judges every fault, each in its own copy, a few at a time."""
 
-from __future__ import annotations
-
 import os
 import re
 import tempfile

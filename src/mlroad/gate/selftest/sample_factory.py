@@ -1,7 +1,5 @@
 """A factory with one tiny model, in which `mlroad selftest` plants faults if no model is named."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Sequence

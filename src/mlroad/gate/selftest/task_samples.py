@@ -3,8 +3,6 @@
 Every target follows from the same signal with noise. So one model that knows the signal is good at all tasks.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any

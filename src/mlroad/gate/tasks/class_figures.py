@@ -1,7 +1,5 @@
 """Figures of each class or label, and the confusion matrix, for the verdict and the report."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -7,8 +7,6 @@ Why not scikit-learn with ``sample_weight``: on 100,000 rows, one weighted roc_a
 resamples for two models are 20,000 calls: 13 minutes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

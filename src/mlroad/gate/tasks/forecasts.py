@@ -6,8 +6,6 @@ of the row's own series in the holdout: the training data may be of another stag
 same for every model. SMAPE is 2|error| / (|truth| + |prediction|), from 0 to 2.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

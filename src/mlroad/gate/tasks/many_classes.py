@@ -4,8 +4,6 @@ Counts are one column for each class, so they are sums over rows. A class that i
 predicted counts in no average, as in scikit-learn; ``zero_division`` is 0.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Several labels, of which a row may have any: a column of 0 and 1 for each, probabilities or labels."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -6,8 +6,6 @@ count a relevance above 0 as relevant, and rows with equal scores in the least f
 Queries without a relevant row are left out.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

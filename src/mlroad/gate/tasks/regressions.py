@@ -4,8 +4,6 @@ With ``quantiles: [0.1, 0.5, 0.9]`` a model answers [n, 3], and its median count
 targets, [n, targets], a figure is the mean of those of the targets: scikit-learn's "uniform_average".
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise

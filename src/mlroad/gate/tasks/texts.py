@@ -4,8 +4,6 @@ Exact match and token F1 are those of SQuAD (Rajpurkar et al. 2016): without cas
 articles. ROUGE is that of the package rouge-score, without stemming: languages differ in it.
 """
 
-from __future__ import annotations
-
 import re
 import string
 from collections import Counter

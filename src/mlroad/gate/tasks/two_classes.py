@@ -1,7 +1,5 @@
 """Two classes: the probability of class 1, the probabilities of both, or labels."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The values of a text that have a name, whatever the language: one extraction for each kind of syntax."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 

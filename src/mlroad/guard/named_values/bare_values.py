@@ -1,7 +1,5 @@
 """Names and values without quotes: .env, YAML, INI, shell, connection strings, options, headers, prose."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 

@@ -5,8 +5,6 @@ One pass over the tokens keeps a stack of brackets. What precedes a string in it
 (``getenv("KEY", "…")``), a sibling (``name: KEY, value: …``), and what encloses it (``Credential("…")``).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Names and values of XML and HTML elements: ``<password>…</password>``, ``<property name="password">…``."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 

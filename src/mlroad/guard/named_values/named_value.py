@@ -1,7 +1,5 @@
 """A value and the names near it in the text."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 

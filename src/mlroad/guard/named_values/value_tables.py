@@ -1,7 +1,5 @@
 """Names and values in tables: CSV, Markdown, and HTML whose tags were replaced by bars."""
 
-from __future__ import annotations
-
 import csv
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Names and values of YAML, by its structure: anchors, flow and block style, lists of names and values."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The built-in rules, most specific first: if two rules find the same token, the first one names it."""
 
-from __future__ import annotations
-
 from mlroad.guard.patterns.azure_secrets import RULES as AZURE
 from mlroad.guard.patterns.generic_secrets import RULES as GENERAL
 from mlroad.guard.patterns.service_tokens import PLUGIN_RULES

@@ -1,7 +1,5 @@
 """Azure secrets. Formats with a signature follow Microsoft's published security-utilities patterns."""
 
-from __future__ import annotations
-
 import re
 
 from mlroad.guard.secret_names import Promise, promise

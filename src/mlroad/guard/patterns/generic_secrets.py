@@ -1,7 +1,5 @@
 """Secrets of no particular vendor: private keys, passwords in URLs, headers, command lines and netrc."""
 
-from __future__ import annotations
-
 import base64
 import re
 

@@ -1,7 +1,5 @@
 """Tokens of code hosts, clouds, model services, chat and package registries."""
 
-from __future__ import annotations
-
 import base64
 import json
 import re
