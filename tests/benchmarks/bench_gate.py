@@ -1,6 +1,7 @@
 """The gate's bootstrap: 10,000 paired resamples of 100,000 rows, for a candidate and a champion.
 
-Metrics of the team's own as well: one value a row, and one for a sample of rows.
+Metrics of the team's own as well: one value a row, and one for a sample of rows, also with the other columns
+of the table.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ SETS = (
     ("roc_auc", "log_loss", "brier", "accuracy", "f1", "precision", "recall"),
 )
 OWN = """import numpy as np
+import pandas as pd
 from mlroad.evaluation import metric
 
 
@@ -43,6 +45,11 @@ def by_row(truth: np.ndarray, answers: np.ndarray) -> np.ndarray:
 @metric(direction="lower", rows=False)
 def by_sample(truth: np.ndarray, answers: np.ndarray) -> float:
     return float(np.std(truth - answers))
+
+
+@metric(direction="lower", rows=False)
+def with_columns(truth: np.ndarray, answers: np.ndarray, rows: pd.DataFrame) -> float:
+    return float(np.std((truth - answers)[rows["group"] == "b"]))
 """
 
 
@@ -72,7 +79,7 @@ def main() -> None:
             processor.append(time.process_time() - cpu)
         took = f"{statistics.median(walls):.1f} s (≤ 5), {statistics.median(processor):.1f} s of processors"
         print(f"{', '.join(names)}: {took}", flush=True)
-    for name in ("by_row", "by_sample"):
+    for name in ("by_row", "by_sample", "with_columns"):
         _own(name, signal, {"candidate": first, "champion": second})
 
 
@@ -86,12 +93,14 @@ def _own(name: str, truth: np.ndarray, models: dict[str, np.ndarray]) -> None:
             encoding="utf-8",
         )
         gates = load_gates(folder / "gates.yml")
-        table = Holdout("h:1", "sha256:0", pd.DataFrame({"x": truth, "y": truth}), Truth(truth))
+        group = np.array(["a", "b", "c"])[np.arange(ROWS) % 3]
+        frame = pd.DataFrame({"x": truth, "n": np.arange(ROWS), "group": group, "y": truth})
+        table = Holdout("h:1", "sha256:0", frame, Truth(truth))
         answers = {of: ModelAnswers("d", values=values) for of, values in models.items()}
         wall, cpu = time.perf_counter(), time.process_time()
         with measuring(folder, folder, gates, table, answers) as own:
             assert own
-            pair = [own.measure(name, of, np.arange(ROWS)) for of in models]
+            pair = own.measures(name, list(models), np.arange(ROWS))
             intervals({name: pair}, ROWS, Bootstrap())
             theirs = sum(own.spent.values())
         took = time.perf_counter() - wall

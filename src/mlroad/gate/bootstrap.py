@@ -308,6 +308,7 @@ def _resampled(
         by_class = _stratified(np.random.SFC64(seeds), strata, drawn, count) if strata else weights
         found = []
         sums: dict[int, Floats] = {}
+        sampled: dict[Any, Floats] = {}
         for part, place in zip(parts, places, strict=True):
             mine = weights if _is_plain(part) else by_class
             assert mine is not None
@@ -319,7 +320,9 @@ def _resampled(
             elif isinstance(part, Weighted):
                 found.append(part.of(mine if numbers is None else mine[np.append(numbers, drawn)]))
             else:
-                found.append(part.of(mine[:-1], numbers))
+                if part.of not in sampled:
+                    sampled[part.of] = part.of(mine[:-1], numbers)
+                found.append(sampled[part.of][part.model])
         return found
 
     # A multiple of 16, because the processor handles so many bytes of a row at once.

@@ -203,7 +203,7 @@ class _Judge:
 
     def _measure(self, table: Holdout, mine: Predictions, theirs: Predictions | None) -> None:
         checks, gates, records = self._checks, self._gates, self._records
-        own = self._own.measure if self._own else None
+        own = self._own.measures if self._own else None
         rows = Rows(table.truth, mine, theirs, units_of(table, gates), own)
         self._metrics = judge_metrics(checks, gates, rows)
         again = gate_again(self._candidate)

@@ -75,10 +75,11 @@ class OfSamples:
     """A metric of samples.
 
     ``of`` gets the counts [units, resamples], and the unit of each row; None if units are rows. It gives the
-    metric of each resample, whose rows are those of its units.
+    metric of each resample, whose rows are those of its units, for all models at once: [models, resamples].
     """
 
     of: Callable[[Weights, Rows | None], Floats]
+    model: int = 0
 
 
 Measure = Sums | Weighted | OfSamples
@@ -87,7 +88,7 @@ Measure = Sums | Weighted | OfSamples
 def whole(measure: Measure, rows: int) -> float:
     """The metric on all rows, each once."""
     if isinstance(measure, OfSamples):
-        return float(measure.of(np.ones((rows, 1), dtype=np.uint8), None)[0])
+        return float(measure.of(np.ones((rows, 1), dtype=np.uint8), None)[measure.model, 0])
     if isinstance(measure, Weighted):
         once = np.ones((rows + 1, 1), dtype=np.uint8)
         once[-1] = 0

@@ -66,8 +66,8 @@ class MetricResult:
         }
 
 
-OwnMeasure = Callable[[str, Which, Numbers], Measure]
-"""A metric of the team's own, by its name: of one model's answers to the rows with these numbers."""
+OwnMeasure = Callable[[str, Sequence[Which], Numbers], list[Measure]]
+"""A metric of the team's own, by its name: of the models' answers to the rows with these numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class Rows:
             if self.own is None:
                 raise Unmeasurable("its values were not recorded")
             numbers = np.arange(len(self.truth)) if self.numbers is None else self.numbers
-            return [self.own(name, which, numbers) for which, _ in models]
+            return self.own(name, [which for which, _ in models], numbers)
         return [prepared(name, gates.task, self.truth, predicted) for _, predicted in models]
 
     def padded(self, names: Sequence[str], gates: Gates) -> dict[str, list[Measure]]:

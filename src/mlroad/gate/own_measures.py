@@ -39,7 +39,7 @@ _PROCESSES = 2
 """They measure samples at the same time."""
 _AT_ONCE = 16
 """Samples of one request."""
-_Counts = NDArray[np.uint16]
+_Counts = NDArray[Any]
 """[samples, units]."""
 _PROGRESS = 10.0
 _SAME = 1e-9
@@ -77,65 +77,78 @@ class OwnMeasures:
         for process in self.processes:
             self._free.put(process)
 
-    def measure(self, name: str, of: str, numbers: Rows) -> Measure:
-        """A metric of one model's answers to these rows. Raises Unmeasurable."""
+    def measures(self, name: str, models: Sequence[str], numbers: Rows) -> list[Measure]:
+        """A metric of each model's answers to these rows. Raises Unmeasurable."""
         if self.records.digest != self.digest:
             raise Unmeasurable(f"{FILE} has changed since it was measured. {self.again}")
         if self.records.error:
             raise Unmeasurable(self.records.error)
         if self.metrics[name].form == "sample":
-            return OfSamples(lambda counts, units: self._samples((name, of), numbers, units, counts))
+
+            def of(counts: Weights, units: Rows | None) -> Floats:
+                return self._samples(name, models, (numbers, units), counts)
+
+            return [OfSamples(of, model) for model in range(len(models))]
+        return [by_row(self._by_row(name, which)[numbers]) for which in models]
+
+    def _by_row(self, name: str, of: str) -> Values:
         found = self.records.values.get((name, of))
         if found is None or found.values is None:
             raise Unmeasurable(found.error if found else f"its values are not recorded. {self.again}")
-        return by_row(found.values[numbers])
+        return found.values
 
-    def _samples(self, key: tuple[str, str], numbers: Rows, units: Rows | None, counts: Weights) -> Floats:
-        """The metric of each sample, [resamples]: what is recorded, and the rest from the processes."""
-        known = self.records.samples.setdefault(key, {})
-        by_sample = np.ascontiguousarray(counts.T, np.uint16)
-        names = _digests(numbers, units, by_sample)
-        unknown = [place for place, name in enumerate(names) if name not in known]
+    def _samples(
+        self, name: str, models: Sequence[str], rows: tuple[Rows, Rows | None], counts: Weights
+    ) -> Floats:
+        """The metric of each sample, [models, resamples]: what is recorded; the rest is measured."""
+        known = [self.records.samples.setdefault((name, of), {}) for of in models]
+        kind = np.uint8 if counts.dtype == np.uint8 else np.uint16
+        by_sample = np.ascontiguousarray(counts.T).astype(kind, copy=False)
+        digests = _digests(*rows, by_sample)
+        unknown = [place for place, its in enumerate(digests) if any(its not in of for of in known)]
         parts = [unknown[start : start + _AT_ONCE] for start in range(0, len(unknown), _AT_ONCE)]
         with ThreadPoolExecutor(_PROCESSES) as threads:
-            found = threads.map(lambda part: self._measured(key, (numbers, units, by_sample[part])), parts)
+            found = threads.map(lambda part: self._measured(name, models, (*rows, by_sample[part])), parts)
             for part, values in zip(parts, found, strict=True):
-                known |= zip((names[place] for place in part), values, strict=True)
-        return np.array([known[name] for name in names])
+                for of, its in zip(known, values.T.tolist(), strict=True):
+                    of.update(zip((digests[place] for place in part), its, strict=True))
+        return np.array([[of[its] for its in digests] for of in known])
 
-    def _measured(self, key: tuple[str, str], drawn: tuple[Rows, Rows | None, _Counts]) -> list[float]:
-        name, of = key
+    def _measured(self, name: str, models: Sequence[str], drawn: tuple[Rows, Rows | None, _Counts]) -> Floats:
+        """The metric of each sample, [resamples, models]."""
         if not self.processes:
             raise Unmeasurable(f"a sample of it is not recorded. {self.again}")
         spent = self.spent.get(name, 0.0)
-        done = len(self.records.samples[key])
+        done = len(self.records.samples[name, models[0]])
         if spent > SECONDS:
             raise Unmeasurable(
                 f"{done:,} samples took {SECONDS:g} s of a processor, which is the limit. Make it faster, "
                 "lower bootstrap.resamples, or give one value for each row"
             )
-        request = {"form": "samples", "name": name, "of": of}
+        request = {"form": "samples", "name": name, "of": list(models)}
         process = self._free.get()
         try:
             values, seconds = process.measure_samples(request, drawn)
             numbers, units, counts = drawn
-            if not done and process.measure_samples(request, (numbers, units, counts[:1]))[0] != values[:1]:
+            again = process.measure_samples(request, (numbers, units, counts[:1]))[0] if not done else values
+            if not np.array_equal(again[:1], values[:1], equal_nan=True):
                 raise ModelBroken("it gives two values for the same rows: it is not deterministic")
-            found = [_checked(name, value) for value in values.tolist()]
+            for value in values.flat:
+                _checked(name, value)
         except ModelBroken as error:
             raise Unmeasurable(f"{error} ({FILE})") from None
         finally:
             self._free.put(process)
-        self._note(key, seconds, done)
-        return found
+        self._note(name, seconds, done)
+        return values
 
-    def _note(self, key: tuple[str, str], seconds: float, done: int) -> None:
+    def _note(self, name: str, seconds: float, done: int) -> None:
         """Add to what a metric has used, and print how far it is."""
         with self._lock:
-            self.spent[key[0]] = self.spent.get(key[0], 0.0) + seconds
+            self.spent[name] = self.spent.get(name, 0.0) + seconds
             if time.monotonic() - self._shown > _PROGRESS:
                 if self._shown:
-                    print(f"{key[0]}: {done:,} samples of the {key[1]} measured", file=sys.stderr, flush=True)
+                    print(f"{name}: {done:,} samples measured", file=sys.stderr, flush=True)
                 self._shown = time.monotonic()
 
 

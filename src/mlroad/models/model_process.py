@@ -12,6 +12,7 @@ import contextlib
 import filecmp
 import hashlib
 import json
+import math
 import os
 import pickle
 import shutil
@@ -355,15 +356,15 @@ class ModelProcess:
     def measure_samples(
         self, request: dict[str, Any], drawn: tuple[Any, Any, NDArray[Any]]
     ) -> tuple[NDArray[np.float64], float]:
-        """The value that it gives for each sample of rows, and the seconds of the processor in all.
+        """The value that it gives for each sample of rows and each model, and the processor's seconds in all.
 
         ``drawn``: see `mlroad.models.own_functions.samples`. Raises ModelBroken.
         """
         file = self._given / "samples.pickle"
         file.write_bytes(pickle.dumps(drawn))
-        count = len(drawn[-1])
-        found = self._measured({**request, "samples": str(file)}, "values", (count + 1,))
-        return found[:-1], float(found[-1])
+        shape = len(drawn[-1]), len(request["of"])
+        found = self._measured({**request, "samples": str(file)}, "values", (math.prod(shape) + 1,))
+        return found[:-1].reshape(shape), float(found[-1])
 
     def _measured(self, request: dict[str, Any], key: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
         said = self._ask({"do": "measure", **request, **self._data})

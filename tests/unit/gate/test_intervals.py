@@ -159,7 +159,7 @@ def test_a_metric_of_a_sample_is_called_for_each_resample() -> None:
     def medians(counts: Any, units: Any) -> Any:
         assert units is None
         calls.extend(counts.sum(axis=0))
-        return np.array([np.median(np.repeat(values, count)) for count in counts.T])
+        return np.array([[np.median(np.repeat(values, count)) for count in counts.T]])
 
     found = intervals({"median": [OfSamples(medians)]}, 50, FEW)["median"]
     assert isinstance(found, Intervals)

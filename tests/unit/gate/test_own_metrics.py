@@ -93,12 +93,13 @@ def why(tmp_path: Path) -> Callable[[str, str], str]:
         (tmp_path / "evaluation.py").write_text(HEAD + text, encoding="utf-8")
         (tmp_path / "gates.yml").write_text(gates.replace("NAME", name), encoding="utf-8")
         read = load_gates(tmp_path / "gates.yml")
-        answers = {"candidate": ModelAnswers("d", values=np.arange(40.0))}
+        answers = dict.fromkeys(["candidate", "champion"], ModelAnswers("d", values=np.arange(40.0)))
         with measuring(tmp_path, tmp_path, read, table, answers) as own:
             assert own
             try:
-                measure = own.measure(name, "candidate", np.arange(40))
-                assert np.isfinite(whole(measure, 40))
+                mine, other = (whole(its, 40) for its in own.measures(name, list(answers), np.arange(40)))
+                assert np.isfinite(mine)
+                assert mine == other
             except Unmeasurable as error:
                 return str(error)
         return ""
@@ -183,7 +184,8 @@ def test_a_file_that_cannot_be_loaded_and_a_random_sample(why: Callable[[str, st
     assert "missing_module" in why(ERRORS + "import missing_module\n", "own_error")
     random = WORST.replace("np.std(truth - answers)", "np.random.default_rng().random()")
     assert "not deterministic" in why(random, "own_spread")
-    assert not why(WORST, "own_spread")
+    changing = "truth[:] = truth[::-1] - rows['x']\n    rows['x'] = 7\n"
+    assert not why(WORST.replace("    return", f"    {changing}    return"), "own_spread")
 
 
 def test_a_scorer_keeps_to_its_budget_and_goes_on(
@@ -211,14 +213,14 @@ def test_one_budget_for_all_models(tmp_path: Path) -> None:
     table = Holdout("h:1", "sha256:0", frame, Truth(frame["y"].to_numpy()))
     with measuring(tmp_path, tmp_path, gates, table, both, spent) as own:
         assert own
-        own.measure("own_judge", "candidate", np.arange(20))
+        own.measures("own_judge", ["candidate"], np.arange(20))
         with pytest.raises(Unmeasurable, match="30 calls is used up, and 10 answers have no score"):
-            own.measure("own_judge", "champion", np.arange(20))
+            own.measures("own_judge", ["champion"], np.arange(20))
     # The same rows of another holdout may be other files: they are scored again, and nothing is left.
     with measuring(tmp_path, tmp_path, gates, replace(table, digest="sha256:1"), answers, spent) as own:
         assert own
         with pytest.raises(Unmeasurable, match="is used up, and 20 answers"):
-            own.measure("own_judge", "candidate", np.arange(20))
+            own.measures("own_judge", ["candidate"], np.arange(20))
 
 
 def test_a_slow_sample_metric_ends(why: Callable[[str, str], str], monkeypatch: pytest.MonkeyPatch) -> None:
