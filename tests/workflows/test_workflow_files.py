@@ -276,6 +276,16 @@ def test_branch_protection_requires_what_ci_reports(
     assert jobs["ci"]["if"] == "always()"
 
 
+@pytest.mark.parametrize(
+    ("results", "code"), [("success success", 0), ("success failure", 1), ("success skipped", 1), ("", 1)]
+)
+def test_the_templates_own_check_needs_every_job(results: str, code: int) -> None:
+    jobs = yaml.safe_load((REPO / ".github/workflows/ci.yml").read_text(encoding="utf-8"))["jobs"]
+    assert set(jobs["ci"]["needs"]) == set(jobs) - {"ci"}
+    command = jobs["ci"]["steps"][0]["run"]
+    assert call(["bash", "-c", command], REPO, {"RESULTS": results}, check=False).returncode == code
+
+
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_what_mlroad_github_sets_is_what_the_workflows_use_and_the_page_lists(
     rendered: Callable[..., Path], template: str, monkeypatch: pytest.MonkeyPatch

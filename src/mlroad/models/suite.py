@@ -200,7 +200,7 @@ class _Reader:
         return cases
 
     def _latency(self, node: MapNode) -> float | None:
-        found = node.get("latency")
+        found = node.values.get("latency")  # not get(): a key without a value would switch it off
         if found is None:
             return None
         if not isinstance(found, MapNode) or not self._keys(found, ("p95_ms",), "latency"):
@@ -242,7 +242,7 @@ class _Reader:
         optional = ["absolute", "relative", "outputs", *(["may_differ"] if key == "retrained" else [])]
         self._keys(found, (), key, optional)
         outputs: dict[str, Limit] = {}
-        below = found.get("outputs")
+        below = found.values.get("outputs")
         if isinstance(below, MapNode):
             for name, _, value in below:
                 if isinstance(value, MapNode):
