@@ -19,7 +19,7 @@ command line with `--data name=value`, or accept all defaults with `--defaults`.
 """
 FOOT = """
 Copier records the answers in `.copier-answers.yml`. Standards (lint rules, hooks, workflows, versions of
-tools) are not questions: they are part of the template, and every `mlroad update` brings their newest version.
+tools) are not questions: they are part of the template, and `mlroad update` brings their newest version.
 
 Without a terminal or with `--defaults`, `start.py new` chooses two answers for your machine: `python_version`
 is the Python that runs it, and `dotnet` is `false` where there is no .NET SDK.
