@@ -98,16 +98,16 @@ def update(version: str | None, data: tuple[str, ...], defaults: bool, notes: Pa
             _tell_deletions(repo, arguments, ask=asks)
         run_copier(arguments, repo)
         told, conflicts = _finish(repo)
-    for message in told:
-        click.echo(message)
-    to_do = [_conflict(repo, name) for name in conflicts]
-    if {"pyproject.toml", ".copier-answers.yml"} & set(conflicts):
-        to_do.append("Then run `mlroad setup` and `mlroad sync`.")
-        _end(repo, before, to_do, notes)
-    if not dirty_files(repo):
-        click.echo(f"Nothing to do: {before.version} is the newest version.")
-        return
-    _bring_wheel(repo)
+        for message in told:
+            click.echo(message)
+        to_do = [_conflict(repo, name) for name in conflicts]
+        if {"pyproject.toml", ".copier-answers.yml"} & set(conflicts):
+            to_do.append("Then run `mlroad setup` and `mlroad sync`.")
+            _end(repo, before, to_do, notes)
+        if not dirty_files(repo):
+            click.echo(f"Nothing to do: {before.version} is the newest version.")
+            return
+        _bring_wheel(repo)
     _make_way(repo)
     _install(repo)
     click.echo("Writing the generated parts of the models (mlroad sync).")

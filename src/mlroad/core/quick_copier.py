@@ -1,16 +1,19 @@
 """Runs Copier in Copier's own environment, without work that it repeats: `run_copier` starts this file.
 
 For an update, Copier clones the template five times, asks git for a setting for each file that it renders,
-and compiles each part of each path again. Each of them is done once here; what is rendered is the same.
+and compiles each file and each part of each path again. Each of them is done once here, and folders that no
+template needs are not written to the disk; what is rendered is the same.
 After an update the new version is rendered too, because `mlroad update` compares the repo with it.
 The functions belong to the version of Copier that `mlroad.core.template` names.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,39 +23,102 @@ from typing import Any
 import yaml
 from copier import _main, _template
 from copier._cli import CopierApp
-from jinja2 import Environment
+from jinja2 import Environment, FileSystemLoader, TemplateNotFound
+
+_NOT_RENDERED = ("docs", "src", "tests")
+"""Folders of the template's repo that are large. What a template includes from them is taken out of git."""
 
 
 def compile_once(compile_: Callable[..., Any]) -> Callable[..., Any]:
-    """Jinja's method that compiles, for paths and answers: it keeps what it has compiled."""
+    """Jinja's method that compiles: it keeps what it has compiled."""
     codes: dict[tuple[Any, ...], Any] = {}
 
-    def compiled(self: Environment, source: Any, *arguments: Any, **options: Any) -> Any:
-        key = (source, self.variable_start_string, self.keep_trailing_newline, *self.extensions)
-        if not isinstance(source, str) or arguments or options:  # a file has a name
-            return compile_(self, source, *arguments, **options)
+    def compiled(
+        self: Environment, source: Any, name: Any = None, filename: Any = None, **options: Any
+    ) -> Any:
+        if not isinstance(source, str) or options:
+            return compile_(self, source, name, filename, **options)
+        # A version's files are the same in each of its work trees.
+        key = (source, name, self.variable_start_string, self.keep_trailing_newline, *self.extensions)
         if key in codes:
             self.preprocess(source)  # Copier forgets the last tag `yield` there
         else:
-            codes[key] = compile_(self, source)
+            codes[key] = compile_(self, source, name, filename)
         return codes[key]
 
     return compiled
 
 
 def _clone_once(clone: Callable[..., str], folder: Path) -> Callable[..., str]:
-    """Copier's function that clones the template: one clone in ``folder`` for each version."""
+    """Copier's function that clones the template: one clone, and a work tree for each version."""
 
     def cloned(url: str, ref: str = "HEAD", location: str | None = None) -> str:  # noqa: ARG001
-        # Copier removes ``location`` after each render, so the clone is somewhere else.
-        name = hashlib.sha256(f"{ref} {url}".encode()).hexdigest()[:16]
-        place = folder / name
-        if not place.is_dir():
+        # Copier removes ``location`` after each render, so the work tree is somewhere else.
+        place = folder / _name(f"{ref} {url}")
+        if place.is_dir():
+            return os.fspath(place)
+        if ref == "HEAD":  # Copier adds what is not committed
             place.mkdir()
-            clone(url, ref, location=os.fspath(place))
+            return clone(url, ref, location=os.fspath(place))
+        whole = folder / f"clone-{_name(url)}"
+        if not whole.is_dir():
+            _git(folder, "clone", "--no-checkout", "--filter=blob:none", "--", url, os.fspath(whole))
+        _check_out(whole, ref, place)
         return os.fspath(place)
 
     return cloned
+
+
+def _check_out(whole: Path, ref: str, place: Path) -> None:
+    """Make a work tree of a version, without folders that only the template's own repo needs."""
+    commit = _commit(whole, ref)
+    _git(whole, "worktree", "add", "--no-checkout", "--detach", os.fspath(place), commit)
+    settings = _git(whole, "show", f"{commit}:copier.yml")
+    rendered = re.search(r"^_subdirectory: *(.+)$", settings, re.MULTILINE)
+    left_out = [name for name in _NOT_RENDERED if rendered and name not in rendered[1]]
+    patterns = Path(_git(place, "rev-parse", "--git-path", "info/sparse-checkout").strip())
+    patterns.parent.mkdir(exist_ok=True)
+    patterns.write_text("/*\n" + "".join(f"!/{name}/\n" for name in left_out), encoding="utf-8")
+    _git(place, "-c", "core.sparseCheckout=true", "checkout", "--quiet", "--force")
+    if (place / ".gitmodules").is_file():
+        _git(place, "submodule", "update", "--init", "--recursive")
+
+
+def _commit(whole: Path, ref: str) -> str:
+    for name in (ref, f"origin/{ref}"):
+        with contextlib.suppress(ValueError):
+            options = ("--verify", "--quiet", "--end-of-options")
+            return _git(whole, "rev-parse", *options, f"{name}^{{commit}}").strip()
+    raise ValueError(f"The template has no version {ref}.")
+
+
+def _look_in_git(read: Callable[..., Any]) -> Callable[..., Any]:
+    """Jinja's method that reads a file: one that is not in the work tree comes from git."""
+
+    def source(self: FileSystemLoader, environment: Environment, template: str) -> Any:
+        try:
+            return read(self, environment, template)
+        except TemplateNotFound:
+            options = ("checkout", "--quiet", "--ignore-skip-worktree-bits", "HEAD", "--", template)
+            with contextlib.suppress(ValueError):
+                _git(Path(self.searchpath[0]), *options)
+                return read(self, environment, template)
+            raise
+
+    return source
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    """Run git; returns its output. Raises ValueError, which Copier shows as a mistake of the user."""
+    command = ["git", "-C", os.fspath(folder), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
+    if done.returncode:
+        raise ValueError((done.stderr.strip().splitlines() or ["git failed"])[-1])
+    return done.stdout
+
+
+def _name(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _sync_if_needed(sync: Callable[..., None]) -> Callable[..., None]:
@@ -75,6 +141,7 @@ def main() -> None:
     """Run Copier; the first argument is the folder for the clones, and the others are Copier's."""
     clones = Path(sys.argv.pop(1))
     Environment.compile = compile_once(Environment.compile)  # type: ignore[method-assign]
+    FileSystemLoader.get_source = _look_in_git(FileSystemLoader.get_source)  # type: ignore[method-assign]
     _template.clone = _clone_once(_template.clone, clones)
     _main.Worker._sync_git_index_executable_bit = _sync_if_needed(_main.Worker._sync_git_index_executable_bit)
     _, code = CopierApp.run(["copier", *sys.argv[1:]], exit=False)

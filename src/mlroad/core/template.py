@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlroad.core.files import write_bytes, write_text
-from mlroad.core.git import run_git
+from mlroad.core.git import has_commit, run_git
 from mlroad.core.git_addresses import without_login
 from mlroad.core.problems import UserError
 from mlroad.core.uv_program import find_uv, uv_environment
@@ -154,6 +154,13 @@ def shared_clones() -> Iterator[Path]:
             yield Path(folder)
         finally:
             _clones.reset(token)
+
+
+def shared_clone(commit: str) -> Path | None:
+    """A clone of the template that Copier has made among the `shared_clones`, if it has this commit."""
+    clones = _clones.get()
+    found = clones.glob("clone-*") if clones else ()
+    return next((clone for clone in found if has_commit(clone, commit)), None)
 
 
 def run_copier(arguments: Sequence[str], folder: Path) -> None:

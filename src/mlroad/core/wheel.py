@@ -4,6 +4,7 @@ Only the standard library is needed: start.py builds a wheel before anything is 
 """
 
 import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -13,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from mlroad.core.files import write_bytes, write_text
-from mlroad.core.git import run_git, unpack
+from mlroad.core.git import has_commit, run_git
 from mlroad.core.problems import UserError
+from mlroad.core.template import shared_clone
 from mlroad.core.uv_program import find_uv, uv_environment
 
 SUMS = "SHA256SUMS"
@@ -115,18 +117,24 @@ def _parsed(wheel: Path) -> re.Match[str]:
 def _check_out(template: str, commit: str, target: Path) -> None:
     """Write the sources of a commit to ``target``, with the same line ends on every system."""
     with tempfile.TemporaryDirectory(prefix="mlroad-template-") as temporary:
-        # A folder is cloned too: in it, `git archive` would follow the settings of one machine.
-        cloned = run_git(Path.cwd(), "clone", "--quiet", "--bare", template, temporary)
-        if not cloned.ok:
-            what = f"The template at {template} cannot be read: {cloned.first_reason}."
-            fix = "Check your network and access. If it moved, change _src_path in .copier-answers.yml."
-            raise UserError(what, fix)
+        clone = shared_clone(commit)
+        if clone is None:
+            clone = Path(temporary) / "clone"
+            # A folder is cloned too: in it, git would follow the settings of one machine.
+            options = ("--quiet", "--bare", "--filter=blob:none")
+            cloned = run_git(Path.cwd(), "clone", *options, "--", template, os.fspath(clone))
+            if not cloned.ok:
+                what = f"The template at {template} cannot be read: {cloned.first_reason}."
+                fix = "Check your network and access. If it moved, change _src_path in .copier-answers.yml."
+                raise UserError(what, fix)
+            if not has_commit(clone, commit):
+                what = f"The template at {template} has no commit {commit}."
+                raise UserError(what, "Push that commit there, or run `mlroad update`.")
+        target.mkdir(parents=True)
         line_ends = ("-c", "core.autocrlf=false", "-c", "core.eol=lf")
-        packed = run_git(Path(temporary), *line_ends, "archive", "--format=tar", commit, "--", *_SOURCES)
-        if not packed.ok:
-            what = f"The template at {template} has no commit {commit}: {packed.first_reason}."
-            raise UserError(what, "Push that commit there, or run `mlroad update`.")
-        unpack(packed.data, target)
+        command = (*line_ends, f"--work-tree={target}", "checkout", commit, "--", *_SOURCES)
+        index = {"GIT_INDEX_FILE": os.fspath(Path(temporary) / "index")}
+        run_git(clone, *command, environment=index, check=True)
 
 
 def _copy_working_tree(template: Path, target: Path) -> None:

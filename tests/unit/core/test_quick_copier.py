@@ -17,32 +17,36 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def template(tmp_path: Path) -> Path:
-    """A template of two versions; the second one makes run.py executable."""
+    """A template of two versions; the second one makes run.py executable. It includes a file of src/."""
     folder = tmp_path / "template"
     folder.mkdir()
     git(folder, "init", "--quiet", "--initial-branch", "main")
     for name, text in {
-        "copier.yml": "name: {type: str, default: demo}\n"
+        "copier.yml": "_subdirectory: parts\n"
+        "name: {type: str, default: demo}\n"
         "parts: {type: yaml, default: '[a, b]', when: false}\n",
-        "{{ _copier_conf.answers_file }}.jinja": "{{ _copier_answers|to_nice_yaml -}}\n",
-        "{{ name }}/page.md.jinja": "Page of {{ name }}, {{ _copier_operation }}.\n",
-        "{% yield part from parts %}{{ part }}{% endyield %}.txt.jinja": "Part {{ part }}.\n",
-        "run.py": "print(1)\n",
+        "src/shared/note.txt": "Shared.\n",
+        "docs/page.md": "Not rendered.\n",
+        "parts/note.txt.jinja": "{% include 'src/shared/note.txt' %}\n",
+        "parts/{{ _copier_conf.answers_file }}.jinja": "{{ _copier_answers|to_nice_yaml -}}\n",
+        "parts/{{ name }}/page.md.jinja": "Page of {{ name }}, {{ _copier_operation }}.\n",
+        "parts/{% yield part from parts %}{{ part }}{% endyield %}.txt.jinja": "Part {{ part }}.\n",
+        "parts/run.py": "print(1)\n",
     }.items():
-        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
     commit_all(folder, "One")
     git(folder, "tag", "v1.0.0")
-    (folder / "run.py").write_text("print(2)\n", encoding="utf-8", newline="\n")
-    git(folder, "add", "run.py")
-    git(folder, "update-index", "--chmod=+x", "run.py")
+    (folder / "parts/run.py").write_text("print(2)\n", encoding="utf-8", newline="\n")
+    git(folder, "add", "parts/run.py")
+    git(folder, "update-index", "--chmod=+x", "parts/run.py")
     git(folder, "commit", "--quiet", "--no-verify", "--message", "Two")
     git(folder, "checkout", "--force", "HEAD")
     git(folder, "tag", "v2.0.0")
     return folder
 
 
-def test_an_update_is_copiers_own_with_one_clone_of_each_version(
+def test_an_update_is_copiers_own_with_one_clone(
     template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in IDENTITY.items():
@@ -56,7 +60,7 @@ def test_an_update_is_copiers_own_with_one_clone_of_each_version(
     update(plain, "v2.0.0")
 
     count = _counter(tmp_path / "trace", monkeypatch)
-    with shared_clones():
+    with shared_clones() as clones:
         run_copier(["update", "--quiet", "--defaults", "--vcs-ref", "v2.0.0"], quick)
         started = count("git")
         again = render_again(quick, tmp_path)
@@ -65,10 +69,10 @@ def test_an_update_is_copiers_own_with_one_clone_of_each_version(
         run_copier(["copy", "--quiet", "--defaults", "--vcs-ref", "v2.0.0", str(template), str(fresh)], quick)
         assert contents(again) == contents(fresh)
 
-    assert count("clone") == 2
-    assert count("checkout") == 2
+        assert not list(clones.glob("*/docs")), "no template needs this folder"
+    assert count("clone") == 1
     assert contents(quick) == contents(plain)
-    assert {"a.txt", "b.txt", "demo/page.md", "run.py"} <= contents(fresh).keys()
+    assert {"a.txt", "b.txt", "demo/page.md", "note.txt", "run.py"} <= contents(fresh).keys()
     # git ignores the bits on this disk, so Copier has to put them into the index.
     assert git(quick, "ls-files", "--stage", "run.py").startswith("100755")
 
@@ -79,7 +83,7 @@ def test_the_setting_for_executable_bits_is_asked_once(
     count = _counter(tmp_path / "trace", monkeypatch)
     target = tmp_path / "fresh"
     run_copier(["copy", "--quiet", "--defaults", "--vcs-ref", "v2.0.0", str(template), str(target)], tmp_path)
-    assert len(contents(target)) == 5
+    assert len(contents(target)) == 6
     assert count("config") == 1
 
 
