@@ -8,12 +8,8 @@ import click
 from mlroad.cli.output_options import format_option
 from mlroad.core.files import write_output
 from mlroad.core.problems import UserError
-from mlroad.models.freeze import FreezeOptions
-from mlroad.models.freeze import accept as accept_edits
-from mlroad.models.freeze import freeze as write_cases
-from mlroad.models.inference_report import as_json, as_junit, as_markdown, as_text
-from mlroad.models.inference_tests import ALL, run_tests
-from mlroad.models.inference_verdict import RUNTIMES
+from mlroad.models.fork_server import start_server
+from mlroad.models.runtimes import ALL, RUNTIMES
 
 _model = click.argument("model", type=click.Path(path_type=Path), help="A model folder, such as models/iris.")
 _run_id = click.option("--run", "run_id", metavar="ID", help="A run (default: the newest that completed).")
@@ -70,6 +66,12 @@ def freeze(
 
     Exit codes: 0 written, 1 the model failed, 2 a mistake in the model folder or a wrong argument.
     """
+    if not accept:
+        start_server()
+    from mlroad.models.freeze import FreezeOptions  # noqa: PLC0415 - meanwhile, the server imports MLflow
+    from mlroad.models.freeze import accept as accept_edits  # noqa: PLC0415
+    from mlroad.models.freeze import freeze as write_cases  # noqa: PLC0415
+
     options = FreezeOptions(run_id, rows, dataset, absolute, retrained)
     if accept and options != FreezeOptions():
         raise UserError("--accept does not run the model.", "Leave out the other options.")
@@ -113,6 +115,11 @@ def test(
 
     Exit codes: 0 all passed, 1 a case failed or the tests are not valid, 2 there is nothing to test.
     """
+    if {"pyfunc", ALL} & set(runtimes):
+        start_server()
+    from mlroad.models.inference_report import as_json, as_junit, as_markdown, as_text  # noqa: PLC0415 - as above
+    from mlroad.models.inference_tests import run_tests  # noqa: PLC0415
+
     tested = run_tests(model, run_id, runtimes, url)
     if junit:
         write_output(junit, as_junit(tested, model))

@@ -113,6 +113,11 @@ def digest_content(path: Path, cache: HashCache | None = None) -> ContentDigest:
     )
 
 
+def digest_of_bytes(content: bytes) -> str:
+    """``sha256:…`` of some bytes."""
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
 def sha256_of_file(path: Path) -> str:
     """SHA-256 of a file's content, in hex. Raises OSError, which names the file."""
     return _hash(str(path), state_of(path.stat()))
@@ -144,13 +149,13 @@ def listing(digests: Mapping[str, str]) -> str:
 def listing_digest(digests: Mapping[str, str]) -> str:
     """``sha256:<hex>`` of a folder, from the SHA-256 of each path in it."""
     text = listing(digests).encode("utf-8", "surrogateescape")
-    return f"sha256:{hashlib.sha256(text).hexdigest()}"
+    return digest_of_bytes(text)
 
 
 def listing_file_digest(file: Path) -> str:
     """The digest of a folder from its listing in a file, whatever line ends git gave it."""
     text = file.read_bytes().replace(b"\r\n", b"\n")
-    return f"sha256:{hashlib.sha256(text).hexdigest()}"
+    return digest_of_bytes(text)
 
 
 def read_listing(file: Path) -> dict[str, str]:

@@ -7,7 +7,6 @@ be read, but its data cannot be used.
 Codes: MD101 unreadable, MD102 a key or tag is missing or wrong.
 """
 
-import hashlib
 import json
 import os
 import re
@@ -19,6 +18,7 @@ from typing import Any
 
 import yaml
 
+from mlroad.core.digests import digest_of_bytes
 from mlroad.core.files import write_new
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.core.yaml_nodes import MapNode, ScalarNode, parse_yaml
@@ -210,7 +210,7 @@ def checksum_of(version: DatasetVersion) -> str:
     parents = [list(version.parents), list(version.parent_digests)]
     data = [version.type, version.digest, version.size, version.rows]
     fixed = _compact([version.name, version.version, *data, version.stage, *parents, derivation])
-    return f"sha256:{hashlib.sha256(fixed.encode('utf-8', 'surrogatepass')).hexdigest()}"
+    return digest_of_bytes(fixed.encode("utf-8", "surrogatepass"))
 
 
 def write_version(version: DatasetVersion) -> None:

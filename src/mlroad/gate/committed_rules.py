@@ -5,10 +5,10 @@ file of the holdout. The gate reads them from the working tree and notes their d
 `mlroad register` refuses them if one differs from HEAD.
 """
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
+from mlroad.core.digests import digest_of_bytes
 from mlroad.core.git import file_at
 from mlroad.models.suite import CASES, FOLDER, SUITE, file_digest, text_digest
 
@@ -61,4 +61,4 @@ def _suite(read: Callable[[str], bytes | None]) -> str | None:
         if content is None:
             return None
         lines += f"{text_digest(content)[7:]}  {name}\n"
-    return f"sha256:{hashlib.sha256(lines.encode()).hexdigest()}"
+    return digest_of_bytes(lines.encode())

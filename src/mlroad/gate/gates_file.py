@@ -12,8 +12,8 @@ from mlroad.core.yaml_document import Document, Fields
 from mlroad.core.yaml_nodes import ListNode, MapNode, Node, ScalarNode
 from mlroad.data.version import parse_reference
 from mlroad.gate.own_metrics import OwnMetric, read_own_metrics
-from mlroad.models.inference_verdict import RUNTIMES as ALL_RUNTIMES
 from mlroad.models.metric_names import TASKS, Metric, Task, metric_of, of_task
+from mlroad.models.runtimes import RUNTIMES as ALL_RUNTIMES
 from mlroad.models.suite import FOLDER
 
 FILE = "gates.yml"

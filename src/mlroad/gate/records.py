@@ -27,7 +27,8 @@ from mlroad.core.digests import digest_of
 from mlroad.core.files import replacing, write_json, write_text
 from mlroad.data.sql import files, text
 from mlroad.models.case_answers import CaseAnswers, read_case_answers
-from mlroad.models.inference_verdict import RUNTIMES, Latency
+from mlroad.models.inference_verdict import Latency
+from mlroad.models.runtimes import RUNTIMES
 
 RECORDS, ANSWERS = "records.json", "answers.parquet"
 SAMPLES = "own_samples.json"

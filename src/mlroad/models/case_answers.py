@@ -10,9 +10,9 @@ case_answers.jsonl is the same for every runtime. It has a line for each case:
 A is ``{"outputs": [tensor…], "ms": 0.4}``, or ``{"refused": "why", "ended": false}``. ``ended`` says that the
 model ended its process, or that it failed in another way that does not count as a refusal.
 
-``batch`` is the part of the answer to one request that joins up to 64 such cases, of the same columns. A case
-without another of its columns is joined with itself. A Python model takes a millisecond or more for a single
-row, so of many golden cases only the first 256 are asked alone there.
+``batch`` is the part of the answer to one request that joins up to 256 such cases, of the same columns.
+A case without another of its columns is joined with itself. A Python model takes a millisecond or more for a
+single row, so of many golden cases only the first 256 are asked alone there.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from mlroad.models.tensor_batches import join, rows_of
 from mlroad.models.tensors import Tensor
 
 CASE_ANSWERS = "case_answers.jsonl"
-TOGETHER = 64
+TOGETHER = 256
 """The most cases of one batch."""
 ALONE = 256
 """So many golden cases are asked alone, if it is a Python process that answers."""
-_SENT = 16 * TOGETHER
+_SENT = 4 * TOGETHER
 """Cases that are sent to a Python process before the first of them is answered."""
 
 

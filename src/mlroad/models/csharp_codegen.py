@@ -19,6 +19,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from mlroad.core.files import write_text
 from mlroad.core.problems import UserError
 from mlroad.models.csharp_names import comment, is_namespace, pascal_case, string_literal, unique_names
+from mlroad.models.read_contract import AGAIN, ContractError, read_contract
 
 _TYPES: Mapping[str, str] = {
     "BOOL": "bool",
@@ -48,7 +49,6 @@ _TAKEN = (
     *("Example", "Problems", "Unusual", "ToTensors", "FromTensors"),
 )
 """Members of each object, each record, and the generated ones."""
-_AGAIN = "Export the model again with `mlroad export`."
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,7 @@ def write_csharp(folder: Path, target: Path | None, namespace: str) -> tuple[Pat
     """Write the C# file for an exported model; returns its path and an example call. Raises UserError."""
     if not is_namespace(namespace):
         raise UserError(f"{namespace!r} is not a namespace.", "Write one such as MyApp.Models.")
-    contract = _read_contract(folder / "contract.json")
+    contract = _usable_contract(folder / "contract.json")
     file = target or folder / f"{_name(contract)}.g.cs"
     try:
         write_text(file, csharp(contract, namespace, _golden_row(folder / "cases.jsonl")))
@@ -242,31 +242,21 @@ def _columns(columns: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def _read_contract(file: Path) -> dict[str, Any]:
+def _usable_contract(file: Path) -> dict[str, Any]:
     try:
-        contract: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        fix = "Name a folder that `mlroad export` wrote."
-        raise UserError(f"{file} cannot be read: {error.strerror}.", fix) from None
-    except ValueError as error:
-        raise UserError(f"{file} is not JSON: {error}.", _AGAIN) from None
+        contract = read_contract(file)
+    except ContractError as error:
+        raise UserError(str(error), AGAIN) from None
+    for column in (*contract["inputs"], *contract["outputs"]):
+        if any(length < 1 for length in column["shape"][1:]):
+            what = f"{file}: {column['name']} has the shape {column['shape']}"
+            what += "; only the number of rows may be open."
+            raise UserError(what, "Use the classes InferenceModel and Tensor of the harness for this model.")
     try:
-        if contract["schema"] != 1:
-            raise UserError(f"{file}: schema {contract['schema']} is not known to this version of mlroad.")
-        for column in (*contract["inputs"], contract["outputs"][0], *contract["outputs"]):
-            _check(file, column["name"], column["datatype"], column["shape"])
         csharp(contract, "Tried", {})
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise UserError(f"{file} is not a contract: {error!r}.", _AGAIN) from None
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UserError(f"{file} is not a contract: {error!r}.", AGAIN) from None
     return contract
-
-
-def _check(file: Path, name: str, datatype: str, shape: Sequence[int]) -> None:
-    if datatype not in _TYPES:
-        raise UserError(f"{file}: {name} has the datatype {datatype}, which is not known.", _AGAIN)
-    if not shape or any(length < 1 for length in shape[1:]):
-        what = f"{file}: {name} has the shape {shape}; only the number of rows may be open."
-        raise UserError(what, "Use the classes InferenceModel and Tensor of the harness for this model.")
 
 
 def _literal(value: Any, datatype: str) -> str:

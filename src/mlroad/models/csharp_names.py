@@ -10,6 +10,8 @@ _LETTERS = ("Lu", "Ll", "Lt", "Lm", "Lo", "Nl")
 _LATER = (*_LETTERS, "Mn", "Mc", "Nd")
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _NAMESPACE = re.compile(r"@?[A-Za-z_][A-Za-z0-9_]*(\.@?[A-Za-z_][A-Za-z0-9_]*)*")
+_LONGEST = 200
+"""Characters of a name; the compiler refuses more than 511."""
 _KEYWORDS = """
 abstract as base bool break byte case catch char checked class const continue decimal default delegate do
 double else enum event explicit extern false finally fixed float for foreach goto if implicit in int
@@ -31,6 +33,7 @@ def pascal_case(text: str, empty: str = "Column") -> str:
     name = "".join(_capitalized(word) for word in words if word)
     if not name:
         return empty
+    name = name[:_LONGEST]
     return name if unicodedata.category(name[0]) in _LETTERS else f"_{name}"
 
 
@@ -42,13 +45,13 @@ def _capitalized(word: str) -> str:
 def unique_names(texts: Iterable[str], taken: Iterable[str]) -> list[str]:
     """An identifier for each text, none of them taken or used twice."""
     used = set(taken)
+    numbers: dict[str, int] = {}
     names = []
     for text in texts:
         first = name = pascal_case(text)
-        number = 2
         while name in used:
-            name = f"{first}{number}"
-            number += 1
+            numbers[first] = numbers.get(first, 1) + 1
+            name = f"{first}{numbers[first]}"
         used.add(name)
         names.append(name)
     return names

@@ -26,6 +26,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from mlroad.models.worker_variables import worker_variables
+
 FORKS = sys.platform == "linux"
 """Whether this system can fork safely."""
 WORKER = Path(__file__).with_name("model_worker.py")
@@ -64,7 +66,7 @@ class Forked:
     def _start(self, about: Mapping[str, Any], descriptors: Sequence[int]) -> None:
         """Ask the server, or a new one if it has just died."""
         for last in (False, True):
-            self._server = _server(about["environment"], self._apart)
+            self._server = _server(self._apart)
             self._number = next(self._server.numbers)
             try:
                 self._server.tell({"start": self._number, **about}, descriptors)
@@ -93,12 +95,13 @@ class Forked:
 class _Server:
     """This side of the process that forks. It ends with this process, because its socket is closed then."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, apart: bool) -> None:
         self.numbers = itertools.count()
         self._lock = threading.Lock()
         self._lost = False
         self._folder = tempfile.TemporaryDirectory(prefix="mlroad-fork-", ignore_cleanup_errors=True)
-        worker = Path(self._folder.name, WORKER.name)
+        folder = Path(self._folder.name)
+        worker = folder / WORKER.name
         shutil.copyfile(WORKER, worker)
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
@@ -107,14 +110,16 @@ class _Server:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                cwd=self._folder.name,
-                env=dict(environment),
+                cwd=folder,
+                # Those of each worker are set when it is forked; the libraries read these.
+                env=worker_variables(folder, folder) | ({"PYTHONHASHSEED": "random"} if apart else {}),
                 pass_fds=[theirs.fileno()],
             )
 
     def close(self) -> None:
-        """End it. Workers that still run are not stopped."""
+        """End it, and workers that still run."""
         self._socket.close()
+        self._process.kill()  # it may still import libraries
         self._process.wait()
         self._folder.cleanup()
 
@@ -149,10 +154,16 @@ _starting = threading.Lock()
 _started: dict[bool, _Server] = {}
 
 
-def _server(environment: Mapping[str, str], apart: bool) -> _Server:
+def start_server() -> None:
+    """Let the server import the libraries while this process still does other things."""
+    if FORKS:
+        _server(apart=False)
+
+
+def _server(apart: bool) -> _Server:
     """The server of this process, or the one ``apart`` from it, started when it is first needed."""
     with _starting:
         if apart not in _started or not _started[apart].is_alive:
-            _started[apart] = _Server(environment)
+            _started[apart] = _Server(apart)
             atexit.register(_started[apart].close)
         return _started[apart]

@@ -29,7 +29,6 @@ from mlroad.models.dotnet_harness import dotnet_answers, why_no_dotnet
 from mlroad.models.finished_run import Run, find_run
 from mlroad.models.http_model import HttpModel
 from mlroad.models.inference_verdict import (
-    RUNTIMES,
     InferenceVerdict,
     Latency,
     all_failed,
@@ -40,11 +39,10 @@ from mlroad.models.model_process import ModelBroken, ModelProcess
 from mlroad.models.not_exportable import NotExportable
 from mlroad.models.onnx_export import export_run
 from mlroad.models.onnx_session import OnnxSession
+from mlroad.models.runtimes import ALL, RUNTIMES
 from mlroad.models.suite import FOLDER, Suite, load_suite, suite_digest, verdict_file
 from mlroad.models.tensors import Tensor
 
-ALL = "all"
-"""All runtimes that need no server; .NET if the repo has the harness."""
 _WARM_UP = 5
 _TIMED = 200
 _SECONDS = 5.0

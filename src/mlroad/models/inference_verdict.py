@@ -12,8 +12,6 @@ from mlroad.core.text import count
 from mlroad.models.cases import Case
 from mlroad.models.suite import Suite
 
-RUNTIMES = ("pyfunc", "onnx", "http", "dotnet")
-
 
 @dataclass(frozen=True, slots=True)
 class Result:

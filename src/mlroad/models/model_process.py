@@ -37,24 +37,13 @@ from mlroad.models.confine import FILE_LIMIT
 from mlroad.models.fork_server import FORKS, WORKER, Forked
 from mlroad.models.not_exportable import NotExportable
 from mlroad.models.tensors import SIGNATURE_TYPES, Tensor
+from mlroad.models.worker_variables import SCORERS, worker_variables
 
 if TYPE_CHECKING:
     import pandas as pd
 
 TIMEOUT = 900.0
 """Seconds that a model may take for one answer, its whole holdout included."""
-_NAMES = frozenset({
-    "PATH", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT",
-    "PROGRAMDATA", "NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE",
-    "LANG", "LANGUAGE", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH",
-    "PYTHONPATH", "PYTHONHOME", "PYTHONUTF8", "PYTHONIOENCODING", "PYTHONHASHSEED",
-    "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "CUDA_VISIBLE_DEVICES",
-})  # fmt: skip
-_SCORERS = ("MLROAD_SCORER_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_", "REQUESTS_CA_BUNDLE")
-"""What a scorer, which may use the network, gets beside that: a key that is meant for it alone."""
-_BEGINNINGS = ("LC_", "OMP_", "OPENBLAS_", "MKL_", "KMP_", "NUMEXPR_", "VECLIB_", "BLIS_")
-_HOMES = ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA")
-_TEMPORARY = ("TMPDIR", "TEMP", "TMP")
 _LONGEST = 1 << 26
 """Characters of one answer."""
 _ASLEEP = 1.0
@@ -142,15 +131,9 @@ class ModelProcess:
             raise UserError(f"{path} cannot be copied: {error}.", "Free some disk space.") from None
         self._copies = _stamps(path, copy)
         environment = {
-            **allowed_variables(os.environ, _SCORERS if kind == "scorer" else ()),
-            **dict.fromkeys(_HOMES, str(self._own / "home")),
-            **dict.fromkeys(_TEMPORARY, str(self._own / "tmp")),
+            **worker_variables(self._own / "home", self._own / "tmp", SCORERS if kind == "scorer" else ()),
             # Nothing that a model does may reach the repo's own tracking store.
             "MLFLOW_TRACKING_URI": (self._own / "mlruns").as_uri(),
-            "MLFLOW_DISABLE_TELEMETRY": "true",
-            "DO_NOT_TRACK": "true",
-            "PYTHONWARNINGS": "ignore",
-            "PYTHONUNBUFFERED": "1",  # keeps what a model prints before it ends its process
             **({"PYTHONHASHSEED": "random"} if apart else {}),
         }
         self._errors = (self._folder / "stderr.txt").open("wb")
@@ -492,15 +475,6 @@ class _Deadline:
 
 def _line(request: Mapping[str, Any], number: int) -> str:
     return json.dumps({**request, "number": number}) + "\n"
-
-
-def allowed_variables(environment: Mapping[str, str], also: tuple[str, ...] = ()) -> dict[str, str]:
-    """The variables that Python, the numeric libraries and MLflow need. None of them is a token."""
-    return {
-        name: value
-        for name, value in environment.items()
-        if name.upper() in _NAMES or name.upper().startswith((*_BEGINNINGS, *also))
-    }
 
 
 def _worker_of(process: Forked | subprocess.Popen[str]) -> int:

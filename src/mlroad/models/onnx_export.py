@@ -8,7 +8,6 @@ the Python model's. The export fails if they are further apart than the inferenc
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import shutil
 import tempfile
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from mlroad import __version__
+from mlroad.core.digests import digest_of_bytes
 from mlroad.core.files import write_json
 from mlroad.core.problems import UserError
 from mlroad.data.store import VerifiedVersion, find_verified
@@ -114,7 +114,7 @@ def _parity_of_export(folder: Path, about: Mapping[str, str]) -> Parity | None:
         contract = json.loads((folder / CONTRACT).read_text(encoding="utf-8"))
         content = (folder / MODEL).read_bytes()
         same = all(contract.get(key) == value for key, value in about.items())
-        if same and contract.get("onnx_digest") == _digest(content):
+        if same and contract.get("onnx_digest") == digest_of_bytes(content):
             return Parity.from_json(json.loads((folder / PARITY).read_text(encoding="utf-8")))
     return None
 
@@ -135,7 +135,7 @@ def _write(
     contract = {
         "schema": 1,
         **about,
-        "onnx_digest": _digest(content),
+        "onnx_digest": digest_of_bytes(content),
         "opset": said["opset"],
         "dataset": trained[0],
         "dataset_digest": trained[1],
@@ -168,10 +168,6 @@ def _outputs(answer: Answer, which: str, data: VerifiedVersion) -> Sequence[Tens
     if answer.outputs is None:
         raise NotExportable(f"The {which} model refuses rows of {data.version.id}: {answer.refused}.")
     return answer.outputs
-
-
-def _digest(content: bytes) -> str:
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 def suite_json(suite: Suite, model_folder: Path) -> dict[str, Any]:

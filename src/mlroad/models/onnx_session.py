@@ -7,7 +7,6 @@ asks for that.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from mlroad.models.model_process import Answer, ModelBroken
+from mlroad.models.read_contract import AGAIN, ContractError, read_contract
 from mlroad.models.tensors import FAMILIES, NUMPY, ONNX_TYPES, Tensor, TensorError, answer_tensors
 
 
@@ -50,9 +50,12 @@ class OnnxSession:
             self._session = onnxruntime.InferenceSession(
                 (folder / "model.onnx").read_bytes(), options, providers=["CPUExecutionProvider"]
             )
-            contract = json.loads((folder / "contract.json").read_text(encoding="utf-8"))
         except Exception as error:
             raise ModelBroken(f"{folder.as_posix()}: {' '.join(str(error).split())[:300]}") from None
+        try:
+            contract = read_contract(folder / "contract.json")
+        except ContractError as error:
+            raise ModelBroken(f"{str(error).rstrip('.')}. {AGAIN.rstrip('.')}") from None
         self._columns = {column["name"]: column for column in contract["inputs"]}
         self._inputs = {given.name: given for given in self._session.get_inputs()}
         outputs = {given.name: given for given in self._session.get_outputs()}
@@ -111,7 +114,7 @@ class OnnxSession:
         about = self._columns[name]
         wanted = FAMILIES[about["datatype"]]
         if tensor is None:
-            if about["required"]:
+            if about.get("required", True):
                 raise TensorError(f"the input {name} is missing")
             if wanted not in {"number", "text"}:
                 raise TensorError(
@@ -128,7 +131,7 @@ class OnnxSession:
                     f"the input {name} has the shape {list(tensor.shape)}, but [{rows}, 1] is expected"
                 )
             values = np.array(tensor.data, dtype=object if wanted == "text" else None)
-            if about["required"] and wanted == "number" and np.isnan(values.astype(float)).any():
+            if about.get("required", True) and wanted == "number" and np.isnan(values.astype(float)).any():
                 raise TensorError(
                     f"the input {name} has a missing value, but the model needs one in each row"
                 )

@@ -9,13 +9,13 @@ changed, MI112 no cases, MI113 the suite of another model.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from mlroad.core.digests import digest_of_bytes
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.core.text import did_you_mean
 from mlroad.core.yaml_nodes import MapNode, Node, ScalarNode, read_yaml
@@ -78,7 +78,7 @@ def suite_digest(model_folder: Path) -> str:
     """
     folder = model_folder / FOLDER
     lines = "".join(f"{file_digest(folder / name)[7:]}  {name}\n" for name in (SUITE, CASES))
-    return f"sha256:{hashlib.sha256(lines.encode()).hexdigest()}"
+    return digest_of_bytes(lines.encode())
 
 
 def file_digest(file: Path) -> str:
@@ -88,7 +88,7 @@ def file_digest(file: Path) -> str:
 
 def text_digest(content: bytes) -> str:
     """As `file_digest`, for the content."""
-    return f"sha256:{hashlib.sha256(content.replace(bytes((13, 10)), bytes((10,)))).hexdigest()}"
+    return digest_of_bytes(content.replace(bytes((13, 10)), bytes((10,))))
 
 
 def load_suite(model_folder: Path, root: Path, sealed: bool = True) -> tuple[Suite | None, list[Problem]]:

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from mlroad.core.problems import UserError
-from mlroad.models.model_process import allowed_variables
+from mlroad.models.worker_variables import allowed_variables
 from mlroad.promote.workbench import Workbench
 
 _LAST_LINES = 30

@@ -4,11 +4,10 @@ So the folder alone, as an MLflow model, shows where it came from. The digest of
 as it was judged, without lineage.json. The version's tag ``lineage_digest`` is the digest of lineage.json.
 """
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from mlroad.core.digests import files_below, listing_digest, sha256_of_file
+from mlroad.core.digests import digest_of_bytes, files_below, listing_digest, sha256_of_file
 from mlroad.core.problems import UserError
 from mlroad.registry.base import Registry, Version
 
@@ -28,16 +27,12 @@ def own_lineage(model: Path) -> str:
 
 def lineage_digest(lineage: Path) -> str | None:
     """``sha256:…`` of a copy of lineage.json, None if there is none. Raises OSError."""
-    return _digest(lineage.read_bytes()) if lineage.is_file() else None
+    return digest_of_bytes(lineage.read_bytes()) if lineage.is_file() else None
 
 
 def is_registered(lineage: bytes, tags: Mapping[str, str]) -> bool:
     """Whether this is the content of lineage.json that was registered."""
-    return _digest(lineage) == tags.get(LINEAGE_TAG)
-
-
-def _digest(content: bytes) -> str:
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+    return digest_of_bytes(lineage) == tags.get(LINEAGE_TAG)
 
 
 def judged_digest(model: Path) -> str:

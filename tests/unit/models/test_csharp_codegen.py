@@ -39,6 +39,7 @@ def test_the_harness_compiles_what_is_generated_today(name: str) -> None:
         ("", "Column"),
         ("🙂", "Column"),
         ("e\u0301tat", "État"),
+        ("x" * 1000, f"X{'x' * 199}"),
     ],
 )
 def test_names(text: str, name: str) -> None:
@@ -112,13 +113,16 @@ def test_the_file_and_the_namespace_can_be_chosen(tmp_path: Path) -> None:
     ("contract", "what"),
     [
         ("{", "is not JSON"),
-        ("[]", "is not a contract"),
-        ("{}", "is not a contract: KeyError('schema')"),
+        ("[]", "A contract should be a JSON object"),
+        ("{}", "should have the key schema"),
         ({**TINY, "schema": 2}, "schema 2 is not known"),
-        ({**TINY, "inputs": [{"name": "age"}]}, "is not a contract: KeyError('datatype')"),
-        ({**TINY, "inputs": [column("age", "FP16")]}, "age has the datatype FP16"),
+        ({**TINY, "inputs": [{"name": "age"}]}, "In inputs, age has the datatype null"),
+        ({**TINY, "inputs": [column("age", "FP16")]}, """age has the datatype "FP16\""""),
         ({**TINY, "inputs": [column("age", "FP32", -1)]}, "only the number of rows may be open"),
-        ({**TINY, "outputs": []}, "is not a contract"),
+        ({**TINY, "outputs": []}, "outputs should be a list of columns"),
+        ({**TINY, "inputs": [column("age", "FP64")] * 2}, "In inputs, age is there twice"),
+        ({**TINY, "inputs": [column("age", "FP64", required="no")]}, "required of age is not true or false"),
+        ("[" * 100_000, "is not JSON"),
         ({**TINY, "inputs": [column("age", "FP64", minimum="a", maximum="b")]}, "is not a contract"),
     ],
 )

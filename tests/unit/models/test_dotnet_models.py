@@ -22,7 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from mlroad.core.repo import DOTNET_HARNESS
-from mlroad.models.inference_verdict import RUNTIMES
+from mlroad.models.runtimes import RUNTIMES
 from tests.support import REPO, git
 from tests.unit.models.saved_models import RUN, called, frozen, save_run
 

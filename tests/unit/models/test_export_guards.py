@@ -177,8 +177,11 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "model.onnx").write_bytes(model.SerializeToString())
     datatypes = {"a": "FP64", "whole": "INT64", "truth": "BOOL", "maybe": "FP64"}
     contract = {
-        "inputs": [{"name": n, "datatype": of, "required": n == "a"} for n, of in datatypes.items()],
-        "outputs": [{"name": "y", "datatype": "FP32"}],
+        "schema": 1,
+        "inputs": [
+            {"name": n, "datatype": of, "shape": [-1, 1], "required": n == "a"} for n, of in datatypes.items()
+        ],
+        "outputs": [{"name": "y", "datatype": "FP32", "shape": [-1, 1]}],
     }
     (tmp_path / "contract.json").write_text(json.dumps(contract), encoding="utf-8")
     return tmp_path
@@ -212,7 +215,10 @@ def test_requests_that_the_graph_cannot_hold(folder: Path) -> None:
         ('"truth"', '"lie"', r"The inputs are a, whole, truth, maybe, but contract.json says a, whole, lie,"),
         ('"BOOL"', '"BYTES"', r"truth is a tensor\(bool\), but BYTES in contract.json"),
         ('"y"', '"z"', r"The outputs are y, but contract.json says z"),
-        ('{"inputs"', '{"in', "Unterminated|delimiter|Expecting"),
+        ('{"schema"', '{"sch', "contract.json: This is not JSON: (Unterminated|Expecting)"),
+        ('"schema": 1', '"schema": 2', "contract.json: schema 2 is not known to this version of mlroad"),
+        ('"outputs"', '"output"', "contract.json: outputs should be a list of columns"),
+        ('"FP32"', "7", "In outputs, y has the datatype 7, which is not known"),
     ],
 )
 def test_a_contract_of_another_graph(folder: Path, old: str, new: str, words: str) -> None:

@@ -199,23 +199,23 @@ def at(number: int, x: float, kind: str = "golden") -> Case:
 
 
 def test_asking_alone_and_in_batches(tmp_path: Path) -> None:
-    cases = [at(number, float(number)) for number in range(70)]
-    cases += [at(70, -1.0), at(71, -2.0, "invalid"), at(72, 1.0, "directional")]
+    cases = [at(number, float(number)) for number in range(262)]
+    cases += [at(262, -1.0), at(263, -2.0, "invalid"), at(264, 1.0, "directional")]
     suite = suite_of(tmp_path, cases)
     model = _Doubled()
     answers = ask_cases(model, suite.cases)
-    assert sorted(model.asked) == [1] * 74 + [6, 64]  # a change is a second request
+    assert sorted(model.asked) == [1] * 266 + [6, 256]  # a change is a second request
     assert list(answers) == [its.id for its in cases]
     file = tmp_path / "case_answers.jsonl"
     file.write_text("".join(its.line(id_) for id_, its in answers.items()), encoding="utf-8")
     assert read_case_answers(file) == answers
     verdict = judge_cases(suite, {}, answers, InferenceVerdict("m", "r"))
-    assert [result.id for result in verdict.failed] == ["c70"]
+    assert [result.id for result in verdict.failed] == ["c262"]
 
     answers = ask_cases(_Doubled(is_careless=True), suite.cases)
     verdict = judge_cases(suite, {}, answers, InferenceVerdict("m", "r"))
     wrong = {result.id: result.code for result in verdict.failed}
-    assert wrong == {"c63": "MI207", "c69": "MI207", "c70": "MI202"}
+    assert wrong == {"c255": "MI207", "c261": "MI207", "c262": "MI202"}
 
 
 def test_a_single_case_is_asked_in_a_batch_too(tmp_path: Path) -> None:

@@ -32,14 +32,14 @@ public sealed record CaseAnswers
     /// <summary>The answer to the request after the change of an invariance or directional case.</summary>
     public Answer? Changed { get; init; }
 
-    /// <summary>This case's rows out of one request that joins up to 64 golden and boundary cases.</summary>
+    /// <summary>This case's rows out of one request that joins up to 256 golden and boundary cases.</summary>
     public Answer? Batch { get; init; }
 }
 
 /// <summary>Asks a model the cases of a file. Whether the answers are right is another question.</summary>
 public static class CaseQuestions
 {
-    private const int Together = 64;
+    private const int Together = 256;
 
     /// <summary>Each case with its answers, in the order of the file. The file is read as a stream.</summary>
     /// <param name="model">The model.</param>
@@ -62,7 +62,7 @@ public static class CaseQuestions
         }
     }
 
-    /// <summary>The answers to at most 64 cases.</summary>
+    /// <summary>The answers to at most 256 cases.</summary>
     private static CaseAnswers[] Ask(InferenceModel model, InferenceCase[] cases)
     {
         var answers = Array.ConvertAll(cases, found => new CaseAnswers
