@@ -4,20 +4,12 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 
-import numpy as np
-import pandas as pd
-
 from mlroad.core.text import count, some
 from mlroad.gate.gates_file import Gates
 from mlroad.gate.holdout import Holdout
+from mlroad.gate.leakage import telling_features
 from mlroad.gate.metric_checks import MetricResult
 from mlroad.gate.records import Records
-
-_LEAST_ROWS = 10
-_SURE = 0.9999
-"""A feature with this correlation to the target, or more, is the target in another unit."""
-_FEW = 0.5
-"""A feature with more distinct values than this share of the rows determines everything by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,35 +54,9 @@ def _of_holdout(gates: Gates, table: Holdout) -> Iterator[Warned]:
     if repeated:
         what = f"{repeated} of {count(table.rows, 'row')} of {gates.holdout} repeat an earlier row"
         yield Warned("holdout.repeated", f"{what}, so intervals are narrower than they should be.")
-    for target in gates.targets:
-        for feature in table.frame.columns:
-            if feature not in gates.targets and table.rows >= _LEAST_ROWS:
-                how = _determines(table.frame[feature], table.frame[target])
-                if how:
-                    what = f"{feature} {how} {target}: a model that reads it has the answer."
-                    yield Warned("holdout.leakage", f"{what} Is it known when the model is asked?")
-
-
-def _determines(feature: pd.Series, target: pd.Series) -> str:
-    """How a feature tells the target; empty if it does not."""
-    numbers = [pd.api.types.is_numeric_dtype(column.dtype) for column in (feature, target)]
-    if all(numbers):
-        both = np.array([feature.to_numpy(dtype=np.float64), target.to_numpy(dtype=np.float64)])
-        both = both[:, np.isfinite(both).all(axis=0)]
-        if both.shape[1] >= _LEAST_ROWS and (np.ptp(both, axis=1) > 0).all():
-            if abs(np.corrcoef(both)[0, 1]) >= _SURE:
-                return "is a multiple of"
-            ranks = pd.DataFrame(both.T).rank().to_numpy()
-            if both.shape[1] > len(np.unique(both[1])) and len(np.unique(both[1])) <= 2:
-                return ""  # ranks of two values say nothing
-            if abs(np.corrcoef(ranks.T)[0, 1]) >= 1 - 1e-12:
-                return "is in the same order as"
-    texts = feature.astype(str)
-    distinct = texts.nunique()
-    several = target.astype(str).nunique() > 1
-    if several and distinct <= _FEW * len(texts) and (target.astype(str).groupby(texts).nunique() == 1).all():
-        return "determines"
-    return ""
+    for what in telling_features(gates, table):
+        told = f"{what}: a model that reads it has the answer. Is it known when the model is asked?"
+        yield Warned("holdout.leakage", told)
 
 
 def _of_scores(gates: Gates, metrics: Mapping[str, MetricResult]) -> Iterator[Warned]:
