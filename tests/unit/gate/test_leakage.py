@@ -64,7 +64,7 @@ LEAKS: dict[Task, dict[str, Any]] = {
         "sorted by it": np.argsort(np.argsort(YES + 0.01 * RNG.random(N))),
         "word": [f"case {k}: {'approved' if v else 'denied'}" for k, v in enumerate(YES)],
         "gaps": np.where(YES, np.nan, NOISE),
-        "gaps in texts": np.where(YES, None, "ok"),
+        "gaps in texts": [None if v else "ok" for v in YES],
         "an amount afterwards": np.where(YES, RNG.gamma(2, 100, N) + 1, 0.0),
         "the number behind it": Y,
         "1 % wrong": np.where(RNG.random(N) < 0.99, YES, 1 - YES),
