@@ -412,6 +412,17 @@ def test_what_publishes_loads_no_model() -> None:
     assert commands == ["take-over", "register"]
 
 
+def test_no_program_of_a_workflow_imports_from_the_repo() -> None:
+    """Python looks for modules in the current folder if it reads a program from its input."""
+    found = [
+        match
+        for path in WORKFLOWS
+        for match in re.findall(r"\bpython3?(?: -\w)* -? ?[^\n]*<<", (REPO / path).read_text("utf-8"))
+    ]
+    assert found
+    assert not [match for match in found if not re.match(r"python3 -[IP] ", match)]
+
+
 def test_keys_are_in_environments() -> None:
     """A secret of the repo would be readable by any job of any branch."""
     own = ("registry", "production", "template-update", "release")

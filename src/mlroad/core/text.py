@@ -96,6 +96,13 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str = "", cutoff: f
     return f"Did you mean {near}?" if near else otherwise
 
 
+def one_line(text: str) -> str:
+    """The text on one line, as it is: line ends, terminal codes and marks that reorder text are escaped."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
 def quoted(word: str) -> str:
     """A word to paste into a shell: in quotes if it needs them."""
     if os.name == "nt":  # cmd and PowerShell both take double quotes, and neither takes POSIX quotes

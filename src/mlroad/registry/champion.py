@@ -6,7 +6,7 @@ Readers ignore it, because another version is the champion.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -35,8 +35,8 @@ def approve(
 ) -> Change:
     """Make a version champion. ``run``: the workflow run in which GitHub's environment was approved.
 
-    Raises Refused if its verdict is red, its model is not what was judged, it is older than the champion, or
-    its lineage has not the digest that was ``shown`` to the reviewer.
+    Raises Refused if its verdict is red, its model is not what was judged, it is older than the champion,
+    its lineage has not the digest that was ``shown`` to the reviewer, or the run has approved before.
     """
     before = registry.by_alias(version.model, CHAMPION)
     if before and before.number == version.number:
@@ -47,6 +47,7 @@ def approve(
         reasons.append(
             f"It is not the version that was shown for approval: its lineage is {its}, not {shown}."
         )
+    reasons += _used_before(registry, version, run)
     if before and version.number < before.number:
         way = f"Register a new version: `gh workflow run Retrain -f model={version.model}`."
         if _was_champion(version.number, registry.versions(version.model)):
@@ -59,6 +60,18 @@ def approve(
         about |= {"run": run, "environment": ENVIRONMENT}
     _make_champion(registry, version, before, about)
     return Change(registry.version(version.model, version.number), before, new=True)
+
+
+def _used_before(registry: Registry, version: Version, run: int | None) -> Iterator[str]:
+    """One decision makes a version champion once, and not again after a rollback."""
+    versions = registry.versions(version.model)
+    its = f"-f model={version.model} -f version={version.number} -f lineage={version.tags.get(LINEAGE_TAG)}"
+    for note in history(version):
+        if run is not None and note.get("run") == run and _was_followed(version.number, note, versions):
+            yield (
+                f"Run {run} approved it at {note['at']} already. Ask for a new decision: "
+                f"`gh workflow run approve.yml {its}`."
+            )
 
 
 def rollback(registry: Registry, model: str, to: int | None, by: str, reason: str) -> Change:

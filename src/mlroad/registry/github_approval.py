@@ -30,8 +30,9 @@ def approver(root: Path, version: Version, run: int) -> str:
     found = ""
     for review in reviews:
         environments = [its.get("name") for its in review.get("environments") or []]
+        user = review.get("user") or {"login": "ghost"}  # GitHub's name for a deleted account
         if ENVIRONMENT in environments and review.get("state") == "approved":
-            found = f"@{review['user']['login']}"
+            found = f"@{user['login']}"
     if found:
         return found
     raise NotConfirmed(f"GitHub knows no approval of the environment {ENVIRONMENT} in run {run}.")

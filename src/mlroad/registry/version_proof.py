@@ -17,22 +17,27 @@ class Proof:
     unverified: str
     """Why it is not proved that the workflows wrote it, as a sentence; empty if it is."""
     refuted: Mapping[int, str]
-    """Why GitHub does not confirm the approval in a run, as a sentence; empty if it does."""
+    """Why GitHub does not confirm an entry of the history, by its place, as a sentence; empty if it does."""
 
 
 def proof_of(root: Path, version: Version, versions: Sequence[Version]) -> Proof:
     """Check the signatures, and ask GitHub about every approval that names its run.
 
-    ``versions`` are all of its model.
+    One run approves once. ``versions`` are all of the model.
     """
     refuted: dict[int, str] = {}
-    for note in history(version):
+    asked = set()
+    for place, note in enumerate(history(version)):
         run = note.get("run")
         if note.get("what") != "approve" or not isinstance(run, int):
             continue
+        if run in asked:
+            refuted[place] = f"Run {run} approved it only once."
+            continue
+        asked.add(run)
         try:
             by = approver(root, version, run)
-            refuted[run] = "" if by == note.get("by") else f"According to GitHub, it was {by}."
+            refuted[place] = "" if by == note.get("by") else f"According to GitHub, it was {by}."
         except NotConfirmed as error:
-            refuted[run] = str(error)
+            refuted[place] = str(error)
     return Proof(unverified(root, version, versions), refuted)

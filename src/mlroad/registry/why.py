@@ -5,9 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from mlroad.core.text import size, table
+from mlroad.core.text import one_line, size, table
 from mlroad.core.verdict_words import verdict_word
 from mlroad.registry.base import Registry, Version
+from mlroad.registry.github_approval import ENVIRONMENT
 from mlroad.registry.history import history
 from mlroad.registry.signed_facts import has_signers, unverified
 from mlroad.registry.version_lineage import uses
@@ -18,7 +19,8 @@ _WIDTH = 12
 
 def why_json(version: Version, proof: Proof) -> dict[str, Any]:
     """Everything about a version, for programs."""
-    notes = [{**note, "confirmed": _is_confirmed(note, proof)} for note in history(version)]
+    noted = enumerate(history(version))
+    notes = [{**note, "confirmed": proof.refuted.get(place) == ""} for place, note in noted]
     return {
         "model": version.model,
         "version": version.number,
@@ -48,7 +50,8 @@ def why(version: Version, proof: Proof) -> str:
     ):
         if rows := list(part):
             lines += ["", title, *(f"  {row}" for row in rows)]
-    return "\n".join(lines)
+    # Names and values come from whoever trained: none of them may look like a line of this text.
+    return "\n".join(map(one_line, lines))
 
 
 def who_used(registry: Registry, dataset: str) -> list[dict[str, Any]]:
@@ -79,7 +82,7 @@ def who_used_text(dataset: str, found: Sequence[Mapping[str, Any]]) -> str:
         for use in its["uses"]:
             by = "" if len(use["way"]) == 1 else f", by way of {' made from '.join(use['way'])}"
             lines.append(f"  {use['part']}{by}")
-    return "\n".join(lines)
+    return "\n".join(map(one_line, lines))
 
 
 def list_json(root: Path, registry: Registry, model: str | None) -> list[dict[str, Any]]:
@@ -123,7 +126,7 @@ def list_text(found: Sequence[Mapping[str, Any]]) -> str:
         )
         for its in found
     ]
-    return table([head, *rows])
+    return table([head, *(tuple(map(one_line, row)) for row in rows)])
 
 
 def _last(notes: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
@@ -246,22 +249,17 @@ def _writer(proof: Proof) -> str:
     return f"unverified. {proof.unverified}" if proof.unverified else "the workflow (its signature is valid)"
 
 
-def _is_confirmed(note: Mapping[str, Any], proof: Proof) -> bool:
-    return proof.refuted.get(note.get("run") or 0) == ""
-
-
 def _history(version: Version, proof: Proof) -> Iterator[str]:
     notes = history(version)
-    for note in notes:
+    for place, note in enumerate(notes):
         before = f", after version {note['previous']}" if note.get("previous") else ""
         because = f": {note['reason']}" if note.get("reason") else ""
-        when, by, run = note.get("at"), note.get("by"), note.get("run")
+        when, by, doubt = note.get("at"), note.get("by"), proof.refuted.get(place)
         if note.get("what") != "approve":
             yield f"rolled back to {when} by {by}{before}{because}"
-        elif _is_confirmed(note, proof):
-            yield f"approved by {by} in environment {note.get('environment')}, run {run} ({when}){before}"
+        elif doubt == "":
+            yield f"approved by {by} in environment {ENVIRONMENT}, run {note.get('run')} ({when}){before}"
         else:
-            doubt = proof.refuted.get(run) if isinstance(run, int) else None
             yield f"claimed by {by} ({when}){before}{f'. {doubt}' if doubt else ''}"
     if not notes:
         yield "never"

@@ -97,7 +97,17 @@ def _read(model: ModelFolder, folder: Path) -> Candidate | None:
         return None
     if record is None or not isinstance(train, dict) or train.get("data") not in ("dev", "prod"):
         return None
-    return Candidate(model, folder, record, train)
+    return Candidate(model, folder, record, train) if _are_records(record, train) else None
+
+
+def _are_records(record: Mapping[str, Any], train: Mapping[str, Any]) -> bool:
+    """Whether they have the form that `mlroad train` writes. Another machine may hand over anything."""
+    parts = [record.get(name) for name in ("git", "inputs", "outputs", "parameters", "steps")]
+    parts += [train.get(name) for name in ("job", "packages")]
+    if not all(part is None or isinstance(part, dict) for part in parts):
+        return False
+    steps = (record.get("steps") or {}).values()
+    return all(isinstance(step, dict) and isinstance(step.get("inputs") or {}, dict) for step in steps)
 
 
 def _known(model: ModelFolder) -> str:

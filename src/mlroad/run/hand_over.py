@@ -11,14 +11,16 @@ from pathlib import Path
 
 from mlroad.core.digests import digest_of
 from mlroad.core.files import remove
+from mlroad.core.git import run_git
 from mlroad.core.problems import UserError
 from mlroad.core.run_folders import RECORD
-from mlroad.run.candidate import TRAIN, find_candidate
+from mlroad.run.candidate import TRAIN, Candidate, find_candidate
 from mlroad.run.model_folder import ModelFolder
 
 _FILES = (RECORD, TRAIN)
 _FOLDERS = ("outputs", "logs")
 _JUDGED = ("gate",)
+_AGAIN = "Start the workflow again. If that repeats, find out which job changed the artifact."
 
 
 def hand_over(model: ModelFolder, runs: Sequence[str], folder: Path) -> str:
@@ -37,11 +39,10 @@ def take_over(model: ModelFolder, folder: Path, digest: str, *, judged: bool = F
 
     Results of a gate are taken only if ``judged``: a machine that trains has no say in them.
     """
+    if link := next((path for path in folder.rglob("*") if path.is_symlink()), None):
+        raise UserError(f"{link} is a link, and nothing that was handed over has any.", _AGAIN)
     if not folder.is_dir() or digest_of(folder) != digest:
-        raise UserError(
-            f"{folder} is not what was handed over: its digest is not {digest}.",
-            "Start the workflow again. If that repeats, find out which job changed the artifact.",
-        )
+        raise UserError(f"{folder} is not what was handed over: its digest is not {digest}.", _AGAIN)
     names = sorted(path.name for path in folder.iterdir())
     for name in names:
         target = model.runs / name
@@ -49,12 +50,24 @@ def take_over(model: ModelFolder, folder: Path, digest: str, *, judged: bool = F
             remove(target)
         for part in (*_FILES, *_FOLDERS, *(_JUDGED if judged else ())):
             _copy(folder / name / part, target / part)
-        find_candidate(model, name)
+        try:
+            _check_commit(find_candidate(model, name))
+        except UserError:
+            remove(target)
+            raise
     return names
 
 
+def _check_commit(candidate: Candidate) -> None:
+    """The machine that trained says of which commit the run is. All jobs of a workflow have the same one."""
+    here = run_git(candidate.model.root, "rev-parse", "HEAD").text
+    its = (candidate.record.get("git") or {}).get("commit")
+    if not here or its != here:
+        raise UserError(f"The run {candidate.run} is of the commit {its}, and this is {here}.", _AGAIN)
+
+
 def _copy(source: Path, target: Path) -> None:
-    """Copy a file or a folder, if it exists. A link is copied as what it points to only inside the folder."""
+    """Copy a file or a folder, if it exists."""
     if source.is_symlink() or not source.exists():
         return
     target.parent.mkdir(parents=True, exist_ok=True)
