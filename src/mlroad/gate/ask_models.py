@@ -17,7 +17,7 @@ from mlroad.gate.data_checks import compare_with_holdout
 from mlroad.gate.find_champion import NoChampion, find_champion
 from mlroad.gate.gates_file import Gates
 from mlroad.gate.holdout import Holdout, OpenedHoldout, open_holdout, row_answers
-from mlroad.gate.latency import ask_rows
+from mlroad.gate.latency import TIMED_ROWS, ask_rows
 from mlroad.gate.records import Champion, ModelAnswers, Records
 from mlroad.models.model_process import ModelBroken, ModelProcess
 from mlroad.registry.base import Registry
@@ -26,9 +26,11 @@ from mlroad.run.candidate import Candidate
 
 
 def ask_models(
-    candidate: Candidate, gates: Gates, registry: Registry | None = None
+    candidate: Candidate, gates: Gates, registry: Registry | None = None, single_rows: int = TIMED_ROWS
 ) -> tuple[Records, OpenedHoldout]:
     """Ask the models. Also returns the holdout, so that it is verified and read only once.
+
+    At most ``single_rows`` rows are asked for one at a time.
 
     Raises UserError if the holdout's target or the columns of the slices are not what gates.yml says.
     """
@@ -41,7 +43,8 @@ def ask_models(
         holdout = open_holdout(root, gates)
         champion, folder, problem = _champion(candidate, gates, registry, holdout)
         theirs = stack.enter_context(ModelProcess(folder)) if folder else None
-        return _ask(candidate, gates, holdout, digest, (mine, again, theirs), champion, problem), holdout
+        models = mine, again, theirs
+        return _ask(candidate, gates, holdout, digest, models, champion, problem, single_rows), holdout
 
 
 def _ask(
@@ -52,6 +55,7 @@ def _ask(
     models: tuple[ModelProcess | None, ModelProcess | None, ModelProcess | None],
     champion: Champion | None,
     problem: str,
+    single_rows: int,
 ) -> Records:
     mine, apart, theirs = models
     table = holdout.table
@@ -66,8 +70,8 @@ def _ask(
     if mine and apart and table and answers and answers.values is not None:
         features = table.features(gates.targets)
         again, first = ask_again(mine, apart, digest, features, answers.values)
-        asked = [mine] if other is None or other.values is None or theirs is None else [mine, theirs]
-        timings, alone = ask_rows(asked, table.rows)
+        timed = gates.p95_ms is not None and theirs and other and other.values is not None
+        timings, alone = ask_rows([mine, theirs] if timed and theirs else [mine], table.rows, single_rows)
         again[SINGLE] = single_answers(digest, answers.values, alone, timings.error)
         file = onnx_file(candidate)
         if gates.onnx_difference is not None and file is not None:

@@ -54,14 +54,16 @@ _BETWEEN = 4
 _RESAMPLES = 2000
 
 
-def ask_rows(models: Sequence[ModelProcess], rows: int) -> tuple[Timings, dict[int, list[float | str]]]:
+def ask_rows(
+    models: Sequence[ModelProcess], rows: int, most: int = TIMED_ROWS
+) -> tuple[Timings, dict[int, list[float | str]]]:
     """Time one row at a time, both models in turn, so that a busy machine is equally busy for both.
 
     Also returns the first model's answers by row. The rows are those of the table that each model predicted
-    last, the holdout with its ``rows`` rows.
+    last, the holdout with its ``rows`` rows; at most ``most`` are asked.
     """
-    chosen = np.linspace(0, rows - 1, min(rows, TIMED_ROWS)).astype(int).tolist()
-    calls = [row for _ in range(_AGAIN) for row in chosen][:TIMED_ROWS]
+    chosen = np.linspace(0, rows - 1, min(rows, most)).astype(int).tolist()
+    calls = [row for _ in range(_AGAIN) for row in chosen][:most]
     times: list[list[float]] = [[] for _ in models]
     waited: list[list[float]] = [[] for _ in models]
     machine: list[float] = []

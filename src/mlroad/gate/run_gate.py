@@ -20,6 +20,7 @@ from mlroad.gate.committed_rules import rules_of
 from mlroad.gate.gates_file import FILE, RUNTIMES, Gates, load_gates
 from mlroad.gate.holdout import OpenedHoldout, open_holdout
 from mlroad.gate.judge import Judgement, judge
+from mlroad.gate.latency import TIMED_ROWS
 from mlroad.gate.own_measures import Spending, measuring, recorded
 from mlroad.gate.records import delete_records, read_records, write_records
 from mlroad.gate.settings import settings_of
@@ -33,11 +34,15 @@ ROWS = "holdout.csv"
 
 
 def gate(
-    candidate: Candidate, registry: Registry | None = None, spent: Spending | None = None
+    candidate: Candidate,
+    registry: Registry | None = None,
+    spent: Spending | None = None,
+    single_rows: int = TIMED_ROWS,
 ) -> dict[str, Any]:
     """Judge a candidate: every check is made, and the verdict is written to its gate folder and returned.
 
-    ``spent`` is what scorers have used of their budgets already.
+    ``spent`` is what scorers have used of their budgets already. At most ``single_rows`` rows of the holdout
+    are asked for one at a time.
     Raises UserError for mistakes in gates.yml, and for rules that change meanwhile; every other
     problem is a red check.
     """
@@ -50,7 +55,7 @@ def gate(
         remove(folder / EXPORT)
     delete_records(folder)
     with _unchanged_rules(candidate) as (gates, read):
-        records, holdout = ask_models(candidate, gates, registry)
+        records, holdout = ask_models(candidate, gates, registry, single_rows)
         answers = {"candidate": records.candidate, "champion": records.champion_answers}
         model = candidate.model
         with measuring(model.path, model.root, gates, holdout.table, answers, spent) as own:

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from mlroad.data.version import parse_reference
 from mlroad.gate.checks import is_waivable
 from mlroad.gate.gates_file import Threshold
 from mlroad.gate.holdout import slice_of
+from mlroad.gate.latency import LEAST_TIMED
 from mlroad.gate.measures import Unmeasurable
 from mlroad.gate.metrics import measure, read_answers
 from mlroad.gate.records import Exported, read_records, write_records
@@ -29,6 +31,8 @@ from mlroad.registry.one_champion import OneChampion
 from mlroad.run.candidate import Candidate
 
 _PATIENCE_MS = 10_000
+_gate_quickly = partial(gate, single_rows=LEAST_TIMED)
+"""Single rows take most of a gate's time, and few faults need many of them."""
 _LEFT = 0.2
 """The share of the spread that the answers of a model trained on shuffled labels keep."""
 
@@ -44,7 +48,7 @@ class Fault:
     skip: Callable[[Good], str] = lambda _: ""
     """Why this fault cannot be planted here; empty if it can."""
     registry: Callable[[Good], OneChampion] = lambda good: good.registry(champion=False)
-    judge: Callable[[Candidate, OneChampion], dict[str, Any]] = gate
+    judge: Callable[[Candidate, OneChampion], dict[str, Any]] = _gate_quickly
 
     @property
     def expected(self) -> str:
@@ -56,7 +60,9 @@ def faults(good: Good, runtimes: Sequence[str]) -> Iterator[Fault]:
     """All faults, for this candidate. ``runtimes`` are those that its own gates.yml requires."""
     gates = good.gates
     limited = any(threshold.limit is not None for threshold in gates.metrics.values())
-    yield Fault("slow model", r"latency\.p95", "failed", _slow, _no_latency)  # first, as it takes longest
+    yield Fault(
+        "slow model", r"latency\.p95", "failed", _slow, _no_latency, judge=gate
+    )  # first, as it takes longest
     yield Fault(
         "shuffled labels", r"metrics\..+", "failed", _shuffled,
         registry=lambda g: g.registry(champion=not limited),
@@ -66,8 +72,8 @@ def faults(good: Good, runtimes: Sequence[str]) -> Iterator[Fault]:
     yield Fault("missing model", r"predictions", "broken", _no_model)
     yield Fault("replaced model", r"candidate", "broken", _replaced)
     yield Fault("NaN predictions", r"predictions", "broken", _nan, _no_numbers)
-    yield Fault("wrong for single rows", r"agreement", "failed", _wrong_alone)
-    yield Fault("answers by the order of rows", r"agreement", "failed", _by_order)
+    yield Fault("wrong for single rows", r"agreement", "failed", _wrong_alone, judge=gate)
+    yield Fault("answers by the order of rows", r"agreement", "failed", _by_order, judge=gate)
     yield Fault("wrong dataset version", r"data\.training", "broken", _other_version)
     yield Fault("trained on the holdout", r"data\.overlap", "broken", _leaked)
     yield Fault("truncated ONNX", r"onnx", "broken", _truncated, _no_onnx)
