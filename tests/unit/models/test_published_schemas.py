@@ -20,7 +20,7 @@ import yaml
 from mlroad.core.digests import digest_of
 from mlroad.core.problems import Problem
 from mlroad.models.cases import KINDS, read_cases
-from mlroad.models.inference_verdict import RUNTIMES
+from mlroad.models.runtimes import RUNTIMES
 from mlroad.models.suite import file_digest, load_suite
 from mlroad.models.tensors import FAMILIES, ONNX_TYPES
 from tests.support import REPO
