@@ -6,14 +6,11 @@ so registered data can be compared with the version file.
 Code: MD602 different data is registered under this name and version.
 """
 
-import contextlib
-import io
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlroad.azure.client import connect
+from mlroad.azure.client import connect, without_progress
 from mlroad.azure.errors import plain_errors
 from mlroad.azure.storage import Upload, default_datastore, upload
 from mlroad.azure.workspace import Workspace, the_workspace
@@ -42,7 +39,6 @@ class DataAssets:
         self.client = connect(self.workspace)
 
     def get(self, version: DatasetVersion) -> Any | None:
-        """The asset with this name and version, or None."""
         from azure.core.exceptions import ResourceNotFoundError
 
         with plain_errors(f"Looking for {version.id}", self.workspace):
@@ -85,7 +81,7 @@ class DataAssets:
         with plain_errors(f"Registering {version.id}", self.workspace):
             from azure.ai.ml import load_data
 
-            with _quiet():
+            with without_progress():
                 asset = self.client.data.create_or_update(load_data(version.file, params_override=override))
         self._check_same(version, asset)
         return self._registered(version, asset, is_new=True)
@@ -117,10 +113,3 @@ class DataAssets:
     def _registered(self, version: DatasetVersion, asset: Any, is_new: bool) -> RegisteredAsset:
         url = f"https://ml.azure.com/data/{version.name}/{version.version}/details?wsid={self.workspace.id}"
         return RegisteredAsset(str(asset.id), str(asset.path), url, is_new)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Hide the notes that the client writes to the error stream."""
-    with contextlib.redirect_stderr(io.StringIO()):
-        yield

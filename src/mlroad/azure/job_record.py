@@ -48,7 +48,6 @@ class JobRecord:
             self.step(name)
 
     def step(self, name: str) -> StepState:
-        """The state of a step."""
         log = self.folder.path / "logs" / f"{name}.txt"
         return self._run.steps.setdefault(name, StepState(name, log))
 

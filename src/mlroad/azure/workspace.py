@@ -7,7 +7,6 @@ variables take precedence, so CI needs no file.
 
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,13 +40,12 @@ class Workspace:
         )
 
 
-def find_workspace(root: Path, environment: Mapping[str, str] | None = None) -> Workspace | None:
+def find_workspace(root: Path) -> Workspace | None:
     """The workspace that is configured for the repo at ``root``; None if there is none.
 
     Raises UserError if only some of the variables are set, or the file is not a valid config.json.
     """
-    environment = os.environ if environment is None else environment
-    values = [environment.get(name, "").strip() for name in VARIABLES]
+    values = [os.environ.get(name, "").strip() for name in VARIABLES]
     # A subscription alone (azure/login sets it) says nothing about a workspace.
     if all(values):
         subscription, group, name = values

@@ -12,6 +12,9 @@ from typing import Any
 from mlroad.core.problems import UserError
 from mlroad.core.repo import cache_folder
 
+DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
+"""Windows reserves these names in every folder: it could not check out datasets/con/."""
+
 
 @contextlib.contextmanager
 def replacing(file: Path) -> Iterator[Path]:
@@ -60,6 +63,15 @@ def write_new(file: Path, content: str) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def read_json(file: Path) -> dict[str, Any]:
+    """The JSON object in a file; an empty one if the file is missing, damaged or something else."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
 def write_json(file: Path, content: Mapping[str, Any]) -> None:
     """Write a file completely or not at all. Raises OSError."""
     with replacing(file) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as out:
@@ -67,9 +79,11 @@ def write_json(file: Path, content: Mapping[str, Any]) -> None:
         out.write("\n")
 
 
-def unwritable(file: Path, error: OSError, fix: str = "Check its permissions and the disk.") -> UserError:
+def unwritable(file: Path, error: OSError) -> UserError:
     """The error to raise for a file that could not be written."""
-    return UserError(f"{file} cannot be written: {error.strerror or error}.", fix)
+    return UserError(
+        f"{file} cannot be written: {error.strerror or error}.", "Check its permissions and the disk."
+    )
 
 
 def write_output(file: Path, content: str) -> None:

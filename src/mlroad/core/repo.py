@@ -19,6 +19,11 @@ def find_root(start: Path) -> Path | None:
     return None
 
 
+def from_here(path: Path) -> Path:
+    """A path as people read it: relative to the working folder if it is below it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
 def root_here() -> Path:
     """The root of the repo around the working folder, relative if it is that folder itself.
 

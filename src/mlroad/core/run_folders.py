@@ -10,7 +10,6 @@
 """
 
 import contextlib
-import json
 import os
 import time
 from collections.abc import Mapping
@@ -18,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from mlroad.core.files import remove, write_json
+from mlroad.core.files import read_json, remove, write_json
 from mlroad.core.locks import try_lock
 from mlroad.core.problems import UserError
 from mlroad.core.repo import find_root
@@ -74,12 +73,7 @@ def last_run(file: Path) -> dict[str, Any] | None:
 
 def read_record(folder: Path) -> dict[str, Any] | None:
     """The run.json of a run. A run whose process died is ``interrupted``."""
-    try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    if not isinstance(record, dict):
-        return None
+    record = read_json(folder / RECORD)
     if record.get("state") == "running":
         lock = try_lock(folder / _LOCK)
         if lock is not None:
@@ -88,7 +82,7 @@ def read_record(folder: Path) -> dict[str, Any] | None:
             for step in record.get("steps", {}).values():
                 if step.get("state") == "running":
                     step["state"] = "interrupted"
-    return record
+    return record or None
 
 
 class RunFolder:

@@ -54,7 +54,6 @@ def wheel_named(repo: Path) -> Path | None:
 
 
 def version_of(wheel: Path) -> str:
-    """The version in the name of a wheel."""
     return _parsed(wheel)["version"]
 
 

@@ -142,7 +142,6 @@ class MapNode(Node):
         return self.keys[name].at if name in self.keys else self.at
 
     def text(self, name: str) -> str | None:
-        """The value of ``name`` if it is text."""
         value = self.values.get(name)
         return value.value if isinstance(value, ScalarNode) and isinstance(value.value, str) else None
 

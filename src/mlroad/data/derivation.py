@@ -50,7 +50,6 @@ class Derivation:
     packages: Mapping[str, str] | None = None
 
     def as_tag(self) -> dict[str, Any]:
-        """The value of the tag."""
         tag: dict[str, Any] = {
             "step": str(self.step),
             "code": self.code,

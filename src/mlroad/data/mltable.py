@@ -46,7 +46,6 @@ class MLTable:
 
 
 def is_mltable(folder: Path) -> bool:
-    """Whether a folder is an MLTable."""
     return (folder / NAME).is_file()
 
 

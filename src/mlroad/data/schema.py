@@ -77,7 +77,6 @@ class Schema:
     """The texts that mean a missing value."""
 
     def field(self, name: str) -> Field | None:
-        """The field of that name."""
         return next((found for found in self.fields if found.name == name), None)
 
     @property

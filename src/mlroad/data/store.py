@@ -105,12 +105,12 @@ def listing_file(version: DatasetVersion) -> Path:
     return version.file.with_suffix(".sha256")
 
 
-def find_verified(root: Path, reference: str, cache: HashCache | None = None) -> VerifiedVersion:
+def find_verified(root: Path, reference: str) -> VerifiedVersion:
     """Find a version and verify its data; every command calls this before it reads the data.
 
     Raises UserError if the version does not exist, or its data is missing or has changed.
     """
-    return require_verified(root, find(root, reference), cache)
+    return require_verified(root, find(root, reference))
 
 
 def require_verified(root: Path, version: DatasetVersion, cache: HashCache | None = None) -> VerifiedVersion:

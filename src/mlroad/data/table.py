@@ -76,7 +76,6 @@ class Table:
     """The columns that are names of folders."""
 
     def column(self, wanted: str) -> Column | None:
-        """The column of that name."""
         return next((column for column in self.columns if column.name == wanted), None)
 
 

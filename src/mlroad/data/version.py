@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 
 from mlroad.core.digests import digest_of_bytes
-from mlroad.core.files import write_new
+from mlroad.core.files import DEVICES, write_new
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.core.yaml_nodes import MapNode, ScalarNode, parse_yaml
 
@@ -31,8 +31,6 @@ VERSION = re.compile(r"[1-9][0-9]{0,9}")
 REFERENCE = re.compile(rf"(?:azureml:)?(?P<name>{NAME.pattern}):(?P<version>[^:@/\\\s]+)")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _OWN_TAGS = ("digest", "size", "rows", "schema", "stage", "parent", "parent_digest", "derivation", "checksum")
-# Windows reserves these names for devices: a folder datasets/con/ could not be checked out there.
-DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +97,6 @@ class DatasetVersion:
         return Position(self.file, self.lines.get(key, 0))
 
     def problem(self, code: str, what: str, fix: str, key: str = "") -> Problem:
-        """A problem at ``key`` of this version's file."""
         return Problem(self.at(key), code, what, fix)
 
     def resolve(self, relative: str) -> Path:
@@ -177,7 +174,6 @@ def parse_version(file: Path, text: bytes) -> DatasetVersion:
 
 
 def version_text(version: DatasetVersion) -> str:
-    """The text of a version file."""
     tags: dict[str, str] = {}
     if version.digest:
         tags["digest"] = version.digest

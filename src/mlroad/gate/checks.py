@@ -38,7 +38,6 @@ class GateChecks:
     def add(
         self, id_: str, result: Result, what: str, value: float | None = None, limit: float | None = None
     ) -> None:
-        """Add the result of a check."""
         self.found.append(Check(id_, result, what, value, limit))
 
     def broken(self, ids: Iterable[str], what: str) -> None:
@@ -47,7 +46,6 @@ class GateChecks:
             self.add(id_, "broken", what)
 
     def ids(self) -> list[str]:
-        """The ids of all checks."""
         return [check.id for check in self.found]
 
     def having(self, *results: Result) -> list[Check]:

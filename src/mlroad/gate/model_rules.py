@@ -47,7 +47,6 @@ _LEFT_OUT = {
 
 
 def check_model(model: ModelFolder) -> Iterator[Problem]:
-    """Every problem of one model folder."""
     yield from _missing(model)
     yield from check_card(model.path)
     yield from _gates(model)

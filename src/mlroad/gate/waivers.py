@@ -41,14 +41,14 @@ class Waiver:
         }  # fmt: skip
 
 
-def load_waivers(file: Path, text: str | None = None) -> list[Waiver]:
-    """Read the file, or ``text`` as its content. Without a file there are no waivers.
+def load_waivers(file: Path) -> list[Waiver]:
+    """Read the file. Without it there are no waivers.
 
     Raises UserError with every mistake in it.
     """
-    if text is None and not file.exists():
+    if not file.exists():
         return []
-    document = Document(file, text)
+    document = Document(file)
     if not isinstance(document.node, ListNode):
         document.wrong(
             document.node, "MR704", "This file should contain a list.", "Start an entry with `- gate: …`."

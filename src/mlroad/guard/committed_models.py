@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mlroad.core.problems import Problem
-from mlroad.core.repo import is_model
+from mlroad.core.repo import from_here, is_model
 from mlroad.guard.guarded_files import GuardedFile
 
 
@@ -16,15 +16,10 @@ def check_models(root: Path, sources: Iterable[GuardedFile]) -> list[Problem]:
     # Imported only if needed: most commits change no model, and hooks must be fast.
     from mlroad.pipeline.check_repo import check
 
-    changed = [_shown(folder) for folder in folders if is_model(folder)]
+    changed = [from_here(folder) for folder in folders if is_model(folder)]
     return check(changed) if changed else []
 
 
 def _models(sources: Iterable[GuardedFile]) -> set[str]:
     parts = (source.name.split("/") for source in sources)
     return {part[1] for part in parts if len(part) > 2 and part[0] == "models"}
-
-
-def _shown(folder: Path) -> Path:
-    here = Path.cwd()
-    return folder.relative_to(here) if folder.is_relative_to(here) else folder

@@ -31,7 +31,6 @@ class MlroadDetector(BasePlugin):  # type: ignore[misc]
         self._read = lru_cache(maxsize=1)(self._of_file)
 
     def analyze_string(self, string: str) -> Iterator[str]:
-        """All secrets in a string."""
         yield from (hit.secret for hit in find_secrets("", readable(string), self._rules))
 
     def analyze_line(self, filename: str, *, line_number: int = 0, **_options: Any) -> set[PotentialSecret]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mlroad.core.git import run_git
 from mlroad.core.problems import UserError
+from mlroad.core.repo import from_here
 
 _SNIFF = 8_192
 # Control characters that text does not contain.
@@ -102,11 +103,4 @@ def named_files(root: Path, arguments: Sequence[str]) -> list[GuardedFile]:
 def _source(path: Path, name: str) -> GuardedFile | None:
     if path.is_symlink() or not path.is_file():
         return None
-    return GuardedFile(path, name, _shown(path))
-
-
-def _shown(path: Path) -> Path:
-    try:
-        return path.relative_to(Path.cwd())
-    except ValueError:
-        return path
+    return GuardedFile(path, name, from_here(path))

@@ -30,7 +30,6 @@ class Sample:
     ending: str = "txt"
 
     def written(self) -> str:
-        """The text with the secret."""
         return self.text.replace("{}", self.secret)
 
 

@@ -7,7 +7,6 @@ from mlroad.guard.word_likeness import looks_generated
 
 
 def words(text: str) -> frozenset[str]:
-    """The words of a text, as a set."""
     return frozenset(text.split())
 
 

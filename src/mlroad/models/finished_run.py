@@ -10,7 +10,7 @@ from typing import Any
 
 from mlroad.core.digests import digest_of
 from mlroad.core.problems import UserError
-from mlroad.core.repo import is_model
+from mlroad.core.repo import from_here, is_model
 from mlroad.core.run_folders import all_runs, read_record, runs_of
 
 OUTPUT = "model"
@@ -61,7 +61,7 @@ def find_run(model_folder: Path, run: str | None = None) -> Run:
         raise UserError(what, "Name a folder such as models/my_model.")
     name = model_folder.resolve().name
     make = f"Make one with `mlroad run {model_folder.as_posix()}`."
-    runs = _shown(runs_of(model_folder / "pipeline.yml"))
+    runs = from_here(runs_of(model_folder / "pipeline.yml"))
     if run is not None:
         folder = runs / run
         record = read_record(folder) if folder.parent == runs and not run.startswith(".") else None
@@ -78,9 +78,3 @@ def find_run(model_folder: Path, run: str | None = None) -> Run:
         if record and record.get("state") == "completed":
             return Run(name, folder, record)
     raise UserError(f"There is no finished run of {name} on this machine.", make)
-
-
-def _shown(path: Path) -> Path:
-    with contextlib.suppress(ValueError):
-        return path.relative_to(Path.cwd())
-    return path

@@ -38,7 +38,6 @@ class JobReader:
         self.parts = self.steps.parts
 
     def read(self, node: MapNode) -> PipelineJob:
-        """The pipeline job in ``node``."""
         kind = node.values.get("type")
         said = kind.value if isinstance(kind, ScalarNode) else None
         if said != "pipeline":

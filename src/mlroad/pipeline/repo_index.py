@@ -31,12 +31,12 @@ def exists(path: Path) -> bool:
     return os.path.exists(path)  # noqa: PTH110
 
 
-def near_path(path: Path, otherwise: str = FROM_HERE) -> str:
-    """A remedy for a path that does not exist: the nearest name in the same folder, else ``otherwise``."""
+def near_path(path: Path) -> str:
+    """A remedy for a path that does not exist: the nearest name in the same folder, if one is."""
     if "\\" in str(path) and exists(Path(str(path).replace("\\", "/"))):
         return "Write / in place of \\, which works on every system."
     names = [item.name for item in path.parent.iterdir()] if is_folder(path.parent) else []
-    return did_you_mean(path.name, names, otherwise)
+    return did_you_mean(path.name, names, FROM_HERE)
 
 
 def is_file(path: Path) -> bool:
@@ -107,7 +107,6 @@ class RepoIndex:
         )
 
     def dataset_names(self) -> list[str]:
-        """The datasets of the repo."""
         folder = self.root / "datasets" if self.root else None
         if folder is None or not folder.is_dir():
             return []
@@ -116,7 +115,6 @@ class RepoIndex:
         )
 
     def dataset_versions(self, name: str) -> list[str]:
-        """The versions of the dataset ``name`` in the repo."""
         folder = self.root / "datasets" / name if self.root else None
         if folder is None or not folder.is_dir():
             return []

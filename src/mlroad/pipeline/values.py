@@ -62,7 +62,6 @@ class ValueReader:
         self.out = out
 
     def input(self, name: str, key: ScalarNode, node: Node) -> Value | None:
-        """The value of the input ``name``; None if there is none, or none that can be read."""
         if isinstance(node, MapNode):
             return self._mapping(name, node)
         if not isinstance(node, ScalarNode):

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from mlroad.core.files import write_text
+from mlroad.core.files import read_json, write_text
 from mlroad.core.model_source import METRICS
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.models.finished_run import Run
@@ -96,12 +96,7 @@ def write_metrics(model: Path, metrics: PrototypeMetrics) -> Path:
 
 
 def _output(path: Path) -> dict[str, Any]:
-    file = path / "metrics.json" if path.is_dir() else path
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    return read_json(path / "metrics.json" if path.is_dir() else path)
 
 
 def _finite(found: Mapping[str, Any]) -> dict[str, float]:

@@ -8,10 +8,10 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from mlroad.core.files import DEVICES
 from mlroad.core.git import TreeEntry, read_blobs, tree_entries
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.core.text import size as size_text
-from mlroad.data.version import DEVICES
 from mlroad.promote.workbench import Blob, Workbench
 
 _REGULAR = ("100644", "100755")

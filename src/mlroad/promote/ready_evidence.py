@@ -6,12 +6,12 @@ Codes: MR825 inference tests are missing, or the model of this code has not pass
 this code; MI1xx as in `mlroad test`.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlroad.core.files import read_json
 from mlroad.core.model_source import METRICS, source_digest
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.core.run_folders import all_runs, read_record, runs_of
@@ -149,8 +149,4 @@ def _run(model: Path, source: str, datasets: Mapping[str, str]) -> Run | None:
 
 
 def _verdict(run: Run | None) -> dict[str, Any]:
-    try:
-        found = json.loads((run.folder / VERDICT).read_text(encoding="utf-8")) if run else {}
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    return read_json(run.folder / VERDICT) if run else {}

@@ -102,7 +102,6 @@ def tag_item(model: Path, tag: str, following: str) -> Item:
 
 
 def next_tag(root: Path, name: str) -> str:
-    """The name of the next tag."""
     return f"{name}-v{max(tags_of(root, name), default=0) + 1}"
 
 

@@ -7,7 +7,6 @@ that programs need to start: no tokens, no agent for SSH keys, no settings of gi
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,9 +26,9 @@ class Finished:
     output: str
 
 
-def clean_environment(home: Path, given: Mapping[str, str] = os.environ) -> dict[str, str]:
+def clean_environment(home: Path) -> dict[str, str]:
     """The variables for a prototype's code. ``home`` is an empty folder."""
-    kept = allowed_variables(given)
+    kept = allowed_variables(os.environ)
     homes = dict.fromkeys(("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA"), str(home))
     temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(home))
     git = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"}

@@ -45,13 +45,11 @@ class AzureRegistry:
         self._files = Files(root, registry_folder(root) / "cache", self._client, self._workspace)
 
     def models(self) -> list[str]:
-        """See `Registry`."""
         with plain_errors("Listing the models", self._workspace):
             names = sorted({str(model.name) for model in self._client.models.list()})
         return [name for name in names if self.versions(name)]
 
     def versions(self, model: str) -> list[Version]:
-        """See `Registry`."""
         found = sorted(
             (int(its.version), its)
             for its in self._list(model, archived=False)
@@ -61,7 +59,6 @@ class AzureRegistry:
         return [self._as_version(its, aliases) for _, its in found]
 
     def version(self, model: str, number: int) -> Version:
-        """See `Registry`."""
         versions = self.versions(model)
         for version in versions:
             if version.number == number:
@@ -72,11 +69,9 @@ class AzureRegistry:
         raise UserError(f"There is no {model}:{number}.", f"No {model} is registered by `mlroad register`.")
 
     def by_alias(self, model: str, alias: str) -> Version | None:
-        """See `Registry`."""
         return next((version for version in self.versions(model) if alias in version.aliases), None)
 
     def model_path(self, version: Version, stage: str) -> Path | None:
-        """See `Registry`."""
         return self._files.cache.model(version.model, version.number, version.tags, stage)
 
     def add(self, model: str, lineage: Mapping[str, Any], folder: Path) -> Version:
@@ -106,7 +101,6 @@ class AzureRegistry:
         self._write_tags(version, {ALIAS + alias: now.isoformat(timespec="microseconds")})
 
     def set_tags(self, version: Version, tags: Mapping[str, str]) -> None:
-        """See `Registry`."""
         self._write_tags(version, tags)
 
     def remove(self, version: Version) -> None:

@@ -7,7 +7,6 @@ because it is not a fast-forward. That is the compare-and-swap that prevents ove
 .registry/.branch contains the commit of the branch that the registry came from, and the tree of each version.
 """
 
-import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -15,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlroad.core.factory_settings import load_settings
-from mlroad.core.files import remove, write_json
+from mlroad.core.files import read_json, remove, write_json
 from mlroad.core.locks import locked
 from mlroad.core.problems import UserError
 from mlroad.registry.branch_git import BRANCH, KEPT, REF, REMOTE, BranchGit, GitFailed, git_failed
@@ -280,9 +279,8 @@ class RegistryBranch:
         """The local state of the branch, while no other process writes the registry."""
         with locked(self.folder / ".lock"):
             try:
-                content = json.loads((self.folder / BRANCH_STATE).read_text(encoding="utf-8"))
-                state = _State(**content)
-            except (OSError, ValueError, TypeError):
+                state = _State(**read_json(self.folder / BRANCH_STATE))
+            except TypeError:
                 state = _State()
             yield state
 

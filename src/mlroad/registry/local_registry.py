@@ -30,6 +30,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from mlroad.core.files import read_json
 from mlroad.core.files import remove as remove_folder
 from mlroad.core.locks import locked
 from mlroad.core.problems import UserError
@@ -70,16 +71,13 @@ class LocalRegistry:
         return self.folder / DATABASE
 
     def models(self) -> list[str]:
-        """See `Registry`."""
         rows = self._ask("SELECT DISTINCT name FROM model_versions WHERE current_stage != ?", _DELETED)
         return sorted(name for (name,) in rows)
 
     def versions(self, model: str) -> list[Version]:
-        """See `Registry`."""
         return self._versions(model)
 
     def version(self, model: str, number: int) -> Version:
-        """See `Registry`."""
         if found := self._versions(model, number):
             return found[0]
         numbers = [str(version.number) for version in self._versions(model)]
@@ -90,7 +88,6 @@ class LocalRegistry:
         raise UserError(f"There is no {model}:{number}.", what)
 
     def by_alias(self, model: str, alias: str) -> Version | None:
-        """See `Registry`."""
         sql = "SELECT version FROM registered_model_aliases WHERE name = ? AND alias = ?"
         for (number,) in self._ask(sql, model, alias):
             found = self._versions(model, number)
@@ -98,7 +95,6 @@ class LocalRegistry:
         return None
 
     def model_path(self, version: Version, stage: str) -> Path | None:
-        """See `Registry`."""
         content = self.content(version)
         path = content / "model" if stage == "prod" else content / stage / "model"
         return path if path.is_dir() else None
@@ -108,7 +104,6 @@ class LocalRegistry:
         return self._place(version.model, version.tags.get("lineage_id", "unknown"))
 
     def add(self, model: str, lineage: Mapping[str, Any], folder: Path) -> Version:
-        """See `Registry`."""
         from mlroad.registry.version_lineage import tags_of
 
         with self._writing() as client:
@@ -131,7 +126,6 @@ class LocalRegistry:
         return self.version(model, int(made.version))
 
     def set_alias(self, version: Version, alias: str, *, forward: bool = False) -> None:
-        """See `Registry`."""
         with self._writing() as client:
             self.version(version.model, version.number)
             has = self.by_alias(version.model, alias)
@@ -141,14 +135,12 @@ class LocalRegistry:
             client.set_registered_model_alias(version.model, alias, str(version.number))
 
     def set_tags(self, version: Version, tags: Mapping[str, str]) -> None:
-        """See `Registry`."""
         with self._writing() as client:
             self._note_change()
             for name, value in tags.items():
                 client.set_model_version_tag(version.model, str(version.number), name, value)
 
     def remove(self, version: Version) -> None:
-        """See `Registry`."""
         with self._writing() as client:
             now = self.version(version.model, version.number)
             if now.aliases:
@@ -286,9 +278,8 @@ class LocalRegistry:
 
     def _check_not_lost(self) -> None:
         """Raise UserError if the branch was pulled or pushed before: then there was a database."""
-        with suppress(OSError, ValueError, AttributeError):
-            if json.loads((self.folder / BRANCH_STATE).read_text(encoding="utf-8")).get("commit"):
-                raise UserError(f"{self.database} is missing.", _RESTORE)
+        if read_json(self.folder / BRANCH_STATE).get("commit"):
+            raise UserError(f"{self.database} is missing.", _RESTORE)
 
     def _connect(self) -> sqlite3.Connection:
         address = self.database.resolve().as_uri()

@@ -38,13 +38,11 @@ class MlflowRegistry:
         self._cache = ContentCache(cache, self._fetch)
 
     def models(self) -> list[str]:
-        """See `Registry`."""
         with self._asking("list the models"):
             found = _all_pages(self._client.search_registered_models)
         return sorted(its.name for its in found if self.versions(its.name))
 
     def versions(self, model: str) -> list[Version]:
-        """See `Registry`."""
         with self._asking(f"list the versions of {model}"):
             quoted = model.replace("'", "")
             found = _all_pages(self._client.search_model_versions, filter_string=f"name='{quoted}'")
@@ -53,7 +51,6 @@ class MlflowRegistry:
         return [self._as_version(its, aliases) for _, its in ours]
 
     def version(self, model: str, number: int) -> Version:
-        """See `Registry`."""
         versions = self.versions(model)
         for version in versions:
             if version.number == number:
@@ -62,11 +59,9 @@ class MlflowRegistry:
         raise UserError(f"There is no {model}:{number}.", f"{model} has the versions: {known or 'none'}.")
 
     def by_alias(self, model: str, alias: str) -> Version | None:
-        """See `Registry`."""
         return next((version for version in self.versions(model) if alias in version.aliases), None)
 
     def model_path(self, version: Version, stage: str) -> Path | None:
-        """See `Registry`."""
         return self._cache.model(version.model, version.number, version.tags, stage)
 
     def add(self, model: str, lineage: Mapping[str, Any], folder: Path) -> Version:
@@ -92,7 +87,6 @@ class MlflowRegistry:
         return found
 
     def set_alias(self, version: Version, alias: str, *, forward: bool = False) -> None:
-        """See `Registry`."""
         self.version(version.model, version.number)
         has = self.by_alias(version.model, alias)
         if has and (has.number == version.number or (forward and has.number > version.number)):
@@ -101,13 +95,11 @@ class MlflowRegistry:
             self._client.set_registered_model_alias(version.model, alias, str(version.number))
 
     def set_tags(self, version: Version, tags: Mapping[str, str]) -> None:
-        """See `Registry`."""
         with self._asking(f"write the tags of {version.name}"):
             for name, value in tags.items():
                 self._client.set_model_version_tag(version.model, str(version.number), name, value)
 
     def remove(self, version: Version) -> None:
-        """See `Registry`."""
         now = self.version(version.model, version.number)
         if now.aliases:
             raise UserError(

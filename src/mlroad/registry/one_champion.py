@@ -36,11 +36,9 @@ class OneChampion:
         self._models = models
 
     def models(self) -> list[str]:
-        """The champion's model."""
         return [version.model for version in self._all]
 
     def versions(self, model: str) -> list[Version]:
-        """The champion, if it is a version of this model."""
         return [version for version in self._all if version.model == model]
 
     def version(self, model: str, number: int) -> Version:
@@ -51,27 +49,21 @@ class OneChampion:
         raise UserError(f"There is no {model}:{number} here, only {', '.join(self.models()) or 'nothing'}.")
 
     def by_alias(self, model: str, alias: str) -> Version | None:
-        """The champion, if that is the alias."""
         return next((v for v in self.versions(model) if alias in v.aliases), None)
 
     def model_path(self, version: Version, stage: str) -> Path | None:  # noqa: ARG002 (there is only one)
-        """Its model."""
         return self._models.get(stage)
 
     def add(self, model: str, lineage: Mapping[str, Any], folder: Path) -> Version:  # noqa: ARG002
-        """Refused."""
         raise _READ_ONLY
 
     def set_alias(self, version: Version, alias: str, *, forward: bool = False) -> None:  # noqa: ARG002
-        """Refused."""
         raise _READ_ONLY
 
     def set_tags(self, version: Version, tags: Mapping[str, str]) -> None:  # noqa: ARG002
-        """Refused."""
         raise _READ_ONLY
 
     def remove(self, version: Version) -> None:  # noqa: ARG002
-        """Refused."""
         raise _READ_ONLY
 
 

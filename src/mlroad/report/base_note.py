@@ -1,9 +1,9 @@
 """What a pull request changes about its own judge: the first lines of its report."""
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from mlroad.core.files import read_json
 from mlroad.core.verdict_words import BASE_VERDICT, verdict_word
 from mlroad.report.changed_rules import changes_between
 from mlroad.report.report_data import ReportData
@@ -15,11 +15,8 @@ LOOSER = "> [!CAUTION]"
 
 def base_note(candidate: Candidate, data: ReportData) -> str:
     """Both verdicts, and how the rules differ; empty if the rules are those of the base branch."""
-    try:
-        before = json.loads((candidate.gate / BASE_VERDICT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return ""
-    return "\n".join(_lines(before, data)) + "\n\n"
+    before = read_json(candidate.gate / BASE_VERDICT)
+    return "\n".join(_lines(before, data)) + "\n\n" if before else ""
 
 
 def _lines(before: Mapping[str, Any], data: ReportData) -> Iterator[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlroad.core.files import read_json
 from mlroad.core.problems import UserError
 from mlroad.core.verdict_words import verdict_word
 from mlroad.data.store import find
@@ -73,7 +74,6 @@ class ReportData:
 
     @property
     def model(self) -> str:
-        """The model's name."""
         return self.candidate.model.name
 
     @property
@@ -212,9 +212,7 @@ def _number(text: str | None) -> float | None:
 def _read_inference(candidate: Candidate) -> list[Fields]:
     found = []
     for file in sorted(candidate.gate.glob("inference*.json")):
-        try:
-            tests = fields(json.loads(file.read_text(encoding="utf-8")))
-        except (OSError, ValueError):
+        if not (tests := fields(read_json(file))):
             continue
         results = tests["results"] if isinstance(tests["results"], list) else []
         tests["failures"] = [

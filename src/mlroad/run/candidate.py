@@ -1,6 +1,5 @@
 """A candidate: a run of a model's pipeline by `mlroad train`, with the model that it produced."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from mlroad.core.digests import digest_of
+from mlroad.core.files import read_json
 from mlroad.core.problems import UserError
 from mlroad.core.run_folders import all_runs, read_record
 from mlroad.run.model_folder import ModelFolder, Stage
@@ -90,12 +90,8 @@ def candidates(model: ModelFolder) -> Iterator[Candidate]:
 
 
 def _read(model: ModelFolder, folder: Path) -> Candidate | None:
-    record = read_record(folder)
-    try:
-        train = json.loads((folder / TRAIN).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    if record is None or not isinstance(train, dict) or train.get("data") not in ("dev", "prod"):
+    record, train = read_record(folder), read_json(folder / TRAIN)
+    if record is None or train.get("data") not in ("dev", "prod"):
         return None
     return Candidate(model, folder, record, train) if _are_records(record, train) else None
 

@@ -33,7 +33,6 @@ class ModelFolder:
 
     @property
     def runs(self) -> Path:
-        """The folder of its runs."""
         return self.root / ".runs" / self.name
 
     def data(self, stage: Stage) -> dict[str, str]:

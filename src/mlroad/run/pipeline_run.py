@@ -79,7 +79,6 @@ class PipelineRun:
 
     @property
     def folder(self) -> Path:
-        """The folder of the run."""
         return self._folder.path
 
     def run(self) -> int:

@@ -14,10 +14,9 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from mlroad.core.digests import files_below
-from mlroad.core.files import write_json
+from mlroad.core.files import read_json, write_json
 from mlroad.core.locks import locked
 from mlroad.core.text import some
 
@@ -83,7 +82,7 @@ class ReuseStore:
 
     def find(self, fingerprint: Fingerprint) -> Entry | None:
         """The entry of a fingerprint; None if there is none, or it cannot be read."""
-        loaded = _read(self._folder / "entries" / f"{fingerprint.key}.json")
+        loaded = read_json(self._folder / "entries" / f"{fingerprint.key}.json")
         try:
             outputs = {name: KeptOutput(**kept) for name, kept in loaded["outputs"].items()}
             return Entry(loaded["run"], loaded["seconds"], outputs, loaded["tracked"])
@@ -131,7 +130,7 @@ class ReuseStore:
     def why_not(self, step: str, now: Fingerprint) -> str:
         """Why a fingerprint has no entry: what has changed since the step last completed."""
         try:
-            before = Fingerprint(**_read(self._folder / "last" / f"{step}.json"))
+            before = Fingerprint(**read_json(self._folder / "last" / f"{step}.json"))
         except TypeError:
             return "it has not succeeded before"
         return "; ".join(self._differences(before, now)) or "its entry is gone"
@@ -144,8 +143,8 @@ class ReuseStore:
         for name in _changed(before.inputs, now.inputs):
             yield f"input {name} changed"
         if before.environment != now.environment:
-            old = _read(self._folder / "environments" / f"{before.environment}.json")
-            new = _read(self._folder / "environments" / f"{now.environment}.json")
+            old = read_json(self._folder / "environments" / f"{before.environment}.json")
+            new = read_json(self._folder / "environments" / f"{now.environment}.json")
             moves = [
                 f"{name} {old.get(name, 'absent')} → {new.get(name, 'absent')}" for name in _changed(old, new)
             ]
@@ -203,11 +202,3 @@ def _changed(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
 def _listed(names: list[str]) -> str:
     named = [name for name in names if name]
     return f": {some(named)}" if named else ""
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        loaded = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return loaded if isinstance(loaded, dict) else {}

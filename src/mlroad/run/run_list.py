@@ -1,6 +1,5 @@
 """`mlroad runs MODEL`: the runs on this machine, with what differs between them and what they reached."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -8,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from mlroad.core.files import read_json
 from mlroad.core.run_folders import all_runs, read_record
 from mlroad.core.text import number, table
 from mlroad.core.verdict_words import verdict_word
@@ -48,7 +48,7 @@ def runs_table(found: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _about(folder: Path, record: Mapping[str, Any], metrics: Mapping[str, float]) -> dict[str, Any]:
-    git, train, verdict = record.get("git") or {}, _read(folder / TRAIN), _verdict(folder)
+    git, train, verdict = record.get("git") or {}, read_json(folder / TRAIN), _verdict(folder)
     decides = verdict.get("decide_by")
     figures = (verdict.get("metrics") or {}).get(decides) or {}
     return {
@@ -74,16 +74,8 @@ def _about(folder: Path, record: Mapping[str, Any], metrics: Mapping[str, float]
 
 def _verdict(folder: Path) -> dict[str, Any]:
     """The verdict of the gate; empty if there is none."""
-    found = _read(folder / "gate" / "verdict.json")
+    found = read_json(folder / "gate" / "verdict.json")
     return found if found.get("run") == folder.name else {}
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _candidate(about: Mapping[str, Any]) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from mlroad.core.files import DEVICES
 from mlroad.core.problems import UserError
 from mlroad.core.text import did_you_mean
 from mlroad.steps.components import scalar
@@ -15,13 +16,13 @@ from mlroad.steps.sync import sync
 
 _SCAFFOLD = Path(__file__).with_name("scaffold")
 KINDS = {
-    "regression": ("shared", "rows", "regression"),
+    "regression": ("shared", "rows", "values", "regression"),
     "binary": ("shared", "rows", "labels", "classification", "binary"),
     "multiclass": ("shared", "rows", "labels", "classification"),
     "multilabel": ("shared", "rows", "multilabel"),
     "forecast": ("shared", "forecast"),
-    "ranking": ("shared", "rows", "ranking"),
-    "text": ("shared", "rows", "text"),
+    "ranking": ("shared", "rows", "values", "ranking"),
+    "text": ("shared", "rows", "values", "text"),
     "classification": ("shared", "rows", "labels", "classification"),
     "text_classification": ("shared", "rows", "labels", "text_classification"),
 }
@@ -32,14 +33,6 @@ _PLACEHOLDER = "my_model"
 _SCAFFOLD_PYTHON = "python=3.11"
 _REFERENCE = re.compile(r"azureml:[\w-]+:\d+")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
-# Windows reserves these names in every folder.
-_DEVICES = {
-    "con",
-    "prn",
-    "aux",
-    "nul",
-    *(f"{port}{number}" for port in ("com", "lpt") for number in range(10)),
-}
 
 
 def new_model(
@@ -108,7 +101,7 @@ def write_part(folder: Path, part: str, root: Path) -> None:
 
 def check_name(name: str) -> None:
     """Raises UserError unless ``name`` is valid for a model."""
-    if keyword.iskeyword(name) or name in _DEVICES:
+    if keyword.iskeyword(name) or name in DEVICES:
         raise UserError(f"{name} is a reserved word.", f"Try {name}_model.")
     if _NAME.fullmatch(name):
         return

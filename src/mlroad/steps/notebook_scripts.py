@@ -261,7 +261,6 @@ class _Writer:
 
 
 def all_names(flow: Flow) -> set[str]:
-    """Every name of the notebook."""
     statements = [*flow.imports, *flow.definitions, *flow.settings.values()]
     statements += [it for its in flow.steps.values() for it in its]
     return {name for it in statements for name in it.uses | it.binds}

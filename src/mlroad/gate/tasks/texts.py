@@ -62,7 +62,6 @@ class _Words:
     """All words in small letters. The package's own tokenizer leaves out every letter but a to z."""
 
     def tokenize(self, text: str) -> list[str]:
-        """The words of a text."""
         return _WORD.findall(text.lower())
 
 
