@@ -13,6 +13,7 @@ from typing import Any
 from unittest.mock import patch
 
 import copier
+import copier._main
 from click.testing import CliRunner
 from copier._cli import CopierApp
 from jinja2 import Environment
@@ -20,7 +21,7 @@ from jinja2 import Environment
 from mlroad.cli.main import mlroad
 from mlroad.core.git import run_git, unpack
 from mlroad.core.problems import UserError
-from mlroad.core.quick_copier import compile_once
+from mlroad.core.quick_copier import compile_once, refuse_other_kinds
 from tests.support import IDENTITY, commit_all, git
 
 # Copier clones the template six times for an update, so it has only what is rendered.
@@ -98,6 +99,7 @@ def _one_process() -> Iterator[None]:
 
 
 _compile = compile_once(Environment.compile)
+_allowed = refuse_other_kinds(copier._main.Worker._render_allowed)
 
 
 @contextlib.contextmanager
@@ -108,6 +110,7 @@ def _quick_copier() -> Iterator[None]:
     """
     with contextlib.ExitStack() as patches:
         patches.enter_context(patch.object(Environment, "compile", _compile))
+        patches.enter_context(patch("copier._main.Worker._render_allowed", _allowed))
         if os.name != "nt":
             patches.enter_context(patch("copier._main.Worker._sync_git_index_executable_bit"))
         yield
@@ -116,7 +119,10 @@ def _quick_copier() -> Iterator[None]:
 def _copier(arguments: Sequence[str], folder: Path) -> None:
     said = io.StringIO()
     with contextlib.chdir(folder), contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
-        _, code = CopierApp.run(["copier", *arguments], exit=False)
+        try:
+            _, code = CopierApp.run(["copier", *arguments], exit=False)
+        except ValueError as error:
+            raise UserError(f"Copier changed nothing: {error}") from error
     if code:
         raise UserError(f"Copier failed: {said.getvalue()}")
 

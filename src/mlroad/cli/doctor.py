@@ -14,8 +14,8 @@ from mlroad.core.git import run_git
 from mlroad.core.git_addresses import without_login
 from mlroad.core.problems import UserError
 from mlroad.core.repo import has_dotnet_harness, root_here
-from mlroad.core.standards import Age, Difference, age, delivered
-from mlroad.core.template import Origin, origin
+from mlroad.core.standards import Age, Difference, age, checked_origin, delivered
+from mlroad.core.template import Origin
 from mlroad.core.text import count
 from mlroad.core.uv_program import find_uv
 from mlroad.core.wheel import is_intact, wheel_named
@@ -56,7 +56,7 @@ def doctor(shown: str | None, restored: tuple[str, ...], as_json: bool) -> None:
     Exit codes: 0 healthy, 1 there is something to do, 2 the template cannot be reached, or a wrong argument.
     """
     repo = root_here()
-    now = origin(repo)
+    now = checked_origin(repo)
     if shown or restored:
         with delivered(repo) as standards:
             if shown:

@@ -17,12 +17,11 @@ from mlroad.core.files import write_output
 from mlroad.core.git import dirty_files, run_git
 from mlroad.core.problems import UserError
 from mlroad.core.repo import root_here
-from mlroad.core.standards import delivered
+from mlroad.core.standards import checked_origin, delivered, versions_of
 from mlroad.core.template import (
     ANSWERS,
     Origin,
     bring_new_files,
-    deleted_by_update,
     edited_since_update,
     origin,
     run_copier,
@@ -32,6 +31,7 @@ from mlroad.core.text import some
 from mlroad.core.update_notes import update_notes
 from mlroad.core.uv_program import find_uv, note_uv, uv_environment
 from mlroad.core.wheel import SUMS, is_intact, put_wheel, wheel_named
+from mlroad.core.working_copy import WorkingCopy, working_copy
 from mlroad.guard.hooks import set_up
 
 
@@ -82,8 +82,10 @@ def update(version: str | None, data: tuple[str, ...], defaults: bool, notes: Pa
     Exit codes: 0 done, 1 there are conflicts to resolve, 2 something is missing.
     """
     repo = root_here()
-    before = origin(repo)
+    before = checked_origin(repo)
     _refuse_changes(repo)
+    if wrong := [answer for answer in data if "=" not in answer]:
+        raise UserError(f"--data {wrong[0]}: This is not an answer.", "Write NAME=VALUE.")
     click.echo(f"Updating from version {before.version} with the template at {before.shown}.")
     arguments = ["update", "--quiet", "--conflict", "inline", "--skip-answered"]
     if version:
@@ -94,10 +96,15 @@ def update(version: str | None, data: tuple[str, ...], defaults: bool, notes: Pa
     for answer in data:
         arguments += ["--data", answer]
     with shared_clones():
-        if data:
-            _tell_deletions(repo, arguments, ask=asks)
-        run_copier(arguments, repo)
-        told, conflicts = _finish(repo)
+        with working_copy(repo) as copy:
+            try:
+                run_copier(arguments, copy.repo)
+            except UserError:
+                versions_of(before.address)  # says more, if the template cannot be reached
+                raise
+            if data:
+                _tell_deletions(copy.repo, ask=asks)
+            told, conflicts = _finish(repo, copy)
         for message in told:
             click.echo(message)
         to_do = [_conflict(repo, name) for name in conflicts]
@@ -119,30 +126,33 @@ def update(version: str | None, data: tuple[str, ...], defaults: bool, notes: Pa
     _end(repo, before, to_do, notes)
 
 
-def _finish(repo: Path) -> tuple[list[str], list[str]]:
+def _finish(repo: Path, copy: WorkingCopy) -> tuple[list[str], list[str]]:
     """What Copier does not do: returns what to tell, and the files with conflicts."""
-    with delivered(repo) as standards:
-        told = [
+    with delivered(copy.repo) as standards:
+        carried = carry_edits(copy.repo, standards)
+        told = copy.bring_back()
+        told += [
             f"{name}: Added, because this repo never had it."
             for name in bring_new_files(repo, standards.folder)
         ]
-        carried = carry_edits(repo, standards)
     _remove_leftovers(repo)
     told += carried.told
     for path in add_missing_owners(repo, repo / ANSWERS):
         told.append(
             f".github/CODEOWNERS: Added owners of {path}, which it never had. Change them as you like."
         )
+    if carried.conflicts:  # so `git diff --check` lists the markers
+        run_git(repo, "add", "--intent-to-add", "--force", "--", *carried.conflicts, check=True)
     unmerged = run_git(repo, "diff", "-z", "--name-only", "--relative", "--diff-filter=U").names
     return told, sorted({*unmerged, *carried.conflicts})
 
 
-def _tell_deletions(repo: Path, arguments: list[str], ask: bool) -> None:
+def _tell_deletions(copy: Path, ask: bool) -> None:
     """Say which files another answer deletes, before it happens; git keeps them."""
-    deleted = deleted_by_update(repo, arguments)
+    deleted = run_git(copy, "diff", "-z", "--name-only", "--relative", "--diff-filter=D", "HEAD").names
     if not deleted:
         return
-    edited = set(edited_since_update(repo, deleted))
+    edited = set(edited_since_update(copy, deleted))
     click.echo("These answers delete the following files. git keeps them (git show HEAD:FILE):")
     for name in deleted:
         click.echo(f"  {name}{' (you have edited it)' if name in edited else ''}")

@@ -6,6 +6,7 @@ and the team's edits with it. This runs after Copier and compares the two versio
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -39,20 +40,21 @@ def carry_edits(repo: Path, after: Standards) -> Carried:
     HEAD is the repo before the update, and ``after`` the new version.
     """
     carried = Carried()
-    answers = file_at(repo, "HEAD", ANSWERS)
-    if answers is None or not _may_be_needed(repo, after):
+    recorded = file_at(repo, "HEAD", ANSWERS)
+    if recorded is None or not _may_be_needed(repo, after):
         return carried
-    with delivered(repo, answers.decode("utf-8")) as before:
-        carrier = _Carrier(repo, answers.decode("utf-8"), before, after, carried)
+    answers = recorded.decode("utf-8-sig").replace("\r\n", "\n")
+    with delivered(repo, answers) as before:
+        carrier = _Carrier(repo, answers, before, after, carried)
         for edit in before.differences("HEAD"):
             carrier.carry(edit)
     return carried
 
 
 def _may_be_needed(repo: Path, after: Standards) -> bool:
-    """Whether the update deleted a file, has conflicts, or has a file that HEAD lacks.
+    """Whether the update deleted a file, has conflicts, changed a binary one, or has a file that HEAD lacks.
 
-    Otherwise nothing was moved, removed or renamed, and the version before need not be rendered.
+    Otherwise everything was merged line by line, and the version before need not be rendered.
     """
     for asked in (
         ("diff", "--name-only", "--relative", "--diff-filter=D", "HEAD"),
@@ -60,6 +62,9 @@ def _may_be_needed(repo: Path, after: Standards) -> bool:
     ):
         if run_git(repo, *asked, check=True).data:
             return True
+    changed = run_git(repo, "diff", "--numstat", "HEAD", check=True).text
+    if re.search(r"^-\t-\t", changed, re.MULTILINE):
+        return True
     here = set(run_git(repo, "ls-tree", "-r", "-z", "--name-only", "HEAD", check=True).names)
     return not here.issuperset(after.files)
 
@@ -110,6 +115,8 @@ class _Carrier:
             self._tell(
                 f"{to}: The template moved {file} here. You deleted that file, so this one is not added."
             )
+        elif edit.state == "changed" and stays and edit.has_no_lines:
+            self._keep_binary(file)
         elif edit.state == "changed" and to and not taken:
             self._merge(file, file, to)
         elif edit.state == "changed" and not stays:
@@ -128,6 +135,18 @@ class _Carrier:
         answers = [line for line in self._answers.splitlines() if not line.startswith("_")]
         with delivered(self._repo, "\n".join([*recorded, *answers])) as standards:
             return standards.files
+
+    def _keep_binary(self, file: str) -> None:
+        """Copier writes the template's version over a file that git cannot merge."""
+        versions = [folder / file for folder in (self._before.folder, self._after.folder)]
+        if _differ(*versions) and file_at(self._repo, "HEAD", file) not in {
+            it.read_bytes() for it in versions
+        }:
+            self._restore(file)
+            self._tell(
+                f"{file}: You and the template changed this file, and git cannot merge it, so yours is kept. "
+                f"The template's: `mlroad doctor --restore {file}`."
+            )
 
     def _renamed(self, edit: Difference, to: str, stays: bool) -> None:
         file, now = edit.file, edit.now
@@ -160,8 +179,6 @@ class _Carrier:
         if run_git(self._repo, "ls-tree", "HEAD", "--", own, check=True).text.startswith("100755"):
             (self._repo / to).chmod(0o755)
         if merged.code:
-            # So `git diff --check` lists the markers.
-            run_git(self._repo, "add", "--intent-to-add", "--force", "--", to, check=True)
             self._carried.conflicts.append(to)
         self._tell(f"{to}: The template moved {old} here. Your edits were merged into it.")
 

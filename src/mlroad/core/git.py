@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -102,9 +103,8 @@ def run_git(
         raise GitError(f"{reason}.", "Install git and try again.") from None
     output = GitOutput(done.returncode, done.stdout, without_login(done.stderr.decode("utf-8", "replace")))
     if check and not output.ok:
-        raise GitError(
-            f"git {arguments[0]} failed: {output.reason.rstrip('.')}.", _remedy(output.errors, folder)
-        )
+        name = next(it for before, it in pairwise(("", *arguments)) if before != "-c" and it[:1] != "-")
+        raise GitError(f"git {name} failed: {output.reason.rstrip('.')}.", _remedy(output.errors, folder))
     return output
 
 

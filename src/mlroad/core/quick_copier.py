@@ -89,7 +89,7 @@ def _commit(whole: Path, ref: str) -> str:
         with contextlib.suppress(ValueError):
             options = ("--verify", "--quiet", "--end-of-options")
             return _git(whole, "rev-parse", *options, f"{name}^{{commit}}").strip()
-    raise ValueError(f"The template has no version {ref}.")
+    raise ValueError(f"The template has no version {ref}. `git ls-remote --tags` lists those that it has.")
 
 
 def _look_in_git(read: Callable[..., Any]) -> Callable[..., Any]:
@@ -131,6 +131,22 @@ def _sync_if_needed(sync: Callable[..., None]) -> Callable[..., None]:
     return synced
 
 
+def refuse_other_kinds(allowed: Callable[..., bool]) -> Callable[..., bool]:
+    """Copier's method that is asked before it writes: it fails if a folder is in the place of a file."""
+
+    def checked(self: _main.Worker, name: Path, is_dir: bool = False, **options: Any) -> bool:
+        file = self.subproject.local_abspath / name
+        if file.exists() and not file.is_symlink() and file.is_dir() != is_dir:
+            here, there = ("file", "folder") if is_dir else ("folder", "file")
+            raise ValueError(
+                f"{name.as_posix()}: You have a {here} here, and the template has a {there}. "
+                "Rename yours, commit that, and update again."
+            )
+        return allowed(self, name, is_dir=is_dir, **options)
+
+    return checked
+
+
 @functools.cache
 def _ignores_bits(folder: Path) -> bool:
     command = ["git", "-C", os.fspath(folder), "config", "--type=bool", "--get", "core.fileMode"]
@@ -144,6 +160,7 @@ def main() -> None:
     FileSystemLoader.get_source = _look_in_git(FileSystemLoader.get_source)  # type: ignore[method-assign]
     _template.clone = _clone_once(_template.clone, clones)
     _main.Worker._sync_git_index_executable_bit = _sync_if_needed(_main.Worker._sync_git_index_executable_bit)
+    _main.Worker._render_allowed = refuse_other_kinds(_main.Worker._render_allowed)
     _, code = CopierApp.run(["copier", *sys.argv[1:]], exit=False)
     if code == 0 and sys.argv[1] == "update":
         _render_updated(clones)
@@ -152,7 +169,7 @@ def main() -> None:
 
 def _render_updated(clones: Path) -> None:
     """Render what `mlroad.core.template.render_again` would render now, and leave it where it looks first."""
-    text = Path(".copier-answers.yml").read_text(encoding="utf-8")
+    text = Path(".copier-answers.yml").read_text(encoding="utf-8-sig")
     digest = hashlib.sha256(text.encode()).hexdigest()
     fresh = clones / f"fresh-{digest}"
     if fresh.is_dir():

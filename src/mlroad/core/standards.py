@@ -17,8 +17,9 @@ from mlroad.core.doc_pages import commit_of
 from mlroad.core.files import write_bytes
 from mlroad.core.git import dirty_files, file_at, run_git
 from mlroad.core.problems import UserError
-from mlroad.core.template import ANSWERS, OWNED, Origin, render_again, rendered_files
+from mlroad.core.template import ANSWERS, OWNED, Origin, origin, render_again, rendered_files
 from mlroad.core.text import did_you_mean
+from mlroad.core.yaml_document import Document
 
 _TEAMS = (*OWNED, ANSWERS, "factory.yml")
 """Files that an update does not change, or that are not delivered as they are."""
@@ -37,6 +38,11 @@ class Difference:
     removed: int
     now: str = ""
     """The new name of a renamed file."""
+
+    @property
+    def has_no_lines(self) -> bool:
+        """Whether git counts no lines: in binary files, and where only the permissions changed."""
+        return not (self.added or self.removed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +122,14 @@ class Standards:
         )
 
 
+def checked_origin(repo: Path) -> Origin:
+    """As `origin`; an answers file that Copier could not read is a UserError, too."""
+    file = repo / ANSWERS
+    if file.is_file():
+        Document(file)
+    return origin(repo)
+
+
 @contextmanager
 def delivered(repo: Path, answers: str = "") -> Iterator[Standards]:
     """The standard files of the repo's version of the template, with its answers or those in ``answers``.
@@ -139,7 +153,9 @@ def versions_of(template: str, environment: Mapping[str, str] | None = None) -> 
     """
     listed = run_git(Path(), "ls-remote", "--", template, "HEAD", "refs/tags/*", environment=environment)
     if not listed.ok:
-        raise UserError(f"The template at {template} cannot be reached: {listed.first_reason}.")
+        what = f"The template at {template} cannot be reached: {listed.first_reason}."
+        fix = f"Check your network and access. If it moved, change _src_path in {ANSWERS}."
+        raise UserError(what, fix)
     return {name: commit for commit, name in (line.split("\t") for line in listed.text.splitlines())}
 
 

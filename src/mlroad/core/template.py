@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import subprocess
 import sys
@@ -51,7 +52,11 @@ def origin(repo: Path) -> Origin:
     if not file.is_file():
         what = f"There is no {ANSWERS} in {repo.resolve()}."
         raise UserError(what, "Run this in a repo that was made from the template.")
-    return origin_in(file.read_text(encoding="utf-8"), str(file))
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except ValueError:
+        raise UserError(f"{file}: It is not written in UTF-8.", f"Restore it: git log -p {ANSWERS}") from None
+    return origin_in(text, str(file))
 
 
 def origin_in(text: str, file: str = ANSWERS) -> Origin:
@@ -77,16 +82,6 @@ def git_address(source: str) -> str:
     return _HOSTS[host] + path.lstrip("/") if colon and host in _HOSTS else source
 
 
-def deleted_by_update(repo: Path, arguments: Sequence[str]) -> list[str]:
-    """The files of the repo that `copier update` with these arguments would delete. It runs in a clone."""
-    with tempfile.TemporaryDirectory(prefix="mlroad-update-") as temporary:
-        clone = Path(temporary) / repo.resolve().name
-        run_git(repo, "clone", "--quiet", "--shared", ".", str(clone), check=True)
-        quiet = [] if "--defaults" in arguments else ["--defaults"]
-        run_copier([*arguments, *quiet], clone)
-        return run_git(clone, "diff", "-z", "--name-only", "--diff-filter=D", "HEAD", check=True).names
-
-
 def bring_new_files(repo: Path, fresh: Path) -> list[str]:
     """Add the files for the team that a render (`render_again`) has and the repo never had; returns them.
 
@@ -109,13 +104,13 @@ def render_again(repo: Path, folder: Path, recorded: str = "") -> Path:
     Raises UserError if the template cannot be reached.
     """
     now = origin_in(recorded) if recorded else origin(repo)
-    recorded = recorded or (repo / ANSWERS).read_text(encoding="utf-8")
+    recorded = recorded or (repo / ANSWERS).read_text(encoding="utf-8-sig")
     answers, fresh = folder / "answers.yml", folder / "fresh"
     rendered = (_clones.get() or folder) / f"fresh-{hashlib.sha256(recorded.encode()).hexdigest()}"
     if rendered.is_dir():
         return rendered
-    lines = recorded.splitlines()
-    write_text(answers, "".join(f"{line}\n" for line in lines if not line.startswith("_")))
+    given = "".join(f"{line}\n" for line in recorded.splitlines() if not line.startswith("_"))
+    write_text(answers, given or "{}\n")
     options = ["copy", "--quiet", "--defaults", "--vcs-ref", now.version, "--data-file", str(answers)]
     run_copier([*options, now.source, str(fresh)], repo)
     return fresh
@@ -166,7 +161,7 @@ def shared_clone(commit: str) -> Path | None:
 def run_copier(arguments: Sequence[str], folder: Path) -> None:
     """Run Copier of the version that the template is tested with; its questions go to the terminal.
 
-    Raises UserError for an answer that it does not accept, where Copier itself shows a traceback.
+    Raises UserError if it fails, where Copier itself shows a traceback.
     """
     # Run Copier on this Python, so that uv does not look for another one.
     command = [find_uv(), "tool", "run", "--quiet", "--python", sys.executable]
@@ -188,9 +183,15 @@ def run_copier(arguments: Sequence[str], folder: Path) -> None:
         return
     if result.returncode == 130 or "Execution stopped by user" in result.stderr:
         raise KeyboardInterrupt
-    lines = result.stderr.strip().splitlines() or ["it gave no reason."]
+    said = result.stderr.replace(f"{folder.resolve()}{os.sep}", "")
+    # Without the places in Copier's code, which are indented.
+    lines = [line for line in said.splitlines() if line.strip() and not line.startswith((" ", "Traceback"))]
     # Copier raises a bare ValueError for an answer that it does not accept.
     mistake = next((line for line in lines if line.startswith("ValueError: ")), None)
     if mistake:
         raise UserError(f"Copier changed nothing: {mistake.removeprefix('ValueError: ')}")
-    raise UserError(f"Copier failed: {lines[-1]}", "Its full output:\n" + "\n".join(lines))
+    fatal = [line for line in said.splitlines() if "fatal: " in line]  # git's, in Copier's report
+    reason = (fatal or lines or ["it gave no reason"])[-1].rpartition("fatal: ")[2]
+    raise UserError(
+        f"Copier failed, and changed nothing: {reason.rstrip('.')}.", "" if fatal else "\n".join(lines[:-1])
+    )

@@ -5,6 +5,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from mlroad.core.git import git_environment
 from mlroad.core.problems import UserError
 
 _NOTE = "uv-program.txt"
@@ -32,8 +33,8 @@ def note_uv(environment: Path, uv: str) -> None:
 
 
 def uv_environment() -> dict[str, str]:
-    """This process's environment for uv, without the virtual environment that this process runs in."""
-    kept = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    """This process's environment for uv, without the virtual environment and the repo that it runs in."""
+    kept = {name: value for name, value in git_environment().items() if name != "VIRTUAL_ENV"}
     # Behind a company's proxy uv fails unless it trusts what the system trusts.
     return {"UV_SYSTEM_CERTS": "1", **kept}
 

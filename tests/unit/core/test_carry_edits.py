@@ -8,6 +8,7 @@ from unittest.mock import patch
 import pytest
 
 from mlroad.core.git import run_git
+from mlroad.core.problems import UserError
 from mlroad.core.standards import delivered
 from tests.support import commit_all, git
 from tests.templates.whole_update import new_repo, release, update_in
@@ -34,7 +35,8 @@ def template(tmp_path: Path) -> Path:
     answers.write_text("{{ _copier_answers|to_nice_yaml }}", encoding="utf-8")
     for name in NAMES:
         (made / f"{name}.cfg").write_text("".join(f"{name} {line}\n" for line in range(20)), encoding="utf-8")
-    (made / "image.bin").write_bytes(bytes(range(256)) * 9)
+    for name in ("image.bin", "ours.bin"):
+        (made / name).write_bytes(bytes(range(256)) * 9)
     release(made, "v1")
     return made
 
@@ -66,8 +68,13 @@ def test_edits_follow_their_file(template: Path, repo: Path) -> None:
     move(repo, "both.cfg")
     move(repo, "renamed.cfg", "renamed_too.cfg", "elsewhere.cfg", to="our_")
     (repo / "image.bin").write_bytes((repo / "image.bin").read_bytes() + b"ours")
+    (repo / "ours.bin").write_bytes(b"\0ours")
+    (repo / ".gitignore").write_text("*.env\n", encoding="utf-8")
+    (repo / "our.env").write_text("ours\n", encoding="utf-8")
     commit_all(repo, "Our work")
     # The template's
+    (template / "our.env").write_text("theirs\n", encoding="utf-8")
+    (template / "ours.bin").write_bytes(b"\0theirs")
     for name in ("moved", "deleted", "both", "elsewhere", "renamed"):
         edit(template / f"{name}.cfg", 3, "theirs\n")
     edit(template / "other.cfg", 3, "theirs\n")
@@ -86,6 +93,8 @@ def test_edits_follow_their_file(template: Path, repo: Path) -> None:
     assert "ours" in (repo / "removed.cfg").read_text(encoding="utf-8")
     assert not (repo / "config/deleted.cfg").exists()
     assert (repo / "image.bin").read_bytes().endswith(b"ours")
+    assert (repo / "ours.bin").read_bytes() == b"\0ours"
+    assert (repo / "our.env").read_text(encoding="utf-8") == "ours\n"
     for line in (
         "config/moved.cfg: The template moved moved.cfg here. Your edits were merged into it.",
         "config/both.cfg: The template moved both.cfg here. Your edits were merged into it.",
@@ -93,6 +102,8 @@ def test_edits_follow_their_file(template: Path, repo: Path) -> None:
         "config/deleted.cfg: The template moved deleted.cfg here. You deleted that file, so this one is not",
         "our_renamed.cfg: You renamed renamed.cfg, and the template changed it. Take over what you need:",
         "our_elsewhere.cfg: You renamed elsewhere.cfg, and the template moved it to config/elsewhere.cfg.",
+        "ours.bin: You and the template changed this file, and git cannot merge it, so yours is kept.",
+        "our.env: This is yours, and git does not know it. The template has a file our.env,",
         "config/image.bin: The template moved image.bin here. git cannot merge it, so yours is kept",
     ):
         assert f"\n{line}" in said.text
@@ -140,6 +151,19 @@ def test_what_other_answers_remove_is_told_before_and_goes(template: Path, repo:
     assert not (repo / "extra.cfg").exists()
     assert "  extra.cfg (you have edited it)\n" in said.text
     assert "theirs" in (repo / "other.cfg").read_text(encoding="utf-8")
+
+
+def test_what_cannot_be_updated_is_left_as_it_was(template: Path, repo: Path) -> None:
+    (repo / "removed.cfg").unlink()
+    (repo / "removed.cfg").mkdir()
+    (repo / "removed.cfg/ours.cfg").write_text("ours\n", encoding="utf-8")
+    commit_all(repo, "Our work")
+    edit(template / "both.cfg", 3, "theirs\n")
+    release(template, "v2")
+    with pytest.raises(UserError, match=r"removed\.cfg: You have a folder here, and the template has a file"):
+        update_in(repo)
+    assert git(repo, "status", "--porcelain") == ""
+    assert len(git(repo, "worktree", "list").splitlines()) == 1
 
 
 def test_the_version_before_is_not_rendered_without_need(template: Path, repo: Path) -> None:
