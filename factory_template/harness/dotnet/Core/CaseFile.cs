@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
@@ -85,6 +84,9 @@ public sealed record RequestOrReason(IReadOnlyList<Tensor>? Inputs, string Refus
 /// <summary>Reads any JSON as a request, so that a line with a wrong one is still a case.</summary>
 public sealed class RequestOrReasonConverter : JsonConverter<RequestOrReason>
 {
+    /// <summary>A null is a wrong request.</summary>
+    public override bool HandleNull => true;
+
     /// <inheritdoc/>
     public override RequestOrReason Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
     {
@@ -166,8 +168,7 @@ public static class CaseFile
     {
         var ids = new HashSet<string>(StringComparer.Ordinal);
         var number = 0;
-        using var reader = new StreamReader(file, new UTF8Encoding(false, throwOnInvalidBytes: true));
-        while (reader.ReadLine() is { } line)
+        foreach (var line in Lines(file))
         {
             number++;
             var found = Parse(line, number, file);
@@ -176,6 +177,40 @@ public static class CaseFile
                 throw new ModelException($"{file}:{number}: Duplicate id: {found.Id}. Give each case its own id.");
             }
             yield return found;
+        }
+    }
+
+    /// <summary>The lines as bytes: they are JSON, whose reader checks them. One line may be as long as an array.</summary>
+    private static IEnumerable<ReadOnlyMemory<byte>> Lines(string file)
+    {
+        using var stream = File.OpenRead(file);
+        var buffer = new byte[1 << 16];
+        var (start, end, searched) = (0, 0, 0);
+        while (true)
+        {
+            var length = buffer.AsSpan(searched, end - searched).IndexOf((byte)'\n');
+            if (length >= 0)
+            {
+                yield return buffer.AsMemory(start, searched + length - start);
+                start = searched = searched + length + 1;
+                continue;
+            }
+            buffer.AsSpan(start, end - start).CopyTo(buffer);
+            (start, end, searched) = (0, end - start, end - start);
+            if (end == buffer.Length)
+            {
+                Array.Resize(ref buffer, buffer.Length * 2);
+            }
+            var read = stream.Read(buffer.AsSpan(end));
+            if (read == 0)
+            {
+                if (end > 0)
+                {
+                    yield return buffer.AsMemory(0, end);
+                }
+                yield break;
+            }
+            end += read;
         }
     }
 
@@ -212,11 +247,11 @@ public static class CaseFile
         return $"sha256:{Convert.ToHexStringLower(hash.GetHashAndReset())}";
     }
 
-    private static InferenceCase Parse(string text, int number, string file)
+    private static InferenceCase Parse(ReadOnlyMemory<byte> text, int number, string file)
     {
         try
         {
-            var line = JsonSerializer.Deserialize(text, Documents.Default.CaseLine)
+            var line = JsonSerializer.Deserialize(text.Span, Documents.Default.CaseLine)
                 ?? throw new JsonException("A case should be a JSON object.");
             if (line.Request.Inputs is null && line.Kind != "invalid")
             {
@@ -236,7 +271,7 @@ public static class CaseFile
                 AtLeast = line.Expect.AtLeast ?? 0,
                 Tolerance = line.Tolerance,
             };
-            Check(found, line.Expect);
+            Check(found, line);
             return found;
         }
         catch (Exception error) when (error is JsonException or RefusedException)
@@ -246,8 +281,13 @@ public static class CaseFile
         }
     }
 
-    private static void Check(InferenceCase found, Expectation expect)
+    private static void Check(InferenceCase found, CaseLine line)
     {
+        var expect = line.Expect;
+        if (string.IsNullOrWhiteSpace(found.Id))
+        {
+            throw new RefusedException("The id of a case should be text.");
+        }
         var isComplete = found.Kind switch
         {
             "golden" or "boundary" => found.Expected.Any(tensor => tensor.Data.Length > 0),
@@ -261,9 +301,34 @@ public static class CaseFile
         {
             throw new RefusedException($"The {found.Kind} case {found.Id} does not say what it expects.");
         }
+        if (line.Change is not null && found.Kind is not ("invariance" or "directional"))
+        {
+            throw new RefusedException($"A case of the kind {found.Kind} has no change.");
+        }
+        if (line.Tolerance is not null && found.Kind is not ("golden" or "boundary" or "invariance"))
+        {
+            throw new RefusedException($"A case of the kind {found.Kind} has no tolerance.");
+        }
+        var limits = (found.Tolerance?.Outputs.Values ?? []).SelectMany(limit => new[] { limit?.Absolute ?? -1, limit?.Relative ?? -1 });
+        if (!limits.Append(found.Tolerance?.Absolute ?? 0).Append(found.Tolerance?.Relative ?? 0).Append(found.AtLeast)
+            .All(limit => limit >= 0 && double.IsFinite(limit)))
+        {
+            throw new RefusedException("A tolerance and at_least should be finite numbers, 0 or more.");
+        }
+        var twice = (found.Kind == "invalid" ? null : Twice(found.Inputs)) ?? Twice(found.Change) ?? Twice(found.Expected);
+        if (twice is not null)
+        {
+            throw new RefusedException($"Duplicate tensor: {twice}.");
+        }
         if (found.Change.FirstOrDefault(change => found.Inputs!.All(input => input.Name != change.Name)) is { } other)
         {
             throw new RefusedException($"The change of {found.Id} names {other.Name}, which the request does not have.");
         }
+    }
+
+    private static string? Twice(IReadOnlyList<Tensor>? tensors)
+    {
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        return tensors?.FirstOrDefault(tensor => !names.Add(tensor.Name))?.Name;
     }
 }

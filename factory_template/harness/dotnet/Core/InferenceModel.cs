@@ -216,7 +216,8 @@ public sealed class InferenceModel : IDisposable
     private static void CheckNames(
         string file, string what, IReadOnlyList<Field> said, IEnumerable<string> found)
     {
-        if (!said.Select(field => field.Name).ToHashSet(StringComparer.Ordinal).SetEquals(found))
+        var names = said.Select(field => field.Name).ToHashSet(StringComparer.Ordinal);
+        if (names.Count < said.Count || !names.SetEquals(found))
         {
             throw new ModelException(
                 $"{file}: The {what}s are {Show.Names(found)}, but contract.json says "

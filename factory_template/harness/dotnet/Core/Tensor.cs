@@ -51,11 +51,7 @@ public sealed class Tensor
         Type = type;
         Shape = shape;
         Data = data;
-        long values = 1;
-        foreach (var length in shape)
-        {
-            values *= length;
-        }
+        var values = Count(name, shape);
         if (values != data.Length)
         {
             throw new RefusedException(
@@ -93,6 +89,24 @@ public sealed class Tensor
 
     /// <summary>A column of truth values.</summary>
     public static Tensor Of(string name, params bool[] values) => Column(name, DataType.BOOL, values);
+
+    /// <summary>The number of values of a shape.</summary>
+    internal static long Count(string name, ReadOnlySpan<long> shape)
+    {
+        try
+        {
+            long values = 1;
+            foreach (var length in shape)
+            {
+                values = checked(values * length);
+            }
+            return values;
+        }
+        catch (OverflowException)
+        {
+            throw new RefusedException($"{name} has the shape {Show.Shape(shape.ToArray())}, which is too large.");
+        }
+    }
 
     private static Tensor Column(string name, DataType type, Array values) =>
         new(name, type, [values.Length, 1], values);

@@ -14,6 +14,9 @@ public sealed class TensorConverter : JsonConverter<Tensor>
 {
     private const int Deepest = 8;
 
+    /// <summary>A null is not a tensor, either.</summary>
+    public override bool HandleNull => true;
+
     /// <inheritdoc/>
     public override Tensor Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
     {
@@ -31,23 +34,28 @@ public sealed class TensorConverter : JsonConverter<Tensor>
         {
             if (reader.ValueTextEquals("name"u8))
             {
+                OnlyOnce("name", name is not null);
                 reader.Read();
                 name = reader.TokenType == JsonTokenType.String
-                    ? reader.GetString()
+                    && reader.GetString() is { Length: > 0 } text
+                    ? text
                     : throw new RefusedException("The name of a tensor should be text.");
             }
             else if (reader.ValueTextEquals("datatype"u8))
             {
+                OnlyOnce("datatype", type is not null);
                 reader.Read();
                 type = ReadType(ref reader, name);
             }
             else if (reader.ValueTextEquals("shape"u8))
             {
+                OnlyOnce("shape", shape is not null);
                 reader.Read();
                 shape = ReadShape(ref reader, name);
             }
             else if (reader.ValueTextEquals("data"u8))
             {
+                OnlyOnce("data", data is not null || isLater);
                 reader.Read();
                 if (type is { } known && shape is { } lengths && name is { } called)
                 {
@@ -92,10 +100,19 @@ public sealed class TensorConverter : JsonConverter<Tensor>
         writer.WriteEndObject();
     }
 
+    private static void OnlyOnce(string key, bool isKnown)
+    {
+        if (isKnown)
+        {
+            throw new RefusedException($"A tensor has the key {key} twice.");
+        }
+    }
+
     private static DataType ReadType(ref Utf8JsonReader reader, string? name)
     {
         var text = reader.TokenType == JsonTokenType.String ? reader.GetString() : null;
-        return Enum.TryParse<DataType>(text, out var type) && Enum.IsDefined(type) && !char.IsDigit(text[0])
+        // `TryParse` reads numbers, lists and blanks as well.
+        return Enum.TryParse<DataType>(text, out var type) && Enum.GetName(type) == text
             ? type
             : throw new RefusedException(
                 $"The datatype of {name} is not known. Known: {Show.Names(Enum.GetNames<DataType>())}.");
@@ -123,11 +140,7 @@ public sealed class TensorConverter : JsonConverter<Tensor>
         {
             throw new RefusedException($"The data of {name} should be a list.");
         }
-        long values = 1;
-        foreach (var length in shape)
-        {
-            values *= length;
-        }
+        var values = Tensor.Count(name, shape);
         return type switch
         {
             DataType.BOOL => Fill<bool>(ref reader, name, type, shape, values, Bool),

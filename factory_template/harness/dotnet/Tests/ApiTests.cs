@@ -67,6 +67,14 @@ public sealed class ApiTests : IDisposable
     [InlineData("{\"inputs\": []}", "no rows")]
     [InlineData("{\"inputs\": [{\"name\": \"age\"}]}", "needs name, shape, datatype and data")]
     [InlineData("{\"inputs\": [{\"name\": \"town\", \"shape\": [1], \"datatype\": \"FP64\", \"data\": [1]}]}", "There is no input town")]
+    [InlineData("{\"inputs\": null}", "not a valid request")]
+    [InlineData("{\"inputs\": [null]}", "should be a JSON object")]
+    [InlineData("{\"inputs\": [], \"inputs\": []}", "not a valid request")]
+    [InlineData("{\"id\": \"\\ud800\", \"inputs\": []}", "not a valid request")]
+    [InlineData("{\"inputs\": [{\"name\": \"age\", \"name\": \"age\"}]}", "the key name twice")]
+    [InlineData("{\"inputs\": [{\"name\": \"age\", \"shape\": [2147483647, 2147483647, 2147483647], \"datatype\": \"FP64\", \"data\": []}]}", "too large")]
+    [InlineData("{\"inputs\": [{\"name\": \"age\", \"shape\": [1], \"datatype\": \"BOOL, INT8\", \"data\": [1]}]}", "is not known")]
+    [InlineData("{\"inputs\": [{\"name\": \"age\", \"shape\": [1], \"datatype\": \"-0\", \"data\": [true]}]}", "is not known")]
     public async Task A_bad_request_is_a_400_with_one_sentence(string request, string what)
     {
         var (status, body) = await Post(request);
@@ -74,6 +82,26 @@ public sealed class ApiTests : IDisposable
         Assert.Equal(HttpStatusCode.BadRequest, status);
         Assert.Contains(what, body.GetProperty("error").GetString(), StringComparison.Ordinal);
         Assert.DoesNotContain(" at ", body.ToString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("text/plain", "", HttpStatusCode.UnsupportedMediaType, "The content type is text/plain")]
+    [InlineData("application/json", "gzip", HttpStatusCode.UnsupportedMediaType, "The content encoding gzip")]
+    [InlineData("application/json", "", HttpStatusCode.BadRequest, "not a valid request")]
+    public async Task Another_encoding_is_a_4xx(string type, string encoding, HttpStatusCode expected, string what)
+    {
+        using var content = new ByteArrayContent([0x1f, 0x8b, 0xff, 0xfe]);
+        content.Headers.ContentType = new(type);
+        if (encoding.Length > 0)
+        {
+            content.Headers.ContentEncoding.Add(encoding);
+        }
+        using var response = await client.PostAsync(
+            new Uri("/v2/models/tiny/infer", UriKind.Relative), content, TestContext.Current.CancellationToken);
+        var (status, body) = await Read(response);
+
+        Assert.Equal(expected, status);
+        Assert.Contains(what, body.GetProperty("error").GetString(), StringComparison.Ordinal);
     }
 
     [Fact]

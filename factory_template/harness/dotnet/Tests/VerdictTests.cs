@@ -138,11 +138,51 @@ public sealed class VerdictTests : IDisposable
     [InlineData("""{"id": "a", "kind": "golden", "request": {"inputs": []}, "expect": {}}""", "does not say what it expects")]
     [InlineData("""{"id": "a", "kind": "other", "request": {"inputs": []}, "expect": {}}""", "is not a kind of case")]
     [InlineData("""{"id": "a", "kind": "golden", "surprise": 1, "request": {"inputs": []}, "expect": {}}""", "surprise")]
+    [InlineData("\ufeff{}", "cases.jsonl:1")]
+    [InlineData("\n", "cases.jsonl:1")]
+    [InlineData("{\"id\": null, \"kind\": \"golden\", \"request\": {\"inputs\": []}, \"expect\": {}}", "cases.jsonl:1")]
+    [InlineData("{\"id\": \" \", \"kind\": \"invalid\", \"request\": null, \"expect\": {\"error\": true}}", "The id of a case should be text")]
+    [InlineData("{\"id\": \"a\", \"kind\": \"invalid\", \"request\": null, \"expect\": {\"error\": true}, \"tolerance\": {\"absolute\": 1}}", "has no tolerance")]
+    [InlineData("{\"id\": \"a\", \"kind\": \"invalid\", \"request\": null, \"expect\": {\"error\": true}, \"change\": {\"inputs\": []}}", "has no change")]
     public void A_line_that_is_no_case_is_refused(string line, string what)
     {
         folder.WriteCases(line);
 
         Assert.Contains(what, Assert.Throws<ModelException>(() => Verdict.Of(folder.Path)).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("-1")]
+    [InlineData("1e400")]
+    public void A_tolerance_is_a_finite_number(string limit)
+    {
+        folder.WriteCases(ModelFolder.Golden.Replace(
+            "\"id\": \"golden-2\",", $"\"id\": \"golden-2\", \"tolerance\": {{\"absolute\": {limit}}},", StringComparison.Ordinal));
+
+        var error = Assert.Throws<ModelException>(() => Verdict.Of(folder.Path));
+
+        Assert.Contains("cases.jsonl:2: A tolerance", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Bytes_that_are_not_UTF8_are_refused_at_their_line_and_Windows_line_ends_are_fine()
+    {
+        folder.WriteCases(ModelFolder.Golden.TrimEnd().Replace("\n", "\r\n", StringComparison.Ordinal));
+        Assert.True(Verdict.Of(folder.Path).Passed);
+
+        var bytes = File.ReadAllBytes(folder.In("cases.jsonl"));
+        bytes[bytes.AsSpan().LastIndexOf("older"u8)] = 0xff;
+        File.WriteAllBytes(folder.In("cases.jsonl"), bytes);
+
+        Assert.Contains("cases.jsonl:4", Assert.Throws<ModelException>(() => CaseFile.Read(folder.In("cases.jsonl")).ToList()).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_contract_that_names_a_column_twice_is_refused()
+    {
+        folder.Replace("contract.json", "\"inputs\": [", "\"inputs\": [{\"name\": \"age\", \"datatype\": \"FP64\", \"shape\": [-1, 1]},");
+
+        Assert.Contains("but contract.json says age, age, city", Assert.Throws<ModelException>(() => Verdict.Of(folder.Path)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
