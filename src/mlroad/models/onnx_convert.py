@@ -90,7 +90,7 @@ def to_onnx(model: Any, columns: Sequence[Column], function: str, outputs: Seque
     for place, step in _steps(model):
         if isinstance(step, CountVectorizer):
             check_vectorizer(place, step)
-        if why := known_drift(step, function):
+        if why := known_drift(step, function, step is _last(model)):
             kind = type(step).__name__
             raise NotExportable(f"The step {place} ({kind}) cannot be converted correctly: {why}.")
     graph = _first_that_runs(model, columns)
@@ -162,11 +162,16 @@ def _convert(model: Any, columns: Sequence[Column], number: Any, boolean: Any) -
         for _, step in _steps(model)
         if isinstance(step, CountVectorizer)
     }
-    last = model.steps[-1][1] if isinstance(model, Pipeline) else model
+    last = _last(model)
     if hasattr(last, "classes_"):
         options[id(last)] = {"zipmap": False}
     with _plain_attributes(), _plain_steps(model):
         return convert_sklearn(model, initial_types=types, options=options, target_opset=OPSET)
+
+
+def _last(model: Any) -> Any:
+    """The step that gives the answer."""
+    return model.steps[-1][1] if isinstance(model, Pipeline) else model
 
 
 def _type_in(column: Column, number: Any, boolean: Any) -> Any:

@@ -17,9 +17,11 @@ from skl2onnx.common._registration import get_converter, get_shape_calculator
 from skl2onnx.common.data_types import DoubleTensorType, StringTensorType
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.feature_selection import SelectFromModel
+from sklearn.feature_selection import RFE, RFECV, SelectFromModel
 from sklearn.impute import KNNImputer, SimpleImputer
 from sklearn.model_selection import TunedThresholdClassifierCV
+from sklearn.multiclass import OneVsOneClassifier
+from sklearn.neighbors import RadiusNeighborsClassifier, RadiusNeighborsRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
 from sklearn.svm import LinearSVC
@@ -33,7 +35,7 @@ def register_steps() -> None:
     for kind, widths, converter in (
         (SimpleImputer, _width_of_imputer, _imputer),
         (FunctionTransformer, _same_width, _function),
-        (SelectFromModel, _width_of_selection, _selection),
+        *((kind, _width_of_selection, _selection) for kind in (SelectFromModel, RFE, RFECV)),
     ):
         update_registered_converter(kind, f"MLRoad{kind.__name__}", _shape(widths), converter)
     # skl2onnx asks for its option `zipmap`, which it has not registered.
@@ -51,15 +53,23 @@ _DRIFTS: dict[type, str] = {
     KNNImputer: "finds other neighbours than scikit-learn for rows with missing values",
     TunedThresholdClassifierCV: "ignores the threshold that was tuned",
     LinearDiscriminantAnalysis: "gives other probabilities if there are two classes",
+    OneVsOneClassifier: "gives the place of a class instead of the class",
+    RadiusNeighborsClassifier: "writes a graph that fails for rows with few neighbours",
+    RadiusNeighborsRegressor: "writes a graph that fails for rows with few neighbours",
+    RFE: "gives the selected columns instead of the prediction",
 }
 """What skl2onnx converts without a message, to a graph that answers otherwise."""
 
 
-def known_drift(step: Any, function: str) -> str:
+def known_drift(step: Any, function: str, is_last: bool) -> str:
     """Why a step of scikit-learn cannot be converted correctly; empty if nothing is known against it.
 
-    ``function`` is what the model is served by.
+    ``function`` is what the model is served by; ``is_last``: the step gives the answer.
     """
+    if isinstance(step, RFE) and not is_last:
+        return ""
+    if isinstance(step, OneVsOneClassifier) and np.array_equal(step.classes_, range(len(step.classes_))):
+        return ""
     if isinstance(step, LinearDiscriminantAnalysis) and (function == "predict" or len(step.classes_) > 2):
         return ""
     if isinstance(step, TunedThresholdClassifierCV) and function != "predict":
@@ -239,7 +249,7 @@ def _width_of_selection(operator: Any) -> int:
 
 
 def _selection(scope: Any, operator: Any, container: Any) -> None:
-    """SelectFromModel: the chosen columns."""
+    """The columns that the step has chosen."""
     nodes = _NodesOfStep(scope, operator, container)
     places = nodes.constant(operator.raw_operator.get_support(indices=True), TensorProto.INT64)
     nodes("Gather", nodes.input, places, axis=1, out=nodes.out)

@@ -32,7 +32,7 @@ from sklearn.ensemble import (
     VotingClassifier,
 )
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
-from sklearn.feature_selection import SelectFromModel, SelectKBest
+from sklearn.feature_selection import RFE, SelectFromModel, SelectKBest
 from sklearn.impute import KNNImputer, SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, RidgeClassifier
 from sklearn.model_selection import TunedThresholdClassifierCV
@@ -210,6 +210,7 @@ STEPS = [
     make_pipeline(SimpleImputer(), FeatureUnion([("scale", StandardScaler()), ("few", PCA(1))])),
     make_pipeline(SimpleImputer(), SelectKBest(k=2)),
     make_pipeline(SimpleImputer(), SelectFromModel(DecisionTreeRegressor(max_depth=3, random_state=0))),
+    make_pipeline(SimpleImputer(), RFE(Ridge(), n_features_to_select=2)),
 ]
 
 
