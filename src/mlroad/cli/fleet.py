@@ -1,7 +1,5 @@
 """`mlroad fleet`: all repos of an organization, and their updates."""
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """`mlroad github`: GitHub's settings as the files of the repo say."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict

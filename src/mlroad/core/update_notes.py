@@ -1,7 +1,5 @@
 """The text of an update's pull request: what is left to do, and what is new in the template."""
 
-from __future__ import annotations
-
 import re
 import tempfile
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """What only GitHub knows, by its program `gh`. Without it, or if nobody is signed in, it is unknown."""
 
-from __future__ import annotations
-
 import json
 import threading
 from functools import cached_property

@@ -1,7 +1,5 @@
 """The repos of a fleet: from a folder of clones, a file with addresses, an address, or an organization."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """One row of the fleet: what git, the template and GitHub say about a repo. Nothing is written into it."""
 
-from __future__ import annotations
-
 import os
 import re
 import tempfile

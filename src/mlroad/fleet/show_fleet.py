@@ -1,7 +1,5 @@
 """The fleet as lines of text and as CSV, and the sentence that sums it up."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Sequence

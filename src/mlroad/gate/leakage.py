@@ -6,8 +6,6 @@ the form was computed from it. (Gasser, Sroka & Jennen-Steinmetz 1986, Biometrik
 noise of a curve in this way.) Honest features of real data seldom come near.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterator

@@ -3,8 +3,6 @@
 Figures equal scikit-learn's, where it has them: the tests compare them to twelve digits.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -5,8 +5,6 @@ measured when the bootstrap asks for a sample, and each value is recorded under 
 `register` draws the same samples and finds the values again.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """What evaluation.py says about the team's own metrics, read from its syntax: nothing of it is run here."""
 
-from __future__ import annotations
-
 import ast
 import math
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The environments of a repo: which branch may use their secrets, and who approves their jobs."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any

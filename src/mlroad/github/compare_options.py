@@ -1,7 +1,5 @@
 """The options of a repo: how pull requests are merged, what workflows may do, secret scanning, variables."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The rulesets of a repo: the rules for its branches."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Compare all settings of a repo on GitHub with its files, and apply the files."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path

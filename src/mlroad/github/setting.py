@@ -1,7 +1,5 @@
 """One setting on GitHub: how it differs from the repo's files, and the requests that change it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """What `mlroad doctor` says about the settings of the repo on GitHub."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

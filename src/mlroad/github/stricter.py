@@ -3,8 +3,6 @@
 Where each of the two forbids something that the other allows, the repo's file counts.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any

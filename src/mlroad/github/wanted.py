@@ -3,8 +3,6 @@
 `docs/github.md` in the repo explains each; a test compares that page with this module.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator, Mapping

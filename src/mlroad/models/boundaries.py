@@ -4,8 +4,6 @@ Runtimes that calculate differently disagree there first. The two requests of a 
 from it: a model that is right in FP32 decides about them as in FP64.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace

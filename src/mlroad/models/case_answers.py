@@ -15,8 +15,6 @@ A case without another of its columns is joined with itself. A Python model take
 single row, so of many golden cases only the first 256 are asked alone there.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass

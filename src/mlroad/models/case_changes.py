@@ -1,7 +1,5 @@
 """What `mlroad freeze` has changed in the cases of a model, as lines for people."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from mlroad.core.text import count

@@ -1,7 +1,5 @@
 """What contract.json says of a column: its unit, and its range or its categories in the training data."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any

@@ -4,8 +4,6 @@ The generated file needs the harness's Core (harness/dotnet/Core in the factory)
 for all models. It compiles with nullable references and warnings as errors.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Mapping, Sequence

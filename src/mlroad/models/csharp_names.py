@@ -1,7 +1,5 @@
 """Names and literals of C#, made from the names and values of a contract."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterable

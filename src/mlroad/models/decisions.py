@@ -1,7 +1,5 @@
 """What an application would do with an answer: the label, the most probable class, or the side of 0.5."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 The harness is in the factory, below harness/dotnet. It only asks; the judge is the one of all runtimes.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """A finished run of a model's pipeline: where its MLflow model is, and which datasets it was trained on."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass

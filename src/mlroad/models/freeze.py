@@ -4,8 +4,6 @@ Each time, freeze replaces the cases that it made. Cases that people wrote stay 
 tolerances and the latency budget. Freezing the same run again changes no byte.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """The tolerances that `mlroad freeze` writes into a suite."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from pathlib import Path

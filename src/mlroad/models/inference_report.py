@@ -1,7 +1,5 @@
 """What `mlroad test` shows: failures at their lines, a table case × runtime, Markdown and JUnit XML."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator, Sequence

@@ -8,8 +8,6 @@ model that can be loaded, none of them passes.
 Codes, beside those of judge_cases: MI204 the model cannot be loaded, MI206 it cannot be exported.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack

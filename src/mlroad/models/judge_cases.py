@@ -8,8 +8,6 @@ refused as it should be, MI205 the dataset has changed since the run read it, MI
 answers differ, MI208 the answers before and after a change are not what the case says.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 

@@ -4,8 +4,6 @@ A metric has the name of scikit-learn's function without ``_score``, and its ``a
 ``f1_macro``. A metric of the first k has the k after an @: ``ndcg@10``.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Why a model has no ONNX form. In its own module: those that convert take seconds to import."""
 
-from __future__ import annotations
-
 
 class NotExportable(Exception):
     """The reason as a sentence that names the step."""

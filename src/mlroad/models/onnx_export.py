@@ -5,8 +5,6 @@ tests (cases.jsonl, and suite.yml as suite.json), and parity.json: how far the O
 the Python model's. The export fails if they are further apart than the inference tests allow.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import shutil

@@ -3,8 +3,6 @@
 The graph is kept. It gets the inputs and outputs that `finish` gives every exported model.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

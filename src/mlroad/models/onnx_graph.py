@@ -3,8 +3,6 @@
 Each repair names the fault. tests/unit/models/test_onnx_models.py compares the answers with scikit-learn's.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -3,8 +3,6 @@
 tests/unit/models/test_onnx_models.py compares each with scikit-learn.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import cache

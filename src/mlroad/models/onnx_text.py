@@ -4,8 +4,6 @@ Its Tokenizer has the regular expressions of RE2, in which \\w and \\b know ASCI
 StringNormalizer lowers ASCII letters only in the locale C, the one locale that every machine has.
 """
 
-from __future__ import annotations
-
 import re
 from itertools import product
 from typing import Any

@@ -1,7 +1,5 @@
 """The functions of an evaluation.py in a process of their own, which model_worker.py runs like a model."""
 
-from __future__ import annotations
-
 import importlib.util
 import inspect
 import pickle

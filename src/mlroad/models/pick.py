@@ -8,8 +8,6 @@ The distance is that of ranks for numbers, and 0 or 1 for everything else, so th
 another.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass

@@ -7,8 +7,6 @@ Codes, beside those of mlroad.models.cases: MI110 cases.jsonl was edited, MI111 
 changed, MI112 no cases, MI113 the suite of another model.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Requests joined into one request, and answers taken apart again."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain

@@ -4,8 +4,6 @@ A number passes if |answer - expected| <= absolute + relative * |expected|, as i
 infinite answers never pass. Values of different families are never equal: 1 is not 1.0.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
