@@ -6,7 +6,7 @@
     def minutes_late(truth: np.ndarray, answers: np.ndarray) -> np.ndarray:
         return np.maximum(truth - answers, 0)
 
-The gate reads what stands in the decorator without running the file, so its arguments are plain values.
+The gate reads the decorator without running the file, so its arguments are plain values.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """A YAML file as one flat table of keys and values, so that any difference between two versions can be named.
 
 ``metrics: {mae: {limit: 60}}`` is ``metrics.mae.limit: 60``; a slice is named by its column and metric. In
-gates.yml keys that are not written have their defaults, so writing one down is no difference.
+gates.yml keys that are not written have their defaults, so writing a default changes nothing.
 """
 
 import json

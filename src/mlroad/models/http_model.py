@@ -25,7 +25,7 @@ class HttpModel:
     """A model's address, such as http://localhost:8080/v2/models/iris. Use it in a ``with`` block."""
 
     def __init__(self, address: str, token: str = "") -> None:
-        """``token`` is sent as a bearer token. Raises UserError for what is no address."""
+        """``token`` is sent as a bearer token. Raises UserError for a text that is not an address."""
         parts = urlsplit(address.rstrip("/"))
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise UserError(

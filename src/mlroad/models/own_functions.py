@@ -32,7 +32,7 @@ class OwnFunctions:
         """The value of a function for each row, for each of some samples of rows, or for one row."""
         if "data" in request:
             self._data = pickle.loads(Path(request["data"]).read_bytes())  # noqa: S301 (the gate's own)
-            # After this, glibc keeps the memory of samples, which takes a third of their time to get anew.
+            # From here on, glibc keeps the memory of samples. To allocate it takes a third of their time.
             np.empty(_KEPT, np.uint8)
         function = getattr(self._module, request["name"])
         if request["form"] == "scorer":
