@@ -8,6 +8,7 @@ from mlroad.cli.needs_factory import FactoryCommand
 from mlroad.cli.output_options import json_option
 from mlroad.core.github_outputs import add_to_summary, tell_workflow
 from mlroad.core.repo import root_here
+from mlroad.core.text import some
 from mlroad.pipeline.affected import Affected
 from mlroad.pipeline.affected import affected as find
 
@@ -58,7 +59,5 @@ def _lines(found: Affected) -> list[str]:
     if not lines:
         lines.append("no model is affected")
     if found.harmless:
-        shown = ", ".join(found.harmless[:_SHOWN])
-        more = f" and {len(found.harmless) - _SHOWN} more" if len(found.harmless) > _SHOWN else ""
-        lines.append(f"affecting no model: {shown}{more}")
+        lines.append(f"affecting no model: {some(found.harmless, _SHOWN)}")
     return lines

@@ -1,5 +1,6 @@
 """The word and the sentence that sum up a verdict."""
 
+from mlroad.core.text import some
 from mlroad.gate.checks import GateChecks, number
 from mlroad.gate.metric_checks import MetricResult
 from mlroad.gate.records import Champion
@@ -18,9 +19,8 @@ def headline(word: str, checks: GateChecks, deciding: MetricResult | None, champ
     """The verdict in one sentence."""
     red = checks.having("broken") or checks.having("failed")
     if red:
-        others = f" and {len(red) - 1} more" if len(red) > 1 else ""
         start = "The candidate cannot be judged" if word == "broken" else "The candidate is not good enough"
-        return f"{start}: {red[0].id}{others}."
+        return f"{start}: {some([check.id for check in red], 1)}."
     assert deciding is not None
     assert deciding.candidate is not None
     name, mine = deciding.metric, number(deciding.candidate)

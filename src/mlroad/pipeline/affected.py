@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
+from mlroad.core.text import some
 from mlroad.pipeline.git_tree import Tree, changed_files, references
 
 # They change no model. Lint, type checks and the secret scan cover the whole repo anyway.
@@ -79,8 +80,7 @@ def affected(root: Path, base: str, head: str) -> Affected:
         for model, reason in touched.items():
             found.reasons.setdefault(model, []).append(reason)
     if shared:
-        more = f" and {len(shared) - 1} more" if len(shared) > 1 else ""
-        found.everything = f"{shared[0]}{more} changed, which all models share"
+        found.everything = f"{some(shared, 1)} changed, which all models share"
         for model in models:
             found.reasons.setdefault(model, []).append(found.everything)
     return found
