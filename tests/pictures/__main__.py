@@ -36,7 +36,7 @@ def main(names: list[str]) -> None:
             fleet_page(work / "fleet", FOLDER)
     for page in names:
         if page.endswith(".html"):
-            page_png(Path(page), FOLDER / "tour.png", height=1100)
+            page_png(Path(page), FOLDER / "tour.png", height=1000, top=345)
     for title, svg in drawn.items():
         (FOLDER / f"{title}.svg").write_text(svg, encoding="utf-8", newline="\n")
     for file in sorted(FOLDER.iterdir()):

@@ -28,8 +28,8 @@ code {{ background: #eff1f3; border-radius: 6px; padding: .2em .4em; font-size: 
 <div class="text">{}</div></div>"""
 
 
-def page_png(page: Path, picture: Path, width: int = 1000, height: int = 900) -> None:
-    """The top of an HTML page. Raises RuntimeError without a browser."""
+def page_png(page: Path, picture: Path, width: int = 1000, height: int = 900, top: int = 0) -> None:
+    """The top of an HTML page, without its first ``top`` pixels. Raises RuntimeError without a browser."""
     if CHROMIUM is None:
         raise RuntimeError("Pictures of pages need Chromium on the PATH.")
     with tempfile.TemporaryDirectory() as profile:
@@ -41,7 +41,8 @@ def page_png(page: Path, picture: Path, width: int = 1000, height: int = 900) ->
         ]  # fmt: skip
         subprocess.run(command, check=True, capture_output=True, timeout=120)
         with Image.open(shot) as image:
-            image.convert("RGB").quantize(96, dither=Image.Dither.NONE).save(picture, optimize=True)
+            shown = image.crop((0, top, *image.size))
+            shown.convert("RGB").quantize(96, dither=Image.Dither.NONE).save(picture, optimize=True)
 
 
 def comment_png(text: Path, picture: Path, height: int) -> None:

@@ -16,6 +16,8 @@ from mlroad.core.text import did_you_mean
 
 _COMMENT = re.compile(r"^ *<!-- .*? -->\n+", re.MULTILINE)
 """A line for the tests of the pages; a browser does not show it either."""
+_KINDS = ("tutorial", "how-to", "reference", "explanation")
+"""The order in which a newcomer reads them."""
 _SOURCE = Path(__file__).resolve().parents[3]
 """The template itself, if the tool runs from its source."""
 
@@ -34,9 +36,14 @@ def pages_folder(repo: Path) -> Path:
 
 
 def page_names(docs: Path) -> list[str]:
-    """The names of all pages: how-to/add-a-model, reference/run and so on."""
+    """The names of all pages: tutorials first, decisions last."""
     pages = (path.relative_to(docs).with_suffix("").as_posix() for path in docs.rglob("*.md"))
-    return sorted(name for name in pages if not name.endswith("README"))
+    return sorted((name for name in pages if not name.endswith("README")), key=_place)
+
+
+def _place(name: str) -> tuple[int, int, str]:
+    kind = name.partition("/")[0]
+    return _KINDS.index(kind) if kind in _KINDS else len(_KINDS), name.count("/"), name
 
 
 def find_page(docs: Path, name: str) -> str:
