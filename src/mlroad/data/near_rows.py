@@ -1,12 +1,14 @@
-"""Rows of one table that are almost rows of another: rounded, with another target, or with one changed value.
+"""Rows of one table that are almost rows of another: rounded, in another unit, or with some other values.
 
 Rows are compared by sums of hashes, one for each column: without a column, a row has the sum minus that hash.
 So time grows with rows times columns. Two independent rows can be equal by chance, more often after rounding:
 how often, the tables themselves tell, by their rows that are equal to another row of the same table.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import combinations
 from math import comb
 from typing import Any
 
@@ -21,12 +23,15 @@ from mlroad.data.table import Column, Table
 Hashes = NDArray[np.uint64]
 _DECIMALS = (3, 2, 1, 0)
 """Absolute decimals, and then decimals of a column's standard deviation."""
-_OF_SPREAD = (3, 2)
+_OF_SPREAD = (3, 2, 1)
 _CELLS = 40_000_000
 """Values of the first table that are compared; of a larger one, a sample."""
 _LEFT_OUT = 60
 """At most so many columns are left out, one at a time."""
+_BLOCKS, _WIDE = 4, 6
+"""Of so many columns, half are compared at a time: if two values of a row are changed, a half has none."""
 _LEAST, _SHARE, _TIMES = 2, 0.01, 4
+_PLAIN = 0.9
 _FEW, _LUCK = 30, 0.004
 """Fewer rows than this can be luck: no finding if that happens in more than 4 of 1,000 such tables."""
 
@@ -65,7 +70,9 @@ def find_near_rows(
         left, right = (_values(found[column.name], _are_numbers(column, other)) for found in tables)
         pairs.append((column.name, left, right))
     found = list(_all(pairs, exact))
-    return max(found, key=lambda near: near.count) if found else None
+    most_rows = max((near.count for near in found), default=0)
+    # The ways come from the plainest to the vaguest: a few more rows do not make a vaguer one better.
+    return next((near for near in found if near.count >= _PLAIN * most_rows), None)
 
 
 def _are_numbers(column: Column, other: Column) -> bool:
@@ -75,24 +82,32 @@ def _are_numbers(column: Column, other: Column) -> bool:
 def _values(found: Any, numbers: bool) -> NDArray[Any]:
     if numbers:
         return np.ma.filled(np.ma.asarray(found).astype(np.float64), np.nan)
-    return (
-        pd.Series(np.ma.filled(np.ma.asarray(found, dtype=object), None)).astype(str).to_numpy(dtype=object)
-    )
+    texts = pd.Series(np.ma.filled(np.ma.asarray(found, dtype=object), None)).astype(str)
+    return texts.str.split().str.join(" ").str.lower().fillna("").to_numpy(dtype=object)
 
 
 Pair = tuple[str, NDArray[Any], NDArray[Any]]
+_Both = tuple[Hashes, Hashes]
+_Change = Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]]
+"""What is made of a column's values; the values of the second table are given too."""
 
 
 def _all(pairs: Sequence[Pair], exact: Sequence[str]) -> Iterator[NearRows]:
-    plain = [_hashed(pair, None) for pair in pairs]
+    plain = [_hashed(pair, _as_it_is) for pair in pairs]
     yield from _compared(*_total(plain), "with equal features")
+    wholes = [plain]
     if any(pair[1].dtype != object for pair in pairs if pair[0] not in exact):
+
+        def changed(change: _Change) -> list[_Both]:
+            return [_hashed(pair, _as_it_is if pair[0] in exact else change) for pair in pairs]
+
         for decimals in _DECIMALS:
-            rounded = [_hashed(pair, None if pair[0] in exact else decimals) for pair in pairs]
-            yield from _compared(*_total(rounded), f"equal when rounded to {decimals} decimals")
+            how = f"equal when rounded to {decimals} decimals"
+            yield from _compared(*_total(changed(partial(_rounded, decimals=decimals))), how)
         for digits in _OF_SPREAD:
-            rounded = [_hashed(pair, None if pair[0] in exact else digits, of_spread=True) for pair in pairs]
-            yield from _compared(*_total(rounded), "equal when rounded")
+            wholes.append(changed(partial(_rounded_by_spread, digits=digits)))
+            yield from _compared(*_total(wholes[-1]), "equal when rounded")
+        yield from _compared(*_total(changed(_digits)), "equal but for the unit of its numbers")
     if len(pairs) < 3:
         return  # what is left of the row says too little
     mine, theirs = _total(plain)
@@ -100,6 +115,40 @@ def _all(pairs: Sequence[Pair], exact: Sequence[str]) -> Iterator[NearRows]:
         if name not in exact:
             with np.errstate(over="ignore"):
                 yield from _compared(mine - left, theirs - right, f"equal but for {name}")
+    if len(pairs) >= _WIDE:
+        for hashed in wholes[:3]:
+            yield from _halves(pairs, hashed, exact)
+
+
+def _halves(pairs: Sequence[Pair], hashed: Sequence[_Both], exact: Sequence[str]) -> Iterator[NearRows]:
+    """Rows that are equal in two blocks of columns, and in those that must be equal."""
+    free = [its for pair, its in zip(pairs, hashed, strict=True) if pair[0] not in exact]
+    fixed = [its for pair, its in zip(pairs, hashed, strict=True) if pair[0] in exact]
+    for first, second in combinations([free[start::_BLOCKS] for start in range(_BLOCKS)], 2):
+        yield from _compared(*_total([*fixed, *first, *second]), "equal in half of their columns")
+
+
+def _as_it_is(values: NDArray[Any], _: NDArray[Any]) -> NDArray[Any]:
+    return values
+
+
+def _rounded(values: NDArray[Any], _: NDArray[Any], decimals: int) -> NDArray[Any]:
+    if values.dtype == object:
+        return values
+    return np.asarray(np.round(values, decimals) + 0.0)  # + 0.0: no negative zero
+
+
+def _rounded_by_spread(values: NDArray[Any], like: NDArray[Any], digits: int) -> NDArray[Any]:
+    return values if values.dtype == object else _rounded(values, like, digits + _places(like))
+
+
+def _digits(values: NDArray[Any], _: NDArray[Any]) -> NDArray[Any]:
+    """The first digits, wherever the point is: they are the same in grams and kilograms."""
+    if values.dtype == object:
+        return values
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        power = np.floor(np.log10(np.abs(values)))
+        return _rounded(np.where(values == 0, 0.0, values / 10.0**power), values, 5)
 
 
 def _places(values: NDArray[np.float64]) -> int:
@@ -108,14 +157,11 @@ def _places(values: NDArray[np.float64]) -> int:
     return -int(np.floor(np.log10(spread))) if spread > 0 else 0
 
 
-def _hashed(pair: Pair, decimals: int | None, *, of_spread: bool = False) -> tuple[Hashes, Hashes]:
-    """Hashes of the values of a column in both tables, numbers rounded if ``decimals`` is given."""
+def _hashed(pair: Pair, change: _Change) -> _Both:
+    """Hashes of the values of a column in both tables, changed first."""
     name, *both = pair
-    if both[0].dtype != object and decimals is not None:
-        places = decimals + (_places(both[1]) if of_spread else 0)
-        both = [np.round(values, places) + 0.0 for values in both]  # + 0.0: no negative zero
     salt = np.uint64(pd.util.hash_array(np.array([name], dtype=object))[0])
-    left, right = (_mixed(pd.util.hash_array(values) ^ salt) for values in both)
+    left, right = (_mixed(pd.util.hash_array(change(values, both[1])) ^ salt) for values in both)
     return left, right
 
 
@@ -127,7 +173,7 @@ def _mixed(values: Hashes) -> Hashes:
     return values ^ (values >> np.uint64(31))
 
 
-def _total(hashed: Sequence[tuple[Hashes, Hashes]]) -> tuple[Hashes, Hashes]:
+def _total(hashed: Sequence[_Both]) -> _Both:
     left, right = (sum(side[1:], start=side[0]) for side in zip(*hashed, strict=True))
     return left, right
 

@@ -52,11 +52,17 @@ def leak(change: Callable[[pd.DataFrame], pd.DataFrame], folder: Path, share: fl
         (lambda its: its.drop(columns="y"), "equal features"),
         (lambda its: its.round(2), "rounded to 2 decimals"),
         (lambda its: its.round(1).assign(y=1), "rounded to 1 decimals"),
-        (lambda its: its.assign(x3=its.x3 + np.random.default_rng(3).normal(size=len(its))), "but for x3"),
+        (lambda its: its.assign(x3=its.x3 * np.random.default_rng(3).normal(size=len(its))), "but for x3"),
         (lambda its: its.assign(x0=0, y=2), "but for x0"),
         (lambda its: its.assign(group="c"), "but for group"),
         (lambda its: its.sample(frac=1, random_state=1), "equal features"),
         (lambda its: its.assign(**{f"x{k}": its[f"x{k}"] * (1 + 1e-9) for k in range(5)}), "rounded"),
+        (lambda its: its.assign(**{f"x{k}": its[f"x{k}"] * 1000 for k in range(5)}), "unit"),
+        (lambda its: its.assign(group=" " + its.group.str.upper()), "equal features"),
+        (
+            lambda its: its.assign(x1=its.x1 / 2.54, x3=its.x3 + np.arange(len(its)) + 1),
+            "half of their columns",
+        ),
     ],
 )
 def test_near_duplicates(
