@@ -55,8 +55,8 @@ def new(ctx: click.Context, model: str, kind: str, inputs: tuple[str, ...], note
 
     \b
     mlroad new rents
-    mlroad new churn --kind classification
-    mlroad new plans --kind classification --input raw=azureml:plans:1 --input target=plan
+    mlroad new churn --kind binary
+    mlroad new plans --kind multiclass --input raw=azureml:plans:1 --input target=plan
     mlroad new churn --from notebooks/eda.ipynb
 
     Exit codes: 0 created, 1 created from a notebook and something must be fixed before it runs, 2 a mistake.
