@@ -11,9 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from mlroad.core.problems import UserError
 from mlroad.data.store import find_verified
@@ -21,7 +19,7 @@ from mlroad.gate.gates_file import load_gates
 from mlroad.gate.holdout import Holdout, read_holdout
 from mlroad.gate.measures import Unmeasurable
 from mlroad.gate.metrics import measure, read_answers
-from mlroad.gate.tasks.task import Truth
+from mlroad.gate.toothless import guess
 from mlroad.models.metric_names import Task, metric_of
 from mlroad.steps.components import scalar
 
@@ -90,7 +88,7 @@ def with_guess(root: Path, facts: GateFacts) -> GateFacts:
     gates = load_gates(root / "gates.yml", gates_text("draft", unmeasured, "draft"))
     holdout = read_holdout(find_verified(root, facts.holdout), gates)
     truth = holdout.truth
-    predicted = read_answers(_guess(facts.task, truth), truth, gates)
+    predicted = read_answers(guess(facts.task, truth), truth, gates)
     found: dict[str, Figure] = {}
     reason = ""
     for name in names:
@@ -104,20 +102,6 @@ def with_guess(root: Path, facts: GateFacts) -> GateFacts:
         what = f"None of {', '.join(names)} can be measured on {facts.holdout}: {reason}."
         raise UserError(what, "Freeze a holdout with more rows of each class.")
     return replace(facts, figures=found, slice_by=facts.slice_by or _slice_column(holdout, facts))
-
-
-def _guess(task: Task, truth: Truth) -> NDArray[Any]:
-    values, rows = truth.values, len(truth)
-    if task in ("regression", "forecast"):
-        return np.full(rows, np.median(values))
-    if task == "ranking":
-        return np.zeros(rows)
-    if task == "text":
-        return np.full(rows, pd.Series(values).mode()[0], dtype=object)
-    if task == "multilabel":
-        return np.tile(values.mean(axis=0), (rows, 1))
-    shares = np.bincount(values.astype(np.intp), minlength=len(truth.classes)) / rows
-    return np.tile(shares, (rows, 1))
 
 
 def _slice_column(holdout: Holdout, facts: GateFacts) -> str:

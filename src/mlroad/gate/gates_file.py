@@ -122,6 +122,11 @@ class Gates:
         assert found, name
         return found
 
+    @property
+    def classes_are_told(self) -> bool:
+        """Whether the task is about classes or labels."""
+        return self.task in ("binary", "multiclass", "multilabel")
+
     def at(self, key: str) -> Position:
         """The place of a key's value, or of the file."""
         return self.places.get(key, Position(self.file))
@@ -290,7 +295,10 @@ class _Reader:
                 return self._top.text(key)
 
             name = self._of_tasks(key, task, tasks, read)
-            if name:
+            if name and name in self._targets_named():
+                what = f"{key} is {name}, which is the target."
+                self._document.wrong(self._top.get(key), "MR704", what, "Name another column.")
+            elif name:
                 found[key] = name
             elif needed and task in tasks and not self._top.has(key):
                 self._top.missing(key, f"Name the column: {needed}.")
@@ -298,6 +306,11 @@ class _Reader:
             what = f"A {task} is resampled by {'query' if task == 'ranking' else 'blocks in time'}."
             self._document.wrong(self._top.get("resample_by"), "MR704", what, "Remove resample_by.")
         return found
+
+    def _targets_named(self) -> set[str]:
+        node = self._top.get("target")
+        items = self._top.items("target") if isinstance(node, ListNode) else [node]
+        return {item.text for item in items if isinstance(item, ScalarNode)}
 
     def _classes(self, task: Task | None) -> tuple[str, ...]:
         found = (

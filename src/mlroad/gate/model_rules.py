@@ -8,7 +8,6 @@ that hardly any model fails (a warning). Mistakes in the files themselves have t
 (MR70x, MI1xx).
 """
 
-import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -114,6 +113,7 @@ def card_sections(file: Path) -> dict[str, tuple[int, str]]:
 
 def _gates(model: ModelFolder) -> Iterator[Problem]:
     from mlroad.gate.gates_file import load_gates
+    from mlroad.gate.toothless import toothless
 
     file = model.path / "gates.yml"
     if not file.is_file():
@@ -131,7 +131,7 @@ def _gates(model: ModelFolder) -> Iterator[Problem]:
         what = "inference_tests has dotnet, but this repo has no harness/dotnet."
         fix = "Remove it, or get the harness: `mlroad update --data dotnet=true`."
         yield Problem(gates.at("inference_tests"), "MR704", what, fix)
-    yield from _toothless(gates)
+    yield from toothless(gates)
     try:
         holdout = find(model.root, gates.holdout)
     except UserError as error:
@@ -143,39 +143,6 @@ def _gates(model: ModelFolder) -> Iterator[Problem]:
             what = f"{version.id} was made from the holdout {holdout.id}: the model would know the answers."
             yield Problem(Position(file), "MR714", what, "Make a frozen holdout with `mlroad dataset split`.")
     yield from _waivers(model.path / "waivers.yml")
-
-
-_LEAST_ROWS = 10
-_WORST = {"r2": -1.0, "roc_auc": 0.5, "roc_auc_ovr": 0.5, "roc_auc_ovr_weighted": 0.5, "roc_auc_macro": 0.5}
-"""A model that knows nothing reaches it; of other metrics, the worst value that they can have."""
-
-
-def _toothless(gates: Gates) -> Iterator[Problem]:
-    """Gates that hardly any model fails."""
-    for its in gates.slices:
-        if its.min_rows < _LEAST_ROWS:
-            what = (
-                f"min_rows of {its.metric} by {its.column} is {its.min_rows}: such a figure is mostly chance."
-            )
-            fix = f"Write {_LEAST_ROWS} or more, or freeze a larger holdout."
-            yield Problem(its.at, "MR720", what, fix, severity="warning")
-    named = [
-        (f"metrics.{name}", name, threshold, Position(gates.file))
-        for name, threshold in gates.metrics.items()
-    ]
-    named += [(f"the slice by {its.column}", its.metric, its.threshold, its.at) for its in gates.slices]
-    for where, name, threshold, at in named:
-        metric, limit, allowed = gates.metric(name), threshold.limit, threshold.max_regression
-        worst = _WORST.get(name, metric.low if metric.sign > 0 else metric.high)
-        span = metric.high - metric.low
-        if allowed is not None and math.isfinite(span) and allowed >= span:
-            what = f"max_regression {allowed:g} of {name} in {where} cannot fail: {name} has no larger range."
-            yield Problem(at, "MR720", what, "Write a smaller one.", severity="warning")
-        if limit is not None and math.isfinite(worst) and metric.sign * (limit - worst) <= 0:
-            what = f"The limit {limit:g} of {name} in {where} cannot fail: useless models reach it."
-            yield Problem(
-                at, "MR720", what, "Write a limit that a useless model does not reach.", severity="warning"
-            )
 
 
 def missing_columns(gates: Gates, holdout: DatasetVersion) -> Iterator[Problem]:

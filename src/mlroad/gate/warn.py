@@ -10,6 +10,7 @@ from mlroad.gate.holdout import Holdout
 from mlroad.gate.leakage import telling_features
 from mlroad.gate.metric_checks import MetricResult
 from mlroad.gate.records import Records
+from mlroad.gate.toothless import passed_by_a_guess
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ def warnings_of(
     found = [
         *_of_records(records),
         *(_of_holdout(gates, table) if table else ()),
+        *(_of_gates(gates, table, metrics) if table else ()),
         *_of_scores(gates, metrics),
     ]
     return [asdict(one) for one in found]
@@ -57,6 +59,12 @@ def _of_holdout(gates: Gates, table: Holdout) -> Iterator[Warned]:
     for what in telling_features(gates, table):
         told = f"{what}: a model that reads it has the answer. Is it known when the model is asked?"
         yield Warned("holdout.leakage", told)
+
+
+def _of_gates(gates: Gates, table: Holdout, metrics: Mapping[str, MetricResult]) -> Iterator[Warned]:
+    champions = {name: found.champion for name, found in metrics.items()}
+    for what in passed_by_a_guess(gates, table.truth, champions):
+        yield Warned("limits", what)
 
 
 def _of_scores(gates: Gates, metrics: Mapping[str, MetricResult]) -> Iterator[Warned]:

@@ -17,9 +17,9 @@ from mlroad.gate.gates_file import Gates, load_gates
 from mlroad.gate.holdout import Holdout
 from mlroad.gate.metric_checks import MetricResult
 from mlroad.gate.metrics import read_truth
-from mlroad.gate.model_rules import _toothless
 from mlroad.gate.own_metrics import OwnMetric
 from mlroad.gate.records import Overlap, Records
+from mlroad.gate.toothless import passed_by_a_guess, toothless
 from mlroad.gate.warn import warnings_of
 from mlroad.models.metric_names import Metric
 
@@ -28,7 +28,7 @@ holdout: azureml:h:1
 target: y
 champion: optional
 decide_by: {metric}
-metrics: {{{metric}: {{limit: 0.5, max_regression: 0.1}}}}
+metrics: {{{metric}: {{limit: 0.6, max_regression: 0.1}}}}
 """
 ROWS = 60
 RNG = np.random.default_rng(1)
@@ -117,16 +117,63 @@ def test_a_draft_of_a_holdout_without_figures(monkeypatch: pytest.MonkeyPatch, t
         ("multiclass", "brier", "limit: 1", False),
         ("binary", "roc_auc", "limit: 0.5", True),
         ("regression", "mae", "limit: 1000000", False),
-        ("binary", "accuracy", "max_regression: 1", True),
-        ("binary", "accuracy", "max_regression: 0.5", False),
-        ("regression", "mae", "max_regression: 1", False),
+        ("binary", "log_loss", "limit: 0.7", True),
+        ("binary", "brier", "limit: 0.2", False),
+        ("binary", "cohen_kappa", "limit: 0", True),
+        ("regression", "r2", "limit: 0", True),
+        ("regression", "r2", "limit: 0.05", False),
+        ("binary", "roc_auc", "limit: 0.8, max_regression: 0.2", True),
+        ("binary", "accuracy", "limit: 0.6, max_regression: 1", True),
+        ("binary", "accuracy", "limit: 0.6, max_regression: 0.3", False),
+        ("regression", "mae", "limit: 1000000, max_regression: 1000000", True),
+        ("regression", "mae", "limit: 3, max_regression: 1", False),
+        ("regression", "mae", "max_regression: 1", True),
+        ("regression", "mae", "limit: 3, max_regression: 1}}\nlatency: {p95_ms: 1000000", True),
+        ("regression", "mae", "limit: 3, max_regression: 1}}\nlatency: {p95_ms: 100, max_ratio: 99", True),
+        ("regression", "mae", "limit: 3, max_regression: 1}}\nsize: {max_mb: 1000000", True),
+        ("binary", "roc_auc", "limit: 0.8, max_regression: 0.1}}\nonnx: {max_difference: 1", True),
+        ("regression", "mae", "limit: 3, max_regression: 1}}\nonnx: {max_difference: 1", False),
+        ("regression", "mae", "limit: 3, max_regression: 1}}\nbootstrap: {confidence: 0.5", True),
+        ("regression", "mae", "limit: 3, max_regression: 1}}\nbootstrap: {resamples: 100", True),
     ],
 )
 def test_thresholds_that_cannot_fail(task: str, metric: str, threshold: str, warns: bool) -> None:
-    words = threshold if "max_" in threshold else f"{threshold}, max_regression: 0.1"
-    text = GATES.format(task=task, metric=metric).replace("limit: 0.5, max_regression: 0.1", words)
-    found = [problem.what for problem in _toothless(load_gates(Path("gates.yml"), text))]
+    words = threshold if "max_" in threshold else f"{threshold}, max_regression: 0.01"
+    text = GATES.format(task=task, metric=metric).replace("limit: 0.6, max_regression: 0.1", words)
+    text = text.removesuffix("}}\n") + ("}\n" if "}}" in words else "}}\n")
+    found = [problem.what for problem in toothless(load_gates(Path("gates.yml"), text))]
     assert bool(found) == warns, found
+
+
+@pytest.mark.parametrize(
+    ("metric", "threshold", "champion", "words"),
+    [
+        ("mae", "limit: 9, max_regression: 0.1", None, "limit 9 of mae keeps no useless model out"),
+        ("mae", "limit: 0.6, max_regression: 0.1", None, ""),
+        (
+            "mae",
+            "limit: 0.6, max_regression: 0.5",
+            0.5,
+            "max_regression 0.5 of mae keeps no useless model out",
+        ),
+        ("mae", "limit: 0.6, max_regression: 0.1", 0.5, ""),
+        (
+            "accuracy",
+            "limit: 0.5, max_regression: 0.01",
+            0.9,
+            "the same answer 0.5333 for every row has 0.5333",
+        ),
+        ("accuracy", "limit: 0.7, max_regression: 0.01", 0.9, ""),
+    ],
+)
+def test_a_guess_must_not_pass(metric: str, threshold: str, champion: float | None, words: str) -> None:
+    task = "regression" if metric == "mae" else "binary"
+    text = GATES.format(task=task, metric=metric).replace("limit: 0.6, max_regression: 0.1", threshold)
+    gates = load_gates(Path("gates.yml"), text)
+    frame = pd.DataFrame({"y": Y if metric == "mae" else CLASSES})
+    found = list(passed_by_a_guess(gates, read_truth(frame, gates), {metric: champion}))
+    assert words in " ".join(found)
+    assert bool(found) == bool(words)
 
 
 def test_repeated_rows() -> None:
