@@ -149,7 +149,7 @@ def settings_changes(
 ) -> Iterator[RuleChange]:
     """Every key of gates.yml that differs. ``directions`` are those of the metrics of the team's own."""
     for key in dict.fromkeys([*old, *new]):
-        if key in old and key in new and old[key] == new[key] and type(old[key]) is type(new[key]):
+        if key in old and key in new and _same(key, old[key], new[key]):
             continue
         was, its = (_setting(side[key]) if key in side else None for side in (old, new))
         kind = _kind(key, old.get(key), new.get(key), directions)
@@ -159,6 +159,14 @@ def settings_changes(
             yield RuleChange(kind, GATES, f"{key} was removed; it was {was}.")
         else:
             yield RuleChange(kind, GATES, f"{key} changed from {was} to {its}.")
+
+
+def _same(key: str, old: Any, new: Any) -> bool:
+    """Whether two values mean the same: 60 and 60.0 do, and runtimes in another order."""
+    if key == "inference_tests" and isinstance(old, str) and isinstance(new, str):
+        return _runtimes(old) == _runtimes(new) != set() or old == new
+    kinds = [float if type(its) is int else type(its) for its in (old, new)]
+    return bool(old == new) and kinds[0] is kinds[1]
 
 
 _LARGER_IS_LOOSER = {

@@ -31,7 +31,16 @@ inference_tests: [pyfunc]
 onnx: {max_difference: 0.5}
 bootstrap: {resamples: 1000, confidence: 0.9, seed: 3}
 """
-OLD = flat_settings(GATES)
+OTHERS = """query: q
+time: day
+series: shop
+season: 7
+block: 3
+quantiles: [0.1, 0.5]
+classes: [no, yes]
+files: {table: labels.csv, column: file}
+"""
+"""The keys of other tasks."""
 
 
 def changes(text: str, old: str = GATES) -> list[tuple[str, str]]:
@@ -52,7 +61,7 @@ def places(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     data=st.data(), value=st.one_of(st.integers(), st.text(max_size=5), st.booleans(), st.lists(st.text()))
 )
 def test_any_change_of_any_key_is_named(data: st.DataObject, value: Any) -> None:
-    content = yaml.safe_load(GATES)
+    content = yaml.safe_load(GATES + OTHERS)
     place = data.draw(st.sampled_from(places(content)))
     changed = copy.deepcopy(content)
     node = changed
@@ -62,8 +71,9 @@ def test_any_change_of_any_key_is_named(data: st.DataObject, value: Any) -> None
     before = node.pop(place[-1])
     if not remove:
         node[place[-1]] = value
-    found = changes(yaml.safe_dump(changed))
-    same = not remove and value == before and type(value) is type(before)
+    found = changes(yaml.safe_dump(changed), GATES + OTHERS)
+    number = type(value) in (int, float) and type(before) in (int, float)
+    same = not remove and value == before and (number or type(value) is type(before))
     assert bool(found) != same
     if place[0] != "slices" and found:
         assert any(".".join(map(str, place)) in what for _, what in found)
@@ -84,15 +94,17 @@ def test_any_change_of_any_key_is_named(data: st.DataObject, value: Any) -> None
         ("inference_tests: [pyfunc]", "inference_tests: []", "loosened"),
         ("inference_tests: [pyfunc]", "inference_tests: [onnx]", "loosened"),
         ("inference_tests: [pyfunc]", "inference_tests: [pyfunc, dotnet]", "stricter"),
-        ("inference_tests: [pyfunc]", "inference_tests: [python]", "changed"),
+        ("classes: [no, yes]", "classes: [yes, no]", "changed"),
+        ("time: day\n", "", "changed"),
         ("onnx: {max_difference: 0.5}\n", "", "loosened"),
         ("resample_by: patient", "resample_by: visit", "changed"),
         ("task: regression", "task: forecast", "changed"),
     ],
 )
 def test_kinds(old: str, new: str, kind: str) -> None:
-    assert old in GATES
-    assert [its for its, _ in changes(GATES.replace(old, new))] == [kind]
+    whole = GATES + OTHERS
+    assert old in whole
+    assert [its for its, _ in changes(whole.replace(old, new), whole)] == [kind]
 
 
 def test_a_section_of_another_kind() -> None:
@@ -112,7 +124,17 @@ def test_a_section_of_another_kind() -> None:
 
 
 def test_no_difference() -> None:
-    """Neither comments and order, nor a default that is written down."""
+    """Neither comments and order, nor a default that is written down, nor another way to write a number."""
+    for old, new in (
+        ("[pyfunc]", "[python]"), ("limit: 60,", "limit: 60.0,"), ("seed: 3", "seed: 3.0"),
+        ("max_mb: 20}", "max_mb: 20 }  # a comment"),
+    ):  # fmt: skip
+        assert old in GATES
+        assert changes(GATES.replace(old, new)) == []
+    both = GATES.replace("[pyfunc]", "[pyfunc, onnx]")
+    assert changes(both.replace("[pyfunc, onnx]", "[onnx, pyfunc]"), both) == []
+    first, second = GATES.partition("slices:\n")[2].splitlines(keepends=True)[:2]
+    assert changes(GATES.replace(first + second, second + first)) == []
     assert changes(f"# a comment\n{GATES}") == []
     assert changes(yaml.safe_dump(yaml.safe_load(GATES), sort_keys=True)) == []
     short = "task: regression\nmetrics: {mae: {limit: 3}}\n"
