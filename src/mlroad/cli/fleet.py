@@ -11,7 +11,7 @@ import click
 from mlroad.cli.output_options import json_option, result
 from mlroad.core.files import write_output
 from mlroad.core.problems import UserError
-from mlroad.core.text import count
+from mlroad.core.text import count, one_line
 from mlroad.fleet.ask_github import GitHub
 from mlroad.fleet.find_repos import Place, find_repos
 from mlroad.fleet.read_repo import Reader, Row
@@ -141,11 +141,11 @@ def update(places: tuple[str, ...], organization: str | None, apply: bool, at_on
     for row in rows:
         if row.problem:
             failed = True
-            click.echo(f"{row.name}: {row.problem}")
+            click.echo(one_line(f"{row.name}: {row.problem}"))
     for row, problem in _start(behind, github, at_once, apply=apply):
         failed = failed or bool(problem)
         what = f"{row.version} to {row.newest} ({behind_in_words(row)} behind)"
-        click.echo(f"{row.name}: {problem or ('started' if apply else 'would start')}: {what}")
+        click.echo(one_line(f"{row.name}: {problem or ('started' if apply else 'would start')}: {what}"))
     result(behind=[row.name for row in behind])
     if not behind:
         click.echo(f"Nothing to do: none of {count(len(rows), 'repo')} is known to be behind.")

@@ -46,6 +46,10 @@ def github(apply: bool, dry_run: bool, loosen: bool, named: str) -> None:
             raise UserError(
                 f"You are not an admin of {repo.name}.", "Ask one to run this, or to give you the role."
             )
+        if apply and repo.about.get("archived"):
+            raise UserError(
+                f"{repo.name} is archived, so nothing of it can be changed.", "Unarchive it first."
+            )
         settings += compare(root_here(), repo, loosen=loosen)  # all of it, before anything is changed
         for setting in settings:
             if apply:

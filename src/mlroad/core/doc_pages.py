@@ -99,7 +99,7 @@ def _fetch(template: Origin, commit: str, kept: Path) -> None:
         clone, files = Path(temporary) / "clone", Path(temporary) / "files"
         quiet = {"GIT_TERMINAL_PROMPT": "0"}
         try:
-            command = ("clone", "--quiet", "--bare", "--filter=blob:none", template.address, str(clone))
+            command = ("clone", "--quiet", "--bare", "--filter=blob:none", "--", template.address, str(clone))
             cloned = run_git(kept.parent, *command, environment=quiet)
             packed = run_git(clone, "archive", "--format=tar", commit, "--", "docs") if cloned.ok else cloned
         except GitError as error:

@@ -78,16 +78,22 @@ def git_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in _OF_ANOTHER_REPO}
 
 
+_STOPPED = 124
+"""The exit code of a git that took too long, as of the program `timeout`."""
+
+
 def run_git(
     folder: Path,
     *arguments: str,
     stdin: str | bytes = b"",
     environment: Mapping[str, str] | None = None,
     check: bool = False,
+    seconds: float | None = None,
 ) -> GitOutput:
     """Run git in the repo around ``folder``; messages are in English.
 
     ``environment`` is added to this process's own, from which variables that name a repo are left out.
+    After ``seconds``, it is stopped and has failed: a server may accept a connection and never answer.
     Raises GitError if git is not installed and, with ``check``, if the command fails.
     """
     try:
@@ -97,7 +103,10 @@ def run_git(
             env={**git_environment(), "LC_ALL": "C", **(environment or {})},
             capture_output=True,
             check=False,
+            timeout=seconds,
         )
+    except subprocess.TimeoutExpired:
+        return GitOutput(_STOPPED, b"", f"it did not answer within {seconds:g} seconds")
     except OSError as error:
         reason = "git is not installed" if isinstance(error, FileNotFoundError) else f"git: {error.strerror}"
         raise GitError(f"{reason}.", "Install git and try again.") from None

@@ -55,6 +55,9 @@ class GitHubApi:
         if parts.scheme != "https" and parts.hostname not in _OWN:
             what = f"{server} does not start with https://, so no token is sent to it."
             raise GitHubError(what, "Correct GITHUB_API_URL.", is_mistake=True)
+        if not re.fullmatch(r"[!-~]*", token):
+            what = "The token has characters that no token of GitHub has."
+            raise GitHubError(what, "Set GH_TOKEN again.", is_mistake=True)
         self.server = server.rstrip("/")
         self._token = token
 

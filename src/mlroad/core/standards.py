@@ -146,12 +146,17 @@ def age(now: Origin) -> Age:
     return age_among(versions_of(now.address), now.version)
 
 
+ANSWER_SECONDS = 60
+"""How long a template's server may take to list its versions."""
+
+
 def versions_of(template: str, environment: Mapping[str, str] | None = None) -> dict[str, str]:
     """HEAD and the tags of a template with their commits. ``environment`` is git's.
 
     Raises UserError if it cannot be reached.
     """
-    listed = run_git(Path(), "ls-remote", "--", template, "HEAD", "refs/tags/*", environment=environment)
+    command = ("ls-remote", "--", template, "HEAD", "refs/tags/*")
+    listed = run_git(Path(), *command, environment=environment, seconds=ANSWER_SECONDS)
     if not listed.ok:
         what = f"The template at {template} cannot be reached: {listed.first_reason}."
         fix = f"Check your network and access. If it moved, change _src_path in {ANSWERS}."

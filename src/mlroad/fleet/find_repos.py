@@ -68,8 +68,11 @@ def _clones(folder: Path) -> Iterator[Place]:
 
 
 def _is_clone(folder: Path) -> bool:
-    """Whether it is a clone, or a bare one (a mirror)."""
-    return (folder / ".git").exists() or ((folder / "HEAD").is_file() and (folder / "objects").is_dir())
+    """Whether it is a clone, or a bare one (a mirror). A folder that cannot be read counts: it gets a row."""
+    try:
+        return (folder / ".git").exists() or ((folder / "HEAD").is_file() and (folder / "objects").is_dir())
+    except PermissionError:
+        return True
 
 
 def _listed(file: Path) -> Iterator[Place]:

@@ -34,6 +34,10 @@ _QUIET = {
 """git asks nothing, because several repos are read at a time, and gives up on a server that sends nothing."""
 
 
+CLONE_SECONDS = 600
+"""How long a clone without the contents of files may take."""
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
     """A model of a repo."""
@@ -144,7 +148,7 @@ class Reader:
             if self._github.is_signed_in:  # kept in the clone's settings, for what is fetched later
                 options += ["--config", "credential.helper=!gh auth git-credential"]
             clone = ("clone", *options, "--", place.address, temporary)
-            cloned = run_git(Path(), *clone, environment=_QUIET)
+            cloned = run_git(Path(), *clone, environment=_QUIET, seconds=CLONE_SECONDS)
             if not cloned.ok:
                 raise UserError(f"It cannot be cloned: {cloned.first_reason}.")
             yield Path(temporary)

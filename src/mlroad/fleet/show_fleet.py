@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from mlroad.core.text import count, some
+from mlroad.core.text import count, one_line, some
 from mlroad.fleet.read_repo import Model, Row
 
 _HEAD = ("REPO", "KIND", "VERSION", "BEHIND", "DRIFT", "UPDATED", "CI", "CONTRACT", "MODELS")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _WIDTHS = (9, 10, 6, 5, 10, 7, 8)
 """Of the columns between the first and the last. Rows are printed before all are known."""
 
@@ -33,7 +34,8 @@ class Lines:
 
     def _line(self, cells: Sequence[str]) -> str:
         widths = (*self._widths[: len(cells) - 1], 0)
-        return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+        padded = (one_line(cell).ljust(width) for cell, width in zip(cells, widths, strict=True))
+        return "  ".join(padded).rstrip()
 
 
 def behind_in_words(row: Row) -> str:
@@ -54,7 +56,11 @@ def summary(rows: Sequence[Row], left_out: Sequence[str]) -> str:
     """How many repos there are, and how many need something."""
     behind, broken = sum(row.is_behind for row in rows), sum(bool(row.problem) for row in rows)
     text = f"{count(len(rows), 'repo')}: {behind} behind, {broken} with a problem."
-    return f"{text} Left out, because not made from the template: {some(left_out)}." if left_out else text
+    return (
+        f"{text} Left out, because not made from the template: {one_line(some(left_out))}."
+        if left_out
+        else text
+    )
 
 
 def as_csv(rows: Sequence[Row]) -> str:
@@ -63,8 +69,14 @@ def as_csv(rows: Sequence[Row]) -> str:
     table = csv.DictWriter(out, list(asdict(Row("", ""))), lineterminator="\n")
     table.writeheader()
     for row in rows:
-        table.writerow({**asdict(row), "models": ", ".join(models_in_words(row))})
+        cells = {**asdict(row), "models": ", ".join(models_in_words(row))}
+        table.writerow({name: _no_formula(value) for name, value in cells.items()})
     return out.getvalue()
+
+
+def _no_formula(value: object) -> object:
+    """A text as spreadsheets show it unchanged: a formula could send the table to another server."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def as_document(rows: Sequence[Row], left_out: Sequence[str]) -> dict[str, Any]:

@@ -29,6 +29,8 @@ class _Now:
     branches: dict[str, int] | None = None
     """The names of the branches that may use it, with GitHub's numbers. None: any branch."""
     policy: Mapping[str, bool] | None = None
+    admins_wait: bool = False
+    """Whether admins, too, cannot start its jobs without the approval."""
 
     def body(self, **changed: Any) -> dict[str, Any]:
         """The body of a PUT, which replaces everything: what is not sent is lost."""
@@ -39,6 +41,7 @@ class _Now:
         return {
             **({"wait_timer": self.wait} if self.wait else {}),
             **({"reviewers": reviewers} if reviewers else {}),
+            **({"can_admins_bypass": False} if self.admins_wait else {}),
             **({"prevent_self_review": True} if changed.get("prevents", self.prevents_self_review) else {}),
             "deployment_branch_policy": dict(policy) if policy else None,
         }
@@ -71,15 +74,19 @@ def _read(repo: Repo, name: str) -> _Now:
             return _Now()
         raise
     now = _Now(exists=True, policy=found.get("deployment_branch_policy"))
+    now.admins_wait = found.get("can_admins_bypass") is False
     for rule in found.get("protection_rules") or []:
         now.wait = max(now.wait, rule.get("wait_timer") or 0)
         now.prevents_self_review |= bool(rule.get("prevent_self_review"))
         for its in rule.get("reviewers") or []:
-            who = its["reviewer"]
+            if not (who := its.get("reviewer")):  # a deleted account or team
+                continue
             now.reviewers[its["type"], who["id"]] = f"@{who.get('login') or who.get('slug') or who['id']}"
     if now.policy and now.policy.get("custom_branch_policies"):
         listed = repo.api.all(f"{_path(repo, name)}/deployment-branch-policies", "branch_policies")
-        now.branches = {policy["name"]: policy["id"] for policy in listed}
+        now.branches = {
+            f"tag {its['name']}" if its.get("type") == "tag" else its["name"]: its["id"] for its in listed
+        }
     return now
 
 

@@ -36,6 +36,12 @@ def _compare(
         setting.requests = [Request("POST", path, settable(wanted))]
         return
     current = repo.api.get(f"{path}/{number}")
+    its, ours = (ruleset.get("target", "branch") for ruleset in (current, wanted))
+    if its != ours:
+        setting.problem = (
+            f"GitHub has a ruleset of this name for another target: {its}, not {ours}. Rename it."
+        )
+        return
     before = settable({"bypass_actors": [], **current})
     after = settable((overlaid if loosen else stricter_ruleset)(wanted, current))
     setting.changes = list(differences(before, after))

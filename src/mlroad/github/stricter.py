@@ -10,6 +10,8 @@ from typing import Any
 from mlroad.github.wanted import ENFORCEMENT
 
 Json = Any
+_BYPASS = ("exempt", "always", "pull_request")
+"""How an actor may bypass a ruleset, the strictest last."""
 _OURS = ("name", "target", "enforcement", "conditions", "bypass_actors", "rules")
 
 
@@ -19,7 +21,11 @@ def stricter_ruleset(wanted: Mapping[str, Json], current: Mapping[str, Json]) ->
     found["enforcement"] = max(wanted["enforcement"], current["enforcement"], key=ENFORCEMENT.index)
     found["conditions"] = _conditions(wanted.get("conditions") or {}, current.get("conditions") or {})
     allowed = {_key(actor): actor for actor in wanted.get("bypass_actors") or []}
-    found["bypass_actors"] = [its for its in current.get("bypass_actors") or [] if _key(its) in allowed]
+    found["bypass_actors"] = [
+        {**its, **_mode(its, allowed[_key(its)])}
+        for its in current.get("bypass_actors") or []
+        if _key(its) in allowed
+    ]
     rules = {rule["type"]: rule for rule in current["rules"]}
     for rule in wanted["rules"]:
         there = rules.get(rule["type"], {})
@@ -122,6 +128,13 @@ def _is_rules(value: Json) -> bool:
 
 def _by_type(rules: Sequence[Mapping[str, Json]]) -> dict[str, Json]:
     return {rule["type"]: rule.get("parameters") or "on" for rule in rules}
+
+
+def _mode(*actors: Mapping[str, Json]) -> dict[str, Json]:
+    """The stricter way to bypass of the two."""
+    modes = [its.get("bypass_mode", _BYPASS[1]) for its in actors]
+    known = [mode for mode in modes if mode in _BYPASS]
+    return {"bypass_mode": max(known, key=_BYPASS.index)} if known else {}
 
 
 def _key(actor: Mapping[str, Json]) -> tuple[str, Json]:

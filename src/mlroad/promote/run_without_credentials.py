@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 from mlroad.core.problems import UserError
@@ -33,18 +32,7 @@ def clean_environment(home: Path) -> dict[str, str]:
     temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(home))
     git = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"}
     others = {"NO_COLOR": "1", "GIT_CEILING_DIRECTORIES": str(home.parent)}
-    return {**kept, **homes, **temporary, **git, **others, **_bytecode(home.parent)}
-
-
-def _bytecode(folder: Path) -> dict[str, str]:
-    """Where Python puts compiled files: not into the stage, which is committed.
-
-    In a new environment, nothing is compiled yet. Without a folder, each process would compile it again.
-    """
-    pandas = find_spec("pandas")
-    if pandas and pandas.cached and Path(pandas.cached).is_file():
-        return {"PYTHONDONTWRITEBYTECODE": "1"}
-    return {"PYTHONPYCACHEPREFIX": str(folder / "bytecode")}
+    return {**kept, **homes, **temporary, **git, **others}
 
 
 def mlroad_without_credentials(bench: Workbench, *arguments: str) -> Finished:

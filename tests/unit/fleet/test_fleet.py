@@ -7,6 +7,7 @@ import io
 import json
 import os
 import shutil
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -166,6 +167,54 @@ def test_the_other_forms(fleet: Callable[..., Said], tmp_path: Path) -> None:
     table = list(csv.DictReader(io.StringIO(fleet("clones", "--csv").out)))
     assert len(table) == 7
     assert {row["name"]: row["behind"] for row in table}["behind"] == "2"
+
+
+def test_no_name_is_a_formula_a_line_or_markup(
+    fleet: Callable[..., Said], made: Path, tmp_path: Path
+) -> None:
+    names = ["=HYPERLINK(1)", "+1", "-1", "@x", "a\nbehind  factory", "<i>&", "ä ö", "two words", "\x1b[31m"]
+    for name in names:
+        clone = make_clone(tmp_path / "clones" / name, made / "template", "=1+1")
+        assert clone.is_dir()
+    page, clones = tmp_path / "fleet.html", str(tmp_path / "clones")
+    assert set(rows(fleet(clones, "--json"))) == {*names}
+    said = fleet(clones, "--html", str(page))
+    assert len(said.out.splitlines()) == len(names) + 2
+    assert not [line for line in said.out.splitlines() if line.startswith("behind")]
+    assert "\x1b" not in said.out
+    assert "<i>" not in page.read_text(encoding="utf-8")
+    table = list(csv.reader(io.StringIO(fleet(clones, "--csv").out)))
+    assert len(table) == len(names) + 1
+    assert not [cell for row in table for cell in row if cell.startswith(("=", "+", "-", "@"))]
+    said = fleet("update", clones)
+    assert len(said.out.splitlines()) == len(names) + 1
+
+
+def test_a_folder_that_cannot_be_read_is_a_row(
+    fleet: Callable[..., Said], made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exists = Path.exists
+
+    def refused(path: Path) -> bool:
+        if path.parent.name == "no-clone":
+            raise PermissionError(13, "Permission denied", str(path))
+        return exists(path)
+
+    monkeypatch.setattr(Path, "exists", refused)
+    found = rows(fleet("clones", "--json"))
+    assert "git cannot read it" in found["no-clone"]["problem"]
+    assert found["newest"]["version"] == "v1.2.0"
+
+
+def test_a_server_that_never_answers_is_said(
+    fleet: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlroad.fleet.read_repo.CLONE_SECONDS", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"git://127.0.0.1:{server.getsockname()[1]}/o/r.git"
+        found = rows(fleet(address, "clones/newest", "--json"))
+    assert "did not answer within 0.5 seconds" in found["o/r"]["problem"]
+    assert not found["newest"]["problem"]
 
 
 def test_strict_is_red_for_what_is_behind_or_broken_only(fleet: Callable[..., Said]) -> None:

@@ -172,6 +172,7 @@ class GitHub:
         return {
             "name": name,
             "protection_rules": rules,
+            "can_admins_bypass": kept.get("can_admins_bypass", True),
             "deployment_branch_policy": kept.get("deployment_branch_policy"),
         }
 

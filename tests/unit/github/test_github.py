@@ -97,7 +97,8 @@ def stricter_rules(github: GitHub) -> None:
 
 
 def stricter_environment(github: GitHub) -> None:
-    github.environments["production"] |= {"wait_timer": 30, "reviewers": [{"type": "User", "id": 1}]}
+    strict = {"wait_timer": 30, "can_admins_bypass": False, "reviewers": [{"type": "User", "id": 1}]}
+    github.environments["production"] |= strict
 
 
 def stricter_merging(github: GitHub) -> None:
@@ -286,6 +287,64 @@ def test_a_mistake_in_a_file_changes_nothing(
     said = command("github", "--apply")
     assert (said.code, github.changes) == (2, []), said
     assert told in said.err
+
+
+def test_a_ruleset_of_the_same_name_for_tags_is_left_alone(command: Command, github: GitHub) -> None:
+    tags = {"name": "main", "target": "tag", "enforcement": "active", "conditions": {}, "rules": []}
+    github.store(1, tags)
+    said = command("github", "--apply")
+    told = "ruleset main: not changed. GitHub has a ruleset of this name for another target: tag, not branch."
+    assert (said.code, told.replace("changed", "compared") in said.out) == (1, True), said
+    assert (github.rulesets[1]["target"], len(github.rulesets)) == ("tag", 2)
+
+
+def test_an_actor_of_both_bypasses_in_the_stricter_way() -> None:
+    for wanted, current, mode in (
+        ("pull_request", "always", "pull_request"),
+        ("always", "pull_request", "pull_request"),
+        ("always", "exempt", "always"),
+        ("always", "later-mode", "always"),
+    ):
+        rulesets = [
+            {"name": "main", "enforcement": "active", "rules": [],
+             "bypass_actors": [{"actor_type": "Team", "actor_id": 1, "bypass_mode": its}]}
+            for its in (wanted, current)
+        ]  # fmt: skip
+        assert stricter_ruleset(*rulesets)["bypass_actors"][0]["bypass_mode"] == mode
+
+
+def test_odd_environments(command: Command, github: GitHub) -> None:
+    """A deleted reviewer, and a tag that has the name of the branch."""
+    command("github", "--apply")
+    answer = github.answer
+
+    def odd(method: str, path: str, body: Any) -> Any:
+        found = answer(method, path, body)
+        if path.endswith("environments/production") and method == "GET":
+            found["protection_rules"][-1]["reviewers"].append({"type": "Team", "reviewer": None})
+        if path.endswith("registry/deployment-branch-policies") and method == "GET":
+            found["branch_policies"][0]["type"] = "tag"
+        return found
+
+    github.answer = odd  # type: ignore[method-assign]
+    said = command("github")
+    assert (said.code, "branches: tag main -> main" in said.out) == (0, True), said
+    assert "production" not in said.out
+
+
+def test_nothing_of_an_archived_repo_is_changed(command: Command, github: GitHub) -> None:
+    github.repo["archived"] = True
+    said = command("github", "--apply")
+    assert (said.code, "o/r is archived" in said.err, github.changes) == (2, True, [])
+    assert command("github").code == 0
+
+
+@pytest.mark.parametrize("token", ["two\nlines", "päss", "a b"])
+def test_a_token_that_is_none(command: Command, monkeypatch: pytest.MonkeyPatch, token: str) -> None:
+    monkeypatch.setenv("GH_TOKEN", token)
+    said = command("github")
+    assert (said.code, "The token has characters that no token of GitHub has." in said.err) == (2, True)
+    assert token not in said.text
 
 
 def test_which_repo(command: Command, github: GitHub, repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -252,7 +252,7 @@ def test_a_teams_own_changes_of_a_workflow_are_accepted(project: Project) -> Non
     ours = "  ours:\n    if: false\n    continue-on-error: true\n    steps:\n      - run: make test || true\n"
     replaced(file, "\njobs:\n", f"\njobs:\n{ours}")
     replaced(file, "    timeout-minutes: 10\n", "    timeout-minutes: 30\n")
-    replaced(file, 'allowlist secret"\n', 'allowlist secret" --exclude docs/example.json\n')
+    replaced(file, "--exclude .venv\n", "--exclude .venv --exclude docs/example.json\n")
     replaced(file, "needs: [lint,", "needs: [ours, lint,")
     replaced(file, LINT, "run: |\n          # Ours\n          uv run ruff check --output-format=concise")
     assert check_workflow(load_settings(repo)) == []

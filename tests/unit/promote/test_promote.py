@@ -10,7 +10,6 @@ import string
 import time
 import traceback
 from collections.abc import Callable
-from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
@@ -469,21 +468,6 @@ def test_a_prototypes_code_gets_no_credentials(tmp_path: Path, monkeypatch: pyte
     bench = Workbench(tmp_path, tmp_path, "")
     bench.stage.mkdir()
     assert mlroad_without_credentials(bench, "--version").code == 0
-
-
-def test_in_a_new_environment_compiled_files_are_shared(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """No process writes them to the stage, and only the first one compiles the libraries."""
-    for compiled in (True, False):
-        cached = tmp_path / "pandas.pyc"
-        cached.touch() if compiled else cached.unlink()
-        spec = ModuleSpec("pandas", None)
-        spec.cached = str(cached)
-        monkeypatch.setattr("mlroad.promote.run_without_credentials.find_spec", lambda _, spec=spec: spec)
-        found = clean_environment(tmp_path / "home")
-        assert found.get("PYTHONPYCACHEPREFIX") == (None if compiled else str(tmp_path / "bytecode"))
-        assert found.get("PYTHONDONTWRITEBYTECODE") == ("1" if compiled else None)
 
 
 @pytest.mark.slow
