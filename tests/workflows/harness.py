@@ -146,8 +146,9 @@ class Act:
         for name in ("python", "python3", python.name):
             (self.bin / name).symlink_to(python)
         # git drops the executable bit where a file system has none.
-        shutil.copy(PROGRAMS / "gh", self.bin / "gh")
-        (self.bin / "gh").chmod(0o755)
+        for program in PROGRAMS.iterdir():
+            shutil.copy(program, self.bin)
+            (self.bin / program.name).chmod(0o755)
         for name in ("uv", "uvx"):
             (self.uv_bin / name).symlink_to(tool(name))
         self.uv_cache = subprocess.check_output([tool("uv"), "cache", "dir"], text=True).strip()

@@ -209,16 +209,16 @@ def test_prod_is_compared_with_prod(later: Factory) -> None:
 def test_budgets_slices_and_waivers(later: Factory) -> None:
     """Three thresholds fail, and then are waived."""
     later.gates(
-        "latency: {p95_ms: 20}",
+        "latency: {p95_ms: 5}",
         "size: {max_mb: 0.2}",
         "slices:",
         "  - {column: group, metric: mae, max_regression: 0.1, min_rows: 10}",
     )
     # Better overall, but much worse in the smaller group.
-    later.plant("time.sleep(0.03 if n == 1 else 0); return np.where(x1 > 1.2, -9, line)")
+    later.plant("time.sleep(0.01 if n == 1 else 0); return np.where(x1 > 1.2, -9, line)")
     (later.run / "outputs" / "model" / "weights.bin").write_bytes(bytes(300_000))
     later.note_outputs()
-    verdict = later.red("latency.p95", "failed", "limit 20 ms (champion on the same machine: ")
+    verdict = later.red("latency.p95", "failed", "limit 5 ms (champion on the same machine: ")
     results = later.results(verdict)
     assert results["size"] == "failed"
     regressed = [id_ for id_, result in results.items() if id_.startswith("slices.") and result == "failed"]

@@ -27,7 +27,7 @@ from mlroad.registry.why import why
 from tests.support import git
 from tests.unit.registry.repos import aliases, begin, factory, listed, make_run
 
-KILLS = 24
+KILLS = 12
 pytestmark = pytest.mark.slow
 
 
@@ -203,7 +203,7 @@ def test_publish_killed(repo: Path, tmp_path: Path) -> None:
     git(repo, "push", "--quiet", "origin", "main")
     pace = Pace(duration(repo, *registration(repo, 1), "--publish"))
     chance = random.Random(6)
-    for number in range(2, 8):
+    for number in range(2, 6):
         words = (*registration(repo, number), "--publish")
         early = killed(repo, words, after(pace.usual * chance.uniform(0.2, 1.05)), 60)
         pace.correct(early, nothing_yet=False)
