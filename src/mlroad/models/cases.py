@@ -22,7 +22,7 @@ from typing import Any
 
 from mlroad.core.problems import Position, Problem
 from mlroad.core.text import did_you_mean
-from mlroad.models.tensors import Tensor, TensorError, read_tensor
+from mlroad.models.tensors import Tensor, TensorError, is_unicode, read_tensor
 from mlroad.models.tolerance import CaseTolerance, Limit
 
 KINDS = ("golden", "boundary", "invariance", "directional", "invalid")
@@ -75,6 +75,11 @@ class Case:
         """The request after the change."""
         others = {tensor.name: tensor for tensor in self.change}
         return [others.get(tensor.name, tensor) for tensor in self.inputs]
+
+    def texts(self) -> list[str]:
+        """What it says beside tensors."""
+        limits = self.tolerance.outputs if self.tolerance else ()
+        return [self.id, self.request_id, self.output, *self.tags, *limits]
 
     def text(self) -> str:
         """The case as a line of the file, without its line end."""
@@ -172,11 +177,19 @@ class _Reader:
         self._line = 0
 
     def wrong(self, code: str, what: str, fix: str, column: int = 0) -> None:
-        self.problems.append(Problem(Position(self._file, self._line, column), code, what, fix))
+        shown = what.encode("utf-8", "replace").decode()  # JSON can escape half of a character
+        self.problems.append(Problem(Position(self._file, self._line, column), code, shown, fix))
 
     def case(self, number: int, line: str) -> Case | None:
         """The case in a line, or None after adding a problem."""
         self._line = number
+        try:
+            return self._case(line)
+        except RecursionError:
+            self.wrong("MI102", "This JSON cannot be a case: it is nested too deeply.", _MADE_BY)
+            return None
+
+    def _case(self, line: str) -> Case | None:
         before = len(self.problems)
         content = self._json(line)
         if content is None or not self._keys(
@@ -191,6 +204,8 @@ class _Reader:
             self.wrong("MI106", f"{json.dumps(kind, ensure_ascii=False)} is not a kind of case.", hint)
             return None
         made = self._made(identity, kind, content)
+        if "\\u" in line and not all(map(is_unicode, made.texts())):
+            self.wrong("MI105", "A name in this case contains half of a character.", "Write it in UTF-8.")
         return made if len(self.problems) == before else None
 
     def _made(self, identity: str, kind: str, content: Mapping[str, Any]) -> Case:
@@ -221,9 +236,8 @@ class _Reader:
         except json.JSONDecodeError as error:
             self.wrong("MI102", f"This is not JSON: {error.msg}.", _MADE_BY, error.colno)
             return None
-        except (ValueError, RecursionError) as error:
-            said = str(error) if isinstance(error, ValueError) else "it is nested too deeply"
-            self.wrong("MI102", f"This JSON cannot be a case: {said}.", _MADE_BY)
+        except ValueError as error:
+            self.wrong("MI102", f"This JSON cannot be a case: {error}.", _MADE_BY)
             return None
         if not isinstance(content, dict):
             self.wrong("MI105", "A case should be a JSON object.", _MADE_BY)
@@ -269,6 +283,7 @@ class _Reader:
             self.wrong("MI105", f"{where} should be a list of tensors.", _MADE_BY)
             return []
         found: list[Tensor] = []
+        names: set[str] = set()
         for item in content:
             if not self._keys(item, _TENSOR, "a tensor"):
                 continue
@@ -277,8 +292,9 @@ class _Reader:
             except TensorError as error:
                 self.wrong("MI108", f"In {where}, {error}.", "Fix it, or freeze the case again.")
                 continue
-            if any(other.name == tensor.name for other in found):
+            if tensor.name in names:
                 self.wrong("MI108", f"Duplicate tensor in {where}: {tensor.name}.", "Keep one of them.")
+            names.add(tensor.name)
             found.append(tensor)
         return found
 
@@ -393,8 +409,8 @@ class _Reader:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        counts = Counter(name for name, _ in pairs)
+        twice = next(name for name, times in counts.items() if times > 1)
         raise ValueError(f"duplicate key {twice}")
     return content
 

@@ -60,7 +60,7 @@ class HttpModel:
         took = (time.perf_counter() - began) * 1000
         try:
             content: Any = json.loads(said)
-        except ValueError:
+        except (ValueError, RecursionError):
             content = {"error": said[:200]}
         if status != http.client.OK:
             why = str(content.get("error", content) if isinstance(content, dict) else content)[:300]

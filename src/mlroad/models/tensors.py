@@ -11,6 +11,7 @@ import math
 import re
 import struct
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -58,8 +59,9 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 """Half of a character: JSON can escape it, UTF-8 cannot encode it."""
 _NON_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 _FLOATS = ("FP32", "FP64")
-_FP32 = struct.Struct("f")
-_MOST_FP32 = 3.4028234663852886e38
+_FP32 = struct.Struct("<f")
+_MOST_DIMENSIONS, _LONGEST = 8, 2**31 - 1
+"""Of a shape; the .NET harness reads no others."""
 
 
 class TensorError(ValueError):
@@ -118,11 +120,15 @@ def read_tensor(value: Mapping[str, Any]) -> Tensor:
     Raises TensorError for a value that does not fit the datatype, or data that does not fit the shape.
     """
     name, datatype, shape, data = (value[key] for key in ("name", "datatype", "shape", "data"))
-    if not isinstance(name, str) or not name:
+    if not isinstance(name, str) or not name or not is_unicode(name):
         raise TensorError(f"a tensor's name is {_shown(name)}; it should be text")
     if not isinstance(datatype, str) or datatype not in FAMILIES:
         raise TensorError(f"the datatype of {name} is {_shown(datatype)}; there are {', '.join(FAMILIES)}")
-    if not isinstance(shape, list) or not all(type(length) is int and length >= 0 for length in shape):
+    if (
+        not isinstance(shape, list)
+        or len(shape) > _MOST_DIMENSIONS
+        or not all(type(length) is int and 0 <= length <= _LONGEST for length in shape)
+    ):
         raise TensorError(f"the shape of {name} is {_shown(shape)}; it should be a list of lengths")
     if not isinstance(data, list):
         raise TensorError(f"the data of {name} is {_shown(data)}; it should be a list")
@@ -132,6 +138,11 @@ def read_tensor(value: Mapping[str, Any]) -> Tensor:
             f"{name} has the shape {shape}, which is {math.prod(shape)} values, but data has {len(flat)}"
         )
     return Tensor(name, datatype, tuple(shape), tuple(_value(name, datatype, item) for item in flat))
+
+
+def is_unicode(text: str) -> bool:
+    """Whether UTF-8 can encode it. JSON can escape half of a character."""
+    return not _SURROGATE.search(text)
 
 
 def frame_of(tensors: Sequence[Tensor]) -> Any:
@@ -232,18 +243,25 @@ def _value(name: str, datatype: str, item: Any) -> Value:
             number = float(item)
         except OverflowError:
             number = math.inf
-        if math.isfinite(number) and (datatype == "FP64" or abs(number) <= _MOST_FP32):
-            return number if datatype == "FP64" else _rounded(number)
+        if math.isfinite(number):
+            with suppress(TensorError):
+                return number if datatype == "FP64" else _rounded(number)
     raise TensorError(f"{name} contains {_shown(item)}, which is not a valid {datatype}")
 
 
 def _rounded(number: Value) -> float:
     """The FP32 that a decimal number means: other runtimes write 0.1 for 0.10000000149011612."""
-    return float(_FP32.unpack(_FP32.pack(number))[0])
+    try:
+        return float(_FP32.unpack(_FP32.pack(number))[0])
+    except OverflowError:
+        raise TensorError(f"{number:g} is too large for FP32") from None
 
 
 def _shown(value: object) -> str:
     import json
 
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 60 else f"{text[:57]}…"
+    # An integer of many digits has no decimal text, and a list may be nested too deeply for one.
+    with suppress(ValueError, RecursionError):
+        text = json.dumps(value, ensure_ascii=False, default=str).encode("utf-8", "replace").decode()
+        return text if len(text) <= 60 else f"{text[:57]}…"
+    return f"a value of the type {type(value).__name__}"

@@ -12,6 +12,7 @@ import pytest
 from mlroad.models.cases import read_cases
 from mlroad.models.tensors import FAMILIES, TensorError, answer_tensors, frame_of
 from mlroad.models.tolerance import Limit
+from tests.support import REPO
 
 
 def tensor(**changes: Any) -> dict[str, Any]:
@@ -50,6 +51,20 @@ def moved(**changes: Any) -> dict[str, Any]:
 
 def same(**changes: Any) -> dict[str, Any]:
     return moved(**{"kind": "invariance", "expect": {"holds": "same"}, **changes})
+
+
+ODD_LINES = REPO / "factory_template/harness/dotnet/Tests/odd_lines.jsonl"
+
+
+@pytest.mark.parametrize("line", ODD_LINES.read_text(encoding="utf-8").splitlines())
+def test_odd_lines_are_read_as_in_dotnet(tmp_path: Path, line: str) -> None:
+    """The harness's tests read the same lines (CaseFileTests.cs)."""
+    odd = json.loads(line)
+    cases, problems = read(tmp_path, odd["line"])
+    assert (len(cases), not problems) == (odd["is_case"], odd["is_case"]), problems
+    for problem in problems:
+        assert str(problem).encode(), "it can be printed"
+        assert problem.at.line == 1
 
 
 def read(tmp_path: Path, *lines: object) -> tuple[list[Any], list[Any]]:

@@ -315,6 +315,10 @@ public static class CaseFile
         {
             throw new RefusedException("A tolerance and at_least should be finite numbers, 0 or more.");
         }
+        if (found.Expected.FirstOrDefault(IsNotFinite) is { } endless)
+        {
+            throw new RefusedException($"{endless.Name} expects NaN or infinity, and such an answer never passes.");
+        }
         var twice = (found.Kind == "invalid" ? null : Twice(found.Inputs)) ?? Twice(found.Change) ?? Twice(found.Expected);
         if (twice is not null)
         {
@@ -325,6 +329,13 @@ public static class CaseFile
             throw new RefusedException($"The change of {found.Id} names {other.Name}, which the request does not have.");
         }
     }
+
+    private static bool IsNotFinite(Tensor tensor) => tensor.Data switch
+    {
+        double[] numbers => !Array.TrueForAll(numbers, double.IsFinite),
+        float[] numbers => !Array.TrueForAll(numbers, float.IsFinite),
+        _ => false,
+    };
 
     private static string? Twice(IReadOnlyList<Tensor>? tensors)
     {
