@@ -16,7 +16,7 @@ from pathlib import Path
 from mlroad.core.git import run_git
 from mlroad.core.problems import UserError
 from mlroad.core.template import run_copier
-from mlroad.core.text import did_you_mean, quoted
+from mlroad.core.text import did_you_mean, duration, quoted
 from mlroad.core.uv_program import uv_environment
 from mlroad.core.wheel import put_wheel, wheel_named
 from tools.docs_site import BuildFailed, build, build_releases, builder
@@ -264,7 +264,7 @@ def first_command(folder: Path, template: str) -> str:
 
 
 def tell_next_steps(folder: Path, first: str, seconds: float) -> None:
-    say(f"done in {seconds:.0f} s: {folder}")
+    say(f"done in {duration(seconds)}: {folder}")
     lines = "\n".join(f"    {line}" for line in next_steps(folder, first))
     print(f"\nNext:\n\n{lines}\n\nREADME.md there has the rest.")
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from mlroad.core.git import run_git
 from mlroad.core.problems import UserError
-from mlroad.core.text import count
+from mlroad.core.text import count, duration
 
 REPOS = ("template", "prototype", "factory")
 PYTHON = "py" if os.name == "nt" else "python3"
@@ -74,7 +74,7 @@ class Walk:
     def take(self, step: Step, of: int) -> None:
         """Run a step. Raises TourFailed if it fails, has no effect, or its effect was there before."""
         number = len(self.steps) + 1
-        print(f"\n==> {number}/{of} {step.title} ({self.seconds:.0f} s so far)\n{step.why}", flush=True)
+        print(f"\n==> {number}/{of} {step.title} ({duration(self.seconds)} so far)\n{step.why}", flush=True)
         record: dict[str, Any] = {
             "title": step.title, "why": step.why, "takes_from": step.takes_from, "repo": "", "commands": []
         }  # fmt: skip

@@ -159,6 +159,7 @@ def test_the_page_shows_what_was_said_as_text() -> None:
     assert "<script" not in page
     assert "&lt;script&gt;" in page
     assert "All 1 steps" in page
+    assert "1 min 1 s" in page
     assert "it ran" in page
     red = tour_html({**record, "steps": [{**one, "failed": "no"}]})
     assert "The tour ended in step 1, Run: no" in red
