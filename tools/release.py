@@ -14,6 +14,7 @@ from pathlib import Path
 from mlroad.core.files import write_text
 from mlroad.core.git import run_git
 from mlroad.core.problems import UserError
+from mlroad.core.text import count
 from mlroad.core.wheel import with_version
 from tools.changelog import UNRELEASED, Commit, breaking, drafts, released, section, with_release
 from tools.release_tags import VERSION, numbers, release_tags
@@ -127,7 +128,9 @@ def _check_checkout(repo: Path, *, on_main: bool) -> list[str]:
     fetched = run_git(repo, "fetch", "--quiet", "--tags", "origin", environment=quiet)
     missing = run_git(repo, "rev-list", "--count", f"HEAD..refs/remotes/origin/{main}")
     if on_main and missing.ok and missing.text != "0":
-        raise UserError(f"{main} lacks {missing.text} commits of origin.", "`git pull`, and start again.")
+        raise UserError(
+            f"{main} lacks {count(int(missing.text), 'commit')} of origin.", "`git pull`, and start again."
+        )
     if fetched.ok or not run_git(repo, "remote", "get-url", "origin").ok:
         return []
     return [f"origin could not be read, so it may have newer commits and tags ({fetched.reason})"]
@@ -150,6 +153,10 @@ def _version(asked: str, tags: list[str], current: str, *, has_commits: bool) ->
             raise UserError(f"{asked!r} is not a version, such as 1.2.3.", f"Or name a part: {parts}.")
         if tags and f"v{version}" not in tags and numbers(version) < numbers(tags[0]):
             raise UserError(f"{version} is older than {tags[0]}.", _name_newer(tags[0]))
+        if VERSION.fullmatch(current) and numbers(version) < numbers(current):
+            raise UserError(
+                f"{version} is older than {current} in pyproject.toml.", f"Name {current} or a newer one."
+            )
         return version
     if not tags:
         raise UserError("There is no release yet, so there is no part to raise.", "Name the version.")
@@ -196,8 +203,8 @@ def _texts(
         **with_version(repo, version),
     }
     texts |= _with_resolution(repo, wanted, texts, is_prepared=is_prepared)
-    count = sum(map(len, drafted.values()))
-    notes = [f"{count} lines of the changelog were drafted from commits"] if count else []
+    lines = sum(map(len, drafted.values()))
+    notes = [f"{count(lines, 'line')} of the changelog were drafted from commits"] if lines else []
     changed = {
         name: text for name, text in texts.items() if text != (repo / name).read_text(encoding="utf-8")
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mlroad.core.git import run_git
 
-VERSION = re.compile(r"(?:0|[1-9]\d*)(?:\.(?:0|[1-9]\d*)){2,3}")
+VERSION = re.compile(r"(?:0|[1-9]\d*)(?:\.(?:0|[1-9]\d*)){2,3}", re.ASCII)
 
 
 def numbers(version: str) -> list[int]:
