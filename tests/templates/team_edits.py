@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 EDITS: dict[str, tuple[Callable[[Path], None], str]] = {}
@@ -39,11 +39,11 @@ def kind(name: str, needs: str = "") -> Callable[[Make], Make]:
     return add
 
 
-def apply(project: Path) -> list[str]:
-    """Make all the edits that apply to a repo; returns their kinds."""
+def apply(project: Path, without: Collection[str] = ()) -> list[str]:
+    """Make all the edits that apply to a repo, ``without`` some kinds; returns their kinds."""
     made = []
     for name, (make, needs) in EDITS.items():
-        if (project / needs).exists():
+        if name not in without and (project / needs).exists():
             make(project)
             made.append(name)
     return made

@@ -84,6 +84,8 @@ def update(version: str | None, data: tuple[str, ...], defaults: bool, notes: Pa
     repo = root_here()
     before = checked_origin(repo)
     _refuse_changes(repo)
+    if notes and not notes.parent.is_dir():
+        raise UserError(f"{notes}: There is no folder {notes.parent}.", "Create it, or name another file.")
     if wrong := [answer for answer in data if "=" not in answer]:
         raise UserError(f"--data {wrong[0]}: This is not an answer.", "Write NAME=VALUE.")
     click.echo(f"Updating from version {before.version} with the template at {before.shown}.")

@@ -193,5 +193,11 @@ def _index_beside(repo: Path, fresh: Path, temporary: Path) -> dict[str, str]:
         "GIT_WORK_TREE": os.fspath(fresh),
         "GIT_INDEX_FILE": os.fspath(temporary / "index"),
         "GIT_OBJECT_DIRECTORY": os.fspath(own),
-        "GIT_ALTERNATE_OBJECT_DIRECTORIES": os.fspath((repo / objects).resolve()),
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES": _in_a_list(os.fspath((repo / objects).resolve())),
     }
+
+
+def _in_a_list(path: str) -> str:
+    """A path as git reads it in a list: in quotes if it has the character that separates paths."""
+    quoted = path.replace("\\", r"\\").replace('"', r"\"")
+    return f'"{quoted}"' if os.pathsep in path else path

@@ -43,7 +43,7 @@ def template(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def repo(template: Path, tmp_path: Path) -> Path:
-    return new_repo(template, tmp_path / "demo", "v1")
+    return new_repo(template, tmp_path / "models: Äpfel", "v1")
 
 
 def move(folder: Path, *names: str, to: str = "config/") -> None:
