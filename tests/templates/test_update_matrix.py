@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import patch
 
@@ -10,9 +11,9 @@ import pytest
 
 from mlroad.core.carry_edits import Carried
 from tests.support import commit_all, contents, git
-from tests.templates.team_edits import EDITS, append, change
-from tests.templates.update_laws import States, lost, stale, unseen
-from tests.templates.update_matrix import NEXT, TODAY, Case, make_template, run
+from tests.templates.team_edits import EDITS, append, change, write
+from tests.templates.update_laws import States, lost, stale, unexecutable, unseen
+from tests.templates.update_matrix import NEXT, TODAY, Case, make_template, not_green, run
 from tests.templates.whole_update import Said, mlroad_in, new_repo, update_in
 
 pytestmark = pytest.mark.slow
@@ -130,3 +131,17 @@ def test_each_law_turns_red(changed: dict[str, bytes | None], what: str) -> None
     states = States(START, MINE, after, FRESH)
     wrong = [*lost(states), *stale(states), *unseen(states, FINE, FINE)]
     assert [line for line in wrong if line.startswith(what)], wrong
+
+
+def test_a_file_that_is_not_executable_any_more_turns_red() -> None:
+    states = States(START, MINE, AFTER, FRESH)
+    assert list(unexecutable({"own.py", "gone.sh"}, {"own.py"}, states)) == []
+    assert list(unexecutable({"own.py"}, {"ruff.toml"}, states)) == ["own.py is not executable any more"]
+
+
+def test_a_repo_whose_ci_would_fail_turns_red(project: Callable[..., Path]) -> None:
+    repo = project(sample=False)
+    assert not_green(repo) == []
+    write(repo / "scripts/unused.py", "import os\n")
+    write(repo / "models/ours/pipeline.yml", "type: pipeline\njobs: 3\n")
+    assert [line.split("`")[1] for line in not_green(repo)] == ["mlroad check", "ruff check"]

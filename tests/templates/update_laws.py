@@ -86,6 +86,12 @@ def unseen(states: States, said: Said, guarded: Said) -> Iterator[str]:
     yield from (f"{name} is a rejected patch" for name in states.after if name.endswith(".rej"))
 
 
+def unexecutable(before: Collection[str], after: Collection[str], states: States) -> Iterator[str]:
+    """Files that were executable (``before``), and are not any more."""
+    gone = set(before) - set(after)
+    yield from (f"{name} is not executable any more" for name in sorted(gone) if name in states.after)
+
+
 def _belongs_to_team(states: States, name: str) -> bool:
     theirs = name not in states.start and name not in states.fresh
     return theirs or (name.startswith((*OWNED, "factory.yml")) and name != _MERGED)

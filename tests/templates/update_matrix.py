@@ -23,7 +23,7 @@ import yaml
 from tests.support import call, clone_template, commit_all, contents, git, tool
 from tests.templates.next_release import add_next_release
 from tests.templates.team_edits import apply
-from tests.templates.update_laws import States, lost, stale, unseen
+from tests.templates.update_laws import States, lost, stale, unexecutable, unseen
 from tests.templates.whole_update import mlroad_in, new_repo, release, releases, update_in
 
 HISTORY = ("e94a859", "c66023d", "18744c8", "b412b5b", "7760f00", "ac7cfbe")
@@ -111,11 +111,9 @@ def run(template: Path, case: Case) -> list[str]:
         states = States(start, mine, contents(repo), _fresh(template, case.to, now))
         guarded = mlroad_in(repo, "guard", "--all")
         wrong = [*lost(states, told), *stale(states), *unseen(states, said, guarded)]
-        wrong += [
-            f"{name} is not executable any more" for name in (modes & states.after.keys()) - _executable(repo)
-        ]
+        wrong += unexecutable(modes, _executable(repo), states)
         if guarded.code == 0:
-            wrong += _not_green(repo)
+            wrong += not_green(repo)
         return wrong
 
 
@@ -130,7 +128,7 @@ def _executable(repo: Path) -> set[str]:
     return {name for name in contents(repo) if os.access(repo / name, os.X_OK)}
 
 
-def _not_green(repo: Path) -> list[str]:
+def not_green(repo: Path) -> list[str]:
     """What the repo's own pull request would run, as far as it takes no environment of its own."""
     checked = mlroad_in(repo, "check")
     ruff = call([tool("ruff"), "check", "--output-format=concise", "--no-cache"], repo, check=False)
