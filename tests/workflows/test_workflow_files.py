@@ -412,6 +412,36 @@ def test_what_publishes_loads_no_model() -> None:
     assert commands == ["take-over", "register"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="the steps of a workflow need a POSIX shell")
+@pytest.mark.parametrize(
+    ("pull", "draft", "refused", "done", "code"),
+    [
+        ("", "--draft", "--draft", ["pr create --draft", "pr create"], 0),
+        ("", "--draft", "none", ["pr create --draft"], 0),
+        ("", "", "none", ["pr create"], 0),
+        ("", "", "create", ["pr create", "pr create"], 1),
+        ("7", "--draft", "--undo", ["pr edit", "pr ready --undo"], 0),
+        ("7", "", "ready", ["pr edit", "pr ready"], 1),
+    ],
+)
+def test_an_update_needs_no_drafts(
+    tmp_path: Path, pull: str, draft: str, refused: str, done: list[str], code: int
+) -> None:
+    """A private repo of a free plan has none: the pull request is opened as it is, and its CI is red."""
+    file = REPO / "prototype_template/.github/workflows/update.yml"
+    text = yaml.safe_load(file.read_text("utf-8"))["jobs"]["update"]["steps"][-1]["run"]
+    gh = f"""gh() {{
+      case "$1 $2" in "pr list") echo {pull}; return;; esac
+      echo "$1 $2 $(grep -o -e '--draft' -e '--undo' <<< "$*")" >> {tmp_path}/log
+      case "$*" in *{refused}*) return 1;; esac
+    }}
+    """
+    script = f"branch=b title=t body=f draft={draft}\n{gh}\n{text[text.index('pull=$(') :]}"
+    ended = subprocess.run(["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script], check=False)
+    assert ended.returncode == code
+    assert [" ".join(line.split()) for line in (tmp_path / "log").read_text("utf-8").splitlines()] == done
+
+
 def test_no_program_of_a_workflow_imports_from_the_repo() -> None:
     """Python looks for modules in the current folder if it reads a program from its input."""
     found = [
