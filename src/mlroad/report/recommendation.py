@@ -74,6 +74,9 @@ def _recommendation(data: ReportData) -> str:
     do = "merge" if data.candidate.stage == "dev" else "approve"
     if data.checks("waived"):
         return f"Recommendation: {do} it only if you agree with the waivers."
+    if doubts := [warned for warned in data.verdict["warnings"] if warned["id"] != "isolation"]:
+        which = "warning below has" if len(doubts) == 1 else f"{len(doubts)} warnings below have"
+        return f"Recommendation: {do} it only if the {which} an explanation."
     if data.word == "equal":
         return f"Recommendation: {do} it if the change is worth more than its figures: they stay the same."
     return f"Recommendation: {do} it."
@@ -83,7 +86,8 @@ def _asked(data: ReportData) -> str:
     if not data.passed:
         return "The author of the change: read what did not pass, and train again."
     if data.candidate.stage == "dev":
-        return "A reviewer of the pull request: read what changed and the slices, then approve or reject."
+        slices = " and the slices" if data.verdict["slices"] else ""
+        return f"A reviewer of the pull request: read what changed{slices}, then approve or reject."
     compare = "compare the figures with the champion's" if data.champion else "look at the figures"
     return f"A reviewer of the environment production: {compare}, then decide."
 
@@ -132,5 +136,5 @@ def _paragraphs(card: Path) -> list[str]:
 
 
 def _one_line(text: str) -> str:
-    line = " ".join(text.split())
+    line = " ".join(text.replace("`", "").split())
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"

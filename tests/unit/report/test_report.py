@@ -128,7 +128,7 @@ def test_the_page_of_a_good_candidate_shows_no_failures(better: Repo) -> None:
 def test_it_begins_with_a_recommendation_and_what_the_model_is(better: Repo) -> None:
     card = better.path / "models" / "diabetes" / "MODEL_CARD.md"
     card.write_text(
-        "# Model card: diabetes\n\nPredicts the progression\nof a disease.\n\n## Owner\n@data-team, Ada\n",
+        "# Model card: diabetes\n\nPredicts the `progression`\nof a disease.\n\n## Owner\n@data-team, Ada\n",
         encoding="utf-8",
     )
     better.good("report diabetes")
@@ -154,6 +154,11 @@ def test_it_begins_with_a_recommendation_and_what_the_model_is(better: Repo) -> 
             {"checks": [check("size", "waived", "Too large.")]},
             "Recommendation: merge it only if you agree with the waivers.",
         ),
+        (
+            {"warnings": [{"id": "holdout.leakage", "what": "x is a multiple of y."}]},
+            "Recommendation: merge it only if the warning below has an explanation.",
+        ),
+        ({"warnings": [{"id": "isolation", "what": "Not on Linux."}]}, "Recommendation: merge it."),
         (PROD, "Recommendation: approve it."),
         (PROD | {"passed": False}, "Recommendation: do not register it: it did not pass the gate."),
         (
