@@ -32,7 +32,9 @@ def class_table(found: Mapping[str, Any]) -> ClassTable | None:
         return None
     confusion = found.get("confusion")
     drawn = confusion if isinstance(confusion, list) and len(confusion) <= MOST_CELLS else []
-    return ClassTable(rows, [[(count, count / max(1, sum(row))) for count in row] for row in drawn])
+    return ClassTable(
+        [fields(row) for row in rows], [[(count, count / max(1, sum(row))) for count in row] for row in drawn]
+    )
 
 
 def target_table(found: object) -> list[Fields]:
