@@ -70,7 +70,9 @@ def _clones(folder: Path) -> Iterator[Place]:
 def _is_clone(folder: Path) -> bool:
     """Whether it is a clone, or a bare one (a mirror). A folder that cannot be read counts: it gets a row."""
     try:
-        return (folder / ".git").exists() or ((folder / "HEAD").is_file() and (folder / "objects").is_dir())
+        git = folder / ".git"
+        is_bare = (folder / "HEAD").is_file() and (folder / "objects").is_dir()
+        return git.exists() or git.is_symlink() or is_bare  # a link may lead nowhere
     except PermissionError:
         return True
 

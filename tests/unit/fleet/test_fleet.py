@@ -190,8 +190,9 @@ def test_no_name_is_a_formula_a_line_or_markup(
     assert len(said.out.splitlines()) == len(names) + 1
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need a right on Windows")
 def test_a_folder_that_cannot_be_read_is_a_row(
-    fleet: Callable[..., Said], made: Path, monkeypatch: pytest.MonkeyPatch
+    fleet: Callable[..., Said], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     exists = Path.exists
 
@@ -203,6 +204,9 @@ def test_a_folder_that_cannot_be_read_is_a_row(
     monkeypatch.setattr(Path, "exists", refused)
     found = rows(fleet("clones", "--json"))
     assert "git cannot read it" in found["no-clone"]["problem"]
+    (tmp_path / "loop").mkdir()
+    (tmp_path / "loop/.git").symlink_to(".git")
+    assert "git cannot read it" in rows(fleet(str(tmp_path), "--json"))["loop"]["problem"]
     assert found["newest"]["version"] == "v1.2.0"
 
 
