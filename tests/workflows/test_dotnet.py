@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -31,3 +32,14 @@ def test_a_pull_request_asks_the_model_in_every_runtime(act: Act, project: Calla
     for runtime in ("pyfunc", "onnx", "dotnet"):
         assert f"inference.{runtime}: All 22 inference tests passed" in log
     assert "All 22 cases passed in pyfunc, onnx, dotnet." in run.summaries["PR/model (diabetes)"]
+
+
+def test_the_job_that_tests_the_harness(act: Act, project: Callable[..., Path]) -> None:
+    """It compiles without warnings, and its own tests pass."""
+    run = act.run(project(template="factory", dotnet=True), job="harness", workflow="pr.yml")
+    job = run.job("harness")
+    assert job.result == "success", run.output
+    log = next(step.log for step in job.steps.values() if step.name == "Test the harness")
+    found = re.search(r"succeeded: (\d+)", log)
+    assert found, log
+    assert int(found[1]) > 120
