@@ -54,6 +54,14 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min"
 
 
+def cut(text: str, most: int) -> str:
+    """At most this many characters. A longer text lacks its middle, so that a sentence can go on after it."""
+    if len(text) <= most:
+        return text
+    end = most // 4
+    return f"{text[: most - end - 3].rstrip()} … {text[-end:].lstrip()}"
+
+
 def some(names: Sequence[str], most: int = 3) -> str:
     """The first ``most`` names, and how many more there are: a, b, c and 2 more."""
     more = f" and {len(names) - most} more" if len(names) > most else ""

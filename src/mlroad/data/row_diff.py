@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlroad.core.problems import UserError
-from mlroad.core.text import did_you_mean, some
+from mlroad.core.text import cut, did_you_mean, some
 from mlroad.data import sql
 from mlroad.data.comparable import comparable
 from mlroad.data.sql import TableEngine
@@ -75,8 +75,7 @@ def shown_value(value: object) -> str:
     """A value as reports display it: at most 80 characters, with a word for missing values."""
     if value is None:
         return "missing"
-    text = str(value)
-    return text if len(text) <= 80 else f"{text[:77]}…"
+    return cut(str(value), 80)
 
 
 def _same_key(left: str, right: str, keys: Sequence[str]) -> str:

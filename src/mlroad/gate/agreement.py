@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from mlroad.core.text import some
 from mlroad.gate.checks import GateChecks, number
@@ -20,6 +21,7 @@ from mlroad.models.model_process import ModelBroken, ModelProcess
 
 AGREEMENT = "agreement"
 SINGLE, FIRST = "single", "first"
+Rows = NDArray[np.intp]
 _FIRST_ROWS, _LEAST_FIRST, _FIRST_SECONDS = 50, 5, 3.0
 """How many single rows another process is asked for before it gets a table; for fewer if that takes long."""
 _WAYS = {
@@ -29,12 +31,19 @@ _WAYS = {
     ),
     "restarted": (
         "Asked in another process, for single rows first",
-        "The model depends on its process (a random seed, the time, hashes), or on earlier requests.",
+        "The model depends on its process (a random seed, the time, the time zone, the locale, the number of "
+        "threads, hashes), or on earlier requests.",
     ),
     "shuffled": ("With the rows in another order", "The model depends on the order of the rows."),
+    "sizes": (
+        "Asked in requests of other sizes",
+        "The model's answer depends on the other rows of the request, or on their number.",
+    ),
     SINGLE: ("Asked for one row at a time", "The model's answer depends on the other rows of the request."),
     FIRST: ("Asked for single rows before any table", "The model depends on earlier requests."),
 }
+_SMALL, _MANY, _MANY_SECONDS = 500, 1000, 20.0
+"""A holdout smaller than this is also asked for in one request of many rows, unless that takes too long."""
 _OF_SPREAD, _OF_VALUE = 1e-4, 1e-6
 """Differences that rounding explains: a share of the answers' standard deviation, and of the answer."""
 
@@ -42,22 +51,39 @@ _OF_SPREAD, _OF_VALUE = 1e-4, 1e-6
 def ask_again(
     model: ModelProcess, other: ModelProcess, digest: str, frame: pd.DataFrame, like: Values
 ) -> tuple[dict[str, ModelAnswers], tuple[int, ...]]:
-    """The answers of ``model`` in another order and a second time, and those of another process of it.
+    """The answers of ``model`` in another order, in other sizes and a second time, and of another process.
 
     That one is asked for single rows before it gets a table, as in production; also returns these
     rows. All answers are in the order of ``frame``, [rows, …]. ``like`` are the answers of ``model``.
     """
     order = np.random.default_rng(0).permutation(len(frame))
 
+    def asked(rows: Rows, whom: ModelProcess = model) -> Values:
+        part = frame.iloc[rows].reset_index(drop=True)
+        answers = row_answers(whom.predict(part), len(part))
+        if answers.shape[1:] != like.shape[1:] or (answers.dtype == object) != (like.dtype == object):
+            raise ModelBroken("its answers have another type, or another number of values for each row")
+        return answers
+
     def shuffled() -> Values:
-        answers = row_answers(model.predict(frame.iloc[order].reset_index(drop=True)), len(frame))
-        return answers[np.argsort(order)]
+        return asked(order)[np.argsort(order)]
+
+    def sizes() -> Values:
+        """In requests of 2, 4, 8, … rows; every other row of a small holdout also in a large one."""
+        start, size, answers, took = 0, 2, like.copy(), 0.0
+        while start < len(order):
+            part, started = order[start : start + size], time.monotonic()
+            answers[part] = asked(part)
+            start, size, took = start + size, 2 * size, (time.monotonic() - started) / len(part)
+        if len(order) < _SMALL and took * _MANY < _MANY_SECONDS:
+            answers[order[::2]] = asked(np.resize(order, _MANY))[: len(order) : 2]
+        return answers
 
     def repeated() -> Values:
-        return row_answers(model.predict(frame), len(frame))
+        return asked(np.arange(len(frame)))
 
     def restarted() -> Values:
-        answers = row_answers(other.predict(frame), len(frame))
+        answers = asked(np.arange(len(frame)), other)
         other.finish()
         return answers
 
@@ -67,7 +93,7 @@ def ask_again(
         found = {FIRST: single_answers(digest, like, first, "")}
     except ModelBroken as error:
         found = {FIRST: ModelAnswers(digest, str(error))}
-    for ask in (shuffled, repeated, restarted):
+    for ask in (shuffled, sizes, repeated, restarted):
         try:
             found[ask.__name__] = ModelAnswers(digest, values=ask())
         except ModelBroken as error:
@@ -96,6 +122,8 @@ def single_answers(
     wrong = next((len(its) for its in answers.values() if len(its) != width), None)
     if error or wrong is not None:
         return ModelAnswers(digest, error or f"it answers a single row with {wrong} values, not {width}")
+    if like.dtype != object and any(isinstance(cell, str) for its in answers.values() for cell in its):
+        return ModelAnswers(digest, "it answers a single row with a text, not with a number")
     values = np.full((len(like), width), None if like.dtype == object else np.nan, dtype=like.dtype)
     for row, its in answers.items():
         values[row] = its

@@ -5,6 +5,7 @@ Nothing is judged here, except whether the holdout and the champion can be used 
 
 import contextlib
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -17,7 +18,7 @@ from mlroad.gate.data_checks import compare_with_holdout
 from mlroad.gate.find_champion import NoChampion, find_champion
 from mlroad.gate.gates_file import Gates
 from mlroad.gate.holdout import Holdout, OpenedHoldout, open_holdout, row_answers
-from mlroad.gate.latency import TIMED_ROWS, ask_rows
+from mlroad.gate.latency import TIMED_ROWS, ask_rows, is_clear
 from mlroad.gate.records import Champion, ModelAnswers, Records
 from mlroad.models.model_process import ModelBroken, ModelProcess
 from mlroad.registry.base import Registry
@@ -71,7 +72,8 @@ def _ask(
         features = table.features(gates.targets)
         again, first = ask_again(mine, apart, digest, features, answers.values)
         timed = gates.p95_ms is not None and theirs and other and other.values is not None
-        timings, alone = ask_rows([mine, theirs] if timed and theirs else [mine], table.rows, single_rows)
+        asked = [mine, theirs] if timed and theirs else [mine]
+        timings, alone = ask_rows(asked, table.rows, single_rows, partial(is_clear, gates))
         again[SINGLE] = single_answers(digest, answers.values, alone, timings.error)
         file = onnx_file(candidate)
         if gates.onnx_difference is not None and file is not None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from mlroad.core.text import cut
 from mlroad.run.candidate import Candidate
 
 Result = Literal["passed", "failed", "waived", "broken"]
@@ -73,7 +74,7 @@ def number(value: float) -> str:
 def short(value: object) -> str:
     """A prediction for people: a number as a figure, a text in quotes and shortened."""
     if isinstance(value, str):
-        return f'"{value[:57]}…"' if len(value) > 60 else f'"{value}"'
+        return f'"{cut(value, 60)}"'
     return number(float(value))  # type: ignore[arg-type]
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from mlroad.core.text import cut
 from mlroad.gate.gates_file import Gates
 from mlroad.gate.holdout import Holdout
 from mlroad.gate.measures import Floats, Sums, Unmeasurable, columns, ratio
@@ -77,8 +78,4 @@ def _named(gates: Gates, table: Holdout, predicted: Predictions, unit: int) -> d
         query = table.frame[gates.columns["query"]].to_numpy()
         return {"unit": str(query[table.truth.groups["query"] == unit][0])}
     shown = {"truth": table.truth.values[unit], "answer": predicted.values[unit]}
-    return {"unit": f"row {unit + 1}"} | {name: _cut(str(text)) for name, text in shown.items()}
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    return {"unit": f"row {unit + 1}"} | {name: cut(str(text), _LONGEST) for name, text in shown.items()}

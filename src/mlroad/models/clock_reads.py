@@ -22,9 +22,10 @@ _FUNCTIONS = {
     time.gmtime: "time.gmtime", time.strftime: "time.strftime", time.ctime: "time.ctime",
 }  # fmt: skip
 _METHODS = ("now", "utcnow", "today")
-_WORDS = ("now", "today")
+WORDS = ("now", "today")
 _MAKERS = ("Timestamp", "to_datetime", "datetime64", "DatetimeIndex")
 """What makes the present of these words, and is not a function that a profiler sees."""
+_BETWEEN = ("LOAD_CONST", "BUILD_LIST")
 _CALLS = ("PRECALL", "CALL", "KW_NAMES", "CALL_KW")
 _LIBRARIES = tuple(
     {path for name in ("stdlib", "platstdlib", "purelib", "platlib") if (path := sysconfig.get_paths()[name])}
@@ -96,8 +97,8 @@ def _words_in(code: CodeType) -> Iterator[tuple[str, int]]:
     instructions = [its for its in dis.get_instructions(code) if its.opname != "PUSH_NULL"]
     for place, (before, this) in enumerate(pairwise(instructions)):
         line = this.starts_line or line
-        if this.opname == "LOAD_CONST" and this.argval in _WORDS and before.argval in _MAKERS:
-            after = next(its.opname for its in instructions[place + 1 :] if its.opname != "LOAD_CONST")
+        if this.opname == "LOAD_CONST" and this.argval in WORDS and before.argval in _MAKERS:
+            after = next(its.opname for its in instructions[place + 1 :] if its.opname not in _BETWEEN)
             if after in _CALLS:  # not the key of a dictionary
                 yield f'{before.argval}("{this.argval}")', line
 

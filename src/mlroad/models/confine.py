@@ -5,8 +5,10 @@ Linux stops it in the kernel, without special rights, and a process cannot undo 
 - Landlock (Linux 5.13): it reads system folders and Python's own, and reads and writes its temporary folder.
   So it finds neither the repo with the holdout nor the home folder. It can look into no process but its own
   children: /proc/PID/environ of the gate, its shell and so on cannot be read.
-- seccomp: it opens no sockets but local ones, and traces no other process.
-- Limits: no file and no memory beyond a bound, so that the model fails and not the machine.
+- seccomp: it opens no sockets but local ones, connects to none (such as that of Docker, whose owner is as
+  good as root), and traces no other process.
+- Limits: no file and no memory beyond a bound, so that the model fails and not the machine. If its processes
+  take all memory together, the system ends them first.
 
 Elsewhere only the limits are set that the system has, and `noticed_network_use` reports connections that
 Python code opens. It is a notice, not a wall: code in C, or another program, is not seen.
@@ -19,10 +21,11 @@ import ctypes
 import os
 import platform
 import re
+import stat
 import struct
 import sys
 import sysconfig
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +33,7 @@ FILE_LIMIT = 1 << 30
 """Bytes of one file that a model writes; what it prints is a file as well."""
 _LEAST_MEMORY = 1 << 30
 _READ_FOLDERS = (
-    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc", "/opt", "/nix/store", "/proc", "/sys",
+    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/nix/store", "/proc", "/sys",
 )  # fmt: skip
 _DEVICES = ("null", "zero", "full", "random", "urandom", "shm", "dri", "kfd", "nvidia*")
 _LOCAL = re.compile(r"localhost|127\.[\d.]+|::1")
@@ -43,12 +46,12 @@ _ABIS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 4: (1 << 15) - 1,
 _NO_NEW_PRIVILEGES, _SECCOMP, _FILTER = 38, 22, 2
 _CAPABILITIES = 0x20080522
 _ALLOWED_FAMILIES = (1, 16)
-"""AF_UNIX, which multiprocessing needs, and AF_NETLINK, which lists the machine's own interfaces."""
+"""AF_UNIX, for pairs of sockets, and AF_NETLINK, which lists the machine's own interfaces."""
 _MACHINES = {
     # The audit number, then: socket, and the calls that are refused whatever their arguments are:
-    # ptrace, process_vm_readv, process_vm_writev, io_uring_setup, add_key, request_key, keyctl
-    "x86_64": (0xC000003E, 41, (101, 310, 311, 425, 248, 249, 250)),
-    "aarch64": (0xC00000B7, 198, (117, 270, 271, 425, 217, 218, 219)),
+    # connect, ptrace, process_vm_readv, process_vm_writev, io_uring_setup, add_key, request_key, keyctl
+    "x86_64": (0xC000003E, 41, (42, 101, 310, 311, 425, 248, 249, 250)),
+    "aarch64": (0xC00000B7, 198, (203, 117, 270, 271, 425, 217, 218, 219)),
 }
 
 
@@ -59,6 +62,8 @@ def confine(folder: Path, given: Path, *, network: bool = False) -> list[str]:
     Returns what this system cannot hide from it: files, network.
     """
     _limit()
+    with contextlib.suppress(OSError):  # only Linux has it
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     if sys.platform != "linux":
         return ["files", "network"]
     libc = ctypes.CDLL(None, use_errno=True)
@@ -128,6 +133,9 @@ def _hide_files(libc: ctypes.CDLL, folder: Path, given: Path) -> bool:
     try:
         for path in (given, *_readable()):
             _allow(libc, rules, path, rights & _READ)
+        _allow(libc, rules, Path("/etc"), rights & _READ_DIR)
+        for file in _open_to_all(Path("/etc")):
+            _allow(libc, rules, file, rights & _READ)
         for name in _DEVICES:
             for device in Path("/dev").glob(name):
                 _allow(libc, rules, device, rights)
@@ -144,7 +152,26 @@ def _readable() -> Iterable[Path]:
         path = Path(name)
         # A Python below /usr or a wheel's folder; never the root, nor a folder that holds all the others.
         if path.is_absolute() and path != Path("/") and path.exists():
-            yield path
+            yield from _modules(path) if (path / ".git").exists() else [path]
+
+
+def _modules(repo: Path) -> Iterator[Path]:
+    """What Python can import of a repo that is on its path; not its data, nor its history."""
+    return (path for path in repo.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file())
+
+
+def _open_to_all(folder: Path) -> Iterator[Path]:
+    """The files that every user may read. Root owns the others, so nothing else would close them to it."""
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:
+        return
+    for entry in entries:
+        kind = 0 if entry.is_symlink() else entry.stat(follow_symlinks=False).st_mode
+        if stat.S_ISDIR(kind) and kind & stat.S_IXOTH:
+            yield from _open_to_all(Path(entry.path))
+        elif stat.S_ISREG(kind) and kind & stat.S_IROTH:
+            yield Path(entry.path)
 
 
 def _allow(libc: ctypes.CDLL, rules: int, path: Path, rights: int) -> None:

@@ -33,6 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlroad.core.problems import UserError
+from mlroad.core.text import cut
 from mlroad.models.confine import FILE_LIMIT
 from mlroad.models.fork_server import FORKS, WORKER, Forked
 from mlroad.models.not_exportable import NotExportable
@@ -44,6 +45,11 @@ if TYPE_CHECKING:
 
 TIMEOUT = 900.0
 """Seconds that a model may take for one answer, its whole holdout included."""
+_ELSEWHERE = {
+    "PYTHONHASHSEED": "random", "TZ": "XYZ-05:30", "LC_ALL": "C",
+    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+}  # fmt: skip
+"""What another machine may have: no good model gives other answers there."""
 _LONGEST = 1 << 26
 """Characters of one answer."""
 _ASLEEP = 1.0
@@ -105,7 +111,8 @@ class ModelProcess:
         """Start it. ``order`` names the columns of an ONNX file that does not name its own.
 
         ``evaluation`` and ``scorer``: the path is an evaluation.py, whose functions `measure` calls.
-        ``apart``: the process shares no state with others, such as the seed of Python's hashes.
+        ``apart``: the process shares no state with others, such as the seed of Python's hashes, and has
+        another time zone, locale and number of threads.
         """
         self._temporary = tempfile.TemporaryDirectory(prefix="mlroad-model-", ignore_cleanup_errors=True)
         self._folder = Path(self._temporary.name).resolve()
@@ -134,7 +141,7 @@ class ModelProcess:
             **worker_variables(self._own / "home", self._own / "tmp", SCORERS if kind == "scorer" else ()),
             # Nothing that a model does may reach the repo's own tracking store.
             "MLFLOW_TRACKING_URI": (self._own / "mlruns").as_uri(),
-            **({"PYTHONHASHSEED": "random"} if apart else {}),
+            **(_ELSEWHERE if apart else {}),
         }
         self._errors = (self._folder / "stderr.txt").open("wb")
         start = partial(Forked, apart=apart) if FORKS else self._spawn
@@ -441,7 +448,7 @@ class ModelProcess:
         with Path(self._errors.name).open("rb") as file:
             file.seek(-min(_LAST, os.fstat(file.fileno()).st_size), os.SEEK_END)
             printed = file.read().decode("utf-8", "replace").strip().splitlines()
-        last = f": {printed[-1][:300]}" if printed else ""
+        last = f": {cut(printed[-1].strip(' .'), 240)}" if printed else ""
         return f"its process ended with code {code}{last}"
 
 

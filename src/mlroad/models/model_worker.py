@@ -33,11 +33,12 @@ from decimal import Decimal
 from importlib.machinery import SourceFileLoader
 from numbers import Real
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import numpy as np
 import pandas as pd
 
+from mlroad.core.text import cut
 from mlroad.models.clock_reads import clock_reads
 from mlroad.models.confine import confine, noticed_network_use
 from mlroad.models.not_exportable import NotExportable
@@ -243,13 +244,18 @@ def _joined(parts: list[Any]) -> Any:
     return np.column_stack([part.astype(object) for part in parts])
 
 
+_CLOCK_ROWS = 20
+"""So many rows are predicted again at most twice, to see whether some of them depend on the time."""
 _SCIKIT_LEARN = "loader_module: mlflow.sklearn"
 _PARENT_DEATH_SIGNAL, _CHILD_SUBREAPER = 1, 36
 Answer = Callable[[dict[str, Any]], None]
 
 
-def serve(kind: str, path: str, order: list[str], answer: Answer, about: Mapping[str, Any]) -> None:
+def serve(
+    kind: str, path: str, order: list[str], channel: tuple[TextIO, Answer], about: Mapping[str, Any]
+) -> None:
     """Load the model, and answer requests until there are no more. ``about`` is added to the first answer."""
+    requests, answer = channel
     watch = _Watch(may_connect=kind == "scorer")
     said: dict[str, Any]
     try:
@@ -262,7 +268,7 @@ def serve(kind: str, path: str, order: list[str], answer: Answer, about: Mapping
     if "error" in said:
         return
     server = _Server(loaded, watch)
-    for line in sys.stdin:
+    for line in requests:
         request = json.loads(line)
         try:
             said = getattr(server, request["do"])(request)
@@ -334,11 +340,12 @@ class _Server:
         self._watch = watch
         self._frame = pd.DataFrame()
         self._rows: dict[int, pd.DataFrame] = {}
+        self._form = ""
 
     def predict(self, request: dict[str, Any]) -> dict[str, Any]:
         """Predict a whole table, which the calling process has written, and write the answers to a file."""
         self._frame = self._model.prepared(pd.read_pickle(request["frame"]))  # noqa: S301
-        values = as_array(self._model.predict(self._frame))
+        values = self._values(self._frame)
         self._watch.back()
         has_texts = values.dtype == object
         if has_texts:
@@ -348,7 +355,20 @@ class _Server:
 
     def row(self, request: dict[str, Any]) -> dict[str, Any]:
         """Predict one row of that table. The calling process takes the time."""
-        return {"values": np.ravel(as_array(self._model.predict(self._rows[request["row"]]))).tolist()}
+        values = self._values(self._rows[request["row"]])
+        if values.shape[:1] != (1,):
+            got = f"{len(values)} predictions" if values.ndim else "a bare value instead of a list"
+            raise ValueError(f"it returned {got} for 1 row")
+        return {"values": np.ravel(values).tolist()}
+
+    def _values(self, frame: pd.DataFrame) -> Any:
+        """The answer to some rows as an array; it must come in the form that the first one had."""
+        answer = self._model.predict(frame.copy())  # what it does with its request is its own affair
+        form = next((kind.__name__ for kind in (dict, pd.DataFrame) if isinstance(answer, kind)), "list")
+        self._form = self._form or form
+        if form != self._form:
+            raise ValueError(f"it answered with a {self._form} before, and now with a {form}")
+        return as_array(answer)
 
     def measure(self, request: dict[str, Any]) -> dict[str, Any]:
         """Call a function of an evaluation.py."""
@@ -368,19 +388,33 @@ class _Server:
         """Prepare the rows that `row` will be asked for: of the last table, or of a ``frame``."""
         if frame := request.get("frame"):
             self._frame = self._model.prepared(pd.read_pickle(frame))  # noqa: S301
-        self._rows = {row: self._frame.iloc[[row]] for row in request["rows"]}
+        # Each with the index of a table of one row, as in production.
+        self._rows = {row: self._frame.iloc[[row]].reset_index(drop=True) for row in request["rows"]}
         return {"done": True}
 
     def end(self, _: dict[str, Any]) -> dict[str, Any]:
-        """Predict one row again, to see whether the model's code reads the clock and depends on it."""
-        row = next(iter(self._rows), None)
+        """Predict some rows again, to see whether the model's code reads the clock and depends on it."""
         clock: list[str] = []
         moves = False
-        if row is not None:
+        if self._rows:
             with contextlib.suppress(Exception):  # what fails for a single row has been recorded already
-                clock, names = clock_reads(lambda: self.row({"row": row}))
-                moves = bool(clock) and depends_on_day(lambda: self.row({"row": row})["values"], names)
+                ask = self._some_again()
+                clock, names = clock_reads(ask)
+                moves = bool(clock) and depends_on_day(ask, names)
         return {"clock": clock, "moves": moves}
+
+    def _some_again(self) -> Callable[[], list[Any]]:
+        """Asks for one row alone and for some together, fewer of a slow model."""
+        started = time.monotonic()
+        self.row({"row": next(iter(self._rows))})
+        count = int(min(_CLOCK_ROWS, 1 + 1 / max(time.monotonic() - started, 1e-6)))
+        rows = list(self._rows)[:: max(1, len(self._rows) // count)]
+        some = pd.concat([self._rows[row] for row in rows], ignore_index=True)
+
+        def ask() -> list[Any]:
+            return [*self.row({"row": rows[0]})["values"], *np.ravel(self._values(some)).tolist()]
+
+        return ask
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Answer one inference request. Ending the process does not count as refusing the request."""
@@ -403,12 +437,17 @@ def reason_of(error: BaseException) -> str:
         text = text.partition("Error: ")[2]
     text = text.rstrip(".")
     text = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    return text if len(text) <= 240 else f"{text[:237]}…"
+    return cut(text, 240)
 
 
 def main() -> None:
-    """Serve one model. What it prints goes to standard error; the answers have their own descriptor."""
+    """Serve one model. What it prints goes to standard error, and its standard input is empty.
+
+    Requests and answers have their own descriptors.
+    """
     out = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+    requests = os.fdopen(os.dup(0), encoding="utf-8")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
     warnings.simplefilter("ignore")
 
@@ -417,7 +456,7 @@ def main() -> None:
 
     kind, path, order, own, given = sys.argv[1:6]
     about = {"unconfined": confine(Path(own), Path(given), network=kind == "scorer")}
-    serve(kind, path, json.loads(order), answer, about)
+    serve(kind, path, json.loads(order), (requests, answer), about)
 
 
 def fork_for(connection: socket.socket) -> None:
@@ -444,6 +483,7 @@ def fork_for(connection: socket.socket) -> None:
         elif "kill" in request:
             if request["kill"] in running:
                 os.kill(running[request["kill"]], signal.SIGTERM)
+                os.kill(running[request["kill"]], signal.SIGCONT)  # a model may have stopped it
         elif "pid" in request:
             connection.send(json.dumps({"value": running.get(request["pid"])}).encode())
         else:
@@ -483,6 +523,7 @@ def _become(request: dict[str, Any], descriptors: list[int]) -> NoReturn:
         os.environ.clear()
         os.environ.update(request["environment"])
         tempfile.tempdir = None  # the server's
+        time.tzset()
         os.chdir(request["folder"])
         sys.argv[1:] = request["arguments"]
         # The server's state would make every worker draw the same numbers, which a restart does not.

@@ -26,6 +26,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer, KBinsDiscretizer
 
+from mlroad.core.text import cut
 from mlroad.models.not_exportable import NotExportable
 from mlroad.models.onnx_flavor import from_flavor, with_types
 from mlroad.models.onnx_graph import ALL, DATATYPES, OPSET, Column, Output, finish, repair
@@ -240,5 +241,4 @@ def _reason(model: Any, error: BaseException) -> str:
         what = f" {kind[1].rpartition('.')[2]}" if kind else ""
         return f"{named} cannot be converted: skl2onnx has no conversion of{what or ' it'}."
     said = " ".join(str(error.__cause__ or error).split()).partition(" You may raise an iss")[0].rstrip(".")
-    short = said if len(said) <= 200 else f"{said[:199]}…"
-    return f"{named} cannot be converted: {short}."
+    return f"{named} cannot be converted: {cut(said, 200)}."

@@ -11,6 +11,8 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
+from mlroad.models.clock_reads import WORDS
+
 _HOURS = (6, 12, 24, 48, 72, 96, 120, 144, 24 * 40, 24 * 100, 24 * 190, 24 * 400)
 """How far the clock is ahead: other times of the day, days of the week, months and years."""
 _SAME = 1e-6
@@ -22,11 +24,17 @@ def depends_on_day(answer: Callable[[], Sequence[Any]], names: Sequence[_Names])
 
     ``names`` are the global names of the model's own code: what it has imported of the clock is there.
     """
-    now = answer()
-    for hours in _HOURS:
-        with contextlib.suppress(Exception), _ahead(datetime.timedelta(hours=hours), names):
-            if not _same(now, answer()):
-                return True
+
+    def ahead(hours: int) -> Sequence[Any]:
+        with _ahead(datetime.timedelta(hours=hours), names):
+            return answer()
+
+    with contextlib.suppress(Exception):
+        now = ahead(0)
+        for hours in _HOURS:
+            with contextlib.suppress(Exception):
+                if not _same(now, ahead(hours)):
+                    return True
     return False
 
 
@@ -38,7 +46,7 @@ def _same(mine: Sequence[Any], theirs: Sequence[Any]) -> bool:
 
 @contextlib.contextmanager
 def _ahead(by: datetime.timedelta, names: Sequence[_Names]) -> Iterator[None]:
-    """Set the clock of Python's functions and pandas' methods ahead."""
+    """Set the clock of Python's functions, and of those of NumPy and pandas, ahead."""
     replaced = _clock(by)
     undo: list[Callable[[], None]] = []
 
@@ -51,13 +59,13 @@ def _ahead(by: datetime.timedelta, names: Sequence[_Names]) -> Iterator[None]:
             undo.append(lambda: setattr(place, name, kept))
 
     try:
-        for place in (vars(time), vars(datetime), *names):
-            for name, kept in list(place.items()):
-                if (value := replaced.get(id(kept))) is not None:
-                    put(place, name, value, kept)
         for name in ("now", "utcnow", "today"):
             kept = vars(pd.Timestamp)[name]
             put(pd.Timestamp, name, _later(kept, by), kept)
+        for place in (vars(time), vars(datetime), vars(pd), vars(np), *names):
+            for name, kept in list(place.items()):
+                if (value := replaced.get(id(kept))) is not None:
+                    put(place, name, value, kept)
         yield
     finally:
         for back in reversed(undo):
@@ -87,6 +95,8 @@ def _clock(by: datetime.timedelta) -> dict[int, Any]:
         id(text): lambda form, given=None: text(form, local(at()) if given is None else given),
         id(datetime.datetime): _ahead_class(datetime.datetime, by),
         id(datetime.date): _ahead_class(datetime.date, by),
+        id(pd.to_datetime): _of_words(pd.to_datetime),
+        **{id(kind): _by_words(kind) for kind in (pd.Timestamp, pd.DatetimeIndex, np.datetime64)},
     }
 
 
@@ -95,6 +105,30 @@ class _Alike(type):
 
     def __instancecheck__(cls, its: Any) -> bool:
         return isinstance(its, cls.__mro__[1])
+
+
+def _of_words(make: Callable[..., Any]) -> Callable[..., Any]:
+    """``make``, with the moment of the clock that is ahead for the words "now" and "today"."""
+
+    def made(*some: Any, **more: Any) -> Any:
+        return make(*map(_moment, some), **{name: _moment(its) for name, its in more.items()})
+
+    return made
+
+
+def _moment(given: Any) -> Any:
+    if isinstance(given, list):
+        return list(map(_moment, given))
+    return datetime.datetime.now().isoformat() if isinstance(given, str) and given in WORDS else given
+
+
+def _by_words(kind: Any) -> type:
+    """The same for a class: calls make objects of ``kind``, and these count as its own."""
+    alike = type("Alike", (_Alike, type(kind)), {})
+    made = _of_words(kind)
+    return cast(
+        "type", alike(kind.__name__, (kind,), {"__new__": lambda _, *some, **more: made(*some, **more)})
+    )
 
 
 def _ahead_class(kind: type, by: datetime.timedelta) -> type:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
-from mlroad.core.text import did_you_mean
+from mlroad.core.text import cut, did_you_mean
 
 Value = str | int | float | bool
 Direction = Literal["input", "output"]
@@ -240,8 +240,7 @@ class HintReader:
 @lru_cache(maxsize=64)  # many parameters may have the same hint or default
 def shown(node: ast.expr) -> str:
     """An expression of a script in a message: its text, cut off if it is long."""
-    text = ast.unparse(node)
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}…"
+    return cut(ast.unparse(node), _LONGEST_SHOWN)
 
 
 def is_none(node: ast.expr) -> bool:

@@ -57,7 +57,58 @@ BAD = {
     "worn out": (COUNT + "return line if self.calls < 3 else np.zeros(n)", "earlier|one row|order"),
     "an error the second time": (COUNT + "return line if self.calls < 2 else 1 / 0", "fails"),
     "sees the batch's length": ("return line + (n % 7) / 10", "one row at a time"),
+    "the index of the table": ("return line + model_input.index.to_numpy() / 10", "order"),
+    "the first row": ("line[0] += 1; return line", "order"),
+    "a size in between": ("return line + (1 < n < 30) / 2", "requests of other sizes"),
+    "many rows": ("return line + (n > 500)", "requests of other sizes"),
+    "clipped by the batch": ("return np.clip(line, *np.quantile(line, [0.2, 0.8]))", "other rows"),
+    "a share of the batch": ("return np.exp(line) / np.exp(line).sum()", "other rows"),
+    "merges equal rows": ("return line[~model_input.duplicated().to_numpy()]", "predictions for 1000"),
+    "Timestamp of now": ("return line + pd.Timestamp('now').month", "the time"),
+    "Timestamp of today": ("return line + (pd.Timestamp('today') - pd.Timestamp(0)).days // 30", "the time"),
+    "to_datetime of now": ("return line + pd.to_datetime(['now'])[0].dayofweek", "the time"),
+    "datetime64 of today": ("return line + np.datetime64('today', 'D').astype(int) % 7", "the time"),
+    "by the hour for some rows": ("return line + (x1 > 1) * time.localtime().tm_hour", "the time"),
+    "the time zone": ("return line + time.mktime((2020, 1, 1, 0, 0, 0, 0, 1, 0)) % 97", "time zone"),
+    "the locale": ("return line + (os.environ.get('LC_ALL') == 'C')", "the locale"),
+    "the threads": ("return line + (os.environ.get('OMP_NUM_THREADS') == '1')", "the number of threads"),
+    "its home": ("return line + sum(os.path.expanduser('~').encode()) % 97", "another process"),
+    "a file that it wrote": (
+        "f = os.path.expanduser('~/n'); open(f, 'a').write('x'); return line + os.path.getsize(f)", "earlier",
+    ),
+    "a generator with a seed": (
+        "self.r = getattr(self, 'r', np.random.default_rng(0)); return line + self.r.normal(size=n)",
+        "earlier",
+    ),
+    "noise with a seed": ("return line + np.random.default_rng(0).normal(size=n)", "order"),
+    "remembers by length": ("s = self.s = getattr(self, 's', {}); return s.setdefault(n, line)", "order"),
+    "remembers by id": (
+        "s = self.s = getattr(self, 's', {}); return s.setdefault(id(model_input) % 64, line)",
+        "predictions|one row|order|other",
+    ),
+    "NaN for one row": ("line[7:8] = np.nan; return line", "NaN"),
+    "NaN for a rare row": ("return np.where(x1 > 1.5, np.nan, line)", "NaN"),
+    "an error for some rows": ("assert n > 1 or x1[0] < 1; return line", "the model fails: AssertionError"),
+    "a text for single rows": ("return line if n > 1 else [str(line[0])]", "with a text"),
+    "numbers for single texts": ("return [str(v) for v in line] if n > 1 else line", "another answer"),
+    "a bare number for single rows": ("return line if n > 1 else float(line[0])", "bare value"),
+    "squeezed": ("return np.column_stack([line, line]).squeeze()", "2 predictions for 1 row"),
+    "a mapping for single rows": ("return line if n > 1 else {'y': line}", "answered with a dict before"),
+    "two numbers the second time": (
+        COUNT + "return line if self.calls < 2 else np.column_stack([line, line])",
+        "another number of values",
+    ),
+    "waits for input": ("input(); return line", "EOFError"),
+    "a forgotten breakpoint": ("breakpoint(); return line", "BdbQuit"),
     # Isolation.
+    "interrupts": ("raise KeyboardInterrupt", "ended with code 1: KeyboardInterrupt"),
+    "a fault of memory": ("import ctypes; ctypes.string_at(0)", "code -11"),
+    "closes everything": ("os.closerange(0, 99); return line", "ended"),
+    "stops itself": ("os.kill(os.getpid(), 19); return line", "no answer within"),
+    "asks Docker": (
+        "import socket; s = socket.socket(1); s.connect('/var/run/docker.sock'); return line", "Permission",
+    ),
+    "reads what is root's": ("open('/etc/shadow'); return line", "Permission"),
     "reads the gate's environment": ("open(f'/proc/{os.getppid()}/environ'); return line", "Permission"),
     "reads the shell's memory": ("open('/proc/1/mem', 'rb'); return line", "Permission"),
     "lists the root's home": ("os.listdir('/root'); return line", "Permission"),
@@ -114,6 +165,25 @@ GOOD = {
     "its host's name": "import socket; socket.gethostname(); return line",
     "remembers rows": "self.s = getattr(self, 's', {}); return [self.s.setdefault(v, v) for v in line]",
     "a slow first request": COUNT + "time.sleep(0.2 * (self.calls == 1)); return line",
+    "changes its request": "model_input['x1'] = 0.0; return line",
+    "drops columns of its request": "model_input.drop(columns='x1', inplace=True); return line",
+    "sorts inside": "k = np.argsort(line); out = np.empty(n); out[k] = line[k]; return out",
+    "in chunks": "return np.concatenate([line[at : at + 7] for at in range(0, n, 7)])",
+    "by the index": "return pd.Series(line, index=model_input.index).sort_index()",
+    "99 columns in 32 bits": "return np.tile(line, (99, 1)).T.astype('f4') @ np.full(99, 0.01, 'f4')",
+    "loads late": "import json; w = self.w = getattr(self, 'w', json.loads('[3]')); return line * w[0]",
+    "a seed by row": "return [v + np.random.default_rng(hash(float(v)) % 99).normal() / 10 for v in line]",
+    "a thread that stays": "import threading as t; t.Timer(99, print).start(); return line",
+    "categories": "return pd.Categorical(np.where(line > 0, 'yes', 'no'))",
+    "texts": "return ['yes' if v > 0 else 'no' for v in line]",
+    "whole numbers": "return np.round(line).astype(int)",
+    "truth values": "return line > 0",
+    "a table": "return pd.DataFrame({'y': line})",
+    "a nullable series": "return pd.Series(line, dtype='Float64')",
+    "what the machine is": "open('/etc/passwd'), open('/proc/stat'), open('/proc/self/status'); return line",
+    "its own time zone": "os.environ['TZ'] = 'UTC'; time.tzset(); return line + 0 * time.localtime().tm_hour",
+    "logs now": "print(pd.Timestamp('now'), np.datetime64('now'), pd.to_datetime('today')); return line",
+    "1 MB of print": "print('x' * 1_000_000); return line",
     "4 ms more": "time.sleep(0.004); return line",
 }  # fmt: skip
 
@@ -147,8 +217,6 @@ def found_in(body: str, stock: Path, timeout: float = 20) -> str:
             clock, by_day = mine.finish()
     except ModelBroken as error:
         return str(error)
-    if values.dtype == object:
-        return "texts"
     answers = ModelAnswers("d", values=values)
     records = Records(
         "m", "r", "h:1", "d", ROWS, "y", candidate=answers, again=again,

@@ -49,7 +49,7 @@ def test_what_it_may_not(answer: Any) -> None:
 def records(values: Values, again: Values, path: Path) -> Records:
     found = Records(
         "m", "r", "h:1", "sha256:0", 3, "y", candidate=ModelAnswers("d", values=values),
-        again={way: ModelAnswers("d", values=again) for way in ("repeated", "restarted", "shuffled")}
+        again={way: ModelAnswers("d", values=again) for way in ("repeated", "restarted", "shuffled", "sizes")}
         | {"single": single_answers("d", values, {1: list(np.ravel(values[1]))}, "")}
         | {"first": ModelAnswers("d", values=values)},
         single_rows=(1,), first_rows=(1,),

@@ -85,6 +85,9 @@ def asked(body: str, stock: Path, timeout: float = 60) -> str:
             "Permission",
         ),
         ("os.kill(os.getppid(), 9); return line", "PermissionError"),
+        ("import socket; socket.socket(1).connect('/run/docker.sock'); return line", "PermissionError"),
+        ("open('/etc/shadow'); return line", "PermissionError"),
+        ("input(); return line", "EOFError"),
         ("time.sleep(99); return line", "no answer within 2 seconds"),
     ],
 )

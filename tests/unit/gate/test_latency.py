@@ -78,9 +78,16 @@ def judged(limits: Limits, timings: Timings) -> tuple[str, str]:
             times(10, seed=1),
             BUSY,
             "failed",
-            "times as long as the champion for the same",
+            "times the champion's time for the same rows; 1.25 is allowed",
         ),
-        (Limits(), times(2, slow=40), times(2, seed=1), BUSY, "failed", "Its slow requests (p95) take"),
+        (
+            Limits(),
+            times(2, slow=40),
+            times(2, seed=1),
+            BUSY,
+            "failed",
+            "25 of 200 requests take more than 12.5 ms; 0",
+        ),
         # A ratio that gates.yml names holds below the limit, too.
         (Limits(max_ratio=1.5), times(4), times(2, seed=1), QUIET, "failed", "`max_ratio` is 1.5"),
         (Limits(max_ratio=3), times(4), times(2, seed=1), QUIET, "passed", "champion on the same machine"),
@@ -98,11 +105,12 @@ def test_what_cannot_be_measured_can_be_waived() -> None:
 
 
 def test_same_weights_on_a_machine_with_pauses() -> None:
-    """Ten times the time in one of five requests, at random: the verdict stays in 50 of 50."""
+    """Ten times the time in one of 20 requests, at random: with 1200 of them, 50 of 50 pass."""
     rng = np.random.default_rng(4)
 
     def paused(seed: int) -> tuple[float, ...]:
-        return tuple(np.array(times(3, seed=seed)) * np.where(rng.random(ROWS) < 0.2, 10, 1))
+        usual = np.concatenate([times(3, seed=seed + more) for more in range(0, 600, 100)])
+        return tuple(usual * np.where(rng.random(6 * ROWS) < 0.05, 10, 1))
 
     found = [
         verdict(Limits(max_ratio=1.5), paused(k), champion=paused(k + 50), machine=BUSY)[0] for k in range(50)
@@ -164,7 +172,7 @@ def test_a_machine_that_hides_everything_is_not_green() -> None:
     mine, theirs = (tuple(np.where(noise.random(ROWS) < 0.05, 400, times(25, seed=seed))) for seed in (1, 2))
 
     found, what = verdict(Limits(p95_ms=20), mine, champion=theirs, machine=BUSY)
-    assert (found, "Not measurable here: its slow requests" in what) == ("failed", True), what
+    assert (found, "Not measurable here: the machine is too busy" in what) == ("failed", True), what
 
 
 def test_same_weights_beside_loops() -> None:

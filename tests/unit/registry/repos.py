@@ -199,7 +199,7 @@ def judge_run(repo: Path, run: str, champion: int | None = None, error: float = 
         onnx=ModelAnswers(digests["onnx"], values=TRUTH + signs * error + 0.0001),
         timings=Timings((1.9,) * 111),
         cases={"pyfunc": SuiteAnswers(suite_digest(repo / "models" / "diabetes"), ANSWERS)},
-        again=dict.fromkeys(("repeated", "restarted", "shuffled", "single", "first"), answers),
+        again=dict.fromkeys(("repeated", "restarted", "shuffled", "sizes", "single", "first"), answers),
         single_rows=tuple(range(len(TRUTH))),
         first_rows=tuple(range(len(TRUTH))),
     )
