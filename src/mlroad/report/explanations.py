@@ -56,7 +56,9 @@ def lead(data: ReportData) -> str:
     """The verdict in one sentence: the gate's own, or which checks did not pass."""
     bad = data.checks("broken", "failed")
     if data.passed or not bad:
-        return str(data.verdict["headline"] or "")
+        said, name = str(data.verdict["headline"] or ""), str(data.verdict["decide_by"] or "")
+        # The gate writes the name as gates.yml has it; on the page, a metric has one name.
+        return re.sub(rf"(?<![\w@]){re.escape(name)}(?![\w@])", metric_name(name), said) if name else said
     named = bad[:2] if len(bad) == 2 else bad[:1]
     what = " and ".join(_subject(str(check["id"]), str(check["result"])) for check in named)
     more = f", and {len(bad) - 1} more checks did not pass" if len(bad) > 2 else ""

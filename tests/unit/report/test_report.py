@@ -138,6 +138,7 @@ def test_it_begins_with_a_recommendation_and_what_the_model_is(better: Repo) -> 
         assert re.search(r"MAE [\d.]+: a prediction is off by [\d.]+ \(in the unit of \w+\) on average", text)
         assert "@data-team, Ada" in text
         assert "A reviewer of the pull request" in text
+        assert not re.search(r"\bmae [\d.]", text)  # a metric has one name: MAE
         assert text.index("Recommendation") < text.index("against champion 3") or text != better.markdown
 
 
