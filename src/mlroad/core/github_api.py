@@ -72,6 +72,7 @@ class GitHubApi:
     def all(self, path: str, key: str = "") -> list[Any]:
         """The items of all pages of a list, which may be below a key. Raises GitHubError."""
         address, found = f"{self.server}/{path}?per_page=30", []
+        asked = {address}
         while address:
             content, headers = self._call("GET", address)
             items = content.get(key) if key and isinstance(content, Mapping) else content
@@ -80,6 +81,9 @@ class GitHubApi:
             found += items
             further = _NEXT.search(headers.get("Link") or "")
             address = further[1] if further else ""
+            if address in asked:
+                raise GitHubError(f"GitHub's pages of {path} lead in a circle.")
+            asked.add(address)
             if address and not address.startswith(f"{self.server}/"):
                 raise GitHubError(f"GitHub names another server for the rest of {path}.")
         return found

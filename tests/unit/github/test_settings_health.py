@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 import sys
 from pathlib import Path
@@ -79,12 +80,12 @@ def test_each_server_gets_its_own_token(
 @pytest.mark.skipif(sys.platform == "win32", reason="a script stands in for gh")
 def test_the_token_of_gh_is_of_that_host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     program = tmp_path / "gh"
-    program.write_text('#!/bin/sh\necho "token of $4"\n', encoding="utf-8")
+    program.write_text('#!/bin/sh\necho "token-of-$4"\n', encoding="utf-8")
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     for name in ("GH_TOKEN", "GITHUB_TOKEN", "GITHUB_API_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert api_of("git.example.com")._token == "token of git.example.com"
+    assert api_of("git.example.com")._token == "token-of-git.example.com"
 
 
 def test_a_token_follows_no_answer_to_another_server(github: GitHub) -> None:
@@ -95,6 +96,12 @@ def test_a_token_follows_no_answer_to_another_server(github: GitHub) -> None:
         GitHubApi(github.address, TOKEN).get("repos/o/r")
     github.broken = lambda *_: None
     github.variables = dict.fromkeys("ABC", "x")
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        pytest.raises(GitHubError, match="lead in a circle"),
+    ):
+        patch.setattr("mlroad.core.github_api._NEXT", re.compile(r"<([^>]+page=2)>"))
+        GitHubApi(github.address, TOKEN).all("repos/o/r/actions/variables", "variables")
     address, github.address = github.address, other.address  # the server names it in its links
     with pytest.raises(GitHubError, match="another server"):
         GitHubApi(address, TOKEN).all("repos/o/r/actions/variables", "variables")
