@@ -127,6 +127,22 @@ def test_a_restore_loses_no_edit_and_knows_its_files(repo: Path) -> None:
     refused = doctor(repo, "--restore", "ruff.toml")
     assert refused.returncode == 2
     assert "ruff.toml has changes that are not committed. Commit or stash them first." in refused.stderr
+    git(repo, "checkout", "--", "ruff.toml")
+    # Files in the way that git does not have, or that are of another kind
+    (repo / ".vscode/settings.json").unlink()
+    (repo / "docs/tools.md").unlink()
+    (repo / ".gitignore").write_text(".vscode/\n", encoding="utf-8")
+    (repo / "docs/tools.md").mkdir()
+    (repo / "docs/tools.md/ours.md").write_text("ours\n", encoding="utf-8")
+    commit_all(repo, "Our edits")
+    (repo / ".vscode/settings.json").write_text("{}\n", encoding="utf-8")
+    for name in (".vscode/settings.json", "docs/tools.md"):
+        refused = doctor(repo, "--restore", "./ruff.toml", "--restore", name)
+        assert refused.returncode == 2
+        assert (
+            f"{name} is in the place of {name}, and is not the template's. Rename it first" in refused.stderr
+        )
+    assert (repo / ".vscode/settings.json").read_text(encoding="utf-8") == "{}\n"
     unknown = doctor(repo, "--diff", "ruff.tml")
     assert unknown.returncode == 2
     assert "Did you mean ruff.toml?" in unknown.stderr

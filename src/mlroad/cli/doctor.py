@@ -60,9 +60,10 @@ def doctor(shown: str | None, restored: tuple[str, ...], as_json: bool) -> None:
     if shown or restored:
         with delivered(repo) as standards:
             if shown:
-                click.echo(standards.diff(shown), nl=False)
-            standards.restore(restored)
-        for name in restored:
+                click.echo(standards.diff(Path(shown).as_posix()), nl=False)
+            names = [Path(name).as_posix() for name in restored]
+            standards.restore(names)
+        for name in names:
             click.echo(f"{name}: Restored as in version {now.version}. See it with `git diff`.")
         return
     on_github, not_compared = settings_health(repo)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlroad.core.doc_pages import commit_of
-from mlroad.core.files import write_bytes
+from mlroad.core.files import unwritable, write_bytes
 from mlroad.core.git import dirty_files, file_at, run_git
 from mlroad.core.problems import UserError
 from mlroad.core.template import ANSWERS, OWNED, Origin, origin, render_again, rendered_files
@@ -100,9 +100,19 @@ class Standards:
         if lost := dirty_files(self._repo, *files):
             what = f"{lost[0]} has changes that are not committed."
             raise UserError(what, "Commit or stash them first.")
+        tracked = set(run_git(self._repo, "ls-files", "-z", "--", *files, check=True).names)
         for name in files:
-            (self._repo / name).parent.mkdir(parents=True, exist_ok=True)
-            write_bytes(self._repo / name, (self.folder / name).read_bytes())
+            parents = [folder for folder in Path(name).parents if (self._repo / folder).is_file()]
+            taken = parents[0].as_posix() if parents else name
+            if parents or (name not in tracked and (self._repo / name).exists()):
+                what = f"{taken} is yours, and in the way of the template's {name}."
+                raise UserError(what, "Rename it first, because it would be lost.")
+        for name in files:
+            try:
+                (self._repo / name).parent.mkdir(parents=True, exist_ok=True)
+                write_bytes(self._repo / name, (self.folder / name).read_bytes())
+            except OSError as error:
+                raise unwritable(self._repo / name, error) from None
             shutil.copymode(self.folder / name, self._repo / name)
 
     def _is_same(self, name: str) -> bool:
