@@ -65,6 +65,11 @@ class Case:
     to: str = TODAY
     switch: str = ""
 
+    @property
+    def has_no_gates(self) -> bool:
+        """The sample of a prototype that became a factory has no gates yet, and `mlroad check` says so."""
+        return self.switch.startswith("prototype becomes a factory") and not self.edited
+
     def __str__(self) -> str:
         edits = "with edits" if self.edited else "pristine"
         return f"{self.answers}, {edits}, {self.version} to {self.to} {self.switch}".rstrip()
@@ -113,7 +118,7 @@ def run(template: Path, case: Case) -> list[str]:
         wrong = [*lost(states, told), *stale(states), *unseen(states, said, guarded)]
         wrong += unexecutable(modes, _executable(repo), states)
         if guarded.code == 0:
-            wrong += not_green(repo)
+            wrong += [red for red in not_green(repo) if not (case.has_no_gates and "MR711" in red)]
         return wrong
 
 
@@ -143,7 +148,7 @@ def all_cases(template: Path) -> list[Case]:
     cases += [Case(answers, TODAY, edited, NEXT) for answers, edited in product(ANSWERS, (False, True))]
     for answers, edited, version in product(("prototype", "factory"), (False, True), (versions[-1],)):
         cases += [
-            Case(answers, version, edited, switch=switch) for switch in SWITCHES if switch != f"a {answers}"
+            Case(answers, version, edited, switch=switch) for switch in SWITCHES if _applies(switch, answers)
         ]
     return cases
 
