@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import requests
+
 from mlroad.core.files import remove
 from mlroad.core.problems import UserError
 from mlroad.registry.base import Version
@@ -24,6 +26,7 @@ from mlroad.registry.version_lineage import tags_of
 
 _EXPERIMENT, _CONTENT, _RUN = "mlroad-registry", "content", "content_run"
 _PAGE = 1000
+_SECONDS = 15
 
 
 class MlflowRegistry:
@@ -36,6 +39,7 @@ class MlflowRegistry:
         self._address = address
         self._client = MlflowClient(tracking_uri=address, registry_uri=address)
         self._cache = ContentCache(cache, self._fetch)
+        self._reached = False
 
     def models(self) -> list[str]:
         with self._asking("list the models"):
@@ -146,11 +150,22 @@ class MlflowRegistry:
         with self._asking(f"fetch {path} of run {tags[_RUN]}"):
             return Path(self._client.download_artifacts(tags[_RUN], f"{_CONTENT}/{path}", str(folder)))
 
+    def _reach(self) -> None:
+        """Ask once whether there is a server. MLflow itself repeats requests for minutes. Raises OSError."""
+        if not self._reached and self._address.startswith("http"):
+            # Any answer will do: who may ask for what is another question.
+            try:
+                requests.head(self._address, timeout=_SECONDS, allow_redirects=False)
+            except requests.RequestException as error:
+                raise OSError(f"it does not answer ({type(error).__name__})") from None
+        self._reached = True
+
     @contextmanager
     def _asking(self, what: str) -> Iterator[None]:
         from mlflow.exceptions import MlflowException
 
         try:
+            self._reach()
             yield
         except (MlflowException, OSError) as error:
             reason = str(getattr(error, "message", error)).strip().splitlines()[0].rstrip(".")

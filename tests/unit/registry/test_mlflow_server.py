@@ -98,12 +98,10 @@ def test_a_server_that_does_not_answer(bare: Path) -> None:
     (bare / "factory.yml").write_text(
         f"registry: mlflow\nmlflow: {{tracking_uri: '{address}'}}\n", encoding="utf-8"
     )
-    done = call(
-        [sys.executable, "-m", "mlroad", "list"], bare,
-        {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "2"}, check=False,
-    )  # fmt: skip
+    # MLflow's own seven retries would take minutes.
+    done = call([sys.executable, "-m", "mlroad", "list"], bare, {}, check=False)
     assert done.returncode == 2
-    assert f"The MLflow server {address} could not list the models" in done.stderr
+    assert f"The MLflow server {address} could not list the models: it does not answer" in done.stderr
     assert "Traceback" not in done.stderr
 
 
