@@ -118,6 +118,7 @@ def test_only_what_differs_between_machines_is_loose() -> None:
     shown = "3 runs, up to 2 at a time"
     assert is_shown(shown, "3 runs, up to 16 at a time") is None
     assert is_shown(shown, "4 runs, up to 2 at a time") == shown
+    assert is_shown("plots: 20261128-104154.html", "plots: 20261129-130206.html") is None
     shown = "alpha=1: completed after 4.1 s"
     for took in ("0.2 s", "2 min 21 s", "3 h 20 min"):
         assert is_shown(shown, f"alpha=1: completed after {took}") is None

@@ -90,7 +90,7 @@ def _options(command: click.Command, words: list[str]) -> set[str]:
 def loosely(text: str) -> str:
     """Output without what differs between runs: ids, dates, digests, durations, decimals, cores, widths."""
     for pattern, word in (
-        (r"\b\d{8}-\d{6}-\d{6}(?:-[0-9a-f]{4})?", "<run>"),
+        (r"\b\d{8}-\d{6}(?:-\d{6}(?:-[0-9a-f]{4})?)?\b", "<run>"),
         (r"\b\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d)?)?", "<date>"),
         (r"\b(?=[0-9a-f]*\d)[0-9a-f]{7,64}\b…?", "<digest>"),
         (r"\b\d+ h \d+ min\b|\b(?:\d+ min )?\d+(?:\.\d+)? s\b", "<duration>"),
