@@ -18,6 +18,7 @@ from typing import Any
 import requests
 
 from mlroad.core.files import remove
+from mlroad.core.git_addresses import without_login
 from mlroad.core.problems import UserError
 from mlroad.registry.base import Version
 from mlroad.registry.content_cache import ContentCache
@@ -170,7 +171,7 @@ class MlflowRegistry:
         except (MlflowException, OSError) as error:
             reason = str(getattr(error, "message", error)).strip().splitlines()[0].rstrip(".")
             raise UserError(
-                f"The MLflow server {self._address} could not {what}: {reason}.",
+                without_login(f"The MLflow server {self._address} could not {what}: {reason}."),
                 "Check the address in factory.yml, and MLFLOW_TRACKING_TOKEN or MLFLOW_TRACKING_USERNAME.",
             ) from None
 
