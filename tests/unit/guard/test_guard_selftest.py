@@ -166,7 +166,7 @@ SABOTAGE = [
     ("run: uv run mlroad guard selftest", "run: uv run mlroad guard selftest || echo oh"),
     ("BASE: ${{ github.event.pull_request.base.sha", "BASE: ${{ github.sha || github.event"),
     ("--redact --no-validate", "--redact --no-validate --confidence high"),
-    ('secret"\n', 'secret" || true\n'),
+    ("--exclude .venv\n", "--exclude .venv || true\n"),
     ("run: uv run mlroad check --format github", "run: uv run mlroad check --format github || true"),
     ("dataset verify --base HEAD^1", "dataset verify --base HEAD^1 || true"),
     ('run: uv run mlroad run "models/$MODEL"', 'run: uv run mlroad run "models/$MODEL" || true'),
