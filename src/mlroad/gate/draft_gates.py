@@ -1,7 +1,7 @@
 """The text of a drafted gates.yml, with limits from a trained model's figures, or from a guess.
 
-A limit from figures is the worse end of the figure's interval. A limit from a guess is the figure of a model
-that gives the same answer to each row: the least that a candidate must reach.
+A limit from figures is the worse end of the figure's interval. A limit from a guess is a little better than the
+figure of a model that gives the same answer to each row: the least that a candidate must reach.
 """
 
 import json
@@ -84,7 +84,7 @@ def with_guess(root: Path, facts: GateFacts) -> GateFacts:
     Raises UserError if the holdout cannot be used.
     """
     names = METRICS[facts.task]
-    unmeasured = replace(facts, figures=dict.fromkeys(names, Figure(0, 1)), slice_by="")
+    unmeasured = replace(facts, figures=dict.fromkeys(names, Figure(0, 0)), slice_by="")
     gates = load_gates(root / "gates.yml", gates_text("draft", unmeasured, "draft"))
     holdout = read_holdout(find_verified(root, facts.holdout), gates)
     truth = holdout.truth
@@ -149,7 +149,7 @@ def gates_text(model: str, facts: GateFacts, by: str) -> str:
 
 
 def _threshold(name: str, figure: Figure, facts: GateFacts) -> str:
-    limit = figure.value - (0 if facts.is_guess else _sign(name) * figure.margin)
+    limit = figure.value + _sign(name) * figure.margin * (0.5 if facts.is_guess else -1)
     return f"limit: {_short(limit)}, max_regression: {_short(figure.margin)}"
 
 
