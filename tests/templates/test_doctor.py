@@ -139,9 +139,7 @@ def test_a_restore_loses_no_edit_and_knows_its_files(repo: Path) -> None:
     for name in (".vscode/settings.json", "docs/tools.md"):
         refused = doctor(repo, "--restore", "./ruff.toml", "--restore", name)
         assert refused.returncode == 2
-        assert (
-            f"{name} is in the place of {name}, and is not the template's. Rename it first" in refused.stderr
-        )
+        assert f"in the way of the template's {name}. Rename it first" in refused.stderr
     assert (repo / ".vscode/settings.json").read_text(encoding="utf-8") == "{}\n"
     unknown = doctor(repo, "--diff", "ruff.tml")
     assert unknown.returncode == 2
