@@ -1,7 +1,7 @@
 """The text of a drafted gates.yml, with limits from a trained model's figures, or from a guess.
 
-A limit from figures is the worse end of the figure's interval. A limit from a guess is a little better than the
-figure of a model that gives the same answer to each row: the least that a candidate must reach.
+A limit from figures is the worse end of the figure's interval. A limit from a guess is a little better than
+the figure of a model that gives the same answer to each row: the least that a candidate must reach.
 """
 
 import json
