@@ -138,7 +138,9 @@ def gates_text(model: str, facts: GateFacts, by: str) -> str:
     ]
     if facts.slice_by:
         its, column = facts.figures[decides], scalar(facts.slice_by)
-        wider = Figure(its.value - _sign(decides) * its.margin, 2 * its.margin)
+        # A wider margin; but no limit may be so low that a guess reaches it.
+        lower = its.margin * (0.5 if facts.is_guess else 1)
+        wider = Figure(its.value - _sign(decides) * lower, 2 * its.margin)
         lines += [
             "slices:",
             "  # The model must not improve overall at the expense of one group.",

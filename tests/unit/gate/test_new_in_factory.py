@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from mlroad.data.store import find_verified
+from mlroad.gate.gates_file import load_gates
+from mlroad.gate.holdout import read_holdout
+from mlroad.gate.toothless import passed_by_a_guess
 from mlroad.steps.new_model import KINDS
 from tests.support import contents, git
 from tests.unit.cli.command import Command
@@ -52,6 +56,9 @@ def test_check_accepts_what_new_makes(run: Command, factory: Path, kind: str) ->
     assert "mlroad train shop" in checked.out
     assert "@acme/models" in (factory / "models/shop/MODEL_CARD.md").read_text(encoding="utf-8")
     assert not (factory / "models/shop/data").exists()
+    gates = load_gates(factory / "models/shop/gates.yml")
+    holdout = read_holdout(find_verified(factory, gates.holdout), gates)
+    assert not list(passed_by_a_guess(gates, holdout.truth, {}))
 
 
 def test_the_teams_own_data(run: Command, factory: Path) -> None:
