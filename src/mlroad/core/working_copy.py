@@ -40,7 +40,9 @@ class WorkingCopy:
         gone = [name for name in names if not os.path.lexists(self._copy_top / name)]
         for name in gone:
             (self._top / name).unlink(missing_ok=True)
-        known = set(run_git(self._top, "ls-tree", "-r", "-z", "--name-only", "--full-tree", "HEAD").names)
+        listed = run_git(self._top, "ls-tree", "-r", "-z", "--full-tree", "HEAD").names
+        # The content of a submodule is not in the copy.
+        known = {entry.partition("\t")[2] for entry in listed if not entry.startswith("160000 ")}
         told = []
         for name in sorted(set(names) - set(gone)):
             if name not in known and (taken := self._taken(name)):
@@ -61,8 +63,6 @@ class WorkingCopy:
 
     def _bring(self, name: str) -> None:
         new, file = self._copy_top / name, self._top / name
-        if file.is_dir() and not file.is_symlink():
-            shutil.rmtree(file)  # git knows the file in HEAD, and its folder is empty now
         file.parent.mkdir(parents=True, exist_ok=True)
         if new.is_symlink():
             file.unlink(missing_ok=True)

@@ -1,0 +1,29 @@
+"""What an update brings back from its second work tree."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from mlroad.core.working_copy import working_copy
+from tests.support import commit_all, git
+
+
+def test_the_content_of_a_submodule_is_never_lost(tmp_path: Path) -> None:
+    """Git knows only its commit. A changed file beside it is brought."""
+    library, repo = tmp_path / "library", tmp_path / "repo"
+    for folder in (library, repo):
+        folder.mkdir()
+        git(folder, "init", "--quiet")
+        (folder / "a.txt").write_text("ours\n", encoding="utf-8")
+        commit_all(folder, "Start")
+    git(repo, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(library), "tools")
+    commit_all(repo, "A submodule")
+    with working_copy(repo) as copy:
+        shutil.rmtree(copy.repo / "tools")
+        (copy.repo / "tools").write_text("the template's\n", encoding="utf-8")
+        (copy.repo / "a.txt").write_text("new\n", encoding="utf-8")
+        [told] = copy.bring_back()
+    assert told.startswith("tools: This is yours")
+    assert (repo / "tools/a.txt").read_text(encoding="utf-8") == "ours\n"
+    assert (repo / "a.txt").read_text(encoding="utf-8") == "new\n"
