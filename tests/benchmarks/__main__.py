@@ -13,8 +13,8 @@ from tests.support import REPO
 
 NAMES = (
     "copy", "first_run", "guard", "check", "run", "dataset_core", "dataset_diff", "dataset_wide", "drift",
-    "affected", "gate", "coverage", "bad_figures", "registry", "pr", "ready", "broken", "secrets", "growth",
-    "promote", "latency", "bad_behaviours", "dotnet", "docs", "fleet", "inference", "tour", "update",
+    "affected", "gate", "coverage", "bad_candidates", "registry", "pr", "ready", "broken", "secrets",
+    "growth", "promote", "latency", "dotnet", "docs", "fleet", "inference", "tour", "update",
 )  # fmt: skip
 _FIGURE = re.compile(r": ([\d.]+) (s|ms|x|MB/s|MB|GB/s)\b")
 

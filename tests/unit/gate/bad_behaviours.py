@@ -142,7 +142,7 @@ BAD = {
     "one row too few": ("return line[:-1]", "predictions for"),
     "one number": ("return 1.0", "predictions for"),
 }  # fmt: skip
-GOOD = {
+HARMLESS = {
     "plain": "return line",
     "in 32 bits": "return (3 * x1.astype('float32') - 2 * x2.astype('float32'))",
     "a matrix product in 32 bits": "return np.column_stack([x1, x2]).astype('float32') @ np.float32([3, -2])",

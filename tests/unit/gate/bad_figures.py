@@ -6,6 +6,7 @@ Each fault names the check that must reject it. `judged` is the part of the gate
 from __future__ import annotations
 
 import json
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,6 +106,20 @@ def _numbers(change: Callable[[Any], Any]) -> Change:
     return lambda answers, _: change(answers)
 
 
+def _of_another_slice(answers: Answers, _: np.random.Generator) -> Answers:
+    """Group 2 gets the answers of group 1, and group 1 those of group 2."""
+    third = ROWS // 3
+    return np.concatenate([answers[third : 2 * third], answers[:third], answers[2 * third :]])
+
+
+def _each_twice(answers: Answers, _: np.random.Generator) -> Answers:
+    return np.repeat(answers[::2], 2, axis=0)
+
+
+def _missing(answers: Answers, _: np.random.Generator) -> Answers:
+    return np.array([None, *answers[1:].tolist()], dtype=object)
+
+
 def _texts(answers: Answers, _: np.random.Generator) -> Answers:
     return np.array(["unknown"] * len(answers), dtype=object)
 
@@ -117,6 +132,11 @@ EVERYWHERE: dict[str, tuple[Change, str]] = {
     "one answer too many": (_one_more, "predictions"),
     "answers one row late": (_shifted, "metrics."),
     "60 % of the rows mixed up": (_mostly(0.6), "metrics."),
+    "20 % of the rows mixed up": (_mostly(0.2), "metrics."),
+    "reversed": (_numbers(lambda a: a[::-1]), "metrics."),
+    "two groups exchanged": (_of_another_slice, "metrics."),
+    "every second row gets the answer before": (_each_twice, "metrics."),
+    "one answer missing": (_missing, "predictions"),
     "one group mixed up": (_of_slice, "slices.group=1."),
 }
 NUMBERS: dict[str, tuple[Change, str]] = {
@@ -136,6 +156,13 @@ OF_TASK: dict[Task, dict[str, tuple[Change, str]]] = {
         "another unit": (_numbers(lambda a: 1000 * a), "metrics."),
         "an offset": (_numbers(lambda a: a + 3), "metrics."),
         "the other sign": (_numbers(lambda a: -a), "metrics."),
+        "cut off at the quartiles": (
+            _numbers(lambda a: np.clip(a, *np.quantile(a, (0.25, 0.75)))),
+            "metrics.",
+        ),
+        "shrunk to the mean": (_numbers(lambda a: 0.5 * (a + a.mean())), "metrics."),
+        "noise of 1": (lambda a, rng: a + rng.normal(size=len(a)), "metrics."),
+        "20 wild answers": (lambda a, rng: a + 50 * (rng.permutation(len(a)) < 20), "metrics."),
     },
     "binary": {**CHANCES, "all below a half": (_numbers(lambda a: 0.49 * a), "metrics.f1")},
     "multiclass": {
@@ -143,6 +170,7 @@ OF_TASK: dict[Task, dict[str, tuple[Change, str]]] = {
         "labels that are not there": (_numbers(lambda a: a.argmax(axis=1).astype(float)), "predictions"),
         "never the middle class": (_numbers(lambda a: _without(a, 1)), "metrics.f1_macro"),
         "classes in another order": (_numbers(lambda a: np.roll(a, 1, axis=1)), "metrics."),
+        "2 % too much": (_numbers(lambda a: 1.02 * a), "predictions"),
         "rows that add up to 2": (_numbers(lambda a: 2 * a), "predictions"),
     },
     "multilabel": {
@@ -200,10 +228,32 @@ def bad_candidates() -> Iterator[Planted]:
 
 
 def good_candidates() -> Iterator[Planted]:
-    """Candidates that are as good as the champion, on several holdouts."""
+    """Candidates that are as good as the champion, on several holdouts, and in other forms."""
     for task in TASKS:
         for seed in range(2, 8):
             yield Planted(task, "as good", _as_good, "", seed)
+        for name, change in {
+            "the same answers": _numbers(lambda a: a),
+            **_FORMS.get(task, _AS_NUMBERS),
+        }.items():
+            yield Planted(task, name, change, "")
+
+
+_AS_NUMBERS: dict[str, Change] = {
+    "in 32 bits": _numbers(lambda a: a.astype(np.float32)),
+    "with rounding": _numbers(lambda a: a.round(3)),
+}
+_FORMS: dict[Task, dict[str, Change]] = {
+    "regression": {**_AS_NUMBERS, "a column": _numbers(lambda a: a[:, None])},
+    "forecast": {**_AS_NUMBERS, "a column": _numbers(lambda a: a[:, None])},
+    "binary": {**_AS_NUMBERS, "both chances": _numbers(lambda a: np.column_stack([1 - a, a]))},
+    "ranking": {**_AS_NUMBERS, "another scale": _numbers(lambda a: 100 * a - 7)},
+    "text": {
+        "capitals": _numbers(lambda a: _each(a, lambda text, _: text.capitalize())),
+        "spaces": _numbers(lambda a: _each(a, lambda text, _: f" {text}  ")),
+        "a full stop": _numbers(lambda a: _each(a, lambda text, _: f"{text}.")),
+    },
+}
 
 
 def _as_good(answers: Answers, rng: np.random.Generator) -> Answers:
@@ -250,14 +300,24 @@ def _regression(features: Any) -> TaskSample:
     return TaskSample({"y": signal + noise}, signal, metrics)
 
 
-def rejected(planted: Planted) -> bool:
-    """Whether the check that must reject it does so."""
-    red = judged(planted).having("failed", "broken")
-    return any(check.id.startswith(planted.expected) for check in red)
+Counts = Counter[str]
+"""Of a task: `RIGHT`, `OTHER` and `PASSED` bad candidates, and `GOOD` and `REFUSED` good ones."""
+RIGHT, OTHER, PASSED, GOOD, REFUSED = "right", "other", "passed", "good", "refused"
 
 
-def wrong() -> tuple[list[str], list[str]]:
-    """The bad candidates that are not rejected for the right reason, and the good ones that are rejected."""
-    bad = [planted.id for planted in bad_candidates() if not rejected(planted)]
-    good = [planted.id for planted in good_candidates() if judged(planted).having("failed", "broken")]
-    return bad, good
+def planted_candidates() -> tuple[dict[str, Counts], list[str]]:
+    """Judge all: the counts by task, and what is judged wrongly."""
+    counts: defaultdict[str, Counts] = defaultdict(Counter)
+    wrong = []
+    for planted in (*bad_candidates(), *good_candidates()):
+        red = [check.id for check in judged(planted).having("failed", "broken")]
+        if not planted.expected:
+            found = REFUSED if red else GOOD
+        elif any(id_.startswith(planted.expected) for id_ in red):
+            found = RIGHT
+        else:
+            found = OTHER if red else PASSED
+        counts[planted.task][found] += 1
+        if found not in (RIGHT, GOOD):
+            wrong.append(f"{planted.id}: {found}, red: {', '.join(red) or 'nothing'}")
+    return counts, wrong

@@ -27,8 +27,8 @@ from mlroad.models.model_process import ModelBroken
 
 Labels = NDArray[np.bool_]
 _EPS = float(np.finfo(np.float64).eps)
-_LEAST_SUM = 1e-4
-"""How far the probabilities of a row may be from adding up to 1."""
+_ROUNDED, _MOST = 0.0005, 0.01
+"""A probability may be rounded to 3 decimals. The sum of a row may differ from 1 by so much at most."""
 
 
 def read_truth(frame: pd.DataFrame, gates: Gates) -> Truth:
@@ -71,7 +71,8 @@ def read_answers(values: NDArray[Any], truth: Truth) -> Predictions:
 def adding_up(values: Floats) -> Floats:
     """Probabilities [n, classes] that add up to 1 in each row. Raises ModelBroken."""
     inside = ((values >= 0) & (values <= 1)).all()
-    if not inside or np.abs(values.sum(axis=1) - 1).max() > _LEAST_SUM:
+    allowed = min(_ROUNDED * values.shape[1], _MOST) + 1e-9
+    if not inside or np.abs(values.sum(axis=1) - 1).max() > allowed:
         raise ModelBroken(
             f"its {values.shape[1]} numbers for each row are not probabilities that add up to 1"
         )
