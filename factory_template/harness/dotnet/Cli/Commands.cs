@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
@@ -54,6 +55,8 @@ internal static class TestCommand
 /// <summary>`answer`: the model's answers to all cases, for a judge elsewhere, and its figures.</summary>
 internal static class AnswerCommand
 {
+    private const int Together = 1 << 16;
+
     public static int Run(string folder, string file, int concurrency)
     {
         File.Delete(file); // an interrupted run leaves no answers
@@ -63,15 +66,22 @@ internal static class AnswerCommand
         var first = load.First();
         var part = $"{file}.part";
         using (var stream = File.Create(part))
-        using (var writer = new Utf8JsonWriter(stream, new JsonWriterOptions { SkipValidation = true }))
         {
+            var lines = new ArrayBufferWriter<byte>(Together);
+            using var writer = new Utf8JsonWriter(lines, new JsonWriterOptions { SkipValidation = true });
             foreach (var (_, answers) in CaseQuestions.Ask(model, cases, concurrency))
             {
                 JsonSerializer.Serialize(writer, answers, Documents.Default.CaseAnswers);
                 writer.Flush();
                 writer.Reset();
-                stream.WriteByte((byte)'\n');
+                lines.Write("\n"u8);
+                if (lines.WrittenCount > Together)
+                {
+                    stream.Write(lines.WrittenSpan);
+                    lines.ResetWrittenCount();
+                }
             }
+            stream.Write(lines.WrittenSpan);
         }
         File.Move(part, file, overwrite: true);
         Console.WriteLine(BenchReport.Of(model, load.Times(TimeSpan.FromSeconds(1), concurrency, atMost: 200), first).Json());

@@ -6,7 +6,7 @@ namespace MLRoad.Inference.Cli;
 internal sealed class Load
 {
     private const int WarmUp = 5;
-    private const int MostRequests = 1000;
+    private const int MostRequests = 250;
     private readonly InferenceModel model;
     private readonly IReadOnlyList<IReadOnlyList<Tensor>> requests;
 

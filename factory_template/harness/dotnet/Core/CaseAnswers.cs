@@ -82,7 +82,7 @@ public static class CaseQuestions
         // A case that is refused alone would make the model refuse the others in its batch.
         var golden = Enumerable.Range(0, cases.Length)
             .Where(place => cases[place].IsAnswered && answers[place].Alone.Outputs is not null);
-        foreach (var alike in golden.GroupBy(place => Layout(cases[place].Inputs!), StringComparer.Ordinal))
+        foreach (var alike in golden.GroupBy(place => cases[place].Inputs!, SameColumns))
         {
             int[] places = [.. alike];
             var batch = InBatch(model, Array.ConvertAll(places, place => cases[place].Inputs!));
@@ -127,6 +127,21 @@ public static class CaseQuestions
         }
     }
 
-    private static string Layout(IReadOnlyList<Tensor> inputs) =>
-        string.Join('|', inputs.Select(input => $"{input.Name}:{input.Type}:{string.Join(',', input.Shape.Skip(1))}"));
+    /// <summary>Whether requests can be joined: the columns are the same, in the same order.</summary>
+    private static readonly IEqualityComparer<IReadOnlyList<Tensor>> SameColumns =
+        EqualityComparer<IReadOnlyList<Tensor>>.Create(HaveSameColumns, inputs => inputs.Count);
+
+    private static bool HaveSameColumns(IReadOnlyList<Tensor>? one, IReadOnlyList<Tensor>? other)
+    {
+        for (var place = 0; place < one!.Count && one.Count == other!.Count; place++)
+        {
+            var (tensor, its) = (one[place], other[place]);
+            if (tensor.Name != its.Name || tensor.Type != its.Type
+                || !tensor.Shape.AsSpan(1).SequenceEqual(its.Shape.AsSpan(1)))
+            {
+                return false;
+            }
+        }
+        return one.Count == other!.Count;
+    }
 }
