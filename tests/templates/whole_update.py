@@ -13,15 +13,12 @@ from typing import Any
 from unittest.mock import patch
 
 import copier
-import copier._main
 from click.testing import CliRunner
 from copier._cli import CopierApp
-from jinja2 import Environment
 
 from mlroad.cli.main import mlroad
 from mlroad.core.git import run_git, unpack
 from mlroad.core.problems import UserError
-from mlroad.core.quick_copier import compile_once, refuse_other_kinds
 from tests.support import IDENTITY, commit_all, git
 
 # Copier clones the template six times for an update, so it has only what is rendered.
@@ -62,8 +59,7 @@ def release(template: Path, tag: str) -> None:
 
 def new_repo(source: Path, destination: Path, version: str, **answers: Any) -> Path:
     """A repo of this version, committed, without the wheel of mlroad."""
-    with _quick_copier():
-        copier.run_copy(str(source), destination, data=answers, defaults=True, vcs_ref=version, quiet=True)
+    copier.run_copy(str(source), destination, data=answers, defaults=True, vcs_ref=version, quiet=True)
     git(destination, "init", "--quiet", "--initial-branch", "main")
     commit_all(destination, "Start")
     return destination
@@ -87,7 +83,6 @@ def update_in(repo: Path, *arguments: str) -> Said:
 @contextlib.contextmanager
 def _one_process() -> Iterator[None]:
     with (
-        _quick_copier(),
         patch.dict(os.environ, IDENTITY),
         patch("mlroad.core.template.run_copier", _copier),
         patch("mlroad.cli.repo.run_copier", _copier),
@@ -95,24 +90,6 @@ def _one_process() -> Iterator[None]:
         patch("mlroad.cli.repo._install"),
         patch("mlroad.cli.repo._call", _sync),
     ):
-        yield
-
-
-_compile = compile_once(Environment.compile)
-_allowed = refuse_other_kinds(copier._main.Worker._render_allowed)
-
-
-@contextlib.contextmanager
-def _quick_copier() -> Iterator[None]:
-    """Copier compiles each part of each path, and asks git for its settings, whenever it renders a file.
-
-    That is half of the time of an update. The setting matters on Windows only.
-    """
-    with contextlib.ExitStack() as patches:
-        patches.enter_context(patch.object(Environment, "compile", _compile))
-        patches.enter_context(patch("copier._main.Worker._render_allowed", _allowed))
-        if os.name != "nt":
-            patches.enter_context(patch("copier._main.Worker._sync_git_index_executable_bit"))
         yield
 
 

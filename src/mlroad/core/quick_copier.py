@@ -71,20 +71,26 @@ def _clone_once(clone: Callable[..., str], folder: Path) -> Callable[..., str]:
 
 def _check_out(whole: Path, ref: str, place: Path) -> None:
     """Make a work tree of a version, without folders that only the template's own repo needs."""
-    commit = _commit(whole, ref)
+    commit = find_commit(whole, ref)
     _git(whole, "worktree", "add", "--no-checkout", "--detach", os.fspath(place), commit)
-    settings = _git(whole, "show", f"{commit}:copier.yml")
+    check_out_rendered(place, commit)
+
+
+def check_out_rendered(place: Path, commit: str) -> None:
+    """Check a commit out in a work tree without files, as far as templates need it."""
+    settings = _git(place, "show", f"{commit}:copier.yml")
     rendered = re.search(r"^_subdirectory: *(.+)$", settings, re.MULTILINE)
     left_out = [name for name in _NOT_RENDERED if rendered and name not in rendered[1]]
-    patterns = Path(_git(place, "rev-parse", "--git-path", "info/sparse-checkout").strip())
+    patterns = Path(place, _git(place, "rev-parse", "--git-path", "info/sparse-checkout").strip())
     patterns.parent.mkdir(exist_ok=True)
     patterns.write_text("/*\n" + "".join(f"!/{name}/\n" for name in left_out), encoding="utf-8")
-    _git(place, "-c", "core.sparseCheckout=true", "checkout", "--quiet", "--force")
+    _git(place, "-c", "core.sparseCheckout=true", "checkout", "--quiet", "--force", "--detach", commit)
     if (place / ".gitmodules").is_file():
         _git(place, "submodule", "update", "--init", "--recursive")
 
 
-def _commit(whole: Path, ref: str) -> str:
+def find_commit(whole: Path, ref: str) -> str:
+    """The commit of a tag, of a branch, or of a part of its id, in a clone. Raises ValueError."""
     for name in (ref, f"origin/{ref}"):
         with contextlib.suppress(ValueError):
             options = ("--verify", "--quiet", "--end-of-options")
@@ -92,7 +98,7 @@ def _commit(whole: Path, ref: str) -> str:
     raise ValueError(f"The template has no version {ref}. `git ls-remote --tags` lists those that it has.")
 
 
-def _look_in_git(read: Callable[..., Any]) -> Callable[..., Any]:
+def look_in_git(read: Callable[..., Any]) -> Callable[..., Any]:
     """Jinja's method that reads a file: one that is not in the work tree comes from git."""
 
     def source(self: FileSystemLoader, environment: Environment, template: str) -> Any:
@@ -157,7 +163,7 @@ def main() -> None:
     """Run Copier; the first argument is the folder for the clones, and the others are Copier's."""
     clones = Path(sys.argv.pop(1))
     Environment.compile = compile_once(Environment.compile)  # type: ignore[method-assign]
-    FileSystemLoader.get_source = _look_in_git(FileSystemLoader.get_source)  # type: ignore[method-assign]
+    FileSystemLoader.get_source = look_in_git(FileSystemLoader.get_source)  # type: ignore[method-assign]
     _template.clone = _clone_once(_template.clone, clones)
     _main.Worker._sync_git_index_executable_bit = _sync_if_needed(_main.Worker._sync_git_index_executable_bit)
     _main.Worker._render_allowed = refuse_other_kinds(_main.Worker._render_allowed)
