@@ -12,19 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import copier
-import copier._main
 import copier._template
 import yaml
 from copier._vcs import CLONE_PREFIX
-from jinja2 import Environment, FileSystemLoader
 
-from mlroad.core.quick_copier import (
-    check_out_rendered,
-    compile_once,
-    find_commit,
-    look_in_git,
-    refuse_other_kinds,
-)
+from mlroad.core.quick_copier import check_out_rendered, find_commit, quicken
 from mlroad.core.wheel import put_wheel, wheel_named
 
 REPO = Path(__file__).resolve().parent.parent
@@ -51,13 +43,7 @@ def _clone_what_is_rendered(url: str, ref: str = "HEAD", location: str | None = 
     return str(folder)
 
 
-copier._template.clone = _clone_what_is_rendered
-Environment.compile = compile_once(Environment.compile)  # type: ignore[method-assign]
-FileSystemLoader.get_source = look_in_git(FileSystemLoader.get_source)  # type: ignore[method-assign]
-copier._main.Worker._render_allowed = refuse_other_kinds(copier._main.Worker._render_allowed)
-# Copier asks git for core.fileMode once for each file. Only Windows needs the answer.
-if os.name == "posix":
-    copier._main.Worker._sync_git_index_executable_bit = lambda *_: None
+quicken(_clone_what_is_rendered)
 
 
 def call(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import os
 import shutil
@@ -13,15 +14,18 @@ from typing import Any
 from unittest.mock import patch
 
 import copier
+import copier._template
 from click.testing import CliRunner
 from copier._cli import CopierApp
 
 from mlroad.cli.main import mlroad
 from mlroad.core.git import run_git, unpack
 from mlroad.core.problems import UserError
+from mlroad.core.quick_copier import clone_once
+from mlroad.core.template import origin
 from tests.support import IDENTITY, commit_all, git
 
-# Copier clones the template six times for an update, so it has only what is rendered.
+# A template has only what is rendered.
 _RENDERED = (
     "copier.yml", "prototype_template", "factory_template", "pyproject.toml", "CHANGELOG.md",
     "tools/reserved_names.txt", "src/mlroad/steps/step_io.py",
@@ -59,7 +63,8 @@ def release(template: Path, tag: str) -> None:
 
 def new_repo(source: Path, destination: Path, version: str, **answers: Any) -> Path:
     """A repo of this version, committed, without the wheel of mlroad."""
-    copier.run_copy(str(source), destination, data=answers, defaults=True, vcs_ref=version, quiet=True)
+    with _shared_clone(source):
+        copier.run_copy(str(source), destination, data=answers, defaults=True, vcs_ref=version, quiet=True)
     git(destination, "init", "--quiet", "--initial-branch", "main")
     commit_all(destination, "Start")
     return destination
@@ -76,13 +81,14 @@ def mlroad_in(repo: Path, *arguments: str) -> Said:
 
 def update_in(repo: Path, *arguments: str) -> Said:
     """`mlroad update --defaults` without building the wheel and without `uv sync`."""
-    with _one_process():
+    with _one_process(Path(origin(repo).address)):
         return mlroad_in(repo, "update", "--defaults", *arguments)
 
 
 @contextlib.contextmanager
-def _one_process() -> Iterator[None]:
+def _one_process(template: Path) -> Iterator[None]:
     with (
+        _shared_clone(template),
         patch.dict(os.environ, IDENTITY),
         patch("mlroad.core.template.run_copier", _copier),
         patch("mlroad.cli.repo.run_copier", _copier),
@@ -90,6 +96,16 @@ def _one_process() -> Iterator[None]:
         patch("mlroad.cli.repo._install"),
         patch("mlroad.cli.repo._call", _sync),
     ):
+        yield
+
+
+@contextlib.contextmanager
+def _shared_clone(template: Path) -> Iterator[None]:
+    """All updates from the same template take their versions from one clone."""
+    state = hashlib.sha256(git(template, "for-each-ref").encode()).hexdigest()[:16]
+    clones = template.with_name(f"clones-{os.getpid()}-{state}")
+    clones.mkdir(exist_ok=True)
+    with patch("copier._template.clone", clone_once(copier._template.clone, clones)):
         yield
 
 

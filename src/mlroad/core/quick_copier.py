@@ -1,8 +1,8 @@
 """Runs Copier in Copier's own environment, without work that it repeats: `run_copier` starts this file.
 
 For an update, Copier clones the template five times, asks git for a setting for each file that it renders,
-and compiles each file and each part of each path again. Each of them is done once here, and folders that no
-template needs are not written to the disk; what is rendered is the same.
+and collects the variables and compiles the text for each part of each path. Each of them is done once here,
+and folders that no template needs are not written to the disk; what is rendered is the same.
 After an update the new version is rendered too, because `mlroad update` compares the repo with it.
 The functions belong to the version of Copier that `mlroad.core.template` names.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import hashlib
 import os
 import re
@@ -29,7 +30,7 @@ _NOT_RENDERED = ("docs", "src", "tests")
 """Folders of the template's repo that are large. What a template includes from them is taken out of git."""
 
 
-def compile_once(compile_: Callable[..., Any]) -> Callable[..., Any]:
+def _compile_once(compile_: Callable[..., Any]) -> Callable[..., Any]:
     """Jinja's method that compiles: it keeps what it has compiled."""
     codes: dict[tuple[Any, ...], Any] = {}
 
@@ -49,7 +50,7 @@ def compile_once(compile_: Callable[..., Any]) -> Callable[..., Any]:
     return compiled
 
 
-def _clone_once(clone: Callable[..., str], folder: Path) -> Callable[..., str]:
+def clone_once(clone: Callable[..., str], folder: Path) -> Callable[..., str]:
     """Copier's function that clones the template: one clone, and a work tree for each version."""
 
     def cloned(url: str, ref: str = "HEAD", location: str | None = None) -> str:  # noqa: ARG001
@@ -98,7 +99,7 @@ def find_commit(whole: Path, ref: str) -> str:
     raise ValueError(f"The template has no version {ref}. `git ls-remote --tags` lists those that it has.")
 
 
-def look_in_git(read: Callable[..., Any]) -> Callable[..., Any]:
+def _look_in_git(read: Callable[..., Any]) -> Callable[..., Any]:
     """Jinja's method that reads a file: one that is not in the work tree comes from git."""
 
     def source(self: FileSystemLoader, environment: Environment, template: str) -> Any:
@@ -137,7 +138,7 @@ def _sync_if_needed(sync: Callable[..., None]) -> Callable[..., None]:
     return synced
 
 
-def refuse_other_kinds(allowed: Callable[..., bool]) -> Callable[..., bool]:
+def _refuse_other_kinds(allowed: Callable[..., bool]) -> Callable[..., bool]:
     """Copier's method that is asked before it writes: it fails if a folder is in the place of a file."""
 
     def checked(self: _main.Worker, name: Path, is_dir: bool = False, **options: Any) -> bool:
@@ -159,14 +160,120 @@ def _ignores_bits(folder: Path) -> bool:
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() == "false"
 
 
+def _ask_once(get_git: Callable[..., Any]) -> Callable[..., Any]:
+    """Copier's way to git for questions about a version of the template: the answers do not change."""
+
+    @functools.cache
+    def answer(context_dir: Path, *arguments: str) -> str:
+        return str(get_git(context_dir)(*arguments))
+
+    return lambda context_dir: functools.partial(answer, context_dir)
+
+
+def _keep_context(render: Callable[..., None]) -> Callable[..., None]:
+    """Copier's method that renders all files: they have the same variables, so these are collected once."""
+
+    def rendered(self: _main.Worker) -> None:
+        collect = self._render_context
+        self.__dict__[_PATH] = self.answers_relpath
+        context = collect()
+        phase = _main.Phase.current()
+        # Copier reads a file of ``_external_data`` when it is needed, in another phase.
+        self.__dict__["_render_context"] = lambda: context if _main.Phase.current() == phase else collect()
+        try:
+            render(self)
+        finally:
+            del self.__dict__[_PATH], self.__dict__["_render_context"]
+
+    return rendered
+
+
+def _modes_once(read: functools.cached_property[Any]) -> property:
+    """Copier's property with the permissions of all files of a version."""
+    found: dict[Path, Any] = {}
+
+    def modes(self: _template.Template) -> Any:
+        if self.local_abspath not in found:
+            found[self.local_abspath] = read.func(self)
+        return found[self.local_abspath]
+
+    return property(modes)
+
+
+_PATH = "path of the answers file"
+
+
+def _keep_path(path: property) -> property:
+    """Copier's property, which renders the path of the answers file: it is known while files are rendered."""
+    assert path.fget
+    read = path.fget
+
+    def known(self: _main.Worker) -> Any:
+        if _PATH not in self.__dict__:
+            return read(self)
+        self.jinja_env.preprocess("")  # Copier forgets the last tag `yield` there
+        return self.__dict__[_PATH]
+
+    return property(known)
+
+
+def _no_template_needed(render: Callable[..., str]) -> Callable[..., str]:
+    """Copier's method that renders a part of a path: most have nothing to render."""
+
+    def rendered(self: _main.Worker, string: str, extra_context: dict[str, Any] | None = None) -> str:
+        jinja = self.jinja_env
+        starts = (jinja.variable_start_string, jinja.block_start_string, jinja.comment_start_string)
+        by_line = jinja.line_statement_prefix or jinja.line_comment_prefix
+        if by_line or not isinstance(string, str) or any(mark in string for mark in (*starts, "\n", "\r")):
+            return render(self, string, extra_context)
+        # Copier forgets the last tag `yield` in ``preprocess``.
+        return string if jinja.preprocess(string) == string else render(self, string, extra_context)
+
+    return rendered
+
+
+def _start_repo(self: _main.Worker) -> None:
+    """Copier's method for the temporary repos that it compares: hooks of this machine are none of theirs."""
+    git = _main.get_git()
+    git("init", "--quiet", "--template=")
+    git("add", ".")
+    self._git_commit()
+
+
+def _commit_once(_: _main.Worker, message: str = "Rendered") -> None:
+    """Copier's method for commits in these repos; it commits twice, with hooks and without."""
+    settings = ("-c", f"core.hooksPath={os.devnull}", "-c", "maintenance.auto=false")
+    options = ("--quiet", "--allow-empty", "--all", "--no-gpg-sign", "--message", message)
+    _main.get_git()(*settings, "commit", *options)
+
+
+def quicken(clone: Callable[..., str]) -> None:
+    """Replace what is slow in Jinja and Copier in this process, and Copier's function that clones."""
+    worker = _main.Worker
+    for owner, name, new in (
+        (Environment, "compile", _compile_once(Environment.compile)),
+        (FileSystemLoader, "get_source", _look_in_git(FileSystemLoader.get_source)),
+        (_template, "clone", clone),
+        (_template, "get_git", _ask_once(_template.get_git)),
+        (_template, "get_repo", functools.cache(_template.get_repo)),
+        (_template, "load_template_config", functools.cache(_template.load_template_config)),
+        (_template.Template, "git_index_modes", _modes_once(_template.Template.git_index_modes)),
+        (worker, "_sync_git_index_executable_bit", _sync_if_needed(worker._sync_git_index_executable_bit)),
+        (worker, "_render_allowed", _refuse_other_kinds(worker._render_allowed)),
+        (worker, "_render_template", _keep_context(worker._render_template)),
+        (worker, "_render_string", _no_template_needed(worker._render_string)),
+        (worker, "answers_relpath", _keep_path(worker.answers_relpath)),
+        (worker, "_git_initialize_repo", _start_repo),
+        (worker, "_git_commit", _commit_once),
+    ):
+        setattr(owner, name, new)
+
+
 def main() -> None:
     """Run Copier; the first argument is the folder for the clones, and the others are Copier's."""
     clones = Path(sys.argv.pop(1))
-    Environment.compile = compile_once(Environment.compile)  # type: ignore[method-assign]
-    FileSystemLoader.get_source = look_in_git(FileSystemLoader.get_source)  # type: ignore[method-assign]
-    _template.clone = _clone_once(_template.clone, clones)
-    _main.Worker._sync_git_index_executable_bit = _sync_if_needed(_main.Worker._sync_git_index_executable_bit)
-    _main.Worker._render_allowed = refuse_other_kinds(_main.Worker._render_allowed)
+    quicken(clone_once(_template.clone, clones))
+    gc.disable()  # this process ends soon
     _, code = CopierApp.run(["copier", *sys.argv[1:]], exit=False)
     if code == 0 and sys.argv[1] == "update":
         _render_updated(clones)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mlroad.core.template import render_again, run_copier, shared_clones
-from tests.support import IDENTITY, commit_all, contents, git, update
+from tests.support import IDENTITY, call, commit_all, contents, git, tool
 
 pytestmark = pytest.mark.slow
 
@@ -29,7 +29,7 @@ def template(tmp_path: Path) -> Path:
         "docs/page.md": "Not rendered.\n",
         "parts/note.txt.jinja": "{% include 'src/shared/note.txt' %}\n",
         "parts/{{ _copier_conf.answers_file }}.jinja": "{{ _copier_answers|to_nice_yaml -}}\n",
-        "parts/{{ name }}/page.md.jinja": "Page of {{ name }}, {{ _copier_operation }}.\n",
+        "parts/{{ name }}/page.md.jinja": "{{ name }}, {{ _copier_operation }}, {{ _copier_phase }}.\n",
         "parts/{% yield part from parts %}{{ part }}{% endyield %}.txt.jinja": "Part {{ part }}.\n",
         "parts/run.py": "print(1)\n",
     }.items():
@@ -57,7 +57,7 @@ def test_an_update_is_copiers_own_with_one_clone(
     git(plain, "config", "core.fileMode", "false")
     commit_all(plain, "Start")
     shutil.copytree(plain, quick)
-    update(plain, "v2.0.0")
+    call([tool("copier"), "update", "--quiet", "--defaults", "--vcs-ref", "v2.0.0"], plain)
 
     count = _counter(tmp_path / "trace", monkeypatch)
     with shared_clones() as clones:
@@ -71,6 +71,7 @@ def test_an_update_is_copiers_own_with_one_clone(
 
         assert not list(clones.glob("*/docs")), "no template needs this folder"
     assert count("clone") == 1
+    assert count("commit") == 3, "each temporary repo is committed once"
     assert contents(quick) == contents(plain)
     assert {"a.txt", "b.txt", "demo/page.md", "note.txt", "run.py"} <= contents(fresh).keys()
     # git ignores the bits on this disk, so Copier has to put them into the index.
