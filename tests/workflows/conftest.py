@@ -22,6 +22,6 @@ def act(tmp_path_factory: pytest.TempPathFactory) -> Act:
 
 @pytest.fixture(scope="session")
 def merged(act: Act, rendered: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Merged:
-    """A factory after the merge of six models, which tests must not change."""
+    """A factory after the merge of four models, which tests must not change."""
     repo = Path(shutil.copytree(rendered(template="factory"), tmp_path_factory.mktemp("merged") / "demo"))
     return merge(act, repo)

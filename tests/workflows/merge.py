@@ -1,4 +1,4 @@
-"""One merge of six models, with which most tests of the factory's workflows start.
+"""One merge of four models, with which most tests of the factory's workflows start.
 
 Two are good and become champions. Each of the others has one fault, which only the step that must stop it can
 detect.
@@ -35,14 +35,6 @@ def test_it_learns_the_mean(tmp_path: Path) -> None:
     fit(raw, tmp_path / "model")
     assert (tmp_path / "model" / "mean.json").read_text(encoding="utf-8") == "150.0"
 '''
-# What GitHub prints when a ruleset refuses a push.
-LOCK = """#!/bin/sh
-case "$1 $(git log -1 --format=%s "$3")" in
-  "refs/heads/registry registry: register locked:"*)
-    echo "error: GH013: Repository rule violations found for $1." >&2
-    exit 1 ;;
-esac
-"""
 
 
 @dataclass(frozen=True)
@@ -85,15 +77,9 @@ def merge(act: Act, repo: Path) -> Merged:
     set_slope(repo, 5)
     # The golden answer changes with the slope.
     edit(repo / "models/tuned/inference_tests/suite.yml", "^tolerance: .*", "tolerance: {absolute: 200}")
-    quick_model(repo, "answers", retrained=0.01)
     attack_while_training(repo, "attacks")
     attack_while_loading(repo, "loaded", in_wrong_units(repo))
-    quick_model(repo, "locked")
-    commit_all(repo, "Six models")
-    hook = repo / ".git" / "hooks" / "update"
-    hook.parent.mkdir(exist_ok=True)
-    hook.write_text(LOCK, encoding="utf-8", newline="\n")
-    hook.chmod(0o755)
+    commit_all(repo, "Four models")
     run = act.run(repo, workflow="cd.yml", event="push", base="HEAD~1")
     with serving(GitHub()) as github:
         approvals = {its["model"]: _approve(act, repo, github, its) for its in _dispatched(run)}

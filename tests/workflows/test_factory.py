@@ -141,7 +141,7 @@ def test_retraining(act: Act, topic: Path) -> None:
     run.assert_red(
         "models",
         "List the models to train",
-        "There is no model secnd. Choose one of: answers, attacks, diabetes, loaded, locked, second, tuned.",
+        "There is no model secnd. Choose one of: attacks, diabetes, loaded, second, tuned.",
     )
 
     before = registry_log(topic)

@@ -21,36 +21,20 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform == "win32", reason="act's host mode needs a POSIX shell"),
 ]
-# A model, the job and the step that must stop it, and that step's message.
+# A model, the step of its judge that must stop it, and that step's message.
 STOPPED = [
-    (
-        "answers",
-        "judge",
-        "Gates (prod)",
-        ["failed  inference.pyfunc: 1 of 1 inference tests failed: golden-1."],
-    ),
-    ("attacks", "judge", "Gates (dev)", ["failed  metrics.mae.limit: mae is 55.09", "at most 50"]),
-    ("loaded", "judge", "Gates (prod)", ["failed  metrics.mae.limit: mae is 1,363"]),
-    (
-        "locked",
-        "publish",
-        "Register the candidate",
-        [
-            "The branch registry cannot be pushed to origin",
-            "GH013: Repository rule violations found for refs/heads/registry.",
-        ],
-    ),
+    ("attacks", "Gates (dev)", ["failed  metrics.mae.limit: mae is 55.09", "at most 50"]),
+    ("loaded", "Gates (prod)", ["failed  metrics.mae.limit: mae is 1,363"]),
 ]
 
 
 def test_what_a_merge_stops(merged: Merged) -> None:
     run = merged.run
-    for model, stopping, step, messages in STOPPED:
-        run.assert_red(stopping, step, *messages, called=f"({model})")
+    for model, step, messages in STOPPED:
+        run.assert_red("judge", step, *messages, called=f"({model})")
         for job in ("champion", "train"):
             assert run.job(job, called=f"({model})").result == "success", run.output
-        published = [job for job in run.jobs if job.id == "publish" and f"({model})" in job.name]
-        assert len(published) == (stopping == "publish"), model
+        assert not [job for job in run.jobs if job.id == "publish" and f"({model})" in job.name], model
     registered = {
         line.split()[2].partition(":")[0] for line in registry_log(merged.repo) if " register " in line
     }

@@ -1,6 +1,6 @@
 """Checks of the candidate's files and data: outputs unchanged, trained on the data of data.yml, no leak."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from mlroad.data import sql
 from mlroad.data.near_rows import find_near_rows
 from mlroad.data.overlap import find_overlap
 from mlroad.data.sql import TableEngine
-from mlroad.data.store import find, find_verified
+from mlroad.data.store import VerifiedVersion, find, find_verified
 from mlroad.data.table import Table
 from mlroad.data.version import parse_reference
 from mlroad.data.version_tables import open_version
@@ -133,22 +133,36 @@ def compare_with_holdout(candidate: Candidate, gates: Gates, holdout: OpenedHold
     if holdout.used is None or not versions:
         return None
     training = {version.id: str(version.digest) for version in versions}
+    version = holdout.used.version
+    columns = (gates.columns.get("time"), *(gate.column for gate in gates.slices))
+    compared = (version.id, version.digest, *training.items(), gates.targets, columns)
     try:
-        with TableEngine() as engine:
-            judged = open_version(engine, holdout.used)
-            tables = [open_version(engine, find_verified(root, version)) for version in training]
-            chosen = [
-                table for table in tables if all(table.column(name) for name in gates.targets)
-            ] or tables
-            shared = [text for table in chosen if (text := _shared(engine, table, judged, gates))]
-            vanished = tuple(
-                text
-                for column in dict.fromkeys(gate.column for gate in gates.slices)
-                for table in chosen
-                if (text := _vanished(engine, table, judged, column))
-            )
+        verified = [find_verified(root, name) for name in training]
+        if compared not in _overlaps:
+            _overlaps[compared] = _overlap(training, verified, holdout.used, gates)
     except UserError as error:
         return Overlap(training, False, f"They could not be compared: {error}")
+    return _overlaps[compared]
+
+
+# The self-test judges many candidates with the same data.
+_overlaps: dict[tuple[object, ...], Overlap] = {}
+
+
+def _overlap(
+    training: Mapping[str, str], versions: Sequence[VerifiedVersion], used: VerifiedVersion, gates: Gates
+) -> Overlap:
+    with TableEngine() as engine:
+        judged = open_version(engine, used)
+        tables = [open_version(engine, version) for version in versions]
+        chosen = [table for table in tables if all(table.column(name) for name in gates.targets)] or tables
+        shared = [text for table in chosen if (text := _shared(engine, table, judged, gates))]
+        vanished = tuple(
+            text
+            for column in dict.fromkeys(gate.column for gate in gates.slices)
+            for table in chosen
+            if (text := _vanished(engine, table, judged, column))
+        )
     if shared:
         fix = "Make the training data with `mlroad dataset split`, which keeps the holdout out of it."
         return Overlap(training, False, f"{' '.join(shared)} {fix}", vanished)
