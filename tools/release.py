@@ -14,6 +14,7 @@ from pathlib import Path
 from mlroad.core.files import write_text
 from mlroad.core.git import run_git
 from mlroad.core.problems import UserError
+from mlroad.core.signals import ignored
 from mlroad.core.text import count
 from mlroad.core.wheel import with_version
 from tools.changelog import UNRELEASED, Commit, breaking, drafts, released, section, with_release
@@ -85,8 +86,8 @@ def make(it: Plan, tested: Callable[[Path], str]) -> None:
     """
     with tempfile.TemporaryDirectory(prefix="mlroad-release-") as temporary:
         beside = Path(temporary).resolve() / "checkout"
-        run_git(it.repo, "worktree", "add", "--quiet", "--detach", str(beside), it.base, check=True)
         try:
+            run_git(it.repo, "worktree", "add", "--quiet", "--detach", str(beside), it.base, check=True)
             for name, text in it.texts.items():
                 write_text(beside / name, text)
             message = tested(beside)
@@ -95,7 +96,14 @@ def make(it: Plan, tested: Callable[[Path], str]) -> None:
                 run_git(beside, "commit", "--quiet", "--all", "--message", said, check=True)
             commit = run_git(beside, "rev-parse", "HEAD", check=True).text
         finally:
-            run_git(it.repo, "worktree", "remove", "--force", str(beside))
+            with ignored():  # twice: git locks one whose creation was stopped
+                run_git(it.repo, "worktree", "remove", "--force", "--force", str(beside))
+    with ignored():
+        _bring(it, commit, message)
+
+
+def _bring(it: Plan, commit: str, message: str) -> None:
+    """Make the commit the newest one here, and tag it; or neither."""
     if run_git(it.repo, "rev-parse", "HEAD", check=True).text != it.base:
         raise UserError("There are new commits here. Nothing was released.", "Start again.")
     run_git(it.repo, "merge", "--quiet", "--ff-only", commit, check=True)

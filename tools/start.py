@@ -7,6 +7,7 @@ import datetime
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -15,12 +16,14 @@ from pathlib import Path
 
 from mlroad.core.git import run_git
 from mlroad.core.problems import UserError
+from mlroad.core.signals import raising
 from mlroad.core.template import run_copier
 from mlroad.core.text import did_you_mean, duration, quoted
 from mlroad.core.uv_program import uv_environment
 from mlroad.core.wheel import put_wheel, wheel_named
 from tools.docs_site import BuildFailed, build, build_releases, builder
 from tools.release import PARTS, Wanted, make, plan, tests_in_words
+from tools.stopping import GRACE_SECONDS, Stopped, started
 from tools.tour import walk_tour
 from tools.tour_walk import TourFailed
 
@@ -81,8 +84,9 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in uv_environment().items() if name not in dropped}
 
 
-def run(command: Sequence[str | Path], cwd: Path) -> int:
-    return subprocess.run([str(part) for part in command], cwd=cwd, env=environment(), check=False).returncode
+def run(command: Sequence[str | Path], cwd: Path, grace: float = GRACE_SECONDS) -> int:
+    with started(command, grace=grace, cwd=cwd, env=environment()) as process:
+        return process.wait()
 
 
 def answers(pairs: Sequence[str]) -> dict[str, str]:
@@ -367,7 +371,11 @@ def release(options: argparse.Namespace) -> None:
         print(it.diff(), end="")
         say("dry run: nothing was changed, and the tests were not run")
         return
-    make(it, skip_tests if options.skip_tests else tested)
+    try:
+        make(it, skip_tests if options.skip_tests else tested)
+    except KeyboardInterrupt:
+        say("nothing was released, and this checkout is as before")
+        raise
     if options.no_tag:
         say(f"prepared. After the merge: `python3 start.py release {it.version}` on the main branch")
     else:
@@ -378,7 +386,8 @@ def release(options: argparse.Namespace) -> None:
 def tested(folder: Path) -> str:
     """Run all tests of the release in its own checkout; returns the line for the commit and the tag."""
     say("running the tests on what will be released (about 25 minutes on 2 cores)")
-    if run([sys.executable, "start.py", "test"], folder):
+    # Stopped, it first ends its own programs.
+    if run([sys.executable, "start.py", "test"], folder, grace=2 * GRACE_SECONDS):
         raise StepFailed("the tests failed, see above. Nothing was released.")
     return tests_in_words("passed")
 
@@ -472,14 +481,15 @@ def key_value(text: str) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Return the exit code: 0, 1 (a step failed), 2 (a mistake of the user), 130 (stopped)."""
+    """Return the exit code: 0, 1 (a step failed), 2 (a mistake of the user), 128 and a signal's number."""
     options = parser().parse_args(arguments)
     try:
-        options.call(options)
+        with raising(Stopped):
+            options.call(options)
     except (StepFailed, UserError) as error:
         sys.stderr.write(f"start.py: {error}\n")
         return 2 if isinstance(error, UserError) else 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:
         sys.stderr.write("start.py: stopped.\n")
-        return 130
+        return 128 + getattr(stopped, "number", signal.SIGINT)
     return 0

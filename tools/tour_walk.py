@@ -16,6 +16,7 @@ from typing import Any
 from mlroad.core.git import run_git
 from mlroad.core.problems import UserError
 from mlroad.core.text import count, duration
+from tools.stopping import started
 
 REPOS = ("template", "prototype", "factory")
 PYTHON = "py" if os.name == "nt" else "python3"
@@ -136,13 +137,12 @@ class Walk:
         program = sys.executable if words[0] == PYTHON else shutil.which(words[0], path=self._path)
         if program is None:
             raise NotDone(f"{words[0]} is not on the PATH")
-        process = subprocess.Popen(
+        lines: list[str] = []
+        with started(
             [program, *words[1:]], cwd=self._here, env=dict(self._environment), stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8", errors="replace",
-        )  # fmt: skip
-        lines: list[str] = []
-        assert process.stdout is not None
-        with process:
+        ) as process:  # fmt: skip
+            assert process.stdout is not None
             for line in process.stdout:
                 if line.strip():
                     lines.append(line.rstrip())

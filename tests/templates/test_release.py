@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import os
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -206,6 +210,45 @@ def test_bad_input_changes_nothing(
     assert release(*arguments) == code
     assert message in capsys.readouterr().err
     assert state(repo) == before
+
+
+# In place of `start.py test`: it starts a program in a group of its own, which may ignore Ctrl-C.
+ENDLESS = """import sys
+from tools.stopping import started
+with started([sys.executable, "-c", '''
+import os, signal, time
+signal.signal(signal.SIGINT, signal.HOW)
+print(os.getpid(), flush=True)
+time.sleep(600)
+'''], grace=1) as it:
+    it.wait()
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows ends a program without a signal that it could answer")
+@pytest.mark.parametrize(
+    ("number", "how"), [(signal.SIGTERM, "SIG_DFL"), (signal.SIGINT, "SIG_DFL"), (signal.SIGTERM, "SIG_IGN")]
+)
+def test_a_stopped_release_changes_nothing_and_leaves_no_program(repo: Path, number: int, how: str) -> None:
+    (repo / "start.py").write_text(ENDLESS.replace("HOW", how), encoding="utf-8")
+    commit_all(repo, "test: endless")
+    before = state(repo)
+    code = f"import sys; from tools import start; start.TEMPLATE = start.Path({str(repo)!r}); "
+    command = [sys.executable, "-c", f"{code}sys.exit(start.main())", "release", "0.2.0"]
+    environment = {**os.environ, "PYTHONPATH": str(REPO)}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        tests = next(int(line) for line in process.stdout if line.strip().isdigit())
+        process.send_signal(number)
+        said, errors = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert "nothing was released, and this checkout is as before" in said
+    assert errors.endswith("start.py: stopped.\n")
+    assert state(repo) == before
+    with pytest.raises(ProcessLookupError):
+        os.kill(tests, 0)
 
 
 def test_a_commit_during_the_tests_stops_the_release(repo: Path) -> None:

@@ -13,7 +13,7 @@ from mlroad.core.carry_edits import Carried
 from tests.support import commit_all, contents, git
 from tests.templates.team_edits import EDITS, append, change, write
 from tests.templates.update_laws import States, lost, stale, unexecutable, unseen
-from tests.templates.update_matrix import NEXT, TODAY, Case, make_template, not_green, run
+from tests.templates.update_matrix import NEXT, TODAY, Case, history, make_template, not_green, run, tags_in
 from tests.templates.whole_update import Said, mlroad_in, new_repo, update_in
 
 pytestmark = pytest.mark.slow
@@ -88,13 +88,25 @@ def test_recopy_discards_edits_as_its_page_says(template: Path, tmp_path: Path) 
     assert (repo / "mypy.ini").is_file()
 
 
+def test_releases_are_versions_of_the_matrix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    repo = tmp_path / "repo"
+    repo.mkdir()
+    git(repo, "init", "--quiet")
+    commit_all(repo, "feat: one")
+    git(repo, "tag", "--annotate", "v0.2.0", "--message", "One")
+    git(repo, "tag", "latest")
+    monkeypatch.setattr("tests.support.REPO", repo)
+    assert tags_in(history(tmp_path / "clone")) == ["v0.2.0"]
+
+
 def test_there_are_many_kinds_of_edits() -> None:
     assert len(EDITS) >= 33
 
 
 START = {"ruff.toml": b"a\nb\n", "README.md": b"hello\n", "gone.yml": b"x\n"}
-MINE = {"ruff.toml": b"a\nours\n", "README.md": b"ours\n", "own.py": b"1\n"}
-AFTER = {"ruff.toml": b"new\na\nours\n", "README.md": b"ours\n", "own.py": b"1\n", "new.yml": b"n\n"}
+OURS = {"README.md": b"ours\n", "own.py": b"1\n", "own.csv": b"1\r\n"}
+MINE = {"ruff.toml": b"a\nours\n", **OURS}
+AFTER = {"ruff.toml": b"new\na\nours\n", **OURS, "new.yml": b"n\n"}
 FRESH = {"ruff.toml": b"new\na\nb\n", "README.md": b"hi\n", "gone.yml": b"x\n", "new.yml": b"n\n"}
 FINE = Said(0, "Updated to version v2.")
 CONFLICT = b"a\n<<<<<<< before updating\nours\n=======\ntheirs\n>>>>>>> after updating\n"
@@ -116,6 +128,7 @@ def test_the_laws_let_a_good_update_pass() -> None:
         ({"README.md": b"hi\nours\n"}, "README.md belongs to the team"),
         ({"own.py": b"2\n"}, "own.py belongs to the team"),
         ({"own.py": None}, "own.py is lost"),
+        ({"own.csv": b"1\n"}, "own.csv belongs to the team"),
         ({"gone.yml": b"x\n"}, "gone.yml was deleted by the team and came back"),
         ({"new.yml": None}, "new.yml is missing"),
         ({"new.yml": b"old\n"}, "new.yml is not as in a new repo"),

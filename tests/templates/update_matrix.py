@@ -20,6 +20,7 @@ from typing import Any
 
 import yaml
 
+from tests import support
 from tests.support import call, clone_template, commit_all, contents, git, tool
 from tests.templates.next_release import add_next_release
 from tests.templates.team_edits import apply
@@ -77,10 +78,17 @@ class Case:
         return f"{self.answers}, {edits}, {self.version} to {self.to} {self.switch}".rstrip()
 
 
+def history(folder: Path) -> Path:
+    """A clone of the template with its releases."""
+    clone = clone_template(folder)
+    git(clone, "fetch", "--quiet", "--tags", "--", str(support.REPO))
+    return clone
+
+
 def make_template(history: Path, folder: Path) -> Path:
     """A template with all releases of the matrix."""
     commits = {
-        git(history, "rev-parse", f"{name}^{{commit}}").strip() for name in (*HISTORY, *_tags(history))
+        git(history, "rev-parse", f"{name}^{{commit}}").strip() for name in (*HISTORY, *tags_in(history))
     }
     ordered = sorted(commits, key=lambda commit: int(git(history, "rev-list", "--count", commit)))
     versions = {f"v0.0.{number}": commit for number, commit in enumerate(ordered, 1)}
@@ -90,7 +98,7 @@ def make_template(history: Path, folder: Path) -> Path:
     return template
 
 
-def _tags(history: Path) -> list[str]:
+def tags_in(history: Path) -> list[str]:
     return [tag for tag in git(history, "tag", "--list", "v*").split() if re.fullmatch(r"v\d+(\.\d+)+", tag)]
 
 
@@ -163,7 +171,7 @@ def main() -> None:
     """Run all cases, print what is wrong, and exit with 1 if anything is."""
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="mlroad-matrix-") as folder:
-        template = make_template(clone_template(Path(folder) / "history"), Path(folder) / "template")
+        template = make_template(history(Path(folder) / "history"), Path(folder) / "template")
         cases = all_cases(template)
         bad = 0
         with ProcessPoolExecutor(os.cpu_count()) as pool:

@@ -25,3 +25,15 @@ def raising(make: Callable[[int], BaseException]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def ignored() -> Iterator[None]:
+    """In the block, and for programs that it starts, such a signal has no effect: it must not end halfway."""
+    numbers = [getattr(signal, name) for name in _ENDING if hasattr(signal, name)]
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
