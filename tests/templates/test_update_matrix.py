@@ -104,7 +104,7 @@ def test_there_are_many_kinds_of_edits() -> None:
 
 
 START = {"ruff.toml": b"a\nb\n", "README.md": b"hello\n", "gone.yml": b"x\n"}
-OURS = {"README.md": b"ours\n", "own.py": b"1\n", "own.csv": b"1\r\n"}
+OURS = {"README.md": b"ours\n", "own.py": b"1\n", "own.csv": b"day\r\n"}
 MINE = {"ruff.toml": b"a\nours\n", **OURS}
 AFTER = {"ruff.toml": b"new\na\nours\n", **OURS, "new.yml": b"n\n"}
 FRESH = {"ruff.toml": b"new\na\nb\n", "README.md": b"hi\n", "gone.yml": b"x\n", "new.yml": b"n\n"}
@@ -128,7 +128,7 @@ def test_the_laws_let_a_good_update_pass() -> None:
         ({"README.md": b"hi\nours\n"}, "README.md belongs to the team"),
         ({"own.py": b"2\n"}, "own.py belongs to the team"),
         ({"own.py": None}, "own.py is lost"),
-        ({"own.csv": b"1\n"}, "own.csv belongs to the team"),
+        ({"own.csv": b"day\n"}, "own.csv belongs to the team"),
         ({"gone.yml": b"x\n"}, "gone.yml was deleted by the team and came back"),
         ({"new.yml": None}, "new.yml is missing"),
         ({"new.yml": b"old\n"}, "new.yml is not as in a new repo"),
