@@ -16,7 +16,7 @@ from tests.support import REPO, git, tracked_and_new
 
 ELSEWHERE = {
     "docs/reference/cli.md",  # compared with the commands' own help, which names options of other programs
-    "docs/tutorial/datasets.md",  # test_datasets_tutorial.py
+    "docs/tutorial/datasets.md",  # datasets_tutorial.py
 }
 PAGES = [
     path.as_posix() for path in tracked_and_new(REPO)

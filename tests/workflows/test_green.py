@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from tests.support import add_wheel, commit_all
+from tests.support import add_wheel, commit_all, git
 from tests.templates.team_edits import append, apply, change
 from tests.templates.whole_update import new_repo, release, update_in
 from tests.workflows.harness import Act, made_up_token
+from tests.workflows.merge import write
 
 pytestmark = [
     pytest.mark.slow,
@@ -88,11 +89,23 @@ def test_without_a_model_and_with_advice_only(act: Act, updated: Callable[..., P
 
 
 def test_a_factory_without_a_model(act: Act, updated: Callable[..., Path]) -> None:
-    """After an update, with a team's edits. mypy fails where there is no file, so its step is skipped."""
-    repo = updated(template="factory")
-    run = act.run(repo, workflow="pr.yml", fork=True)  # a fork gets no comment
+    """After an update, with a team's edits. mypy fails where there is no file, so its step is skipped.
+
+    The pull request of a fork adds an experiment, which affects no model and is not linted. A fork gets no
+    comment.
+    """
+    repo = updated(template="factory", experimentation=True)
+    base = git(repo, "rev-parse", "HEAD").strip()
+    trial = repo / "experimentation" / "trial"
+    write(trial / "look.py", "import os\ndef f( x )->int: return 'a'\n")
+    write(trial / "pipeline.yml", "jobs: nonsense\n")
+    write(trial / "test_look.py", "def test_it(): assert False\n")
+    run = act.run(repo, workflow="pr.yml", base=base, fork=True)
     jobs = ("lint", "types", "guard", "second-scan", "check", "selftest", "affected", "ci", "ours")
     run.assert_green(dict.fromkeys(jobs, ()), skipped=[("types", "Types")])
+    told = run.summaries["PR/affected"]
+    assert "no model is affected" in told
+    assert "experimentation/trial/look.py" in told.partition("affecting no model")[2]
 
 
 def test_with_mlroad_from_git(act: Act, project: Callable[..., Path]) -> None:

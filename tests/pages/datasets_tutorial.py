@@ -1,4 +1,7 @@
-"""docs/tutorial/datasets.md, all of it, and what must hold when a reader has followed it."""
+"""docs/tutorial/datasets.md, all of it, and what must hold when a reader has followed it.
+
+`python -m tests.pages` runs it, with all other pages.
+"""
 
 from __future__ import annotations
 
