@@ -389,7 +389,8 @@ def tested(folder: Path) -> str:
     # Stopped, it first ends its own programs.
     if run([sys.executable, "start.py", "test"], folder, grace=2 * GRACE_SECONDS):
         raise StepFailed("the tests failed, see above. Nothing was released.")
-    return tests_in_words("passed")
+    options = os.environ.get("PYTEST_ADDOPTS")  # may leave tests out
+    return tests_in_words(f"passed with PYTEST_ADDOPTS={options}" if options else "passed")
 
 
 def skip_tests(_: Path) -> str:

@@ -42,6 +42,7 @@ Release = Callable[..., int]
 @pytest.fixture
 def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A small template on main, with all that a release changes."""
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
     for name, value in IDENTITY.items():
         monkeypatch.setenv(name, value)
     folder = tmp_path / "template"
@@ -100,7 +101,10 @@ def test_the_first_release_takes_what_is_written(repo: Path, capfd: pytest.Captu
     assert capfd.readouterr().out.count("nothing to do") == 2
 
 
-def test_the_next_release_drafts_what_has_no_line(repo: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_next_release_drafts_what_has_no_line(
+    repo: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-m 'not slow'")
     release("0.2.0", "--skip-tests")
     commit(repo, "feat(data): new thing", "fix: a fault; perf(run): faster", "docs: words", "no convention")
     page = repo / "CHANGELOG.md"
@@ -119,6 +123,7 @@ def test_the_next_release_drafts_what_has_no_line(repo: Path, capfd: pytest.Capt
     assert '"0.3.0"' in text(repo, "src/mlroad/__init__.py")
     assert "3 lines of the changelog were drafted" in capfd.readouterr().out
     assert "not run" in git(repo, "tag", "--list", "--format=%(contents)", "v0.2.0")
+    assert "passed with PYTEST_ADDOPTS=-m 'not slow'" in git(repo, "log", "-1", "--format=%b")
 
 
 def uncommitted(repo: Path) -> None:
