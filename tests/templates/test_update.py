@@ -10,7 +10,7 @@ import pytest
 
 from mlroad.core.code_owners import add_missing_owners
 from mlroad.core.standards import delivered
-from mlroad.core.template import bring_new_files, edited_since_update
+from mlroad.core.template import bring_new_files
 from tests.support import commit_all, contents, git, render, update
 from tests.templates.next_release import add_next_release
 
@@ -202,14 +202,6 @@ def test_an_older_repo_gets_all_the_owners_of_a_new_one(project: Callable[..., P
     git(repo, "checkout", "--quiet", "--orphan", "older")
     commit_all(repo, "A repo of an older version")
     assert add_missing_owners(repo, repo / ".copier-answers.yml") == new[1:]
-
-
-def test_what_a_commit_edited_since_the_last_update_is_known(project: Callable[..., Path]) -> None:
-    repo = project(sample=False)
-    assert edited_since_update(repo, [".github/workflows/ci.yml"]) == []
-    append(repo / ".github/workflows/ci.yml", "# ours\n")
-    commit_all(repo, "Our own work")
-    assert edited_since_update(repo, [".github/workflows/ci.yml"]) == [".github/workflows/ci.yml"]
 
 
 def test_a_repo_follows_its_template_to_another_address(next_version: Path, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from mlroad.core.template import (
     ANSWERS,
     Origin,
     bring_new_files,
-    edited_since_update,
+    edited_files,
     origin,
     run_copier,
     shared_clones,
@@ -154,7 +154,7 @@ def _tell_deletions(copy: Path, ask: bool) -> None:
     deleted = run_git(copy, "diff", "-z", "--name-only", "--relative", "--diff-filter=D", "HEAD").names
     if not deleted:
         return
-    edited = set(edited_since_update(copy, deleted))
+    edited = set(edited_files(copy, deleted))
     click.echo("These answers delete the following files. git keeps them (git show HEAD:FILE):")
     for name in deleted:
         click.echo(f"  {name}{' (you have edited it)' if name in edited else ''}")

@@ -16,7 +16,7 @@ from pathlib import Path
 from mlroad.core.files import write_bytes
 from mlroad.core.git import file_at, run_git
 from mlroad.core.standards import Difference, Standards, delivered
-from mlroad.core.template import ANSWERS
+from mlroad.core.template import ANSWERS, recorded_at
 
 _NO_TEXT = 128
 """From this exit code on, `git merge-file` has failed. Lower ones count the conflicts."""
@@ -40,10 +40,9 @@ def carry_edits(repo: Path, after: Standards) -> Carried:
     HEAD is the repo before the update, and ``after`` the new version.
     """
     carried = Carried()
-    recorded = file_at(repo, "HEAD", ANSWERS)
-    if recorded is None or not _may_be_needed(repo, after):
+    answers = recorded_at(repo, "HEAD")
+    if not answers or not _may_be_needed(repo, after):
         return carried
-    answers = recorded.decode("utf-8-sig").replace("\r\n", "\n")
     with delivered(repo, answers) as before:
         carrier = _Carrier(repo, answers, before, after, carried)
         for edit in before.differences("HEAD"):

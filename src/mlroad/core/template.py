@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlroad.core.files import write_bytes, write_text
-from mlroad.core.git import has_commit, run_git
+from mlroad.core.git import file_at, has_commit, run_git
 from mlroad.core.git_addresses import without_login
 from mlroad.core.problems import UserError
 from mlroad.core.uv_program import find_uv, uv_environment
@@ -97,22 +98,23 @@ def bring_new_files(repo: Path, fresh: Path) -> list[str]:
 
 
 def render_again(repo: Path, folder: Path, recorded: str = "") -> Path:
-    """Render the repo's version of the template with the repo's answers; returns a new folder in ``folder``.
+    """Render the repo's version of the template with the repo's answers; returns the folder, in ``folder``.
 
-    If an update among the `shared_clones` has just rendered the same, its folder is returned.
+    Among the `shared_clones`, the same is rendered once, and stays until these end.
     ``recorded`` is the text of another answers file, such as that of a commit.
     Raises UserError if the template cannot be reached.
     """
     now = origin_in(recorded) if recorded else origin(repo)
     recorded = recorded or (repo / ANSWERS).read_text(encoding="utf-8-sig")
-    answers, fresh = folder / "answers.yml", folder / "fresh"
-    rendered = (_clones.get() or folder) / f"fresh-{hashlib.sha256(recorded.encode()).hexdigest()}"
-    if rendered.is_dir():
-        return rendered
+    answers, part = folder / "answers.yml", folder / "part"
+    fresh = (_clones.get() or folder) / f"fresh-{hashlib.sha256(recorded.encode()).hexdigest()}"
+    if fresh.is_dir():
+        return fresh
     given = "".join(f"{line}\n" for line in recorded.splitlines() if not line.startswith("_"))
     write_text(answers, given or "{}\n")
     options = ["copy", "--quiet", "--defaults", "--vcs-ref", now.version, "--data-file", str(answers)]
-    run_copier([*options, now.source, str(fresh)], repo)
+    run_copier([*options, now.source, str(part)], repo)
+    shutil.move(part, fresh)
     return fresh
 
 
@@ -131,10 +133,22 @@ def _ever_had(repo: Path, place: str) -> bool:
     return (repo / place).exists() or bool(run_git(repo, "log", "-1", "--format=%H", "--", place).text)
 
 
-def edited_since_update(repo: Path, files: Sequence[str]) -> list[str]:
-    """Those of the files that a commit changed after the last one that brought a version of the template."""
-    last = run_git(repo, "log", "-1", "--format=%H", "--", ANSWERS, check=True).text
-    return run_git(repo, "diff", "-z", "--name-only", last, "HEAD", "--", *files, check=True).names
+def edited_files(repo: Path, files: Sequence[str]) -> list[str]:
+    """Those of the files that HEAD does not have as its version of the template delivers them."""
+    recorded = recorded_at(repo, "HEAD")
+    with tempfile.TemporaryDirectory(prefix="mlroad-template-") as temporary:
+        fresh = render_again(repo, Path(temporary), recorded)
+        return [
+            name
+            for name in files
+            if not (fresh / name).is_file() or (fresh / name).read_bytes() != file_at(repo, "HEAD", name)
+        ]
+
+
+def recorded_at(repo: Path, commit: str) -> str:
+    """The text of the answers file in a commit; empty if it has none."""
+    found = file_at(repo, commit, ANSWERS) or b""
+    return found.decode("utf-8-sig").replace("\r\n", "\n")
 
 
 @contextmanager

@@ -15,11 +15,11 @@ from tests.templates.whole_update import new_repo, release, update_in
 
 pytestmark = pytest.mark.slow
 QUESTIONS = """
-_exclude: ["copier.yml", ".git", "{% if not extra %}extra.cfg{% endif %}"]
+_exclude: ["copier.yml", ".git", "{% if not extra %}extra.cfg\\nplain.cfg{% endif %}"]
 extra: {type: bool, default: true}
 """
 NAMES = (
-    "both", "deleted", "elsewhere", "extra", "moved", "other", "removed", "renamed",
+    "both", "deleted", "elsewhere", "extra", "moved", "other", "plain", "removed", "renamed",
     "renamed_too", "unedited",
 )  # fmt: skip
 
@@ -147,9 +147,13 @@ def test_what_other_answers_remove_is_told_before_and_goes(template: Path, repo:
     commit_all(repo, "Our work")
     edit(template / "other.cfg", 3, "theirs\n")
     release(template, "v2")
+    assert update_in(repo).code == 0
+    commit_all(repo, "An update after that edit")
+    release(template, "v3")
     said = update_in(repo, "--data", "extra=false")
     assert not (repo / "extra.cfg").exists()
     assert "  extra.cfg (you have edited it)\n" in said.text
+    assert "  plain.cfg\n" in said.text
     assert "theirs" in (repo / "other.cfg").read_text(encoding="utf-8")
 
 
@@ -161,6 +165,13 @@ def test_what_cannot_be_updated_is_left_as_it_was(template: Path, repo: Path) ->
     edit(template / "both.cfg", 3, "theirs\n")
     release(template, "v2")
     with pytest.raises(UserError, match=r"removed\.cfg: You have a folder here, and the template has a file"):
+        update_in(repo)
+    (repo / "removed.cfg").rename(repo / "folder")
+    (repo / "config").write_text("ours\n", encoding="utf-8")
+    commit_all(repo, "Renamed; now a file is in the place of a folder")
+    move(template, "both.cfg")
+    release(template, "v3")
+    with pytest.raises(UserError, match=r"config: You have a file here, and the template has a folder"):
         update_in(repo)
     assert git(repo, "status", "--porcelain") == ""
     assert len(git(repo, "worktree", "list").splitlines()) == 1
