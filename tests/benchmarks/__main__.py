@@ -14,7 +14,7 @@ from tests.support import REPO
 NAMES = (
     "copy", "first_run", "guard", "check", "run", "dataset_core", "dataset_diff", "dataset_wide", "drift",
     "affected", "gate", "coverage", "bad_candidates", "registry", "pr", "ready", "broken", "secrets",
-    "growth", "promote", "latency", "dotnet", "docs", "fleet", "inference", "tour", "update",
+    "growth", "promote", "latency", "latency_laws", "dotnet", "docs", "fleet", "inference", "tour", "update",
 )  # fmt: skip
 _FIGURE = re.compile(r": ([\d.]+) (s|ms|x|MB/s|MB|GB/s)\b")
 

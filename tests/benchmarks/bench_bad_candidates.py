@@ -6,8 +6,10 @@ in real processes beside a champion.
 
 from __future__ import annotations
 
+import logging
 import re
 import tempfile
+import warnings
 from collections import Counter
 from pathlib import Path
 
@@ -19,6 +21,8 @@ _HEAD = ("", "bad", "rejected for the right reason", "for another", "passed", "g
 
 def main() -> None:
     """Print the table, and each candidate that is judged wrongly."""
+    warnings.simplefilter("ignore")
+    logging.getLogger("mlflow").setLevel(logging.ERROR)
     counts, wrong = planted_candidates()
     counts["behaviour (any task)"], more = _behaviours()
     counts["all"] = sum(counts.values(), Counter())

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mlroad.core.digests import digest_of
-from mlroad.core.files import remove, write_json
+from mlroad.core.files import remove, unwritable, write_json
 from mlroad.core.git import run_git
 from mlroad.core.problems import UserError
 from mlroad.gate.checks import gate_again
@@ -110,6 +110,8 @@ def _add(
         for folder in (staged, staged / "dev") if dev else (staged,):
             shutil.copyfile(staged / LINEAGE, folder / "model" / LINEAGE)
         return registry.add(prod.model.name, lineage, staged)
+    except OSError as error:
+        raise unwritable(staged, error) from None
     finally:
         if staged.is_dir():
             remove(staged)

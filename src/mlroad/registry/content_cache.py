@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mlroad.core.files import remove
+from mlroad.core.files import remove, unwritable
 from mlroad.core.problems import UserError
 from mlroad.registry.registered_model import LINEAGE, difference, is_registered
 
@@ -68,9 +68,11 @@ class ContentCache:
     def _fetched(self, tags: Mapping[str, str], path: str) -> Iterator[Path]:
         """Download to a new folder, so that a killed download leaves nothing that a later one would use."""
         folder = self._folder / f".fetching-{secrets.token_hex(4)}"
-        folder.mkdir(parents=True)
         try:
+            folder.mkdir(parents=True)
             yield self._fetch_into(tags, path, folder)
+        except OSError as error:
+            raise unwritable(folder, error) from None
         finally:
             remove(folder)
 

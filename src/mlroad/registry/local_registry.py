@@ -30,7 +30,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from mlroad.core.files import read_json
+from mlroad.core.files import read_json, unwritable
 from mlroad.core.files import remove as remove_folder
 from mlroad.core.locks import locked
 from mlroad.core.problems import UserError
@@ -322,7 +322,10 @@ def registry_folder(root: Path) -> Path:
 def new_staged(registry: Path) -> Path:
     """A new empty folder, from which `LocalRegistry.add` moves content into place without copying."""
     staged = registry / STAGED / secrets.token_hex(8)
-    staged.mkdir(parents=True)
+    try:
+        staged.mkdir(parents=True)
+    except OSError as error:
+        raise unwritable(staged, error) from None
     return staged
 
 

@@ -5,10 +5,14 @@ a registered model, with its lineage in the tags. Its content is the artifacts o
 `mlroad-registry`: complete before the version exists, and never changed. MLflow's own variables, such as
 MLFLOW_TRACKING_TOKEN, hold the credentials.
 
-Versions that other programs registered under the name (without the tag ``lineage_id``) are ignored.
+Versions that other programs registered under the name (without the tag ``lineage_id``) are ignored. So are
+those of a run that has one already: of two machines at once, or of a request that was repeated because its
+answer was lost.
 """
 
+import errno
 import logging
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,9 +21,11 @@ from typing import Any
 
 import requests
 
+from mlroad.core.digests import files_below
 from mlroad.core.files import remove
 from mlroad.core.git_addresses import without_login
 from mlroad.core.problems import UserError
+from mlroad.core.text import cut
 from mlroad.registry.base import Version
 from mlroad.registry.content_cache import ContentCache
 from mlroad.registry.lazy_lineage import LazyLineage
@@ -28,6 +34,10 @@ from mlroad.registry.version_lineage import tags_of
 _EXPERIMENT, _CONTENT, _RUN = "mlroad-registry", "content", "content_run"
 _PAGE = 1000
 _SECONDS = 15
+_QUICKLY = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
+"""MLflow itself repeats each request for minutes."""
+_LONGEST = 300
+"""Characters of a reason."""
 
 
 class MlflowRegistry:
@@ -37,6 +47,8 @@ class MlflowRegistry:
         from mlflow.tracking import MlflowClient
 
         logging.getLogger("mlflow").setLevel(logging.WARNING)
+        for name, value in _QUICKLY.items():
+            os.environ.setdefault(name, value)
         self._address = address
         self._client = MlflowClient(tracking_uri=address, registry_uri=address)
         self._cache = ContentCache(cache, self._fetch)
@@ -44,16 +56,19 @@ class MlflowRegistry:
 
     def models(self) -> list[str]:
         with self._asking("list the models"):
-            found = _all_pages(self._client.search_registered_models)
-        return sorted(its.name for its in found if self.versions(its.name))
+            names = [its.name for its in _all_pages(self._client.search_registered_models)]
+        return sorted(name for name in names if self.versions(name))
 
     def versions(self, model: str) -> list[Version]:
         with self._asking(f"list the versions of {model}"):
             quoted = model.replace("'", "")
             found = _all_pages(self._client.search_model_versions, filter_string=f"name='{quoted}'")
             aliases = self._aliases(model) if found else {}
-        ours = sorted((int(its.version), its) for its in found if "lineage_id" in its.tags)
-        return [self._as_version(its, aliases) for _, its in ours]
+            every = [self._as_version(its, aliases) for its in found if "lineage_id" in its.tags]
+        first: dict[str, Version] = {}
+        for version in sorted(every, key=lambda its: its.number):
+            first.setdefault(version.tags["lineage_id"], version)
+        return list(first.values())
 
     def version(self, model: str, number: int) -> Version:
         versions = self.versions(model)
@@ -77,7 +92,7 @@ class MlflowRegistry:
             with self._asking(f"register a version of {model}"):
                 run = self._upload(model, folder)
                 self._create_model(model)
-                self._client.create_model_version(
+                made = self._client.create_model_version(
                     model,
                     f"runs:/{run}/{_CONTENT}/model",
                     run_id=run,
@@ -85,9 +100,13 @@ class MlflowRegistry:
                     description=(lineage.get("verdict") or {}).get("headline"),
                     await_creation_for=0,
                 )
-            # If two machines registered the same run at the same time, the first version counts.
             found = self._by_id(model, lineage["id"])
-            assert found
+            if found is None:
+                where = without_login(f"The MLflow server {self._address}")
+                raise UserError(f"{where} did not register the version of {model}.", "Check the address.")
+            if int(made.version) != found.number:  # of two machines, or of a repeated request
+                with self._asking(f"remove the needless {model}:{made.version}"):
+                    self._client.delete_model_version(model, str(made.version))
         remove(folder)
         return found
 
@@ -120,8 +139,24 @@ class MlflowRegistry:
         its = experiment.experiment_id if experiment else self._client.create_experiment(_EXPERIMENT)
         run = str(self._client.create_run(its, run_name=model).info.run_id)
         self._client.log_artifacts(run, str(folder), _CONTENT)
+        self._check_uploaded(run, folder)
         self._client.set_terminated(run)
         return run
+
+    def _check_uploaded(self, run: str, folder: Path) -> None:
+        """Raise OSError if the server has not each file: what is between may have answered in its place."""
+        missing = {
+            f"{_CONTENT}/{name}": Path(entry.path).stat().st_size for name, entry in files_below(folder)
+        }
+        below = [_CONTENT]
+        while below:
+            for its in self._client.list_artifacts(run, below.pop()):
+                if its.is_dir:
+                    below.append(its.path)
+                elif its.file_size in (None, missing.get(its.path)):
+                    missing.pop(its.path, None)
+        if missing:
+            raise OSError(f"it did not keep {min(missing)}")
 
     def _create_model(self, model: str) -> None:
         from mlflow.exceptions import MlflowException
@@ -165,14 +200,21 @@ class MlflowRegistry:
     def _asking(self, what: str) -> Iterator[None]:
         from mlflow.exceptions import MlflowException
 
+        fix = "Check the address in factory.yml, and MLFLOW_TRACKING_TOKEN or MLFLOW_TRACKING_USERNAME."
         try:
             self._reach()
             yield
-        except (MlflowException, OSError) as error:
-            reason = str(getattr(error, "message", error)).strip().splitlines()[0].rstrip(".")
+        except UserError:
+            raise
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                what, fix = f"{what}, because this machine's disk is full", "Free some disk space."
+            elif not isinstance(error, (MlflowException, OSError)):
+                what = f"{what}, because it does not answer like one ({type(error).__name__})"
+            lines = str(getattr(error, "message", error)).strip().splitlines()
+            reason = cut(lines[0].rstrip("."), _LONGEST) if lines else type(error).__name__
             raise UserError(
-                without_login(f"The MLflow server {self._address} could not {what}: {reason}."),
-                "Check the address in factory.yml, and MLFLOW_TRACKING_TOKEN or MLFLOW_TRACKING_USERNAME.",
+                without_login(f"The MLflow server {self._address} could not {what}: {reason}."), fix
             ) from None
 
 

@@ -104,20 +104,6 @@ def test_what_cannot_be_measured_can_be_waived() -> None:
     assert is_waivable(LATENCY)
 
 
-def test_same_weights_on_a_machine_with_pauses() -> None:
-    """Ten times the time in one of 20 requests, at random: with 1200 of them, 50 of 50 pass."""
-    rng = np.random.default_rng(4)
-
-    def paused(seed: int) -> tuple[float, ...]:
-        usual = np.concatenate([times(3, seed=seed + more) for more in range(0, 600, 100)])
-        return tuple(usual * np.where(rng.random(6 * ROWS) < 0.05, 10, 1))
-
-    found = [
-        verdict(Limits(max_ratio=1.5), paused(k), champion=paused(k + 50), machine=BUSY)[0] for k in range(50)
-    ]
-    assert set(found) == {"passed"}
-
-
 def beside_loops(
     own: tuple[float, ...], seed: int, share: float = 0.3, most: float = 60
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:

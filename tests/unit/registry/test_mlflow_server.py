@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -10,16 +11,26 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from mlroad.core.digests import digest_of
+from mlroad.core.files import write_json
 from mlroad.core.problems import UserError
 from mlroad.core.template import EXCLUDE_NEWER
+from mlroad.registry.base import CANDIDATE, Version
 from mlroad.registry.mlflow_registry import MlflowRegistry
+from mlroad.registry.registered_model import LINEAGE, check_models
 from tests.support import call, commit_all, tool
+from tests.unit.registry.faulty_proxy import Fault, before
 from tests.unit.registry.repos import aliases, factory, listed, register
 
+EACH_REQUEST = "MLROAD_EACH_REQUEST" in os.environ
+"""Whether each request is spoiled once, in each way: that takes minutes."""
 pytestmark = pytest.mark.slow
 
 
@@ -63,9 +74,8 @@ def test_from_a_run_to_a_champion(server: str, bare: Path, tmp_path: Path) -> No
     commit_all(bare, "A server")
     assert "there is no branch to pull" in factory(bare, "registry", "pull").stdout
     first = register(bare, 1)
-    register(bare, 2)
-    register(bare, 3)
-    register(bare, 4)
+    for number in (2, 3, 4):
+        register(bare, number, twin=False)
     assert "already registered as diabetes:1" in factory(bare, "register", "diabetes", "--run", first).stdout
     assert aliases(bare) == {"candidate": 4}
     factory(bare, "approve", "diabetes:1")
@@ -91,6 +101,85 @@ def test_from_a_run_to_a_champion(server: str, bare: Path, tmp_path: Path) -> No
     cleaned = factory(bare, "clean", "--keep", "1", "--days", "0", "--yes")
     assert cleaned.stdout.splitlines() == ["deleted diabetes:3"]
     assert [its["version"] for its in listed(bare)] == [1, 2, 4], "what is in use, and what a rollback undoes"
+
+
+def publish(address: str, folder: Path, run: str) -> Version:
+    """Register a version of the model `lost` and make it the candidate, as `register` does."""
+    content = folder / f"{run}-{secrets.token_hex(4)}"
+    for stage in ("model", "dev/model"):
+        (content / stage).mkdir(parents=True)
+        (content / stage / "MLmodel").write_text(f"{run} {stage}\n", encoding="utf-8")
+    digests = {
+        "model_digest": digest_of(content / "model"),
+        "dev_model_digest": digest_of(content / "dev/model"),
+    }
+    lineage = {"id": run, "run": run, "datasets": [], **digests}
+    for place in ("", "model", "dev/model"):
+        write_json(content / place / LINEAGE, lineage)
+    registry = MlflowRegistry(address, folder / "cache")
+    version = registry.add("lost", lineage, content)
+    registry.set_alias(version, CANDIDATE, forward=True)
+    return registry.version("lost", version.number)
+
+
+@pytest.mark.parametrize(
+    ("fault", "on"),
+    [("lose", True), ("html", False)]
+    + [("drop", True), ("401", True), ("500", False), ("json", True)] * EACH_REQUEST,
+)
+def test_all_of_it_is_published_or_nothing(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Fault, on: bool
+) -> None:
+    """Whatever request the server does not get, or answers wrongly, alone or with all later ones (``on``).
+
+    The next attempt completes it.
+    """
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    first, step = (0, 1) if EACH_REQUEST else (3 * len(fault) + on, 14)
+    must_fail = on and fault != "json"  # the last answers, of the alias, say nothing that is wrong
+    with before(server) as proxy:
+        publish(proxy.address, tmp_path, f"{fault}-{on}")
+        asked = len(proxy.asked)
+        assert asked > 10
+        for at in range(first, asked, step):
+            run = f"{fault}-{on}-{at}"
+            proxy.begin(partial(_from, fault, at, 999 if on else at))
+            with pytest.raises(UserError, match="MLflow server") if must_fail else suppress(UserError):
+                publish(proxy.address, tmp_path, run)
+            check_complete(server, tmp_path, run)
+            proxy.begin(lambda _: "")
+            found = publish(proxy.address, tmp_path, run)
+            assert CANDIDATE in found.aliases
+            assert check_complete(server, tmp_path, run) == [found.number]
+
+
+def _from(fault: Fault, first: int, last: int, number: int) -> Fault:
+    return fault if first <= number <= last else ""
+
+
+def check_complete(server: str, folder: Path, run: str) -> list[int]:
+    """The versions of a run: each is complete, and there is at most one."""
+    registry = MlflowRegistry(server, folder / "cache")
+    found = [its for its in registry.versions("lost") if its.tags["lineage_id"] == run]
+    for version in found:
+        check_models(registry, version)
+    assert len(found) <= 1
+    return [its.number for its in found]
+
+
+def test_a_lost_answer_and_two_publishers_make_one_version(server: str, tmp_path: Path) -> None:
+    """MLflow's client repeats a request whose answer was lost: the server has made the version twice then."""
+    with before(server) as proxy:
+        made = "model-versions/create"
+        proxy.begin(lambda _: "lose" if made in proxy.asked[-1] and made not in str(proxy.asked[:-1]) else "")
+        found = publish(proxy.address, tmp_path, "twice")
+        assert sum(made in its for its in proxy.asked) == 2
+    with ThreadPoolExecutor(4) as pool:
+        numbers = {its.number for its in pool.map(partial(publish, server, tmp_path), ["both"] * 4)}
+    assert [check_complete(server, tmp_path, run) for run in ("twice", "both")] == [
+        [found.number],
+        [*numbers],
+    ]
 
 
 def test_a_server_that_does_not_answer(bare: Path) -> None:

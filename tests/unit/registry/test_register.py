@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import shutil
@@ -49,6 +50,24 @@ def test_without_ids_the_newest_run_and_its_twin_are_registered(repo: Path) -> N
     assert version["version"] == 1
     assert "20261124-100002-000000" in json.dumps(lineage)
     assert "20261124-000002-000000" in json.dumps(lineage)
+
+
+@pytest.mark.parametrize("full", ["shutil.copytree", "pathlib.Path.mkdir"])
+def test_a_full_disk_leaves_nothing_half_registered(repo: Path, full: str) -> None:
+    run = make_run(repo, 1)
+
+    def fails(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(full, fails)
+        done = factory(repo, "register", "diabetes", "--run", run, check=False)
+    assert (done.returncode, "No space left on device" in done.stderr) == (2, True), done.stderr
+    assert not [
+        path for path in (repo / ".registry").rglob("*") if path.name.startswith(("MLmodel", "lineage"))
+    ]
+    factory(repo, "register", "diabetes", "--run", run)
+    assert aliases(repo) == {"candidate": 1}
 
 
 def test_without_a_run_on_prod_data_nothing_is_registered(repo: Path) -> None:
