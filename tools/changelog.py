@@ -118,14 +118,15 @@ def _by_kind(body: str) -> dict[str, str]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print a version's part: `python3 -m tools.changelog v1.2.0`."""
-    version = "".join(arguments).removeprefix("v")
+    """Print a version's part: `python3 -m tools.changelog v1.2.0 ADDRESS`, with links below that address."""
+    tag, address = arguments
+    version = tag.removeprefix("v")
     text = section(Path("CHANGELOG.md").read_text(encoding="utf-8"), version)
     if not text:
         remedy = f"Make the release with `python3 start.py release {version}`."
         print(f"CHANGELOG.md: There is no text below ## {version}. {remedy}", file=sys.stderr)
         return 2
-    print(text)
+    print(re.sub(r"\]\((?!\w+:)", f"]({address}/", text))
     return 0
 
 

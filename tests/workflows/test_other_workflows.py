@@ -176,7 +176,8 @@ def test_a_tag_becomes_a_release(act: Act, tmp_path: Path) -> None:
     repo = clone_template(tmp_path / "template")
     changes = repo / "CHANGELOG.md"
     text = (
-        "# Changelog\n\n## Unreleased\n\n- Later\n\n## 100.0.0 - 2026-11-24\n\n- Now\n\n## 99.0.0\n\n- Then\n"
+        "# Changelog\n\n## Unreleased\n\n- Later\n\n"
+        "## 100.0.0 - 2026-11-24\n\n- Now: [A](docs/a.md#b), [C](https://c.example)\n\n## 99.0.0\n\n- Then\n"
     )
     changes.write_text(text, encoding="utf-8")
     run = release(act, repo)
@@ -193,7 +194,8 @@ def test_a_tag_becomes_a_release(act: Act, tmp_path: Path) -> None:
     asked = run.gh_log.read_text(encoding="utf-8")
     assert "gh release create v100.0.0 --verify-tag" in asked
     assert "dist/mlroad-100.0.0-py3-none-any.whl dist/SHA256SUMS" in asked
-    assert "- Now" in asked
+    linked = r"- Now: \[A\]\(https://github\.com/\S+/blob/v100\.0\.0/docs/a\.md#b\), \[C\]\(https://c\.e"
+    assert re.search(linked, asked)
     assert "Later" not in asked
     assert "Then" not in asked
     published, attested = (
