@@ -56,7 +56,7 @@ BAD = {
     ),
     "worn out": (COUNT + "return line if self.calls < 3 else np.zeros(n)", "earlier|one row|order"),
     "an error the second time": (COUNT + "return line if self.calls < 2 else 1 / 0", "fails"),
-    "sees the batch's length": ("return line + (n % 7) / 10", "one row at a time"),
+    "sees the batch's length": ("return line + (n % 7) / 10", "one row at a time|of other sizes"),
     "the index of the table": ("return line + model_input.index.to_numpy() / 10", "order"),
     "the first row": ("line[0] += 1; return line", "order"),
     "a size in between": ("return line + (1 < n < 30) / 2", "requests of other sizes"),

@@ -246,7 +246,7 @@ def test_classification_has_its_own_plots(repo: Repo) -> None:
     text = Page(repo.page).text
     assert "ROC curve" in text
     assert "Calibration" in text
-    assert "Rows of the candidate in each tenth: " in text
+    assert "Rows of the candidate from 0 to 0.1, from 0.1 to 0.2, and so on: " in text
     assert "Residuals" not in text
 
 

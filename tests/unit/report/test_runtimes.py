@@ -52,7 +52,11 @@ def test_runtimes_that_agree_are_one_folded_line(repo: Repo) -> None:
 def test_a_case_that_one_runtime_fails_comes_first(repo: Repo) -> None:
     judge(repo, {"dotnet": 2})
     told = "2 of 40 cases did not pass in pyfunc, onnx, dotnet."
-    assert f"<details open><summary>{told}</summary>" in repo.page
+    failed, _, others = repo.page.partition("<details><summary>The other 38 cases passed.</summary>")
+    assert f"<details open><summary>{told}</summary>" in failed
+    assert "golden-001" in failed
+    assert "golden-002" not in failed
+    assert "golden-002" in others
     assert told in repo.markdown
     rows = [line for line in repo.markdown.splitlines() if line.startswith("| `golden-")]
     assert rows[0] == "| `golden-000` | golden | ✅ passed | ✅ passed | ❌ failed |"
