@@ -178,8 +178,8 @@ def _calibration(answers: Answers) -> Chart:
     pairs = ", ".join(f"predicted {figure(p)}, observed {figure(t)}" for p, t in curves["candidate"])
     return Chart(
         "Calibration",
-        "On the dashed line, predicted probabilities match the observed shares. Rows of the candidate from 0 to"
-        f" 0.1, from 0.1 to 0.2, and so on: {rows_in_tenths(answers.candidate)}.",
+        "On the dashed line, predicted probabilities match the observed shares. Rows of the candidate"
+        f" from 0 to 0.1, from 0.1 to 0.2, and so on: {rows_in_tenths(answers.candidate)}.",
         f"Share of positives against the predicted probability, in tenths. The candidate: {pairs}.",
         _UNIT, _UNIT, "predicted probability", "share of positives",
         marks,
