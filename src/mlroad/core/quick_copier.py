@@ -143,8 +143,11 @@ def _refuse_other_kinds(allowed: Callable[..., bool]) -> Callable[..., bool]:
 
     def checked(self: _main.Worker, name: Path, is_dir: bool = False, **options: Any) -> bool:
         file = self.subproject.local_abspath / name
-        if file.exists() and not file.is_symlink() and file.is_dir() != is_dir:
-            here, there = ("file", "folder") if is_dir else ("folder", "file")
+        there = "folder" if is_dir else "file"
+        here = "folder" if file.is_dir() else "file" if file.exists() else there
+        if file.is_symlink():  # Copier keeps one to a file, and writes through one to a folder
+            here = "link" if is_dir else there
+        if here != there:
             raise ValueError(
                 f"{name.as_posix()}: You have a {here} here, and the template has a {there}. "
                 "Rename yours, commit that, and update again."

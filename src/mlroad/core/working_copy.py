@@ -57,9 +57,11 @@ class WorkingCopy:
 
     def _taken(self, name: str) -> str:
         """What is in the place of a file, or of one of its folders; empty if it is free."""
-        parents = [folder.as_posix() for folder in list(Path(name).parents)[:-1]]
-        files = [folder for folder in parents if (self._top / folder).is_file()]
-        return files[0] if files else name if os.path.lexists(self._top / name) else ""
+        for folder in list(Path(name).parents)[:-1]:
+            place = self._top / folder
+            if place.is_file() or place.is_symlink():
+                return folder.as_posix()
+        return name if os.path.lexists(self._top / name) else ""
 
     def _bring(self, name: str) -> None:
         new, file = self._copy_top / name, self._top / name

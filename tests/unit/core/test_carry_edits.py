@@ -162,16 +162,20 @@ def test_what_cannot_be_updated_is_left_as_it_was(template: Path, repo: Path) ->
     (repo / "removed.cfg").mkdir()
     (repo / "removed.cfg/ours.cfg").write_text("ours\n", encoding="utf-8")
     commit_all(repo, "Our work")
-    edit(template / "both.cfg", 3, "theirs\n")
+    move(template, "both.cfg")
     release(template, "v2")
     with pytest.raises(UserError, match=r"removed\.cfg: You have a folder here, and the template has a file"):
         update_in(repo)
     (repo / "removed.cfg").rename(repo / "folder")
     (repo / "config").write_text("ours\n", encoding="utf-8")
     commit_all(repo, "Renamed; now a file is in the place of a folder")
-    move(template, "both.cfg")
-    release(template, "v3")
     with pytest.raises(UserError, match=r"config: You have a file here, and the template has a folder"):
+        update_in(repo)
+    (repo / "config").unlink()
+    (repo / "config").symlink_to("folder")
+    (repo / "folder/both.cfg").write_text("ours\n", encoding="utf-8")
+    commit_all(repo, "Copier would write through this link")
+    with pytest.raises(UserError, match=r"config: You have a link here, and the template has a folder"):
         update_in(repo)
     assert git(repo, "status", "--porcelain") == ""
     assert len(git(repo, "worktree", "list").splitlines()) == 1

@@ -27,3 +27,21 @@ def test_the_content_of_a_submodule_is_never_lost(tmp_path: Path) -> None:
     assert told.startswith("tools: This is yours")
     assert (repo / "tools/a.txt").read_text(encoding="utf-8") == "ours\n"
     assert (repo / "a.txt").read_text(encoding="utf-8") == "new\n"
+
+
+def test_nothing_is_written_through_a_link_that_git_ignores(tmp_path: Path) -> None:
+    repo, elsewhere = tmp_path / "repo", tmp_path / "elsewhere"
+    for folder in (repo, elsewhere):
+        folder.mkdir()
+    git(repo, "init", "--quiet")
+    (repo / ".gitignore").write_text("/config\n", encoding="utf-8")
+    commit_all(repo, "Start")
+    (repo / "config").symlink_to(elsewhere)
+    with working_copy(repo) as copy:
+        (copy.repo / "config").mkdir()
+        (copy.repo / "config/a.txt").write_text("the template's\n", encoding="utf-8")
+        [told] = copy.bring_back()
+    assert told.startswith(
+        "config: This is yours, and git does not know it. The template has a file config/a"
+    )
+    assert not list(elsewhere.iterdir())
