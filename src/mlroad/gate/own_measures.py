@@ -177,7 +177,7 @@ def measuring(
     ``spent`` is what scorers have used of their budgets already: it is updated.
     """
     spent = {} if spent is None else spent
-    named = {name: gates.own_metrics[name] for name in gates.names if name in gates.own_metrics}
+    named = _named(gates)
     given = {of: its.values for of, its in answers.items() if its is not None and its.values is not None}
     if not named or table is None or not given:
         yield None
@@ -214,11 +214,15 @@ def measuring(
 
 def recorded(gates: Gates, model_folder: Path, records: OwnRecords | None, again: str) -> OwnMeasures | None:
     """The own metrics from the records alone."""
-    named = {name: gates.own_metrics[name] for name in gates.names if name in gates.own_metrics}
+    named = _named(gates)
     if not named:
         return None
     digest = file_digest(model_folder / FILE)
     return OwnMeasures(named, records or OwnRecords(digest, "it was not measured"), digest, again=again)
+
+
+def _named(gates: Gates) -> dict[str, OwnMetric]:
+    return {name: gates.own_metrics[name] for name in gates.names if name in gates.own_metrics}
 
 
 class _Processes:
@@ -273,18 +277,17 @@ class _Scores:
         folder.mkdir(exist_ok=True)
         self._file = folder / f"{model}-{name}-{digest[7:23]}.jsonl"
         lines = self._file.read_text(encoding="utf-8").splitlines() if self._file.is_file() else []
-        self.known = dict(_line(line) for line in lines if line.endswith("]"))
+        self.known: dict[str, float] = {}
+        for line in lines:
+            with contextlib.suppress(ValueError, TypeError):  # a gate that was killed leaves part of a line
+                key, value = json.loads(line)
+                self.known[str(key)] = float(value)
 
     def keep(self, key: str, value: float) -> None:
         """Keep a score at once: it was paid."""
         self.known[key] = value
         with self._file.open("a", encoding="utf-8", newline="\n") as out:
-            out.write(json.dumps([key, value]) + "\n")
-
-
-def _line(line: str) -> tuple[str, float]:
-    key, value = json.loads(line)
-    return str(key), float(value)
+            out.write(f"\n{json.dumps([key, value])}")  # on a line of its own, whatever is left there
 
 
 def _scored(

@@ -216,6 +216,9 @@ def test_one_budget_for_all_models(tmp_path: Path) -> None:
         own.measures("own_judge", ["candidate"], np.arange(20))
         with pytest.raises(Unmeasurable, match="30 calls is used up, and 10 answers have no score"):
             own.measures("own_judge", ["champion"], np.arange(20))
+    (kept,) = tmp_path.rglob("*.jsonl")
+    with kept.open("a", encoding="utf-8") as file:
+        file.write('\n["of a gate that was killed", 0.["and of the next", 1.0]')
     # The same rows of another holdout may be other files: they are scored again, and nothing is left.
     with measuring(tmp_path, tmp_path, gates, replace(table, digest="sha256:1"), answers, spent) as own:
         assert own
