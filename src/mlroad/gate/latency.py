@@ -31,7 +31,7 @@ TIMED_ROWS = 200
 _AGAIN = 3
 """How often the rows of a small holdout are asked, so that rare slow requests are seen."""
 LEAST_TIMED = 20
-"""A slow model is timed on at least this many rows, and on no more after `_SECONDS`."""
+"""A slow model is timed on at least this many rows."""
 SLOWER = 1.25
 """How many times slower than the champion a candidate is allowed to be if it is above the limit in ms."""
 _AS_FAST = 1.25
@@ -41,6 +41,7 @@ _QUIET = 1.5
 _WARM_UP = 4
 """Requests that are not counted, after the first one: that is the cold start."""
 _SECONDS = 10.0
+"""A model is slow if its requests take longer in all: then the verdict may be clear with fewer."""
 _LONGEST = 60.0
 """Seconds with those in which other programs had the processor."""
 _LIKE_OTHERS = 1.5
@@ -268,10 +269,8 @@ def _compared(timings: Timings, ratio: Ratio, named: float | None, limit: float)
             count += f"; {(other > bound).sum()} of the champion's take more than {number(bound)} ms"
             return _Found(False, f" {count}.")
         if (bound := first.most_above(_SLOW_START)) is not None:
-            noise = (
-                f"more of its first requests than of the champion's take more than {number(bound * most)} ms"
-            )
-            return _Found(False, f" Not measurable here: {noise}.")
+            noise = f"more of its first requests than of the champion's take {number(bound * most)} ms"
+            return _Found(False, f" Not measurable here: {noise} or more.")
         few = few and all_.are_few(needed)
     if not few:
         noise = f"the machine is too busy, or about 5 % of its requests are slow. It takes {longer}"

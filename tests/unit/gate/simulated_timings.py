@@ -36,7 +36,6 @@ NOISE: dict[str, Times] = {
     "quiet": _some(0, 1),
     "1 of 20 takes ten times as long": _some(0.05, 10),
     "1 of 5 takes ten times as long": _some(0.2, 10),
-    "1 of 5 takes twice as long": _some(0.2, 2),
 }
 WIDE: dict[str, Times] = {
     "1 of 5 takes some time longer": lambda rng: np.where(
