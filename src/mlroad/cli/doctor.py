@@ -64,7 +64,7 @@ def doctor(shown: str | None, restored: tuple[str, ...], as_json: bool) -> None:
             names = [Path(name).as_posix() for name in restored]
             standards.restore(names)
         for name in names:
-            click.echo(f"{name}: Restored as in version {now.version}. See it with `git diff`.")
+            click.echo(f"{name}: Restored as in version {now.version}. See it: git status; git diff")
         return
     on_github, not_compared = settings_health(repo)
     found = _Health(

@@ -122,7 +122,7 @@ def update(version: str | None, data: tuple[str, ...], defaults: bool, notes: Pa
     click.echo("Writing the generated parts of the models (mlroad sync).")
     # Run the newly installed version, not the one that runs this command.
     synced = _call([find_uv(), "run", "--no-sync", "mlroad", "sync"], repo) == 0
-    click.echo(f"Updated to version {origin(repo).version}. See what changed: git diff HEAD")
+    click.echo(f"Updated to version {origin(repo).version}. See what changed: git status; git diff HEAD")
     if not synced:
         to_do.append("`mlroad sync` failed: see its message. Run it again when that is fixed.")
     _end(repo, before, to_do, notes)
