@@ -314,7 +314,7 @@ def test(options: argparse.Namespace) -> None:
     types = ["mypy", "--num-workers", "2"]
     tools: list[list[str]] = [["ruff", "check"], ["ruff", "format", "--check"], types]
     # At most four workers: each one renders and builds its own session fixtures.
-    pytest = ["pytest", "-n", str(min(4, os.cpu_count() or 1)), "--dist", "worksteal", *options.pytest]
+    pytest = ["pytest", "-n", str(min(4, 1 + (os.cpu_count() or 1))), "--dist", "worksteal", *options.pytest]
     if options.fast:
         pytest += ["-m", "not slow"]
     failed = []
