@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.unit.gate.bad_behaviours import BAD, HARMLESS, found_in
 from tests.unit.gate.bad_figures import GOOD, OTHER, PASSED, REFUSED, RIGHT, Counts, planted_candidates
 
-_HEAD = ("", "bad", "rejected for the right reason", "for another", "passed", "good", "rejected")
+_HEAD = ("task", "bad", "rejected for the right reason", "for another", "passed", "good", "rejected")
 
 
 def main() -> None:
