@@ -14,12 +14,16 @@ from mlroad.run.model_folder import STAGES, Stage
 from mlroad.steps.components import scalar
 
 TESTS = "tests"
-_CONFTEST = '''"""Lets the tests import the steps as they import each other."""
+_CONFTEST = '''"""Lets the tests import the steps as they import each other, and log to a temporary folder."""
 
+import os
 import sys
+import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "steps"))
+STORE = tempfile.TemporaryDirectory(prefix="mlflow-", ignore_cleanup_errors=True)
+os.environ |= {"MLFLOW_TRACKING_URI": Path(STORE.name, "runs").as_uri(), "MLFLOW_ALLOW_FILE_STORE": "true"}
 '''
 _TEST = '''"""Runs the steps on the first rows of the dev data. Drafted by {by}: add cases of your own.
 

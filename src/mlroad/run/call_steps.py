@@ -21,6 +21,7 @@ from mlroad.run.launch import checked
 from mlroad.run.make_plan import make_plan
 from mlroad.run.plan import ARTIFACTS, Joined, PlannedStep, Produced, Source, Text
 from mlroad.run.run_options import RunOptions
+from mlroad.run.tracking_address import file_store
 
 ROWS = 200
 """The rows that are read of a CSV file."""
@@ -99,8 +100,8 @@ class _Steps:
 def _as_script(code: Path, arguments: list[str], folder: Path) -> Iterator[None]:
     """Let a script run as if it had been started, with a tracking store of its own."""
     before, path, known = sys.argv, [*sys.path], {*sys.modules}
-    here, tracking = Path.cwd(), os.environ.get("MLFLOW_TRACKING_URI")
-    os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{(folder / 'mlflow.db').resolve().as_posix()}"
+    here, environment = Path.cwd(), dict(os.environ)
+    os.environ |= file_store(folder / "mlflow")  # creating the tables of a database would take seconds
     sys.argv, sys.path[:0] = arguments, [str(code)]
     os.chdir(code)
     try:
@@ -115,7 +116,5 @@ def _as_script(code: Path, arguments: list[str], folder: Path) -> Iterator[None]
             origin = getattr(sys.modules[name], "__file__", None)
             if origin and Path(origin).is_relative_to(code):
                 del sys.modules[name]
-        if tracking is None:
-            os.environ.pop("MLFLOW_TRACKING_URI", None)
-        else:
-            os.environ["MLFLOW_TRACKING_URI"] = tracking
+        os.environ.clear()
+        os.environ |= environment

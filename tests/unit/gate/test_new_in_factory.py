@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import runpy
+import sys
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import pytest
 
@@ -11,7 +16,7 @@ from mlroad.gate.gates_file import load_gates
 from mlroad.gate.holdout import read_holdout
 from mlroad.gate.toothless import passed_by_a_guess
 from mlroad.steps.new_model import KINDS
-from tests.support import contents, git
+from tests.support import REPO, contents, git
 from tests.unit.cli.command import Command
 
 
@@ -38,6 +43,24 @@ def run(factory: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.Mo
 def files(factory: Path) -> dict[str, bytes]:
     """Every file, except the cache of digests."""
     return {name: data for name, data in contents(factory).items() if not name.startswith(".mlroad/")}
+
+
+def test_what_tests_log_does_not_reach_the_repos_own_runs(
+    run: Command, factory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("new", "shop").code == 0
+    made = factory / "models/shop/tests/conftest.py"
+    [sample] = (REPO / "factory_template/models").glob("*diabetes*/tests/conftest.py")
+    assert made.read_bytes() == sample.read_bytes()
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_ALLOW_FILE_STORE"):
+        monkeypatch.setenv(name, "")  # and set back afterwards
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    kept = runpy.run_path(str(made))
+    store = Path(url2pathname(urlsplit(os.environ["MLFLOW_TRACKING_URI"]).path))
+    assert not store.is_relative_to(factory)
+    # MLflow makes its first experiment in a folder that it creates, and in no other.
+    assert (store.parent.is_dir(), store.exists()) == (True, False)
+    kept["STORE"].cleanup()
 
 
 @pytest.mark.parametrize("kind", KINDS)
