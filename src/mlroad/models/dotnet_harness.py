@@ -8,10 +8,13 @@ import os
 import shutil
 import subprocess
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlroad.core.digests import digest_of_bytes
+from mlroad.core.files import write_text
 from mlroad.core.git import run_git
 from mlroad.core.problems import UserError
 from mlroad.core.repo import DOTNET_HARNESS, has_dotnet_harness
@@ -60,7 +63,7 @@ def dotnet_answers(
     _refuse_built_files(root)
     harness = (root / DOTNET_HARNESS).resolve()
     dotnet = shutil.which("dotnet") or "dotnet"
-    _build(dotnet, harness)
+    build(dotnet, harness)
     command = [dotnet, str(harness / _BUILT), "answer", str(folder.resolve())]
     with tempfile.TemporaryDirectory(prefix="mlroad-answers-") as temporary:
         file = Path(temporary).resolve() / CASE_ANSWERS
@@ -91,13 +94,37 @@ def _figures(said: dict[str, Any]) -> DotnetFigures:
     )
 
 
-def _build(dotnet: str, harness: Path) -> None:
+def build(dotnet: str, harness: Path) -> None:
+    """Build the program, unless the one there was built from these sources. Raises UserError.
+
+    MSBuild would find that out as well, in two seconds of processor time.
+    """
+    note = harness / _BUILT.with_name("built-from.txt")
+    with suppress(OSError):
+        if note.read_text(encoding="utf-8") == _listing(harness):
+            return
+    note.unlink(missing_ok=True)
     # No compiler stays behind: it would keep the pipes open, and this process waiting.
     alone = ["-nodeReuse:false", "-p:UseSharedCompilation=false"]
     done = _run([dotnet, "build", "-c", "Release", "-v", "q", "--nologo", *alone, "Cli"], harness)
     if done.returncode:
         lines = sorted({line for line in done.stdout.splitlines() if "error" in line})
         raise UserError("The .NET harness cannot be built:\n" + "\n".join(lines or [done.stdout[-2000:]]))
+    with suppress(OSError):
+        write_text(note, _listing(harness))
+
+
+def _listing(harness: Path) -> str:
+    """The digests of all sources, and of the program. Raises OSError without the program."""
+    files = [
+        file
+        for file in sorted(harness.rglob("*"))
+        if file.is_file() and not {"bin", "obj", "TestResults"} & {*file.relative_to(harness).parts}
+    ]
+    files += [harness / _BUILT, harness / _BUILT.with_name("MLRoad.Inference.dll")]
+    return "".join(
+        f"{digest_of_bytes(file.read_bytes())} {file.relative_to(harness).as_posix()}\n" for file in files
+    )
 
 
 def _run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:

@@ -12,16 +12,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from mlroad.core.repo import DOTNET_HARNESS
 from mlroad.gate.run_gate import judge_records
 from mlroad.models.onnx_export import EXPORT
 from mlroad.run.candidate import find_candidate
 from mlroad.run.model_folder import find_model
-from tests.support import REPO
+from tests.built_harness import built_harness, needs_dotnet
 from tests.unit.gate import toy
 from tests.unit.gate.conftest import Factory
-
-HARNESS = REPO / "factory_template" / "harness"
-NO_SDK = "no .NET SDK is on the path"
 
 
 @pytest.fixture(scope="module")
@@ -106,9 +104,11 @@ def test_without_a_harness_there_are_no_answers_in_dotnet(frozen: Factory) -> No
     frozen.red("inference.dotnet", "broken", "This repo has no .NET harness")
 
 
-@pytest.mark.skipif(shutil.which("dotnet") is None, reason=NO_SDK)
-def test_python_onnx_and_dotnet_agree(frozen: Factory, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copytree(HARNESS, frozen.repo / "harness", ignore=shutil.ignore_patterns("bin", "obj"))
+@needs_dotnet
+def test_python_onnx_and_dotnet_agree(
+    frozen: Factory, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    shutil.copytree(built_harness(tmp_path_factory), frozen.repo / DOTNET_HARNESS)
     frozen.gates(onnx="onnx, dotnet")
     verdict = frozen.green()
     assert verdict["inference"]["dotnet"]["cases"] == verdict["inference"]["pyfunc"]["cases"]

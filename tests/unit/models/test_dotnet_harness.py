@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,42 @@ def test_a_harness_that_cannot_be_built_and_a_model_that_cannot_be_used(
         says(monkeypatch, (0, "", ""), (0, said, ""), answers=answers)
         with pytest.raises(ModelBroken, match="wrote answers that cannot be read"):
             dotnet_answers(repo, repo)
+
+
+def test_it_is_built_again_if_a_source_or_the_program_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    builds: list[str] = []
+
+    def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+        builds.append(command[1])
+        for name in ("inference-harness.dll", "MLRoad.Inference.dll"):
+            (folder / "Cli/bin/Release/net10.0").mkdir(parents=True, exist_ok=True)
+            (folder / "Cli/bin/Release/net10.0" / name).write_bytes(b"program")
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(dotnet_harness, "_run", run)
+    (tmp_path / "Core").mkdir()
+    source, library = tmp_path / "Core/A.cs", tmp_path / "Cli/bin/Release/net10.0/MLRoad.Inference.dll"
+    source.write_text("a", encoding="utf-8")
+    changes: list[tuple[Callable[[], object], int]] = [
+        (lambda: None, 1),
+        (lambda: None, 0),
+        ((tmp_path / "Core/obj").mkdir, 0),
+        ((tmp_path / "Core/obj/A.cs").touch, 0),
+        (lambda: source.write_text("b", encoding="utf-8"), 1),
+        ((tmp_path / "Core/B.cs").touch, 1),
+        (lambda: source.rename(tmp_path / "Core/C.cs"), 1),
+        ((tmp_path / "Directory.Build.props").touch, 1),
+        (lambda: library.write_bytes(b"another"), 1),
+        (library.unlink, 1),
+        (lambda: None, 0),
+    ]
+    for place, (change, expected) in enumerate(changes):
+        change()
+        builds.clear()
+        dotnet_harness.build("dotnet", tmp_path)
+        assert builds == ["build"] * expected, place
 
 
 def test_build_output_in_git_is_refused(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
