@@ -22,10 +22,10 @@ logging.getLogger("mlflow").setLevel(logging.ERROR)
 RUN = "29990101-000000-000000"
 
 
-def called(root: Path, *arguments: str) -> Any:
+def called(root: Path, *arguments: str, **environment: str) -> Any:
     """The result of a command in a repo, in this process."""
     with contextlib.chdir(root):
-        return CliRunner().invoke(mlroad, arguments)
+        return CliRunner().invoke(mlroad, arguments, env=environment)
 
 
 def save_run(

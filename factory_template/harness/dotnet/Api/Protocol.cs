@@ -114,14 +114,14 @@ internal static class Protocol
     /// <summary>Write an <see cref="InferenceResponse"/> into the memory of the connection, field by field.</summary>
     /// <remarks>The serializer would take twice as long. The length is known before it is sent.</remarks>
     private static void Write(
-        HttpResponse response, JsonEncodedText name, JsonEncodedText version, string? id, IReadOnlyList<Tensor> outputs)
+        HttpResponse response, JsonEncodedText name, JsonEncodedText version, string id, IReadOnlyList<Tensor> outputs)
     {
         writer ??= new Utf8JsonWriter(response.BodyWriter, new JsonWriterOptions { SkipValidation = true });
         writer.Reset(response.BodyWriter);
         writer.WriteStartObject();
         writer.WriteString(ModelName, name);
         writer.WriteString(ModelVersion, version);
-        if (id is not null)
+        if (id.Length > 0)
         {
             writer.WriteString("id"u8, id);
         }

@@ -65,7 +65,7 @@ public sealed record CaseLine
     public RequestOrReason Request { get; set; } = new(null, "");
 
     /// <summary>The change of an invariance or directional case.</summary>
-    public InferenceRequest? Change { get; set; }
+    public CaseChange? Change { get; set; }
 
     /// <summary>What is expected.</summary>
     [JsonRequired]
@@ -76,6 +76,14 @@ public sealed record CaseLine
 
     /// <summary>For people, to choose cases by.</summary>
     public IReadOnlyList<string>? Tags { get; set; }
+}
+
+/// <summary>The inputs of the second request that differ from those of the first.</summary>
+public sealed record CaseChange
+{
+    /// <summary>The columns.</summary>
+    [JsonRequired]
+    public IReadOnlyList<Tensor> Inputs { get; set; } = [];
 }
 
 /// <summary>The tensors of a request, or why it has none.</summary>
@@ -253,6 +261,10 @@ public static class CaseFile
         {
             var line = JsonSerializer.Deserialize(text.Span, Documents.Default.CaseLine)
                 ?? throw new JsonException("A case should be a JSON object.");
+            if (line.Tolerance is not null || text.Span.IndexOf("null"u8) >= 0)
+            {
+                CheckValues(text.Span);
+            }
             if (line.Request.Inputs is null && line.Kind != "invalid")
             {
                 throw new RefusedException(line.Request.Refused);
@@ -281,6 +293,33 @@ public static class CaseFile
         }
     }
 
+    /// <summary>Refuse keys without a value, and limits without a number: the serializer takes them as left out.</summary>
+    private static void CheckValues(ReadOnlySpan<byte> line)
+    {
+        var reader = new Utf8JsonReader(line);
+        var (before, name) = (JsonTokenType.None, "");
+        while (reader.Read())
+        {
+            if (reader.TokenType == JsonTokenType.PropertyName)
+            {
+                name = reader.GetString()!;
+                if (reader.CurrentDepth == 1 && name == "request") // a request checks its own, or is wrong on purpose
+                {
+                    reader.Skip();
+                }
+            }
+            else if (reader.TokenType == JsonTokenType.Null)
+            {
+                throw new RefusedException($"{name} has no value.");
+            }
+            else if (reader.TokenType == JsonTokenType.EndObject && before == JsonTokenType.StartObject && name != "outputs")
+            {
+                throw new RefusedException($"{name} is empty.");
+            }
+            before = reader.TokenType;
+        }
+    }
+
     private static void Check(InferenceCase found, CaseLine line)
     {
         var expect = line.Expect;
@@ -300,6 +339,19 @@ public static class CaseFile
         if (!isComplete)
         {
             throw new RefusedException($"The {found.Kind} case {found.Id} does not say what it expects.");
+        }
+        var hasOthers = (expect.Outputs is not null && !found.IsAnswered)
+            || (expect.Error is not null && found.Kind != "invalid")
+            || ((expect.Holds ?? expect.Output) is not null && found.Change.Count == 0)
+            || (expect.AtLeast is not null && found.Kind != "directional");
+        if (hasOthers || expect.Output is "" || line.Tags?.Any(string.IsNullOrWhiteSpace) == true)
+        {
+            throw new RefusedException($"A {found.Kind} case cannot expect this, or a text in it is empty.");
+        }
+        if (found.Tolerance is { Absolute: null, Relative: null, Outputs.Count: 0 }
+            || (found.IsAnswered && found.Tolerance?.Outputs.Keys.Except(found.Expected.Select(its => its.Name)).Any() == true))
+        {
+            throw new RefusedException($"The tolerance of {found.Id} is empty, or names an output that is not expected.");
         }
         if (line.Change is not null && found.Kind is not ("invariance" or "directional"))
         {

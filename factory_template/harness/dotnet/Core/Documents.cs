@@ -7,8 +7,8 @@ namespace MLRoad.Inference;
 /// <summary>A request of the Open Inference Protocol V2: one tensor for each column.</summary>
 public sealed record InferenceRequest
 {
-    /// <summary>An id that the answer repeats.</summary>
-    public string? Id { get; set; }
+    /// <summary>An id that the answer repeats; empty without one.</summary>
+    public string Id { get; set; } = "";
 
     /// <summary>The columns.</summary>
     [JsonRequired]
