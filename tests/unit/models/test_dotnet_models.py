@@ -26,7 +26,7 @@ HOW_TO = REPO / "docs/how-to/use-a-champion-in-dotnet.md"
 KINDS = {"diabetes": "", "risk": "multiclass", "topics": "text_classification"}
 """The models by name; the first one is the sample."""
 OTHER = "20000101-000000-000000"
-"""A run whose model has another weight."""
+"""A run whose model has another weight, on which each answer depends."""
 ASKED = [runtime for runtime in RUNTIMES if runtime != "http"]
 
 pytestmark = [pytest.mark.slow, needs_dotnet]
@@ -56,8 +56,9 @@ def trained(repo: Path, name: str) -> None:
     [run] = runs.glob("2*")
     file = Path(shutil.copytree(run, runs / OTHER)) / "outputs/model/model.pkl"
     fitted = pickle.loads(file.read_bytes())
-    weights = fitted[-1].coef_
-    weights.flat[np.abs(weights).argmax()] *= -100
+    weights = np.array(fitted[-1].intercept_, ndmin=1)  # of a regression, it is one number
+    weights[0] += 1
+    fitted[-1].intercept_ = weights if len(weights) > 1 else weights[0]
     file.write_bytes(pickle.dumps(fitted))
 
 
