@@ -46,7 +46,7 @@ def trained(repo: Path, name: str) -> None:
     runs = repo / ".runs" / name
     if runs.exists():
         return
-    commands = [("train", f"models/{name}", "--data", "dev")]
+    commands: list[tuple[str, ...]] = [("train", f"models/{name}", "--data", "dev")]
     if kind := KINDS[name]:
         commands.insert(0, ("new", name, "--kind", kind))
         commands.append(("freeze", f"models/{name}"))
