@@ -246,14 +246,18 @@ class _Reader:
                 if isinstance(value, MapNode):
                     self._keys(value, (), f"the limit of {name}", ("absolute", "relative"))
                     outputs[name] = self._limit(value)
+                    self._not_empty(value, f"the limit of {name}")
                 else:
                     self._wrong(value, "MI105", f"{name} should have a limit.", f"Write {_EXAMPLE}.")
         elif below is not None:
             self._wrong(below, "MI105", "outputs should have a limit for the name of each output.", _REFREEZE)
-        if not found.values:
-            what = f"{key} is empty."
-            self._wrong(found, "MI104", what, "Write {absolute: 0} if nothing may differ.")
+        self._not_empty(found, key)
         return Tolerance(self._limit(found), outputs, self._number(found, "may_differ", most=1.0))
+
+    def _not_empty(self, node: MapNode, what: str) -> None:
+        if not node.values:
+            what = f"{what[0].upper()}{what[1:]} is empty."
+            self._wrong(node, "MI104", what, "Write {absolute: 0} if nothing may differ.")
 
     def _limit(self, node: MapNode) -> Limit:
         return Limit(self._number(node, "absolute"), self._number(node, "relative"))
@@ -267,7 +271,10 @@ class _Reader:
             hint = "YAML reads 1e-3 as a text: write 0.001 or 1.0e-3."
             self._wrong(value, "MI105", f"{name} should be a finite number.", hint)
             return 0.0
-        if not 0 <= number <= most:
+        if not _is_decimal(value, number):
+            what = f"YAML reads {value.text} as {number:g}."
+            self._wrong(value, "MI105", what, "Write the decimal number.")
+        elif not 0 <= number <= most:
             bound = "0 or more" if math.isinf(most) else f"from 0 to {most:g}"
             self._wrong(value, "MI105", f"{name} is {number:g}.", f"It must be {bound}.")
         return float(number)
@@ -301,6 +308,14 @@ class _Reader:
     def _wrong(self, at: Node | Position | None, code: str, what: str, fix: str) -> None:
         place = at.at if isinstance(at, Node) else at or Position(self.file)
         self.problems.append(Problem(place, code, what, fix))
+
+
+def _is_decimal(node: ScalarNode, number: float) -> bool:
+    """Whether people read the same number: to YAML, 010 is 8 and 1:30 is 90."""
+    try:
+        return float(node.text) == number
+    except ValueError:
+        return False
 
 
 _EXAMPLE = "{absolute: 0.5}"

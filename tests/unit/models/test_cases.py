@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mlroad.core.problems import UserError
 from mlroad.models.cases import read_cases
+from mlroad.models.suite import stated_tolerances
 from mlroad.models.tensors import FAMILIES, TensorError, answer_tensors, frame_of
 from mlroad.models.tolerance import Limit
 from tests.support import REPO
@@ -65,6 +67,33 @@ def test_odd_lines_are_read_as_in_dotnet(tmp_path: Path, line: str) -> None:
     for problem in problems:
         assert str(problem).encode(), "it can be printed"
         assert problem.at.line == 1
+
+
+ODD_TOLERANCES = ODD_LINES.with_name("odd_tolerances.jsonl").read_text(encoding="utf-8").splitlines()
+OF_YAML = {
+    "{absolute: 1_000}": True, "{absolute: +1}": True, "{absolute: .5}": True, "{absolute: 1.0e-3}": True,
+    "{absolute: &one 1, relative: *one}": True, "{absolute: 010}": False, "{absolute: 0x10}": False,
+    "{absolute: 0b11}": False, "{absolute: 1:30}": False, "{absolute: yes}": False, "{absolute: .nan}": False,
+    "{absolute: .inf}": False, "{absolute: 1e-3}": False, "{absolute: 2020-01-01}": False, "{yes: 1}": False,
+    "{outputs: {1: {absolute: 1}}}": False, "{absolute: 1, absolute: 2}": False, "": False,
+}  # fmt: skip
+
+
+def test_odd_limits_are_read_as_in_dotnet(tmp_path: Path) -> None:
+    """The harness's tests read the same limits as JSON. YAML has more ways to write a number."""
+    file = tmp_path / "inference_tests/suite.yml"
+    file.parent.mkdir()
+    table = {odd["tolerance"]: odd["is_valid"] for odd in map(json.loads, ODD_TOLERANCES)} | OF_YAML
+    found = {}
+    for text in table:
+        file.write_text(f"tolerance: {{absolute: 1}}\nretrained: {text}\n", encoding="utf-8")
+        try:
+            stated_tolerances(tmp_path, tmp_path)
+            found[text] = True
+        except UserError as error:
+            found[text] = False
+            assert "suite.yml:2" in str(error)
+    assert found == table
 
 
 def read(tmp_path: Path, *lines: object) -> tuple[list[Any], list[Any]]:

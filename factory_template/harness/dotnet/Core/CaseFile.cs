@@ -263,7 +263,7 @@ public static class CaseFile
                 ?? throw new JsonException("A case should be a JSON object.");
             if (line.Tolerance is not null || text.Span.IndexOf("null"u8) >= 0)
             {
-                CheckValues(text.Span);
+                Documents.CheckValues(text.Span);
             }
             if (line.Request.Inputs is null && line.Kind != "invalid")
             {
@@ -290,33 +290,6 @@ public static class CaseFile
         {
             throw new ModelException(
                 $"{file}:{number}: {error.Message} `mlroad freeze` writes this file.", error);
-        }
-    }
-
-    /// <summary>Refuse keys without a value, and limits without a number: the serializer takes them as left out.</summary>
-    private static void CheckValues(ReadOnlySpan<byte> line)
-    {
-        var reader = new Utf8JsonReader(line);
-        var (before, name) = (JsonTokenType.None, "");
-        while (reader.Read())
-        {
-            if (reader.TokenType == JsonTokenType.PropertyName)
-            {
-                name = reader.GetString()!;
-                if (reader.CurrentDepth == 1 && name == "request") // a request checks its own, or is wrong on purpose
-                {
-                    reader.Skip();
-                }
-            }
-            else if (reader.TokenType == JsonTokenType.Null)
-            {
-                throw new RefusedException($"{name} has no value.");
-            }
-            else if (reader.TokenType == JsonTokenType.EndObject && before == JsonTokenType.StartObject && name != "outputs")
-            {
-                throw new RefusedException($"{name} is empty.");
-            }
-            before = reader.TokenType;
         }
     }
 

@@ -164,5 +164,27 @@ public sealed record Suite
 
     /// <summary>Read a suite.</summary>
     /// <exception cref="ModelException">The file cannot be read, or is not a suite.</exception>
-    public static Suite Read(string file) => Documents.Read(file, Documents.Default.Suite, found => found.Schema);
+    public static Suite Read(string file)
+    {
+        var suite = Documents.Read(file, Documents.Default.Suite, found => found.Schema);
+        try
+        {
+            Documents.CheckValues(File.ReadAllBytes(file));
+        }
+        catch (RefusedException error)
+        {
+            throw new ModelException($"{file}: {error.Message} Export the model again with `mlroad export`.", error);
+        }
+        foreach (var tolerance in new[] { suite.Tolerance, suite.Retrained })
+        {
+            var limits = tolerance.Outputs.Values.SelectMany(limit => new[] { limit.Absolute, limit.Relative });
+            if (!limits.Append(tolerance.Absolute).Append(tolerance.Relative).All(its => its >= 0 && double.IsFinite(its))
+                || tolerance.MayDiffer is not (>= 0 and <= 1) || suite.Latency?.P95Ms is not (null or (> 0 and < double.PositiveInfinity)))
+            {
+                throw new ModelException(
+                    $"{file}: Limits are finite numbers, 0 or more, and may_differ is at most 1. Export the model again with `mlroad export`.");
+            }
+        }
+        return suite;
+    }
 }

@@ -75,4 +75,31 @@ public sealed partial class Documents : JsonSerializerContext
                 $"{file}:{error.LineNumber + 1}: {error.Message} Export the model again with `mlroad export`.", error);
         }
     }
+
+    /// <summary>Refuse keys without a value, and limits without a number: the serializer takes them as left out.</summary>
+    internal static void CheckValues(ReadOnlySpan<byte> json)
+    {
+        var reader = new Utf8JsonReader(json);
+        var (before, name) = (JsonTokenType.None, "");
+        while (reader.Read())
+        {
+            if (reader.TokenType == JsonTokenType.PropertyName)
+            {
+                name = reader.GetString()!;
+                if (reader.CurrentDepth == 1 && name == "request") // that of a case checks its own, or is wrong on purpose
+                {
+                    reader.Skip();
+                }
+            }
+            else if (reader.TokenType == JsonTokenType.Null)
+            {
+                throw new RefusedException($"{name} has no value.");
+            }
+            else if (reader.TokenType == JsonTokenType.EndObject && before == JsonTokenType.StartObject && name != "outputs")
+            {
+                throw new RefusedException($"{name} is empty.");
+            }
+            before = reader.TokenType;
+        }
+    }
 }

@@ -32,6 +32,38 @@ public sealed class CaseFileTests
         }
     }
 
+    [Fact]
+    public void It_reads_and_refuses_the_limits_that_Python_does()
+    {
+        using var folder = new ModelFolder();
+        var before = File.ReadAllText(folder.In("suite.json"));
+        var wrong = new List<string>();
+        foreach (var line in File.ReadLines(Path.Combine(Folder(), "odd_tolerances.jsonl")))
+        {
+            using var odd = JsonDocument.Parse(line);
+            var text = odd.RootElement.GetProperty("tolerance").GetString();
+            File.WriteAllText(folder.In("suite.json"), before.Replace("{\"absolute\": 5, \"may_differ\": 0.5}", text, StringComparison.Ordinal));
+            if (IsSuite(folder.In("suite.json")) != odd.RootElement.GetProperty("is_valid").GetBoolean())
+            {
+                wrong.Add(text!);
+            }
+        }
+        Assert.Equal("", string.Join('\n', wrong));
+    }
+
+    private static bool IsSuite(string file)
+    {
+        try
+        {
+            return Suite.Read(file).Schema == 1;
+        }
+        catch (ModelException error)
+        {
+            Assert.StartsWith(file, error.Message, StringComparison.Ordinal);
+            return false;
+        }
+    }
+
     private static bool IsCase(string file)
     {
         try
