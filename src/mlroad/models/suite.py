@@ -266,13 +266,13 @@ class _Reader:
         if name not in node.values:
             return 0.0
         value = node.values[name]
-        number = value.value if isinstance(value, ScalarNode) else None
+        number, text = (value.value, value.text) if isinstance(value, ScalarNode) else (None, "")
         if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
             hint = "YAML reads 1e-3 as a text: write 0.001 or 1.0e-3."
             self._wrong(value, "MI105", f"{name} should be a finite number.", hint)
             return 0.0
-        if not _is_decimal(value, number):
-            what = f"YAML reads {value.text} as {number:g}."
+        if not _is_decimal(text, number):
+            what = f"YAML reads {text} as {number:g}."
             self._wrong(value, "MI105", what, "Write the decimal number.")
         elif not 0 <= number <= most:
             bound = "0 or more" if math.isinf(most) else f"from 0 to {most:g}"
@@ -310,10 +310,10 @@ class _Reader:
         self.problems.append(Problem(place, code, what, fix))
 
 
-def _is_decimal(node: ScalarNode, number: float) -> bool:
+def _is_decimal(text: str, number: float) -> bool:
     """Whether people read the same number: to YAML, 010 is 8 and 1:30 is 90."""
     try:
-        return float(node.text) == number
+        return float(text) == number
     except ValueError:
         return False
 
