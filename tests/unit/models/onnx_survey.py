@@ -127,13 +127,18 @@ def compared(model: Any, function: str, expected: Any) -> str:
     return f"{int(far.sum())} of {len(far)} rows differ" if far.any() else ""
 
 
-def survey() -> Iterator[tuple[str, str]]:
-    """The name and the verdict of each estimator."""
-    sorts = {
+def sorts() -> dict[str, str]:
+    """The names of the regressors and classifiers, each with its sort. The others are transformers."""
+    return {
         name: sort for sort in ("regressor", "classifier") for name, _ in all_estimators(type_filter=sort)
     }
+
+
+def survey() -> Iterator[tuple[str, str]]:
+    """The name and the verdict of each estimator."""
+    known = sorts()
     for name, kind in all_estimators():
-        yield name, verdict(name, kind, sorts.get(name, "transformer"))
+        yield name, verdict(name, kind, known.get(name, "transformer"))
 
 
 def verdict(name: str, kind: Any, sort: str) -> str:
