@@ -73,7 +73,7 @@ def freeze(model_folder: Path, options: FreezeOptions) -> list[str]:
     with ModelProcess(run.model_path) as model:
         made = _made(model, run, used.path, source, options.rows)
         tolerance, retrained, origin = choose_tolerances(
-            model_folder, root, made.golden, old, (options.absolute, options.retrained)
+            model_folder, root, made.golden, old, (options.absolute, options.retrained), made.boundary
         )
         _check_batches(model, [*made.golden, *made.boundary], tolerance)
     kept = [case for case in old if not case.is_frozen]

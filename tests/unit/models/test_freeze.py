@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
 
+from mlroad.models.cases import Case
+from mlroad.models.freeze_tolerances import choose_tolerances
 from mlroad.models.suite import file_digest
+from mlroad.models.tensors import Tensor
 from tests.unit.models.conftest import CASES, SUITE, Rents, table
 
 pytestmark = pytest.mark.slow
@@ -145,6 +149,17 @@ def test_a_model_that_takes_everything(rents: Rents) -> None:
     assert said.code == 0, said
     assert "missing-area" not in said.out  # it is optional
     rents.green(run)
+
+
+def test_probabilities_that_are_whole_far_from_a_threshold_are_no_labels(tmp_path: Path) -> None:
+    def cases(*values: float) -> list[Case]:
+        tensors = [Tensor("risk", "FP64", (1, 2), (value, 1 - value)) for value in values]
+        return [Case(str(place), "golden", (), (its,)) for place, its in enumerate(tensors)]
+
+    for boundary, allowed in ((cases(2 / 3), 0.005), (cases(1.0), 0.0), ([], 0.0)):
+        golden = cases(0.0, 1.0, 1.0, 0.0)
+        same, _, _ = choose_tolerances(tmp_path, tmp_path, golden, [], (None, None), boundary)
+        assert same.limit.absolute == allowed
 
 
 def test_labels_have_to_be_equal(rents: Rents) -> None:
