@@ -58,7 +58,7 @@ SLOW = (
 
 # The longest tests. With several workers they come first, on one of them; the others take short tests from
 # its end. So no worker waits for a long test at the end, and one session of act is enough.
-LONGEST = ("workflows", "templates", "azure")
+LONGEST = ("azure/models/test_sample.py", "templates/test_tour.py", "workflows", "templates", "azure")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -67,8 +67,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if _place(item).startswith(SLOW):
             item.add_marker(pytest.mark.slow)
     if hasattr(config, "workerinput"):
-        order = {area: number for number, area in enumerate(LONGEST)}
-        items.sort(key=lambda item: order.get(_place(item).partition("/")[0], len(order)))
+        items.sort(key=_rank)
+
+
+def _rank(item: pytest.Item) -> int:
+    place = _place(item)
+    return next((rank for rank, long in enumerate(LONGEST) if place.startswith(long)), len(LONGEST))
 
 
 def _place(item: pytest.Item) -> str:

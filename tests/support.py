@@ -147,3 +147,13 @@ def tool(name: str) -> str:
     found = shutil.which(name, path=sysconfig.get_path("scripts")) or shutil.which(name)
     assert found, f"{name} is not installed: run `uv sync`"
     return found
+
+
+def drop_steps(model: Path, *steps: str) -> None:
+    """Leave steps, and their outputs, out of a pipeline, for a test that needs no more than the model."""
+    file = model / "pipeline.yml"
+    pipeline = yaml.safe_load(file.read_text(encoding="utf-8"))
+    for step in steps:
+        for output in pipeline["jobs"].pop(step)["outputs"]:
+            del pipeline["outputs"][output]
+    file.write_text(yaml.safe_dump(pipeline, sort_keys=False), encoding="utf-8")

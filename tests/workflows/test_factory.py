@@ -13,9 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import yaml
 
-from tests.support import call, git
+from tests.support import call, drop_steps, git
 from tests.workflows.harness import Act, edit_wheel, made_up_token
 from tests.workflows.merge import GOOD, Merged, edit, registry_log, set_slope, write
 
@@ -38,11 +37,7 @@ def second_model(repo: Path) -> None:
     """Add a model by adding one folder: the sample with fewer steps."""
     folder = Path(shutil.copytree(repo / "models" / "diabetes", repo / "models" / "second"))
     edit(folder / "inference_tests" / "suite.yml", "^model: diabetes$", "model: second")
-    pipeline = yaml.safe_load((folder / "pipeline.yml").read_text(encoding="utf-8"))
-    for step in ("evaluate", "predict"):
-        for output in pipeline["jobs"].pop(step)["outputs"]:
-            del pipeline["outputs"][output]
-    (folder / "pipeline.yml").write_text(yaml.safe_dump(pipeline, sort_keys=False), encoding="utf-8")
+    drop_steps(folder, "evaluate", "predict")
     call([sys.executable, "-m", "mlroad", "sync", "models/second"], repo)
 
 

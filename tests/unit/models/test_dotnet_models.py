@@ -19,7 +19,7 @@ from mlroad.core.repo import DOTNET_HARNESS
 from mlroad.models.runtimes import RUNTIMES
 from mlroad.run.tracking_address import file_store
 from tests.built_harness import HARNESS, built_harness, needs_dotnet
-from tests.support import REPO
+from tests.support import REPO, drop_steps
 from tests.unit.models.saved_models import called
 
 HOW_TO = REPO / "docs/how-to/use-a-champion-in-dotnet.md"
@@ -41,18 +41,24 @@ def repo(rendered: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
     return root
 
 
+def mlroad(repo: Path, *command: str) -> None:
+    """Run a command that succeeds; what steps log goes beside the repo."""
+    done = called(repo, *command, UV_OFFLINE="1", **file_store(repo / "tracked"))
+    assert done.exit_code == 0, done.output
+
+
 def trained(repo: Path, name: str) -> None:
     """Make, train and freeze a model, and a run with another weight, unless they are there."""
     runs = repo / ".runs" / name
     if runs.exists():
         return
-    commands: list[tuple[str, ...]] = [("train", f"models/{name}", "--data", "dev")]
+    folder = f"models/{name}"
     if kind := KINDS[name]:
-        commands.insert(0, ("new", name, "--kind", kind))
-        commands.append(("freeze", f"models/{name}"))
-    for command in commands:
-        done = called(repo, *command, UV_OFFLINE="1", **file_store(repo / "tracked"))
-        assert done.exit_code == 0, done.output
+        mlroad(repo, "new", name, "--kind", kind)
+    drop_steps(repo / folder, "evaluate", "predict")
+    mlroad(repo, "train", folder, "--data", "dev")
+    if kind:
+        mlroad(repo, "freeze", folder)
     [run] = runs.glob("2*")
     file = Path(shutil.copytree(run, runs / OTHER)) / "outputs/model/model.pkl"
     fitted = pickle.loads(file.read_bytes())
