@@ -119,6 +119,9 @@ def _by_kind(body: str) -> dict[str, str]:
 
 def main(arguments: Sequence[str]) -> int:
     """Print a version's part: `python3 -m tools.changelog v1.2.0 ADDRESS`, with links below that address."""
+    if len(arguments) != 2:
+        print("usage: python3 -m tools.changelog v1.2.0 ADDRESS", file=sys.stderr)
+        return 2
     tag, address = arguments
     version = tag.removeprefix("v")
     text = section(Path("CHANGELOG.md").read_text(encoding="utf-8"), version)
@@ -126,7 +129,7 @@ def main(arguments: Sequence[str]) -> int:
         remedy = f"Make the release with `python3 start.py release {version}`."
         print(f"CHANGELOG.md: There is no text below ## {version}. {remedy}", file=sys.stderr)
         return 2
-    print(re.sub(r"\]\((?!\w+:)", f"]({address}/", text))
+    print(re.sub(r"\]\((?!\w+:|#)", f"]({address}/", text))
     return 0
 
 

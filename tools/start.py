@@ -84,8 +84,9 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in uv_environment().items() if name not in dropped}
 
 
-def run(command: Sequence[str | Path], cwd: Path, grace: float = GRACE_SECONDS) -> int:
-    with started(command, grace=grace, cwd=cwd, env=environment()) as process:
+def run(command: Sequence[str | Path], cwd: Path, grace: float = GRACE_SECONDS, *, asks: bool = False) -> int:
+    """Run a program; returns its exit code. One that ``asks`` the user something keeps the terminal."""
+    with started(command, grace=grace, asks=asks, cwd=cwd, env=environment()) as process:
         return process.wait()
 
 
@@ -194,7 +195,7 @@ def new(options: argparse.Namespace) -> None:
     if not asking and data["template"] == "factory" and "dotnet" not in data and not shutil.which("dotnet"):
         data["dotnet"] = "false"  # its gates would be red here
         say("this machine has no .NET SDK, so the factory does not use one (`-d dotnet=true` does)")
-    started = time.monotonic()
+    began = time.monotonic()
     uv = find_uv()
     if f'"{data.get("python_version")}"' in (TEMPLATE / "copier.yml").read_text(encoding="utf-8"):
         require_python(uv, data["python_version"])
@@ -213,20 +214,21 @@ def new(options: argparse.Namespace) -> None:
         say(f"building {wheel.as_posix()}")
         put_wheel(folder, wheel, str(TEMPLATE), from_disk=is_changed())
     say("installing the environment (the first time takes a minute)")
-    if run([uv, "sync", "--quiet", "--python", python_for(folder)], folder):
+    # git and ssh may ask for a password here: of a private index, or of the template.
+    if run([uv, "sync", "--quiet", "--python", python_for(folder)], folder, asks=True):
         raise StepFailed(
             f"`uv sync` failed in {folder}: see its message above. The files are there. Fix the cause and "
             f"run `{uv} run mlroad setup` in that folder."
         )
     say("installing the git hooks")
-    if run([uv, "run", "--no-sync", "mlroad", "setup"], folder):
+    if run([uv, "run", "--no-sync", "mlroad", "setup"], folder, asks=True):
         raise StepFailed(f"`uv run mlroad setup` failed in {folder}: see its message above.")
     first = first_command(folder, data["template"])
     if (folder / "models" / "diabetes").is_dir():
         say(f"training the sample: {first}")
         if run([uv, "run", "--no-sync", *first.split()], folder):
             raise StepFailed(f"the sample's run failed: see its message above. The files are in {folder}.")
-    tell_next_steps(folder, first, time.monotonic() - started)
+    tell_next_steps(folder, first, time.monotonic() - began)
 
 
 def refuse_folder(folder: Path) -> None:

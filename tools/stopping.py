@@ -25,11 +25,14 @@ class Stopped(KeyboardInterrupt):
 
 @contextlib.contextmanager
 def started(
-    command: Sequence[str | Path], *, grace: float = GRACE_SECONDS, **options: Any
+    command: Sequence[str | Path], *, grace: float = GRACE_SECONDS, asks: bool = False, **options: Any
 ) -> Iterator[subprocess.Popen[Any]]:
-    """Start a program. If the block ends by an exception, all of it ends: as by Ctrl-C, then by force."""
+    """Start a program. If the block ends by an exception, all of it ends: as by Ctrl-C, then by force.
+
+    A program that ``asks`` the user (git and ssh want passwords, say) stays at this program's terminal.
+    """
     # A group of its own, which Ctrl-C does not reach: otherwise parts of it would end before the others.
-    own_group = os.name != "nt"
+    own_group = os.name != "nt" and not asks
     words = [str(part) for part in command]
     with subprocess.Popen(words, start_new_session=own_group, **options) as process:
         try:
@@ -37,6 +40,8 @@ def started(
         except BaseException:
             if own_group:
                 _end_group(process, grace)
+            elif os.name != "nt":
+                _end_here(process, grace)
             else:
                 _end_tree(process, grace)
             raise
@@ -51,6 +56,15 @@ def _end_group(process: subprocess.Popen[Any], grace: float) -> None:
                 process.poll()
                 os.killpg(process.pid, 0)
                 time.sleep(0.05)
+
+
+def _end_here(process: subprocess.Popen[Any], grace: float) -> None:
+    """Ctrl-C has reached all programs of the terminal. Other signals have not."""
+    process.terminate()
+    try:
+        process.wait(grace)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 def _end_tree(process: subprocess.Popen[Any], grace: float) -> None:

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 
 from mlroad.core.problems import UserError
 from tests.support import IDENTITY, REPO, clone_template, commit_all, git, render
-from tools import start
+from tools import changelog, start
 from tools.changelog import KINDS, Commit, breaking, drafts, released, section
 from tools.release import UPGRADING, Wanted, make, plan
+from tools.stopping import Stopped, started
 
 PAGE = "# Page\n\nAbout it.\n\n## Unreleased\n\n"
 FILES = {
@@ -256,6 +257,40 @@ def test_a_stopped_release_changes_nothing_and_leaves_no_program(repo: Path, num
         os.kill(tests, 0)
 
 
+# `start.py new` runs `uv sync` so: git and ssh ask for passwords at the terminal.
+ASKS = """import os, sys
+from tools.stopping import started
+with started([sys.executable, "-c", sys.argv[1]], asks=True) as it:
+    sys.exit(it.wait())
+"""
+QUESTION = """import os
+terminal = os.open("/dev/tty", os.O_RDWR)
+os.write(terminal, b"Password: ")
+print("given", os.read(terminal, 100))
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no pseudo-terminals")
+def test_a_program_that_asks_keeps_the_terminal() -> None:
+    """A program in a session of its own has none."""
+    at_a_terminal = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)"
+    words = [sys.executable, "-c", at_a_terminal, sys.executable, "-c", ASKS, QUESTION]
+    done = subprocess.run(words, input=b"secret\n", capture_output=True, cwd=REPO, timeout=60, check=False)
+    assert b"Password: " in done.stdout
+    assert b"given b'secret" in done.stdout
+    assert done.returncode == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows ends a program without a signal that it could answer")
+def test_a_program_that_asks_ends_as_well() -> None:
+    with (
+        pytest.raises(Stopped),
+        started([sys.executable, "-c", "input()"], asks=True, stdin=subprocess.PIPE) as process,
+    ):
+        raise Stopped(signal.SIGTERM)
+    assert process.poll() == -signal.SIGTERM
+
+
 def test_a_commit_during_the_tests_stops_the_release(repo: Path) -> None:
     it = plan(repo, Wanted("0.2.0"))
     assert it
@@ -428,6 +463,22 @@ def test_the_template_itself_is_released(tmp_path: Path, monkeypatch: pytest.Mon
         "prototype_template/pyproject.toml.jinja", "pyproject.toml", "src/mlroad/__init__.py",
         "src/mlroad/core/template.py",
     }  # fmt: skip
+
+
+def test_the_notes_of_a_release_have_links_that_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In a release on GitHub, a path of the repo leads nowhere."""
+    monkeypatch.chdir(tmp_path)
+    links = "[a](docs/a.md) [b](https://example.com) [c](#c) [d](mailto:d@example.com)"
+    Path("CHANGELOG.md").write_text(f"# Changelog\n\n## 1.0.0\n\n- {links}\n", encoding="utf-8")
+    assert changelog.main(["v1.0.0", "https://example.com/tree"]) == 0
+    changed = links.replace("docs/a.md", "https://example.com/tree/docs/a.md")
+    assert capsys.readouterr().out.strip() == f"- {changed}"
+    assert changelog.main(["v2.0.0", "https://example.com/tree"]) == 2
+    assert "no text below ## 2.0.0" in capsys.readouterr().err
+    assert changelog.main([]) == 2
+    assert capsys.readouterr().err.startswith("usage: ")
 
 
 def test_the_kinds_are_headings_of_keep_a_changelog() -> None:

@@ -1,7 +1,7 @@
 """The signals that end a process, as an exception in the code that does the work."""
 
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,25 +15,23 @@ def raising(make: Callable[[int], BaseException]) -> Iterator[None]:
     def stop(number: int, _: object) -> None:
         raise make(number)
 
-    before: Mapping[int, Any] = {
-        getattr(signal, name): signal.signal(getattr(signal, name), stop)
-        for name in _ENDING
-        if hasattr(signal, name)
-    }
-    try:
+    with _handled_by(stop):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager
 def ignored() -> Iterator[None]:
     """In the block, and for programs that it starts, such a signal has no effect: it must not end halfway."""
+    with _handled_by(signal.SIG_IGN):
+        yield
+
+
+@contextmanager
+def _handled_by(handler: Any) -> Iterator[None]:
     numbers = [getattr(signal, name) for name in _ENDING if hasattr(signal, name)]
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, old in before.items():
+            signal.signal(number, old)

@@ -9,14 +9,19 @@ from mlroad.core.working_copy import working_copy
 from tests.support import commit_all, git
 
 
+def _started(repo: Path, name: str, text: str) -> Path:
+    """A repo with one committed file."""
+    repo.mkdir()
+    git(repo, "init", "--quiet")
+    (repo / name).write_text(text, encoding="utf-8")
+    commit_all(repo, "Start")
+    return repo
+
+
 def test_the_content_of_a_submodule_is_never_lost(tmp_path: Path) -> None:
     """Git knows only its commit. A changed file beside it is brought."""
-    library, repo = tmp_path / "library", tmp_path / "repo"
-    for folder in (library, repo):
-        folder.mkdir()
-        git(folder, "init", "--quiet")
-        (folder / "a.txt").write_text("ours\n", encoding="utf-8")
-        commit_all(folder, "Start")
+    library = _started(tmp_path / "library", "a.txt", "ours\n")
+    repo = _started(tmp_path / "repo", "a.txt", "ours\n")
     git(repo, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(library), "tools")
     commit_all(repo, "A submodule")
     with working_copy(repo) as copy:
@@ -30,12 +35,8 @@ def test_the_content_of_a_submodule_is_never_lost(tmp_path: Path) -> None:
 
 
 def test_nothing_is_written_through_a_link_that_git_ignores(tmp_path: Path) -> None:
-    repo, elsewhere = tmp_path / "repo", tmp_path / "elsewhere"
-    for folder in (repo, elsewhere):
-        folder.mkdir()
-    git(repo, "init", "--quiet")
-    (repo / ".gitignore").write_text("/config\n", encoding="utf-8")
-    commit_all(repo, "Start")
+    repo, elsewhere = _started(tmp_path / "repo", ".gitignore", "/config\n"), tmp_path / "elsewhere"
+    elsewhere.mkdir()
     (repo / "config").symlink_to(elsewhere)
     with working_copy(repo) as copy:
         (copy.repo / "config").mkdir()

@@ -300,6 +300,10 @@ def test_a_remote_that_refuses_the_push(repo: Path, remote: Path) -> None:
     done = factory(repo, "registry", "push", check=False)
     assert done.returncode == 1
     assert "protected branch" in done.stderr
+    words = ["--run", make_run(repo, 2), "--dev-run", make_run(repo, 2, "dev")]
+    done = factory(repo, "register", "diabetes", *words, "--publish", check=False)
+    assert done.returncode == 1
+    assert "protected branch" in done.stderr
     hook.unlink()
     assert "Pushed" in factory(repo, "registry", "push").stdout
 

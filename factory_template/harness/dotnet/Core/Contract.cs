@@ -166,15 +166,7 @@ public sealed record Suite
     /// <exception cref="ModelException">The file cannot be read, or is not a suite.</exception>
     public static Suite Read(string file)
     {
-        var suite = Documents.Read(file, Documents.Default.Suite, found => found.Schema);
-        try
-        {
-            Documents.CheckValues(File.ReadAllBytes(file));
-        }
-        catch (RefusedException error)
-        {
-            throw new ModelException($"{file}: {error.Message} Export the model again with `mlroad export`.", error);
-        }
+        var suite = Documents.Read(file, Documents.Default.Suite, found => found.Schema, complete: true);
         foreach (var tolerance in new[] { suite.Tolerance, suite.Retrained })
         {
             var limits = tolerance.Outputs.Values.SelectMany(limit => new[] { limit.Absolute, limit.Relative });

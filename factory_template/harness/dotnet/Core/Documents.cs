@@ -51,19 +51,32 @@ public sealed record InferenceResponse
 [JsonSerializable(typeof(Verdict))]
 public sealed partial class Documents : JsonSerializerContext
 {
-    /// <summary>Read a file that <c>mlroad</c> wrote.</summary>
-    internal static T Read<T>(string file, JsonTypeInfo<T> type, Func<T, int> schema)
+    private static ReadOnlySpan<byte> ByteOrderMark => [0xEF, 0xBB, 0xBF];
+
+    /// <summary>Read a file that <c>mlroad</c> wrote. A complete one has a value for each key.</summary>
+    internal static T Read<T>(string file, JsonTypeInfo<T> type, Func<T, int> schema, bool complete = false)
         where T : class
     {
         try
         {
-            using var stream = File.OpenRead(file);
-            var found = JsonSerializer.Deserialize(stream, type)
+            ReadOnlySpan<byte> json = File.ReadAllBytes(file);
+            json = json.StartsWith(ByteOrderMark) ? json[ByteOrderMark.Length..] : json;
+            var found = JsonSerializer.Deserialize(json, type)
                 ?? throw new ModelException($"{file}: The file is empty. Export the model again.");
-            return schema(found) == 1
-                ? found
-                : throw new ModelException(
+            if (schema(found) != 1)
+            {
+                throw new ModelException(
                     $"{file}: schema {schema(found)} is newer than this harness. Update the harness.");
+            }
+            if (complete)
+            {
+                CheckValues(json);
+            }
+            return found;
+        }
+        catch (RefusedException error)
+        {
+            throw new ModelException($"{file}: {error.Message} Export the model again with `mlroad export`.", error);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {

@@ -51,6 +51,15 @@ public sealed class CaseFileTests
         Assert.Equal("", string.Join('\n', wrong));
     }
 
+    [Fact]
+    public void A_suite_may_begin_with_a_byte_order_mark()
+    {
+        using var folder = new ModelFolder();
+        var text = File.ReadAllText(folder.In("suite.json"));
+        File.WriteAllText(folder.In("suite.json"), text, new UTF8Encoding(true));
+        Assert.True(IsSuite(folder.In("suite.json")));
+    }
+
     private static bool IsSuite(string file)
     {
         try
