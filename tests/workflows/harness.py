@@ -85,8 +85,13 @@ class Run:
             j for j in self.jobs
             if j.id == job_id and called in j.name and (not matrix or j.matrix == matrix)
         ]  # fmt: skip
-        assert len(found) == 1, f"{len(found)} jobs {job_id} {called} {matrix or ''} ran\n{self.output}"
+        assert len(found) == 1, f"{len(found)} jobs {job_id} {called} {matrix or ''} ran\n{self.told()}"
         return found[0]
+
+    def told(self) -> str:
+        """What the steps that failed printed, and then all output: a report may show only its beginning."""
+        failed = [(job, step) for job in self.jobs for step in job.steps.values() if step.result == "failure"]
+        return "\n".join([*(f"{job.name}, {step.name}:\n{step.log}" for job, step in failed), self.output])
 
     def lost_words(self) -> bool:
         """Whether act lost the output of a step that failed."""
@@ -107,19 +112,19 @@ class Run:
         jobs = [job for job in self.jobs if called in job.name]
         ran = {job_id: [j.matrix for j in jobs if j.id == job_id] for job_id in {j.id for j in jobs}}
         wanted = {job_id: [dict(cell) for cell in cells or [{}]] for job_id, cells in expected.items()}
-        assert ran == wanted, f"other jobs ran than expected: {ran}\n{self.output}"
+        assert ran == wanted, f"other jobs ran than expected: {ran}\n{self.told()}"
         for job in jobs:
-            assert job.result == "success", f"{job.name}: {job.result}, {job.failed_steps()}\n{self.output}"
+            assert job.result == "success", f"{job.name}: {job.result}, {job.failed_steps()}\n{self.told()}"
             for key, name in steps_of(self.workflow, job.id):
                 result = (job.steps[key].result if key in job.steps else None) or "did not run"
                 wanted_result = "did not run" if (job.id, name) in skipped else "success"
-                assert result == wanted_result, f"{job.name}, step {name}: {result}\n{self.output}"
+                assert result == wanted_result, f"{job.name}, step {name}: {result}\n{self.told()}"
 
     def assert_red(self, job_id: str, step_name: str, *messages: str, called: str = "") -> None:
         """This job failed in this step and no other, and the step printed each of ``messages``."""
         job = self.job(job_id, called)
-        assert job.result == "failure", f"{job.name}: {job.result}\n{self.output}"
-        assert job.failed_steps() == [step_name], f"{job.name}: {job.failed_steps()} failed\n{self.output}"
+        assert job.result == "failure", f"{job.name}: {job.result}\n{self.told()}"
+        assert job.failed_steps() == [step_name], f"{job.name}: {job.failed_steps()} failed\n{self.told()}"
         step = next(s for s in job.steps.values() if s.name == step_name)
         for message in messages:
             assert message in step.log, f"{job.name} did not print {message!r}\n{step.log}"

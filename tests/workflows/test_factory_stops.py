@@ -33,12 +33,12 @@ def test_what_a_merge_stops(merged: Merged) -> None:
     for model, step, messages in STOPPED:
         run.assert_red("judge", step, *messages, called=f"({model})")
         for job in ("champion", "train"):
-            assert run.job(job, called=f"({model})").result == "success", run.output
+            assert run.job(job, called=f"({model})").result == "success", run.told()
         assert not [job for job in run.jobs if job.id == "publish" and f"({model})" in job.name], model
     registered = {
         line.split()[2].partition(":")[0] for line in registry_log(merged.repo) if " register " in line
     }
-    assert registered == set(GOOD)
+    assert registered == set(GOOD), run.told()
     # A registered version asks for approval, in a run of its own.
     assert set(merged.approvals) == set(GOOD)
 
