@@ -313,8 +313,7 @@ def test(options: argparse.Namespace) -> None:
     say("installing the template's development environment")
     if run([uv, "sync", "--quiet", "--python", sys.executable], TEMPLATE):
         raise StepFailed("`uv sync` failed: see its message above.")
-    types = ["mypy", "--num-workers", "2"]
-    tools: list[list[str]] = [["ruff", "check"], ["ruff", "format", "--check"], types]
+    tools = [["ruff", "check"], ["ruff", "format", "--check"], ["mypy"]]
     # At most four workers: each one renders and builds its own session fixtures.
     pytest = ["pytest", "-n", str(min(4, 1 + (os.cpu_count() or 1))), "--dist", "worksteal", *options.pytest]
     if options.fast:
