@@ -17,7 +17,7 @@ from pathlib import Path
 from mlroad.core.git import run_git
 from mlroad.core.problems import UserError
 from mlroad.core.signals import raising
-from mlroad.core.template import run_copier
+from mlroad.core.template import ANSWERS, answer, run_copier
 from mlroad.core.text import did_you_mean, duration, quoted
 from mlroad.core.uv_program import uv_environment
 from mlroad.core.wheel import put_wheel, wheel_named
@@ -142,9 +142,7 @@ def own_python() -> str:
 
 def wanted_python(folder: Path) -> str:
     """The Python that the new repo needs, such as 3.12."""
-    text = (folder / ".copier-answers.yml").read_text(encoding="utf-8")
-    wanted = re.search(r"^python_version: [\"']?(\d+\.\d+)", text, re.MULTILINE)
-    return wanted[1] if wanted else own_python()
+    return answer((folder / ANSWERS).read_text(encoding="utf-8"), "python_version") or own_python()
 
 
 def python_for(folder: Path) -> str:

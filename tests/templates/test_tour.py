@@ -176,7 +176,7 @@ def test_a_folder_that_is_not_empty_is_refused(tmp_path: Path, capsys: pytest.Ca
 @pytest.mark.slow
 def test_the_whole_way(bare: Bare, tmp_path: Path) -> None:
     """From a bare machine. Every step checks its own effect, which must not be there before it."""
-    tour = tmp_path / "the tour"
+    tour = tmp_path / "the tour, in a folder with a name so long that Copier folds the line with its path"
     result = bare("tour", tour)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "Traceback" not in result.stdout + result.stderr

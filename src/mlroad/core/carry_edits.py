@@ -16,7 +16,7 @@ from pathlib import Path
 from mlroad.core.files import write_bytes
 from mlroad.core.git import file_at, run_git
 from mlroad.core.standards import Difference, Standards, delivered
-from mlroad.core.template import ANSWERS, recorded_at
+from mlroad.core.template import ANSWERS, entries, recorded_at
 
 _NO_TEXT = 128
 """From this exit code on, `git merge-file` has failed. Lower ones count the conflicts."""
@@ -130,8 +130,8 @@ class _Carrier:
     def _with_old_answers(self) -> list[str]:
         """The standard files of the new version with the answers before."""
         now = (self._repo / ANSWERS).read_text(encoding="utf-8")
-        recorded = [line for line in now.splitlines() if line.startswith("_")]
-        answers = [line for line in self._answers.splitlines() if not line.startswith("_")]
+        recorded = [entry for entry in entries(now) if entry.startswith("_")]
+        answers = [entry for entry in entries(self._answers) if not entry.startswith("_")]
         with delivered(self._repo, "\n".join([*recorded, *answers])) as standards:
             return standards.files
 

@@ -3,12 +3,12 @@
 The file belongs to the team, so Copier does not change it. But what protects everything else needs owners.
 """
 
-import re
 from pathlib import Path
 
 from mlroad.core.files import write_text
 from mlroad.core.git import run_git
 from mlroad.core.repo import is_factory
+from mlroad.core.template import answer
 
 _FILE = Path(".github/CODEOWNERS")
 _PROTECTED = ("/.github/", "/vendor/")
@@ -23,8 +23,8 @@ _HARNESS = "/harness/"
 def add_missing_owners(repo: Path, answers: Path) -> list[str]:
     """Add the lines that the file never had, and return their paths. A line that was removed stays away."""
     file = repo / _FILE
-    owners = re.search(r"^owners: *(['\"]?)(@.+?)\1 *$", answers.read_text(encoding="utf-8"), re.MULTILINE)
-    if owners is None or not file.is_file():
+    owners = answer(answers.read_text(encoding="utf-8"), "owners")
+    if not owners.startswith("@") or not file.is_file():
         return []
     lines = file.read_text(encoding="utf-8").splitlines()
     protected = [*_PROTECTED, *_IN_A_FACTORY] if is_factory(repo) else [*_PROTECTED]
@@ -34,7 +34,7 @@ def add_missing_owners(repo: Path, answers: Path) -> list[str]:
     general = [number for number, line in enumerate(lines, 1) if line.startswith("* ")]
     at = general[0] if general else 0
     if missing:
-        added = [f"{path} {owners[2]}" for path in missing]
+        added = [f"{path} {owners}" for path in missing]
         write_text(file, "\n".join([*lines[:at], *added, *lines[at:]]) + "\n")
     return missing
 

@@ -70,10 +70,19 @@ def origin_in(text: str, file: str = ANSWERS) -> Origin:
     return Origin(git_address(found["_src_path"]), found["_commit"], found["_src_path"])
 
 
+def entries(text: str) -> list[str]:
+    """The entries of an answers file, as they are written. Copier folds long lines at spaces."""
+    return re.findall(r"^\w.*(?:\n[ -].*)*", text, re.MULTILINE)
+
+
 def answer(text: str, name: str) -> str:
     """What Copier recorded as ``name`` in the text of that file; empty if it is not there."""
-    line = re.search(rf"^{name}: *(['\"]?)(\S.*?)\1 *$", text, re.MULTILINE)
-    return line[2] if line else ""
+    entry = next((entry for entry in entries(text) if entry.startswith(f"{name}:")), ":")
+    value = " ".join(line.strip() for line in entry.partition(":")[2].splitlines()).strip()
+    quoted = re.fullmatch(r"(['\"])(.*)\1", value)
+    if not quoted:
+        return value
+    return quoted[2].replace("''", "'") if quoted[1] == "'" else quoted[2]
 
 
 def git_address(source: str) -> str:
