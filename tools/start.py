@@ -385,7 +385,7 @@ def release(options: argparse.Namespace) -> None:
 
 def tested(folder: Path) -> str:
     """Run all tests of the release in its own checkout; returns the line for the commit and the tag."""
-    say("running the tests on what will be released (about 25 minutes on 2 cores)")
+    say("running the tests on what will be released (20 to 25 minutes on 2 cores)")
     # Stopped, it first ends its own programs.
     if run([sys.executable, "start.py", "test"], folder, grace=2 * GRACE_SECONDS):
         raise StepFailed("the tests failed, see above. Nothing was released.")
@@ -408,7 +408,7 @@ def parser() -> argparse.ArgumentParser:
         "  python3 start.py new ../factory --template factory   a model factory\n"
         "  python3 start.py new ../my-models -d project_name=churn -d sample=false --defaults\n"
         "  python3 start.py tour                                a model's whole way, in ../ml-road-tour\n"
-        "  python3 start.py test                                all tests (about 25 minutes on 2 cores)\n"
+        "  python3 start.py test                                all tests (20 to 25 minutes on 2 cores)\n"
         "  python3 start.py test --fast                         only the fast tests\n"
         "  python3 start.py docs                                the documentation site, in site/\n"
         "  python3 start.py release minor --dry-run             what the next release would change\n",
