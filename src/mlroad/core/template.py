@@ -181,17 +181,34 @@ def shared_clone(commit: str) -> Path | None:
     return next((clone for clone in found if has_commit(clone, commit)), None)
 
 
+def _python_with_copier() -> list[str]:
+    """The start of a command: uv, which runs a Python that has Copier."""
+    # On this Python, so that uv does not look for another one.
+    about = [
+        "--quiet",
+        "--python",
+        sys.executable,
+        "--exclude-newer",
+        EXCLUDE_NEWER,
+        "--from",
+        COPIER,
+        "python",
+    ]
+    known, any_place = ([find_uv(), "tool", "run", *options, *about] for options in (["--offline"], []))
+    # Otherwise uv asks the package index for each dependency again, which takes half a second.
+    tried = subprocess.run([*known, "-c", "pass"], env=uv_environment(), capture_output=True, check=False)
+    return any_place if tried.returncode else known
+
+
 def run_copier(arguments: Sequence[str], folder: Path) -> None:
     """Run Copier of the version that the template is tested with; its questions go to the terminal.
 
     Raises UserError if it fails, where Copier itself shows a traceback.
     """
-    # Run Copier on this Python, so that uv does not look for another one.
-    command = [find_uv(), "tool", "run", "--quiet", "--python", sys.executable]
-    command += ["--exclude-newer", EXCLUDE_NEWER, "--from", COPIER]
     with shared_clones() as clones:
         # -P: the modules beside the program are mlroad's own.
-        command += ["python", "-P", str(Path(__file__).with_name("quick_copier.py")), str(clones), *arguments]
+        program = ["-P", str(Path(__file__).with_name("quick_copier.py"))]
+        command = [*_python_with_copier(), *program, str(clones), *arguments]
         # Questions go to standard output, so only standard error is captured.
         result = subprocess.run(
             command,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mlroad.core.problems import UserError
 from mlroad.core.template import render_again, run_copier, shared_clones
 from tests.support import IDENTITY, call, commit_all, contents, git, tool
 
@@ -86,6 +87,21 @@ def test_the_setting_for_executable_bits_is_asked_once(
     run_copier(["copy", "--quiet", "--defaults", "--vcs-ref", "v2.0.0", str(template), str(target)], tmp_path)
     assert len(contents(target)) == 6
     assert count("config") == 1
+
+
+def test_what_uv_has_needs_no_network(
+    template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["copy", "--quiet", "--defaults", "--vcs-ref", "v2.0.0", str(template)]
+    run_copier([*words, str(tmp_path / "first")], tmp_path)
+    for name in ("HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # nothing answers there
+    run_copier([*words, str(tmp_path / "second")], tmp_path)
+    assert contents(tmp_path / "second") == contents(tmp_path / "first")
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "empty"))
+    with pytest.raises(UserError, match="Copier failed, and changed nothing: "):
+        run_copier([*words, str(tmp_path / "third")], tmp_path)
+    assert not (tmp_path / "third").exists()
 
 
 def _counter(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], int]:
