@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,8 +12,9 @@ from urllib.parse import urlsplit
 
 from tests.http_server import QuietHandler, serving
 
-Fault = Literal["", "drop", "lose", "401", "500", "html", "json"]
-"""``drop``: the request does not arrive; ``lose``: its answer does not. The proxy answers the others."""
+Fault = Literal["", "drop", "hang", "lose", "401", "500", "html", "json"]
+"""``drop``: the request does not arrive; ``lose``: its answer does not; ``hang``: nothing for 3 seconds.
+The proxy answers the others."""
 _ANSWERS: dict[str, tuple[int, str, bytes]] = {
     "401": (401, "text/plain", b"You are not authenticated"),
     "500": (500, "text/plain", b"Internal Server Error"),
@@ -48,6 +50,8 @@ def before(server: str) -> Iterator[Proxy]:
             self.close_connection = True
             if fault in _ANSWERS:
                 self._answer(*_ANSWERS[fault])
+            elif fault == "hang":
+                time.sleep(3)
             elif fault != "drop":
                 connection = HTTPConnection(host, timeout=30)
                 connection.request(self.command, self.path, body, dict(self.headers))

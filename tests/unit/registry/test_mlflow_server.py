@@ -124,7 +124,7 @@ def publish(address: str, folder: Path, run: str) -> Version:
 
 @pytest.mark.parametrize(
     ("fault", "on"),
-    [("lose", True), ("html", False)]
+    [("lose", True), ("html", False), ("hang", True)]
     + [("drop", True), ("401", True), ("500", False), ("json", True)] * EACH_REQUEST,
 )
 def test_all_of_it_is_published_or_nothing(
@@ -135,6 +135,7 @@ def test_all_of_it_is_published_or_nothing(
     The next attempt completes it.
     """
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1" if fault == "hang" else "60")
     first, step = (0, 1) if EACH_REQUEST else (3 * len(fault) + on, 14)
     must_fail = on and fault != "json"  # the last answers, of the alias, say nothing that is wrong
     with before(server) as proxy:
