@@ -38,12 +38,7 @@ def started(
         try:
             yield process
         except BaseException:
-            if own_group:
-                _end_group(process, grace)
-            elif os.name != "nt":
-                _end_here(process, grace)
-            else:
-                _end_tree(process, grace)
+            (_end_group if own_group else _end_tree)(process, grace)
             raise
 
 
@@ -58,18 +53,16 @@ def _end_group(process: subprocess.Popen[Any], grace: float) -> None:
                 time.sleep(0.05)
 
 
-def _end_here(process: subprocess.Popen[Any], grace: float) -> None:
-    """Ctrl-C has reached all programs of the terminal. Other signals have not."""
-    process.terminate()
-    try:
-        process.wait(grace)
-    except subprocess.TimeoutExpired:
-        process.kill()
-
-
 def _end_tree(process: subprocess.Popen[Any], grace: float) -> None:
-    """Windows has sent Ctrl-C to all programs of the console."""
+    """Ctrl-C has reached all programs of the terminal. Other signals, which Windows has not, did not."""
+    if os.name != "nt":
+        process.terminate()
     try:
         process.wait(grace)
     except subprocess.TimeoutExpired:
-        subprocess.run(["taskkill", "/T", "/F", "/PID", str(process.pid)], capture_output=True, check=False)
+        if os.name != "nt":
+            process.kill()
+        else:
+            subprocess.run(
+                ["taskkill", "/T", "/F", "/PID", str(process.pid)], capture_output=True, check=False
+            )

@@ -257,30 +257,6 @@ def test_a_stopped_release_changes_nothing_and_leaves_no_program(repo: Path, num
         os.kill(tests, 0)
 
 
-# `start.py new` runs `uv sync` so: git and ssh ask for passwords at the terminal.
-ASKS = """import os, sys
-from tools.stopping import started
-with started([sys.executable, "-c", sys.argv[1]], asks=True) as it:
-    sys.exit(it.wait())
-"""
-QUESTION = """import os
-terminal = os.open("/dev/tty", os.O_RDWR)
-os.write(terminal, b"Password: ")
-print("given", os.read(terminal, 100))
-"""
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no pseudo-terminals")
-def test_a_program_that_asks_keeps_the_terminal() -> None:
-    """A program in a session of its own has none."""
-    at_a_terminal = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)"
-    words = [sys.executable, "-c", at_a_terminal, sys.executable, "-c", ASKS, QUESTION]
-    done = subprocess.run(words, input=b"secret\n", capture_output=True, cwd=REPO, timeout=60, check=False)
-    assert b"Password: " in done.stdout
-    assert b"given b'secret" in done.stdout
-    assert done.returncode == 0
-
-
 @pytest.mark.skipif(os.name == "nt", reason="Windows ends a program without a signal that it could answer")
 def test_a_program_that_asks_ends_as_well() -> None:
     with (

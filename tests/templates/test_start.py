@@ -15,6 +15,7 @@ import pytest
 from mlroad.core.problems import UserError
 from tests.support import IDENTITY, REPO, call, commit_all, git, tool
 from tools.start import (
+    UV,
     find_uv,
     first_command,
     main,
@@ -288,6 +289,41 @@ def fake_uv(tmp_path: Path, installs: bool) -> Path:
     )
     uv.chmod(0o755)
     return uv
+
+
+# In place of an index, or of a template, that wants a password.
+ASKS = """#!/bin/sh
+case "$1" in
+sync | run)
+  printf 'Password: ' > /dev/tty
+  read -r given < /dev/tty
+  echo "$1 was given $given"
+  [ "$1" = sync ] || exit 9;;
+*) exec UV "$@";;
+esac
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell script")
+def test_programs_that_ask_for_a_password_have_the_terminal(template_repo: Path, tmp_path: Path) -> None:
+    """A program in a session of its own, which Ctrl-C does not reach, has none."""
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "--quiet", str(template_repo), str(clone))
+    uv = clone / ".tools/bin/uv"
+    uv.parent.mkdir(parents=True)
+    uv.write_text(ASKS.replace("UV", tool("uv")), encoding="utf-8")
+    uv.chmod(0o755)
+    (clone / ".tools/installed.txt").write_text(UV, encoding="utf-8")
+    at_a_terminal = [sys.executable, "-c", "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)"]
+    new = [sys.executable, "start.py", "new", str(tmp_path / "new"), "--defaults"]
+    done = subprocess.run(
+        [*at_a_terminal, *new], input=b"one\ntwo\n", capture_output=True, cwd=clone, timeout=300, check=False
+    )
+    assert b"sync was given one" in done.stdout
+    assert b"run was given two" in done.stdout
+    assert b"mlroad setup` failed" in done.stdout
+    assert done.returncode == 1
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell script")

@@ -90,13 +90,15 @@ class Run:
 
     def told(self) -> str:
         """What the steps that failed printed, and then all output: a report may show only its beginning."""
-        failed = [(job, step) for job in self.jobs for step in job.steps.values() if step.result == "failure"]
-        return "\n".join([*(f"{job.name}, {step.name}:\n{step.log}" for job, step in failed), self.output])
+        failed = [f"{job.name}, {step.name}:\n{step.log}" for job, step in self._failed()]
+        return "\n".join([*failed, self.output])
 
     def lost_words(self) -> bool:
         """Whether act lost the output of a step that failed."""
-        failed = [step for job in self.jobs for step in job.steps.values() if step.result == "failure"]
-        return any(not ACTS_OWN.sub("", step.log).strip() for step in failed)
+        return any(not ACTS_OWN.sub("", step.log).strip() for _, step in self._failed())
+
+    def _failed(self) -> list[tuple[Job, Step]]:
+        return [(job, step) for job in self.jobs for step in job.steps.values() if step.result == "failure"]
 
     def assert_green(
         self,

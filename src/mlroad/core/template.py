@@ -119,7 +119,7 @@ def render_again(repo: Path, folder: Path, recorded: str = "") -> Path:
     fresh = (_clones.get() or folder) / f"fresh-{hashlib.sha256(recorded.encode()).hexdigest()}"
     if fresh.is_dir():
         return fresh
-    given = "".join(f"{line}\n" for line in recorded.splitlines() if not line.startswith("_"))
+    given = "".join(f"{entry}\n" for entry in entries(recorded) if not entry.startswith("_"))
     write_text(answers, given or "{}\n")
     options = ["copy", "--quiet", "--defaults", "--vcs-ref", now.version, "--data-file", str(answers)]
     run_copier([*options, now.source, str(part)], repo)
@@ -184,20 +184,12 @@ def shared_clone(commit: str) -> Path | None:
 def _python_with_copier() -> list[str]:
     """The start of a command: uv, which runs a Python that has Copier."""
     # On this Python, so that uv does not look for another one.
-    about = [
-        "--quiet",
-        "--python",
-        sys.executable,
-        "--exclude-newer",
-        EXCLUDE_NEWER,
-        "--from",
-        COPIER,
-        "python",
-    ]
-    known, any_place = ([find_uv(), "tool", "run", *options, *about] for options in (["--offline"], []))
+    command = [find_uv(), "tool", "run", "--quiet", "--python", sys.executable]
+    command += ["--exclude-newer", EXCLUDE_NEWER, "--from", COPIER]
     # Otherwise uv asks the package index for each dependency again, which takes half a second.
-    tried = subprocess.run([*known, "-c", "pass"], env=uv_environment(), capture_output=True, check=False)
-    return any_place if tried.returncode else known
+    offline = [*command, "--offline", "python"]
+    tried = subprocess.run([*offline, "-c", "pass"], env=uv_environment(), capture_output=True, check=False)
+    return [*command, "python"] if tried.returncode else offline
 
 
 def run_copier(arguments: Sequence[str], folder: Path) -> None:

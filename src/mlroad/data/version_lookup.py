@@ -11,7 +11,10 @@ from mlroad.data.version import DatasetVersion, load_version
 
 # Read only this one line: parsing a thousand version files would slow every run down.
 # `++` gives nothing back, so a line that does not fit is read once. Spaces at the end are cut off afterwards.
-_PATH = re.compile(rb"""^path:[ \t]+(['"]?)([^'"\\#\r\n]++)\1[ \t]*\r?$""", re.MULTILINE)
+# A path that goes on in the next line, which is indented then, is left to the parser.
+_PATH = re.compile(
+    rb"""^path:[ \t]+(['"]?)([^'"\\#\r\n]++)\1[ \t]*\r?$(?!\r?\n[ \t]+[^ \t\r\n#])""", re.MULTILINE
+)
 
 
 class VersionPaths:

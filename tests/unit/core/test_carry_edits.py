@@ -27,7 +27,7 @@ NAMES = (
 @pytest.fixture
 def template(tmp_path: Path) -> Path:
     """A small template: files of 20 lines, such as `moved 0` to `moved 19`."""
-    made = tmp_path / "template"
+    made = tmp_path / "a template in a folder with a name so long that Copier writes its path on two lines"
     made.mkdir()
     git(made, "init", "--quiet", "--initial-branch", "main")
     (made / "copier.yml").write_text(QUESTIONS, encoding="utf-8")

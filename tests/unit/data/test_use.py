@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import time
 from typing import Any
@@ -131,6 +132,19 @@ def test_a_path_to_data_that_stays_in_its_place(model: Repo, place: str) -> None
     model.write(name, TABLE)
     said = model.mlroad(run)
     assert (said.code, "MD203" in said.text) == (2, True), said
+
+
+def test_a_path_on_two_lines(model: Repo) -> None:
+    """YAML written by other tools may fold it at a space."""
+    name = "data/march/of the north.csv"
+    model.write(name, TABLE + "4,four\n")
+    model.good(f"add march '{name}'")
+    version = (model / "datasets/march/1.yml").read_text(encoding="utf-8")
+    folded = re.sub(r"^(path: .*of the) ", r"\1\n  ", version, flags=re.MULTILINE)
+    assert folded != version
+    model.write("datasets/march/1.yml", folded)
+    assert model.mlroad(f"run models/m --input 'raw={name}'").code == 0
+    assert [record["inputs"]["raw"]["dataset"] for record in records(model)] == ["march:1"]
 
 
 def test_a_path_to_a_part_of_a_version(model: Repo) -> None:
