@@ -48,6 +48,15 @@ def test_a_job_that_was_not_expected_is_noticed(act: Act, repo: Path) -> None:
         done.assert_green({})
 
 
+def test_what_a_failed_step_said_is_told_first(act: Act, repo: Path) -> None:
+    """CI's log may show only the beginning of a long message."""
+    done = run(
+        act, repo, "one: {runs-on: ubuntu-latest, steps: [{run: echo a}, {name: b, run: echo c; exit 1}]}"
+    )
+    with pytest.raises(AssertionError, match=r"other jobs ran .*\nci\.yml/one, b:\n(.*\n)*c\n"):
+        done.assert_green({})
+
+
 def test_a_skipped_step_is_not_green(act: Act, repo: Path) -> None:
     done = run(
         act, repo, 'one: {runs-on: ubuntu-latest, steps: [{run: "true"}, {name: b, if: false, run: "true"}]}'

@@ -99,7 +99,7 @@ def test_what_uv_has_needs_no_network(
     run_copier([*words, str(tmp_path / "second")], tmp_path)
     assert contents(tmp_path / "second") == contents(tmp_path / "first")
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "empty"))
-    with pytest.raises(UserError, match="Copier failed, and changed nothing: "):
+    with pytest.raises(UserError, match=r"Copier failed, and changed nothing: .*Request failed"):
         run_copier([*words, str(tmp_path / "third")], tmp_path)
     assert not (tmp_path / "third").exists()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mlroad.core.code_owners import add_missing_owners
@@ -23,6 +23,9 @@ def recorded(answers: dict[str, object]) -> str:
 
 
 @given(text=texts)
+@example(
+    text="/home/o'neil: it's a folder with a name so long that Copier writes it on two lines/the template"
+)
 def test_every_text_is_read_as_it_was_given(text: str) -> None:
     answers = recorded({"_commit": "v1", "_src_path": text, "about": "a: b", "roles": ["a", "b"], "zone": ""})
     assert answer(answers, "_src_path") == text
@@ -32,13 +35,20 @@ def test_every_text_is_read_as_it_was_given(text: str) -> None:
     assert yaml.safe_load("\n".join(entries(answers))) == yaml.safe_load(answers)
 
 
-def test_owners_on_two_lines(tmp_path: Path) -> None:
+def test_owners_on_two_lines_and_no_owners(tmp_path: Path) -> None:
     owners = " ".join(f"@my-organisation/team-{number}" for number in range(9))
-    (tmp_path / ".copier-answers.yml").write_text(recorded({"owners": owners}), encoding="utf-8")
+    answers = tmp_path / ".copier-answers.yml"
+    answers.write_text(recorded({"owners": owners}), encoding="utf-8")
     file = tmp_path / ".github" / "CODEOWNERS"
     file.parent.mkdir()
     file.write_text("* @me\n", encoding="utf-8")
     git(tmp_path, "init", "--quiet")
     commit_all(tmp_path, "Start")
-    assert add_missing_owners(tmp_path, tmp_path / ".copier-answers.yml")
+    assert add_missing_owners(tmp_path, answers)
     assert f"/.github/ {owners}\n" in file.read_text(encoding="utf-8")
+
+    file.write_text("* @me\n", encoding="utf-8")
+    for nobody in ("", None):
+        answers.write_text(recorded({"owners": nobody}), encoding="utf-8")
+        assert add_missing_owners(tmp_path, answers) == []
+    assert file.read_text(encoding="utf-8") == "* @me\n"
