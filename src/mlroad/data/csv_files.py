@@ -263,8 +263,11 @@ def _ends_with(file: Path, delimiter: str) -> bool:
 def _recode(engine: TableEngine, file: Path, encoding: str, shown: dict[Path, Path]) -> Path:
     copy = engine.folder / f"{engine.fresh('recoded')}.csv"
     try:
-        with open_bytes(file) as source, copy.open("w", encoding="utf-8", newline="") as target:
-            shutil.copyfileobj(TextIOWrapper(source, encoding, newline=""), target)
+        with (
+            TextIOWrapper(open_bytes(file), encoding, newline="") as source,
+            copy.open("w", encoding="utf-8", newline="") as target,
+        ):
+            shutil.copyfileobj(source, target)
     except UnicodeError as error:
         what = f"The file is not encoded as {encoding}: {error}."
         fix = "Correct the encoding, in MLTable or in the version file."

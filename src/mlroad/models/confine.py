@@ -152,7 +152,13 @@ def _readable() -> Iterable[Path]:
         path = Path(name)
         # A Python below /usr or a wheel's folder; never the root, nor a folder that holds all the others.
         if path.is_absolute() and path != Path("/") and path.exists():
-            yield from _modules(path) if (path / ".git").exists() else [path]
+            yield from _modules(path) if (path / ".git").exists() else [path, *_linked(path)]
+
+
+def _linked(folder: Path) -> set[Path]:
+    """Where the packages of ``folder`` lie if it only links to them, as with uv's `link-mode = "symlink"`."""
+    links = (about for about in folder.glob("*.dist-info/METADATA") if about.is_symlink())
+    return {link.resolve().parent.parent for link in links}
 
 
 def _modules(repo: Path) -> Iterator[Path]:

@@ -142,6 +142,31 @@ def test_a_system_that_hides_nothing_says_so(stock: Path, monkeypatch: pytest.Mo
         assert model.unconfined == ("files", "network")
 
 
+@pytest.mark.parametrize("about", ["METADATA", "other"])
+def test_libraries_that_are_links(
+    stock: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, about: str
+) -> None:
+    """uv's `link-mode = "symlink"`: the files lie in uv's cache. A link to anything else opens nothing."""
+    cache, libraries = tmp_path / "cache" / "archive", tmp_path / "site-packages"
+    for name in ("far.py", f"far-1.dist-info/{about}"):
+        for folder in (cache, libraries):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (cache / name).write_text("BACK = 2\n", encoding="utf-8")
+        (libraries / name).symlink_to(cache / name)
+    (cache.parent / "beside.py").touch()
+    monkeypatch.setattr(model_process, "FORKS", False)
+    script = stock / "linked.py"
+    script.write_text(
+        f"import sys\nsys.path.insert(0, {str(libraries)!r})\nimport mlroad.models.confine as c\n"
+        "exec(open(c.__file__.replace('confine', 'model_worker')).read())\n",
+        encoding="utf-8",
+    )
+    monkeypatch.setattr(model_process, "WORKER", script)
+    wrong = asked("import far; return line", stock)
+    assert wrong == "" if about == "METADATA" else "PermissionError" in wrong
+    assert "PermissionError" in asked(f"open({str(cache.parent / 'beside.py')!r}); return line", stock)
+
+
 def test_the_gate_is_red(first: Factory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(SECRET, "word")
     first.plant("os.fork(); return line")

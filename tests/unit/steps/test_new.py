@@ -248,6 +248,7 @@ def test_a_classifier_saves_probabilities_in_the_order_of_its_classes(
             "no column sales. The columns are date, sold",
         ),
         (lambda table: table[:20], "which are too few"),
+        (lambda table: table[:1], r"too few rows \(1\)"),
     ],
 )
 def test_a_series_that_cannot_be_forecast_is_refused(

@@ -19,7 +19,9 @@ def read_series(path: Path, time: str, target: str) -> pd.Series:
         raise ValueError(
             f"{times[times.duplicated()][0]} has several rows. Sum them up, or choose one series."
         )
-    spacing = pd.infer_freq(times)
+    if len(times) < 3:
+        raise ValueError(f"{path.name} has too few rows ({len(times)}) to see how far apart the times are.")
+    spacing = pd.DatetimeIndex(times, freq="infer").freq
     if spacing is None:
         after = times[int((times[1:] - times[:-1]).argmax())]
         raise ValueError(f"The times are not regular: the largest gap is after {after}. Fill in the gaps.")
