@@ -152,16 +152,17 @@ class Tracker:
     def _listen(self) -> None:
         assert self._process and self._process.stdout
         finished = False
-        for line in self._process.stdout:
-            answer = json.loads(line)
-            with self._changed:
-                if "begin" in answer:
-                    self.run_id = answer["begin"]["run_id"]
-                    self._experiment_id = answer["begin"]["experiment_id"]
-                elif "step" in answer:
-                    self._ids[answer["step"]] = answer["run_id"]
-                finished = finished or "end" in answer
-                self._changed.notify_all()
+        with self._process.stdout as answers:
+            for line in answers:
+                answer = json.loads(line)
+                with self._changed:
+                    if "begin" in answer:
+                        self.run_id = answer["begin"]["run_id"]
+                        self._experiment_id = answer["begin"]["experiment_id"]
+                    elif "step" in answer:
+                        self._ids[answer["step"]] = answer["run_id"]
+                    finished = finished or "end" in answer
+                    self._changed.notify_all()
         with self._changed:
             self._dead = True
             self._changed.notify_all()
