@@ -53,7 +53,10 @@ def datasets_of(record: Mapping[str, Any]) -> dict[str, str]:
 
 
 def find_run(model_folder: Path, run: str | None = None) -> Run:
-    """The run of that id, or the newest of the model that finished. Raises UserError if there is none."""
+    """The run of that id, or the newest that finished with a model, or else the newest that finished.
+
+    Raises UserError if there is none.
+    """
     if not is_model(model_folder):
         what = f"{model_folder} is not a model folder: it has neither pipeline.yml nor steps/."
         raise UserError(what, "Name a folder such as models/my_model.")
@@ -71,8 +74,14 @@ def find_run(model_folder: Path, run: str | None = None) -> Run:
         if record.get("state") != "completed":
             raise UserError(f"The run {run} did not finish: it is {record.get('state')}.", make)
         return Run(name, folder, record)
+    newest: Run | None = None
     for folder in reversed(all_runs(runs)):
         record = read_record(folder)
         if record and record.get("state") == "completed":
-            return Run(name, folder, record)
-    raise UserError(f"There is no finished run of {name} on this machine.", make)
+            finished = Run(name, folder, record)
+            if finished.model_path.exists():
+                return finished
+            newest = newest or finished  # perhaps a run of some of the steps
+    if newest is None:
+        raise UserError(f"There is no finished run of {name} on this machine.", make)
+    return newest

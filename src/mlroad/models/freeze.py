@@ -152,7 +152,8 @@ def _check_model(run: Run) -> None:
     if not (run.model_path / "MLmodel").is_file():
         place = run.model_path.as_posix()
         what = f"The run {run.id} has no model to freeze: there is no MLflow model at {place}."
-        raise UserError(what, "The pipeline needs an output `model` of type mlflow_model.")
+        fix = "Run the whole pipeline. It needs an output `model` of type mlflow_model."
+        raise UserError(what, fix)
 
 
 def _columns(model: ModelProcess, run: Run) -> list[ColumnSpec]:

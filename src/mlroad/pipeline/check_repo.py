@@ -1,7 +1,7 @@
 """`mlroad check`: all rules on pipelines, components and scripts, for the chosen paths."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,7 +43,8 @@ def check_and_count(paths: Iterable[Path]) -> tuple[list[Problem], int, int]:
             found.append(Problem(Position(path), "MR101", f"{path} does not exist.", _NAME_ANOTHER))
             continue
         repo = RepoIndex(path if path.is_dir() else path.parent)
-        found += checks.setdefault(repo.root, _Check(path, repo)).path(path)
+        check = checks.setdefault(repo.root, _Check(path, repo))
+        found += map(check.shown, check.path(path))
     loaders = [it.loader for it in checks.values()]
     return in_order(found), sum(it.pipelines for it in loaders), sum(it.steps for it in loaders)
 
@@ -78,7 +79,7 @@ class _Check:
                 return self.model(path)
             if (path / "models").is_dir():
                 return self.whole_repo(path)
-            return self.folder(path)
+            return self.other_folder(path)
         if path.suffix == ".py":
             from mlroad.steps.script_rules import check_script
 
@@ -89,16 +90,36 @@ class _Check:
 
     def model(self, folder: Path) -> list[Problem]:
         """One model folder: its pipelines, components and scripts."""
+        pipeline = folder / "pipeline.yml"
+        found = self.folder(folder, {pipeline} if pipeline.is_file() else set())
+        return in_order([*found, *self.rest_of_model(folder)])
+
+    def rest_of_model(self, folder: Path) -> Iterator[Problem]:
+        """What is wrong in a model folder beside its YAML files."""
         # Imported here: this takes 20 ms, and is not needed to check a single YAML file.
         from mlroad.steps.script_rules import check_steps
         from mlroad.steps.sync import check_sync
 
-        found = self.folder(
-            folder, {folder / "pipeline.yml"} if (folder / "pipeline.yml").is_file() else set()
-        )
+        pipeline = folder / "pipeline.yml"
+        if not pipeline.is_file():
+            what = f"{self.repo.shown(pipeline)} does not exist."
+            fix = "It is what `mlroad run` reads: write it, or give the pipeline that is here this name."
+            yield self.shown(Problem(Position(pipeline), "MR101", what, fix))
         if (folder / "steps").is_dir():
-            found += [self._shown(problem) for problem in (*check_steps(folder), *check_sync(folder))]
-        return in_order(found)
+            yield from map(self.shown, (*check_steps(folder), *check_sync(folder)))
+
+    def other_folder(self, path: Path) -> list[Problem]:
+        """The YAML files in a folder; for `models` or the steps of a model, also the scripts."""
+        name = absolute(path).name
+        if name == "steps" and is_model(path / ".."):
+            return self.model(path / "..")
+        models = [folder for folder in sorted(path.iterdir()) if is_model(folder)] if name == "models" else []
+        if not models and not any(_yaml_files(path)):
+            what = f"{path} has no model and no YAML file, so there is nothing to check."
+            return [Problem(Position(path), "MR130", what, _NAME_ANOTHER)]
+        return in_order(
+            [*self.folder(path), *(found for each in models for found in self.rest_of_model(each))]
+        )
 
     def folder(self, folder: Path, pipelines: set[Path] | None = None) -> list[Problem]:
         """The pipelines and components in ``folder`` and below; other YAML is ignored."""
@@ -151,7 +172,8 @@ class _Check:
         dataset = self.repo.dataset(absolute(file).parent.name, file.stem)
         return list(dataset.problems) if dataset else []
 
-    def _shown(self, problem: Problem) -> Problem:
+    def shown(self, problem: Problem) -> Problem:
+        """A problem with its file relative to the working folder."""
         return replace(problem, at=replace(problem.at, file=self.repo.shown(problem.at.file)))
 
 

@@ -70,6 +70,20 @@ def test_rows_of_another_dataset(rents: Rents) -> None:
     rents.red("suite.yml:6:14: MI111")
 
 
+def test_a_run_of_some_steps_is_not_the_newest_model(rents: Rents) -> None:
+    runs = rents.repo / ".runs/rents"
+    newest = sorted(path.name for path in runs.glob("2*"))[-1]
+    partial = Path(shutil.copytree(runs / newest, runs / "29990101-000000-000000"))
+    shutil.rmtree(partial / "outputs" / "model")
+    done = rents.repo.mlroad("freeze models/rents --rows 3")
+    assert done.code == 0, done
+    assert newest in done.out
+    assert rents.repo.mlroad("test models/rents").code == 0
+    done = rents.repo.mlroad(f"freeze models/rents --rows 3 --run {partial.name}")
+    assert done.code == 2
+    assert "Run the whole pipeline." in done.err
+
+
 def test_the_rows_are_spread(rents: Rents) -> None:
     """A few cases include the only outlier, because freeze looks for unusual rows."""
     rents.repo.write("odd.csv", table(60) + "09,999.5,99,5000,odd\n")

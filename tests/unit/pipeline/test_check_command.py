@@ -159,6 +159,43 @@ def test_bad_usage(repo: Path, arguments: list[str], said: str) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("inside", "path", "shown"),
+    [
+        ("models/model_000", "steps", "steps/prep.py"), ("models/model_000/steps", ".", "prep.py"),
+        ("models/model_000/steps", "..", "prep.py"), ("", "models", "models/model_000/steps/prep.py"),
+        ("models", ".", "model_000/steps/prep.py"), ("datasets", "../models/model_000", "prep.py"),
+    ],
+)  # fmt: skip
+def test_scripts_are_checked_from_everywhere_and_told_once(
+    repo: Path, inside: str, path: str, shown: str
+) -> None:
+    assert _run(repo / inside, path).returncode == 0
+    script = repo / "models/model_000/steps/prep.py"
+    script.write_text(f"{script.read_text(encoding='utf-8')}\ndef (\n", encoding="utf-8")
+    done = _run(repo / inside, path)
+    assert done.returncode == 1
+    first, last = done.stdout.splitlines()
+    assert str(Path(shown)) in first
+    assert last == "Found 1 error."
+
+
+def test_a_folder_with_nothing_to_check(repo: Path) -> None:
+    (repo / "notebooks").mkdir(exist_ok=True)
+    done = _run(repo, "notebooks")
+    assert done.returncode == 2
+    assert "MR130: notebooks has no model and no YAML file" in done.stdout
+
+
+@pytest.mark.parametrize("paths", [(), ("models",), ("models/model_000",)])
+def test_a_model_without_its_pipeline(repo: Path, paths: tuple[str, ...]) -> None:
+    """`mlroad run` reads pipeline.yml and nothing else."""
+    (repo / "models/model_000/pipeline.yml").rename(repo / "models/model_000/pipeline.yaml")
+    done = _run(repo, *paths)
+    assert done.returncode == 1
+    assert f"MR101: {Path('models/model_000/pipeline.yml')} does not exist." in done.stdout
+
+
 @pytest.mark.parametrize("form", ["text", "json", "github", "sarif"])
 @pytest.mark.parametrize(
     ("odd", "code", "exit_code"),
