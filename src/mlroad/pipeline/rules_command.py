@@ -30,6 +30,9 @@ _ALMOST = re.compile(
     r"(?<!\$\{)(?:\$\{|\$\(|\$\[\[|\$|(?<![${])\{\{)\s?(?P<place>inputs|outputs)\.(?P<name>\w+)\s?(?:\}\}|\}|\)|\]\])?"
 )
 
+_READ_BY_BASH = re.compile(r'["`]|\$[\w({?!#*@$-]|\\(?=["$`\\]|$)')
+"""What is not a plain text to bash, also between double quotes."""
+
 
 def check_command(component: CommandComponent, out: Findings) -> None:
     """Check the command of ``component`` against its declared inputs and outputs."""
@@ -63,6 +66,20 @@ def check_command(component: CommandComponent, out: Findings) -> None:
         if fault:
             out.error(component.command_at, "MR246", *fault)
     _script(component, out)
+    for port in component.inputs.values():
+        if isinstance(port.default, str):
+            check_text(component, port.name, port.default, port.at, out)
+
+
+def check_text(component: CommandComponent, name: str, text: str, at: Position, out: Findings) -> None:
+    """Check a text that becomes the input ``name``: it goes into the command as it is, without quoting."""
+    found = _READ_BY_BASH.search(text)
+    expression = f"{OPEN}inputs.{name}{CLOSE}"
+    if found and expression in component.command and f"'{expression}'" not in component.command:
+        what = (
+            f"bash reads {found.group()} in the text {text} for {name}: the command gets texts as they are."
+        )
+        out.warning(at, "MR234", what, 'Choose a text without ", $, ` and \\.')
 
 
 def _expression(component: CommandComponent, body: str, at: Position, inside: bool, out: Findings) -> None:

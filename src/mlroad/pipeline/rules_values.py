@@ -7,6 +7,7 @@ from mlroad.pipeline.findings import Findings, a, suggest
 from mlroad.pipeline.model import (
     LITERAL_TYPES,
     Binding,
+    CommandComponent,
     DataAsset,
     DataPath,
     InputPort,
@@ -20,6 +21,7 @@ from mlroad.pipeline.model import (
 )
 from mlroad.pipeline.ports import UNKNOWN, coerce, never_fit, out_of_range
 from mlroad.pipeline.repo_index import RepoIndex, exists, is_file, is_folder, near_path
+from mlroad.pipeline.rules_command import check_text
 from mlroad.pipeline.scope import Scope, input_port, nested, uses_of
 
 _MODELS = {"mlflow_model", "custom_model", "triton_model"}
@@ -93,6 +95,8 @@ def _fits(step: Step, port: InputPort, value: Value, *, bound: bool, out: Findin
     if port.type in LITERAL_TYPES:
         if isinstance(value, Literally):
             _literal(where, port, value, out)
+            if isinstance(step.component, CommandComponent) and isinstance(value.value, str):
+                check_text(step.component, port.name, value.value, value.at, out)
         elif isinstance(value, DataPath | DataAsset | RemoteData):
             what = f"{where} is {a(port.type)}, not data."
             out.error(value.at, "MR224", what, f"Write `{port.name}: VALUE` in one line, or change its type.")

@@ -72,7 +72,7 @@ def test_rows_of_another_dataset(rents: Rents) -> None:
 
 def test_a_run_of_some_steps_is_not_the_newest_model(rents: Rents) -> None:
     runs = rents.repo / ".runs/rents"
-    newest = sorted(path.name for path in runs.glob("2*"))[-1]
+    newest = max(path.name for path in runs.glob("2*"))
     partial = Path(shutil.copytree(runs / newest, runs / "29990101-000000-000000"))
     shutil.rmtree(partial / "outputs" / "model")
     done = rents.repo.mlroad("freeze models/rents --rows 3")

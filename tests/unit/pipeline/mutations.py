@@ -166,6 +166,10 @@ VALUES = (
     M("a literal input written like a declaration", PIPELINE, "  rounds: 20", "  rounds:\n    type: integer\n    default: 20", "MR236", "type: integer"),
     M("a word that YAML reads as true", PIPELINE, "      label: done", "      label: on", "MR232", "label: on", severity="warning"),
     M("a time that YAML reads as a number", PIPELINE, "      label: done", "      label: 12:30", "MR232", "12:30", severity="warning"),
+    M("a text in which bash reads a variable", PIPELINE, "      label: done", "      label: in $USD", "MR234", "$USD", severity="warning"),
+    M("a text with a double quote", PIPELINE, "      label: done", "      label: 3\" pipe", "MR234", "3\" pipe", severity="warning"),
+    M("a text with a command", PIPELINE, "      label: done", "      label: a`id`", "MR234", "a`id`", severity="warning"),
+    M("a text that ends with a backslash", PIPELINE, "      label: done", "      label: C:\\", "MR234", "C:", severity="warning"),
     M("a date without quotes", PIPELINE, "      label: done", "      label: 2024-05-01", "MR112", "2024-05-01"),
 )  # fmt: skip
 
