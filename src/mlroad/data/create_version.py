@@ -73,8 +73,9 @@ def create_version(root: Path, draft: VersionDraft) -> CreatedVersion:
     """Create the next version of a dataset from a file or folder.
 
     Data already below datasets/<name>/ or data/<name>/ stays there, unless another version uses it; other
-    data is copied or moved. If a version with the same content, stage and address exists, it is returned
-    instead. Raises UserError for an invalid name, unreadable data, and data of the wrong type.
+    data is copied or moved. If a version with the same content, stage and address exists, and is read as the
+    draft says, it is returned instead. Raises UserError for an invalid name, unreadable data, and data of the
+    wrong type.
     """
     check_new_name(root, draft.name)
     if root.resolve().is_relative_to(draft.source.resolve()):
@@ -185,11 +186,14 @@ def _rows(draft: VersionDraft, tags: Mapping[str, str]) -> int | None:
 def _same(
     root: Path, draft: VersionDraft, content: ContentDigest, kind: str, digests: tuple[str, ...]
 ) -> DatasetVersion | None:
-    """The newest version with this content, type, stage, address and parents."""
+    """The newest version with this content, type, stage, address and parents, and read as the draft says."""
+    given = {tag: draft.tags[tag] for tag in DIALECT_TAGS if tag in draft.tags}
     for file in reversed(version_files(root, draft.name)):
         version = load_version(file)
         there = (version.digest, version.type, version.stage, version.parents)
         if there != (content.digest, kind, draft.stage, draft.parents):
+            continue
+        if given and dialect_of({**version.tags, **given}) != dialect_of(version.tags, version.at):
             continue
         if version.parent_digests not in ((), digests):
             continue
