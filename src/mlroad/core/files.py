@@ -79,7 +79,7 @@ def write_json(file: Path, content: Mapping[str, Any]) -> None:
         out.write("\n")
 
 
-def unwritable(file: Path, error: OSError) -> UserError:
+def unwritable(file: Path | str, error: OSError) -> UserError:
     """The error to raise for a file that could not be written."""
     return UserError(
         f"{file} cannot be written: {error.strerror or error}.", "Check its permissions and the disk."
