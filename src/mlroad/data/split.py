@@ -167,7 +167,7 @@ def _frozen_rule(frozen: DatasetVersion, options: SplitOptions) -> SplitRule:
         ("--stratify", options.stratify, about.get("stratify", "")),
         ("--by-time", options.by_time, about.get("by_time", "")),
     ):
-        if asked and asked != was:
+        if asked not in (None, "", [], was):
             shown = ", ".join(was) if isinstance(was, list) else was
             how = f"with {option} {shown}" if shown else f"without {option}"
             what = f"{frozen.id} is frozen and was created {how}."
