@@ -58,8 +58,10 @@ def add_data(
 def _left_out(draft: VersionDraft, created: CreatedVersion) -> Iterator[str]:
     """What the version that already has this content does not say of it."""
     version = created.version
-    kept = [(version.description, draft.description, "description")]
-    kept += [(version.tags.get("licence"), draft.tags.get("licence"), "licence")]
+    kept = (
+        (version.description, draft.description, "description"),
+        (version.tags.get("licence"), draft.tags.get("licence"), "licence"),
+    )
     for was, given, what in kept if not created.is_new else ():
         if given and given != was:
             yield f"  Its {what} is as before. To change it, edit {version.file.as_posix()}."

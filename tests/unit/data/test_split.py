@@ -12,7 +12,7 @@ import pytest
 from mlroad.core.problems import UserError
 from mlroad.data import create_version as creation
 from mlroad.data.store import find, local_path
-from mlroad.data.version import DatasetVersion
+from mlroad.data.version import DatasetVersion, write_version
 from tests.unit.data.conftest import Repo
 
 
@@ -225,17 +225,16 @@ def test_a_split_that_fails_half_way_leaves_nothing(
     repo.write("raw/all.csv", table(range(100)))
     repo.good(f"add all raw/{'all.csv' if suffix == 'csv' else 'folder'}")
     before, folders = repo.files(), {*repo.path.glob("d*/*")}
-    real = creation.write_version
 
     def full(version: DatasetVersion) -> None:
         if version.name == "all_train":
             raise UserError("The disk is full.")
-        real(version)
+        write_version(version)
 
     monkeypatch.setattr(creation, "write_version", full)
     repo.refused("split all:1", "The disk is full.")
     assert (repo.files(), {*repo.path.glob("d*/*")}) == (before, folders)
-    monkeypatch.setattr(creation, "write_version", real)
+    monkeypatch.setattr(creation, "write_version", write_version)
     assert "frozen from now on" in repo.good("split all:1")
     assert "verified" in repo.good("verify")
 
