@@ -66,8 +66,9 @@ def _has_folder() -> bool:
 
 def _refusal(error: OSError) -> str:
     """What to say of an error of the user's disk; empty for all others, which may be bugs of ML Road."""
-    from mlroad.core.files import unwritable  # noqa: PLC0415 - every command imports this module
+    from mlroad.core.files import first_error, unwritable  # noqa: PLC0415 - every command imports this module
 
+    error = first_error(error)
     # Of two files, such as those of a copy, the second is written.
     file = next((name for name in (error.filename2, error.filename) if isinstance(name, str)), "")
     if error.errno in _DISK:

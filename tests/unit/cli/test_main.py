@@ -7,6 +7,7 @@ import inspect
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -345,6 +346,10 @@ def test_the_current_folder_was_deleted(
         (OSError(errno.EDQUOT, "Disk quota exceeded", 7), "A file cannot be written: Disk quota exceeded"),
         (PermissionError(errno.EACCES, "Permission denied", "k1.csv"), "k1.csv cannot be used: Permission"),
         (PermissionError(errno.EPERM, "Not permitted", "k1.csv"), "k1.csv cannot be used: Not permitted."),
+        (
+            shutil.Error([("a", Path("b/a"), "[Errno 28] No space left on device: 'a' -> 'b/a'")]),
+            f"{Path('b/a')} cannot be written: No space left on device.",
+        ),
         (FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']"), "set TMPDIR"),
     ],
 )
@@ -366,6 +371,8 @@ def test_a_disk_that_refuses_a_file(
         OSError(errno.EIO, "Input/output error", "k1.csv"),
         PermissionError(errno.EPERM, "Operation not permitted"),
         OSError("no number"),
+        shutil.Error([("a", "b/a", "[Errno 2] No such file or directory: 'a'")]),
+        shutil.Error("Destination path 'b' already exists"),
     ],
 )
 def test_another_error_of_the_system_stays_a_traceback(
