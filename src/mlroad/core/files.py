@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import stat
 from collections.abc import Callable, Iterator, Mapping
@@ -79,11 +80,20 @@ def write_json(file: Path, content: Mapping[str, Any]) -> None:
         out.write("\n")
 
 
-def unwritable(file: Path, error: OSError) -> UserError:
+def unwritable(file: Path | str, error: OSError) -> UserError:
     """The error to raise for a file that could not be written."""
     return UserError(
         f"{file} cannot be written: {error.strerror or error}.", "Check its permissions and the disk."
     )
+
+
+def first_error(error: OSError) -> OSError:
+    """The error itself, or the first one of those that `shutil.copytree` has collected as texts."""
+    if not isinstance(error, shutil.Error) or not isinstance(error.args[0], list):
+        return error
+    _, target, text = error.args[0][0]
+    found = re.match(r"\[Errno (\d+)\] ([^:]+)", text)
+    return OSError(int(found[1]), found[2], str(target)) if found else error
 
 
 def write_output(file: Path, content: str) -> None:

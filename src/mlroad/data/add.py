@@ -1,6 +1,6 @@
 """`mlroad dataset add`: create a version of existing data and print the next steps."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from mlroad.core.git import Git
@@ -11,7 +11,7 @@ from mlroad.data.create_version import CreatedVersion, VersionDraft, create_vers
 from mlroad.data.open_table import open_table
 from mlroad.data.sql import TableEngine
 from mlroad.data.store import listing_file, local_path
-from mlroad.data.table_notes import table_notes
+from mlroad.data.table_notes import decimal_commas, table_notes
 from mlroad.data.version import DatasetVersion
 from mlroad.data.version_tables import reading_of
 
@@ -51,8 +51,20 @@ def add_data(
     with waiting(f"Adding {source}"):
         created = create_version(root, draft)
         is_new_table = created.is_new and created.version.rows is not None
-        notes = _notes(root, created.version) if is_new_table else []
+        notes = _notes(root, created.version) if is_new_table else list(_left_out(draft, created))
     return "\n".join([created_text(root, created), *notes])
+
+
+def _left_out(draft: VersionDraft, created: CreatedVersion) -> Iterator[str]:
+    """What the version that already has this content does not say of it."""
+    version = created.version
+    kept = (
+        (version.description, draft.description, "description"),
+        (version.tags.get("licence"), draft.tags.get("licence"), "licence"),
+    )
+    for was, given, what in kept if not created.is_new else ():
+        if given and given != was:
+            yield f"  Its {what} is as before. To change it, edit {version.file.as_posix()}."
 
 
 def _notes(root: Path, version: DatasetVersion) -> list[str]:
@@ -60,6 +72,8 @@ def _notes(root: Path, version: DatasetVersion) -> list[str]:
     with TableEngine() as engine:
         table = open_table(engine, local_path(root, version), version.id, reading_of(version), once=True)
         notes = table_notes(engine, table)
+        if "decimal" not in version.tags:
+            notes += decimal_commas(engine, table)
     return [f"  {note}" for note in notes]
 
 

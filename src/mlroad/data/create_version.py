@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mlroad.core.digests import ContentDigest, digest_content, listing
+from mlroad.core.files import remove
 from mlroad.core.hash_cache import HashCache
 from mlroad.core.problems import UserError
 from mlroad.data.mltable import is_mltable
@@ -72,11 +73,11 @@ def create_version(root: Path, draft: VersionDraft) -> CreatedVersion:
     """Create the next version of a dataset from a file or folder.
 
     Data already below datasets/<name>/ or data/<name>/ stays there, unless another version uses it; other
-    data is copied or moved. If a version with the same content, stage and address exists, it is returned
-    instead. Raises UserError for an invalid name, unreadable data, and data of the wrong type.
+    data is copied or moved. If a version with the same content, stage and address exists, and is read as the
+    draft says, it is returned instead. Raises UserError for an invalid name, unreadable data, and data of the
+    wrong type.
     """
-    check_name(draft.name)
-    _check_case(root, draft.name)
+    check_new_name(root, draft.name)
     if root.resolve().is_relative_to(draft.source.resolve()):
         raise UserError(f"{draft.source} contains this repo.", "Name the folder with the data.")
     with HashCache(root) as cache:
@@ -131,11 +132,29 @@ def confirm_stored(root: Path, version: DatasetVersion, source: Path, *, move: b
             shutil.rmtree(staged, ignore_errors=True)
 
 
-def _check_case(root: Path, name: str) -> None:
+def discard_version(root: Path, version: DatasetVersion) -> None:
+    """Delete a version that was just created from a copy, because what belongs to it could not be created."""
+    version.file.unlink(missing_ok=True)
+    listing_file(version).unlink(missing_ok=True)
+    for place in (DATASETS, LARGE):
+        home = root / place / version.name
+        if (home / version.version).exists():
+            remove(home / version.version)
+        _remove_if_empty(home)
+
+
+def check_new_name(root: Path, name: str) -> None:
+    """Raise UserError for a name that no dataset can have, or that differs only in case from another one."""
+    check_name(name)
     for other in names(root):
         if other != name and other.lower() == name.lower():
             what = f"The dataset names {name} and {other} differ only in case."
             raise UserError(what, "Windows and macOS cannot distinguish them: choose another name.")
+
+
+def _remove_if_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def _type(draft: VersionDraft) -> str:
@@ -167,11 +186,14 @@ def _rows(draft: VersionDraft, tags: Mapping[str, str]) -> int | None:
 def _same(
     root: Path, draft: VersionDraft, content: ContentDigest, kind: str, digests: tuple[str, ...]
 ) -> DatasetVersion | None:
-    """The newest version with this content, type, stage, address and parents."""
+    """The newest version with this content, type, stage, address and parents, and read as the draft says."""
+    given = {tag: draft.tags[tag] for tag in DIALECT_TAGS if tag in draft.tags}
     for file in reversed(version_files(root, draft.name)):
         version = load_version(file)
         there = (version.digest, version.type, version.stage, version.parents)
         if there != (content.digest, kind, draft.stage, draft.parents):
+            continue
+        if given and dialect_of({**version.tags, **given}) != dialect_of(version.tags, version.at):
             continue
         if version.parent_digests not in ((), digests):
             continue
@@ -244,11 +266,17 @@ def _publish_copy(
             if not draft.address:
                 within = target if numbered.type != "uri_file" else target / draft.source.name
                 numbered = replace(numbered, path=_relative(within, numbered))
-            if _write(numbered, content):
+            is_written = False
+            try:
+                is_written = _write(numbered, content)
+            finally:
+                if not is_written:
+                    target.rename(staged)
+            if is_written:
                 return numbered
-            target.rename(staged)
     finally:
         shutil.rmtree(staged, ignore_errors=True)
+        _remove_if_empty(place)
     raise AssertionError  # pragma: no cover - count() never ends
 
 
@@ -281,6 +309,10 @@ def _write(version: DatasetVersion, content: ContentDigest) -> bool:
         write_version(version)
     except FileExistsError:
         return False
+    except BaseException:
+        listing_file(version).unlink(missing_ok=True)
+        _remove_if_empty(version.file.parent)
+        raise
     return True
 
 

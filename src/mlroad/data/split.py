@@ -15,7 +15,13 @@ from typing import Any
 from mlroad.core.files import scratch_folder
 from mlroad.core.problems import UserError
 from mlroad.core.text import count, did_you_mean
-from mlroad.data.create_version import CreatedVersion, VersionDraft, create_version
+from mlroad.data.create_version import (
+    CreatedVersion,
+    VersionDraft,
+    check_new_name,
+    create_version,
+    discard_version,
+)
 from mlroad.data.split_choice import SplitRule
 from mlroad.data.split_rows import SourceFormat, SplitCounts, source_format, split_rows
 from mlroad.data.store import find_verified, version_files
@@ -70,11 +76,13 @@ class SplitResult:
 def split_version(root: Path, options: SplitOptions) -> SplitResult:
     """Create the two versions, or only the training data if a holdout exists.
 
-    Raises UserError for options that contradict the frozen holdout or the data, and if a side is empty.
+    If one of them cannot be created, neither is. Raises UserError for options that contradict the frozen
+    holdout or the data, for names that the sides cannot have, and if a side is empty.
     """
     source = find_verified(root, options.reference)
     name = source.version.name
     train_name, holdout_name = options.train or f"{name}_train", options.holdout or f"{name}_holdout"
+    _check_names(root, name, train_name, holdout_name)
     form = source_format(source)
     frozen = None if options.renew else _frozen(root, holdout_name)
     if frozen:
@@ -95,7 +103,12 @@ def split_version(root: Path, options: SplitOptions) -> SplitResult:
         else:
             made_holdout = CreatedVersion(frozen, is_new=False)
         about |= {"side": "train", "holdout": made_holdout.version.id}
-        made_train = create_version(root, _draft(train_name, train, source.version, about, options.stage))
+        try:
+            made_train = create_version(root, _draft(train_name, train, source.version, about, options.stage))
+        except BaseException:
+            if made_holdout.is_new:
+                discard_version(root, made_holdout.version)
+            raise
     return SplitResult(made_train, made_holdout, counts, frozen is not None, source.version)
 
 
@@ -111,12 +124,36 @@ def repeat_split(root: Path, version: DatasetVersion, folder: Path) -> Path:
     return made.parent if form.is_mltable else made
 
 
-def _frozen(root: Path, name: str) -> DatasetVersion | None:
+def _check_names(root: Path, source: str, train: str, holdout: str) -> None:
+    """Raise UserError for names that the sides cannot have: the next split would take one for the other."""
+    if train.lower() == holdout.lower():
+        what = f"The training data ({train}) and the holdout ({holdout}) would be one dataset."
+        raise UserError(what, "Choose names that differ in more than capitals: --train NAME, --holdout NAME.")
+    for side, name in (("train", train), ("holdout", holdout)):
+        check_new_name(root, name)
+        fix = f"Choose another name: --{side} NAME."
+        if name == source:
+            raise UserError(f"--{side} is {name}, the dataset that is split.", fix)
+        newest = _newest(root, name)
+        if newest and _split_of(newest).get("side", side) != side:
+            raise UserError(newest.problem("MD702", f"{newest.id} is the other side of a split.", fix))
+
+
+def _newest(root: Path, name: str) -> DatasetVersion | None:
     files = version_files(root, name)
-    if not files:
+    return load_version(files[-1]) if files else None
+
+
+def _split_of(version: DatasetVersion) -> dict[str, Any]:
+    about: dict[str, Any] = (version.derivation or {}).get("split", {})
+    return about
+
+
+def _frozen(root: Path, name: str) -> DatasetVersion | None:
+    newest = _newest(root, name)
+    if newest is None:
         return None
-    newest = load_version(files[-1])
-    if "split" not in (newest.derivation or {}):
+    if not _split_of(newest):
         what = f"{newest.id} was not created by a split, so it cannot be used as the holdout."
         raise UserError(newest.problem("MD702", what, "Choose another name: --holdout NAME."))
     return newest
@@ -130,7 +167,7 @@ def _frozen_rule(frozen: DatasetVersion, options: SplitOptions) -> SplitRule:
         ("--stratify", options.stratify, about.get("stratify", "")),
         ("--by-time", options.by_time, about.get("by_time", "")),
     ):
-        if asked and asked != was:
+        if asked not in (None, "", [], was):
             shown = ", ".join(was) if isinstance(was, list) else was
             how = f"with {option} {shown}" if shown else f"without {option}"
             what = f"{frozen.id} is frozen and was created {how}."

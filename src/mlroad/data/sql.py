@@ -81,7 +81,9 @@ class TableEngine:
         self._connection.close()
         self._temporary.cleanup()
         if isinstance(error, self._data_errors):
-            # A file that is damaged in the middle, or a full disk.
+            if "No space left on device" in str(error):
+                raise UserError("There is no space left on the disk.", "Free some space.") from None
+            # A file that is damaged in the middle.
             raise UserError(
                 f"The data cannot be read: {reason(error)}.", "Restore it or create it again."
             ) from None

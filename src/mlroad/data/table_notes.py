@@ -8,11 +8,12 @@ from mlroad.data import sql
 from mlroad.data.cells import Cells
 from mlroad.data.sql import TableEngine
 from mlroad.data.table import Table
-from mlroad.data.text_types import odd_values
+from mlroad.data.text_types import has_kind, odd_values
 
 _NEARLY = 0.95
 """From this share on, a text column was probably meant to be numbers."""
 _SHOWN = 20
+_THOUSANDS = r"[+-]?[1-9]\d?\d?,\d\d\d"
 _PLURALS = {
     "integer": "numbers", "number": "numbers", "date": "dates", "datetime": "times",
     "boolean": "truth values",
@@ -67,3 +68,20 @@ def _nearly(engine: TableEngine, table: Table) -> Iterator[str]:
             share = f"{percent(odd.share)} of its values are numbers. {odd.count:,} are not"
             fix = "If they mean a missing value, list them in the schema: missingValues."
             yield f"Warning: {name} is text, but {share}, such as {examples}. {fix}"
+
+
+def decimal_commas(engine: TableEngine, table: Table) -> Iterator[str]:
+    """Warnings of text columns whose values are numbers with a decimal comma.
+
+    12,500 alone says nothing: it may be twelve thousand.
+    """
+    texts = [column.name for column in table.columns if column.kind == "string"] if table.raw else []
+    number = has_kind("{0}", "number", ",")
+    fraction = f"{number} AND contains({{0}}, ',') AND NOT regexp_full_match(trim({{0}}), '{_THOUSANDS}')"
+    parts = ("count({0})", f"count(*) FILTER ({number})", f"min({{0}}) FILTER ({fraction})")
+    cells = Cells(engine, table.texts or table.view, texts, table.rows)
+    for name, (total, numbers, example) in cells.each(dict.fromkeys(texts, parts)).items():
+        if example is not None and numbers >= _NEARLY * total:
+            share = f"{percent(numbers / total)} of its values are numbers with a decimal comma"
+            fix = "Add the same data again with `--decimal ,`."
+            yield f"Warning: {name} is text, but {share}, such as {json.dumps(example)}. {fix}"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import click
 import pytest
@@ -329,3 +332,62 @@ def test_the_current_folder_was_deleted(
     gone.rmdir()
     assert exit_code(arguments) == 2
     assert capfd.readouterr().err == "The current folder was deleted. Change to one that exists.\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            OSError(errno.EROFS, "Read-only file system", "datasets/zz"),
+            "datasets/zz cannot be written: Read-",
+        ),
+        (OSError(errno.ENOSPC, "No space left", "a.csv", None, "copy.csv"), "copy.csv cannot be written: No"),
+        (OSError(errno.ENOSPC, "No space left on device"), "A file cannot be written: No space left on"),
+        (OSError(errno.EDQUOT, "Disk quota exceeded", 7), "A file cannot be written: Disk quota exceeded"),
+        (PermissionError(errno.EACCES, "Permission denied", "k1.csv"), "k1.csv cannot be used: Permission"),
+        (PermissionError(errno.EPERM, "Not permitted", "k1.csv"), "k1.csv cannot be used: Not permitted."),
+        (
+            shutil.Error([("a", Path("b/a"), "[Errno 28] No space left on device: 'a' -> 'b/a'")]),
+            f"{Path('b/a')} cannot be written: No space left on device.",
+        ),
+        (FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']"), "set TMPDIR"),
+    ],
+)
+def test_a_disk_that_refuses_a_file(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], error: OSError, told: str
+) -> None:
+    """Wherever a command writes."""
+    monkeypatch.setattr("mlroad.cli.dataset_versions.all_versions", Mock(side_effect=error))
+    assert exit_code(["dataset", "list"]) == 2
+    said = capfd.readouterr()
+    assert (said.out, said.err.count("\n")) == ("", 1)
+    assert told in said.err
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        FileNotFoundError(errno.ENOENT, "No such file or directory", "k1.csv"),
+        OSError(errno.EIO, "Input/output error", "k1.csv"),
+        PermissionError(errno.EPERM, "Operation not permitted"),
+        OSError("no number"),
+        shutil.Error([("a", "b/a", "[Errno 2] No such file or directory: 'a'")]),
+        shutil.Error("Destination path 'b' already exists"),
+    ],
+)
+def test_another_error_of_the_system_stays_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, error: OSError
+) -> None:
+    monkeypatch.setattr("mlroad.cli.dataset_versions.all_versions", Mock(side_effect=error))
+    with pytest.raises(OSError, match=re.escape(str(error))):
+        exit_code(["dataset", "list"])
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is full")
+def test_the_output_goes_to_a_full_disk(factory: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "mlroad", "dataset", "list"]
+        done = subprocess.run(
+            command, cwd=factory, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr

@@ -72,6 +72,54 @@ def test_the_same_content_makes_no_second_version(repo: Repo) -> None:
     assert "Created numbers:2" in repo.good("add numbers raw/numbers.csv --stage prod")
 
 
+EURO = "name;price\nM;0,5\nN;1,25\n"
+
+
+def test_other_options_for_the_same_content_make_a_version(repo: Repo) -> None:
+    repo.write("raw/euro.csv", EURO)
+    said = repo.good("add euro raw/euro.csv")
+    assert "Warning: price is text, but 100.0 % of its values are numbers with a decimal comma" in said
+    assert "Add the same data again with `--decimal ,`." in said
+    said = repo.good("add euro raw/euro.csv --delimiter ';' --decimal ,")
+    assert "Created euro:2" in said
+    assert "Warning" not in said
+    tags = load_version(repo / "datasets/euro/2.yml").tags
+    assert (tags["delimiter"], tags["decimal"]) == (";", ",")
+    for options in ("", "--decimal ,", "--delimiter ';' --decimal ,", "--encoding UTF8"):
+        assert "euro:2 already has exactly this content" in repo.good(f"add euro raw/euro.csv {options}")
+    assert "Created euro:3" in repo.good("add euro raw/euro.csv --encoding cp1252")
+    assert "Created euro:4" in repo.good("add euro raw/euro.csv --stage prod --encoding latin1")
+    repo.refused("add euro raw/euro.csv --delimiter ';;'", "is not one character")
+    repo.good("schema infer euro:2")
+    assert "type: number" in (repo / "datasets/euro/schema.yml").read_text(encoding="utf-8")
+
+
+def test_a_description_of_the_same_content_is_named(repo: Repo) -> None:
+    repo.good("add numbers raw/numbers.csv -m Numbers")
+    said = repo.good("add numbers raw/numbers.csv -m Others --licence MIT")
+    assert "Its description is as before. To change it, edit datasets/numbers/1.yml." in said
+    assert "Its licence is as before." in said
+    assert "as before" not in repo.good("add numbers raw/numbers.csv -m Numbers")
+
+
+@pytest.mark.parametrize(
+    ("values", "options", "warns"),
+    [
+        ("0,5 1,25 -3 NA", "", True),
+        ("12,500 3,5", "", True),
+        ("12,500 1,200 3", "", False),
+        ("0.5 1.25", "", False),
+        ("1,5 a b", "", False),
+        ("1,2,3 4,5,6", "", False),
+        ("0,5 1,25", "--decimal .", False),
+        ("0,5 1,25", "--decimal ,", False),
+    ],
+)
+def test_a_warning_of_decimal_commas(repo: Repo, values: str, options: str, warns: bool) -> None:
+    repo.write("raw/t.csv", "id;v\n" + "".join(f"a;{value}\n" for value in values.split()))
+    assert ("decimal comma" in repo.good(f"add t raw/t.csv {options}")) is warns
+
+
 def test_a_folder_with_its_listing(repo: Repo) -> None:
     for name in ("cats/a.png", "cats/b c.png", "dogs/a.png"):
         repo.write(f"raw/pets/{name}", f"picture {name}")

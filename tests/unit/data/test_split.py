@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import random
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
+from mlroad.core.problems import UserError
+from mlroad.data import create_version as creation
 from mlroad.data.store import find, local_path
+from mlroad.data.version import DatasetVersion, write_version
 from tests.unit.data.conftest import Repo
 
 
@@ -93,7 +97,9 @@ def test_the_holdout_stays_frozen(repo: Repo) -> None:
     assert train | frozen == {str(number) for number in range(700)}
     assert not (repo / "datasets/all_holdout/2.yml").exists()
     repo.refused("split all:2 --share 0.5", "all_holdout:1 is frozen", "--renew")
+    repo.refused("split all:2 --share 0", "all_holdout:1 is frozen and was created with --share 0.2")
     repo.refused("split all:2 --key value", "all_holdout:1 is frozen")
+    repo.good("split all:2 --share 0.2 --key id")
     assert "already existed" in repo.good("split all:2")
     repo.good("split all:2 --key id --share 0.5 --renew")
     assert (repo / "datasets/all_holdout/2.yml").exists()
@@ -174,6 +180,76 @@ def test_what_cannot_be_split(repo: Repo, arguments: str, words: str) -> None:
     repo.good("add all raw/all.csv")
     repo.good("add other raw/all.csv")
     repo.refused(arguments, words)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("--train same --holdout same", "(same) and the holdout (same) would be one dataset"),
+        ("--train Same --holdout same", "(Same) and the holdout (same) would be one dataset"),
+        ("--train all_holdout", "would be one dataset"),
+        ("--train all", "--train is all, the dataset that is split"),
+        ("--holdout all --renew", "--holdout is all, the dataset that is split"),
+        ("--train ALL", "ALL and all differ only in case"),
+        ("--train con", "is not a valid dataset name"),
+        ("--train old_holdout", "old_holdout:1 is the other side of a split"),
+        ("--holdout old_train", "old_train:1 is the other side of a split"),
+        ("--holdout old_train --renew", "old_train:1 is the other side of a split"),
+    ],
+)
+def test_names_that_the_sides_cannot_have(repo: Repo, arguments: str, words: str) -> None:
+    repo.write("raw/all.csv", table(range(100)))
+    repo.good("add all raw/all.csv")
+    repo.good("split all:1 --train old_train --holdout old_holdout")
+    repo.refused(f"split all:1 {arguments}", words)
+    assert not (repo / "datasets/same").exists()
+
+
+def test_names_that_the_sides_can_have(repo: Repo) -> None:
+    repo.write("raw/all.csv", table(range(100)))
+    repo.good("add all raw/all.csv")
+    repo.good("add mine raw/all.csv")
+    repo.good("split all:1 --train mine --holdout mine2")
+    repo.good("split mine:2 --train all_train --holdout all_holdout")
+    repo.good("split all:1 --train mine --holdout mine2 --renew --share 0.5")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "folder"])
+@pytest.mark.parametrize("small", [0, 5_000_000])
+def test_a_split_that_fails_half_way_leaves_nothing(
+    repo: Repo, monkeypatch: pytest.MonkeyPatch, suffix: str, small: int
+) -> None:
+    monkeypatch.setattr(creation, "SMALL", small)
+    for number in range(50):
+        repo.write(f"raw/folder/{number}.png", f"picture {number}")
+    repo.write("raw/all.csv", table(range(100)))
+    repo.good(f"add all raw/{'all.csv' if suffix == 'csv' else 'folder'}")
+    before, folders = repo.files(), {*repo.path.glob("d*/*")}
+
+    def full(version: DatasetVersion) -> None:
+        if version.name == "all_train":
+            raise UserError("The disk is full.")
+        write_version(version)
+
+    monkeypatch.setattr(creation, "write_version", full)
+    repo.refused("split all:1", "The disk is full.")
+    assert (repo.files(), {*repo.path.glob("d*/*")}) == (before, folders)
+    monkeypatch.setattr(creation, "write_version", write_version)
+    assert "frozen from now on" in repo.good("split all:1")
+    assert "verified" in repo.good("verify")
+
+
+def test_a_failed_split_of_a_later_version_keeps_the_frozen_holdout(
+    repo: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo.write("raw/all.csv", table(range(100)))
+    repo.good("add all raw/all.csv")
+    repo.good("split all:1")
+    repo.write("raw/all.csv", table(range(120)))
+    repo.good("add all raw/all.csv")
+    monkeypatch.setattr(creation, "write_version", Mock(side_effect=UserError("The disk is full.")))
+    repo.refused("split all:2", "The disk is full.")
+    assert (repo / "datasets/all_holdout/1.yml").exists()
 
 
 def test_a_holdout_that_no_longer_fits(repo: Repo) -> None:

@@ -294,3 +294,15 @@ def test_counting_rows_reads_no_types_and_no_pictures(
     monkeypatch.setattr("mlroad.data.open_table._copied", fail)
     assert count_rows(tmp_path / "pictures") is None
     assert count_rows(tmp_path / "a.csv") == 2
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        ('Could not write file "a.csv": No space left on device', "There is no space left on the disk."),
+        ("Corrupt header", "The data cannot be read: Corrupt header. Restore it"),
+    ],
+)
+def test_a_full_disk_is_not_damaged_data(reason: str, told: str) -> None:
+    with pytest.raises(UserError, match=told), TableEngine():
+        raise duckdb.IOException(f"IO Error: {reason}")
