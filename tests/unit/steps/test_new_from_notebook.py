@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -224,6 +225,24 @@ def test_names_of_the_notebook_never_collide(repo: Path) -> None:
         assert not own & bound
         imported = {alias.name for it in tree.body if isinstance(it, ast.ImportFrom) for alias in it.names}
         assert function.name not in imported
+
+
+def test_names_that_differ_only_in_case(repo: Path) -> None:
+    path = notebook(
+        repo / "notebooks" / "eda.ipynb",
+        LOAD,
+        ("", "SEED = 1\nN = 2\nn = 3\nPREPARED = 4\nROWS_FILE = 5"),
+        ("prep", SPLIT[1] + "\nX, y = X[N * n:], y[PREPARED + ROWS_FILE + SEED:]"),
+        ("train", TRAIN + "\nprint(PREPARED, N)"),
+    )
+
+    result = new(path)
+
+    assert result.exit_code == 0, result.output
+    head = re.search(r"(?s)def prep\((.*?)\) ->", script(repo, "prep"))
+    assert head is not None
+    names = re.findall(r"(\w+):", head[1])
+    assert names == ["rows_file", "prepared_path", "SEED", "PREPARED"]
 
 
 def test_the_samples_notebook_becomes_a_model(repo: Path) -> None:

@@ -112,6 +112,7 @@ def test_azure_ml_accepts_every_kind_of_parameter(model: Path) -> None:
         "learner": ("string", None, "ridge"),
         "folds": ("string", None, "5"),
         "loss": ("string", None, "squared error"),
+        "C": ("number", None, 1.0),
     }
     assert list(loaded.inputs["folds"]["enum"]) == ["3", "5"]
     assert loaded.command.endswith('$[[--extra "${{inputs.extra}}"]] $[[--limit "${{inputs.limit}}"]]')
