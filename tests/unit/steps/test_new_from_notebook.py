@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 
 from mlroad.cli.main import mlroad
@@ -243,6 +244,24 @@ def test_names_that_differ_only_in_case(repo: Path) -> None:
     assert head is not None
     names = re.findall(r"(\w+):", head[1])
     assert names == ["rows_file", "prepared_path", "SEED", "PREPARED"]
+
+
+def test_settings_that_yaml_would_not_read_as_text(repo: Path) -> None:
+    path = notebook(
+        repo / "notebooks" / "eda.ipynb",
+        LOAD,
+        ("", "off = -3\nN = 4"),
+        ("prep", SPLIT[1] + "\nX, y = X[:off], y[:off]\nprint(N)"),
+        ("train", TRAIN + "\nprint(off, N)"),
+    )
+
+    result = new(path)
+
+    assert result.exit_code == 0, result.output
+    assert "nothing wrong" in result.output
+    pipeline = yaml.safe_load((repo / "models" / "m" / "pipeline.yml").read_text(encoding="utf-8"))
+    assert (pipeline["inputs"]["off"], pipeline["inputs"]["N"]) == (-3, 4)
+    assert pipeline["jobs"]["train"]["inputs"]["off"] == "${{parent.inputs.off}}"
 
 
 def test_the_samples_notebook_becomes_a_model(repo: Path) -> None:
