@@ -62,8 +62,8 @@ def _about_the_model(notebook: Notebook) -> list[str]:
             )
     if not notebook.edits.metrics:
         found.append(
-            "Which figures decide? evaluate has no metric of scikit-learn. Write them as JSON to a parameter "
-            "`metrics: OutputFile`."
+            "Which figures decide? No name in evaluate is one metric of scikit-learn. Write them as JSON "
+            "to a parameter `metrics: OutputFile`."
         )
     else:
         names = some([f"`{it}`" for it in dict.fromkeys(notebook.edits.metrics)], 9)
