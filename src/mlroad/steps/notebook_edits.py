@@ -54,7 +54,7 @@ def edit(cells: list[Cell]) -> Edits:
     taken = {node.id for node in nodes if isinstance(node, ast.Name)} | imports.keys()
     for cell in cells:
         if cell.step == "evaluate" and (tree := _parsed(cell.source)):
-            _name_metrics(cell, tree, _Numbers(imports, values), taken, done)
+            _name_metrics(cell, tree, _Numbers(imports, values, done.metrics), taken, done)
     return done
 
 
@@ -137,9 +137,6 @@ def _name_metrics(cell: Cell, tree: ast.Module, numbers: "_Numbers", taken: set[
     """``print(mean_absolute_error(y, p))`` becomes an assignment, and ``print`` of the assigned name."""
     patches: list[tuple[ast.AST, str]] = []
     for statement in tree.body:
-        names = (it for it in _outside_of_scopes(statement) if isinstance(it, ast.Name))
-        bound = {it.id for it in names if isinstance(it.ctx, ast.Store)}
-        done.metrics = [name for name in done.metrics if name not in bound]
         match statement:
             case ast.Assign(targets=[ast.Name(id=name)], value=value) if numbers.is_metric(value):
                 done.metrics.append(name)
@@ -150,6 +147,12 @@ def _name_metrics(cell: Cell, tree: ast.Module, numbers: "_Numbers", taken: set[
                 before = [f"{name} = {ast.get_source_segment(text, call)}\n" for call, name in named]
                 if named:
                     patches.append((statement, "".join(before) + patched(text, named)))
+            case ast.AugAssign():
+                pass  # a number stays one
+            case _:
+                names = (it for it in _outside_of_scopes(statement) if isinstance(it, ast.Name))
+                bound = {it.id for it in names if isinstance(it.ctx, ast.Store)}
+                done.metrics[:] = [name for name in done.metrics if name not in bound]
     cell.source = patched(cell.source, patches)
 
 
@@ -160,6 +163,8 @@ class _Numbers:
     imports: dict[str, str]
     values: dict[str, ast.expr]
     """The values of names that are assigned once in the notebook."""
+    known: list[str]
+    """The names of metrics so far."""
 
     def metrics(self, node: ast.AST) -> Iterator[ast.Call]:
         """The calls in ``node`` that give one metric, outside of comprehensions and functions."""
@@ -169,8 +174,12 @@ class _Numbers:
 
     def is_metric(self, node: ast.expr) -> bool:
         """Whether the value is one number, and made with a metric."""
-        calls = (it for it in ast.walk(node) if isinstance(it, ast.Call))
-        return self._is_number(node) and any(map(self._gives_metric, calls))
+        return self._is_number(node) and any(map(self._uses_metric, ast.walk(node)))
+
+    def _uses_metric(self, node: ast.AST) -> bool:
+        if isinstance(node, ast.Name):
+            return node.id in self.known
+        return isinstance(node, ast.Call) and self._gives_metric(node)
 
     def _gives_metric(self, call: ast.Call) -> bool:
         name = full_name(call.func, self.imports)
@@ -186,14 +195,16 @@ class _Numbers:
         match node:
             case ast.Constant(value=int() | float()):
                 return True
+            case ast.Name(id=name) if name in self.known:
+                return True
             case ast.Name(id=name) if name in self.values and depth < 8:
                 return self._is_number(self.values[name], depth + 1)
             case ast.BinOp(left=left, right=right):
                 return are(left, right)
             case ast.UnaryOp(operand=operand):
                 return are(operand)
-            case ast.Call(func=ast.Attribute(value=ast.Call() as owner, attr="round" | "item")):
-                return are(owner)
+            case ast.Call(func=ast.Attribute(value=owner, attr="round" | "item")) if are(owner):
+                return True
             case ast.Call(func=function, args=arguments, keywords=keywords):
                 name = full_name(function, self.imports)
                 reduces = _REDUCES.fullmatch(name) and not any(it.arg == "axis" for it in keywords)
