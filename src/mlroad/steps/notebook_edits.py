@@ -43,7 +43,7 @@ class Edits:
 
 def edit(cells: list[Cell]) -> Edits:
     """Replace the paths in calls that read or write files by parameters, and give each metric a name."""
-    trees = {cell.number: tree for cell in cells if (tree := _parsed(cell.source))}
+    trees = {cell.number: tree for cell in cells if (tree := parsed(cell.source))}
     nodes = [node for tree in trees.values() for node in ast.walk(tree)]
     imports = imported_names(nodes)
     done = Edits([], set(), [])
@@ -53,12 +53,12 @@ def edit(cells: list[Cell]) -> Edits:
             _replace_paths(cell, tree, imports, values, done)
     taken = {node.id for node in nodes if isinstance(node, ast.Name)} | imports.keys()
     for cell in cells:
-        if cell.step == "evaluate" and (tree := _parsed(cell.source)):
+        if cell.step == "evaluate" and (tree := parsed(cell.source)):
             _name_metrics(cell, tree, _Numbers(imports, values, done.metrics), taken, done)
     return done
 
 
-def _parsed(source: str) -> ast.Module | None:
+def parsed(source: str) -> ast.Module | None:
     try:
         return ast.parse(source)
     except (SyntaxError, ValueError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shlex
 import shutil
 import subprocess
@@ -144,7 +143,8 @@ def test_names_in_capitals(steps: Path, spelling: Callable[[str], str]) -> None:
               "KIND": "A", "plain": 3, "N__X": 4}  # fmt: skip
     for name, value in values.items():
         place = str(steps.parent / str(value)) if name in ("Rows", "OUT") else str(value)
-        command = re.sub(rf"\$\{{\{{\w+\.{name}\}}\}}", lambda _, place=place: place, command)
+        port = ("outputs." if name == "OUT" else "inputs.") + name
+        command = command.replace("${{" + port + "}}", place)
     words = shlex.split(command.replace("$[[", "").replace("]]", ""))
     words = [spelling(word) if word.startswith("--") else word for word in words]
 
