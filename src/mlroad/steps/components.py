@@ -84,7 +84,7 @@ def scalar(value: Value) -> str:
 
 
 def _port(parameter: Parameter) -> list[str]:
-    lines = [f"  {parameter.name}:", f"    type: {parameter.type}"]
+    lines = [f"  {scalar(parameter.name)}:", f"    type: {parameter.type}"]
     if parameter.optional:
         lines.append("    optional: true")
     if parameter.default is not None:

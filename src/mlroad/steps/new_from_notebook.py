@@ -80,7 +80,7 @@ def _pipeline(name: str, target: Path, notebook: Notebook) -> str:
         pair = assigned(notebook.flow.settings[setting])
         value = literal(pair[1]) if pair else None
         if value is not None:
-            inputs.append(f"  {setting}: {scalar(value)}")
+            inputs.append(f"  {scalar(setting)}: {scalar(value)}")
     lines += ["inputs:", *inputs] if inputs else []
     outputs = dict(pair for script in notebook.scripts for pair in script.outputs.values())
     if outputs:
@@ -95,7 +95,10 @@ def _pipeline(name: str, target: Path, notebook: Notebook) -> str:
 def _job(script: StepScript) -> list[str]:
     lines = [f"  {script.name}:", f"    component: ./components/{script.name}.yml"]
     if script.inputs:
-        lines += ["    inputs:", *(f"      {it}: ${{{{{bound}}}}}" for it, bound in script.inputs.items())]
+        lines += [
+            "    inputs:",
+            *(f"      {scalar(it)}: ${{{{{bound}}}}}" for it, bound in script.inputs.items()),
+        ]
     if script.outputs:
         lines += [
             "    outputs:",

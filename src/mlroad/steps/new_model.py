@@ -101,7 +101,7 @@ def write_part(folder: Path, part: str, root: Path) -> None:
 
 def check_name(name: str) -> None:
     """Raises UserError unless ``name`` is valid for a model."""
-    if keyword.iskeyword(name) or name in DEVICES:
+    if keyword.iskeyword(name) or name in DEVICES or (_NAME.fullmatch(name) and scalar(name) != name):
         raise UserError(f"{name} is a reserved word.", f"Try {name}_model.")
     if _NAME.fullmatch(name):
         return

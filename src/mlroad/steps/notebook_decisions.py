@@ -1,10 +1,12 @@
 """What a notebook does not say, and a person must decide before its model is in production."""
 
+import ast
 import re
 
 from mlroad.core.text import some
 from mlroad.steps.notebook_cells import Statement
 from mlroad.steps.notebook_source import Notebook, version_of
+from mlroad.steps.notebook_stars import is_star
 
 BEFORE = "**Before it runs:**"
 """How a decision begins without which the model does not run."""
@@ -17,10 +19,18 @@ def decisions(notebook: Notebook) -> list[str]:
 
 def _before_it_runs(notebook: Notebook) -> list[str]:
     found = []
+    stars = [f"`{ast.unparse(it.node)}`" for it in notebook.flow.imports if is_star(it.node)]
+    perhaps: list[str] = []
     for step, name in notebook.flow.unknown:
         later = [other for other, its in notebook.flow.steps.items() if any(name in it.binds for it in its)]
+        if stars and not later:
+            perhaps.append(f"`{name}`")
+            continue
         why = f"only {later[0]}, which comes later, makes it" if later else "no cell before makes it"
         found.append(f"{BEFORE} {step} uses `{name}`, but {why}. Tag the cell that does, or write it.")
+    if perhaps:
+        what = f"No cell makes {some(list(dict.fromkeys(perhaps)), 9)}. Does {some(stars)}?"
+        found.append(f"{what} mlroad cannot read which names that brings. Import them by name.")
     for file, place in notebook.files():
         if place is None and "://" not in file.path:
             what = f"{BEFORE} There is no `{file.path}` (cell {file.cell}) here."
@@ -62,8 +72,8 @@ def _about_the_model(notebook: Notebook) -> list[str]:
             )
     if not notebook.edits.metrics:
         found.append(
-            "Which figures decide? evaluate has no metric of scikit-learn. Write them as JSON to a parameter "
-            "`metrics: OutputFile`."
+            "Which figures decide? No name in evaluate is one metric of scikit-learn. Write them as JSON "
+            "to a parameter `metrics: OutputFile`."
         )
     else:
         names = some([f"`{it}`" for it in dict.fromkeys(notebook.edits.metrics)], 9)

@@ -12,6 +12,11 @@ from mlroad.steps.scripts import imported_names
 
 _MAKES_PATH = re.compile(r"pathlib\.(Pure)?Path|os\.path\.\w+|sys\.path\.\w+|os\.(chdir|makedirs|mkdir)")
 _METRIC = re.compile(r"\w+_(score|error|loss)|auc")
+_SCOPES = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Lambda, ast.FunctionDef,
+           ast.AsyncFunctionDef, ast.ClassDef)  # fmt: skip
+# Calls that give one number: of anything, and of numbers.
+_REDUCES = re.compile(r"(.+\.)?(f?mean|median|average|std|var|sum)|(\?|numpy)\.(max|min)|float|int|len")
+_KEEPS = re.compile(r"round|abs|min|max|(numpy|math)\.(round|around|abs|sqrt|exp|log|log10)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,7 @@ class Edits:
 
 def edit(cells: list[Cell]) -> Edits:
     """Replace the paths in calls that read or write files by parameters, and give each metric a name."""
-    trees = {cell.number: tree for cell in cells if (tree := _parsed(cell.source))}
+    trees = {cell.number: tree for cell in cells if (tree := parsed(cell.source))}
     nodes = [node for tree in trees.values() for node in ast.walk(tree)]
     imports = imported_names(nodes)
     done = Edits([], set(), [])
@@ -48,12 +53,12 @@ def edit(cells: list[Cell]) -> Edits:
             _replace_paths(cell, tree, imports, values, done)
     taken = {node.id for node in nodes if isinstance(node, ast.Name)} | imports.keys()
     for cell in cells:
-        if cell.step == "evaluate" and (tree := _parsed(cell.source)):
-            _name_metrics(cell, tree, imports, taken, done)
+        if cell.step == "evaluate" and (tree := parsed(cell.source)):
+            _name_metrics(cell, tree, _Numbers(imports, values, done.metrics), taken, done)
     return done
 
 
-def _parsed(source: str) -> ast.Module | None:
+def parsed(source: str) -> ast.Module | None:
     try:
         return ast.parse(source)
     except (SyntaxError, ValueError):
@@ -128,34 +133,103 @@ def _assigned_values(nodes: list[ast.AST]) -> dict[str, ast.expr]:
     }  # fmt: skip
 
 
-def _name_metrics(
-    cell: Cell, tree: ast.Module, imports: dict[str, str], taken: set[str], done: Edits
-) -> None:
+def _name_metrics(cell: Cell, tree: ast.Module, numbers: "_Numbers", taken: set[str], done: Edits) -> None:
     """``print(mean_absolute_error(y, p))`` becomes an assignment, and ``print`` of the assigned name."""
     patches: list[tuple[ast.AST, str]] = []
     for statement in tree.body:
         match statement:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value) if any(_metrics(value, imports)):
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if numbers.is_metric(value):
                 done.metrics.append(name)
             case ast.Expr():
                 text = ast.get_source_segment(cell.source, statement) or ""
-                named = [(call, _metric_name(call, taken)) for call in _metrics(ast.parse(text), imports)]
+                named = [(call, _metric_name(call, taken)) for call in numbers.metrics(ast.parse(text))]
                 done.metrics += [name for _, name in named]
                 before = [f"{name} = {ast.get_source_segment(text, call)}\n" for call, name in named]
                 if named:
                     patches.append((statement, "".join(before) + patched(text, named)))
+            case ast.AugAssign():
+                pass  # a number stays one
+            case _:
+                names = (it for it in _outside_of_scopes(statement) if isinstance(it, ast.Name))
+                bound = {it.id for it in names if isinstance(it.ctx, ast.Store)}
+                done.metrics[:] = [name for name in done.metrics if name not in bound]
     cell.source = patched(cell.source, patches)
 
 
-def _metrics(node: ast.AST, imports: dict[str, str]) -> Iterator[ast.Call]:
-    for call in ast.walk(node):
-        if isinstance(call, ast.Call):
-            name = full_name(call.func, imports)
-            last = name.rpartition(".")[2]
-            of_sklearn = name.startswith("sklearn.metrics") and _METRIC.fullmatch(last)
-            of_model = name.startswith("?.") and last == "score"
-            if of_sklearn or of_model:
+@dataclass(frozen=True, slots=True)
+class _Numbers:
+    """Which expressions are one number, and which of them are metrics."""
+
+    imports: dict[str, str]
+    values: dict[str, ast.expr]
+    """The values of names that are assigned once in the notebook."""
+    known: list[str]
+    """The names of metrics so far."""
+
+    def metrics(self, node: ast.AST) -> Iterator[ast.Call]:
+        """The calls in ``node`` that give one metric, outside of comprehensions and functions."""
+        for call in _outside_of_scopes(node):
+            if isinstance(call, ast.Call) and self._gives_metric(call):
                 yield call
+
+    def is_metric(self, node: ast.expr) -> bool:
+        """Whether the value is one number, and made with a metric."""
+        return self._is_number(node) and any(map(self._uses_metric, ast.walk(node)))
+
+    def _uses_metric(self, node: ast.AST) -> bool:
+        if isinstance(node, ast.Name):
+            return node.id in self.known
+        return isinstance(node, ast.Call) and self._gives_metric(node)
+
+    def _gives_metric(self, call: ast.Call) -> bool:
+        name = full_name(call.func, self.imports)
+        last = name.rpartition(".")[2]
+        of_sklearn = name.startswith("sklearn.metrics") and _METRIC.fullmatch(last)
+        of_model = name.startswith("?.") and last == "score"
+        return bool(of_sklearn or of_model) and not any(map(_asks_for_array, call.keywords))
+
+    def _is_number(self, node: ast.expr, depth: int = 0) -> bool:
+        def are(*nodes: ast.expr) -> bool:
+            return all(self._is_number(it, depth) for it in nodes)
+
+        match node:
+            case ast.Constant(value=int() | float()):
+                return True
+            case ast.Name(id=name) if name in self.known:
+                return True
+            case ast.Name(id=name) if name in self.values and depth < 8:
+                return self._is_number(self.values[name], depth + 1)
+            case ast.BinOp(left=left, right=right):
+                return are(left, right)
+            case ast.UnaryOp(operand=operand):
+                return are(operand)
+            case ast.Call(func=ast.Attribute(value=owner, attr="round" | "item")) if are(owner):
+                return True
+            case ast.Call(func=function, args=arguments, keywords=keywords):
+                name = full_name(function, self.imports)
+                reduces = _REDUCES.fullmatch(name) and not any(it.arg == "axis" for it in keywords)
+                of_call = isinstance(function, ast.Attribute) and isinstance(function.value, ast.Call)
+                keeps = _KEEPS.fullmatch(name) and are(*arguments)
+                return bool(reduces and not of_call) or bool(keeps) or self._gives_metric(node)
+        return False
+
+
+def _outside_of_scopes(node: ast.AST) -> Iterator[ast.AST]:
+    """``node`` and what is in it, without comprehensions and functions, which have names of their own."""
+    yield node
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, _SCOPES):
+            yield from _outside_of_scopes(child)
+
+
+def _asks_for_array(keyword: ast.keyword) -> bool:
+    """``average=None`` gives a number for each class, ``multioutput="raw_values"`` one for each output."""
+    match keyword:
+        case ast.keyword(arg="average", value=ast.Constant(value=None)):
+            return True
+        case ast.keyword(arg="multioutput", value=ast.Constant(value="raw_values")):
+            return True
+    return False
 
 
 def _metric_name(call: ast.Call, taken: set[str]) -> str:

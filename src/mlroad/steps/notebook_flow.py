@@ -40,7 +40,7 @@ def follow(statements: list[Statement], files: Iterable[str], freed: set[str]) -
     definitions = [it for it in live if it.is_definition]
     rest = [it for it in live if not it.is_import and not it.is_definition and not it.only_shows]
     by_functions = _all_uses(definitions)
-    settings = _settings(rest)
+    settings = _settings(rest, files)
     constants = [statement for name, statement in settings.items() if name in by_functions]
     settings = {name: it for name, it in settings.items() if it not in constants}
     rest = [it for it in rest if it not in constants and it not in settings.values()]
@@ -98,7 +98,7 @@ def _without_unused(statements: list[Statement], freed: set[str]) -> list[Statem
         live = [it for it in live if it not in unused]
 
 
-def _settings(statements: list[Statement]) -> dict[str, Statement]:
+def _settings(statements: list[Statement], files: Iterable[str]) -> dict[str, Statement]:
     times = Counter(name for it in statements for name in [*it.binds, *it.changes])
     found: dict[str, Statement] = {}
     for statement in statements:
@@ -107,12 +107,15 @@ def _settings(statements: list[Statement]) -> dict[str, Statement]:
         short = not isinstance(value, str) or (len(value) < 60 and value.isprintable())
         if pair and value is not None and short and times[pair[0]] == 1 and _can_be_a_parameter(pair[0]):
             found[pair[0]] = statement
-    return found
+    # Azure ML ignores upper and lower case, so names that differ only in case stay in the code.
+    alike = Counter(name.lower() for name in [*found, *files])
+    return {name: it for name, it in found.items() if alike[name.lower()] == 1}
 
 
 def _can_be_a_parameter(name: str) -> bool:
-    reserved = name in {"help", "model", "metrics", "prepared", "trained", *STEPS}
-    return name.isascii() and not reserved and not name.startswith("_") and not name.endswith("_")
+    reserved = name in {"model", "metrics", "prepared", "trained", *STEPS}
+    is_option = name.lower() != "help" and not name.startswith("_") and not name.endswith("_")
+    return name.isascii() and not reserved and is_option
 
 
 def _pull(statements: list[Statement], library: set[str]) -> None:

@@ -111,6 +111,7 @@ class _Writer:
         self.requirements = requirements
         self.shared = shared_settings(flow)
         taken = all_names(flow) | {file.parameter for file in edits.files}
+        taken |= {name.lower() for name in flow.settings}
         names = ("model", "metrics", "prepared", "trained", "example", "values", *STEPS)
         # The name of a parameter, a function or a helper, unless the notebook has that name already.
         self.own = {name: unique(name, taken) for name in names}

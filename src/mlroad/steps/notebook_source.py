@@ -11,6 +11,7 @@ from mlroad.steps.notebook_cells import Cell, Statement, read_cells, read_statem
 from mlroad.steps.notebook_edits import DataFile, Edits, edit
 from mlroad.steps.notebook_flow import Flow, follow
 from mlroad.steps.notebook_scripts import FittedModel, find_model, write_scripts
+from mlroad.steps.notebook_stars import is_star, name_stars
 
 _BASE = ("scikit-learn>=1.7,<2", "pandas>=2.3,<4")
 """What every new model's environment has, and a saved model may need."""
@@ -23,13 +24,14 @@ class Notebook:
     def __init__(self, path: Path, root: Path, ask: Callable[[Cell], str] | None) -> None:
         self.path, self.root = path, root
         self.cells = read_cells(path, ask)
+        name_stars(self.cells, (path.parent, root))
         self.edits: Edits = edit(self.cells)
         statements = read_statements(path, self.cells)
         self.flow: Flow = follow(statements, {it.parameter for it in self.edits.files}, self.edits.freed)
         self.model: FittedModel | None = find_model(self.flow)
         self.kept: list[Statement] = [it for its in self.flow.steps.values() for it in its]
         used = {name for it in [*self.kept, *self.flow.definitions] for name in it.uses}
-        modules = imports_of(it.node for it in self.flow.imports if it.binds & used)
+        modules = imports_of(it.node for it in self.flow.imports if it.binds & used or is_star(it.node))
         self.local = {name: file for name in modules if (file := self._beside(f"{name}.py"))}
         packages = {package_of(module) for module in modules.keys() - self.local.keys()}
         self.extra = sorted(requirement(it) for it in packages if normal(it) not in _IN_BASE)

@@ -323,18 +323,18 @@ class _Reader:
     # ---- names ----
 
     def _check_names(self, parameters: list[Parameter]) -> None:
-        seen: dict[tuple[Direction, str], Parameter] = {}
+        seen: dict[str, Parameter] = {}
         for parameter in parameters:
             name = parameter.name
-            if name == "help" or name.startswith("_") or name.endswith("_"):
+            if name.lower() == "help" or name.startswith("_") or name.endswith("_"):
                 self._name_problem(parameter, f"The name {name} cannot be an option of a command line.")
             elif not name.isascii():
                 self._name_problem(
                     parameter, f"Azure ML accepts only ASCII letters, digits and _, not {name}."
                 )
-            elif other := seen.get((parameter.direction, name.lower())):
-                self._name_problem(parameter, f"Azure ML cannot distinguish {name} from {other.name}.")
-            seen.setdefault((parameter.direction, name.lower()), parameter)
+            elif other := seen.get(name.lower()):
+                self._name_problem(parameter, f"{name} and {other.name} differ only in case.")
+            seen.setdefault(name.lower(), parameter)
 
     def _name_problem(self, parameter: Parameter, what: str) -> None:
         self.problems.append(Problem(parameter.at, "MR308", what, "Choose another name."))

@@ -71,10 +71,10 @@ def test_several_inputs_and_outputs(numbers: Repo) -> None:
         "models/m/steps/join.py",
         "from step_io import InputFile, OutputFile, OutputFolder, run\n"
         "def join(left: InputFile, right: InputFile, both: OutputFolder, report: OutputFile,\n"
-        "         flag: bool = False, ratio: float = 0.5, words: str = 'a b') -> None:\n"
+        "         flag: bool = False, RATIO: float = 0.5, words: str = 'a b') -> None:\n"
         "    (both / 'left.txt').write_bytes(left.read_bytes())\n"
         "    (both / 'right.txt').write_bytes(right.read_bytes())\n"
-        "    report.write_text(f'{flag} {ratio} {words}')\n"
+        "    report.write_text(f'{flag} {RATIO} {words}')\n"
         "run(join)\n",
     )
     join = "--step models/m/steps/join.py"
@@ -87,7 +87,7 @@ def test_several_inputs_and_outputs(numbers: Repo) -> None:
     assert (numbers / "datasets/joined/1/left.txt").read_text(encoding="utf-8") == TABLE
     numbers.good(
         f"derive report {both} {join} --output report --file report.txt "
-        "--set flag=true --set ratio=2 --set 'words=it is=so'"
+        "--set flag=true --set RATIO=2 --set 'words=it is=so'"
     )
     assert (numbers / "datasets/report/1/report.txt").read_text(encoding="utf-8") == "True 2.0 it is=so"
     assert "same digest" in numbers.good("repeat joined:1")

@@ -85,6 +85,8 @@ def test_azure_ml_accepts_the_pipeline(repo: Path, kind: str) -> None:
         ("../evil", "not a valid model name"),
         ("class", "reserved"),
         ("nul", "reserved"),
+        ("off", "Try off_model"),
+        ("null", "Try null_model"),
         ("a" * 64, "not a valid model name"),
     ],
 )

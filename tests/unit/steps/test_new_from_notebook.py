@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 
 from mlroad.cli.main import mlroad
@@ -224,6 +226,88 @@ def test_names_of_the_notebook_never_collide(repo: Path) -> None:
         assert not own & bound
         imported = {alias.name for it in tree.body if isinstance(it, ast.ImportFrom) for alias in it.names}
         assert function.name not in imported
+
+
+def test_star_imports_become_imports_of_names(repo: Path) -> None:
+    (repo / "notebooks" / "helpers.py").write_text(
+        "def twice(x):\n    return x\n\n_own = 1\n", encoding="utf-8"
+    )
+    stars = "from sklearn.linear_model import *\nfrom sklearn.metrics import *\nfrom helpers import *\n"
+    path = notebook(
+        repo / "notebooks" / "eda.ipynb",
+        LOAD,
+        ("", stars + "from sklearn.svm import *"),
+        ("prep", SPLIT[1] + "\nX = twice(X)\nauc = 3 if len(X) else 4"),
+        ("train", "model = LinearRegression().fit(X, y)"),
+        ("evaluate", "print(r2_score(y_test, model.predict(X_test)), auc)"),
+    )
+
+    result = new(path)
+
+    assert result.exit_code == 0, result.output
+    assert "no cell before makes it" not in result.output
+    assert "Is `model` the model?" in result.output
+    assert "from helpers import twice\n" in script(repo, "prep")
+    assert "from sklearn.linear_model import LinearRegression\n" in script(repo, "train")
+    # `auc` is the notebook's own name here, although sklearn.metrics has one, too.
+    assert "from sklearn.metrics import r2_score\n" in script(repo, "evaluate")
+    assert "import *" not in script(repo, "evaluate")
+    assert "svm" not in script(repo, "evaluate")
+
+
+@pytest.mark.parametrize("module", ["numpy", "gone", "helpers"])
+def test_a_star_import_that_cannot_be_read_is_asked_about(repo: Path, module: str) -> None:
+    (repo / "notebooks" / "helpers.py").write_text("from math import *\n", encoding="utf-8")
+    path = notebook(
+        repo / "notebooks" / "eda.ipynb",
+        LOAD,
+        ("", f"from {module} import *"),
+        SPLIT,
+        ("train", TRAIN + "\nprint(sqrt(2))"),
+    )
+
+    result = new(path)
+
+    assert f"No cell makes `sqrt`. Does `from {module} import *`?" in result.output
+    assert "no cell before makes it" not in result.output
+    assert f"from {module} import *\n" in script(repo, "train")
+    assert (repo / "models" / "m" / "steps" / "helpers.py").is_file() == (module == "helpers")
+
+
+def test_names_that_differ_only_in_case(repo: Path) -> None:
+    path = notebook(
+        repo / "notebooks" / "eda.ipynb",
+        LOAD,
+        ("", "SEED = 1\nN = 2\nn = 3\nPREPARED = 4\nROWS_FILE = 5"),
+        ("prep", SPLIT[1] + "\nX, y = X[N * n:], y[PREPARED + ROWS_FILE + SEED:]"),
+        ("train", TRAIN + "\nprint(PREPARED, N)"),
+    )
+
+    result = new(path)
+
+    assert result.exit_code == 0, result.output
+    head = re.search(r"(?s)def prep\((.*?)\) ->", script(repo, "prep"))
+    assert head is not None
+    names = re.findall(r"(\w+):", head[1])
+    assert names == ["rows_file", "prepared_path", "SEED", "PREPARED"]
+
+
+def test_settings_that_yaml_would_not_read_as_text(repo: Path) -> None:
+    path = notebook(
+        repo / "notebooks" / "eda.ipynb",
+        LOAD,
+        ("", "off = -3\nN = 4"),
+        ("prep", SPLIT[1] + "\nX, y = X[:off], y[:off]\nprint(N)"),
+        ("train", TRAIN + "\nprint(off, N)"),
+    )
+
+    result = new(path)
+
+    assert result.exit_code == 0, result.output
+    assert "nothing wrong" in result.output
+    pipeline = yaml.safe_load((repo / "models" / "m" / "pipeline.yml").read_text(encoding="utf-8"))
+    assert (pipeline["inputs"]["off"], pipeline["inputs"]["N"]) == (-3, 4)
+    assert pipeline["jobs"]["train"]["inputs"]["off"] == "${{parent.inputs.off}}"
 
 
 def test_the_samples_notebook_becomes_a_model(repo: Path) -> None:

@@ -52,6 +52,7 @@ def step(signature: str, before: str = "", body: str = "...") -> str:
         ("x: Kind = Kind.one", ("string", "input", False, "uno", ("uno", "due"))),
         ("x: Choice = 'a'", ("string", "input", False, "a", ("a", "b"))),
         ("x: int = LIMIT", ("integer", "input", False, 7, ())),
+        ("X_1: int = 5", ("integer", "input", False, 5, ())),
         ("*, x: int = 5", ("integer", "input", False, 5, ())),
     ],
 )
@@ -101,7 +102,9 @@ def test_reads(tmp_path: Path, hint: str, expected: tuple[object, ...]) -> None:
         ("help: int", "MR308", "option"),
         ("_x: int", "MR308", "option"),
         ("größe: int", "MR308", "ASCII"),
-        ("x: int, X: int", "MR308", "distinguish"),
+        ("Help: int", "MR308", "option"),
+        ("x: int, X: int", "MR308", "only in case"),
+        ("x: int, X: OutputFile", "MR308", "only in case"),
     ],
 )
 def test_refuses(tmp_path: Path, signature: str, code: str, words: str) -> None:

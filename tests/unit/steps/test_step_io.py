@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
+from mlroad.steps.components import generated_part
+from mlroad.steps.signatures import read_signature
 from tests.support import REPO
 
 CONTRACT = REPO / "src" / "mlroad" / "steps" / "step_io.py"
@@ -26,8 +31,8 @@ def steps(tmp_path: Path) -> Path:
     return folder
 
 
-def call(steps: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "everything.py", *arguments]
+def call(steps: Path, *arguments: str, script: str = "everything.py") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, script, *arguments]
     return subprocess.run(command, cwd=steps, capture_output=True, text=True, encoding="utf-8", check=False)
 
 
@@ -65,6 +70,7 @@ def test_defaults(steps: Path) -> None:
         "folds": "5",
         "loss": "'squared'",
         "paths": "Path",
+        "C": "1.0",
     }
 
 
@@ -113,6 +119,39 @@ def test_a_wrong_command_line_is_reported_without_a_traceback(
     assert result.returncode == 2
     assert words in result.stderr
     assert "Traceback" not in result.stderr
+
+
+_CASED = """from typing import Literal
+from step_io import InputFolder, OutputFile, run
+
+def cased(Rows: InputFolder, OUT: OutputFile, SEED: int, C_2: float, maxDepth: str, GPU: bool,
+          KIND: Literal["a", "A"], plain: int, N__X: int | None = None) -> None:
+    OUT.write_text(f"{SEED} {C_2} {maxDepth} {GPU} {KIND} {plain} {N__X}")
+
+run(cased)
+"""
+
+
+@pytest.mark.parametrize("spelling", [str, str.lower])
+def test_names_in_capitals(steps: Path, spelling: Callable[[str], str]) -> None:
+    """Also in lower case: so earlier copies of step_io.py called them, and so do hand-written components."""
+    (steps / "cased.py").write_text(_CASED, encoding="utf-8")
+    signature, _ = read_signature(steps / "cased.py")
+    assert signature is not None
+    command = yaml.safe_load(generated_part("m", signature))["command"]
+    values = {"Rows": "in", "OUT": "out.txt", "SEED": 1, "C_2": 2.5, "maxDepth": "X", "GPU": True,
+              "KIND": "A", "plain": 3, "N__X": 4}  # fmt: skip
+    for name, value in values.items():
+        place = str(steps.parent / str(value)) if name in ("Rows", "OUT") else str(value)
+        port = ("outputs." if name == "OUT" else "inputs.") + name
+        command = command.replace("${{" + port + "}}", place)
+    words = shlex.split(command.replace("$[[", "").replace("]]", ""))
+    words = [spelling(word) if word.startswith("--") else word for word in words]
+
+    done = call(steps, *words[2:], script="cased.py")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (steps.parent / "out.txt").read_text() == "1 2.5 X True A 3 4"
 
 
 def test_a_missing_input_is_reported(steps: Path) -> None:

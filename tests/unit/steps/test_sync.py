@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from mlroad.core.problems import UserError
+from mlroad.core.yaml_nodes import read_yaml
 from mlroad.steps.components import YOURS, scalar
 from mlroad.steps.sync import check_sync, sync
 
@@ -71,6 +72,19 @@ def test_writes_the_component(model: Path) -> None:
     assert data["environment"]["conda_file"] == "../environment/conda.yml"
 
 
+def test_names_that_yaml_would_not_read_as_text(model: Path) -> None:
+    names = ["off", "on", "no", "null", "true", "YES", "y", "office"]
+    edit(model / "steps" / "train.py", "max_depth: int = 6", ", ".join(f"{it}: int" for it in names))
+
+    sync([model])
+
+    text = component(model).read_text(encoding="utf-8")
+    assert list(yaml.safe_load(text)["inputs"]) == ["prepared", *names]
+    assert '  "off":' in text
+    assert "  office:" in text
+    assert read_yaml(component(model))[1] == []
+
+
 def test_writes_the_contract(model: Path) -> None:
     import mlroad.steps.step_io
 
@@ -112,6 +126,7 @@ def test_azure_ml_accepts_every_kind_of_parameter(model: Path) -> None:
         "learner": ("string", None, "ridge"),
         "folds": ("string", None, "5"),
         "loss": ("string", None, "squared error"),
+        "C": ("number", None, 1.0),
     }
     assert list(loaded.inputs["folds"]["enum"]) == ["3", "5"]
     assert loaded.command.endswith('$[[--extra "${{inputs.extra}}"]] $[[--limit "${{inputs.limit}}"]]')
