@@ -79,7 +79,7 @@ def update(version: str | None, data: tuple[str, ...], defaults: bool, notes: Pa
     mlroad update --data toolkit=git     with another answer to a question of the template
     mlroad update --notes ../notes.md    with the template's changelog between the two versions in a file
 
-    Exit codes: 0 done, 1 there are conflicts to resolve, 2 something is missing.
+    Exit codes: 0 done, 1 there are conflicts to resolve, 2 something is missing, or a wrong argument.
     """
     repo = root_here()
     before = checked_origin(repo)
