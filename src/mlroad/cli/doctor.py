@@ -46,14 +46,16 @@ def doctor(shown: str | None, restored: tuple[str, ...], as_json: bool) -> None:
     The version of the template, and how many releases are newer; each standard file that was changed, deleted
     or renamed here; the wheel of mlroad, the hooks and the programs of this machine; and, if you are signed
     in, the settings on GitHub that differ from the repo's files (`mlroad github`). A changed file is not a
-    mistake, but updates never change it back. The template is rendered again for the comparison.
+    mistake, but updates never change it back; nor is an older version. The template is rendered again for the
+    comparison.
 
     \b
     mlroad doctor
     mlroad doctor --diff ruff.toml
     mlroad doctor --restore .github/workflows/ci.yml
 
-    Exit codes: 0 healthy, 1 there is something to do, 2 the template cannot be reached, or a wrong argument.
+    Exit codes: 0 healthy, 1 "To do" or "GitHub" lists something, 2 the template cannot be reached, or a wrong
+    argument.
     """
     repo = root_here()
     now = checked_origin(repo)
