@@ -16,7 +16,7 @@ from mlroad.core.problems import UserError
 from mlroad.core.repo import has_dotnet_harness, root_here
 from mlroad.core.standards import Age, Difference, age, checked_origin, delivered
 from mlroad.core.template import Origin
-from mlroad.core.text import count
+from mlroad.core.text import count, quoted
 from mlroad.core.uv_program import find_uv
 from mlroad.core.wheel import is_intact, wheel_named
 from mlroad.github.settings_health import settings_health
@@ -117,7 +117,7 @@ def _lines(health: _Health) -> Iterator[str]:
         lines = f"  +{found.added} -{found.removed}" if found.added or found.removed else ""
         yield f"  {found.file:<{width}}  {how}{'' if found.state == 'deleted' else lines}"
     if health.differences:
-        name = health.differences[0].file
+        name = quoted(health.differences[0].file)
         yield f"           See the edits: `mlroad doctor --diff {name}`. Take them back: `--restore {name}`."
     found_here = {"To do": health.problems, "GitHub": health.on_github, "Optional": health.optional}
     for label, listed in found_here.items():

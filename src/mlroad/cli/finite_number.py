@@ -1,6 +1,7 @@
 """The type of every option that is a number with a fraction."""
 
 import math
+from typing import Any
 
 import click
 
@@ -8,7 +9,7 @@ import click
 class FiniteNumber(click.FloatRange):
     """A number in a range. Python also reads `nan`, `inf` and `1e400`, which would switch off a limit."""
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """The number; a usage error if it is not finite or not in the range."""
         found = float(super().convert(value, param, ctx))
         if not math.isfinite(found):

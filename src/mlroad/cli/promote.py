@@ -95,10 +95,14 @@ def promote(
 
 
 def _model_here(source: str) -> Path | None:
-    """The model folder of this repo that a path names; None if it names none."""
+    """The model folder of this repo that a path names; None for REPO@TAG. Raises UserError."""
     folder = Path(source)
-    inside = folder.resolve().is_relative_to(root_here().resolve())
-    return folder if inside and is_model(folder) else None
+    if folder.resolve().is_relative_to(root_here().resolve()) and is_model(folder):
+        return folder
+    if "@" in source:
+        return None
+    what = f"{source} is not a model folder of this repo." if folder.exists() else f"There is no {source}."
+    raise UserError(what, "Name a model folder, such as models/churn, or a tag and a model.")
 
 
 def _show_status(root: Path) -> None:
