@@ -92,7 +92,9 @@ def run(command: Sequence[str | Path], cwd: Path, grace: float = GRACE_SECONDS, 
 
 def answers(pairs: Sequence[str]) -> dict[str, str]:
     """The answers of --data. Copier would ignore one to a question that does not exist."""
-    known = re.findall(r"^([a-z]\w*):$", (TEMPLATE / "copier.yml").read_text(encoding="utf-8"), re.MULTILINE)
+    text = (TEMPLATE / "copier.yml").read_text(encoding="utf-8")
+    blocks = re.findall(r"^([a-z]\w*):\n((?:[ #].*\n|\n)*)", text, re.MULTILINE)
+    known = [name for name, its in blocks if "  when: false\n" not in its]  # others are computed
     given = dict(pair.partition("=")[::2] for pair in pairs)
     for name in given.keys() - set(known):
         hint = did_you_mean(name, known, f"The questions are {', '.join(known)}.")

@@ -70,7 +70,9 @@ def test_a_repo_as_delivered_is_healthy_and_one_that_was_edited_is_told_how(repo
         file.write("The README is ours.\n")
     commit_all(repo, "Our edits")
     after_commit = git(repo, "count-objects", "-v")
-    document = json.loads(doctor(repo, "--json").stdout)
+    said = doctor(repo, "--json")
+    assert said.returncode == 0, "edits and newer releases are no faults"
+    document = json.loads(said.stdout)
     assert [(found["file"], found["state"], found["now"]) for found in document["differences"]] == [
         (".editorconfig", "renamed", "tools/.editorconfig"),
         ("docs/tools.md", "deleted", ""),

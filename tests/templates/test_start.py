@@ -14,8 +14,10 @@ import pytest
 
 from mlroad.core.problems import UserError
 from tests.support import IDENTITY, REPO, call, commit_all, git, tool
+from tests.templates.questions_page import questions
 from tools.start import (
     UV,
+    answers,
     find_uv,
     first_command,
     main,
@@ -36,6 +38,14 @@ def test_without_the_sample_there_is_nothing_to_train(tmp_path: Path) -> None:
     (tmp_path / "models" / "diabetes").mkdir(parents=True)
     assert first_command(tmp_path, "prototype") == "mlroad run models/diabetes"
     assert first_command(tmp_path, "factory") == "mlroad train diabetes"
+
+
+def test_only_questions_for_people_can_be_answered() -> None:
+    assert answers([f"{name}=1" for name in questions()]).keys() == questions().keys()
+    for name in ("nix", "tool_version", "shared_files", "_subdirectory"):
+        with pytest.raises(UserError, match="there is no such question") as said:
+            answers([f"{name}=1"])
+        assert "shared_files" not in str(said.value).replace(f"--data {name}=", "")
 
 
 @pytest.mark.slow

@@ -54,4 +54,4 @@ def backport(model: str, repo: str, output: Path | None) -> None:
     click.echo("\n".join(f"  {name}" for name in made.files))
     for name in made.kept:
         click.echo(f"{name}: in lines that both sides changed, the prototype's stay.")
-    click.echo(f"next, in the prototype: git am --3way {quoted(file.resolve().as_posix())}")
+    click.echo(f"next, in the prototype: git am --3way {quoted(file.resolve())}")

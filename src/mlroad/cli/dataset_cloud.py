@@ -10,6 +10,7 @@ from mlroad.azure.delivery import Delivery, deliver, outcome_record
 from mlroad.azure.delivery_pull_request import pr_body, title
 from mlroad.azure.fetch_data import fetch_version
 from mlroad.azure.register_data import register_versions
+from mlroad.cli.finite_number import FiniteNumber
 from mlroad.core.files import write_output
 from mlroad.core.problems import UserError
 from mlroad.core.repo import root_here
@@ -33,7 +34,7 @@ from mlroad.data.store import find
 )
 @click.option(
     "--max-loss",
-    type=float,
+    type=FiniteNumber(min=0, max=1, max_open=True),
     metavar="SHARE",
     help="With --from-etl: largest acceptable loss of rows, a share (default: that of the schema, or 0.3).",
 )

@@ -13,6 +13,7 @@ from mlroad.core.files import write_output
 from mlroad.core.problems import UserError
 from mlroad.core.repo import root_here
 from mlroad.core.reporting import record
+from mlroad.core.text import quoted
 from mlroad.data.compatible import compare_all, compare_versions
 from mlroad.data.diff_text import print_diff
 from mlroad.data.diff_versions import diff_versions
@@ -103,8 +104,9 @@ def diff(before: str, after: str, key: tuple[str, ...], html: Path | None, exit_
     # Without a terminal, the line width is unknown, and rich would use 80: too narrow for a table.
     print_diff(found, console if console.is_terminal else Console(highlight=False, width=_WIDTH))
     if html is not None:
-        flags = "".join(f" --key {column}" for column in key)
-        command = f"mlroad dataset diff {found.before.label} {found.after.label}{flags} --html {html.name}"
+        flags = "".join(f" --key {quoted(column)}" for column in key)
+        flags += f" --html {quoted(html.name)}"
+        command = f"mlroad dataset diff {found.before.label} {found.after.label}{flags}"
         made_at = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
         write_output(html, diff_html(found, Origin(compared.before, compared.after, command, made_at)))
         click.echo(f"\nWrote {html}: open it in a browser, or mail it.")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from mlroad.cli.finite_number import FiniteNumber
 from mlroad.cli.output_options import format_option, result
 from mlroad.core.repo import root_here
 from mlroad.core.reporting import record
@@ -118,7 +119,12 @@ def verify(references: tuple[str, ...], full: bool, base: str) -> None:
 
 @click.command()
 @_reference
-@click.option("--share", type=float, help="The holdout's share of the rows (default: 0.2).")
+@click.option(
+    "--share",
+    type=FiniteNumber(min=0, max=1, min_open=True, max_open=True),
+    metavar="SHARE",
+    help="The holdout's share of the rows (default: 0.2).",
+)
 @click.option(
     "--key", multiple=True, metavar="COLUMN", help="Keep rows with the same value together. Repeatable."
 )

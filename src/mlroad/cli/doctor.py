@@ -16,7 +16,7 @@ from mlroad.core.problems import UserError
 from mlroad.core.repo import has_dotnet_harness, root_here
 from mlroad.core.standards import Age, Difference, age, checked_origin, delivered
 from mlroad.core.template import Origin
-from mlroad.core.text import count
+from mlroad.core.text import count, quoted
 from mlroad.core.uv_program import find_uv
 from mlroad.core.wheel import is_intact, wheel_named
 from mlroad.github.settings_health import settings_health
@@ -46,14 +46,16 @@ def doctor(shown: str | None, restored: tuple[str, ...], as_json: bool) -> None:
     The version of the template, and how many releases are newer; each standard file that was changed, deleted
     or renamed here; the wheel of mlroad, the hooks and the programs of this machine; and, if you are signed
     in, the settings on GitHub that differ from the repo's files (`mlroad github`). A changed file is not a
-    mistake, but updates never change it back. The template is rendered again for the comparison.
+    mistake, but updates never change it back; nor is an older version. The template is rendered again for the
+    comparison.
 
     \b
     mlroad doctor
     mlroad doctor --diff ruff.toml
     mlroad doctor --restore .github/workflows/ci.yml
 
-    Exit codes: 0 healthy, 1 there is something to do, 2 the template cannot be reached, or a wrong argument.
+    Exit codes: 0 healthy, 1 "To do" or "GitHub" lists something, 2 the template cannot be reached, or a wrong
+    argument.
     """
     repo = root_here()
     now = checked_origin(repo)
@@ -115,7 +117,7 @@ def _lines(health: _Health) -> Iterator[str]:
         lines = f"  +{found.added} -{found.removed}" if found.added or found.removed else ""
         yield f"  {found.file:<{width}}  {how}{'' if found.state == 'deleted' else lines}"
     if health.differences:
-        name = health.differences[0].file
+        name = quoted(health.differences[0].file)
         yield f"           See the edits: `mlroad doctor --diff {name}`. Take them back: `--restore {name}`."
     found_here = {"To do": health.problems, "GitHub": health.on_github, "Optional": health.optional}
     for label, listed in found_here.items():

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from mlroad.cli.finite_number import FiniteNumber
 from mlroad.cli.output_options import format_option
 from mlroad.core.files import write_output
 from mlroad.core.problems import UserError
@@ -35,13 +36,13 @@ _file = click.Path(path_type=Path, dir_okay=False)
 )
 @click.option(
     "--absolute",
-    type=click.FloatRange(min=0),
+    type=FiniteNumber(min=0),
     metavar="X",
     help="Largest allowed difference of an answer, for a model trained on the same data.",
 )
 @click.option(
     "--retrained",
-    type=click.FloatRange(min=0),
+    type=FiniteNumber(min=0),
     metavar="X",
     help="Largest allowed difference of an answer, for a model trained on other data.",
 )

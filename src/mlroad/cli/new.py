@@ -9,6 +9,7 @@ from mlroad.cli.models import write_launch_here
 from mlroad.core.problems import UserError
 from mlroad.core.repo import is_factory, root_here
 from mlroad.core.reporting import nothing_wrong, render
+from mlroad.core.text import quoted
 from mlroad.pipeline.check_repo import check_and_count
 from mlroad.steps.new_from_notebook import new_from_notebook
 from mlroad.steps.new_model import KINDS, new_model
@@ -81,7 +82,7 @@ def new(ctx: click.Context, model: str, kind: str, inputs: tuple[str, ...], note
     if must or any(problem.severity == "error" for problem in problems):
         click.echo("It does not run yet: fix what is named above first.")
         sys.exit(1)
-    click.echo(f"Next: `mlroad run {folder.as_posix()}`")
+    click.echo(f"Next: `mlroad run {quoted(folder)}`")
 
 
 def _create(root: Path, model: str, kind: str, inputs: dict[str, str]) -> Path:
@@ -94,13 +95,13 @@ def _create(root: Path, model: str, kind: str, inputs: dict[str, str]) -> Path:
 
 def _next(folder: Path) -> str:
     if not is_factory(root_here()):
-        return f"Next: `mlroad run {folder.as_posix()}`, then use your own data and code."
+        return f"Next: `mlroad run {quoted(folder)}`, then use your own data and code."
     name = folder.name
     return (
         "It and its datasets are complete, except for the inference tests. Next:\n\n"
         f"  git add --all && git commit -m 'Add {name}'\n"
         f"  mlroad train {name}\n"
-        f"  mlroad freeze {folder.as_posix()}     # the model's answers become its inference tests\n"
+        f"  mlroad freeze {quoted(folder)}     # the model's answers become its inference tests\n"
         f"  mlroad gate {name}\n\n"
         "Then read gates.yml and MODEL_CARD.md, which are drafts: `mlroad help how-to/add-a-model`."
     )

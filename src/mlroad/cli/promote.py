@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from mlroad.cli.finite_number import FiniteNumber
 from mlroad.cli.needs_factory import FactoryCommand
 from mlroad.cli.output_options import result
 from mlroad.core.problems import UserError
@@ -13,7 +14,7 @@ from mlroad.promote.conflicts import Conflicts, abort
 from mlroad.promote.promote_here import promote_here
 from mlroad.promote.promotion import promote as promote_model
 from mlroad.promote.promotion import resume
-from mlroad.promote.promotion_plan import Promoted, PromoteOptions
+from mlroad.promote.promotion_plan import TOLERANCE, Promoted, PromoteOptions
 from mlroad.promote.promotion_status import promotion_status
 from mlroad.promote.pull_request import open_pull_request
 
@@ -33,8 +34,8 @@ from mlroad.promote.pull_request import open_pull_request
 )
 @click.option(
     "--tolerance",
-    type=click.FloatRange(min=0),
-    default=0.01,
+    type=FiniteNumber(min=0),
+    default=TOLERANCE,
     show_default=True,
     metavar="SHARE",
     help="How far a metric may be from the prototype's, as a fraction of it.",
@@ -94,10 +95,14 @@ def promote(
 
 
 def _model_here(source: str) -> Path | None:
-    """The model folder of this repo that a path names; None if it names none."""
+    """The model folder of this repo that a path names; None for REPO@TAG. Raises UserError."""
     folder = Path(source)
-    inside = folder.resolve().is_relative_to(root_here().resolve())
-    return folder if inside and is_model(folder) else None
+    if folder.resolve().is_relative_to(root_here().resolve()) and is_model(folder):
+        return folder
+    if "@" in source:
+        return None
+    what = f"{source} is not a model folder of this repo." if folder.exists() else f"There is no {source}."
+    raise UserError(what, "Name a model folder, such as models/churn, or a tag and a model.")
 
 
 def _show_status(root: Path) -> None:

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import click
 
+from mlroad.cli.finite_number import FiniteNumber
 from mlroad.cli.needs_factory import FactoryCommand
 from mlroad.cli.output_options import json_option
 from mlroad.core.factory_settings import load_settings
@@ -235,7 +236,7 @@ def list_versions(model: str | None, as_json: bool) -> None:
 )
 @click.option(
     "--days",
-    type=click.FloatRange(min=0),
+    type=FiniteNumber(min=0, max=36_500),
     metavar="N",
     default=90.0,
     show_default=True,

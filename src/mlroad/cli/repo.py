@@ -27,7 +27,7 @@ from mlroad.core.template import (
     run_copier,
     shared_clones,
 )
-from mlroad.core.text import some
+from mlroad.core.text import quoted, some
 from mlroad.core.update_notes import update_notes
 from mlroad.core.uv_program import find_uv, note_uv, uv_environment
 from mlroad.core.wheel import SUMS, is_intact, put_wheel, wheel_named
@@ -79,7 +79,7 @@ def update(version: str | None, data: tuple[str, ...], defaults: bool, notes: Pa
     mlroad update --data toolkit=git     with another answer to a question of the template
     mlroad update --notes ../notes.md    with the template's changelog between the two versions in a file
 
-    Exit codes: 0 done, 1 there are conflicts to resolve, 2 something is missing.
+    Exit codes: 0 done, 1 there are conflicts to resolve, 2 something is missing, or a wrong argument.
     """
     repo = root_here()
     before = checked_origin(repo)
@@ -234,7 +234,7 @@ def _conflict(repo: Path, name: str) -> str:
     line = next((number for number, text in enumerate(lines, 1) if text.startswith("<" * 7)), 1)
     return (
         f"{name}:{line}: You and the template changed the same lines. "
-        f"Choose between the markers, then run `git add {name}`."
+        f"Choose between the markers, then run `git add {quoted(name)}`."
     )
 
 

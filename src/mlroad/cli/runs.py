@@ -6,6 +6,7 @@ import click
 
 from mlroad.cli.output_options import json_option
 from mlroad.core.repo import root_here
+from mlroad.core.text import quoted
 from mlroad.run.model_folder import find_model
 from mlroad.run.run_diff import diff_text, find_run, runs_diff
 from mlroad.run.run_list import runs_json, runs_table
@@ -54,7 +55,7 @@ def list_runs(model: str, limit: int | None, as_json: bool) -> None:
     elif found:
         click.echo(runs_table(found))
     else:
-        click.echo(f"There is no run of {folder.name} here. Start one: mlroad run {folder.path.as_posix()}")
+        click.echo(f"There is no run of {folder.name} here. Start one: mlroad run {quoted(folder.path)}")
 
 
 @runs.command()

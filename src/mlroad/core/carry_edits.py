@@ -17,6 +17,7 @@ from mlroad.core.files import write_bytes
 from mlroad.core.git import file_at, run_git
 from mlroad.core.standards import Difference, Standards, delivered
 from mlroad.core.template import ANSWERS, entries, recorded_at
+from mlroad.core.text import quoted
 
 _NO_TEXT = 128
 """From this exit code on, `git merge-file` has failed. Lower ones count the conflicts."""
@@ -144,7 +145,7 @@ class _Carrier:
             self._restore(file)
             self._tell(
                 f"{file}: You and the template changed this file, and git cannot merge it, so yours is kept. "
-                f"The template's: `mlroad doctor --restore {file}`."
+                f"The template's: `mlroad doctor --restore {quoted(file)}`."
             )
 
     def _renamed(self, edit: Difference, to: str, stays: bool) -> None:
@@ -157,7 +158,7 @@ class _Carrier:
         elif stays and _differ(self._before.folder / file, self._after.folder / file):
             self._tell(
                 f"{now}: You renamed {file}, and the template changed it. Take over what you need: "
-                f"`mlroad doctor --diff {file}` shows how yours differs."
+                f"`mlroad doctor --diff {quoted(file)}` shows how yours differs."
             )
 
     def _merge(self, old: str, own: str, to: str) -> None:

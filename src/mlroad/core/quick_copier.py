@@ -157,6 +157,21 @@ def _refuse_other_kinds(allowed: Callable[..., bool]) -> Callable[..., bool]:
     return checked
 
 
+def _refuse_unknown(update: Callable[..., None]) -> Callable[..., None]:
+    """Copier's method for an update, which ignores an answer to a question that does not exist."""
+
+    def checked(self: _main.Worker) -> None:
+        asked = self.template.questions_data.items()
+        known = [name for name, question in asked if question.get("when") is not False]
+        for name in self.data:
+            if name not in known:
+                fix = f"The questions are {', '.join(known)}."
+                raise ValueError(f"--data {name}=…: there is no such question. {fix}")
+        update(self)
+
+    return checked
+
+
 @functools.cache
 def _ignores_bits(folder: Path) -> bool:
     command = ["git", "-C", os.fspath(folder), "config", "--type=bool", "--get", "core.fileMode"]
@@ -263,6 +278,7 @@ def quicken(clone: Callable[..., str]) -> None:
         (_template.Template, "git_index_modes", _modes_once(_template.Template.git_index_modes)),
         (worker, "_sync_git_index_executable_bit", _sync_if_needed(worker._sync_git_index_executable_bit)),
         (worker, "_render_allowed", _refuse_other_kinds(worker._render_allowed)),
+        (worker, "run_update", _refuse_unknown(worker.run_update)),
         (worker, "_render_template", _keep_context(worker._render_template)),
         (worker, "_render_string", _no_template_needed(worker._render_string)),
         (worker, "answers_relpath", _keep_path(worker.answers_relpath)),

@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 from collections.abc import Iterable, Sequence
+from pathlib import PurePath
 
 
 def count(number: int, what: str) -> str:
@@ -111,8 +112,9 @@ def one_line(text: str) -> str:
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
-def quoted(word: str) -> str:
-    """A word to paste into a shell: in quotes if it needs them."""
+def quoted(word: str | PurePath) -> str:
+    """A word or a path to paste into a shell: in quotes if it needs them."""
+    word = word.as_posix() if isinstance(word, PurePath) else word
     if os.name == "nt":  # cmd and PowerShell both take double quotes, and neither takes POSIX quotes
         return f'"{word}"' if re.search(r"[^\w./\\:+-]", word) else word
     return shlex.quote(word)

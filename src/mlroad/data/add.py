@@ -31,7 +31,7 @@ def add_data(
     """Create a version. Returns a message about it. Raises UserError for data that cannot be used."""
     if "://" in source:
         what = f"{source} is in the cloud, but computing a digest needs a local copy."
-        raise UserError(what, f"Download it, then run: mlroad dataset add {name} COPY --at {source}")
+        raise UserError(what, f"Download it, then run: mlroad dataset add {name} COPY --at {quoted(source)}")
     if address and not address.startswith(("azureml://", "https://", "abfss://", "wasbs://")):
         raise UserError(
             f"--at {address} is not a cloud address.", "Use one that starts with azureml:// or https://."
@@ -117,4 +117,4 @@ def _git_advice(root: Path, version: DatasetVersion) -> list[str]:
 
 
 def _git_add(files: list[Path]) -> str:
-    return f"Next: git add {' '.join(quoted(file.as_posix()) for file in files)}"
+    return f"Next: git add {' '.join(quoted(file) for file in files)}"

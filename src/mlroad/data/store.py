@@ -179,7 +179,7 @@ def _changed(version: DatasetVersion, file: Path, kind: str) -> Problem:
 
 
 def _shown(version: DatasetVersion) -> str:
-    return "PATH" if version.is_remote else quoted(version.resolve(version.path).as_posix())
+    return "PATH" if version.is_remote else quoted(version.resolve(version.path))
 
 
 def _missing(version: DatasetVersion, path: Path) -> Problem:

@@ -275,10 +275,17 @@ class _Reader:
         fields.close()
         return found
 
+    def _some(self, key: str) -> list[Node]:
+        """The items of a list that has no meaning without any."""
+        node = self._top.get(key)
+        if isinstance(node, ListNode) and not node.items:
+            self._document.wrong(node, "MR704", f"{key} is empty.", f"Name at least one, or remove {key}.")
+        return self._top.items(key)
+
     def _texts(self, key: str) -> tuple[str, ...]:
         """A list of distinct texts; numbers and truth values count as they are written."""
         found: list[str] = []
-        for item in self._top.items(key):
+        for item in self._some(key):
             value = item.text if isinstance(item, ScalarNode) else ""
             if not value or value in found:
                 what = f"{value} is named twice in {key}." if value else f"An item of {key} is not a name."
@@ -336,7 +343,7 @@ class _Reader:
 
     def _levels(self) -> tuple[float, ...]:
         found: list[float] = []
-        for item in self._top.items("quantiles"):
+        for item in self._some("quantiles"):
             value = item.value if isinstance(item, ScalarNode) else None
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
                 self._document.wrong(item, "MR704", "A quantile is not between 0 and 1.", "Write 0.1 or 0.9.")
@@ -483,7 +490,8 @@ class _Reader:
     def _refuse_empty(self, fields: Fields) -> None:
         """Report a key without a value, which would silently disable the gate that it names."""
         for name, key, _ in fields.node:
-            if fields.node.get(name) is None:
+            node = fields.node.get(name)
+            if node is None or (isinstance(node, ScalarNode) and not node.text.strip()):
                 self._document.wrong(key, "MR704", f"{name} has no value.", "Write one, or remove the key.")
 
     def _place(self, fields: Fields, name: str) -> Position:

@@ -16,6 +16,7 @@ from mlroad.core.digests import digest_of
 from mlroad.core.files import remove, unwritable, write_json
 from mlroad.core.git import run_git
 from mlroad.core.problems import UserError
+from mlroad.core.text import quoted
 from mlroad.gate.checks import gate_again
 from mlroad.gate.committed_rules import uncommitted_rules
 from mlroad.gate.gates_file import RUNTIMES
@@ -180,7 +181,7 @@ def _judge(candidate: Candidate, stage: Stage) -> tuple[list[str], Mapping[str, 
         return [*reasons, str(error)], {}
     holdout = str(verdict["holdout"]["dataset"])
     reasons += [
-        f"{file} differs from HEAD. Commit it, or restore it: `git checkout HEAD -- {file}`."
+        f"{file} differs from HEAD. Commit it, or restore it: `git checkout HEAD -- {quoted(file)}`."
         for file in uncommitted_rules(candidate.model.root, candidate.model.name, holdout)
     ]
     if not verdict["passed"]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from mlroad.core.code_owners import owners_of
 from mlroad.core.problems import Position, UserError
-from mlroad.core.text import did_you_mean
+from mlroad.core.text import did_you_mean, quoted
 from mlroad.core.yaml_document import Document, Fields
 from mlroad.core.yaml_nodes import MapNode, Node, ScalarNode, read_yaml
 
@@ -117,7 +117,7 @@ def _ruleset(file: Path, workflows: list[MapNode]) -> dict[str, Any]:
         place = Position(file, getattr(error, "lineno", 0), getattr(error, "colno", 0))
         raise UserError(f"{place}: This is not JSON: {error}.", "Correct it.") from None
     if not _is_ruleset(ruleset):
-        raise UserError(f"{file}: This is not a ruleset.", f"Restore it: git log -p {file.as_posix()}")
+        raise UserError(f"{file}: This is not a ruleset.", f"Restore it: git log -p {quoted(file)}")
     ruleset.setdefault("name", file.stem)
     ruleset.setdefault("enforcement", "active")
     known = {name for node in workflows for name in _check_names(node)}

@@ -11,7 +11,7 @@ from typing import Any
 
 from mlroad.core.files import write_text
 from mlroad.core.problems import Position, Problem
-from mlroad.core.text import some
+from mlroad.core.text import quoted, some
 from mlroad.guard.guarded_files import GuardedFile, unix_lines
 
 # Outputs that are images, videos or packed numbers, not text.
@@ -203,7 +203,7 @@ def check_notebook(source: GuardedFile, strip: bool, fix: bool) -> list[Problem]
 
 
 def _remedy(name: str, fixed: bool) -> str:
-    by_hand = f"`mlroad guard --fix {'-- ' if name.startswith('-') else ''}{name}`"
+    by_hand = f"`mlroad guard --fix {'-- ' if name.startswith('-') else ''}{quoted(name)}`"
     if not fixed:
         return f"Run {by_hand}."
     remedy = "It was corrected: stage it again."

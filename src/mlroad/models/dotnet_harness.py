@@ -18,6 +18,7 @@ from mlroad.core.files import write_text
 from mlroad.core.git import run_git
 from mlroad.core.problems import UserError
 from mlroad.core.repo import DOTNET_HARNESS, has_dotnet_harness
+from mlroad.core.text import quoted
 from mlroad.models.case_answers import CASE_ANSWERS, CaseAnswers, read_case_answers
 from mlroad.models.inference_verdict import Latency
 from mlroad.models.model_process import ModelBroken
@@ -83,7 +84,7 @@ def _refuse_built_files(root: Path) -> None:
     places = [f":(glob){DOTNET_HARNESS.as_posix()}/*/{name}/**" for name in ("bin", "obj")]
     if built := run_git(root, "ls-files", "-z", "--", *places).names:
         what = f"{built[0]} is build output in git, which would run in the place of the source."
-        raise UserError(what, f"Remove it: git rm -r --cached {Path(built[0]).parent.as_posix()}")
+        raise UserError(what, f"Remove it: git rm -r --cached {quoted(Path(built[0]).parent)}")
 
 
 def _figures(said: dict[str, Any]) -> DotnetFigures:

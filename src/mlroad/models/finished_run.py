@@ -10,6 +10,7 @@ from mlroad.core.digests import digest_of
 from mlroad.core.problems import UserError
 from mlroad.core.repo import from_here, is_model
 from mlroad.core.run_folders import all_runs, read_record, runs_of
+from mlroad.core.text import quoted
 
 OUTPUT = "model"
 
@@ -61,7 +62,7 @@ def find_run(model_folder: Path, run: str | None = None) -> Run:
         what = f"{model_folder} is not a model folder: it has neither pipeline.yml nor steps/."
         raise UserError(what, "Name a folder such as models/my_model.")
     name = model_folder.resolve().name
-    make = f"Make one with `mlroad run {model_folder.as_posix()}`."
+    make = f"Make one with `mlroad run {quoted(model_folder)}`."
     runs = from_here(runs_of(model_folder / "pipeline.yml"))
     if run is not None:
         folder = runs / run

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
-from mlroad.core.text import count
+from mlroad.core.text import count, quoted
 from mlroad.models.inference_tests import Tested
 from mlroad.models.inference_verdict import InferenceVerdict, Result
 from mlroad.models.suite import CASES, FOLDER, verdict_file
@@ -140,7 +140,7 @@ def _summary(verdict: InferenceVerdict, tested: Tested, model_folder: Path) -> I
     if verdict.too_slow:
         yield verdict.too_slow
     if verdict.runtime == "pyfunc" and any(result.code == "MI201" for result in verdict.failed):
-        command = f"mlroad freeze {model_folder.as_posix()} --run {verdict.run}"
+        command = f"mlroad freeze {quoted(model_folder)} --run {verdict.run}"
         yield f"If the new answers are right, accept them: `{command}`."
     yield written
 

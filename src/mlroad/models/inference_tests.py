@@ -21,6 +21,7 @@ from mlroad.core.files import write_json
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.core.repo import has_dotnet_harness
 from mlroad.core.run_folders import shown_root
+from mlroad.core.text import quoted
 from mlroad.models.case_answers import Asked, CaseAnswers, each_answer
 from mlroad.models.cases import Case
 from mlroad.models.dotnet_harness import dotnet_answers, why_no_dotnet
@@ -75,7 +76,7 @@ def run_tests(
     tested = find_run(model_folder, run)
     if not (model_folder / FOLDER).is_dir():
         what = f"{tested.model} has no inference tests: {(model_folder / FOLDER).as_posix()} is missing."
-        raise UserError(what, f"Make them with `mlroad freeze {model_folder.as_posix()}`.")
+        raise UserError(what, f"Make them with `mlroad freeze {quoted(model_folder)}`.")
     for runtime in chosen:
         verdict_file(tested.folder, runtime).unlink(missing_ok=True)
     verdicts = {}

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from mlroad.core.digests import digest_of_bytes
 from mlroad.core.problems import Position, Problem, UserError
-from mlroad.core.text import did_you_mean
+from mlroad.core.text import did_you_mean, quoted
 from mlroad.core.yaml_nodes import MapNode, Node, ScalarNode, read_yaml
 from mlroad.data.store import find
 from mlroad.data.version import DIGEST, parse_reference
@@ -123,7 +123,7 @@ class _Reader:
 
     def suite(self, sealed: bool) -> Suite | None:
         if not self.file.is_file():
-            fix = f"Make it with `mlroad freeze {self.file.parent.parent.as_posix()}`."
+            fix = f"Make it with `mlroad freeze {quoted(self.file.parent.parent)}`."
             self._wrong(Position(self.file), "MI101", "This file is missing.", fix)
             return None
         node, problems = read_yaml(self.file)
@@ -181,7 +181,7 @@ class _Reader:
             what = f"{CASES} was edited after it was frozen: its digest differs."
             fix = (
                 "Restore it from git, or accept the edit: "
-                f"`mlroad freeze {self.file.parent.parent.as_posix()} --accept`."
+                f"`mlroad freeze {quoted(self.file.parent.parent)} --accept`."
             )
             self._wrong(node.get("cases_digest"), "MI110", what, fix)
         self.problems += problems

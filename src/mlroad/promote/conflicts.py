@@ -6,14 +6,14 @@ A file in .git/ remembers what was being promoted, until `--continue` completes 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from mlroad.core.files import write_json
 from mlroad.core.git import current_branch, dirty_files, run_git
 from mlroad.core.git_addresses import without_login
 from mlroad.core.problems import Position, Problem, UserError
-from mlroad.core.text import some
+from mlroad.core.text import quoted, some
 from mlroad.guard.file_checks import check_conflicts
 from mlroad.guard.guarded_files import GuardedFile
 from mlroad.promote.fetch_tag import address_of
@@ -50,6 +50,8 @@ class Unfinished:
     before: str
     """The branch or the commit to go back to."""
     head: str
+    touched: tuple[str, ...] = ()
+    """The files that the promotion changed in the working tree."""
 
     @classmethod
     def of(cls, options: PromoteOptions, plan: Plan, bench: Workbench) -> Unfinished:
@@ -82,6 +84,8 @@ def show_conflicts(bench: Workbench, merged: Merged, unfinished: Unfinished) -> 
     run_git(root, "switch", "--quiet", "--create", unfinished.branch, check=True)
     # A three-way merge whose base is the parent of the picked commit: what was promoted before.
     run_git(root, "cherry-pick", "--no-commit", _REF)
+    touched = tuple(dirty_files(root, untracked=False))
+    write_json(_state_file(root), asdict(replace(unfinished, touched=touched)))
     return Conflicts(unfinished.branch, tuple(_unmerged(root)) or merged.conflicts)
 
 
@@ -96,11 +100,18 @@ def resolved_tree(root: Path, unfinished: Unfinished) -> str:
     if left := _unmerged(root):
         fix = "Resolve them, and stage each file: git add FILE"
         raise UserError(f"There are conflicts in {some(left)}.", fix)
-    changed = run_git(root, "diff", "-z", "--name-only", "--relative", check=True).names
-    if changed:
+    folder = f"models/{unfinished.name}"
+    inside = (f"{folder}/", "datasets/")
+    names = ("-z", "--no-renames", "--name-only", "--relative")
+    if changed := run_git(root, "diff", *names, "--", *inside, check=True).names:
         what = f"There are changes that are not staged: {some(changed)}."
         raise UserError(what, "Stage them (git add), or undo them.")
-    folder = f"models/{unfinished.name}"
+    staged = run_git(root, "diff", "--cached", *names, check=True).names
+    if others := [name for name in staged if not name.startswith(inside)]:
+        what = f"There are staged changes that are not of the promotion: {some(others)}."
+        raise UserError(
+            what, f"Commit them later. For now: git restore --staged {' '.join(map(quoted, others))}"
+        )
     staged = run_git(
         root, "diff", "-z", "--cached", "--no-renames", "--name-only", "--diff-filter=AM", "--", folder
     ).names
@@ -136,15 +147,32 @@ def put_in_place(root: Path, tree: str, commit: str, head: str) -> None:
 
 
 def abort(root: Path) -> str:
-    """Undo a promotion with conflicts; returns the branch that is checked out again."""
+    """Undo a promotion with conflicts; returns the branch that is checked out again.
+
+    Edits of files that the promotion did not touch stay, and so does a branch that has commits of its own.
+    Raises UserError, and changes nothing, if edits that are not staged would be lost.
+    """
     unfinished = load_unfinished(root)
     if current_branch(root) == unfinished.branch:
-        # Nothing of the person's was in the working tree when the promotion started.
-        run_git(root, "reset", "--quiet", "--hard", unfinished.head, check=True)
+        _undo_merge(root, unfinished)
         run_git(root, "switch", "--quiet", *_target(unfinished), check=True)
-    run_git(root, "branch", "--quiet", "-D", unfinished.branch)
+    if run_git(root, "rev-parse", f"refs/heads/{unfinished.branch}").text == unfinished.head:
+        run_git(root, "branch", "--quiet", "-D", unfinished.branch)
     forget_unfinished(root)
-    return unfinished.before
+    return current_branch(root) or unfinished.before
+
+
+def _undo_merge(root: Path, unfinished: Unfinished) -> None:
+    changed = set(run_git(root, "diff", "-z", "--name-only", check=True).names) - set(_unmerged(root))
+    if lost := sorted(changed & set(unfinished.touched)):
+        what = f"Your edits of {some(lost)} would be lost: they are not staged."
+        fix = f"Copy what you need. Then: git add {' '.join(map(quoted, lost))} && mlroad promote --abort"
+        raise UserError(what, fix)
+    mine = sorted(set(dirty_files(root, untracked=False)) - set(unfinished.touched))
+    if mine and unfinished.touched:  # `reset --merge` keeps only what is not staged
+        literal = {"GIT_LITERAL_PATHSPECS": "1"}
+        run_git(root, "reset", "--quiet", "--", *mine, environment=literal, check=True)
+    run_git(root, "reset", "--quiet", "--merge", check=True)
 
 
 def load_unfinished(root: Path) -> Unfinished:

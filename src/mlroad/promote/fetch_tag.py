@@ -19,6 +19,7 @@ FETCH = (
     "--end-of-options",
 )
 """The command of git that fetches from a repo; its address and what to fetch follow."""
+_ORIGIN_SECONDS = 15
 _ONLY_SERVER = re.compile(r"[a-z][a-z0-9+.-]+://[^/]*", re.IGNORECASE)
 
 
@@ -78,6 +79,24 @@ def public_address(repo: str) -> str:
         origin = run_git(Path(repo), "remote", "get-url", "origin")
         repo = origin.text if origin.ok and origin.text else Path(repo).resolve().as_posix()
     return without_login(repo)
+
+
+def not_in_origin(repo: str, its: Prototype) -> str:
+    """A warning if a path's origin, whose address is written down, does not have the tag; else empty.
+
+    Without an origin, or if it cannot be asked, nothing is known.
+    """
+    if not Path(repo).is_dir():
+        return ""
+    name, quiet = f"refs/tags/{its.tag}", {"GIT_TERMINAL_PROMPT": "0"}
+    asked = ("ls-remote", "origin", name, f"{name}^{{}}")
+    done = run_git(Path(repo), *asked, environment=quiet, seconds=_ORIGIN_SECONDS)
+    if not done.ok or its.commit in done.text.split():
+        return ""
+    if done.text:
+        return f"Warning: origin ({its.repo}) has another commit at the tag {its.tag}. Make a new tag."
+    push = f"git push origin {its.tag}"
+    return f"Warning: the tag {its.tag} is not in origin ({its.repo}) yet. In the prototype: {push}"
 
 
 def _is_tag(tag: str) -> bool:

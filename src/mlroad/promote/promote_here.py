@@ -12,7 +12,7 @@ from pathlib import Path
 from mlroad.core.files import remove
 from mlroad.core.git import dirty_files
 from mlroad.core.problems import UserError
-from mlroad.core.text import some
+from mlroad.core.text import quoted, some
 from mlroad.data.store import find
 from mlroad.guard.guard_settings import load_settings
 from mlroad.models.suite import CASES, FOLDER, SUITE
@@ -69,7 +69,7 @@ def _check_place(root: Path, place: str, name: str) -> None:
         raise UserError(f"models/{name} already exists.", "Promote under another name: --as NAME.")
     if changed := dirty_files(root, place):
         what = f"There are changes that are not committed: {some(changed)}."
-        raise UserError(what, f"Commit them first: git add {place} && git commit")
+        raise UserError(what, f"Commit them first: git add {quoted(place)} && git commit")
 
 
 def _plan(bench: Workbench, place: str, name: str, options: PromoteOptions, tell: Tell) -> Plan:

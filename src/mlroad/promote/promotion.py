@@ -26,7 +26,7 @@ from mlroad.promote.conflicts import (
     show_conflicts,
 )
 from mlroad.promote.factory_drafts import model_question, update_data, write_drafts
-from mlroad.promote.fetch_tag import Prototype, parse_source
+from mlroad.promote.fetch_tag import Prototype, not_in_origin, parse_source
 from mlroad.promote.make_promotion_plan import check_free, check_identity, make_plan, without_old_metrics
 from mlroad.promote.merge_versions import Merged, as_in_factory, first_version, merge_versions
 from mlroad.promote.place_datasets import keep_large_data, place_datasets, replacements
@@ -56,6 +56,8 @@ def promote(root: Path, source: str, model: str, options: PromoteOptions, tell: 
     with workbench(root) as bench:
         plan = make_plan(bench, repo, tag, model, options)
         check_free(bench.root, plan)
+        if warning := not_in_origin(repo, plan.prototype):
+            tell(warning)
         if not options.run:
             plan = without_old_metrics(bench, plan, f"models/{model}", tell)
         plan = stage_datasets(bench, plan, options.target)

@@ -11,6 +11,8 @@ from mlroad.promote.question import Question
 from mlroad.promote.take import Taken
 
 Tell = Callable[[str], None]
+TOLERANCE = 0.01
+"""How far a metric may be from the prototype's by default, as a fraction of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +24,7 @@ class PromoteOptions:
     target: str = ""
     """The column that the model predicts (default: found from its metrics and tests)."""
     run: bool = True
-    tolerance: float = 0.01
-    """How far a metric may be from the prototype's, as a fraction of it."""
+    tolerance: float = TOLERANCE
 
 
 @dataclass(frozen=True, slots=True)

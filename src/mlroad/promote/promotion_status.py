@@ -82,7 +82,8 @@ def _status(bench: Workbench, name: str, its: Provenance, problem: str) -> Model
     if problem:
         return about
     if not has_commit(bench.git, commit):
-        return replace(about, problem=f"{its.repo} no longer has its commit.")
+        push = f"Push its tag in the prototype: git push origin {its.tag}"
+        return replace(about, problem=f"{its.repo} does not have its commit. {push}")
     try:
         differences = _differences(bench, name, its)
     except UserError as error:

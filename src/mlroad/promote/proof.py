@@ -18,7 +18,7 @@ from mlroad.gate.gates_file import FILE as GATES
 from mlroad.models.finished_run import find_run
 from mlroad.models.suite import VERDICT
 from mlroad.promote.factory_drafts import write_measured_gates
-from mlroad.promote.promotion_plan import Plan, Tell
+from mlroad.promote.promotion_plan import TOLERANCE, Plan, Tell
 from mlroad.promote.prototype_metrics import metrics_of_run
 from mlroad.promote.run_without_credentials import (
     Finished,
@@ -45,6 +45,8 @@ class Proof:
     """How many inference tests passed; 0 if nothing ran."""
     on_holdout: Mapping[str, float] = field(default_factory=dict)
     holdout: str = ""
+    tolerance: float = TOLERANCE
+    """How far a metric could be from the prototype's."""
 
 
 def run_as_prototyped(bench: Workbench, plan: Plan, tolerance: float, tell: Tell) -> Proof:
@@ -62,7 +64,7 @@ def run_as_prototyped(bench: Workbench, plan: Plan, tolerance: float, tell: Tell
     failure = f"The model of {name} fails its inference tests here"
     run_or_refuse(bench, failure, "test", folder, "--run", run.id)
     tests = json.loads((run.folder / VERDICT).read_text(encoding="utf-8"))
-    return Proof(metrics, cases=int(tests["cases"]))
+    return Proof(metrics, cases=int(tests["cases"]), tolerance=tolerance)
 
 
 def try_drafts(

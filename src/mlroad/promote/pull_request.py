@@ -7,7 +7,7 @@ from mlroad.core.gh_program import has_gh, run_gh
 from mlroad.core.git import run_git
 from mlroad.core.problems import Problem, UserError
 from mlroad.core.text import count, number
-from mlroad.promote.promotion_plan import Plan
+from mlroad.promote.promotion_plan import TOLERANCE, Plan
 from mlroad.promote.proof import Proof
 
 
@@ -65,6 +65,9 @@ def _figures(plan: Plan, proof: Proof) -> Iterator[str]:
         yield "The pipeline did not run for this promotion (`--no-run`): the pull request's checks run it."
     else:
         yield f"{count(proof.cases, 'inference test')} passed."
+        if proof.tolerance != TOLERANCE:
+            far = f"A metric could be as far as {proof.tolerance:g} times its value from the prototype's"
+            yield f"{far} (`--tolerance {proof.tolerance:g}`, default: {TOLERANCE:g})."
     if plan.metrics is None:
         yield "The prototype has no metrics.json of this code: `mlroad ready --fix` writes it there."
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mlroad.core.hash_cache import HashCache
 from mlroad.core.problems import Position, Problem, UserError
-from mlroad.core.text import some
+from mlroad.core.text import quoted, some
 from mlroad.data.store import find, verify_version
 from mlroad.data.verify import wrong_parents
 from mlroad.data.version import DatasetVersion
@@ -62,7 +62,7 @@ def unversioned(data: Mapping[str, Data], root: Path) -> Iterator[Problem]:
                 else value.path
             )
             what = f"The input {name} is a path, not a dataset version."
-            fix = f"Run `mlroad dataset add NAME {path.as_posix()}`, and name the version: azureml:NAME:1."
+            fix = f"Run `mlroad dataset add NAME {quoted(path)}`, and name the version: azureml:NAME:1."
             yield Problem(value.at, "MR822", what, fix)
         elif isinstance(value, RemoteData):
             what = f"The input {name} is an address, whose content may change."

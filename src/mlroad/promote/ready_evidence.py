@@ -15,6 +15,7 @@ from mlroad.core.files import read_json
 from mlroad.core.model_source import METRICS, source_digest
 from mlroad.core.problems import Position, Problem, UserError
 from mlroad.core.run_folders import all_runs, read_record, runs_of
+from mlroad.core.text import quoted
 from mlroad.data.version import DatasetVersion
 from mlroad.models.finished_run import Run
 from mlroad.models.suite import FOLDER, VERDICT, load_suite, suite_digest
@@ -88,7 +89,7 @@ def evidence_of(root: Path, model: Path, versions: list[DatasetVersion]) -> Evid
 def tests_item(evidence: Evidence) -> Item:
     """Inference tests: there are some, and the model of this code passes them."""
     name, model = "inference tests", evidence.model
-    shown = model.as_posix()
+    shown = quoted(model)
     if not evidence.has_suite:
         what = "There are no inference tests."
         problem = Problem(Position(model / FOLDER), "MR825", what, _then(evidence, f"mlroad freeze {shown}"))
@@ -113,7 +114,7 @@ def tests_item(evidence: Evidence) -> Item:
 def metrics_item(evidence: Evidence) -> Item:
     """metrics.json: it is about this code and data, and about these inference tests."""
     name, model, recorded, run = "metrics", evidence.model, evidence.recorded, evidence.run
-    shown, file = model.as_posix(), model / METRICS
+    shown, file = quoted(model), model / METRICS
     if recorded and recorded.metrics and recorded.suite and recorded.suite == evidence.suite():
         return item(name, ())
     if run is None:
@@ -131,7 +132,7 @@ def metrics_item(evidence: Evidence) -> Item:
 
 def _then(evidence: Evidence, command: str) -> str:
     """The command, after a run if there is none yet."""
-    run = "" if evidence.run else f"`mlroad run {evidence.model.as_posix()}`, then "
+    run = "" if evidence.run else f"`mlroad run {quoted(evidence.model)}`, then "
     return f"Run {run}`{command}`."
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from mlroad.core.git import Git, dirty_files, run_git
 from mlroad.core.model_source import source_files
 from mlroad.core.problems import Position, Problem, UserError
+from mlroad.core.text import quoted
 from mlroad.data.store import DATASETS, local_path
 from mlroad.data.version import DatasetVersion
 from mlroad.guard.commits import check_commits, commits_since
@@ -59,7 +60,7 @@ def committed_item(root: Path, model: Path, scope: Sequence[str]) -> Item:
     """Every file is committed as it is, and git ignores none of the model's own."""
     if not Git(root).is_repo:
         return item("committed", [Problem(Position(model), "MR828", _NO_REPO, "Run `mlroad setup`.")])
-    shown = " ".join(dict.fromkeys([scope[0], *(DATASETS for name in scope[1:2])]))
+    shown = " ".join(dict.fromkeys([quoted(scope[0]), *(DATASETS for name in scope[1:2])]))
     fix = f"git add {shown} && git commit"
     problems = [
         Problem(Position(root / name), "MR828", "This file is not committed.", f"Commit it: `{fix}`.")
@@ -97,7 +98,7 @@ def tag_item(model: Path, tag: str, following: str) -> Item:
     if tag:
         return item("tagged", (), note=tag)
     what = "No tag has the model and its datasets as they are now."
-    fix = f"`mlroad ready {model.as_posix()} --tag` makes {following} when nothing else is left."
+    fix = f"`mlroad ready {quoted(model)} --tag` makes {following} when nothing else is left."
     return item("tagged", [Problem(Position(model), "MR829", what, fix)], f"tag {following}")
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 
 from mlroad.core.git import run_git
+from mlroad.core.text import quoted
 from mlroad.promote.ready_item import Item, Readiness
 
 _MOST = 5
@@ -49,7 +50,7 @@ def _end(found: Readiness) -> Iterator[str]:
         by_fix = [it.name for it in left if it.remedy and it.name != "tagged"]
         by_hand = [it.name for it in left if not it.remedy]
         if by_fix or not by_hand:
-            yield f"next: mlroad ready {model} --fix"
+            yield f"next: mlroad ready {quoted(found.model)} --fix"
         if by_hand:
             yield f"by hand: {', '.join(by_hand)}"
         return
@@ -58,4 +59,4 @@ def _end(found: Readiness) -> Iterator[str]:
     where = remote.text if remote.ok else found.root.resolve().as_posix()
     if remote.ok:
         yield f"next: git push origin HEAD {found.tag}"
-    yield f"then, in the factory: mlroad promote {where}@{found.tag} {found.name}"
+    yield f"then, in the factory: mlroad promote {quoted(f'{where}@{found.tag}')} {found.name}"

@@ -15,6 +15,7 @@ from typing import Any
 from mlroad.core.problems import UserError
 from mlroad.core.repo import root_here
 from mlroad.core.run_folders import all_runs, read_record, runs_of
+from mlroad.core.text import quoted
 from mlroad.pipeline.loader import load_pipeline
 from mlroad.pipeline.ports import coerce
 from mlroad.run.launch import pipeline_file
@@ -65,7 +66,7 @@ def given_inputs(file: Path, step: PlannedStep) -> Given:
         if about.get("started") and all(path.exists() for path in paths):
             return inputs
     what = f"There is no run of {file.parent.as_posix()} here in which {step.name} has started."
-    raise UserError(what, f"Run it: mlroad run {file.parent.as_posix()} --step {step.name}")
+    raise UserError(what, f"Run it: mlroad run {quoted(file.parent)} --step {step.name}")
 
 
 def _typed(kind: str, value: object) -> object:

@@ -58,6 +58,33 @@ def test_messages_name_pages_that_are_there() -> None:
     assert len(named) > 4
 
 
+COMMAND = re.compile(r"\b(mlroad|git) [a-z][^`.:()]*$")
+
+
+def unquoted(source: str) -> list[str]:
+    """The paths in commands of messages that a shell would read as several words if they have spaces."""
+    found = []
+    for text in ast.walk(ast.parse(source)):
+        before = ""
+        for part in text.values if isinstance(text, ast.JoinedStr) else ():
+            shown = ast.unparse(part.value) if isinstance(part, ast.FormattedValue) else ""
+            if ".as_posix()" in shown and COMMAND.search(before):
+                found.append(shown)
+            before += "X" if shown else str(ast.literal_eval(part))
+    return found
+
+
+def test_commands_in_messages_can_be_pasted() -> None:
+    assert {file.name: it for file in sources() if (it := unquoted(file.read_text(encoding="utf-8")))} == {}
+
+
+def test_canary_a_path_that_is_not_quoted_is_found() -> None:
+    assert unquoted('f"Run `mlroad run {a.as_posix()}`."') == ["a.as_posix()"]
+    assert unquoted('f"git add {b} {a.as_posix()}"') == ["a.as_posix()"]
+    for harmless in ('f"mlroad run {quoted(a)}"', 'f"Run `mlroad sync`. {a.as_posix()} is old."'):
+        assert unquoted(harmless) == []
+
+
 def test_generated_repos_name_pages_that_are_there() -> None:
     files = [REPO / path for path in tracked_and_new(REPO) if path.parts[0].endswith("_template")]
     texts = {file: file.read_text(encoding="utf-8", errors="replace") for file in files}

@@ -19,6 +19,7 @@ import pytest
 from click.testing import CliRunner
 
 import mlroad
+from mlroad.cli.finite_number import FiniteNumber
 from mlroad.cli.lazy import LazyGroup
 from mlroad.cli.main import COMMANDS, FACTORY
 from mlroad.cli.main import mlroad as root
@@ -176,6 +177,27 @@ def parse(command: click.Command, words: list[str], line: str) -> None:
 def test_canary_a_wrong_example_is_found(line: str) -> None:
     with pytest.raises(pytest.fail.Exception):
         parse(root, shlex.split(line), line)
+
+
+def fractions() -> Iterator[tuple[str, click.Option]]:
+    """Every option that is a number with a fraction."""
+    for path, command in commands():
+        for it in command.params:
+            if isinstance(it, click.Option) and isinstance(it.type, click.types.FloatParamType):
+                yield path, it
+
+
+def test_numbers_are_finite(factory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """click reads nan, inf and 1e400, and `nan` is in every range: a limit would never hold."""
+    monkeypatch.chdir(factory)  # some commands are others in a prototype
+    found = list(fractions())
+    assert len(found) >= 6
+    for path, option in found:
+        assert isinstance(option.type, FiniteNumber), f"{path} {option.name}"
+        for text in ("nan", "inf", "-inf", "1e400", "NaN"):
+            with pytest.raises(click.BadParameter):
+                option.type.convert(text, option, None)
+        assert option.type.convert("1e-3", option, None) == 0.001
 
 
 def test_json_and_quiet_mean_the_same_everywhere() -> None:

@@ -79,6 +79,24 @@ def test_an_update_is_copiers_own_with_one_clone(
     assert git(quick, "ls-files", "--stage", "run.py").startswith("100755")
 
 
+def test_an_update_refuses_answers_to_no_question(
+    template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in IDENTITY.items():
+        monkeypatch.setenv(name, value)
+    repo = tmp_path / "repo"
+    run_copier(["copy", "--quiet", "--defaults", "--vcs-ref", "v1.0.0", str(template), str(repo)], tmp_path)
+    git(repo, "init", "--quiet", "--initial-branch", "main")
+    commit_all(repo, "Start")
+    update = ["update", "--quiet", "--defaults", "--vcs-ref", "v2.0.0"]
+    for answer in ("nix=1", "parts=[c]"):
+        with pytest.raises(UserError, match=r"no such question. The questions are name\."):
+            run_copier([*update, "--data", answer], repo)
+        assert git(repo, "status", "--porcelain") == ""
+    run_copier([*update, "--data", "name=other"], repo)
+    assert (repo / "other/page.md").is_file()
+
+
 def test_the_setting_for_executable_bits_is_asked_once(
     template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -167,8 +167,8 @@ def test_pictures(repo: Repo) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ("split all:1 --share 0", "between 0 and 1"),
-        ("split all:1 --share 1.5", "between 0 and 1"),
+        ("split all:1 --share 0", "0<x<1"),
+        ("split all:1 --share 1.5", "0<x<1"),
         ("split all:1 --key idd", "There is no column idd"),
         ("split all:1 --key const", "would be empty"),
         ("split all:2", "all has the versions 1"),

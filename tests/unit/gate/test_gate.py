@@ -273,6 +273,11 @@ def test_sources_of_mistakes(first: Factory) -> None:
     said = first.command("gate", "toy", "--run", "20200101")
     assert said.code == 2
     assert "There is no run 20200101" in said.err
+    first.gates(**{"target: y": "target: []"})
+    said, verdict = first.gate()
+    assert (said.code, verdict) == (2, {})
+    assert "target is empty" in said.err
+    first.gates(**{"target: []": "target: y"})
     first.gates(
         "slices:", "  - {column: row, metric: mae, limit: 9}", "  - {column: sex, metric: mae, limit: 9}"
     )

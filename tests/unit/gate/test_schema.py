@@ -71,12 +71,34 @@ def test_a_model_with_inference_tests_is_held_to_them(tmp_path: Path) -> None:
     assert load_gates(file).inference_tests == ()
 
 
+def test_lists_that_may_be_empty(tmp_path: Path) -> None:
+    file = tmp_path / "gates.yml"
+    text = GOOD.split("slices:", maxsplit=1)[0].replace("target: y", "target: [y]")
+    file.write_text(f"{text}slices: []\ninference_tests: []\n", encoding="utf-8")
+    gates = load_gates(file)
+    assert (gates.targets, gates.slices, gates.inference_tests) == (("y",), (), ())
+
+
+@pytest.mark.parametrize("targets", ["[]", "[a]"])
+def test_too_few_labels(tmp_path: Path, targets: str) -> None:
+    file = tmp_path / "gates.yml"
+    text = TASKED.replace("TASK", "multilabel").replace("METRIC", "f1_macro")
+    file.write_text(text.replace("target: y", f"target: {targets}"), encoding="utf-8")
+    with pytest.raises(UserError, match="target is empty" if targets == "[]" else "target has one label"):
+        load_gates(file)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "place", "words"),
     [
         ("task: regression", "task: regresion", "1:7", "Did you mean regression?"),
         ("task: regression\n", "", "1:1", "The key task is missing"),
         ("target: y\n", "", "1:1", "The key target is missing"),
+        ("target: y", "target: []", "3:9", "target is empty. Name at least one"),
+        ("target: y", "target: [y, y]", "3:13", "y is named twice in target"),
+        ("target: y", 'target: ""', "3:1", "target has no value"),
+        ("holdout: azureml:toys_holdout:1", "holdout: ' '", "2:1", "holdout has no value"),
+        ("column: sex, metric: r2", 'column: "", metric: r2', "11:6", "column has no value"),
         ("champion: optional", "champoin: optional", "4:1", "Did you mean champion?"),
         ("champion: optional", "champion: requird", "4:11", "Did you mean required?"),
         (
@@ -153,6 +175,8 @@ metrics:
         ("binary", "f1", "classes: [a, b, c]\n", "8:10", "two, the positive one last"),
         ("binary", "f1", "classes: [a, a]\n", "8:14", "a is named twice"),
         ("multiclass", "accuracy", "classes: [a]\n", "8:10", "at least two"),
+        ("multiclass", "accuracy", "classes: []\n", "8:10", "classes is empty"),
+        ("regression", "mae", "quantiles: []\n", "8:12", "quantiles is empty"),
         ("ranking", "ndcg", "query: q\nresample_by: q\n", "9:14", "A ranking is resampled by query"),
         ("forecast", "mae", "time: t\nresample_by: s\n", "9:14", "resampled by blocks in time"),
         ("forecast", "mae", "time: t\nseason: 0\n", "9:9", "must be from 1"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,9 @@ def test_outputs_are_named_by_cell_and_stripped_by_fix(repo: Path, guard: Guard)
     told = guard("a.ipynb").stdout
     assert told.startswith("a.ipynb: notebook-outputs: Cells 1 have outputs")
     assert path.read_text() == DIRTY
+    (repo / "g ü").mkdir()
+    (repo / "g ü" / "o.ipynb").write_text(DIRTY)
+    assert re.search(r"`mlroad guard --fix (['\"])g ü/o.ipynb\1`", guard("g ü/o.ipynb").stdout)
     assert guard("--fix", "a.ipynb").returncode == 1  # like every hook that changes a file
     assert path.read_text() == notebook(cell("x"), cell("y"))
     assert guard("a.ipynb").returncode == 0

@@ -198,6 +198,17 @@ def test_what_a_tag_can_be(factory: Command, tagged: Path, tmp_path: Path) -> No
     assert len(set(trees)) == 1
 
 
+def test_a_tag_that_is_not_pushed_is_told(factory: Command, prototype_repo: Path, tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet", "--bare", "origin")
+    git(prototype_repo, "remote", "add", "origin", str(tmp_path / "origin"))
+    said = try_promotion(factory, f"{prototype_repo}@line-v1")
+    assert (said.code, "git push origin line-v1" in said.out) == (0, True), said
+    git(factory.repo, "branch", "-D", BRANCH)
+    git(prototype_repo, "push", "--quiet", "origin", "line-v1")
+    said = try_promotion(factory, f"{prototype_repo}@line-v1")
+    assert (said.code, "git push origin line-v1" in said.out) == (0, False), said
+
+
 def test_metrics_in_another_unit_are_no_limits(factory: Command, prototype_repo: Path) -> None:
     """An R² of 48 is one in percent: gates.yml cannot have it as a limit."""
     _edit("models/line/metrics.json", '"slope": 10.0', '"slope": 10.0, "r2": 48.2, "rmse": 55.0')(

@@ -158,6 +158,67 @@ def test_conflicts_are_shown_continued_and_undone(again: Command) -> None:
     assert again("promote", "--continue").code == 2
 
 
+def test_edits_survive_an_undone_promotion(again: Command) -> None:
+    """As with `git merge --abort`, edits of other files stay; here, staged ones too."""
+    prototype, factory = source_of(again), again.repo
+    edit(factory, FIT, '"""Fit a line', '"""The factory fits a line')
+    commit_all(factory, "Mine")
+    edit(prototype, FIT, '"""Fit a line', '"""The prototype fits a line')
+    edit(prototype, "models/line/MODEL_CARD.md", "# ", "#  ")
+    source, card = tag_again(prototype), "models/line/MODEL_CARD.md"
+    before = state(factory)
+    assert try_promotion(again, source).code == 1
+    for name in ("README.md", "pyproject.toml", "ruff.toml", "my notes.md", card):
+        write(factory, name, b"mine\n")
+    git(factory, "add", "pyproject.toml", "my notes.md")
+    git(factory, "rm", "--quiet", "--cached", "ruff.toml")
+    dirty = state(factory)
+    said = again("promote", "--abort")
+    assert (said.code, state(factory)) == (2, dirty), said
+    assert f"Your edits of {card} would be lost" in said.err
+    git(factory, "add", card)  # that gives them up
+    said = again("promote", "--abort")
+    assert said.code == 0, said
+    assert "main is checked out" in said.out
+    for name in ("README.md", "pyproject.toml", "ruff.toml", "my notes.md"):
+        assert (factory / name).read_bytes() == b"mine\n", name
+    assert (factory / card).read_bytes() != b"mine\n"
+    git(factory, "checkout", "--quiet", ".")
+    (factory / "my notes.md").unlink()
+    assert state(factory) == before
+
+    # A commit that someone made there is not deleted.
+    assert try_promotion(again, source).code == 1
+    git(factory, "add", "--all")
+    git(factory, "commit", "--quiet", "--message", "By hand")
+    made = git(factory, "rev-parse", "HEAD")
+    assert again("promote", "--abort").code == 0
+    assert git(factory, "rev-parse", "promote/line-v2") == made
+
+
+def test_edits_survive_a_completed_promotion(again: Command) -> None:
+    prototype, factory = source_of(again), again.repo
+    edit(factory, FIT, '"""Fit a line', '"""The factory fits a line')
+    commit_all(factory, "Mine")
+    edit(prototype, FIT, '"""Fit a line', '"""The prototype fits a line')
+    assert try_promotion(again, tag_again(prototype)).code == 1
+    git(factory, "checkout", "--quiet", "--theirs", FIT)
+    git(factory, "add", FIT)
+    write(factory, "README.md", b"mine\n")
+    write(factory, "ruff.toml", b"mine\n")
+    git(factory, "add", "ruff.toml")
+    dirty = state(factory)
+    said = again("promote", "--continue")
+    assert (said.code, state(factory)) == (2, dirty), said
+    assert "git restore --staged ruff.toml" in said.err
+    git(factory, "restore", "--staged", "ruff.toml")
+    said = again("promote", "--continue")
+    assert said.code == 0, said
+    assert git(factory, "status", "--porcelain").splitlines() == [" M README.md", " M ruff.toml"]
+    assert (factory / "ruff.toml").read_bytes() == b"mine\n"
+    assert git(factory, "diff", "--name-only", "main", "HEAD", "--", "README.md", "ruff.toml") == ""
+
+
 def test_tags_that_cannot_follow(again: Command) -> None:
     prototype = source_of(again)
     refused(again, f"{prototype}@line-v1", "is at line-v1 already")

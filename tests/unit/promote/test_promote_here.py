@@ -84,4 +84,6 @@ def test_what_is_refused(factory: Command, tagged: Path) -> None:
     refused("models/line already exists", "experimentation/line")
     (factory.repo / "models/line/provenance.yml").write_text("repo: x\n", encoding="utf-8")
     refused("models/line was promoted already", "models/line")
-    refused("Name a tag and a model", "experimentation/other")
+    refused("There is no experimentation/other", "experimentation/other")
+    refused("datasets is not a model folder of this repo", "datasets")
+    refused("Name a tag and a model", f"{tagged}@line-v1")

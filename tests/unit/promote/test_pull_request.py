@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 
 from mlroad.core.problems import UserError
-from mlroad.promote.pull_request import open_pull_request
+from mlroad.promote.fetch_tag import Prototype
+from mlroad.promote.promotion_plan import TOLERANCE, Plan
+from mlroad.promote.proof import Proof
+from mlroad.promote.pull_request import open_pull_request, pull_request_body
+from mlroad.promote.take import Taken
 from tests.support import commit_all, git
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="a script stands in for gh")
@@ -35,6 +39,16 @@ def put_gh(folder: Path, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "bin" / "gh").write_text(script, encoding="utf-8")
     (folder / "bin" / "gh").chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}")
+
+
+@pytest.mark.parametrize("tolerance", [TOLERANCE, 0.001, 5])
+def test_another_tolerance_is_named(tolerance: float) -> None:
+    """A reviewer sees that the proof was weaker, or stronger."""
+    taken = Taken("line", "line", {}, {}, {}, {}, "", "", 1)
+    plan = Plan(Prototype("repo", "v1", "c" * 40), taken, None, None, "repo")
+    body = pull_request_body(plan, Proof({"slope": 10.0}, cases=3, tolerance=tolerance), [], [])
+    assert "3 inference tests passed." in body
+    assert (f"`--tolerance {tolerance:g}`" in body) == (tolerance != TOLERANCE), body
 
 
 def test_it_pushes_and_opens(repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

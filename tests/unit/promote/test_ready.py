@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shlex
 import string
 from collections.abc import Callable
 from pathlib import Path
@@ -60,6 +61,15 @@ def test_a_ready_model(prototype: Command) -> None:
     found = asked(prototype)
     assert (found["left"], found["of"], found["tag"], found["next_tag"]) == (0, 12, "line-v1", "line-v2")
     assert prototype("ready", "line", "--quiet").code == 0
+
+
+def test_the_next_command_can_be_pasted(
+    prototype_repo: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = prototype_repo.rename(tmp_path / "my folder ä")
+    said = Command(place, capfd, monkeypatch)("ready", MODEL)
+    words = next(shlex.split(line) for line in said.out.splitlines() if "mlroad promote" in line)
+    assert words[-2:] == [f"{place.as_posix()}@line-v1", "line"]
 
 
 def test_harmless_changes_leave_it_ready(prototype: Command) -> None:

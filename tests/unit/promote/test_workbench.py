@@ -6,6 +6,7 @@ import os
 import random
 import string
 from contextlib import nullcontext
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from mlroad.core.git import GitError, dirty_files, read_blobs, run_git
 from mlroad.core.problems import UserError
 from mlroad.guard.guard_settings import load_settings
 from mlroad.promote.conflicts import put_in_place
-from mlroad.promote.fetch_tag import Prototype, fetch_tag
+from mlroad.promote.fetch_tag import Prototype, fetch_tag, not_in_origin
 from mlroad.promote.make_promotion_plan import check_tag, has_model
 from mlroad.promote.place_datasets import keep_large_data
 from mlroad.promote.provenance import Provenance
@@ -95,6 +96,27 @@ def test_a_moved_tag(factory: Path, repo: str, tag: str, commit: str, refused: b
         check_tag(bench, Prototype(repo, tag, commit))
     if refused:
         assert "The tag v1 has moved: models/line came from" in str(told)
+
+
+def test_a_tag_that_only_the_clone_has(factory: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """provenance.yml names origin, and nobody else could find the tag there."""
+    place = tmp_path_factory.mktemp("origin")
+    git(place, "init", "--quiet", "--bare", ".")
+    git(factory, "tag", "light")
+    git(factory, "tag", "--annotate", "--message", "v1", "v1")
+    head = git(factory, "rev-parse", "HEAD").strip()
+    tags = [Prototype(place.as_posix(), name, head) for name in ("light", "v1")]
+    assert not any(not_in_origin(str(factory), it) for it in tags), "there is no origin"
+    git(factory, "remote", "add", "origin", place.as_posix())
+    for it in tags:
+        assert f"is not in origin ({place.as_posix()}) yet" in not_in_origin(str(factory), it)
+        assert f"git push origin {it.tag}" in not_in_origin(str(factory), it)
+        git(factory, "push", "--quiet", "origin", it.tag)
+        assert not not_in_origin(str(factory), it)
+        assert "another commit" in not_in_origin(str(factory), replace(it, commit="a" * 40))
+        assert not not_in_origin(f"file://{factory}", replace(it, commit="a" * 40)), "an address is origin"
+    git(factory, "remote", "set-url", "origin", f"{place}/nowhere")
+    assert not any(not_in_origin(str(factory), it) for it in tags), "it cannot be asked"
 
 
 def test_a_secret_of_an_old_name_is_found(factory: Path) -> None:
