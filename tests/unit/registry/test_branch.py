@@ -541,8 +541,22 @@ def test_an_origin_without_a_branch(repo: Path, tmp_path: Path) -> None:
     run = make_run(repo, 1)
     done = factory(repo, "register", "diabetes", "--run", run, "--publish", check=False)
     assert done.returncode == 1
-    assert "origin has no default branch yet" in done.stderr
+    assert "origin has no default branch" in done.stderr
+    assert "Push it first: `git push origin main`." in done.stderr
     factory(repo, "register", "diabetes", "--run", run)
+
+
+def test_an_origin_whose_head_names_another_branch(repo: Path, remote: Path) -> None:
+    """The message is no loop: main has been pushed already."""
+    git(remote, "symbolic-ref", "HEAD", "refs/heads/master")
+    words = ("register", "diabetes", "--run", make_run(repo, 1), "--publish")
+    done = factory(repo, *words, check=False)
+    assert done.returncode == 1
+    assert "git push" not in done.stderr
+    assert "there are: main." in done.stderr
+    assert "`git symbolic-ref HEAD refs/heads/main`" in done.stderr
+    git(remote, "symbolic-ref", "HEAD", "refs/heads/main")
+    factory(repo, *words)
 
 
 def test_the_variables_of_a_hook_lead_to_no_other_repo(
