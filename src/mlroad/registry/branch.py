@@ -73,8 +73,7 @@ class RegistryBranch:
                 return f"There is no branch {BRANCH} in {REMOTE} yet; the first push creates it."
             head = self._git.fetch()
             self._settle(state, head)
-            if not rewritten:
-                self._check_history(state, head)
+            warning = self._check_history(state, head, accept=rewritten)
             if read_change(self.folder) and not discard:
                 if head == state.commit:
                     return f"Nothing new in the branch {BRANCH}; local changes are not pushed yet."
@@ -82,7 +81,7 @@ class RegistryBranch:
                     "The local registry has unpushed changes, and the branch has new commits.",
                     "Discard them (`mlroad registry pull --discard`), and repeat them with --publish.",
                 )
-            return self._take(state, head)
+            return warning + self._take(state, head)
 
     def push(self, message: str, *, restore: bool = False) -> str:
         """Commit the registry to the branch and push it. Returns a message.
@@ -148,15 +147,20 @@ class RegistryBranch:
         state.pushing, state.mark = None, ""
         self._write(state)
 
-    def _check_history(self, state: _State, head: str) -> None:
-        """Raise GitFailed if the branch no longer has the commit that the registry came from."""
-        if state.commit and not self._git.contains(head, state.commit):
-            raise GitFailed(
-                f"The branch {BRANCH} in {REMOTE} was rewritten: {head[:7]} is not based on "
-                f"{state.commit[:7]}, the last commit that was pulled or pushed here, so approvals and "
-                f"versions may be lost. {self._put_back(state, head)} To take the branch as it is, without "
-                "what is only here: `mlroad registry pull --discard`."
-            )
+    def _check_history(self, state: _State, head: str, *, accept: bool = False) -> str:
+        """Raise GitFailed, or return a warning, if the branch lacks the commit that was taken last."""
+        if not state.commit or self._git.contains(head, state.commit):
+            return ""
+        what = (
+            f"The branch {BRANCH} in {REMOTE} was rewritten: {head[:7]} is not based on {state.commit[:7]}, "
+            "the last commit that was pulled or pushed here, so approvals and versions may be lost."
+        )
+        if accept:
+            return f"Warning: {what}\n"
+        raise GitFailed(
+            f"{what} {self._put_back(state, head)} To take the branch as it is, without what is only here: "
+            "`mlroad registry pull --discard`."
+        )
 
     def _check_complete(self, state: _State, head: str, files: Mapping[str, str], staged: Path) -> None:
         """Extract the database. Raise GitFailed without it, or without the content of one of its versions."""
@@ -176,7 +180,7 @@ class RegistryBranch:
         """How to undo a change of the branch. Lets git keep the commit that the registry came from."""
         known = state.commit not in (None, head) and self._git.run("update-ref", KEPT, f"{state.commit}").ok
         commit = state.commit if known else "COMMIT"
-        which = "that commit" if known else "an older, complete commit of it"
+        which = "the last one from here" if known else "an older, complete commit of it"
         return f"The local registry is kept. Put {which} back: `git push {REMOTE} +{commit}:{REF}`."
 
     def _take(self, state: _State, head: str) -> str:

@@ -316,8 +316,12 @@ def test_a_rewritten_branch_is_refused(
     git(other, "push", "--quiet", "origin", f"+{good}:refs/heads/registry")
     assert "up to date" in factory(other, "registry", "pull").stdout
     git(remote, "update-ref", "refs/heads/registry", git(remote, *REWRITES[rewrite]).strip())
-    factory(other, "registry", "pull", "--discard")
+    assert (
+        "Warning: The branch registry in origin was rewritten"
+        in factory(other, "registry", "pull", "--discard").stdout
+    )
     assert ("champion" in aliases(other)) == (rewrite == "root")
+    assert "rewritten" not in factory(other, "registry", "pull", "--discard").stdout
     factory(other, "registry", "tag", "diabetes:1", "a=b", "--publish")
 
 
