@@ -276,7 +276,11 @@ registry.command_class = FactoryCommand
 
 
 @registry.command()
-@click.option("--discard", is_flag=True, help="Discard changes here that were not pushed.")
+@click.option(
+    "--discard",
+    is_flag=True,
+    help="Discard what is only here: changes that were not pushed, or commits that a rewritten branch lacks.",
+)
 def pull(discard: bool) -> None:
     """Fetch the registry from the branch "registry" of origin.
 
@@ -285,11 +289,12 @@ def pull(discard: bool) -> None:
     \b
     mlroad registry pull
 
-    Exit codes: 0 done, 1 git cannot fetch it, 2 there are changes here that were not pushed.
+    Exit codes: 0 done, 1 git cannot fetch the branch, or it was deleted, rewritten or emptied, 2 there are
+    changes here that were not pushed.
     """
     if _is_local():
         with _exit_codes():
-            click.echo(RegistryBranch(root_here()).pull(discard=discard))
+            click.echo(RegistryBranch(root_here()).pull(discard=discard, rewritten=discard))
 
 
 @registry.command()
@@ -303,8 +308,8 @@ def push(message: str, restore: bool) -> None:
     \b
     mlroad registry push -m "tag diabetes:3"
 
-    Exit codes: 0 done, 1 git cannot push or the branch was deleted, 2 a file is too large, 3 someone else
-    pushed first: pull and repeat.
+    Exit codes: 0 done, 1 git cannot push, or the branch was deleted or rewritten, 2 a file is too large or
+    missing, 3 someone else pushed first: pull and repeat.
     """
     if _is_local():
         with _exit_codes():

@@ -128,6 +128,13 @@ def has_commit(root: Path, commit: str) -> bool:
     return run_git(root, "cat-file", "-e", f"{commit}^{{commit}}").ok
 
 
+def how_to_fetch(root: Path) -> str:
+    """What to do if this clone lacks a commit. In a complete clone, `git fetch --unshallow` is an error."""
+    if run_git(root, "rev-parse", "--is-shallow-repository").text == "true":
+        return "Fetch the whole history: `git fetch --unshallow`, or in a workflow `fetch-depth: 0`."
+    return "Fetch what is new (`git fetch origin`), or check the name."
+
+
 def file_at(root: Path, commit: str, path: str) -> bytes | None:
     """The content of a file (relative to ``root``) in a commit; None if the commit does not have it.
 

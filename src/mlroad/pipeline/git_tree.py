@@ -4,10 +4,9 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from mlroad.core.git import read_blobs, run_git, tree_entries
+from mlroad.core.git import how_to_fetch, read_blobs, run_git, tree_entries
 from mlroad.core.problems import UserError
 
-_DEEPER = "Fetch the whole history: `git fetch --unshallow`, or in a workflow `fetch-depth: 0`."
 _COMMENT = re.compile(r"(^|\s)#.*$", re.MULTILINE)
 _REFERENCE = re.compile(r"([A-Za-z0-9][A-Za-z0-9_-]*):([1-9][0-9]*)\b")
 
@@ -41,7 +40,7 @@ def resolve(root: Path, name: str) -> str:
     if not found.ok:
         if not run_git(root, "rev-parse", "--git-dir").ok:
             raise UserError(f"{root.resolve()} is not in a git repo.", "Run this in a clone of the repo.")
-        raise UserError(f"git does not know the commit {name} here.", _DEEPER)
+        raise UserError(f"git does not know the commit {name} here.", how_to_fetch(root))
     return found.text
 
 
@@ -53,6 +52,7 @@ def changed_files(root: Path, base: str, head: str) -> list[str]:
     parted = run_git(root, "merge-base", resolve(root, base), head)
     if not parted.ok:
         raise UserError(
-            f"The history here does not contain the common ancestor of {head[:12]} and {base}.", _DEEPER
+            f"The history here does not contain the common ancestor of {head[:12]} and {base}.",
+            how_to_fetch(root),
         )
     return run_git(root, "diff", "-z", "--name-only", "--no-renames", parted.text, head, check=True).names

@@ -121,7 +121,7 @@ def _open(root: Path, factory: str) -> Path:
     else:
         run_git(place, "fetch", "--quiet", "--depth", "1", "origin", "HEAD", check=True)
         run_git(place, "reset", "--quiet", "--hard", "FETCH_HEAD", check=True)
-    RegistryBranch(place).pull(discard=True)
+    RegistryBranch(place).pull(discard=True, rewritten=True)
     return place
 
 

@@ -8,7 +8,7 @@ because it is not a fast-forward. That is the compare-and-swap that prevents ove
 """
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,7 @@ from mlroad.core.factory_settings import load_settings
 from mlroad.core.files import read_json, remove, write_json
 from mlroad.core.locks import locked
 from mlroad.core.problems import UserError
+from mlroad.core.text import some
 from mlroad.registry.branch_git import BRANCH, KEPT, REF, REMOTE, BranchGit, GitFailed, git_failed
 from mlroad.registry.local_registry import (
     BRANCH_STATE,
@@ -29,7 +30,7 @@ from mlroad.registry.local_registry import (
     read_change,
     registry_folder,
 )
-from mlroad.registry.registered_model import check_models
+from mlroad.registry.registered_model import LINEAGE, check_models
 
 
 class BranchMovedError(Exception):
@@ -57,11 +58,12 @@ class RegistryBranch:
         self._git = BranchGit(root)
         self._limit = load_settings(root).branch_limit_mb
 
-    def pull(self, *, discard: bool = False) -> str:
+    def pull(self, *, discard: bool = False, rewritten: bool = False) -> str:
         """Make the registry equal to the branch. Returns a message.
 
         Raises UserError if that would lose local changes (unless ``discard``), GitFailed if the branch cannot
-        be read or was deleted. A branch that does not exist yet is not an error.
+        be read, was deleted, or was rewritten (unless ``rewritten``). A branch that does not exist yet is not
+        an error.
         """
         with self._alone() as state:
             head = self._git.head()
@@ -71,6 +73,7 @@ class RegistryBranch:
                 return f"There is no branch {BRANCH} in {REMOTE} yet; the first push creates it."
             head = self._git.fetch()
             self._settle(state, head)
+            warning = self._check_history(state, head, accept=rewritten)
             if read_change(self.folder) and not discard:
                 if head == state.commit:
                     return f"Nothing new in the branch {BRANCH}; local changes are not pushed yet."
@@ -78,7 +81,7 @@ class RegistryBranch:
                     "The local registry has unpushed changes, and the branch has new commits.",
                     "Discard them (`mlroad registry pull --discard`), and repeat them with --publish.",
                 )
-            return self._take(state, head)
+            return warning + self._take(state, head)
 
     def push(self, message: str, *, restore: bool = False) -> str:
         """Commit the registry to the branch and push it. Returns a message.
@@ -97,6 +100,7 @@ class RegistryBranch:
                     raise _gone(state.commit)
                 return self._restore(state, message)
             if head != state.commit:
+                self._check_history(state, self._git.fetch())
                 raise BranchMovedError(
                     f"The branch {BRANCH} has new commits since it was pulled. "
                     "Pull it (`mlroad registry pull --discard`) and repeat your command with --publish."
@@ -143,10 +147,47 @@ class RegistryBranch:
         state.pushing, state.mark = None, ""
         self._write(state)
 
+    def _check_history(self, state: _State, head: str, *, accept: bool = False) -> str:
+        """Raise GitFailed, or return a warning, if the branch lacks the commit that was taken last."""
+        if not state.commit or self._git.contains(head, state.commit):
+            return ""
+        what = (
+            f"The branch {BRANCH} in {REMOTE} was rewritten: {head[:7]} is not based on {state.commit[:7]}, "
+            "the last commit that was pulled or pushed here, so approvals and versions may be lost."
+        )
+        if accept:
+            return f"Warning: {what}\n"
+        raise GitFailed(
+            f"{what} {self._put_back(state, head)} To take the branch as it is, without what is only here: "
+            "`mlroad registry pull --discard`."
+        )
+
+    def _check_complete(self, state: _State, head: str, files: Mapping[str, str], staged: Path) -> None:
+        """Extract the database. Raise GitFailed without it, or without the content of one of its versions."""
+        lost = [f"a readable {DATABASE}"]
+        if DATABASE in files:
+            self._git.extract({DATABASE: files[DATABASE]}, staged)
+            with suppress(UserError, ValueError):
+                lost = _missing(LocalRegistry(staged), lambda name: name in files)
+        if lost:
+            remove(staged)
+            raise GitFailed(
+                f"The branch {BRANCH} in {REMOTE} is damaged: {head[:7]} lacks {some(lost)}. "
+                f"{self._put_back(state, head)}"
+            )
+
+    def _put_back(self, state: _State, head: str) -> str:
+        """How to undo a change of the branch. Lets git keep the commit that the registry came from."""
+        known = state.commit not in (None, head) and self._git.run("update-ref", KEPT, f"{state.commit}").ok
+        commit = state.commit if known else "COMMIT"
+        which = "the last one from here" if known else "an older, complete commit of it"
+        return f"The local registry is kept. Put {which} back: `git push {REMOTE} +{commit}:{REF}`."
+
     def _take(self, state: _State, head: str) -> str:
         """Write the new content, then the database; then delete what is no longer used."""
         files, folders = self._git.files(head), self._git.folders(head)
         staged = new_staged(self.folder)
+        self._check_complete(state, head, files, staged)
         here = {
             name
             for name, tree in folders.items()
@@ -154,17 +195,14 @@ class RegistryBranch:
         }
         changed = self._changed_here(here, files)
         new = [name for name in folders if name not in here - changed]
-        self._git.extract(
-            {path: blob for path, blob in files.items() if _folder_of(path) in {*new, ""}}, staged
-        )
+        self._git.extract({path: blob for path, blob in files.items() if _folder_of(path) in new}, staged)
         for name in new:
             place = self.folder / name
             if place.exists():
                 place.rename(staged / f"replaced-{place.name}")
             place.parent.mkdir(parents=True, exist_ok=True)
             (staged / name).rename(place)
-        if DATABASE in files:
-            _replace_database(staged / DATABASE, self.folder / DATABASE)
+        _replace_database(staged / DATABASE, self.folder / DATABASE)
         for place in self.folder.glob(f"{MODELS}/*/*"):
             if place.relative_to(self.folder).as_posix() not in folders:
                 remove(place)
@@ -207,11 +245,12 @@ class RegistryBranch:
     def _commit(self, state: _State, message: str) -> str | None:
         """Commit the registry on top of the commit that it came from; None if nothing has changed."""
         registry = LocalRegistry(self.folder)
-        used = {
-            registry.content(version).relative_to(self.folder).as_posix()
-            for model in registry.models()
-            for version in registry.versions(model)
-        }
+        used = _used(registry)
+        if lost := _missing(registry, lambda name: (self.folder / name).is_file()):
+            raise UserError(
+                f"Versions would be lost, because their content is missing here: {some(lost)}.",
+                "Pull it (`mlroad registry pull --discard`), or push from a machine that has it.",
+            )
         before = self._git.folders(state.commit) if state.commit else {}
         self._check_sizes(sorted(used - set(before)))
         kept = {name for name in used if name in before and state.folders.get(name) == before[name]}
@@ -294,6 +333,21 @@ def _gone(commit: str) -> GitFailed:
         "the branch). Create the branch again with `mlroad registry push --restore`, on the machine that "
         "pulled or pushed last."
     )
+
+
+def _used(registry: LocalRegistry) -> set[str]:
+    """models/<model>/<id> of each version. Versions that others wrote into the database have none."""
+    return {
+        registry.content(version).relative_to(registry.folder).as_posix()
+        for model in registry.models()
+        for version in registry.versions(model)
+        if "lineage_id" in version.tags
+    }
+
+
+def _missing(registry: LocalRegistry, has: Callable[[str], bool]) -> list[str]:
+    """The lineage.json of each version without content."""
+    return [file for name in sorted(_used(registry)) if not has(file := f"{name}/{LINEAGE}")]
 
 
 def _replace_database(new: Path, old: Path) -> None:

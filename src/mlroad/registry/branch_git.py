@@ -16,6 +16,7 @@ MOST_BYTES = 95_000_000
 """GitHub refuses files of 100 MB."""
 _CHUNK = 1 << 20
 _NO_REFS = 2  # git ls-remote --exit-code
+_ALL = 2**31 - 1  # for git, the depth of a whole history
 
 
 class GitFailed(Exception):
@@ -38,13 +39,27 @@ class BranchGit:
         return done.text.split()[0]
 
     def fetch(self) -> str:
-        """Fetch the branch. Returns its commit."""
-        depth = ["--depth=1"] if self.text("rev-parse", "--is-shallow-repository") == "true" else []
+        """Fetch the branch, in a shallow clone at first only its newest commit. Returns its commit."""
+        first = not self.run("rev-parse", "--verify", "--quiet", KEPT).ok
+        self._fetch(*(["--depth=1"] if first and self._is_shallow() else []))
+        return self.text("rev-parse", KEPT)
+
+    def contains(self, head: str, commit: str) -> bool:
+        """Whether ``head`` of the branch has ``commit`` in its history, which a shallow clone fetches."""
+        about = ("merge-base", "--is-ancestor", commit, head)
+        if not (known := self.run(*about).ok) and self._is_shallow():
+            self._fetch(f"--depth={_ALL}")
+            known = self.run(*about).ok
+        return known
+
+    def _fetch(self, *depth: str) -> None:
         quiet = ["--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", *depth]
         done = self.run("-c", "gc.auto=0", "fetch", *quiet, REMOTE, f"+{REF}:{KEPT}")
         if not done.ok:
             raise git_failed(f"The branch {BRANCH} of {REMOTE} cannot be fetched", done)
-        return self.text("rev-parse", KEPT)
+
+    def _is_shallow(self) -> bool:
+        return self.text("rev-parse", "--is-shallow-repository") == "true"
 
     def files(self, commit: str | None) -> dict[str, str]:
         """Every file in a commit of the branch with its blob. Raises GitFailed for an unexpected file."""

@@ -39,11 +39,12 @@ def approve(
     its lineage has not the digest that was ``shown`` to the reviewer, or the run has approved before.
     """
     before = registry.by_alias(version.model, CHAMPION)
-    if before and before.number == version.number:
+    its = version.tags.get(LINEAGE_TAG)
+    is_shown = not shown or shown == its
+    if is_shown and before and before.number == version.number:
         return Change(before, before, new=False)
     reasons = _against(registry, version)
-    if shown and version.tags.get(LINEAGE_TAG) != shown:
-        its = version.tags.get(LINEAGE_TAG)
+    if not is_shown:
         reasons.append(
             f"It is not the version that was shown for approval: its lineage is {its}, not {shown}."
         )

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from mlroad.core.git import has_commit, run_git
+from mlroad.core.text import some
+from mlroad.registry.branch_git import BRANCH
 
 _REF = "refs/factory/merged"
 
@@ -19,8 +21,7 @@ def not_merged(root: Path, commit: str) -> str | None:
     head = next((words[0] for words in lines if words[-1:] == ["HEAD"] and words[0] != "ref:"), None)
     if head is None:
         return (
-            "origin has no default branch yet, so it is unknown whether this commit was reviewed. "
-            "Push it first: `git push origin main`."
+            f"origin has no default branch, so it is unknown whether this commit was reviewed. {_way(root)}"
         )
     name = next((words[1].removeprefix("refs/heads/") for words in lines if words[0] == "ref:"), "HEAD")
     if commit == head:
@@ -36,4 +37,18 @@ def not_merged(root: Path, commit: str) -> str | None:
     return (
         f"Commit {commit[:7]} is not in the branch {name} of origin. Push it, or merge its pull request, "
         "and register it then."
+    )
+
+
+def _way(root: Path) -> str:
+    """How origin gets a default branch. Its HEAD may name one that nobody has pushed."""
+    heads = run_git(root, "ls-remote", "--heads", "origin").text.splitlines()
+    names = [line.split("refs/heads/")[1] for line in heads]
+    there = [name for name in names if name != BRANCH]
+    if not there:
+        return "Push it first: `git push origin main`."
+    name = "main" if "main" in there else there[0]
+    return (
+        f"Its HEAD names a branch that is not there; there are: {some(there)}. Make {name} the default "
+        f"branch in the server's settings, or in a bare repo: `git symbolic-ref HEAD refs/heads/{name}`."
     )

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from mlroad.core.digests import ContentDigest, changes, digest_content
 from mlroad.core.files import scratch_folder
-from mlroad.core.git import Git
+from mlroad.core.git import Git, how_to_fetch
 from mlroad.core.problems import Position, UserError
 from mlroad.data.create_version import CreatedVersion, VersionDraft, create_version
 from mlroad.data.derivation import Derivation, other_outputs, output_type, packages_of, plan_derivation
@@ -205,7 +205,7 @@ def _code_of(
                     f"The code has changed, so the code of commit {derivation.commit[:12]} was used.",
                 )
         why = f"git does not have the code at commit {derivation.commit[:12]}"
-        fix = "Fetch the full history: git fetch --unshallow."
+        fix = how_to_fetch(root)
     else:
         why = "it was run with uncommitted changes" if derivation.commit else "there was no commit"
         fix = "Derive a new version from committed code."

@@ -239,7 +239,8 @@ def test_an_unknown_base_is_refused_with_what_to_do(repo: Path, fails: Callable[
     for name in ("1" * 40, "nowhere", "--output=x", ""):
         said = fails(f"--base={name}", "--json")
         assert "does not know the commit" in said
-        assert "fetch-depth: 0" in said
+        assert "`git fetch origin`" in said
+        assert "--unshallow" not in said  # git refuses it in a complete clone
     assert not (repo / "x").exists()
 
 
@@ -258,6 +259,7 @@ def test_a_shallow_clone_is_refused_with_what_to_do(
     said = fails("--base=origin/main", "--head=origin/topic")
     assert "does not contain the common ancestor" in said
     assert "fetch-depth: 0" in said
+    assert "`git fetch --unshallow`" in fails("--base=nowhere")
 
 
 def test_outside_a_repo(tmp_path: Path, fails: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -283,7 +283,138 @@ def test_someone_else_restores_the_branch_at_the_same_time(repo: Path, remote: P
     done = factory(repo, "registry", "push", "--restore", check=False)
     assert done.returncode == 3
     assert aliases(repo) == {"candidate": 1, "champion": 1}
-    assert "unpushed changes" in factory(repo, "registry", "pull", check=False).stderr
+    assert "was rewritten" in factory(repo, "registry", "pull", check=False).stderr
+    assert aliases(repo) == {"candidate": 1, "champion": 1}
+
+
+REWRITES = {"back": ("rev-parse", "registry~1"), "root": ("commit-tree", "registry^{tree}", "-m", "new")}
+
+
+@pytest.mark.parametrize("depth", [(), ("--depth", "1")], ids=["full", "shallow"])
+@pytest.mark.parametrize("rewrite", REWRITES)
+def test_a_rewritten_branch_is_refused(
+    repo: Path, remote: Path, depth: tuple[str, ...], rewrite: str
+) -> None:
+    """Every command refuses it and keeps the champion, until it is put back or explicitly accepted."""
+    register(repo, 1)
+    factory(repo, "registry", "push")
+    other = clone(remote, "other", *depth)
+    factory(other, "registry", "pull")
+    factory(repo, "approve", "diabetes", "--publish")
+    factory(other, "registry", "pull")  # a shallow clone also follows a branch that was not rewritten
+    good = head(remote)
+    git(remote, "update-ref", "refs/heads/registry", git(remote, *REWRITES[rewrite]).strip())
+    for words in (
+        ("registry", "pull"), ("registry", "push"), ("registry", "push", "--restore"),
+        ("registry", "tag", "diabetes:1", "a=b", "--publish"), ("approve", "diabetes", "--publish"),
+    ):  # fmt: skip
+        done = factory(other, *words, check=False)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "was rewritten" in done.stderr
+        assert f"`git push origin +{good}:refs/heads/registry`" in done.stderr
+        assert aliases(other) == {"candidate": 1, "champion": 1}
+    git(other, "push", "--quiet", "origin", f"+{good}:refs/heads/registry")
+    assert "up to date" in factory(other, "registry", "pull").stdout
+    git(remote, "update-ref", "refs/heads/registry", git(remote, *REWRITES[rewrite]).strip())
+    assert (
+        "Warning: The branch registry in origin was rewritten"
+        in factory(other, "registry", "pull", "--discard").stdout
+    )
+    assert ("champion" in aliases(other)) == (rewrite == "root")
+    assert "rewritten" not in factory(other, "registry", "pull", "--discard").stdout
+    factory(other, "registry", "tag", "diabetes:1", "a=b", "--publish")
+
+
+@pytest.mark.parametrize("depth", [(), ("--depth", "1")], ids=["full", "shallow"])
+def test_a_copied_registry_whose_commit_git_does_not_have(
+    repo: Path, remote: Path, depth: tuple[str, ...]
+) -> None:
+    """As from the cache of a workflow: the commit is in the branch's history, so nothing was rewritten."""
+    register(repo, 1)
+    factory(repo, "registry", "push")
+    shutil.copytree(repo / ".registry", remote.parent / "cached")
+    factory(repo, "approve", "diabetes", "--publish")
+    other = clone(remote, "other", *depth)
+    factory(other, "registry", "pull")
+    factory(repo, "registry", "tag", "diabetes:1", "a=b", "--publish")
+    shutil.rmtree(other / ".registry")
+    shutil.copytree(remote.parent / "cached", other / ".registry")
+    factory(other, "registry", "pull")
+    assert aliases(other) == {"candidate": 1, "champion": 1}
+
+
+def without(remote: Path, *paths: str) -> str:
+    """Add a commit to the branch that lacks these paths; return the commit before."""
+    place = remote.parent / "by hand"
+    before = head(remote)
+    if not place.exists():
+        git(remote.parent, "clone", "--quiet", "--branch", "registry", str(remote), place.name)
+    git(place, "fetch", "--quiet")
+    git(place, "reset", "--quiet", "--hard", "origin/registry")
+    git(place, "rm", "--quiet", "-r", *paths)
+    git(place, "commit", "--quiet", "--allow-empty", "-m", "Remove")
+    git(place, "push", "--quiet", "origin", "HEAD:registry")
+    return before
+
+
+@pytest.mark.parametrize(
+    ("paths", "lacks"),
+    [
+        (["mlflow.db", "models"], "a readable mlflow.db"),
+        (["mlflow.db"], "a readable mlflow.db"),
+        (["models"], "lineage.json"),
+    ],
+)
+def test_a_branch_that_was_emptied_is_refused(repo: Path, remote: Path, paths: list[str], lacks: str) -> None:
+    register(repo, 1)
+    register(repo, 2)
+    factory(repo, "registry", "push")
+    good = without(remote, *paths)
+    for words in (("pull",), ("pull", "--discard")):
+        done = factory(repo, "registry", *words, check=False)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert f"{lacks}. The local registry is kept." in done.stderr
+        assert f"`git push origin +{good}:refs/heads/registry`" in done.stderr
+    path = factory(repo, "registry", "path", "diabetes:2").stdout.strip()
+    assert (repo / path).is_dir()
+    done = factory(clone(remote, "other"), "registry", "pull", check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "`git push origin +COMMIT:refs/heads/registry`" in done.stderr
+    assert list((repo / ".registry" / ".staged").iterdir()) == []
+    git(repo, "push", "--quiet", "origin", f"+{good}:refs/heads/registry")
+    factory(repo, "registry", "pull")
+
+
+def test_a_branch_with_a_broken_database_is_refused(repo: Path, remote: Path) -> None:
+    register(repo, 1)
+    factory(repo, "registry", "push")
+    blob = git(remote, "hash-object", "-w", "/dev/null").strip()
+    git(remote, "read-tree", "registry")
+    git(remote, "update-index", "--cacheinfo", f"100644,{blob},mlflow.db")
+    tree = git(remote, "write-tree").strip()
+    commit = git(remote, "commit-tree", tree, "-p", "registry", "-m", "bad").strip()
+    git(remote, "update-ref", "refs/heads/registry", commit)
+    done = factory(repo, "registry", "pull", check=False)
+    assert done.returncode == 1
+    assert "lacks a readable mlflow.db" in done.stderr
+    assert aliases(repo) == {"candidate": 1}
+
+
+@pytest.mark.parametrize("restore", [False, True])
+def test_versions_without_their_content_are_not_pushed(repo: Path, remote: Path, restore: bool) -> None:
+    register(repo, 1)
+    factory(repo, "registry", "push")
+    register(repo, 2)
+    shutil.rmtree((repo / factory(repo, "registry", "path", "diabetes:1").stdout.strip()).parent)
+    if restore:
+        git(remote, "update-ref", "-d", "refs/heads/registry")
+    done = factory(repo, "registry", "push", *(["--restore"] if restore else []), check=False)
+    assert done.returncode == 2
+    assert "their content is missing here: models/diabetes/" in done.stderr
+    assert "pull --discard" in done.stderr
+    if not restore:
+        factory(repo, "registry", "pull", "--discard")
+        assert [its["version"] for its in listed(repo)] == [1]
 
 
 def test_no_remote_at_all(repo: Path) -> None:
@@ -414,8 +545,22 @@ def test_an_origin_without_a_branch(repo: Path, tmp_path: Path) -> None:
     run = make_run(repo, 1)
     done = factory(repo, "register", "diabetes", "--run", run, "--publish", check=False)
     assert done.returncode == 1
-    assert "origin has no default branch yet" in done.stderr
+    assert "origin has no default branch" in done.stderr
+    assert "Push it first: `git push origin main`." in done.stderr
     factory(repo, "register", "diabetes", "--run", run)
+
+
+def test_an_origin_whose_head_names_another_branch(repo: Path, remote: Path) -> None:
+    """The message is no loop: main has been pushed already."""
+    git(remote, "symbolic-ref", "HEAD", "refs/heads/master")
+    words = ("register", "diabetes", "--run", make_run(repo, 1), "--publish")
+    done = factory(repo, *words, check=False)
+    assert done.returncode == 1
+    assert "git push" not in done.stderr
+    assert "there are: main." in done.stderr
+    assert "`git symbolic-ref HEAD refs/heads/main`" in done.stderr
+    git(remote, "symbolic-ref", "HEAD", "refs/heads/main")
+    factory(repo, *words)
 
 
 def test_the_variables_of_a_hook_lead_to_no_other_repo(

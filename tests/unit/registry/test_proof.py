@@ -95,6 +95,17 @@ def test_only_what_was_shown_is_approved(three: Path) -> None:
     assert factory(three, "why", "diabetes:1", "--lineage", other, check=False).returncode == 2
 
 
+def test_a_champion_is_not_approved_again_by_another_lineage(three: Path) -> None:
+    factory(three, "approve", "diabetes:1")
+    own, other = (LocalRegistry.of(three).version("diabetes", n).tags["lineage_digest"] for n in (1, 2))
+    for wrong in (other, "sha256:00"):
+        done = factory(three, "approve", "diabetes:1", "--lineage", wrong, check=False)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert f"its lineage is {own}, not {wrong}." in done.stderr
+    for right in ([], ["--lineage", own]):
+        assert "already the champion" in factory(three, "approve", "diabetes:1", *right).stdout
+
+
 def test_a_name_on_the_command_line_is_a_claim(three: Path) -> None:
     factory(three, "approve", "diabetes:1", "--by", "@octocat")
     assert "claimed by @octocat" in factory(three, "why", "diabetes:1").stdout

@@ -82,6 +82,11 @@ def test_where_the_tags_are(repo: Path, prototype: Path) -> None:
         "diabetes-v4": [(None, [])],
     }
 
+    # The copy of a factory follows the factory, also if its registry was made anew.
+    new = git(remote, "commit-tree", "registry^{tree}", "-m", "new").strip()
+    git(remote, "update-ref", "refs/heads/registry", new)
+    assert json.loads(factory(prototype, "promote", "--status", "--json").stdout) == found
+
 
 def test_what_it_cannot_say(prototype: Path, tmp_path: Path) -> None:
     said = factory(prototype, "promote", "--status", check=False)
