@@ -3,6 +3,7 @@
 import json
 
 import mlflow.sklearn
+from model_input import read_features
 from sklearn.metrics import f1_score, hamming_loss, roc_auc_score
 from step_io import InputFolder, InputModel, OutputFile, run
 from tables import read_table
@@ -13,7 +14,8 @@ def evaluate(prepared: InputFolder, model: InputModel, metrics: OutputFile, labe
     names = labels.split(",")
     train, test = read_table(prepared / "train.csv"), read_table(prepared / "test.csv")
     truth = test[names].astype(int)
-    probabilities = mlflow.sklearn.load_model(str(model)).predict_proba(test.drop(columns=names))
+    features = read_features(prepared / "test.csv", model)
+    probabilities = mlflow.sklearn.load_model(str(model)).predict_proba(features)
     predicted = (probabilities > 0.5).astype(int)
     guess = (train[names].mean() > 0.5).astype(int)
     values = {

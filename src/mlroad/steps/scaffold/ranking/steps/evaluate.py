@@ -5,6 +5,7 @@ import json
 import mlflow.sklearn
 import numpy as np
 import pandas as pd
+from model_input import read_features
 from sklearn.metrics import ndcg_score
 from step_io import InputFolder, InputModel, OutputFile, run
 from tables import read_table
@@ -13,7 +14,7 @@ from tables import read_table
 def evaluate(prepared: InputFolder, model: InputModel, metrics: OutputFile, target: str, query: str) -> None:
     """Measure the model on the queries of the test rows, beside an order by chance."""
     test = read_table(prepared / "test.csv", query)
-    scores = mlflow.sklearn.load_model(str(model)).predict(test.drop(columns=[target, query]))
+    scores = mlflow.sklearn.load_model(str(model)).predict(read_features(prepared / "test.csv", model))
     values = {
         "ndcg": _mean_ndcg(test[target], scores, test[query]),
         "baseline_ndcg": _mean_ndcg(test[target], np.zeros(len(test)), test[query]),

@@ -5,22 +5,37 @@ from pathlib import Path
 import pandas as pd
 
 
+def read_text(path: Path) -> pd.DataFrame:
+    """A CSV file as it stands: each value is its text in the file."""
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
 def read_table(path: Path, *texts: str) -> pd.DataFrame:
     """A CSV file with its numbers as floats, so that a missing value never changes a column's type.
 
     The columns ``texts`` are not read as numbers: the class 1 stays "1" and does not become 1.0.
+    A number is missing if it is empty, NA, None or such a word; a text only if it is empty.
     """
     table = pd.read_csv(path, dtype=dict.fromkeys(texts, str))
     numbers = table.select_dtypes("number").columns
-    return table.astype(dict.fromkeys(numbers, float))
+    table = table.astype(dict.fromkeys(numbers, float))
+    words = table.select_dtypes(exclude=["number", "bool"]).columns
+    written = read_text(path)[words]
+    table[words] = written.where(written != "")
+    return table
 
 
-def complete_rows(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
-    """The rows that have a value in each of ``columns``, without repeated rows."""
+def complete_rows(table: pd.DataFrame, *columns: str, others: bool = True) -> pd.DataFrame:
+    """The rows that have a value in each of ``columns``, without repeated rows, and with the ``others``."""
     missing = [column for column in columns if column not in table.columns]
     if missing:
         raise ValueError(f"There is no column {missing[0]}. The columns are {', '.join(table.columns)}.")
-    return table.dropna(subset=list(columns)).drop_duplicates()
+    complete = table.dropna(subset=list(columns))
+    rows = complete.drop_duplicates() if others else complete[list(columns)].drop_duplicates()
+    if len(rows) < len(table):
+        lost, repeated = len(table) - len(complete), len(complete) - len(rows)
+        print(f"Left out: {lost} rows without {' or '.join(columns)}, {repeated} repeated rows")
+    return rows
 
 
 def write_split(rows: pd.DataFrame, folder: Path, test_share: float) -> None:
