@@ -382,3 +382,20 @@ def test_a_category_is_a_text_also_where_a_file_has_only_numbers(repo: Path, run
 
     part = pd.read_csv(repo / "part_predictions")
     assert part["prediction"].to_numpy() == pytest.approx(whole["prediction"][1::2].to_numpy())
+
+
+@pytest.mark.slow
+def test_labels_that_do_not_vary_are_left_out_of_the_mean(repo: Path, run_steps: RunSteps) -> None:
+    model = new_model(repo, "faults", "multilabel")
+    table = pd.read_csv(model / "data" / "example.csv")
+    usual, _, _ = run_steps(model)
+    table.assign(never=0, always=1).to_csv(repo / "raw.csv", index=False)
+
+    none, _, _ = run_steps(model, repo / "raw.csv", labels="never,always")
+    one, _, saved = run_steps(model, repo / "raw.csv", labels="bearing, never")
+
+    assert 0.5 < one["roc_auc_macro"] <= 1
+    assert 0.5 < usual["roc_auc_macro"] <= 1
+    assert none.keys() == usual.keys() - {"roc_auc_macro"}
+    metadata = yaml.safe_load((saved / "MLmodel").read_text(encoding="utf-8"))["metadata"]
+    assert metadata == {"labels": ["bearing", "never"]}

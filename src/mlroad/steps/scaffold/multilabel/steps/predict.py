@@ -9,7 +9,7 @@ from tables import read_text
 def predict(rows: InputFile, model: InputModel, predictions: OutputFile, labels: str) -> None:
     """Predict for every row of a file, in its order: the labels that apply, and the probability of each."""
     table = read_text(rows)
-    names = labels.split(",")
+    names = [name.strip() for name in labels.split(",")]
     probabilities = mlflow.sklearn.load_model(str(model)).predict_proba(read_features(rows, model))
     table["prediction"] = [_chosen(dict(zip(names, row, strict=True))) for row in probabilities]
     table[[f"probability_{name}" for name in names]] = probabilities.round(6)
