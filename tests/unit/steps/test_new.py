@@ -399,3 +399,49 @@ def test_labels_that_do_not_vary_are_left_out_of_the_mean(repo: Path, run_steps:
     assert none.keys() == usual.keys() - {"roc_auc_macro"}
     metadata = yaml.safe_load((saved / "MLmodel").read_text(encoding="utf-8"))["metadata"]
     assert metadata == {"labels": ["bearing", "never"]}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "change", "left_out"),
+    [
+        ("forecast", {"sales": 5}, {"mase"}),
+        ("ranking", {"relevance": 0}, {"ndcg", "baseline_ndcg"}),
+        ("regression", {"monthly_rent": 5}, set()),
+    ],
+)
+def test_figures_that_cannot_be_measured_are_left_out(
+    repo: Path, run_steps: RunSteps, kind: str, change: dict[str, int], left_out: set[str]
+) -> None:
+    model = new_model(repo, "rents", kind)
+    usual, _, _ = run_steps(model)
+    pd.read_csv(model / "data" / "example.csv").assign(**change).to_csv(repo / "raw.csv", index=False)
+
+    metrics, _, _ = run_steps(model, repo / "raw.csv")
+
+    assert metrics.keys() == usual.keys() - left_out
+    assert "NaN" not in json.dumps(metrics)
+    assert "Infinity" not in json.dumps(metrics)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_with_too_few_rows_is_refused_in_a_sentence(
+    repo: Path, run_steps: RunSteps, kind: str
+) -> None:
+    model = new_model(repo, "rents", kind)
+    lines = (model / "data" / "example.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+    for rows, words in ((0, "raw.csv is empty"), (1, "too few"), (4, "too few")):
+        (repo / "raw.csv").write_text("".join(lines[:rows]), encoding="utf-8")
+        with pytest.raises(ValueError, match=words):
+            run_steps(model, repo / "raw.csv")
+
+
+@pytest.mark.slow
+def test_a_file_with_few_rows_is_enough(repo: Path, run_steps: RunSteps) -> None:
+    model = new_model(repo, "rents", "regression")
+    pd.read_csv(model / "data" / "example.csv")[:20].to_csv(repo / "raw.csv", index=False)
+
+    _, predictions, _ = run_steps(model, repo / "raw.csv")
+
+    assert len(predictions) == 20

@@ -1,6 +1,7 @@
 """Measure the model on the test rows."""
 
 import json
+import math
 
 import mlflow.sklearn
 import numpy as np
@@ -19,7 +20,9 @@ def evaluate(prepared: InputFolder, model: InputModel, metrics: OutputFile, targ
         "ndcg": _mean_ndcg(test[target], scores, test[query]),
         "baseline_ndcg": _mean_ndcg(test[target], np.zeros(len(test)), test[query]),
     }
-    report = {name: round(float(value), 4) for name, value in values.items()} | {"test_rows": len(test)}
+    # A figure that cannot be measured is left out.
+    found = {name: round(value, 4) for name, value in values.items() if math.isfinite(value)}
+    report = found | {"test_rows": len(test)}
     mlflow.log_metrics(report)
     metrics.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(report, indent=2))
@@ -31,7 +34,7 @@ def _mean_ndcg(relevance: pd.Series, scores: np.ndarray, query: pd.Series) -> fl
     for _, rows in pd.DataFrame({"truth": relevance, "score": scores}).groupby(query):
         if len(rows) > 1 and rows["truth"].any():
             found.append(ndcg_score([rows["truth"]], [rows["score"]]))
-    return float(np.mean(found))
+    return float(np.mean(found)) if found else math.nan
 
 
 if __name__ == "__main__":

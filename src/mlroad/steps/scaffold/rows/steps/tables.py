@@ -16,6 +16,8 @@ def read_table(path: Path, *texts: str) -> pd.DataFrame:
     The columns ``texts`` are not read as numbers: the class 1 stays "1" and does not become 1.0.
     A number is missing if it is empty, NA, None or such a word; a text only if it is empty.
     """
+    if not path.stat().st_size:
+        raise ValueError(f"{path.name} is empty.")
     table = pd.read_csv(path, dtype=dict.fromkeys(texts, str))
     numbers = table.select_dtypes("number").columns
     table = table.astype(dict.fromkeys(numbers, float))
@@ -44,6 +46,10 @@ def write_split(rows: pd.DataFrame, folder: Path, test_share: float) -> None:
     A row's own content decides on which side it falls, so the test rows stay the same when the data grows.
     """
     is_test = pd.util.hash_pandas_object(rows, index=False) < int(test_share * 2**64)
+    tested = is_test.sum()
+    trained = len(rows) - tested
+    if min(trained, tested) < 2:
+        raise ValueError(f"{trained} rows to train on and {tested} to test on are too few.")
     rows[~is_test].to_csv(folder / "train.csv", index=False)
     rows[is_test].to_csv(folder / "test.csv", index=False)
-    print(f"{(~is_test).sum()} rows to train on, {is_test.sum()} to test on")
+    print(f"{trained} rows to train on, {tested} to test on")
