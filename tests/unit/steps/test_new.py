@@ -368,12 +368,15 @@ def test_texts_may_be_missing_or_numbers(repo: Path, run_steps: RunSteps, kind: 
 @pytest.mark.slow
 def test_a_category_is_a_text_also_where_a_file_has_only_numbers(repo: Path, run_steps: RunSteps) -> None:
     """The category 1 of the training data is the category 1, not 1.0, of rows where each one is a number."""
+    import mlflow.sklearn
+
     model = new_model(repo, "rents", "regression")
     table = _as_it_stands(model / "data" / "example.csv")
     table["district"] = table["district"].map(
         dict(zip(sorted({*table["district"]}), "12345678", strict=False))
     )
     table.loc[::2, "district"] = "old " + table["district"]
+    table.loc[1::8, "district"] = "NA"  # a missing value, as in pandas and in a gate
     table.to_csv(repo / "raw.csv", index=False)
     _, whole, saved = run_steps(model, repo / "raw.csv")
     table[1::2].to_csv(repo / "part.csv", index=False)
@@ -382,6 +385,8 @@ def test_a_category_is_a_text_also_where_a_file_has_only_numbers(repo: Path, run
 
     part = pd.read_csv(repo / "part_predictions")
     assert part["prediction"].to_numpy() == pytest.approx(whole["prediction"][1::2].to_numpy())
+    answers = mlflow.sklearn.load_model(str(saved)).predict(pd.read_csv(repo / "raw.csv"))
+    assert answers == pytest.approx(whole["prediction"].to_numpy())
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 from mlflow.models import get_model_info
-from tables import read_table
+from tables import read_text
 
 
 def read_features(path: Path, model: Path) -> pd.DataFrame:
@@ -15,4 +15,8 @@ def read_features(path: Path, model: Path) -> pd.DataFrame:
     signature = get_model_info(str(model)).signature
     columns = signature.inputs if signature else []
     required = {column.name: column.required for column in columns if column.type.name == "string"}
-    return read_table(path, *required).fillna({name: "" for name in required if required[name]})
+    table = pd.read_csv(path, dtype=dict.fromkeys(required, str))
+    written = read_text(path)
+    for name in table.columns.intersection([name for name in required if required[name]]):
+        table[name] = written[name]
+    return table

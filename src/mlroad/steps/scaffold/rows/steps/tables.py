@@ -14,16 +14,16 @@ def read_table(path: Path, *texts: str) -> pd.DataFrame:
     """A CSV file with its numbers as floats, so that a missing value never changes a column's type.
 
     The columns ``texts`` are not read as numbers: the class 1 stays "1" and does not become 1.0.
-    A number is missing if it is empty, NA, None or such a word; a text only if it is empty.
+    Only an empty value is missing in them; in the other columns, NA, None and such words are, too.
     """
     if not path.stat().st_size:
         raise ValueError(f"{path.name} is empty.")
     table = pd.read_csv(path, dtype=dict.fromkeys(texts, str))
     numbers = table.select_dtypes("number").columns
     table = table.astype(dict.fromkeys(numbers, float))
-    words = table.select_dtypes(exclude=["number", "bool"]).columns
-    written = read_text(path)[words]
-    table[words] = written.where(written != "")
+    written = read_text(path)
+    for name in table.columns.intersection(texts):
+        table[name] = written[name].where(written[name] != "")
     return table
 
 
