@@ -104,7 +104,7 @@ def rows_with_features(
 
 
 def _facts(root: Path, task: Task, data: _Data, values: Mapping[str, str]) -> DraftFacts:
-    targets = tuple(values["labels"].split(",")) if task == "multilabel" else (values["target"],)
+    targets = _names(values["labels"]) if task == "multilabel" else (values["target"],)
     more: dict[str, Any] = {key: values[key] for key in ("query", "time") if key in values}
     if task == "forecast":
         more["season"] = int(values["season"])
@@ -128,11 +128,15 @@ def _require_columns(root: Path, source: str, values: Mapping[str, str]) -> None
     with TableEngine() as engine:
         known = [column.name for column in open_version(engine, find_verified(root, source)).columns]
     for name in _NAMING.intersection(values):
-        for column in values[name].split(",") if name == "labels" else [values[name]]:
+        for column in _names(values[name]) if name == "labels" else [values[name]]:
             if column not in known:
                 fix = did_you_mean(column, known, f"Choose one of: {', '.join(known)}.")
                 what = f"{source} has no column {column}, which the input {name} names."
                 raise UserError(what, f"{fix} Write --input {name}=COLUMN.")
+
+
+def _names(labels: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in labels.split(","))
 
 
 def _classes(root: Path, source: str, target: str, task: Task) -> list[str]:

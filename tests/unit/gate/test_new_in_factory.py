@@ -106,6 +106,19 @@ def test_the_teams_own_data(run: Command, factory: Path) -> None:
     assert run("check").code == 0
 
 
+def test_labels_may_have_spaces_between_them(run: Command, factory: Path) -> None:
+    rows = [f"{n},{n % 2},{n % 3 // 2}" for n in range(200)]
+    raw = factory.parent / "faults.csv"
+    raw.write_text("\n".join(["age,pump,wiring", *rows]) + "\n", encoding="utf-8")
+    assert run("dataset", "add", "faults", str(raw)).code == 0
+    words = ("new", "faulty", "--kind", "multilabel", "--input", "raw=azureml:faults:1", "--input")
+    said = run(*words, "labels=pump, wirings")
+    assert (said.code, "has no column wirings" in said.err) == (2, True)
+    said = run(*words, "labels=pump, wiring")
+    assert said.code == 0, said.text
+    assert load_gates(factory / "models/faulty/gates.yml").targets == ("pump", "wiring")
+
+
 def test_a_holdout_that_exists_is_used_as_it_was_made(run: Command, factory: Path) -> None:
     """A kind of model that would split its data by the target takes one that was split otherwise."""
     rows = [f"{n},{n % 7},{'ab'[n % 2]}" for n in range(200)]

@@ -37,7 +37,8 @@ def test_makes_a_model_without_a_finding(repo: Path, kind: str) -> None:
     assert check_sync(model) == []
     assert check_repo([model]) == []
     found = {path.relative_to(model).as_posix() for path in model.rglob("*") if path.is_file()}
-    assert found - {"steps/tables.py", "steps/series.py", "components/features.yml", "steps/features.py"} == {
+    helpers = {"tables", "model_input", "series", "features"}
+    assert found - {"components/features.yml", *(f"steps/{name}.py" for name in helpers)} == {
         "MODEL_CARD.md",
         "components/evaluate.yml",
         "components/predict.yml",
@@ -275,3 +276,179 @@ def test_a_forecast_knows_nothing_of_its_last_rows(repo: Path, run_steps: RunSte
     run_steps(model, repo / "raw.csv")
     after = pd.read_csv(repo / "out" / "prepared" / "test.csv")
     pd.testing.assert_frame_equal(before.drop(columns="sales"), after.drop(columns="sales"))
+
+
+def _as_it_stands(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["regression", "multiclass", "multilabel"])
+def test_predictions_stand_beside_the_rows_as_they_are(repo: Path, run_steps: RunSteps, kind: str) -> None:
+    model = new_model(repo, "rents", kind)
+    table = _as_it_stands(model / "data" / "example.csv")
+    table["Kunden Nr."] = [str(10**17 + row) for row in range(len(table))]
+    table["plz"], table["note"], table["share"] = "01069", ["NA", "x"] * (len(table) // 2), "1.50"
+    table.loc[3, "share"] = ""
+    table.to_csv(repo / "raw.csv", index=False)
+
+    run_steps(model, repo / "raw.csv")
+
+    written = _as_it_stands(repo / "out" / "predictions")
+    pd.testing.assert_frame_equal(written[table.columns], table)
+    assert written["prediction"].ne("").all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["binary", "multiclass"])
+def test_classes_that_look_missing_are_classes(
+    repo: Path, run_steps: RunSteps, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    model = new_model(repo, "plans", kind)
+    table = _as_it_stands(model / "data" / "example.csv")
+    target = table.columns[-1]
+    names = dict(zip(sorted({*table[target]}), ("NA", "None", "nan"), strict=False))
+    table[target] = table[target].map(names)
+    table.loc[:4, target] = ""
+    table = pd.concat([table, table[-2:]])
+    table.to_csv(repo / "raw.csv", index=False)
+
+    metrics, _, saved = run_steps(model, repo / "raw.csv")
+
+    assert f"Left out: 5 rows without {target}, 2 repeated rows\n" in capsys.readouterr().out
+    classes = yaml.safe_load((saved / "MLmodel").read_text(encoding="utf-8"))["metadata"]["classes"]
+    assert classes == sorted(names.values())
+    trained = _as_it_stands(repo / "out" / "prepared" / "train.csv")
+    assert len(trained) + metrics["test_rows"] == len(table) - 7
+    assert {*_as_it_stands(repo / "out" / "predictions")["prediction"]} == {*names.values()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["regression", "ranking", "multilabel"])
+def test_a_number_that_is_not_there_is_missing(
+    repo: Path, run_steps: RunSteps, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    model = new_model(repo, "rents", kind)
+    table = _as_it_stands(model / "data" / "example.csv")
+    table.loc[1, table.columns[-1]], table.loc[2, table.columns[-1]] = "NA", ""
+    table.to_csv(repo / "raw.csv", index=False)
+
+    _, predictions, _ = run_steps(model, repo / "raw.csv")
+
+    assert "Left out: 2 rows without " in capsys.readouterr().out
+    assert predictions["prediction"].notna().all()
+
+
+@pytest.mark.slow
+def test_prep_says_nothing_of_rows_that_it_keeps(
+    repo: Path, run_steps: RunSteps, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_steps(new_model(repo, "rents", "multiclass"))
+
+    assert "Left out" not in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["text", "text_classification"])
+def test_texts_may_be_missing_or_numbers(repo: Path, run_steps: RunSteps, kind: str) -> None:
+    import mlflow.sklearn
+
+    model = new_model(repo, "orders", kind)
+    numbers = [str(4711 + row) for row in range(100)]
+    table = pd.DataFrame({"order": numbers, "store": ["NA", "south"] * 50})
+    table.loc[::5, "order"] = ""
+    table.to_csv(repo / "raw.csv", index=False)
+
+    _, _, saved = run_steps(model, repo / "raw.csv", text="order", target="store")
+
+    written = _as_it_stands(repo / "out" / "predictions")
+    pd.testing.assert_frame_equal(written[["order", "store"]], table)
+    served = mlflow.sklearn.load_model(str(saved)).predict(table[["order"]])
+    assert written["prediction"].tolist() == list(served)
+
+
+@pytest.mark.slow
+def test_a_category_is_a_text_also_where_a_file_has_only_numbers(repo: Path, run_steps: RunSteps) -> None:
+    """The category 1 of the training data is the category 1, not 1.0, of rows where each one is a number."""
+    import mlflow.sklearn
+
+    model = new_model(repo, "rents", "regression")
+    table = _as_it_stands(model / "data" / "example.csv")
+    table["district"] = table["district"].map(
+        dict(zip(sorted({*table["district"]}), "12345678", strict=False))
+    )
+    table.loc[::2, "district"] = "old " + table["district"]
+    table.loc[1::8, "district"] = "NA"  # a missing value, as in pandas and in a gate
+    table.to_csv(repo / "raw.csv", index=False)
+    _, whole, saved = run_steps(model, repo / "raw.csv")
+    table[1::2].to_csv(repo / "part.csv", index=False)
+
+    importlib.import_module("predict").predict(repo / "part.csv", saved, repo / "part_predictions")
+
+    part = pd.read_csv(repo / "part_predictions")
+    assert part["prediction"].to_numpy() == pytest.approx(whole["prediction"][1::2].to_numpy())
+    answers = mlflow.sklearn.load_model(str(saved)).predict(pd.read_csv(repo / "raw.csv"))
+    assert answers == pytest.approx(whole["prediction"].to_numpy())
+
+
+@pytest.mark.slow
+def test_labels_that_do_not_vary_are_left_out_of_the_mean(repo: Path, run_steps: RunSteps) -> None:
+    model = new_model(repo, "faults", "multilabel")
+    table = pd.read_csv(model / "data" / "example.csv")
+    usual, _, _ = run_steps(model)
+    table.assign(never=0, always=1).to_csv(repo / "raw.csv", index=False)
+
+    none, _, _ = run_steps(model, repo / "raw.csv", labels="never,always")
+    one, _, saved = run_steps(model, repo / "raw.csv", labels="bearing, never")
+
+    assert 0.5 < one["roc_auc_macro"] <= 1
+    assert 0.5 < usual["roc_auc_macro"] <= 1
+    assert none.keys() == usual.keys() - {"roc_auc_macro"}
+    metadata = yaml.safe_load((saved / "MLmodel").read_text(encoding="utf-8"))["metadata"]
+    assert metadata == {"labels": ["bearing", "never"]}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "change", "left_out"),
+    [
+        ("forecast", {"sales": 5}, {"mase"}),
+        ("ranking", {"relevance": 0}, {"ndcg", "baseline_ndcg"}),
+        ("regression", {"monthly_rent": 5}, set()),
+    ],
+)
+def test_figures_that_cannot_be_measured_are_left_out(
+    repo: Path, run_steps: RunSteps, kind: str, change: dict[str, int], left_out: set[str]
+) -> None:
+    model = new_model(repo, "rents", kind)
+    usual, _, _ = run_steps(model)
+    pd.read_csv(model / "data" / "example.csv").assign(**change).to_csv(repo / "raw.csv", index=False)
+
+    metrics, _, _ = run_steps(model, repo / "raw.csv")
+
+    assert metrics.keys() == usual.keys() - left_out
+    assert "NaN" not in json.dumps(metrics)
+    assert "Infinity" not in json.dumps(metrics)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_with_too_few_rows_is_refused_in_a_sentence(
+    repo: Path, run_steps: RunSteps, kind: str
+) -> None:
+    model = new_model(repo, "rents", kind)
+    lines = (model / "data" / "example.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+    for rows, words in ((0, "raw.csv is empty"), (1, "too few"), (4, "too few")):
+        (repo / "raw.csv").write_text("".join(lines[:rows]), encoding="utf-8")
+        with pytest.raises(ValueError, match=words):
+            run_steps(model, repo / "raw.csv")
+
+
+@pytest.mark.slow
+def test_a_file_with_few_rows_is_enough(repo: Path, run_steps: RunSteps) -> None:
+    model = new_model(repo, "rents", "regression")
+    pd.read_csv(model / "data" / "example.csv")[:20].to_csv(repo / "raw.csv", index=False)
+
+    _, predictions, _ = run_steps(model, repo / "raw.csv")
+
+    assert len(predictions) == 20

@@ -1,6 +1,7 @@
 """Measure the model on the newest rows."""
 
 import json
+import math
 
 import mlflow.sklearn
 from series import past_columns, read_rows
@@ -24,14 +25,17 @@ def evaluate(
     naive, _ = past_columns(target, horizon, season)[0]
     mae = mean_absolute_error(truth, predicted)
     scale = (abs(truth) + abs(predicted)).replace(0, 1)  # two zeros do not differ
+    season_error = train[target].diff(season).abs().mean()
     values = {
         "mae": mae,
         # Below 1: better than repeating the season before, one step ahead, in the training rows.
-        "mase": mae / train[target].diff(season).abs().mean(),
+        "mase": mae / season_error if season_error else math.nan,
         "smape": (2 * abs(truth - predicted) / scale).mean(),
         "baseline_mae": mean_absolute_error(truth, test[naive]),
     }
-    report = {name: round(float(value), 4) for name, value in values.items()} | {"test_rows": len(test)}
+    # A figure that cannot be measured is left out: a series that repeats itself has no mase.
+    found = {name: round(float(value), 4) for name, value in values.items() if math.isfinite(value)}
+    report = found | {"test_rows": len(test)}
     mlflow.log_metrics(report)
     metrics.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(report, indent=2))

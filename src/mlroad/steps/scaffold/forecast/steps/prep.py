@@ -24,6 +24,7 @@ def prep(
     tested = int(len(rows) * test_share)
     if not 0 < tested < len(rows):
         raise ValueError(f"{len(rows)} rows are left, which are too few. Lower horizon or season.")
+    print(f"Left out: {len(series) - len(rows)} rows without a value or without a known past")
     rows[:-tested].to_csv(prepared / "train.csv", index_label=time)
     rows[-tested:].to_csv(prepared / "test.csv", index_label=time)
     print(f"{len(rows) - tested} rows to train on, {tested} to test on (from {rows.index[-tested]} on)")

@@ -7,6 +7,8 @@ import pandas as pd
 
 def read_series(path: Path, time: str, target: str) -> pd.Series:
     """The column ``target`` by the column ``time``, in order. Raises ValueError unless times are regular."""
+    if not path.stat().st_size:
+        raise ValueError(f"{path.name} is empty.")
     table = pd.read_csv(path)
     missing = [column for column in (time, target) if column not in table.columns]
     if missing:

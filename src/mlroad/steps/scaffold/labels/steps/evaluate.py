@@ -4,6 +4,7 @@ import json
 
 import mlflow.sklearn
 import pandas as pd
+from model_input import read_features
 from sklearn.dummy import DummyClassifier
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss
 from step_io import InputFolder, InputModel, OutputFile, run
@@ -15,7 +16,8 @@ def evaluate(prepared: InputFolder, model: InputModel, metrics: OutputFile, targ
     train, test = read_table(prepared / "train.csv", target), read_table(prepared / "test.csv", target)
     truth = test[target]
     pipeline = mlflow.sklearn.load_model(str(model))
-    found = pd.DataFrame(pipeline.predict_proba(test.drop(columns=target)), columns=pipeline.classes_)
+    answers = pipeline.predict_proba(read_features(prepared / "test.csv", model))
+    found = pd.DataFrame(answers, columns=pipeline.classes_)
     # A rare class may be in the test rows only: its probability is 0.
     classes = sorted({*found.columns, *truth})
     probabilities = found.reindex(columns=classes, fill_value=0.0)

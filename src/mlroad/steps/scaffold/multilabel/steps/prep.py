@@ -6,7 +6,8 @@ from tables import complete_rows, read_table, write_split
 
 def prep(raw: InputFile, prepared: OutputFolder, labels: str, test_share: float = 0.25) -> None:
     """Clean the raw rows and split them into training and test rows."""
-    write_split(complete_rows(read_table(raw), *labels.split(",")), prepared, test_share)
+    names = [name.strip() for name in labels.split(",")]
+    write_split(complete_rows(read_table(raw), *names), prepared, test_share)
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ logging.getLogger("mlflow").setLevel(logging.ERROR)
 
 def train(prepared: InputFolder, model: OutputModel, labels: str, alpha: float = 1.0) -> None:
     """Fit a logistic regression for each label; put your own model in its place."""
-    rows = read_table(prepared / "train.csv")
-    features, wanted = rows.drop(columns=labels.split(",")), rows[labels.split(",")].astype(int)
+    rows, names = read_table(prepared / "train.csv"), [name.strip() for name in labels.split(",")]
+    features, wanted = rows.drop(columns=names), rows[names].astype(int)
     columns = make_column_transformer(
         (make_pipeline(SimpleImputer(), StandardScaler()), make_column_selector(dtype_include="number")),
         (OneHotEncoder(handle_unknown="ignore"), make_column_selector(dtype_exclude="number")),
@@ -34,7 +34,7 @@ def train(prepared: InputFolder, model: OutputModel, labels: str, alpha: float =
         model,
         # What is served are the probabilities, one column for each label.
         pyfunc_predict_fn="predict_proba",
-        metadata={"labels": labels.split(",")},
+        metadata={"labels": names},
         signature=infer_signature(features, pipeline.predict_proba(features)),
         serialization_format="cloudpickle",
         pip_requirements=["scikit-learn>=1.7,<2", "pandas>=2.3,<4"],

@@ -3,6 +3,7 @@
 import json
 
 import mlflow.sklearn
+from model_input import read_features
 from sklearn.dummy import DummyRegressor
 from sklearn.metrics import mean_absolute_error, r2_score
 from step_io import InputFolder, InputModel, OutputFile, run
@@ -13,7 +14,7 @@ def evaluate(prepared: InputFolder, model: InputModel, metrics: OutputFile, targ
     """Measure the model on the test rows, beside the best guess that uses no features."""
     train, test = read_table(prepared / "train.csv"), read_table(prepared / "test.csv")
     truth = test[target]
-    predicted = mlflow.sklearn.load_model(str(model)).predict(test.drop(columns=target))
+    predicted = mlflow.sklearn.load_model(str(model)).predict(read_features(prepared / "test.csv", model))
     guess = DummyRegressor().fit(train, train[target]).predict(test)
     values = {
         "mae": mean_absolute_error(truth, predicted),

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 
 import mlflow.sklearn
+from model_input import read_features
 from step_io import InputFolder, InputModel, OutputFile, run
 from tables import read_table
 
@@ -12,7 +13,7 @@ def evaluate(prepared: InputFolder, model: InputModel, metrics: OutputFile, targ
     """Measure the model on the test rows, beside the answer that is right most often."""
     train, test = read_table(prepared / "train.csv", target), read_table(prepared / "test.csv", target)
     truth = test[target]
-    answers = mlflow.sklearn.load_model(str(model)).predict(test.drop(columns=target))
+    answers = mlflow.sklearn.load_model(str(model)).predict(read_features(prepared / "test.csv", model))
     values = {
         "exact_match": (truth == answers).mean(),
         "token_f1": sum(map(_token_f1, truth, answers)) / len(truth),

@@ -6,8 +6,8 @@ from tables import complete_rows, read_table, write_split
 
 def prep(raw: InputFile, prepared: OutputFolder, target: str, text: str, test_share: float = 0.25) -> None:
     """Keep the rows with a text and a class, and split them into training and test rows."""
-    rows = complete_rows(read_table(raw, target, text), target, text)
-    write_split(rows[[text, target]].drop_duplicates(), prepared, test_share)
+    table = read_table(raw, text, target)
+    write_split(complete_rows(table, text, target, others=False), prepared, test_share)
 
 
 if __name__ == "__main__":
