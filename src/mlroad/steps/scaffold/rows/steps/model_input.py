@@ -17,6 +17,7 @@ def read_features(path: Path, model: Path) -> pd.DataFrame:
     required = {column.name: column.required for column in columns if column.type.name == "string"}
     table = pd.read_csv(path, dtype=dict.fromkeys(required, str))
     written = read_text(path)
-    for name in table.columns.intersection([name for name in required if required[name]]):
-        table[name] = written[name]
+    for name in {*required} & {*table.columns}:
+        if required[name]:
+            table[name] = written[name]
     return table

@@ -22,7 +22,7 @@ def read_table(path: Path, *texts: str) -> pd.DataFrame:
     numbers = table.select_dtypes("number").columns
     table = table.astype(dict.fromkeys(numbers, float))
     written = read_text(path)
-    for name in table.columns.intersection(texts):
+    for name in {*texts} & {*table.columns}:
         table[name] = written[name].where(written[name] != "")
     return table
 
