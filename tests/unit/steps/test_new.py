@@ -406,6 +406,8 @@ def test_labels_that_do_not_vary_are_left_out_of_the_mean(repo: Path, run_steps:
     assert none.keys() == usual.keys() - {"roc_auc_macro"}
     metadata = yaml.safe_load((saved / "MLmodel").read_text(encoding="utf-8"))["metadata"]
     assert metadata == {"labels": ["bearing", "never"]}
+    with pytest.raises(ValueError, match="labels names only bearing"):
+        run_steps(model, labels="bearing")
 
 
 @pytest.mark.slow
