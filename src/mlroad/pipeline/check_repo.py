@@ -102,9 +102,9 @@ class _Check:
 
         pipeline = folder / "pipeline.yml"
         if not pipeline.is_file():
-            what = f"{self.repo.shown(pipeline)} does not exist."
+            what = f"{self.repo.shown(pipeline)} does not exist, so this is not a model yet."
             fix = "It is what `mlroad run` reads: write it, or give the pipeline that is here this name."
-            yield self.shown(Problem(Position(pipeline), "MR101", what, fix))
+            yield self.shown(Problem(Position(pipeline), "MR130", what, fix, "warning"))
         if (folder / "steps").is_dir():
             yield from map(self.shown, (*check_steps(folder), *check_sync(folder)))
 
