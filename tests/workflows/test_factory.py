@@ -237,7 +237,7 @@ def test_every_job_fails_for_what_it_must_stop(act: Act, factory: Path) -> None:
     run.assert_red("second-scan", "Second secret scan")
     run.assert_red("selftest", "Test that the gates reject bad candidates")
     run.assert_red(
-        "affected", "Find the affected models", "does not know the commit nowhere", "fetch-depth: 0"
+        "affected", "Find the affected models", "does not know the commit nowhere", "check the name"
     )
     failed = [f"{job}: failure" for job in STATIC]
     run.assert_red("ci", "Check that every job succeeded", *failed, "model: skipped")

@@ -98,7 +98,10 @@ class Tensor:
         datatype, shape = content["datatype"], tuple(content["shape"])
         name = str(_value("the name", "BYTES", content["name"]))
         is_number = FAMILIES[datatype] == "number"
-        data = tuple(float(its) if is_number else _value(name, datatype, its) for its in content["data"])
+        try:
+            data = tuple(float(its) if is_number else _value(name, datatype, its) for its in content["data"])
+        except OverflowError:  # a whole number of more than 308 digits
+            raise TensorError(f"{name} has a number that is too large for {datatype}") from None
         if datatype == "FP32":
             data = tuple(map(_rounded, data))
         if not all(type(length) is int and length >= 0 for length in shape) or len(data) != math.prod(shape):

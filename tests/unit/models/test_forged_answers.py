@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mlroad.models.model_process import ModelBroken, ModelProcess, _array
@@ -38,6 +38,8 @@ FORGED = st.fixed_dictionaries(
 
 
 @given(FORGED)
+@example({"name": "y", "datatype": "FP32", "shape": [], "data": [10**400]})
+@example({"name": "y", "datatype": "INT64", "shape": [], "data": [10**400]})
 def test_a_forged_tensor_is_refused_or_can_be_compared_and_recorded(forged: dict[str, Any]) -> None:
     try:
         tensor = Tensor.from_json(forged)
