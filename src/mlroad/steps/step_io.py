@@ -74,15 +74,14 @@ def _command(step: Callable[..., None]) -> Callable[..., None]:
     for name, parameter in inspect.signature(step).parameters.items():
         if name not in hints:
             raise TypeError(f"{step.__name__}: parameter {name} has no type hint")
-        hint, options, converters[name] = _option(hints[name], _flags(name))
+        hint, options, converters[name] = _option(hints[name])
+        # The name as components write it. Older copies of this file made it lower-case, which still works.
+        options.param_decls = [f"--{it.replace('_', '-')}" for it in dict.fromkeys((name, name.lower()))]
         optional = _without_none(hints[name]) is not hints[name]
+        shown: Any = Annotated[hint | None if optional else hint, options]
+        default = _shown(parameter.default)
         parameters.append(
-            inspect.Parameter(
-                name,
-                inspect.Parameter.KEYWORD_ONLY,
-                annotation=Annotated[hint | None if optional else hint, options],
-                default=_shown(parameter.default),
-            )
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=shown, default=default)
         )
 
     def command(**values: Any) -> None:
@@ -120,36 +119,30 @@ def _own_frames(stack: traceback.StackSummary) -> traceback.StackSummary:
     return traceback.StackSummary.from_list([*own, *last])
 
 
-def _flags(name: str) -> list[str]:
-    """The option of a parameter. Older copies of this file made it lower-case, which still works."""
-    return [f"--{it.replace('_', '-')}" for it in dict.fromkeys((name, name.lower()))]
-
-
-def _option(hint: Any, flags: list[str]) -> tuple[Any, Any, Callable[[Any], Any]]:
+def _option(hint: Any) -> tuple[Any, Any, Callable[[Any], Any]]:
     """The type that typer reads for a hint, its settings, and the conversion to the step's value."""
     hint = _without_none(hint)
     if typing.get_origin(hint) is Annotated:
         data = next((note for note in hint.__metadata__ if isinstance(note, DataType)), None)
         if data is None:
-            return _option(typing.get_args(hint)[0], flags)
-        return _path_option(data, flags)
+            return _option(typing.get_args(hint)[0])
+        return _path_option(data)
     if hint is bool:
         # Azure ML passes str(value): `--flag True`, never a bare `--flag`.
         choices = {"True": True, "False": False}
-        return _choice_option(choices, flags, "True|False", case_sensitive=False)
+        return _choice_option(choices, "True|False", case_sensitive=False)
     if typing.get_origin(hint) is typing.Literal:
-        return _choice_option({str(value): value for value in typing.get_args(hint)}, flags)
+        return _choice_option({str(value): value for value in typing.get_args(hint)})
     if isinstance(hint, type) and issubclass(hint, Enum):
-        return _choice_option({str(member.value): member for member in hint}, flags)
-    return hint, typer.Option(*flags), lambda value: value
+        return _choice_option({str(member.value): member for member in hint})
+    return hint, typer.Option(), lambda value: value
 
 
-def _path_option(data: DataType, flags: list[str]) -> tuple[Any, Any, Callable[[Any], Any]]:
+def _path_option(data: DataType) -> tuple[Any, Any, Callable[[Any], Any]]:
     kind = "file" if data.is_file else "folder"
     about = f"{'writes' if data.output else 'reads'} {data.azure}"
     if not data.output:
         option = typer.Option(
-            *flags,
             metavar=kind.upper(),
             help=about,
             exists=True,
@@ -162,16 +155,15 @@ def _path_option(data: DataType, flags: list[str]) -> tuple[Any, Any, Callable[[
         (path.parent if data.is_file else path).mkdir(parents=True, exist_ok=True)
         return path
 
-    return Path, typer.Option(*flags, metavar=kind.upper(), help=about), prepared
+    return Path, typer.Option(metavar=kind.upper(), help=about), prepared
 
 
 def _choice_option(
-    choices: dict[str, Any], flags: list[str], metavar: str | None = None, case_sensitive: bool = True
+    choices: dict[str, Any], metavar: str | None = None, case_sensitive: bool = True
 ) -> tuple[Any, Any, Callable[[Any], Any]]:
     by_text = choices if case_sensitive else {text.lower(): value for text, value in choices.items()}
     hint: Any = typing.Literal.__getitem__(tuple(choices))
-    shown = f"[{metavar or '|'.join(choices)}]"
-    option = typer.Option(*flags, metavar=shown, case_sensitive=case_sensitive)
+    option = typer.Option(metavar=f"[{metavar or '|'.join(choices)}]", case_sensitive=case_sensitive)
     return hint, option, lambda value: by_text[value if case_sensitive else value.lower()]
 
 
