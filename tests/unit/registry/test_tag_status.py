@@ -82,7 +82,7 @@ def test_where_the_tags_are(repo: Path, prototype: Path) -> None:
         "diabetes-v4": [(None, [])],
     }
 
-    # The copy of a factory follows the factory, also if its registry was made anew.
+    # The copy of a factory follows the factory, also if its registry was recreated.
     new = git(remote, "commit-tree", "registry^{tree}", "-m", "new").strip()
     git(remote, "update-ref", "refs/heads/registry", new)
     assert json.loads(factory(prototype, "promote", "--status", "--json").stdout) == found
