@@ -175,8 +175,10 @@ def why(version: str, lineage: str | None, as_json: bool) -> None:
     """
     opened = _registry()
     found = find_version(opened, version)
-    if lineage and found.tags.get(LINEAGE_TAG) != lineage:
-        raise UserError(f"The lineage of {found.name} is not {lineage}.", "Ask for the approval again.")
+    if lineage is not None and found.tags.get(LINEAGE_TAG) != lineage:
+        raise UserError(
+            f"The lineage of {found.name} is not {lineage or 'none'}.", "Ask for the approval again."
+        )
     check_models(opened, found)
     proof = proof_of(root_here(), found, opened.versions(found.model))
     _print(stories.why_json(found, proof) if as_json else stories.why(found, proof))

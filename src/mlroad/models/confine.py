@@ -158,7 +158,7 @@ def _readable() -> Iterable[Path]:
 def _linked(folder: Path) -> set[Path]:
     """Where the packages of ``folder`` lie if it only links to them, as with uv's `link-mode = "symlink"`."""
     links = (about for about in folder.glob("*.dist-info/METADATA") if about.is_symlink())
-    return {link.resolve().parent.parent for link in links}
+    return {link.resolve().parent.parent for link in links} - {Path("/")}
 
 
 def _modules(repo: Path) -> Iterator[Path]:

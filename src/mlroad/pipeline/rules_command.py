@@ -20,7 +20,7 @@ from mlroad.pipeline.expressions import (
 from mlroad.pipeline.findings import Findings, suggest
 from mlroad.pipeline.model import CommandComponent
 from mlroad.pipeline.repo_index import exists, is_file, is_folder
-from mlroad.pipeline.shell_syntax import shell_fault
+from mlroad.pipeline.shell_syntax import quote_after, shell_fault
 
 _BEFORE = r"(?:\s*(?:set|echo|export|ls|date|nvidia-smi|(?:python3? -m )?pip3?)\b[^\n;&|>]*(?:&&|;|\n))*"
 """Commands before the script that put no file into the folder and do not leave it."""
@@ -30,8 +30,13 @@ _ALMOST = re.compile(
     r"(?<!\$\{)(?:\$\{|\$\(|\$\[\[|\$|(?<![${])\{\{)\s?(?P<place>inputs|outputs)\.(?P<name>\w+)\s?(?:\}\}|\}|\)|\]\])?"
 )
 
-_READ_BY_BASH = re.compile(r'["`]|\$[\w({?!#*@$-]|\\(?=["$`\\]|$)')
-"""What is not a plain text to bash, also between double quotes."""
+_READ_BY_BASH = {
+    "": re.compile(r"""["'`;&|<>()\\*?\n]|\$[\w({?!#*@$-]|(?:^|\s)[#~]"""),
+    '"': re.compile(r'["`]|\$[\w({?!#*@$-]|\\(?=["$`\\]|$)'),
+    "'": re.compile("'"),
+}
+"""What bash does not take as it is, by the quote that is open. Blanks may be meant to separate words."""
+_UNUSUAL = re.compile(r"""["'`;&|<>()\\*?\n$#~]""")
 
 
 def check_command(component: CommandComponent, out: Findings) -> None:
@@ -73,13 +78,14 @@ def check_command(component: CommandComponent, out: Findings) -> None:
 
 def check_text(component: CommandComponent, name: str, text: str, at: Position, out: Findings) -> None:
     """Check a text that becomes the input ``name``: it goes into the command as it is, without quoting."""
-    found = _READ_BY_BASH.search(text)
-    expression = f"{OPEN}inputs.{name}{CLOSE}"
-    if found and expression in component.command and f"'{expression}'" not in component.command:
-        what = (
-            f"bash reads {found.group()} in the text {text} for {name}: the command gets texts as they are."
-        )
-        out.warning(at, "MR234", what, 'Choose a text without ", $, ` and \\.')
+    if not _UNUSUAL.search(text):
+        return
+    command = component.command
+    uses = (it for it in expressions(command) if it.body == f"inputs.{name}")
+    signs = (_READ_BY_BASH[quote_after(command[: it.start])].search(text) for it in uses)
+    if sign := next(filter(None, signs), None):
+        what = f"bash reads {sign.group()!r} in the text {text} for {name}: the command gets it as it is."
+        out.warning(at, "MR234", what, "Choose a text without it.")
 
 
 def _expression(component: CommandComponent, body: str, at: Position, inside: bool, out: Findings) -> None:

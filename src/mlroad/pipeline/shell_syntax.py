@@ -52,6 +52,21 @@ def shell_fault(command: str) -> tuple[str, str] | None:
     return None
 
 
+def quote_after(text: str, quote: str = "") -> str:
+    """Which quote is open after ``text``, if ``quote`` was open before it."""
+    skip = False
+    for sign in text:
+        if skip:
+            skip = False
+        elif sign == "\\" and quote != "'":
+            skip = True
+        elif quote:
+            quote = "" if sign == quote else quote
+        elif sign in "'\"":
+            quote = sign
+    return quote
+
+
 _NAMES = {
     '"': 'a quote "', "'": "a quote '", "`": "a quote `",
     "(": "a bracket (", "$(": "a bracket $(", "{": "a bracket ${",

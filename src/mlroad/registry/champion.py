@@ -40,13 +40,13 @@ def approve(
     """
     before = registry.by_alias(version.model, CHAMPION)
     its = version.tags.get(LINEAGE_TAG)
-    is_shown = not shown or shown == its
+    is_shown = shown is None or shown == its
     if is_shown and before and before.number == version.number:
         return Change(before, before, new=False)
     reasons = _against(registry, version)
     if not is_shown:
         reasons.append(
-            f"It is not the version that was shown for approval: its lineage is {its}, not {shown}."
+            f"It is not the version that was shown for approval: its lineage is {its}, not {shown or 'none'}."
         )
     reasons += _used_before(registry, version, run)
     if before and version.number < before.number:

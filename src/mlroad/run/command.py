@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 
 from mlroad.pipeline.expressions import optional_spans
+from mlroad.pipeline.shell_syntax import quote_after
 
 _EXPRESSION = re.compile(r"\$\{\{\s*(inputs|outputs)\.((?:(?!\$\{\{)\S)+?)\s*\}\}")
 _SPECIAL = re.compile(r"[^A-Za-z0-9_@%+=:,./-]")
@@ -22,7 +23,7 @@ def fill(command: str, inputs: Mapping[str, str], outputs: Mapping[str, str], pa
     end, quote = 0, ""
     for found in _EXPRESSION.finditer(text):
         before = text[end : found.start()]
-        quote = _quote_after(before, quote)
+        quote = quote_after(before, quote)
         kind, name = found.groups()
         value = values[kind].get(name, "")
         filled += [before, _quoted(value, quote) if f"{kind}.{name}" in paths else value]
@@ -49,18 +50,3 @@ def _quoted(path: str, quote: str) -> str:
     if quote == '"':
         return re.sub(r'(["$`\\])', r"\\\1", path)
     return _SPECIAL.sub(lambda found: "\\" + found.group(), path)
-
-
-def _quote_after(text: str, quote: str) -> str:
-    """Which quote is open after ``text``, if ``quote`` was open before it."""
-    skip = False
-    for sign in text:
-        if skip:
-            skip = False
-        elif sign == "\\" and quote != "'":
-            skip = True
-        elif quote:
-            quote = "" if sign == quote else quote
-        elif sign in "'\"":
-            quote = sign
-    return quote

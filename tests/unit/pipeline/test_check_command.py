@@ -247,6 +247,37 @@ def test_a_dataset_and_a_folder_of_them(repo: Path) -> None:
     assert "MR237" in _run(repo, "datasets").stdout
 
 
+@pytest.mark.parametrize(
+    ("quote", "text", "sign"),
+    [
+        ('"', "in $USD", "$U"), ('"', 'a "b"', '"'), ('"', "`id`", "`"), ('"', "C:\\", "\\"),
+        ('"', "5 $, a;b & c's (d) *", ""), ('"', "C:\\data", ""),
+        ("'", "c's", "'"), ("'", 'in $USD `id` "b" a;b', ""),
+        ("", "a;b", ";"), ("", "a|b", "|"), ("", "c's", "'"), ("", "C:\\data", "\\"), ("", "*.csv", "*"),
+        ("", "# no", "#"), ("", "~", "~"), ("", "in $USD", "$U"),
+        ("", "a-b_c.d/e:f,g=h@1%+", ""), ("", "two words", ""), ("", "a#b~c", ""), ("", "Grüße", ""),
+    ],
+)  # fmt: skip
+def test_texts_in_which_bash_reads_something_else(tmp_path: Path, quote: str, text: str, sign: str) -> None:
+    """As bash itself would: a harmless text arrives as it is, words apart."""
+    command = f"echo {quote}${{{{inputs.x}}}}{quote}"
+    component = {
+        "type": "command", "name": "say", "inputs": {"x": {"type": "string", "default": text}},
+        "command": command, "environment": "azureml:e:1",
+    }  # fmt: skip
+    (tmp_path / "say.yml").write_text(json.dumps(component), encoding="utf-8")
+    found = CliRunner().invoke(mlroad, ["check", str(tmp_path / "say.yml"), "--format", "json"])
+    told = [problem["what"] for problem in json.loads(found.stdout) if problem["code"] == "MR234"]
+    assert len(told) == bool(sign)
+    assert all(f"bash reads {sign!r} in" in what for what in told)
+    if not sign:
+        shown = subprocess.run(
+            ["bash", "-c", command.replace("${{inputs.x}}", text)],
+            cwd=tmp_path, capture_output=True, text=True, encoding="utf-8", check=True,
+        )  # fmt: skip
+        assert shown.stdout == f"{text}\n"
+
+
 def test_a_component_that_cannot_be_registered(tmp_path: Path) -> None:
     """A component's name matters only for registering it, not for a pipeline that refers to its file."""
     shutil.copytree(BASE, tmp_path / "base")

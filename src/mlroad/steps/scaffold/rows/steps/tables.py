@@ -21,7 +21,7 @@ def read_table(path: Path, *texts: str) -> pd.DataFrame:
     table = pd.read_csv(path, dtype=dict.fromkeys(texts, str))
     numbers = table.select_dtypes("number").columns
     table = table.astype(dict.fromkeys(numbers, float))
-    written = read_text(path)
+    written = read_text(path) if texts else table
     for name in {*texts} & {*table.columns}:
         table[name] = written[name].where(written[name] != "")
     return table
