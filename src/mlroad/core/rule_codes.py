@@ -64,7 +64,7 @@ RULES: dict[str, str] = {
     "MR231": "A dataset that the repo does not have.",
     "MR232": "A literal that YAML does not read as written.",
     "MR233": "A reference to data that has no version or is malformed.",
-    "MR234": "A text in which bash reads something else, because a command gets it as it is.",
+    "MR234": "A text that bash interprets, because nothing quotes it in the command.",
     "MR236": "A literal input of a job written like a declaration.",
     "MR237": "A dataset version whose file contradicts its path.",
     # Commands

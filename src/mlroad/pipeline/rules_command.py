@@ -84,8 +84,8 @@ def check_text(component: CommandComponent, name: str, text: str, at: Position, 
     uses = (it for it in expressions(command) if it.body == f"inputs.{name}")
     signs = (_READ_BY_BASH[quote_after(command[: it.start])].search(text) for it in uses)
     if sign := next(filter(None, signs), None):
-        what = f"bash reads {sign.group()!r} in the text {text} for {name}: the command gets it as it is."
-        out.warning(at, "MR234", what, "Choose a text without it.")
+        what = f"The value of {name} ({text}) has {sign.group()!r}, which bash interprets: nothing quotes it."
+        out.warning(at, "MR234", what, "Choose a value without it.")
 
 
 def _expression(component: CommandComponent, body: str, at: Position, inside: bool, out: Findings) -> None:

@@ -91,7 +91,7 @@ def test_values(model: Project) -> None:
     assert result.record["steps"]["inner.say"]["inputs"] == {"word": {"value": "loud"}}
     assert "MR234" not in result.err
     result = model.run("models/m", "--set", "jobs.inner.jobs.say.inputs.word=$HOME")
-    assert "MR234: warning: bash reads '$H' in the text $HOME for word" in result.err
+    assert "MR234: warning: The value of word ($HOME) has '$H', which bash interprets" in result.err
 
 
 @pytest.mark.parametrize(
